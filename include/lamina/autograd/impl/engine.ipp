@@ -1,0 +1,162 @@
+// The tape and its iterative walk.
+#include <atomic>
+#include <map>
+
+#include "lamina/autograd/node.hpp"
+#include "lamina/core/dispatch.hpp"
+#include "lamina/kernels/arithmetic.hpp"
+#include "lamina/kernels/finite.hpp"
+
+namespace lamina {
+namespace autograd {
+namespace {
+
+thread_local bool recording = true;
+thread_local bool anomaly = false;
+
+std::uint64_t next_sequence() {
+  static std::atomic<std::uint64_t> counter{0};
+  return counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool is_finite(const Tensor& t) {
+  bool ok = true;
+  dispatch(t, [&]<class T>(auto& device) { kernels::all_finite<T>(device, t.view2<const T>(), &ok); });
+  return ok;
+}
+
+/// Sums gradients. A buffer that nobody else can see is added into; anything else (a slice of dy, say) is copied first.
+class Accumulator {
+ public:
+  void add(Tensor g) {
+    if (!sum_) {
+      sum_ = std::move(g);
+      return;
+    }
+    const bool mine = sum_.impl().use_count() == 1 && sum_.storage().unique() && sum_.contiguous();
+    Tensor out = mine ? sum_ : Tensor::empty(sum_.shape(), like(sum_));
+    dispatch(out, [&]<class T>(auto& device) {
+      kernels::add<T>(device, sum_.view2<const T>(), g.view2<const T>(), out.view2<T>());
+    });
+    sum_ = std::move(out);
+  }
+  Tensor take() { return std::move(sum_); }
+
+ private:
+  Tensor sum_;
+};
+
+}  // namespace
+
+Node::Node() : sequence(next_sequence()) {}
+
+Node::~Node() {
+  // Take over the edges of every node that dies with this one, so that destruction is a loop. Captured inputs hold nodes too.
+  static thread_local std::vector<std::shared_ptr<Node>>* graveyard = nullptr;
+  std::vector<std::shared_ptr<Node>> mine;
+  const bool outermost = graveyard == nullptr;
+  if (outermost) graveyard = &mine;
+  for (Edge& e : edges)
+    if (e.node) graveyard->push_back(std::move(e.node));
+  backward = nullptr;
+  if (!outermost) return;
+  while (!mine.empty()) {
+    std::shared_ptr<Node> last = std::move(mine.back());
+    mine.pop_back();
+    last.reset();
+  }
+  graveyard = nullptr;
+}
+
+bool grad_enabled() { return recording; }
+
+bool needs_record(std::span<const Tensor> inputs) {
+  if (!recording) return false;
+  for (const Tensor& t : inputs)
+    if (t.requires_grad()) return true;
+  return false;
+}
+
+void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::function<Grads(const Tensor&, NeedsGrad)> backward) {
+  require(inputs.size() <= 64, name, ": an op has at most 64 inputs, got ", inputs.size());
+  auto node = std::make_shared<Node>();
+  node->name = name;
+  node->backward = std::move(backward);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Node::Edge edge;
+    if (inputs[i].requires_grad()) {
+      node->needs.set(i);
+      if (inputs[i].impl()->node)
+        edge.node = inputs[i].impl()->node;
+      else
+        edge.leaf = inputs[i].impl();
+    }
+    node->edges.push_back(std::move(edge));
+  }
+  output.impl()->requires_grad = true;
+  output.impl()->node = std::move(node);
+}
+
+void check_forward(const char* op, const Tensor& output) {
+  if (anomaly && (output.dtype() == DType::f32 || output.dtype() == DType::f64))
+    require<NumericError>(is_finite(output), "anomaly: the output of ", op, " with shape ", output.shape(), " is not finite");
+}
+
+}  // namespace autograd
+
+NoGrad::NoGrad() : previous_(std::exchange(autograd::recording, false)) {}
+NoGrad::~NoGrad() { autograd::recording = previous_; }
+AnomalyMode::AnomalyMode() : previous_(std::exchange(autograd::anomaly, true)) {}
+AnomalyMode::~AnomalyMode() { autograd::anomaly = previous_; }
+
+void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
+  using namespace autograd;
+  require(requires_grad(), "backward: this tensor of shape ", shape(), " does not require a gradient");
+  if (cotangent) require(cotangent.shape() == shape(), "backward: cotangent shape ", cotangent.shape(), ", tensor shape ", shape());
+  require(cotangent || numel() == 1, "backward: a tensor of shape ", shape(), " needs a cotangent; only a single element does without");
+  const NoGrad no_grad;
+
+  struct Pending {
+    std::shared_ptr<Node> node;
+    Accumulator grad;
+  };
+  // A node's consumers were all recorded after it, so walking the tape from the newest node on sees every gradient in time.
+  std::map<std::uint64_t, Pending, std::greater<>> pending;
+  auto deliver = [&](const Node::Edge& edge, Tensor g) {
+    if (edge.node) {
+      Pending& p = pending[edge.node->sequence];
+      p.node = edge.node;
+      p.grad.add(std::move(g));
+    } else if (edge.leaf) {
+      Accumulator sum;
+      if (edge.leaf->grad) sum.add(Tensor(std::exchange(edge.leaf->grad, nullptr)));
+      sum.add(std::move(g));
+      Tensor total = sum.take();
+      // A leaf's gradient outlives the walk: it must not alias a cotangent or a slice of another gradient.
+      if (total.impl().use_count() > 1 || !total.storage().unique() || !total.contiguous()) total = total.clone();
+      edge.leaf->grad = total.impl();
+    }
+  };
+  deliver({impl_->node, impl_->node ? nullptr : impl_}, cotangent ? cotangent : full(shape(), 1, options()));
+  while (!pending.empty()) {
+    auto first = pending.begin();
+    const std::shared_ptr<Node> node = std::move(first->second.node);
+    Tensor dy = first->second.grad.take();
+    pending.erase(first);
+    require<Error>(static_cast<bool>(node->backward), "backward: the graph at op ", node->name,
+                   " was freed by an earlier backward; pass retain_graph to the first call");
+    Grads grads = node->backward(dy, NeedsGrad(node->needs));
+    dy = {};
+    require(grads.size() == node->edges.size(), node->name, ": backward returned ", grads.size(), " gradients for ", node->edges.size(), " inputs");
+    if (!retain_graph) node->backward = nullptr;
+    for (std::size_t i = 0; i < grads.size(); ++i) {
+      if (!grads[i] || !node->needs[i]) continue;
+      if (anomaly)
+        require<NumericError>(is_finite(grads[i]), "anomaly: the gradient of ", node->name, " for input ", i, " with shape ", grads[i].shape(),
+                              " is not finite");
+      deliver(node->edges[i], std::exchange(grads[i], Tensor{}));
+    }
+  }
+}
+
+}  // namespace lamina

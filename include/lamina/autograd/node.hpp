@@ -1,0 +1,94 @@
+#pragma once
+#include <bitset>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "lamina/core/tensor.hpp"
+
+namespace lamina {
+
+/// Gradients of an op's inputs, in input order; leave those undefined that have none.
+using Grads = std::vector<Tensor>;
+
+/// Which inputs need a gradient: `if (need[0]) ...`.
+class NeedsGrad {
+ public:
+  explicit NeedsGrad(std::bitset<64> bits) : bits_(bits) {}
+  bool operator[](std::size_t input) const { return bits_[input]; }
+
+ private:
+  std::bitset<64> bits_;
+};
+
+namespace autograd {
+
+/// One recorded op. Edges lead to the nodes (or leaves) that produced its inputs.
+struct Node {
+  struct Edge {
+    std::shared_ptr<Node> node;
+    std::shared_ptr<Tensor::Impl> leaf;
+  };
+  const char* name = "";
+  std::uint64_t sequence = 0;
+  std::vector<Edge> edges;
+  std::bitset<64> needs;
+  std::function<Grads(const Tensor&, NeedsGrad)> backward;
+
+  Node();
+  ~Node();  // iterative: a long chain of nodes does not recurse
+};
+
+/// Is recording on for this thread?
+bool grad_enabled();
+/// True when `record` would keep a backward for these inputs.
+bool needs_record(std::span<const Tensor> inputs);
+void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::function<Grads(const Tensor&, NeedsGrad)> backward);
+/// In anomaly mode: throws NumericError naming `op` when the tensor is not finite.
+void check_forward(const char* op, const Tensor& output);
+
+}  // namespace autograd
+
+/// Puts an op on the tape: `output` was computed from `inputs` (undefined ones allowed), `backward(dy, need)` returns one gradient
+/// an input. The lambda is kept only when some input requires a gradient and recording is on; it must not capture `output`
+/// itself (capture `output.detach()`). Returns `output`.
+template <class Backward>
+Tensor record(const char* name, std::span<const Tensor> inputs, Tensor output, Backward&& backward) {
+  autograd::check_forward(name, output);
+  if (autograd::needs_record(inputs)) autograd::attach(name, inputs, output, std::forward<Backward>(backward));
+  return output;
+}
+template <class Backward>
+Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor output, Backward&& backward) {
+  return record(name, std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(output), std::forward<Backward>(backward));
+}
+
+/// While it lives, ops on this thread are not recorded.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool previous_;
+};
+
+/// While it lives, every op on this thread checks its output, and every backward its gradients: the first that is not finite
+/// throws NumericError with the op's name. Slow; for debugging.
+class AnomalyMode {
+ public:
+  AnomalyMode();
+  ~AnomalyMode();
+  AnomalyMode(const AnomalyMode&) = delete;
+  AnomalyMode& operator=(const AnomalyMode&) = delete;
+
+ private:
+  bool previous_;
+};
+
+}  // namespace lamina

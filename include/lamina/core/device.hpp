@@ -1,0 +1,147 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "lamina/core/view.hpp"
+
+namespace lamina {
+
+/// Where a tensor lives.
+struct Device {
+  enum class Type : std::uint8_t { cpu, cuda };
+  Type type = Type::cpu;
+  int index = 0;
+
+  bool is_cpu() const { return type == Type::cpu; }
+  bool is_cuda() const { return type == Type::cuda; }
+  bool operator==(const Device&) const = default;
+  std::string str() const { return is_cpu() ? "cpu" : "cuda:" + std::to_string(index); }
+};
+inline constexpr Device kCpu{};
+
+/// A non-owning reference to a callable `void(task, worker)`.
+class TaskRef {
+ public:
+  template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, TaskRef>)
+  LAMINA_HD TaskRef(F&& f)
+      : object_(const_cast<void*>(static_cast<const void*>(&f))),
+        call_([](void* o, std::int64_t task, int worker) { (*static_cast<std::remove_reference_t<F>*>(o))(task, worker); }) {}
+  LAMINA_HD void operator()(std::int64_t task, int worker) const { call_(object_, task, worker); }
+
+ private:
+  void* object_;
+  void (*call_)(void*, std::int64_t, int);
+};
+
+/// Runs independent tasks, perhaps concurrently. Lamina brings a small pool; a host program may pass its own.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  /// The most tasks that run at once; `worker` is below it.
+  virtual int concurrency() const = 0;
+  /// Calls `task(i, worker)` once for each i in [0, tasks) and returns when all are done. Tasks with the same `worker` never
+  /// overlap. The first exception a task throws is rethrown here after all tasks have ended.
+  virtual void run(std::int64_t tasks, TaskRef task) = 0;
+};
+
+/// Instruction sets that the CPU kernels are compiled for.
+enum class Isa : std::uint8_t { v3, avx512 };
+constexpr const char* name_of(Isa isa) { return isa == Isa::avx512 ? "avx512" : "x86-64-v3"; }
+
+/// The CPU as seen by kernels: who runs the tasks, which instruction set.
+struct Cpu {
+  Executor* executor = nullptr;
+  Isa isa = Isa::v3;
+
+  LAMINA_HD int concurrency() const { return executor->concurrency(); }
+  /// `f(task, worker)` for each task in [0, tasks).
+  template <class F>
+  LAMINA_HD void parallel(std::int64_t tasks, F&& f) const {
+    if (tasks == 1)
+      f(std::int64_t{0}, 0);
+    else if (tasks > 1)
+      executor->run(tasks, TaskRef(f));
+  }
+};
+
+/// The CUDA device context (see the CUDA back end).
+struct Cuda;
+
+/// Scratch memory of one kernel call, released when it goes out of scope. Contents are undefined.
+class Workspace {
+ public:
+  Workspace() = default;
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  ~Workspace();
+  /// `count` elements, 64-byte aligned. Throws MemoryError.
+  template <class T>
+  LAMINA_HD T* take(std::int64_t count) {
+    return static_cast<T*>(allocate(static_cast<std::size_t>(count) * sizeof(T)));
+  }
+
+ private:
+  void* allocate(std::size_t bytes);
+  struct Block;
+  Block* blocks_ = nullptr;
+};
+
+/// The instruction set in use: the best this processor has, or the one LAMINA_ISA (v3 | avx512) names.
+/// Throws DeviceError when the processor has neither, or when LAMINA_ISA names one it lacks.
+Isa detected_isa();
+
+/// A pool of `threads` workers (0: one for each hardware thread), created lazily and joined by the destructor.
+class ThreadPool final : public Executor {
+ public:
+  explicit ThreadPool(int threads = 0);
+  ~ThreadPool() override;
+  int concurrency() const override;
+  /// Calls from several threads take turns; a call from inside one of the pool's own tasks runs in place.
+  void run(std::int64_t tasks, TaskRef task) override;
+
+ private:
+  struct State;
+  State* state_;
+};
+
+/// The calling thread's CPU context: the innermost ExecutorScope's executor, else a shared lazily started pool.
+Cpu& current_cpu();
+
+/// Makes ops on this thread use `executor` (and the kernels of `isa`) while it lives.
+class ExecutorScope {
+ public:
+  explicit ExecutorScope(Executor& executor, Isa isa = detected_isa());
+  ~ExecutorScope();
+  ExecutorScope(const ExecutorScope&) = delete;
+  ExecutorScope& operator=(const ExecutorScope&) = delete;
+
+ private:
+  Cpu previous_;
+};
+
+}  // namespace lamina
+
+/// Declares one kernel for every device from a single signature: one CPU twin per instruction set, one CUDA overload, and the
+/// entry point that picks the CPU twin at run time. A twin nobody defined is a link error that names it.
+#define LAMINA_KERNEL(name, ...)                                                 \
+  namespace v3 {                                                                 \
+  template <class T>                                                             \
+  void name(::lamina::Cpu&, __VA_ARGS__);                                        \
+  }                                                                              \
+  namespace avx512 {                                                             \
+  template <class T>                                                             \
+  void name(::lamina::Cpu&, __VA_ARGS__);                                        \
+  }                                                                              \
+  template <class T>                                                             \
+  void name(::lamina::Cuda&, __VA_ARGS__);                                       \
+  template <class T, class... Args>                                              \
+  void name(::lamina::Cpu& cpu, Args&&... args) {                                \
+    if (cpu.isa == ::lamina::Isa::avx512)                                        \
+      avx512::name<T>(cpu, std::forward<Args>(args)...);                         \
+    else                                                                         \
+      v3::name<T>(cpu, std::forward<Args>(args)...);                             \
+  }

@@ -1,0 +1,133 @@
+// The default executor: a fixed pool whose workers take task indices from one counter.
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "lamina/core/device.hpp"
+
+namespace lamina {
+
+struct ThreadPool::State {
+  int threads = 1;
+  std::once_flag started;
+  std::vector<std::thread> workers;
+  std::mutex run_mutex;  // one run() at a time
+
+  std::mutex mutex;
+  std::condition_variable wake, done;
+  std::uint64_t generation = 0;
+  int busy = 0;
+  bool stopping = false;
+  const TaskRef* task = nullptr;
+  std::int64_t tasks = 0;
+  std::atomic<std::int64_t> next{0};
+  std::exception_ptr error;
+
+  void work(int worker);
+  void loop(int worker);
+};
+
+namespace {
+thread_local const void* running_pool = nullptr;
+thread_local int running_worker = 0;
+}  // namespace
+
+void ThreadPool::State::work(int worker) {
+  const void* outer_pool = std::exchange(running_pool, this);
+  const int outer_worker = std::exchange(running_worker, worker);
+  for (;;) {
+    const std::int64_t i = next.fetch_add(1, std::memory_order_relaxed);
+    if (i >= tasks) break;
+    try {
+      (*task)(i, worker);
+    } catch (...) {
+      std::lock_guard lock(mutex);
+      if (!error) error = std::current_exception();
+    }
+  }
+  running_pool = outer_pool;
+  running_worker = outer_worker;
+}
+
+void ThreadPool::State::loop(int worker) {
+  std::uint64_t seen = 0;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex);
+      wake.wait(lock, [&] { return stopping || generation != seen; });
+      if (stopping) return;
+      seen = generation;
+    }
+    work(worker);
+    std::lock_guard lock(mutex);
+    if (--busy == 0) done.notify_one();
+  }
+}
+
+ThreadPool::ThreadPool(int threads) : state_(new State) {
+  state_->threads = threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->wake.notify_all();
+  for (auto& t : state_->workers) t.join();
+  delete state_;
+}
+
+int ThreadPool::concurrency() const { return state_->threads; }
+
+void ThreadPool::run(std::int64_t tasks, TaskRef task) {
+  State& s = *state_;
+  if (running_pool == state_) {  // inside one of our own tasks: run in place, as the same worker
+    const int worker = running_worker;
+    for (std::int64_t i = 0; i < tasks; ++i) task(i, worker);
+    return;
+  }
+  std::lock_guard turn(s.run_mutex);
+  std::call_once(s.started, [&] {
+    for (int w = 1; w < s.threads; ++w) s.workers.emplace_back([&s, w] { s.loop(w); });
+  });
+  {
+    std::lock_guard lock(s.mutex);
+    s.task = &task;
+    s.tasks = tasks;
+    s.next.store(0, std::memory_order_relaxed);
+    s.busy = static_cast<int>(s.workers.size());
+    s.error = nullptr;
+    ++s.generation;
+  }
+  s.wake.notify_all();
+  s.work(0);
+  std::exception_ptr error;
+  {
+    std::unique_lock lock(s.mutex);
+    s.done.wait(lock, [&] { return s.busy == 0; });
+    error = std::exchange(s.error, nullptr);
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+namespace {
+thread_local Cpu scoped_cpu;
+}  // namespace
+
+Cpu& current_cpu() {
+  if (!scoped_cpu.executor) {
+    static ThreadPool pool;
+    scoped_cpu = {&pool, detected_isa()};
+  }
+  return scoped_cpu;
+}
+
+ExecutorScope::ExecutorScope(Executor& executor, Isa isa) : previous_(scoped_cpu) { scoped_cpu = {&executor, isa}; }
+ExecutorScope::~ExecutorScope() { scoped_cpu = previous_; }
+
+}  // namespace lamina

@@ -1,0 +1,50 @@
+#pragma once
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "lamina/core/device.hpp"
+
+namespace lamina {
+
+/// Bytes held by the process-wide caching allocators of one device.
+struct MemoryStats {
+  std::size_t in_use = 0;    ///< handed out
+  std::size_t peak = 0;      ///< the most that was handed out since the start or the last reset_peak_memory()
+  std::size_t reserved = 0;  ///< handed out or cached for reuse
+};
+
+/// A reference-counted block of memory on one device.
+class Storage {
+ public:
+  Storage() = default;
+  /// `bytes` from the device's caching allocator, 64-byte aligned. Throws MemoryError naming the bytes, DeviceError.
+  static Storage allocate(std::size_t bytes, Device device);
+  /// Wraps memory that somebody else owns; `release` (may be empty) runs when the last reference goes.
+  static Storage wrap(void* data, std::size_t bytes, Device device, std::function<void(void*)> release);
+
+  void* data() const { return block_ ? block_->data : nullptr; }
+  std::size_t bytes() const { return block_ ? block_->bytes : 0; }
+  /// True when no other Storage shares the memory.
+  bool unique() const { return block_.use_count() == 1; }
+  bool same_as(const Storage& o) const { return block_ == o.block_; }
+
+ private:
+  struct Block {
+    void* data = nullptr;
+    std::size_t bytes = 0;
+    Device device;
+    std::function<void(void*)> release;
+    ~Block();
+  };
+  std::shared_ptr<Block> block_;
+};
+
+MemoryStats memory_stats(Device device = kCpu);
+void reset_peak_memory(Device device = kCpu);
+/// Gives cached, unused blocks back to the system.
+void release_cached_memory(Device device = kCpu);
+/// Makes the device's allocator fail when more than `bytes` would be in use (0: no limit). For tests and shared hosts.
+void set_memory_limit(std::size_t bytes, Device device = kCpu);
+
+}  // namespace lamina

@@ -1,0 +1,3 @@
+#pragma once
+// Every differentiable op, one header each.
+#include "lamina/ops/arithmetic.hpp"

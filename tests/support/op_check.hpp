@@ -1,0 +1,160 @@
+// The test harness of ops: one description of a case drives every check of it.
+#pragma once
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "lamina/autograd/gradcheck.hpp"
+#include "lamina/autograd/node.hpp"
+#include "lamina/core/tensor.hpp"
+
+namespace lamina::test {
+
+/// Instruction sets this machine can run.
+inline std::vector<Isa> instruction_sets() {
+  return detected_isa() == Isa::avx512 ? std::vector<Isa>{Isa::v3, Isa::avx512} : std::vector<Isa>{Isa::v3};
+}
+
+inline Tensor random_normal(const Shape& shape, std::uint64_t seed, DType dtype = DType::f64) {
+  return Tensor::normal(shape, {seed, 0x74657374}, 0, 1, {dtype, kCpu});
+}
+
+/// The same values as a channel slice (ld > C) of a buffer whose other channels are NaN.
+inline Tensor as_slice(const Tensor& t) {
+  if (t.rank() == 0 || (t.dtype() != DType::f32 && t.dtype() != DType::f64)) return t;
+  Tensor wide = Tensor::full(t.shape().with(-1, t.size(-1) + 5), std::numeric_limits<double>::quiet_NaN(), like(t));
+  Tensor slice = wide.channels(2, t.size(-1));
+  slice.copy_from(t);
+  return slice;
+}
+
+/// max |a - b| / max(floor, max |b|); infinite when shapes differ or a is not finite where b is.
+inline double relative_error(const Tensor& a, const Tensor& b, double floor = 1e-3) {
+  if (!(a.shape() == b.shape())) return std::numeric_limits<double>::infinity();
+  const auto x = a.to_vector<double>(), y = b.to_vector<double>();
+  double scale = floor, error = 0;
+  for (double v : y) scale = std::max(scale, std::abs(v));
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double d = std::abs(x[i] - y[i]);
+    if (!(d <= error)) error = std::isnan(d) ? std::numeric_limits<double>::infinity() : d;
+  }
+  return error / scale;
+}
+
+inline bool same_bytes(const Tensor& a, const Tensor& b) {
+  if (!(a.shape() == b.shape()) || a.dtype() != b.dtype()) return false;
+  const Tensor x = a.packed(), y = b.packed();
+  const auto bytes = static_cast<std::size_t>(x.numel()) * size_of(x.dtype());
+  auto start = [](const Tensor& t) { return static_cast<const char*>(t.storage().data()) + t.offset() * static_cast<std::int64_t>(size_of(t.dtype())); };
+  return bytes == 0 || std::memcmp(start(x), start(y), bytes) == 0;
+}
+
+/// An op on `inputs`; `into` is a destination slice, or undefined. Ops without `into` ignore it.
+using OpFunction = std::function<Tensor(const std::vector<Tensor>& inputs, const Tensor& into)>;
+
+struct OpCase {
+  std::string name;
+  std::vector<Tensor> inputs;        ///< f64 values (other dtypes are passed through as constants)
+  OpFunction op;
+  double float_tolerance = 1e-5;     ///< f32 against f64; state the derivation where it is larger than c * eps * sqrt(K)
+  double grad_tolerance = 1e-7;      ///< gradcheck in f64
+  bool gradients = true;             ///< check gradients of all f64 inputs
+  bool takes_into = true;            ///< the op honours `into`
+  bool slices = true;                ///< the op accepts channel slices as inputs
+  std::vector<bool> differentiable;  ///< per input; empty: all f64 inputs
+};
+
+namespace detail {
+inline std::vector<Tensor> prepare(const OpCase& c, DType dtype, bool slices, bool grads) {
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+    const Tensor& t = c.inputs[i];
+    if (!t || t.dtype() != DType::f64) {
+      inputs.push_back(t);
+      continue;
+    }
+    Tensor u = t.clone().to(dtype);
+    if (slices) u = as_slice(u);
+    if (grads && (c.differentiable.empty() || c.differentiable[i])) u.set_requires_grad();
+    inputs.push_back(u);
+  }
+  return inputs;
+}
+
+/// Forward value followed by the gradients under one random cotangent.
+inline std::vector<Tensor> run(const OpCase& c, DType dtype, bool slices, bool into) {
+  const auto inputs = prepare(c, dtype, slices, c.gradients);
+  Tensor destination;
+  if (into) {
+    const Tensor y = [&] {
+      const NoGrad no_grad;
+      return c.op(inputs, {});
+    }();
+    destination = as_slice(Tensor::full(y.shape(), std::numeric_limits<double>::quiet_NaN(), like(y)));
+  }
+  const Tensor y = c.op(inputs, destination);
+  std::vector<Tensor> results{y.detach().clone()};
+  if (c.gradients && y.requires_grad()) {
+    Tensor dy = random_normal(y.shape(), 99, dtype);
+    y.backward(slices ? as_slice(dy) : dy);
+    for (const Tensor& t : inputs)
+      if (t.requires_grad()) results.push_back(t.grad() ? t.grad() : Tensor::zeros(t.shape(), like(t)));
+  }
+  return results;
+}
+}  // namespace detail
+
+/// Everything an op owes: the gradient check; f32 against f64 on every instruction set; inputs, destination and cotangent as
+/// slices of NaN-filled buffers; the same bytes at 1, 2 and 3 threads.
+inline void check_op(const OpCase& c) {
+  CAPTURE(c.name);
+  ThreadPool one(1), two(2), three(3);
+  if (c.gradients) {
+    const auto result = gradcheck([&](const std::vector<Tensor>& in) { return c.op(in, {}); }, detail::prepare(c, DType::f64, false, true),
+                                  {.tolerance = c.grad_tolerance});
+    CHECK_MESSAGE(result.ok, c.name << ": gradcheck " << result.str());
+  }
+  const auto reference = detail::run(c, DType::f64, false, false);
+  for (Isa isa : instruction_sets()) {
+    CAPTURE(name_of(isa));
+    const ExecutorScope scope(one, isa);
+    for (DType dtype : {DType::f64, DType::f32}) {
+      CAPTURE(name_of(dtype));
+      const double tolerance = dtype == DType::f64 ? 1e-12 : c.float_tolerance;
+      const auto packed = detail::run(c, dtype, false, false);
+      REQUIRE(packed.size() == reference.size());
+      for (std::size_t i = 0; i < packed.size(); ++i) CHECK_MESSAGE(relative_error(packed[i], reference[i]) <= tolerance, c.name << ": result " << i);
+      if (c.slices || c.takes_into) {
+        const auto sliced = detail::run(c, dtype, c.slices, c.takes_into);
+        for (std::size_t i = 0; i < sliced.size(); ++i)
+          CHECK_MESSAGE(relative_error(sliced[i], reference[i]) <= tolerance, c.name << ": sliced result " << i);
+      }
+      for (ThreadPool* pool : {&two, &three}) {
+        const ExecutorScope threads(*pool, isa);
+        const auto again = detail::run(c, dtype, false, false);
+        for (std::size_t i = 0; i < again.size(); ++i)
+          CHECK_MESSAGE(same_bytes(again[i], packed[i]), c.name << ": result " << i << " depends on the thread count");
+      }
+    }
+  }
+}
+
+/// Checks that `f` throws `E` and that the message holds every one of `parts`.
+template <class E, class F>
+void check_throws(F&& f, std::initializer_list<const char*> parts) {
+  try {
+    f();
+    FAIL_CHECK("no exception was thrown; expected one with: " << *parts.begin());
+  } catch (const E& e) {
+    for (const char* part : parts) CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos, "message \"" << e.what() << "\" lacks \"" << part << "\"");
+  } catch (const std::exception& e) {
+    FAIL_CHECK("another exception type was thrown: " << e.what());
+  }
+}
+
+}  // namespace lamina::test
