@@ -36,6 +36,11 @@ class IoError : public Error {
  public:
   using Error::Error;
 };
+/// There was no room left for a file: disk, quota or file size limit.
+class DiskFullError : public IoError {
+ public:
+  using IoError::IoError;
+};
 /// The content of a file or data set is malformed or inconsistent.
 class DataError : public Error {
  public:

@@ -1,0 +1,32 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "lamina/core/error.hpp"
+
+namespace lamina::io {
+
+inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{16} << 30;
+
+/// The whole content of a file. Throws IoError naming the path and the system's reason, DataError above `max_bytes`.
+std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes = kMaxFileBytes);
+
+/// Replaces `path` by the concatenated chunks: readers, and a machine that loses power, see either the old file or the new one.
+/// Protocol: a new file in the same folder, write, fsync, rename, fsync of the folder. After a failure the old file is intact and
+/// the new one is gone. A device or pipe is written in place. Throws DiskFullError when there is no room, else IoError; both
+/// name the path and the system's reason.
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> chunks);
+inline void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
+  write_file_atomically(path, std::span(&bytes, 1));
+}
+
+/// Creates the folder and its parents. Throws IoError (DiskFullError when there is no room).
+void create_folders(const std::filesystem::path& path);
+
+/// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78) of `bytes`; pass the previous result to continue over more bytes.
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t previous = 0);
+
+}  // namespace lamina::io

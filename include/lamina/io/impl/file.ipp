@@ -1,0 +1,153 @@
+// Whole-file reading, atomic replacement, checksums.
+#include "lamina/io/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace lamina::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const char* action, const fs::path& path, int error) {
+  const std::string text = message("cannot ", action, " ", path.string(), ": ", std::generic_category().message(error));
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) throw DiskFullError(text);
+  throw IoError(text);
+}
+
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags, ::mode_t mode = 0) : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
+  ~Descriptor() { (void)close(); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  explicit operator bool() const { return fd_ >= 0; }
+  int get() const { return fd_; }
+  int close() { return fd_ >= 0 ? ::close(std::exchange(fd_, -1)) : 0; }
+
+ private:
+  int fd_;
+};
+
+void write_all(int fd, std::span<const std::string_view> chunks, const fs::path& path) {
+  for (std::string_view rest : chunks)
+    while (!rest.empty()) {
+      const ::ssize_t n = ::write(fd, rest.data(), rest.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) fail("write", path, errno);
+      rest.remove_prefix(static_cast<std::size_t>(n));
+    }
+}
+
+/// A new file beside `target`, removed again unless it is renamed over the target.
+class Replacement {
+ public:
+  explicit Replacement(const fs::path& target)
+      : target_(target), path_(unused_name(target)), file_(path_, O_WRONLY | O_CREAT | O_EXCL, 0666) {
+    if (!file_) fail("create a file beside", target, errno);
+  }
+  ~Replacement() {
+    if (!renamed_) ::unlink(path_.c_str());
+  }
+  Replacement(const Replacement&) = delete;
+  Replacement& operator=(const Replacement&) = delete;
+
+  void write(std::span<const std::string_view> chunks) {
+    write_all(file_.get(), chunks, target_);
+    if (::fsync(file_.get()) != 0) fail("flush", target_, errno);
+    if (file_.close() != 0) fail("close", target_, errno);
+  }
+  void rename() {
+    if (::rename(path_.c_str(), target_.c_str()) != 0) fail("replace", target_, errno);
+    renamed_ = true;
+  }
+
+ private:
+  /// Short and independent of the target's name, which may already be as long as names can be.
+  static fs::path unused_name(const fs::path& target) {
+    static std::atomic<unsigned> counter{0};
+    fs::path path;
+    do path = target.parent_path() / message(".lamina-", ::getpid(), "-", counter.fetch_add(1), ".tmp");
+    while (fs::exists(fs::symlink_status(path)));
+    return path;
+  }
+
+  fs::path target_, path_;
+  Descriptor file_;
+  bool renamed_ = false;
+};
+
+}  // namespace
+
+std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
+  Descriptor file(path, O_RDONLY);
+  struct ::stat info;
+  if (!file || ::fstat(file.get(), &info) != 0) fail("open", path, errno);
+  if (S_ISDIR(info.st_mode)) fail("read", path, EISDIR);
+  const auto too_large = [&](std::uint64_t size) {
+    require<DataError>(size <= max_bytes, path.string(), ": the file has more than ", max_bytes, " bytes, the limit for its kind");
+  };
+  const auto expected = static_cast<std::uint64_t>(info.st_size);  // 0 for pipes and devices
+  too_large(expected);
+  std::string bytes(expected + 1, '\0');  // room to see the end without growing
+  std::size_t have = 0;
+  for (;;) {
+    if (have == bytes.size()) bytes.resize(have + 65536);
+    const ::ssize_t n = ::read(file.get(), bytes.data() + have, bytes.size() - have);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("read", path, errno);
+    if (n == 0) break;
+    have += static_cast<std::size_t>(n);
+    too_large(have);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+void write_file_atomically(const fs::path& path, std::span<const std::string_view> chunks) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  if (fs::is_directory(status)) fail("write", path, EISDIR);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    const Descriptor device(path, O_WRONLY);
+    if (!device) fail("open", path, errno);
+    write_all(device.get(), chunks, path);
+    return;
+  }
+  Replacement replacement(path);
+  replacement.write(chunks);
+  replacement.rename();
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const Descriptor directory(folder, O_RDONLY | O_DIRECTORY);
+  if (!directory || ::fsync(directory.get()) != 0) fail("flush the folder of", path, errno);
+}
+
+void create_folders(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail("create the folder", path, error.value());
+}
+
+/// SSE 4.2 has the instruction; every processor the library runs on (x86-64-v3) has SSE 4.2.
+[[gnu::target("sse4.2")]] std::uint32_t crc32c(std::string_view bytes, std::uint32_t previous) {
+  std::uint64_t crc = ~previous;
+  while (bytes.size() >= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data(), 8);
+    crc = __builtin_ia32_crc32di(crc, word);
+    bytes.remove_prefix(8);
+  }
+  auto tail = static_cast<std::uint32_t>(crc);
+  for (const char c : bytes) tail = __builtin_ia32_crc32qi(tail, static_cast<unsigned char>(c));
+  return ~tail;
+}
+
+}  // namespace lamina::io
