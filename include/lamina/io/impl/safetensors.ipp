@@ -36,9 +36,9 @@ std::string quoted(const std::string& text, const char* what) {
 struct Entry {
   std::string name;
   const FileElement* element = nullptr;
-  std::optional<std::vector<std::uint64_t>> shape, offsets;
-  std::uint64_t begin() const { return (*offsets)[0]; }
-  std::uint64_t end() const { return (*offsets)[1]; }
+  bool has_shape = false, has_offsets = false;
+  std::vector<std::uint64_t> shape;
+  std::uint64_t begin = 0, end = 0;  // of the data
 };
 
 /// Reads the header's JSON event by event, because a DOM would silently keep the last of two equal keys.
@@ -60,12 +60,12 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       if (name == "__metadata__")
         return !has_metadata_ ? (has_metadata_ = true, go(Place::metadata_start)) : fail("__metadata__ appears twice");
       if (!names_.emplace(name, 0).second) return fail("the tensor '" + name + "' appears twice");
-      entries.push_back({name, nullptr, {}, {}});
+      entries.emplace_back().name = name;
       return go(Place::tensor_start);
     }
     if (place_ == Place::metadata) return metadata.count(name) ? fail("the metadata '" + name + "' appears twice") : true;
-    const bool again = (name == "dtype" && entries.back().element) || (name == "shape" && entries.back().shape) ||
-                       (name == "data_offsets" && entries.back().offsets);
+    const bool again = (name == "dtype" && entries.back().element) || (name == "shape" && entries.back().has_shape) ||
+                       (name == "data_offsets" && entries.back().has_offsets);
     if (again) return fail(about() + " has two fields '" + name + "'");
     return name == "dtype" || name == "shape" || name == "data_offsets" ? true : fail(about() + " has an unknown field '" + name + "'");
   }
@@ -78,21 +78,32 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
   bool start_array(std::size_t) override {
     if (place_ != Place::fields || key_ == "dtype") return fail("an array where none belongs");
-    list().emplace();
+    numbers_.clear();
     return go(Place::numbers);
   }
   bool number_unsigned(number_unsigned_t value) override {
     if (place_ != Place::numbers) return fail("a number where none belongs");
-    if (list()->size() == 64) return fail(about() + " has more than 64 numbers in '" + key_ + "'");
-    list()->push_back(value);
+    if (numbers_.size() == 64) return fail(about() + " has more than 64 numbers in '" + key_ + "'");
+    numbers_.push_back(value);
     return true;
   }
-  bool end_array() override { return go(Place::fields); }
+  bool end_array() override {
+    Entry& e = entries.back();
+    if (key_ == "shape") {
+      e.shape = numbers_;
+      e.has_shape = true;
+      return go(Place::fields);
+    }
+    if (numbers_.size() != 2) return fail(about() + ": data_offsets is not [begin, end]");
+    e.begin = numbers_[0];
+    e.end = numbers_[1];
+    e.has_offsets = true;
+    return go(Place::fields);
+  }
   bool end_object() override {
     if (place_ == Place::fields) {
       const Entry& e = entries.back();
-      if (!e.element || !e.shape || !e.offsets) return fail(about() + " lacks dtype, shape or data_offsets");
-      if (e.offsets->size() != 2) return fail(about() + ": data_offsets is not [begin, end]");
+      if (!e.element || !e.has_shape || !e.has_offsets) return fail(about() + " lacks dtype, shape or data_offsets");
     }
     return go(place_ == Place::names ? Place::end : Place::names);
   }
@@ -114,10 +125,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
   std::string about() const { return "the tensor '" + entries.back().name + "'"; }
-  std::optional<std::vector<std::uint64_t>>& list() { return key_ == "shape" ? entries.back().shape : entries.back().offsets; }
 
   Place place_ = Place::file_start;
   std::string key_;
+  std::vector<std::uint64_t> numbers_;
   std::map<std::string, int, std::less<>> names_;
   bool has_metadata_ = false;
 };
@@ -125,26 +136,26 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 /// Bytes of a tensor by its shape; nothing when that overflows 64 bits.
 std::optional<std::uint64_t> byte_count(const Entry& e) {
   std::uint64_t count = e.element->size;
-  for (const std::uint64_t extent : *e.shape)
+  for (const std::uint64_t extent : e.shape)
     if (__builtin_mul_overflow(count, extent, &count)) return std::nullopt;
   return count;
 }
 
 void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes, const std::string& origin) {
   std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return std::pair(a.begin(), a.end()) < std::pair(b.begin(), b.end()); });
+                   [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   std::uint64_t position = 0;
   for (const Entry& e : entries) {
     const std::string where = origin + ": the tensor '" + e.name + "'";
-    require<DataError>(e.begin() == position, where, " begins at byte ", e.begin(), " of the data, expected ", position,
+    require<DataError>(e.begin == position, where, " begins at byte ", e.begin, " of the data, expected ", position,
                        ": tensors must follow each other without holes or overlaps");
-    require<DataError>(e.end() >= e.begin(), where, " ends (", e.end(), ") before it begins (", e.begin(), ")");
+    require<DataError>(e.end >= e.begin, where, " ends (", e.end, ") before it begins (", e.begin, ")");
     const auto bytes = byte_count(e);
     require<DataError>(bytes.has_value(), where, " has a shape whose size overflows 64 bits");
-    require<DataError>(*bytes == e.end() - e.begin(), where, " has ", e.end() - e.begin(), " bytes, its shape and dtype need ", *bytes);
-    require<DataError>(e.shape->size() <= Shape::kMaxRank, where, " has ", e.shape->size(), " axes, at most ", Shape::kMaxRank,
+    require<DataError>(*bytes == e.end - e.begin, where, " has ", e.end - e.begin, " bytes, its shape and dtype need ", *bytes);
+    require<DataError>(e.shape.size() <= Shape::kMaxRank, where, " has ", e.shape.size(), " axes, at most ", Shape::kMaxRank,
                        " are supported");
-    position = e.end();
+    position = e.end;
   }
   require<DataError>(position == data_bytes, origin, ": the tensors end at byte ", position, " of the data, which has ", data_bytes,
                      position < data_bytes ? ": there are trailing bytes" : ": the file is truncated");
@@ -206,7 +217,7 @@ auto with_chunks(const TensorArchive& archive, F&& f) {
   for (const Item& item : items) {
     const std::uint64_t end = position + bytes_of(item.packed).size();
     header += ',' + quoted(*item.name, "the tensor name") + ":{\"dtype\":\"" + item.element->safetensors + "\",\"shape\":[";
-    for (int axis = 0; axis < item.packed.rank(); ++axis) header += (axis ? "," : "") + std::to_string(item.packed.size(axis));
+    for (int axis = 0; axis < item.packed.rank(); ++axis) header += message(axis ? "," : "", item.packed.size(axis));
     header += "],\"data_offsets\":[" + std::to_string(position) + ',' + std::to_string(end) + "]}";
     position = end;
   }
@@ -266,11 +277,11 @@ TensorArchive parse_safetensors(std::string_view bytes, const std::string& origi
   archive.metadata.erase("crc32c");
   for (const Entry& e : reader.entries) {
     std::int64_t dims[Shape::kMaxRank];
-    std::copy(e.shape->begin(), e.shape->end(), dims);
+    std::copy(e.shape.begin(), e.shape.end(), dims);
     const std::string where = origin + ": the tensor '" + e.name + "'";
     try {
-      const Shape shape(dims, static_cast<int>(e.shape->size()));
-      archive.tensors.emplace(e.name, tensor_from_bytes(*e.element, data.substr(e.begin(), e.end() - e.begin()), shape, where));
+      const Shape shape(dims, static_cast<int>(e.shape.size()));
+      archive.tensors.emplace(e.name, tensor_from_bytes(*e.element, data.substr(e.begin, e.end - e.begin), shape, where));
     } catch (const ShapeError& error) {
       throw DataError(where + ": " + error.what());
     }
