@@ -1,0 +1,39 @@
+#pragma once
+#include <span>
+#include <string>
+
+#include "lamina/core/error.hpp"
+
+namespace lamina {
+
+/// The text form of an enumerator, for options, checkpoints and messages. A table of these is the one place its names stand in.
+template <class E>
+struct Named {
+  E value;
+  const char* name;
+};
+
+/// The candidate with the smallest edit distance to `text`.
+std::string nearest_name(const std::string& text, std::span<const std::string> candidates);
+/// Throws OptionError: unknown `what` "text"; did you mean ...? known: ...
+[[noreturn]] void throw_unknown_name(const char* what, const std::string& text, std::span<const std::string> candidates);
+
+/// The enumerator called `text`; throws OptionError that names the nearest and lists all.
+template <class Table>
+auto parse_name(const char* what, const std::string& text, const Table& table) {
+  for (const auto& entry : table)
+    if (text == entry.name) return entry.value;
+  std::string names[std::size(table)];
+  std::size_t i = 0;
+  for (const auto& entry : table) names[i++] = entry.name;
+  throw_unknown_name(what, text, names);
+}
+
+template <class E, class Table>
+const char* name_in(const Table& table, E value) {
+  for (const auto& entry : table)
+    if (entry.value == value) return entry.name;
+  return "?";
+}
+
+}  // namespace lamina

@@ -1,0 +1,26 @@
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lamina/nn/module.hpp"
+
+namespace lamina::io {
+
+/// What a checkpoint file holds. In the file images are channels-first, as PyTorch has them: every rank-4 tensor (a, h, w, b) is stored as
+/// (a, b, h, w), which turns conv weights (Cout, Kh, Kw, Cin) into OIHW and transposed-conv weights likewise. Model tensors keep
+/// their names, so that other tools load them; optimiser tensors are called "optimizer.<name>".
+struct Checkpoint {
+  std::vector<nn::NamedTensor> model;
+  std::vector<nn::NamedTensor> optimizer;
+  std::map<std::string, std::string, std::less<>> metadata;  ///< "config" and "trainer" are JSON
+};
+
+/// Atomic; byte-identical for identical content. Throws IoError (DiskFullError), and NumericError rather than save a weight that is
+/// not finite.
+void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
+/// Throws IoError, DataError naming the file and the broken rule.
+Checkpoint load_checkpoint(const std::filesystem::path& path);
+
+}  // namespace lamina::io

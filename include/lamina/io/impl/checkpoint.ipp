@@ -1,0 +1,66 @@
+#include "lamina/io/checkpoint.hpp"
+
+#include <cmath>
+
+#include "lamina/io/safetensors.hpp"
+
+namespace lamina::io {
+namespace {
+
+constexpr std::string_view kOptimizer = "optimizer.";
+
+template <class T>
+Tensor permuted(const Tensor& t, bool to_file) {
+  const std::int64_t a = t.size(0), x = t.size(1), y = t.size(2), z = t.size(3);
+  // (a, h, w, b) -> (a, b, h, w) swaps the axes (h w) and (b) of each of the `a` matrices; back likewise.
+  const std::int64_t rows = to_file ? x * y : x, cols = to_file ? z : y * z;
+  Tensor out = Tensor::empty(to_file ? Shape{a, z, x, y} : Shape{a, y, z, x}, like(t));
+  const T* from = t.data<T>();
+  T* to = out.data<T>();
+  for (std::int64_t i = 0; i < a; ++i, from += rows * cols, to += rows * cols)
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t c = 0; c < cols; ++c) to[c * rows + r] = from[r * cols + c];
+  return out;
+}
+
+Tensor relayout(const Tensor& tensor, bool to_file) {
+  const Tensor t = tensor.to(kCpu).packed();
+  if (t.rank() != 4) return t;
+  if (t.dtype() == DType::f64) return permuted<double>(t, to_file);
+  return permuted<float>(t.to(DType::f32), to_file);
+}
+
+void require_finite(const nn::NamedTensor& item) {
+  if (item.tensor.dtype() != DType::f32 && item.tensor.dtype() != DType::f64) return;
+  for (double v : item.tensor.to_vector<double>())
+    require<NumericError>(std::isfinite(v), "checkpoint: ", item.name, " holds a value that is not finite; nothing was written");
+}
+
+}  // namespace
+
+void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
+  TensorArchive archive;
+  archive.metadata = checkpoint.metadata;
+  for (const auto& item : checkpoint.model) {
+    require_finite(item);
+    archive.tensors[item.name] = relayout(item.tensor, true);
+  }
+  for (const auto& item : checkpoint.optimizer) {
+    require_finite(item);
+    archive.tensors[std::string(kOptimizer) + item.name] = relayout(item.tensor, true);
+  }
+  write_safetensors(path, archive);
+}
+
+Checkpoint load_checkpoint(const std::filesystem::path& path) {
+  TensorArchive archive = read_safetensors(path);
+  Checkpoint checkpoint;
+  checkpoint.metadata = std::move(archive.metadata);
+  for (const auto& [name, tensor] : archive.tensors) {
+    const bool optimizer = name.starts_with(kOptimizer);
+    (optimizer ? checkpoint.optimizer : checkpoint.model).push_back({optimizer ? name.substr(kOptimizer.size()) : name, relayout(tensor, false)});
+  }
+  return checkpoint;
+}
+
+}  // namespace lamina::io

@@ -1,0 +1,49 @@
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace lamina::metrics {
+
+/// One ratio for every class and its averages. A class that neither the labels nor the predictions contain has no value (NaN)
+/// and takes no part in an average.
+struct ClassScores {
+  std::vector<double> per_class;
+  double macro = 0;             ///< mean over the classes that have a value
+  double macro_foreground = 0;  ///< the same without class 0 (the background)
+  double micro = 0;             ///< from the summed counts of all classes
+};
+
+/// Scores of one confusion matrix.
+struct Scores {
+  ClassScores dice;       ///< 2 TP / (2 TP + FP + FN)
+  ClassScores iou;        ///< TP / (TP + FP + FN)
+  ClassScores precision;  ///< TP / (TP + FP); NaN when never predicted
+  ClassScores recall;     ///< TP / (TP + FN); NaN when never labelled
+  double accuracy = 0;
+};
+
+/// Pixel counts: `at(truth, prediction)`. Accumulated over a whole set, so that a score is never a mean of per-image means.
+class ConfusionMatrix {
+ public:
+  explicit ConfusionMatrix(int classes);
+  /// Counts pairs; pixels whose label equals `ignore` are left out. Throws DataError on a label or prediction that is no class.
+  void add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> prediction, std::optional<int> ignore = {});
+  void add(const ConfusionMatrix& other);
+  int classes() const { return classes_; }
+  std::int64_t at(int truth, int prediction) const { return counts_[static_cast<std::size_t>(truth * classes_ + prediction)]; }
+  std::int64_t truth_count(int c) const;
+  std::int64_t prediction_count(int c) const;
+  std::int64_t total() const;
+  Scores scores() const;
+  /// The matrix of a predictor that always answers the most frequent label: what the scores must beat.
+  ConfusionMatrix majority_baseline() const;
+
+ private:
+  int classes_;
+  std::vector<std::int64_t> counts_;
+};
+
+}  // namespace lamina::metrics

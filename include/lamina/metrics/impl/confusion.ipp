@@ -1,0 +1,98 @@
+#include "lamina/metrics/confusion.hpp"
+
+#include <cmath>
+#include <numeric>
+
+#include "lamina/core/error.hpp"
+
+namespace lamina::metrics {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+double ratio(std::int64_t a, std::int64_t b) { return b == 0 ? kNone : static_cast<double>(a) / static_cast<double>(b); }
+
+double mean_defined(std::span<const double> values) {
+  double sum = 0;
+  int n = 0;
+  for (double v : values)
+    if (!std::isnan(v)) {
+      sum += v;
+      ++n;
+    }
+  return n ? sum / n : kNone;
+}
+
+}  // namespace
+
+ConfusionMatrix::ConfusionMatrix(int classes) : classes_(classes) {
+  require<OptionError>(classes >= 2 && classes <= 256, "a confusion matrix needs 2 to 256 classes, got ", classes);
+  counts_.resize(static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes));
+}
+
+void ConfusionMatrix::add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> prediction, std::optional<int> ignore) {
+  require(truth.size() == prediction.size(), "confusion matrix: ", truth.size(), " labels and ", prediction.size(), " predictions");
+  std::vector<std::int64_t> wide(256 * 256);
+  for (std::size_t i = 0; i < truth.size(); ++i) ++wide[static_cast<std::size_t>(truth[i]) * 256 + prediction[i]];
+  for (int t = 0; t < 256; ++t)
+    for (int p = 0; p < 256; ++p) {
+      const std::int64_t n = wide[static_cast<std::size_t>(t * 256 + p)];
+      if (n == 0 || (ignore && t == *ignore)) continue;
+      require<DataError>(t < classes_ && p < classes_, "confusion matrix: ", n, " pixels with label ", t, " and prediction ", p, ", but there are ",
+                         classes_, " classes");
+      counts_[static_cast<std::size_t>(t * classes_ + p)] += n;
+    }
+}
+
+void ConfusionMatrix::add(const ConfusionMatrix& other) {
+  require(classes_ == other.classes_, "confusion matrices of ", classes_, " and ", other.classes_, " classes");
+  for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+}
+
+std::int64_t ConfusionMatrix::truth_count(int c) const {
+  std::int64_t n = 0;
+  for (int p = 0; p < classes_; ++p) n += at(c, p);
+  return n;
+}
+
+std::int64_t ConfusionMatrix::prediction_count(int c) const {
+  std::int64_t n = 0;
+  for (int t = 0; t < classes_; ++t) n += at(t, c);
+  return n;
+}
+
+std::int64_t ConfusionMatrix::total() const { return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0}); }
+
+Scores ConfusionMatrix::scores() const {
+  Scores s;
+  std::int64_t hits = 0;
+  for (int c = 0; c < classes_; ++c) hits += at(c, c);
+  const std::int64_t misses = total() - hits;
+  // Every score is (a TP) / (a TP + b FP + c FN); summed over classes FP = FN = misses.
+  auto fill = [&](ClassScores& out, int a, int b, int c) {
+    for (int k = 0; k < classes_; ++k) {
+      const std::int64_t tp = at(k, k), fp = prediction_count(k) - tp, fn = truth_count(k) - tp;
+      out.per_class.push_back(ratio(a * tp, a * tp + b * fp + c * fn));
+    }
+    out.macro = mean_defined(out.per_class);
+    out.macro_foreground = mean_defined(std::span<const double>(out.per_class).subspan(1));
+    out.micro = ratio(a * hits, a * hits + (b + c) * misses);
+  };
+  fill(s.dice, 2, 1, 1);
+  fill(s.iou, 1, 1, 1);
+  fill(s.precision, 1, 1, 0);
+  fill(s.recall, 1, 0, 1);
+  s.accuracy = ratio(hits, total());
+  return s;
+}
+
+ConfusionMatrix ConfusionMatrix::majority_baseline() const {
+  int majority = 0;
+  for (int c = 1; c < classes_; ++c)
+    if (truth_count(c) > truth_count(majority)) majority = c;
+  ConfusionMatrix m(classes_);
+  for (int c = 0; c < classes_; ++c) m.counts_[static_cast<std::size_t>(c * classes_ + majority)] = truth_count(c);
+  return m;
+}
+
+}  // namespace lamina::metrics

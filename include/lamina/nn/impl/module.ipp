@@ -1,0 +1,94 @@
+#include "lamina/nn/module.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace lamina::nn {
+
+Tensor Module::add_parameter(std::string name, Tensor value) {
+  value.set_requires_grad();
+  own_.push_back({Kind::parameter, {std::move(name), value}});
+  return value;
+}
+
+Tensor Module::add_buffer(std::string name, Tensor value) {
+  own_.push_back({Kind::buffer, {std::move(name), value}});
+  return value;
+}
+
+void Module::collect(const std::string& prefix, bool parameters, bool buffers, std::vector<NamedTensor>& out) const {
+  for (const auto& [kind, item] : own_)
+    if (kind == Kind::parameter ? parameters : buffers) out.push_back({prefix + item.name, item.tensor});
+  for (const auto& [name, child] : children_) child->collect(prefix + name + ".", parameters, buffers, out);
+}
+
+std::vector<NamedTensor> Module::named_parameters() const {
+  std::vector<NamedTensor> out;
+  collect("", true, false, out);
+  return out;
+}
+
+std::vector<NamedTensor> Module::named_buffers() const {
+  std::vector<NamedTensor> out;
+  collect("", false, true, out);
+  return out;
+}
+
+std::vector<NamedTensor> Module::state() const {
+  std::vector<NamedTensor> out;
+  collect("", true, true, out);
+  return out;
+}
+
+std::vector<Tensor> Module::parameters() const {
+  std::vector<Tensor> out;
+  for (NamedTensor& p : named_parameters()) out.push_back(std::move(p.tensor));
+  return out;
+}
+
+std::int64_t Module::parameter_count() const {
+  std::int64_t n = 0;
+  for (const Tensor& p : parameters()) n += p.numel();
+  return n;
+}
+
+void Module::train(bool on) {
+  training_ = on;
+  for (auto& [name, child] : children_) child->train(on);
+}
+
+void Module::load_state(const std::vector<NamedTensor>& source, bool strict) {
+  std::map<std::string, Tensor> given;
+  for (const NamedTensor& s : source) given[s.name] = s.tensor;
+  std::vector<std::pair<Tensor, Tensor>> copies;
+  std::string missing, shapes, unexpected;
+  for (const NamedTensor& own : state()) {
+    const auto it = given.find(own.name);
+    if (it == given.end()) {
+      missing += "\n  missing: " + own.name + " " + own.tensor.shape().str();
+      continue;
+    }
+    if (it->second.shape() == own.tensor.shape())
+      copies.emplace_back(own.tensor, it->second);
+    else
+      shapes += "\n  shape: " + own.name + " is " + own.tensor.shape().str() + " here, " + it->second.shape().str() + " in the source";
+    given.erase(it);
+  }
+  for (const auto& [name, tensor] : given) unexpected += "\n  unexpected: " + name + " " + tensor.shape().str();
+  require<DataError>(shapes.empty() && (!strict || (missing.empty() && unexpected.empty())), "the weights do not fit the model:", missing,
+                     unexpected, shapes);
+  for (auto& [to, from] : copies) to.copy_from(from);
+}
+
+namespace {
+thread_local RandomScope* innermost = nullptr;
+}  // namespace
+
+RandomScope::RandomScope(RandomKey key) : stream_(key), outer_(innermost) { innermost = this; }
+RandomScope::~RandomScope() { innermost = outer_; }
+RandomKey RandomScope::next() {
+  thread_local RandomStream unscoped{RandomKey{}};
+  return innermost ? innermost->stream_.next() : unscoped.next();
+}
+
+}  // namespace lamina::nn

@@ -1,0 +1,36 @@
+#pragma once
+#include <cmath>
+#include <string>
+
+#include "lamina/core/tensor.hpp"
+
+namespace lamina::nn {
+
+/// Initial values of a weight, as Keras or PyTorch define them. Fans are counted over the receptive field:
+/// fan_in = Kh*Kw*Cin, fan_out = Kh*Kw*Cout.
+enum class Init {
+  he_normal,         ///< Keras: truncated normal at 2 sd, sd sqrt(2/fan_in) after truncation (He et al. 2015)
+  he_uniform,        ///< U(-a, a), a = sqrt(6/fan_in)
+  kaiming_normal,    ///< PyTorch kaiming_normal_(fan_in, relu): normal, sd sqrt(2/fan_in), not truncated
+  torch_default,     ///< PyTorch's Conv2d: U(-a, a), a = 1/sqrt(fan_in)
+  xavier_uniform,    ///< U(-a, a), a = sqrt(6/(fan_in+fan_out)) (Glorot & Bengio 2010; Keras glorot_uniform)
+  xavier_normal,     ///< PyTorch xavier_normal_: normal, sd sqrt(2/(fan_in+fan_out))
+  glorot_normal,     ///< Keras: the same sd, truncated at 2 sd
+  truncated_normal,  ///< sd 0.01, truncated at 2 sd without rescaling (TensorFlow slim's heads)
+};
+
+struct Fans {
+  double in = 1, out = 1;
+};
+
+/// Throws OptionError on an unknown name; names are those of the enumerators.
+Init parse_init(const std::string& name);
+const char* name_of(Init init);
+
+/// A new tensor of initial values. Depends on (shape, fans, key) alone.
+Tensor initial_weight(Init init, const Shape& shape, Fans fans, RandomKey key, DType dtype = DType::f32);
+
+/// Normal of the given sd, redrawn beyond 2 sd.
+Tensor truncated_normal(const Shape& shape, double sd, RandomKey key, DType dtype = DType::f32);
+
+}  // namespace lamina::nn

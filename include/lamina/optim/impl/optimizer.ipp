@@ -1,0 +1,112 @@
+#include "lamina/optim/optimizer.hpp"
+
+#include <cmath>
+#include <map>
+
+#include "lamina/core/dispatch.hpp"
+#include "lamina/kernels/optimizer.hpp"
+
+namespace lamina::optim {
+namespace {
+
+void require_range(bool ok, const char* option, double value, const char* range) {
+  require<OptionError>(ok, "optimiser option ", option, " = ", value, " is outside ", range);
+}
+
+}  // namespace
+
+Optimizer::Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::string> moments, double lr, const GradientOptions& gradient)
+    : parameters_(std::move(parameters)), steps_(Tensor::zeros({}, {DType::i64, kCpu})), gradient_(gradient), lr_(lr) {
+  require<OptionError>(!parameters_.empty(), "an optimiser needs at least one parameter");
+  require_range(std::isfinite(lr) && lr >= 0, "lr", lr, "[0, inf)");
+  require_range(gradient.clip_norm >= 0, "clip_norm", gradient.clip_norm, "[0, inf)");
+  require_range(gradient.clip_value >= 0, "clip_value", gradient.clip_value, "[0, inf)");
+  require_range(gradient.weight_decay >= 0, "weight_decay", gradient.weight_decay, "[0, inf)");
+  for (const std::string& moment : moments)
+    for (const nn::NamedTensor& p : parameters_) {
+      require(p.tensor.contiguous() && p.tensor.dtype() == parameters_[0].tensor.dtype() && p.tensor.device() == parameters_[0].tensor.device(),
+              "optimiser: parameter ", p.name, " is a slice, or differs from the first in dtype or device");
+      moments_.push_back({moment + "." + p.name, Tensor::zeros(p.tensor.shape(), like(p.tensor))});
+    }
+}
+
+void Optimizer::zero_grad() {
+  for (nn::NamedTensor& p : parameters_) p.tensor.zero_grad();
+}
+
+std::vector<nn::NamedTensor> Optimizer::state() const {
+  std::vector<nn::NamedTensor> all = moments_;
+  all.push_back({"step", steps_});
+  return all;
+}
+
+void Optimizer::load_state(const std::vector<nn::NamedTensor>& source) {
+  std::map<std::string, Tensor> given;
+  for (const nn::NamedTensor& s : source) given[s.name] = s.tensor;
+  const auto own = state();
+  for (const nn::NamedTensor& s : own) {
+    const auto it = given.find(s.name);
+    require<DataError>(it != given.end(), "the optimiser state lacks ", s.name);
+    require<DataError>(it->second.shape() == s.tensor.shape(), "the optimiser state ", s.name, " has shape ", it->second.shape(), ", expected ",
+                       s.tensor.shape());
+  }
+  for (const nn::NamedTensor& s : own) s.tensor.copy_from(given[s.name]);
+}
+
+template <class Update>
+void Optimizer::apply(Update&& update) {
+  std::int64_t& step = *steps_.data<std::int64_t>();
+  ++step;
+  dispatch(parameters_[0].tensor, [&]<class T>(auto& device) {
+    std::vector<UpdateTensor<T>> list;
+    std::vector<Tensor> packed;  // keeps packed copies of sliced gradients alive
+    const std::size_t n = parameters_.size();
+    for (std::size_t i = 0; i < n; ++i) {
+      const Tensor& w = parameters_[i].tensor;
+      if (!w.grad()) continue;
+      packed.push_back(w.grad().packed());
+      auto moment = [&](std::size_t k) { return k * n + i < moments_.size() ? moments_[k * n + i].tensor.template data<T>() : nullptr; };
+      list.push_back({w.data<T>(), packed.back().template data<const T>(), moment(0), moment(1), w.numel(),
+                      !gradient_.decay_kernels_only || w.rank() >= 2});
+    }
+    const auto count = static_cast<std::int64_t>(list.size());
+    GradientRule rule{1, gradient_.clip_value, gradient_.weight_decay, gradient_.decoupled_decay};
+    if (gradient_.clip_norm > 0) {
+      double squares = 0;
+      kernels::gradient_square_sum<T>(device, list.data(), count, &squares);
+      gradient_norm_ = std::sqrt(squares);
+      if (gradient_norm_ > gradient_.clip_norm) rule.scale = gradient_.clip_norm / (gradient_norm_ + 1e-6);  // PyTorch's epsilon
+    }
+    update.template operator()<T>(device, list.data(), count, rule, step);
+  });
+}
+
+Adam::Adam(std::vector<nn::NamedTensor> parameters, const AdamOptions& options)
+    : Optimizer(std::move(parameters), {"m", "v"}, options.lr, options.gradient), options_(options) {
+  require_range(options.beta1 >= 0 && options.beta1 < 1, "beta1", options.beta1, "[0, 1)");
+  require_range(options.beta2 >= 0 && options.beta2 < 1, "beta2", options.beta2, "[0, 1)");
+  require_range(options.epsilon > 0, "epsilon", options.epsilon, "(0, inf)");
+}
+
+void Adam::step() {
+  apply([&]<class T>(auto& device, const UpdateTensor<T>* list, std::int64_t count, const GradientRule& rule, std::int64_t step) {
+    kernels::adam_update<T>(device, list, count,
+                            AdamUpdate{rule, lr(), options_.beta1, options_.beta2, options_.epsilon, step, options_.epsilon_inside_correction});
+  });
+}
+
+Sgd::Sgd(std::vector<nn::NamedTensor> parameters, const SgdOptions& options)
+    : Optimizer(std::move(parameters), options.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{}, options.lr,
+                options.gradient),
+      options_(options) {
+  require_range(options.momentum >= 0 && options.momentum < 1, "momentum", options.momentum, "[0, 1)");
+  require<OptionError>(!options.nesterov || options.momentum > 0, "nesterov needs a momentum above 0");
+}
+
+void Sgd::step() {
+  apply([&]<class T>(auto& device, const UpdateTensor<T>* list, std::int64_t count, const GradientRule& rule, std::int64_t step) {
+    kernels::sgd_update<T>(device, list, count, SgdUpdate{rule, lr(), options_.momentum, options_.nesterov, step == 1});
+  });
+}
+
+}  // namespace lamina::optim

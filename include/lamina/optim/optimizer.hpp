@@ -1,0 +1,86 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lamina/nn/module.hpp"
+
+namespace lamina::optim {
+
+/// What happens to gradients before an update: clip by global norm, then by value, then weight decay.
+struct GradientOptions {
+  double clip_norm = 0;             ///< scale all gradients so that their joint 2-norm is at most this (0: off)
+  double clip_value = 0;            ///< clamp every element to [-clip_value, clip_value] (0: off; Keras clipvalue)
+  double weight_decay = 0;          ///< L2 term added to the gradient, or decoupled (AdamW)
+  bool decoupled_decay = false;
+  bool decay_kernels_only = false;  ///< decay only tensors of rank >= 2: not biases, not norm scales
+};
+
+/// Adam (Kingma & Ba 2015); AdamW with `gradient.decoupled_decay`.
+struct AdamOptions {
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  bool epsilon_inside_correction = true;  ///< true: PyTorch. false: TensorFlow/Keras ("epsilon hat", outside the bias correction)
+  GradientOptions gradient;
+};
+
+/// SGD with (Nesterov) momentum, PyTorch's convention: buffer = momentum * buffer + g; w -= lr * buffer.
+struct SgdOptions {
+  double lr = 1e-2;
+  double momentum = 0;
+  bool nesterov = false;
+  GradientOptions gradient;
+};
+
+/// Updates parameters from their accumulated gradients. Parameters without a gradient are skipped.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  virtual void step() = 0;
+  void zero_grad();
+  double lr() const { return lr_; }
+  void set_lr(double lr) { lr_ = lr; }
+  /// 2-norm of all gradients as of the last step() that clipped by norm, else 0.
+  double gradient_norm() const { return gradient_norm_; }
+  /// Everything but the learning rate: moments ("m.<parameter>") and the step counter ("step", i64). Shares the memory.
+  std::vector<nn::NamedTensor> state() const;
+  /// Throws DataError when names or shapes do not match state().
+  void load_state(const std::vector<nn::NamedTensor>& source);
+
+ protected:
+  Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::string> moments, double lr, const GradientOptions& gradient);
+  /// Counts the step, forms the update list and hands it to `update(device, list, count, rule, step)`.
+  template <class Update>
+  void apply(Update&& update);
+
+ private:
+  std::vector<nn::NamedTensor> parameters_;
+  std::vector<nn::NamedTensor> moments_;  // moment-major: all m, then all v
+  Tensor steps_;
+  GradientOptions gradient_;
+  double lr_;
+  double gradient_norm_ = 0;
+};
+
+class Adam final : public Optimizer {
+ public:
+  /// Throws OptionError on an option outside its range.
+  Adam(std::vector<nn::NamedTensor> parameters, const AdamOptions& options);
+  void step() override;
+
+ private:
+  AdamOptions options_;
+};
+
+class Sgd final : public Optimizer {
+ public:
+  Sgd(std::vector<nn::NamedTensor> parameters, const SgdOptions& options);
+  void step() override;
+
+ private:
+  SgdOptions options_;
+};
+
+}  // namespace lamina::optim
