@@ -1,6 +1,7 @@
 #pragma once
 #include <span>
 #include <string>
+#include <vector>
 
 #include "lamina/core/error.hpp"
 
@@ -23,9 +24,8 @@ template <class Table>
 auto parse_name(const char* what, const std::string& text, const Table& table) {
   for (const auto& entry : table)
     if (text == entry.name) return entry.value;
-  std::string names[std::size(table)];
-  std::size_t i = 0;
-  for (const auto& entry : table) names[i++] = entry.name;
+  std::vector<std::string> names;
+  for (const auto& entry : table) names.push_back(entry.name);
   throw_unknown_name(what, text, names);
 }
 
