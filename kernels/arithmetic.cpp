@@ -47,6 +47,7 @@ void scale(Cpu& cpu, View2<const T> x, double factor, double offset, View2<T> y)
   map2(cpu, x, x, y, [=](T v, T) { return f * v + o; });
 }
 
-LAMINA_INSTANTIATE(&add<float>, &add<double>, &subtract<float>, &subtract<double>, &multiply<float>, &multiply<double>, &scale<float>, &scale<double>)
+LAMINA_INSTANTIATE(&add<float>, &add<double>, &subtract<float>, &subtract<double>, &multiply<float>, &multiply<double>, &scale<float>,
+                   &scale<double>)
 
 }  // namespace lamina::kernels::LAMINA_ISA

@@ -4,8 +4,8 @@
 
 namespace lamina {
 
-/// Zero padding of the two image axes, in pixels. `same` pads as TensorFlow's SAME: total = max((ceil(H/stride) - 1) * stride +
-/// dilation * (Kh - 1) + 1 - H, 0), the odd pixel at the bottom and right.
+/// Zero padding of the two image axes, in pixels. `same` pads as TensorFlow's SAME: Ho = ceil(H / stride), the odd pixel at the
+/// bottom and right.
 struct Padding {
   int top = 0, bottom = 0, left = 0, right = 0;
   bool same = false;
@@ -15,6 +15,15 @@ struct Padding {
   static constexpr Padding tf_same() { return {0, 0, 0, 0, true}; }
 };
 
+/// How a convolution is computed. `automatic` is a pure function of shape and instruction set; `naive` is the oracle. The others
+/// are for tests and benchmarks, and throw OptionError where they do not apply (see kernels::conv2d_supports).
+enum class Conv2dAlgorithm : std::uint8_t { automatic, naive, implicit_gemm, direct, winograd2, winograd4, depthwise };
+
+constexpr const char* name_of(Conv2dAlgorithm a) {
+  constexpr const char* kNames[] = {"automatic", "naive", "implicit_gemm", "direct", "winograd2", "winograd4", "depthwise"};
+  return kNames[static_cast<int>(a)];
+}
+
 /// Attributes of a 2-d convolution. Plain data.
 struct Conv2dParams {
   int stride = 1;
@@ -22,20 +31,57 @@ struct Conv2dParams {
   int dilation = 1;
   int groups = 1;
   Activation activation = {};
+  Conv2dAlgorithm algorithm = Conv2dAlgorithm::automatic;
 };
 
 namespace kernels {
 
-/// CPU algorithms of conv2d. `automatic` is a pure function of shape and instruction set; `naive` is the oracle.
-enum class Conv2dAlgorithm : std::uint8_t { automatic, naive, implicit_gemm, direct, winograd2, winograd4, depthwise };
+/// Extent of a kernel axis with the holes of its dilation.
+LAMINA_HD constexpr std::int64_t dilated_extent(std::int64_t k, int dilation) { return dilation * (k - 1) + 1; }
+
+/// Output extent of a convolution axis; `pad` is the sum of both sides. Not positive when the kernel does not fit.
+LAMINA_HD constexpr std::int64_t conv2d_extent(std::int64_t in, std::int64_t k, int stride, int dilation, std::int64_t pad) {
+  const std::int64_t room = in + pad - dilated_extent(k, dilation);
+  return room < 0 ? 0 : room / stride + 1;
+}
+
+/// Both sides of SAME on one axis: max((ceil(in / stride) - 1) * stride + dilated kernel - in, 0).
+LAMINA_HD constexpr std::int64_t same_padding(std::int64_t in, std::int64_t k, int stride, int dilation) {
+  const std::int64_t total = ((in + stride - 1) / stride - 1) * stride + dilated_extent(k, dilation) - in;
+  return total > 0 ? total : 0;
+}
+
+/// `p` with `same` turned into pixels, for an input of (h, w) and a kernel of (kh, kw).
+LAMINA_HD constexpr Conv2dParams resolve_padding(Conv2dParams p, std::int64_t h, std::int64_t w, std::int64_t kh, std::int64_t kw) {
+  if (!p.padding.same) return p;
+  const int v = static_cast<int>(same_padding(h, kh, p.stride, p.dilation)),
+            u = static_cast<int>(same_padding(w, kw, p.stride, p.dilation));
+  p.padding = {v / 2, v - v / 2, u / 2, u - u / 2, false};
+  return p;
+}
+
+/// Does a CPU algorithm apply to weights (cout, kh, kw, cin / groups)? The same answer for all three passes.
+LAMINA_HD constexpr bool conv2d_supports(Conv2dAlgorithm a, std::int64_t cout, std::int64_t kh, std::int64_t kw, std::int64_t cin_per_group,
+                                         const Conv2dParams& p) {
+  switch (a) {
+    case Conv2dAlgorithm::automatic:
+    case Conv2dAlgorithm::naive:
+    case Conv2dAlgorithm::implicit_gemm: return true;
+    case Conv2dAlgorithm::direct: return p.groups == 1 && p.stride == 1;
+    case Conv2dAlgorithm::winograd2:
+    case Conv2dAlgorithm::winograd4: return p.groups == 1 && p.stride == 1 && p.dilation == 1 && kh == 3 && kw == 3;
+    case Conv2dAlgorithm::depthwise: return cin_per_group == 1 && p.groups == cout;
+  }
+  return false;
+}
 
 /// y[n,p,q,k] = act(b[k] + sum_{r,s,c} x[n, p*stride - top + r*dilation, q*stride - left + s*dilation, c] * w[k,r,s,c]); overwrites y.
-/// `padding` is resolved (never `same`); b may be null. Shapes as in ops/conv2d.hpp.
-LAMINA_KERNEL(conv2d_forward, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p, Conv2dAlgorithm algorithm)
+/// In all three passes `p.padding` is resolved (never `same`) and w, dw are packed (Cout, Kh, Kw, Cin/groups); b may be null.
+LAMINA_KERNEL(conv2d_forward, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p)
 /// dx = d(sum(dy * conv(x)))/dx (dgrad); overwrites dx. `dy` is the gradient before the activation; p.activation is ignored.
-LAMINA_KERNEL(conv2d_backward_data, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p, Conv2dAlgorithm algorithm)
-/// dw (packed) and, unless null, db (wgrad); overwrites both. p.activation is ignored.
-LAMINA_KERNEL(conv2d_backward_weights, View4<const T> x, View4<const T> dy, View4<T> dw, T* db, const Conv2dParams& p, Conv2dAlgorithm algorithm)
+LAMINA_KERNEL(conv2d_backward_data, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p)
+/// dw and db (wgrad); overwrites both. dw.data or db may be null: that one is not computed. p.activation is ignored.
+LAMINA_KERNEL(conv2d_backward_weights, View4<const T> x, View4<const T> dy, View4<T> dw, T* db, const Conv2dParams& p)
 
 }  // namespace kernels
 }  // namespace lamina

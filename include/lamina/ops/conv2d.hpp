@@ -1,0 +1,101 @@
+#pragma once
+#include "lamina/autograd/node.hpp"
+#include "lamina/core/dispatch.hpp"
+#include "lamina/kernels/conv2d.hpp"
+
+namespace lamina {
+
+namespace detail {
+/// Extents and attributes beyond this are refused, so that no index or padding can overflow.
+inline constexpr std::int64_t kConvLimit = std::int64_t{1} << 30;
+
+/// What conv2d and conv_transpose2d ask of their attributes.
+inline void require_conv_attributes(const char* op, int stride, int dilation, int groups, const Padding& p) {
+  require(stride >= 1 && stride <= kConvLimit, op, ": stride must be positive, got ", stride);
+  require(dilation >= 1 && dilation <= kConvLimit, op, ": dilation must be positive, got ", dilation);
+  require(groups >= 1, op, ": groups must be positive, got ", groups);
+  for (int side : {p.top, p.bottom, p.left, p.right})
+    require(side >= 0 && side <= kConvLimit, op, ": padding must not be negative, got (top ", p.top, ", bottom ", p.bottom, ", left ",
+            p.left, ", right ", p.right, "); crop the image instead");
+  require(!p.same || p.top + p.bottom + p.left + p.right == 0, op, ": padding is either SAME or in pixels, not both");
+}
+
+/// What they ask of x and w: rank 4, kernel and channel extents within range, images not empty.
+inline void require_conv_operands(const char* op, const Shape& x, const Shape& w, int dilation) {
+  require(x.rank() == 4, op, ": x must be (N, H, W, Cin), got ", x, " with weights ", w);
+  require(w.rank() == 4, op, ": the weights must have 4 axes, got ", w, " with x ", x);
+  for (int axis = 1; axis < 4; ++axis)
+    require(x[axis] >= 1 && x[axis] <= kConvLimit, op, ": axis ", axis, " of x ", x, " must be in [1, ", kConvLimit, "]; weights ", w);
+  for (int axis = 0; axis < 4; ++axis)
+    require(w[axis] >= 1 && w[axis] <= kConvLimit, op, ": axis ", axis, " of the weights ", w, " must be in [1, ", kConvLimit, "]; x ", x);
+  for (int axis : {1, 2})
+    require(w[axis] == 1 || dilation <= kConvLimit / (w[axis] - 1), op, ": dilation ", dilation, " overflows with weights ", w, " and x ",
+            x);
+}
+
+inline void require_conv_bias(const char* op, const Tensor& b, std::int64_t cout) {
+  if (b) require(b.shape() == Shape{cout}, op, ": the bias must have shape ", Shape{cout}, " (Cout), got ", b.shape());
+}
+
+/// d(loss)/d(before act), from the op's output. dy itself when there is no activation.
+inline Tensor before_activation(const Tensor& dy, const Tensor& y, Activation act) {
+  if (act.is_none()) return dy;
+  Tensor dz = Tensor::empty(dy.shape(), like(dy));
+  dispatch(dy, [&]<class T>(auto& device) {
+    kernels::activation_backward<T>(device, y.view2<const T>(), dy.view2<const T>(), act, dz.view2<T>());
+  });
+  return dz;
+}
+}  // namespace detail
+
+/// Shape of conv2d(x, w). Throws ShapeError.
+inline Shape conv2d_shape(const Shape& x, const Shape& w, const Conv2dParams& params) {
+  detail::require_conv_attributes("conv2d", params.stride, params.dilation, params.groups, params.padding);
+  detail::require_conv_operands("conv2d", x, w, params.dilation);
+  require(x[3] % params.groups == 0 && w[0] % params.groups == 0 && w[3] == x[3] / params.groups, "conv2d: weights ", w,
+          " (Cout, Kh, Kw, Cin/groups) do not fit x ", x, " (N, H, W, Cin) with groups = ", params.groups);
+  const auto [top, bottom, left, right, same] = kernels::resolve_padding(params, x[1], x[2], w[1], w[2]).padding;
+  const auto ho = kernels::conv2d_extent(x[1], w[1], params.stride, params.dilation, std::int64_t{top} + bottom);
+  const auto wo = kernels::conv2d_extent(x[2], w[2], params.stride, params.dilation, std::int64_t{left} + right);
+  require(ho >= 1 && wo >= 1, "conv2d: the kernel of weights ", w, ", dilated by ", params.dilation,
+          ", is larger than the padded image of x ", x);
+  return {x[0], ho, wo, w[0]};
+}
+
+/// 2-d cross-correlation with zero padding, bias and activation; dilation > 1 is atrous convolution (Chen et al. 2017).
+/// x (N, H, W, Cin), w (Cout, Kh, Kw, Cin/groups), b (Cout) or none -> (N, Ho, Wo, Cout), written to `into` when given;
+/// Ho = (H + top + bottom - dilation*(Kh-1) - 1) / stride + 1, or ceil(H / stride) with SAME padding.
+/// Gradients: x, w, b. Throws ShapeError, DeviceError, OptionError. Kernels: kernels/conv2d.{cpp,cu}.
+inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const Conv2dParams& params = {}, const Tensor& into = {}) {
+  const Shape shape = conv2d_shape(x.shape(), w.shape(), params);
+  detail::require_conv_bias("conv2d", b, w.size(0));
+  require_same_kind("conv2d", x, w, b);
+  require<OptionError>(kernels::conv2d_supports(params.algorithm, w.size(0), w.size(1), w.size(2), w.size(3), params), "conv2d: algorithm ",
+                       name_of(params.algorithm), " does not compute weights ", w.shape(), " with stride ", params.stride, ", dilation ",
+                       params.dilation, ", groups ", params.groups, "; use Conv2dAlgorithm::automatic");
+  const Conv2dParams p = kernels::resolve_padding(params, x.size(1), x.size(2), w.size(1), w.size(2));
+  const Tensor weights = w.packed();
+  Tensor y = output_for("conv2d", shape, like(x), into);
+  dispatch(x, [&]<class T>(auto& device) {
+    kernels::conv2d_forward<T>(device, x.view4<const T>(), weights.view4<const T>(), b ? b.data<const T>() : nullptr, y.view4<T>(), p);
+  });
+  const Tensor saved = p.activation.is_none() ? Tensor{} : y.detach();
+  return record("conv2d", {x, w, b}, y, [x, weights, saved, p](const Tensor& dy, NeedsGrad need) -> Grads {
+    const Tensor dz = detail::before_activation(dy, saved, p.activation);
+    const TensorOptions options = like(x);
+    Tensor dx, dw, db;
+    if (need[0]) dx = Tensor::empty(x.shape(), options);
+    if (need[1]) dw = Tensor::empty(weights.shape(), options);
+    if (need[2]) db = Tensor::empty({weights.size(0)}, options);
+    dispatch(x, [&]<class T>(auto& device) {
+      if (dx) kernels::conv2d_backward_data<T>(device, dz.view4<const T>(), weights.view4<const T>(), dx.view4<T>(), p);
+      View4<T> dw_view{nullptr, weights.size(0), weights.size(1), weights.size(2), weights.size(3), weights.size(3)};
+      if (dw) dw_view = dw.view4<T>();
+      if (dw || db)
+        kernels::conv2d_backward_weights<T>(device, x.view4<const T>(), dz.view4<const T>(), dw_view, db ? db.data<T>() : nullptr, p);
+    });
+    return {dx, dw, db};
+  });
+}
+
+}  // namespace lamina

@@ -1,0 +1,27 @@
+// Reductions whose order depends on the shape alone.
+#pragma once
+#include "detail/isa.hpp"
+
+namespace lamina::kernels::LAMINA_ISA {
+
+/// sums[c] = sum over r of x(r, c): chunks of rows in parallel, then the chunks in order. Sums in double.
+template <class T>
+void column_sums(Cpu& cpu, View2<const T> x, T* sums) {
+  constexpr std::int64_t kMostChunks = 64;
+  const std::int64_t wanted = x.size() >> 14, chunks = wanted < 1 ? 1 : wanted > kMostChunks ? kMostChunks : wanted;
+  Workspace workspace;
+  double* partials = workspace.take<double>(chunks * x.cols);  // (chunk, channel)
+  cpu.parallel(chunks, [&](std::int64_t chunk, int) {
+    double* sum = partials + chunk * x.cols;
+    for (std::int64_t c = 0; c < x.cols; ++c) sum[c] = 0;
+    for (std::int64_t r = x.rows * chunk / chunks; r < x.rows * (chunk + 1) / chunks; ++r)
+      for (std::int64_t c = 0; c < x.cols; ++c) sum[c] += static_cast<double>(x.row(r)[c]);
+  });
+  for (std::int64_t c = 0; c < x.cols; ++c) {
+    double sum = 0;
+    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum += partials[chunk * x.cols + c];
+    sums[c] = static_cast<T>(sum);
+  }
+}
+
+}  // namespace lamina::kernels::LAMINA_ISA

@@ -1,0 +1,156 @@
+#include "lamina/ops/conv2d.hpp"
+
+#include "support/op_check.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+
+namespace {
+
+struct ConvCase {
+  Shape x, w;
+  Conv2dParams p = {};
+  bool bias = true;
+  std::string str() const {
+    return message("x ", x, " w ", w, " stride ", p.stride, " pad ", p.padding.top, p.padding.bottom, p.padding.left, p.padding.right,
+                   p.padding.same ? " same" : "", " dilation ", p.dilation, " groups ", p.groups);
+  }
+};
+
+Conv2dParams pad(int p) { return {.padding = Padding::symmetric(p)}; }
+
+/// Small enough for the gradient check of every element.
+const std::vector<ConvCase> kSmall = {
+    {{2, 5, 4, 3}, {4, 3, 3, 3}, pad(1)},
+    {{2, 4, 6, 3}, {2, 3, 3, 3}, pad(1), false},
+    {{1, 1, 1, 1}, {1, 1, 1, 1}},
+    {{1, 3, 3, 9}, {5, 1, 1, 9}},
+    {{0, 4, 4, 2}, {3, 3, 3, 2}, pad(1)},
+    {{1, 7, 5, 2}, {3, 3, 3, 2}, {.stride = 2, .padding = Padding::symmetric(1)}},
+    {{1, 7, 6, 2}, {2, 4, 4, 2}, {.stride = 2, .padding = Padding::symmetric(1)}},
+    {{1, 6, 7, 1}, {2, 3, 3, 1}, {.padding = Padding::symmetric(2), .dilation = 2}},
+    {{1, 4, 5, 2}, {2, 3, 3, 2}, {.padding = Padding::symmetric(6), .dilation = 6}},
+    {{1, 5, 5, 1}, {1, 3, 3, 1}, {.padding = Padding::symmetric(12), .dilation = 12}},
+    {{1, 5, 6, 4}, {6, 3, 3, 2}, {.padding = Padding::symmetric(1), .groups = 2}},
+    {{1, 5, 6, 4}, {4, 3, 3, 1}, {.padding = Padding::symmetric(1), .groups = 4}},
+    {{1, 6, 5, 3}, {3, 3, 3, 1}, {.stride = 2, .padding = Padding::symmetric(2), .dilation = 2, .groups = 3}},
+    {{1, 5, 5, 2}, {4, 3, 3, 1}, {.padding = Padding::symmetric(1), .groups = 2}},
+    {{1, 6, 5, 2}, {2, 2, 2, 2}, {.padding = Padding::tf_same()}},
+    {{1, 7, 5, 2}, {2, 3, 3, 2}, {.stride = 2, .padding = Padding::tf_same()}},
+    {{1, 5, 4, 2}, {2, 2, 3, 2}, {.padding = {1, 0, 0, 2}}},
+    {{1, 5, 4, 2}, {3, 3, 2, 2}, {.stride = 3, .padding = {0, 2, 1, 0}, .dilation = 2}},
+    {{1, 5, 5, 2}, {2, 1, 1, 2}, {.stride = 2}},
+    {{1, 2, 2, 2}, {2, 3, 3, 2}, pad(2)},
+};
+
+Tensor run(const ConvCase& c, Conv2dAlgorithm algorithm, const std::vector<Tensor>& in, const Tensor& into = {}) {
+  Conv2dParams p = c.p;
+  p.algorithm = algorithm;
+  return conv2d(in[0], in[1], c.bias ? in[2] : Tensor{}, p, into);
+}
+
+/// Bounds the f32 error of a sum of K products with random signs relative to the largest result: a few eps * sqrt(K).
+double tolerance(const ConvCase& c) {
+  const auto taps = [](const Shape& w) { return static_cast<double>(w.numel() / w[0]); };
+  const double pixels = static_cast<double>(c.x[0] * c.x[1] * c.x[2]);
+  return 4 * 1.2e-7 * std::sqrt(std::max({taps(c.w), pixels, static_cast<double>(c.w[0] * c.w[1] * c.w[2]), 9.0}));
+}
+
+OpCase op_case(const ConvCase& c, Conv2dAlgorithm algorithm) {
+  std::vector<Tensor> in{random_normal(c.x, 1), random_normal(c.w, 2)};
+  if (c.bias) in.push_back(random_normal({c.w[0]}, 3));
+  OpCase op{message(name_of(algorithm), " ", c.str()), in, [=](auto& t, auto& into) { return run(c, algorithm, t, into); }};
+  op.float_tolerance = tolerance(c);
+  return op;
+}
+
+}  // namespace
+
+TEST_CASE("conv2d: values, gradients, slices, instruction sets, threads") {
+  for (const ConvCase& c : kSmall) {
+    check_op(op_case(c, Conv2dAlgorithm::naive));
+    check_op(op_case(c, Conv2dAlgorithm::automatic));
+  }
+  for (Activation act : {Activation::relu(), Activation::leaky_relu(0.2f)}) {
+    ConvCase c{{2, 5, 4, 3}, {4, 3, 3, 3}, pad(1)};
+    c.p.activation = act;
+    check_op(op_case(c, Conv2dAlgorithm::automatic));
+  }
+}
+
+TEST_CASE("conv2d by hand") {
+  // A 2x2 kernel over a 2x3 image, one pixel of padding on the right only: rows of x are 1 2 3 / 4 5 6.
+  const Tensor x = Tensor::from({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}, {1, 2, 3, 1});
+  const Tensor w = Tensor::from({1.0, 10.0, 100.0, 1000.0}, {1, 2, 2, 1}), b = Tensor::from({0.5}, {1});
+  CHECK(conv2d(x, w, b, {.padding = {0, 0, 0, 1}}).to_vector<double>() == std::vector<double>{5421.5, 6532.5, 603.5});
+  CHECK(conv2d(x, w, {}, {.padding = Padding::tf_same()}).shape() == Shape{1, 2, 3, 1});
+  CHECK(conv2d(x, w, {}, {.stride = 2, .padding = Padding::tf_same()}).to_vector<double>() == std::vector<double>{5421, 603});
+  CHECK(conv2d(x, w, {}, {.dilation = 1, .activation = Activation::relu()}).to_vector<double>() == std::vector<double>{5421, 6532});
+}
+
+TEST_CASE("every algorithm agrees with the naive one in double") {
+  const std::vector<ConvCase> cases = {
+      {{2, 9, 7, 1}, {16, 3, 3, 1}, pad(1)},
+      {{1, 17, 30, 3}, {16, 3, 3, 3}, pad(1)},
+      {{2, 13, 11, 48}, {16, 3, 3, 48}, pad(1)},
+      {{1, 16, 16, 9}, {48, 3, 3, 9}, pad(1)},
+      {{1, 6, 70, 16}, {33, 3, 3, 16}, {.padding = {1, 0, 2, 1}}},
+      {{1, 9, 12, 16}, {16, 3, 3, 16}, {.padding = Padding::symmetric(6), .dilation = 6}},
+      {{1, 9, 12, 32}, {24, 3, 3, 32}, {.padding = Padding::symmetric(12), .dilation = 12}},
+      {{2, 10, 9, 20}, {7, 1, 1, 20}},
+      {{1, 1, 1, 64}, {64, 3, 3, 64}, pad(1)},
+      {{1, 33, 20, 16}, {16, 4, 4, 16}, {.stride = 2, .padding = Padding::symmetric(1)}},
+      {{1, 33, 20, 16}, {16, 7, 7, 16}, {.stride = 2, .padding = Padding::symmetric(3)}},
+      {{1, 5, 5, 64}, {64, 3, 3, 64}},
+      {{1, 12, 19, 48}, {48, 3, 3, 1}, {.padding = Padding::symmetric(2), .dilation = 2, .groups = 48}},
+      {{1, 12, 19, 33}, {33, 3, 3, 1}, {.stride = 2, .padding = Padding::symmetric(1), .groups = 33}},
+      {{1, 12, 19, 32}, {16, 3, 3, 16}, {.padding = Padding::symmetric(1), .groups = 2}},
+  };
+  for (const ConvCase& c : cases)
+    for (auto algorithm : {Conv2dAlgorithm::automatic, Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd2,
+                           Conv2dAlgorithm::winograd4, Conv2dAlgorithm::depthwise}) {
+      if (!kernels::conv2d_supports(algorithm, c.w[0], c.w[1], c.w[2], c.w[3], c.p)) continue;
+      OpCase naive = op_case(c, Conv2dAlgorithm::naive), op = op_case(c, algorithm);
+      const auto expected = lamina::test::detail::run(naive, DType::f64, false, false);
+      CAPTURE(op.name);
+      for (Isa isa : instruction_sets()) {
+        CAPTURE(name_of(isa));
+        ThreadPool pool(2);
+        const ExecutorScope scope(pool, isa);
+        for (DType dtype : {DType::f64, DType::f32}) {
+          CAPTURE(name_of(dtype));
+          const double bound = dtype == DType::f64 ? 1e-12 : op.float_tolerance;
+          for (bool slices : {false, true}) {
+            const auto got = lamina::test::detail::run(op, dtype, slices, slices);
+            REQUIRE(got.size() == expected.size());
+            for (std::size_t i = 0; i < got.size(); ++i)
+              CHECK_MESSAGE(relative_error(got[i], expected[i]) <= bound, "result " << i << (slices ? " sliced" : ""));
+          }
+        }
+      }
+    }
+}
+
+TEST_CASE("conv2d rejects shapes and attributes") {
+  const Tensor x = Tensor::zeros({1, 5, 5, 4}), w = Tensor::zeros({2, 3, 3, 4});
+  check_throws<ShapeError>([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3})); }, {"conv2d", "(1, 5, 5, 4)", "(2, 3, 3, 3)", "groups = 1"});
+  check_throws<ShapeError>([&] { conv2d(Tensor::zeros({5, 5, 4}), w); }, {"conv2d", "(5, 5, 4)", "(2, 3, 3, 4)"});
+  check_throws<ShapeError>([&] { conv2d(x, Tensor::zeros({2, 4})); }, {"conv2d", "(2, 4)", "(1, 5, 5, 4)"});
+  check_throws<ShapeError>([&] { conv2d(Tensor::zeros({1, 2, 5, 4}), w); }, {"larger", "(1, 2, 5, 4)", "(2, 3, 3, 4)"});
+  check_throws<ShapeError>([&] { conv2d(Tensor::zeros({1, 0, 5, 4}), w, {}, pad(1)); }, {"axis 1", "(1, 0, 5, 4)", "(2, 3, 3, 4)"});
+  check_throws<ShapeError>([&] { conv2d(x, Tensor::zeros({0, 3, 3, 4})); }, {"axis 0", "(0, 3, 3, 4)", "(1, 5, 5, 4)"});
+  check_throws<ShapeError>([&] { conv2d(x, w, Tensor::zeros({3})); }, {"bias", "(2)", "(3)"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {.stride = 0}); }, {"stride", "0"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {.stride = -1}); }, {"stride", "-1"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {.dilation = 0}); }, {"dilation", "0"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {.dilation = 3}); }, {"larger", "(1, 5, 5, 4)", "(2, 3, 3, 4)"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {.dilation = 1 << 30}); }, {"overflow", "(1, 5, 5, 4)", "(2, 3, 3, 4)"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {.groups = 0}); }, {"groups", "0"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {.groups = 3}); }, {"groups = 3", "(1, 5, 5, 4)", "(2, 3, 3, 4)"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {.padding = {0, -1, 0, 0}}); }, {"padding", "bottom -1"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {.padding = {1, 0, 0, 0, true}}); }, {"SAME"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {}, Tensor::zeros({1, 3, 3, 3})); }, {"destination", "(1, 3, 3, 3)", "(1, 3, 3, 2)"});
+  check_throws<DeviceError>([&] { conv2d(x, w.to(DType::f64)); }, {"conv2d", "f32", "f64"});
+  check_throws<OptionError>([&] { conv2d(x, w, {}, {.stride = 2, .algorithm = Conv2dAlgorithm::winograd4}); },
+                            {"winograd4", "stride 2", "automatic"});
+}
