@@ -20,6 +20,8 @@ struct Checkpoint {
 /// Atomic; byte-identical for identical content. Throws IoError (DiskFullError), and NumericError rather than save a weight that is
 /// not finite.
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
+/// The same, keeping what was in `path` as `previous`: at every moment one of the two is a complete checkpoint.
+void save_checkpoint_rotating(const std::filesystem::path& path, const std::filesystem::path& previous, const Checkpoint& checkpoint);
 /// Throws IoError, DataError naming the file and the broken rule.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 

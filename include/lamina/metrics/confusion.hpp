@@ -29,6 +29,8 @@ struct Scores {
 class ConfusionMatrix {
  public:
   explicit ConfusionMatrix(int classes);
+  /// From rows of counts[truth][prediction]; throws DataError unless square and not negative.
+  static ConfusionMatrix from_counts(const std::vector<std::vector<std::int64_t>>& counts);
   /// Counts pairs; pixels whose label equals `ignore` are left out. Throws DataError on a label or prediction that is no class.
   void add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> prediction, std::optional<int> ignore = {});
   void add(const ConfusionMatrix& other);

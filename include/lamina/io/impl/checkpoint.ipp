@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "lamina/io/file.hpp"
 #include "lamina/io/safetensors.hpp"
 
 namespace lamina::io {
@@ -36,9 +37,7 @@ void require_finite(const nn::NamedTensor& item) {
     require<NumericError>(std::isfinite(v), "checkpoint: ", item.name, " holds a value that is not finite; nothing was written");
 }
 
-}  // namespace
-
-void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
+TensorArchive archive_of(const Checkpoint& checkpoint) {
   TensorArchive archive;
   archive.metadata = checkpoint.metadata;
   for (const auto& item : checkpoint.model) {
@@ -48,6 +47,24 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
   for (const auto& item : checkpoint.optimizer) {
     require_finite(item);
     archive.tensors[std::string(kOptimizer) + item.name] = relayout(item.tensor, true);
+  }
+  return archive;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) { write_safetensors(path, archive_of(checkpoint)); }
+
+void save_checkpoint_rotating(const std::filesystem::path& path, const std::filesystem::path& previous, const Checkpoint& checkpoint) {
+  const TensorArchive archive = archive_of(checkpoint);
+  if (std::filesystem::exists(path)) {
+    // A second name for the old file, put in place atomically; then the new file takes over the first name.
+    const std::filesystem::path link = previous.string() + ".link";
+    std::error_code error;
+    std::filesystem::remove(link, error);
+    std::filesystem::create_hard_link(path, link, error);
+    if (!error) std::filesystem::rename(link, previous, error);
+    if (error) write_file_atomically(previous, read_file(path));  // a file system without hard links
   }
   write_safetensors(path, archive);
 }

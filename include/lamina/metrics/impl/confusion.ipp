@@ -30,6 +30,18 @@ ConfusionMatrix::ConfusionMatrix(int classes) : classes_(classes) {
   counts_.resize(static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes));
 }
 
+ConfusionMatrix ConfusionMatrix::from_counts(const std::vector<std::vector<std::int64_t>>& counts) {
+  ConfusionMatrix m(static_cast<int>(counts.size()));
+  for (std::size_t t = 0; t < counts.size(); ++t) {
+    require<DataError>(counts[t].size() == counts.size(), "a confusion matrix of ", counts.size(), " rows has a row of ", counts[t].size());
+    for (std::size_t p = 0; p < counts.size(); ++p) {
+      require<DataError>(counts[t][p] >= 0, "a confusion matrix holds the negative count ", counts[t][p]);
+      m.counts_[t * counts.size() + p] = counts[t][p];
+    }
+  }
+  return m;
+}
+
 void ConfusionMatrix::add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> prediction, std::optional<int> ignore) {
   require(truth.size() == prediction.size(), "confusion matrix: ", truth.size(), " labels and ", prediction.size(), " predictions");
   std::vector<std::int64_t> wide(256 * 256);

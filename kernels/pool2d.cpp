@@ -1,0 +1,101 @@
+// CPU twins of kernels/pool2d.hpp.
+#include "lamina/kernels/pool2d.hpp"
+
+#include "detail/isa.hpp"
+
+namespace lamina::kernels::LAMINA_ISA {
+namespace {
+
+using i64 = std::int64_t;
+
+/// 2x2 windows at stride 2 without padding: one pass, no bounds.
+template <class T, bool kWinner>
+void max_row_2x2(const T* top, const T* bottom, i64 ld, T* y, i64 y_ld, std::uint8_t* winner, i64 width, i64 channels) {
+  for (i64 q = 0; q < width; ++q, top += 2 * ld, bottom += 2 * ld, y += y_ld, winner += kWinner ? channels : 0)
+    for (i64 c = 0; c < channels; ++c) {
+      const T a = top[c], b = top[ld + c], d = bottom[c], e = bottom[ld + c];
+      const bool b_wins = b > a || b != b, e_wins = e > d || e != e;
+      const T ab = b_wins ? b : a, de = e_wins ? e : d;
+      const bool lower = (de > ab || de != de) && ab == ab;
+      y[c] = lower ? de : ab;
+      if (kWinner) winner[c] = static_cast<std::uint8_t>(lower ? 2 + e_wins : +b_wins);
+    }
+}
+
+template <class T>
+void max_row(View4<const T> x, i64 n, i64 p, T* y, i64 y_ld, std::uint8_t* winner, i64 width, const Pool2dParams& params) {
+  const i64 h0 = p * params.stride - params.padding.top;
+  for (i64 q = 0; q < width; ++q, y += y_ld) {
+    const i64 w0 = q * params.stride - params.padding.left;
+    bool first = true;
+    for (int r = 0; r < params.kernel; ++r)
+      for (int s = 0; s < params.kernel; ++s) {
+        const i64 h = h0 + r, w = w0 + s;
+        if (h < 0 || h >= x.h || w < 0 || w >= x.w) continue;
+        const T* in = x.pixel(n, h, w);
+        const auto position = static_cast<std::uint8_t>(r * params.kernel + s);
+        for (i64 c = 0; c < x.c; ++c) {
+          const bool wins = first || ((in[c] > y[c] || in[c] != in[c]) && y[c] == y[c]);
+          y[c] = wins ? in[c] : y[c];
+          if (winner) winner[q * x.c + c] = wins ? position : winner[q * x.c + c];
+        }
+        first = false;
+      }
+  }
+}
+
+/// The windows whose row (or column) range holds `i`: [first, last].
+struct Windows {
+  i64 first, last;
+  Windows(i64 i, int pad, int kernel, int stride, i64 count) {
+    const i64 shifted = i + pad;
+    first = shifted < kernel ? 0 : (shifted - kernel) / stride + 1;
+    last = shifted / stride < count ? shifted / stride : count - 1;
+  }
+};
+
+}  // namespace
+
+template <class T>
+void max_pool2d_forward(Cpu& cpu, View4<const T> x, View4<T> y, std::uint8_t* winner, const Pool2dParams& p) {
+  const bool plain = p.kernel == 2 && p.stride == 2 && p.padding.top == 0 && p.padding.left == 0 && 2 * y.h <= x.h && 2 * y.w <= x.w;
+  for_row_chunks(cpu, y.n * y.h, y.w * y.c, [&](i64 begin, i64 end) {
+    for (i64 row = begin; row < end; ++row) {
+      const i64 n = row / y.h, h = row % y.h;
+      T* out = y.pixel(n, h, 0);
+      std::uint8_t* win = winner ? winner + row * y.w * y.c : nullptr;
+      if (!plain)
+        max_row(x, n, h, out, y.ld, win, y.w, p);
+      else if (win)
+        max_row_2x2<T, true>(x.pixel(n, 2 * h, 0), x.pixel(n, 2 * h + 1, 0), x.ld, out, y.ld, win, y.w, y.c);
+      else
+        max_row_2x2<T, false>(x.pixel(n, 2 * h, 0), x.pixel(n, 2 * h + 1, 0), x.ld, out, y.ld, win, y.w, y.c);
+    }
+  });
+}
+
+template <class T>
+void max_pool2d_backward(Cpu& cpu, View4<const T> dy, const std::uint8_t* winner, View4<T> dx, const Pool2dParams& p) {
+  for_row_chunks(cpu, dx.n * dx.h, dx.w * dx.c, [&](i64 begin, i64 end) {
+    for (i64 row = begin; row < end; ++row) {
+      const i64 n = row / dx.h, h = row % dx.h;
+      const Windows rows(h, p.padding.top, p.kernel, p.stride, dy.h);
+      for (i64 w = 0; w < dx.w; ++w) {
+        T* __restrict out = dx.pixel(n, h, w);
+        for (i64 c = 0; c < dx.c; ++c) out[c] = 0;
+        const Windows cols(w, p.padding.left, p.kernel, p.stride, dy.w);
+        for (i64 i = rows.first; i <= rows.last; ++i)
+          for (i64 j = cols.first; j <= cols.last; ++j) {
+            const auto position = static_cast<std::uint8_t>((h + p.padding.top - i * p.stride) * p.kernel + (w + p.padding.left - j * p.stride));
+            const T* g = dy.pixel(n, i, j);
+            const std::uint8_t* win = winner + ((n * dy.h + i) * dy.w + j) * dy.c;
+            for (i64 c = 0; c < dx.c; ++c) out[c] += win[c] == position ? g[c] : T(0);
+          }
+      }
+    }
+  });
+}
+
+LAMINA_INSTANTIATE(&max_pool2d_forward<float>, &max_pool2d_forward<double>, &max_pool2d_backward<float>, &max_pool2d_backward<double>)
+
+}  // namespace lamina::kernels::LAMINA_ISA

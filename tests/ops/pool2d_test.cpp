@@ -1,0 +1,51 @@
+#include "lamina/ops/pool2d.hpp"
+
+#include "support/op_check.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+
+TEST_CASE("max_pool2d: values, gradients, slices, instruction sets, threads") {
+  struct Case {
+    Shape shape;
+    Pool2dParams params;
+  };
+  const Case cases[] = {{{2, 4, 6, 3}, {}},
+                        {{1, 5, 7, 9}, {}},
+                        {{2, 7, 5, 1}, {.kernel = 3, .stride = 2, .padding = Padding::symmetric(1)}},
+                        {{1, 6, 6, 48}, {.kernel = 3, .stride = 1, .padding = Padding::symmetric(1)}},
+                        {{1, 9, 4, 2}, {.kernel = 2, .stride = 3, .padding = {.top = 1, .bottom = 0, .left = 0, .right = 1}}},
+                        {{1, 1, 1, 1}, {.kernel = 1, .stride = 1}},
+                        {{0, 4, 4, 3}, {}}};
+  std::uint64_t seed = 1;
+  for (const Case& c : cases)
+    check_op({"max_pool2d " + c.shape.str(), {random_normal(c.shape, seed++)}, [p = c.params](auto& in, auto& into) { return max_pool2d(in[0], p, into); }});
+}
+
+TEST_CASE("max_pool2d by hand: ties go to the first pixel, NaN wins, padding is never taken") {
+  Tensor x = Tensor::from({1.0, 5.0, 5.0, 2.0, -3.0, -1.0, -1.0, -2.0}, {1, 2, 4, 1});
+  x.set_requires_grad();
+  const Tensor y = max_pool2d(x);
+  CHECK(y.to_vector<double>() == std::vector<double>{5, 5});
+  y.backward(Tensor::from({10.0, 20.0}, y.shape()));
+  CHECK(x.grad().to_vector<double>() == std::vector<double>{0, 10, 20, 0, 0, 0, 0, 0});
+  const Tensor negative = Tensor::full({1, 2, 2, 1}, -7, {DType::f64, kCpu});
+  CHECK(max_pool2d(negative, {.kernel = 3, .stride = 2, .padding = Padding::symmetric(1)}).item() == -7);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (int at = 0; at < 4; ++at) {
+    std::vector<double> v{1, 2, 3, 4};
+    v[static_cast<std::size_t>(at)] = nan;
+    CHECK(std::isnan(max_pool2d(Tensor::from(std::span<const double>(v), {1, 2, 2, 1})).item()));
+    CHECK(std::isnan(max_pool2d(Tensor::from(std::span<const double>(v), {1, 2, 2, 1}), {.kernel = 2, .stride = 1}).item()));
+  }
+}
+
+TEST_CASE("max_pool2d rejects windows that make no sense") {
+  const Tensor x = Tensor::zeros({1, 4, 4, 2});
+  check_throws<ShapeError>([&] { max_pool2d(Tensor::zeros({4, 4})); }, {"max_pool2d", "(4, 4)"});
+  check_throws<ShapeError>([&] { max_pool2d(x, {.kernel = 0}); }, {"kernel 0"});
+  check_throws<ShapeError>([&] { max_pool2d(x, {.kernel = 16}); }, {"kernel 16", "[1, 15]"});
+  check_throws<ShapeError>([&] { max_pool2d(x, {.stride = -1}); }, {"stride -1"});
+  check_throws<ShapeError>([&] { max_pool2d(x, {.kernel = 5}); }, {"window of 5", "(1, 4, 4, 2)"});
+  check_throws<ShapeError>([&] { max_pool2d(x, {.kernel = 2, .padding = Padding::symmetric(2)}); }, {"padding 2"});
+}

@@ -1,0 +1,114 @@
+#include <cmath>
+
+#include "lamina/optim/optimizer.hpp"
+#include "lamina/optim/schedule.hpp"
+#include "support/golden.hpp"
+#include "support/op_check.hpp"
+
+using namespace lamina;
+using namespace lamina::optim;
+using namespace lamina::test;
+
+namespace {
+
+/// Plays the golden gradients through an optimiser and returns the final weights.
+template <class O, class Options>
+Tensor play(const io::TensorArchive& gold, const Options& options) {
+  Tensor w = gold.at("start").clone();
+  w.set_requires_grad();
+  O optimizer({{"w", w}}, options);
+  const Tensor& grads = gold.at("grads");
+  for (std::int64_t t = 0; t < grads.size(0); ++t) {
+    w.set_grad(grads.rows(t, 1).clone().view_as(w.shape()));
+    optimizer.step();
+  }
+  return w;
+}
+
+void check(const io::TensorArchive& gold, const char* name, const Tensor& w) {
+  CHECK_MESSAGE(relative_error(w, gold.at(name)) < 1e-12, name);
+}
+
+}  // namespace
+
+TEST_CASE("optimisers follow PyTorch's trajectories") {
+  const auto gold = golden("optim");
+  for (Isa isa : instruction_sets()) {
+    ThreadPool pool(2);
+    const ExecutorScope scope(pool, isa);
+    check(gold, "adam", play<Adam>(gold, AdamOptions{.lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3}));
+    check(gold, "adam_keras", play<Adam>(gold, AdamOptions{.lr = 0.05, .epsilon = 1e-3, .epsilon_inside_correction = false}));
+    check(gold, "adam_decay", play<Adam>(gold, AdamOptions{.lr = 0.05, .gradient = {.weight_decay = 0.1}}));
+    check(gold, "adamw", play<Adam>(gold, AdamOptions{.lr = 0.05, .gradient = {.weight_decay = 0.1, .decoupled_decay = true}}));
+    check(gold, "adam_clip_norm", play<Adam>(gold, AdamOptions{.lr = 0.05, .gradient = {.clip_norm = 1.5}}));
+    check(gold, "adam_clip_value", play<Adam>(gold, AdamOptions{.lr = 0.05, .gradient = {.clip_value = 0.3}}));
+    check(gold, "sgd", play<Sgd>(gold, SgdOptions{.lr = 0.05}));
+    check(gold, "sgd_momentum", play<Sgd>(gold, SgdOptions{.lr = 0.05, .momentum = 0.9, .gradient = {.weight_decay = 0.1}}));
+    check(gold, "sgd_nesterov", play<Sgd>(gold, SgdOptions{.lr = 0.05, .momentum = 0.9, .nesterov = true}));
+  }
+}
+
+TEST_CASE("an optimiser restored from its state continues to the same bytes, at any thread count") {
+  auto make = [](Tensor& w) {
+    w.set_requires_grad();
+    return std::make_unique<Adam>(std::vector<nn::NamedTensor>{{"w", w}}, AdamOptions{.gradient = {.clip_norm = 0.5, .decay_kernels_only = true}});
+  };
+  const Shape shape{3, 100, 101};
+  auto step = [&](Optimizer& o, const Tensor& w, int t) {
+    w.set_grad(random_normal(shape, static_cast<std::uint64_t>(t), DType::f32));
+    o.step();
+  };
+  Tensor a = random_normal(shape, 1, DType::f32);
+  auto whole = make(a);
+  Tensor at_three;
+  std::vector<nn::NamedTensor> saved;
+  for (int t = 0; t < 6; ++t) {
+    if (t == 3) {
+      at_three = a.clone();
+      for (const auto& s : whole->state()) saved.push_back({s.name, s.tensor.clone()});
+    }
+    step(*whole, a, t);
+  }
+  ThreadPool three(3);
+  const ExecutorScope scope(three);
+  Tensor b = at_three.clone();
+  auto resumed = make(b);
+  resumed->load_state(saved);
+  for (int t = 3; t < 6; ++t) step(*resumed, b, t);
+  CHECK(same_bytes(a, b));
+}
+
+TEST_CASE("schedules") {
+  const auto gold = golden("optim");
+  const Schedule one({.kind = ScheduleOptions::Kind::onecycle, .lr = 2e-3, .total_steps = 50});
+  const auto rates = gold.at("onecycle").to_vector<double>();
+  for (int t = 0; t < 50; ++t) CHECK(std::abs(one.lr(t) - rates[static_cast<std::size_t>(t)]) < 1e-12);
+
+  Schedule plateau({.kind = ScheduleOptions::Kind::plateau, .lr = 0.1, .factor = 0.5, .patience = 2});
+  const auto metrics = gold.at("plateau_metrics").to_vector<double>(), expected = gold.at("plateau").to_vector<double>();
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    plateau.observe(metrics[i]);
+    CHECK(plateau.lr(0) == doctest::Approx(expected[i]).epsilon(1e-12));
+  }
+
+  const Schedule poly({.kind = ScheduleOptions::Kind::poly, .lr = 0.007, .total_steps = 100, .power = 0.9});
+  CHECK(poly.lr(50) == doctest::Approx(0.007 * std::pow(0.5, 0.9)).epsilon(1e-12));
+  CHECK(poly.lr(100) == 0);
+  const Schedule cosine({.kind = ScheduleOptions::Kind::cosine, .lr = 1, .total_steps = 100, .warmup_steps = 10, .end_lr = 0.5});
+  CHECK(cosine.lr(0) == doctest::Approx(0.1 * 1.0));
+  CHECK(cosine.lr(50) == doctest::Approx(0.75));
+  check_throws<OptionError>([] { parse_schedule("cosin"); }, {"schedule", "\"cosin\"", "did you mean \"cosine\""});
+  check_throws<OptionError>([] { Schedule({.total_steps = 0}); }, {"total_steps", "0"});
+}
+
+TEST_CASE("optimisers refuse options outside their range and foreign states") {
+  Tensor w = Tensor::zeros({2});
+  w.set_requires_grad();
+  check_throws<OptionError>([&] { Adam({{"w", w}}, {.lr = -1}); }, {"lr", "-1"});
+  check_throws<OptionError>([&] { Adam({{"w", w}}, {.beta1 = 1}); }, {"beta1", "[0, 1)"});
+  check_throws<OptionError>([&] { Sgd({{"w", w}}, {.nesterov = true}); }, {"nesterov"});
+  check_throws<OptionError>([&] { Adam({}, {}); }, {"at least one parameter"});
+  Adam adam({{"w", w}}, {});
+  check_throws<DataError>([&] { adam.load_state({}); }, {"lacks m.w"});
+  check_throws<DataError>([&] { adam.load_state({{"m.w", Tensor::zeros({3})}, {"v.w", w}, {"step", w}}); }, {"m.w", "(3)", "(2)"});
+}
