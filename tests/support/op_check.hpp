@@ -24,6 +24,15 @@ inline Tensor random_normal(const Shape& shape, std::uint64_t seed, DType dtype 
   return Tensor::normal(shape, {seed, 0x74657374}, 0, 1, {dtype, kCpu});
 }
 
+/// Moves the values within `gap` of 0 away from it, so that finite differences do not straddle a kink there.
+inline Tensor away_from_zero(Tensor t, double gap) {
+  const auto v = t.view2<double>();
+  for (std::int64_t r = 0; r < v.rows; ++r)
+    for (std::int64_t c = 0; c < v.cols; ++c)
+      if (double& x = v.row(r)[c]; std::abs(x) < gap) x = x < 0 ? x - gap : x + gap;
+  return t;
+}
+
 /// The same values as a channel slice (ld > C) of a buffer whose other channels are NaN.
 inline Tensor as_slice(const Tensor& t) {
   if (t.rank() == 0 || (t.dtype() != DType::f32 && t.dtype() != DType::f64)) return t;

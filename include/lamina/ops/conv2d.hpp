@@ -2,6 +2,7 @@
 #include "lamina/autograd/node.hpp"
 #include "lamina/core/dispatch.hpp"
 #include "lamina/kernels/conv2d.hpp"
+#include "lamina/ops/activation.hpp"
 
 namespace lamina {
 
@@ -35,16 +36,6 @@ inline void require_conv_operands(const char* op, const Shape& x, const Shape& w
 
 inline void require_conv_bias(const char* op, const Tensor& b, std::int64_t cout) {
   if (b) require(b.shape() == Shape{cout}, op, ": the bias must have shape ", Shape{cout}, " (Cout), got ", b.shape());
-}
-
-/// d(loss)/d(before act), from the op's output. dy itself when there is no activation.
-inline Tensor before_activation(const Tensor& dy, const Tensor& y, Activation act) {
-  if (act.is_none()) return dy;
-  Tensor dz = Tensor::empty(dy.shape(), like(dy));
-  dispatch(dy, [&]<class T>(auto& device) {
-    kernels::activation_backward<T>(device, y.view2<const T>(), dy.view2<const T>(), act, dz.view2<T>());
-  });
-  return dz;
 }
 }  // namespace detail
 

@@ -1,5 +1,6 @@
 #pragma once
 // Every differentiable op, one header each.
+#include "lamina/ops/activation.hpp"
 #include "lamina/ops/argmax.hpp"
 #include "lamina/ops/arithmetic.hpp"
 #include "lamina/ops/concat.hpp"
