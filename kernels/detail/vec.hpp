@@ -48,10 +48,18 @@ LAMINA_HD void store(T* p, Vec<T> v, AllLanes = {}) {
 }
 
 #ifdef __AVX512F__
-LAMINA_HD Vec<float> load(const float* p, FirstLanes n) { return (Vec<float>)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n.count) - 1), p); }
-LAMINA_HD Vec<double> load(const double* p, FirstLanes n) { return (Vec<double>)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n.count) - 1), p); }
-LAMINA_HD void store(float* p, Vec<float> v, FirstLanes n) { _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n.count) - 1), (__m512)v); }
-LAMINA_HD void store(double* p, Vec<double> v, FirstLanes n) { _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << n.count) - 1), (__m512d)v); }
+LAMINA_HD Vec<float> load(const float* p, FirstLanes n) {
+  return (Vec<float>)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n.count) - 1), p);
+}
+LAMINA_HD Vec<double> load(const double* p, FirstLanes n) {
+  return (Vec<double>)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n.count) - 1), p);
+}
+LAMINA_HD void store(float* p, Vec<float> v, FirstLanes n) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n.count) - 1), (__m512)v);
+}
+LAMINA_HD void store(double* p, Vec<double> v, FirstLanes n) {
+  _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << n.count) - 1), (__m512d)v);
+}
 #else
 LAMINA_HD __m256i first_lanes_32(int n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
 LAMINA_HD __m256i first_lanes_64(int n) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3)); }

@@ -3,6 +3,7 @@
 #include "lamina/ops/activation.hpp"
 #include "lamina/ops/argmax.hpp"
 #include "lamina/ops/arithmetic.hpp"
+#include "lamina/ops/batch_norm2d.hpp"
 #include "lamina/ops/concat.hpp"
 #include "lamina/ops/conv2d.hpp"
 #include "lamina/ops/conv_transpose2d.hpp"

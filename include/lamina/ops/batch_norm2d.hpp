@@ -1,0 +1,69 @@
+#pragma once
+#include "lamina/autograd/node.hpp"
+#include "lamina/core/dispatch.hpp"
+#include "lamina/kernels/batch_norm2d.hpp"
+#include "lamina/ops/activation.hpp"
+
+namespace lamina {
+
+namespace detail {
+template <class T>
+T* data_or_null(const Tensor& t) {
+  return t ? t.data<T>() : nullptr;
+}
+/// A view of t, or a view of nothing.
+template <class T>
+View2<T> view2_or_null(const Tensor& t) {
+  return t ? t.view2<T>() : View2<T>{nullptr, 0, 0, 0};
+}
+inline void require_channels(const char* op, const char* name, const Tensor& t, const Shape& x) {
+  if (t) require(t.shape() == Shape{x[-1]}, op, ": ", name, " must have shape ", Shape{x[-1]}, " (C), got ", t.shape(), " with x ", x);
+}
+}  // namespace detail
+
+/// act(bn(x) + residual), bn(x) = (x - mean) / sqrt(var + epsilon) * gamma + beta per channel (Ioffe & Szegedy 2015).
+/// x (N, H, W, C), or any (..., C); gamma, beta (C) or none; running_mean, running_var (C), or both none in training; residual like x or
+/// none; -> like x, written to `into` when given. In training the statistics are the batch's (biased variance) and the running ones are
+/// updated in place (unbiased variance); an empty batch leaves them alone. Gradients: x, gamma, beta, residual.
+/// Throws ShapeError (also for one value per channel in training), DeviceError. Kernels: kernels/batch_norm2d.{cpp,cu}.
+inline Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
+                           const BatchNorm2dParams& p = {}, const Tensor& residual = {}, const Tensor& into = {}) {
+  const char* op = "batch_norm2d";
+  require(x.rank() >= 1, op, ": x must have a channel axis, got shape ", x.shape());
+  detail::require_channels(op, "gamma", gamma, x.shape());
+  detail::require_channels(op, "beta", beta, x.shape());
+  detail::require_channels(op, "running_mean", running_mean, x.shape());
+  detail::require_channels(op, "running_var", running_var, x.shape());
+  if (residual) require(residual.shape() == x.shape(), op, ": the residual has shape ", residual.shape(), ", x has ", x.shape());
+  require_same_kind(op, x, gamma, beta, running_mean, running_var, residual);
+  detail::require_activation(op, p.activation);
+  require(p.epsilon > 0, op, ": epsilon must be positive, got ", p.epsilon);
+  require(p.momentum >= 0 && p.momentum <= 1, op, ": momentum must be in [0, 1], got ", p.momentum);
+  require(static_cast<bool>(running_mean) == static_cast<bool>(running_var), op, ": running_mean and running_var come together");
+  require(p.training || running_mean, op, ": evaluation needs running_mean and running_var");
+  require(!p.training || x.numel() != x.size(-1), op, ": training needs more than one value per channel, got shape ", x.shape());
+
+  const Tensor mean = Tensor::zeros({x.size(-1)}, like(x)), rstd = Tensor::zeros({x.size(-1)}, like(x));
+  Tensor y = output_for(op, x.shape(), like(x), into);
+  dispatch(x, [&]<class T>(auto& device) {
+    kernels::batch_norm2d_forward<T>(device, x.view2<const T>(), detail::data_or_null<const T>(gamma), detail::data_or_null<const T>(beta),
+                                     detail::view2_or_null<const T>(residual), detail::data_or_null<T>(running_mean),
+                                     detail::data_or_null<T>(running_var), mean.data<T>(), rstd.data<T>(), y.view2<T>(), p);
+  });
+  const Tensor saved = residual && !p.activation.is_none() ? y.detach() : Tensor{};
+  return record(op, {x, gamma, beta, residual}, y, [=](const Tensor& dy, NeedsGrad need) -> Grads {
+    const auto want = [&](std::size_t i, const Shape& shape) { return need[i] ? Tensor::empty(shape, like(x)) : Tensor{}; };
+    const Tensor dx = want(0, x.shape()), dgamma = want(1, mean.shape()), dbeta = want(2, mean.shape());
+    // Without an activation the residual's gradient is dy itself.
+    const Tensor dresidual = p.activation.is_none() ? Tensor{} : want(3, x.shape());
+    dispatch(x, [&]<class T>(auto& device) {
+      kernels::batch_norm2d_backward<T>(device, x.view2<const T>(), detail::view2_or_null<const T>(saved), dy.view2<const T>(),
+                                        detail::data_or_null<const T>(gamma), detail::data_or_null<const T>(beta), mean.data<const T>(),
+                                        rstd.data<const T>(), detail::view2_or_null<T>(dx), detail::view2_or_null<T>(dresidual),
+                                        detail::data_or_null<T>(dgamma), detail::data_or_null<T>(dbeta), p);
+    });
+    return {dx, dgamma, dbeta, p.activation.is_none() ? dy : dresidual};
+  });
+}
+
+}  // namespace lamina

@@ -1,0 +1,118 @@
+// CPU twins of kernels/batch_norm2d.hpp. Memory passes, each over x-sized tensors: forward reads x, then reads x (and the residual)
+// and writes y; backward reads x (or y with it) and dy, then the same again and writes dx.
+#include "lamina/kernels/batch_norm2d.hpp"
+
+#include "detail/normalize.hpp"
+
+namespace lamina::kernels::LAMINA_ISA {
+namespace {
+
+/// mean, rstd and running statistics from the sums of x and x^2.
+template <class T>
+void finish_statistics(std::int64_t rows, std::int64_t cols, const double* sums, T* running_mean, T* running_var, T* mean, T* rstd,
+                       const BatchNorm2dParams& p) {
+  const double n = static_cast<double>(rows);
+  for (std::int64_t c = 0; c < cols; ++c) {
+    const double m = sums[c] / n, square = sums[cols + c] / n - m * m, var = square > 0 ? square : square != square ? square : 0;
+    mean[c] = static_cast<T>(m);
+    rstd[c] = static_cast<T>(1 / __builtin_sqrt(var + p.epsilon));
+    const auto mix = [&](T& running, double batch) {
+      running = static_cast<T>((1 - p.momentum) * static_cast<double>(running) + p.momentum * batch);
+    };
+    if (running_mean) mix(running_mean[c], m);
+    if (running_var) mix(running_var[c], var * n / (n - 1));
+  }
+}
+
+/// The scale of each channel, gamma * rstd.
+template <class T>
+T* channel_scales(Workspace& workspace, std::int64_t cols, const T* gamma, const T* rstd) {
+  T* scale = workspace.take<T>(cols);
+  for (std::int64_t c = 0; c < cols; ++c) scale[c] = gamma ? gamma[c] * rstd[c] : rstd[c];
+  return scale;
+}
+
+}  // namespace
+
+template <class T>
+void batch_norm2d_forward(Cpu& cpu, View2<const T> x, const T* gamma, const T* beta, View2<const T> residual, T* running_mean,
+                          T* running_var, T* mean, T* rstd, View2<T> y, const BatchNorm2dParams& p) {
+  if (x.rows == 0) return;
+  Workspace workspace;
+  if (p.training) {
+    double* sums = workspace.take<double>(2 * x.cols);
+    column_moments(cpu, x, sums);
+    finish_statistics(x.rows, x.cols, sums, running_mean, running_var, mean, rstd, p);
+  } else {
+    for (std::int64_t c = 0; c < x.cols; ++c) {
+      mean[c] = running_mean[c];
+      rstd[c] = static_cast<T>(1 / __builtin_sqrt(static_cast<double>(running_var[c]) + p.epsilon));
+    }
+  }
+  const T* scale = channel_scales(workspace, x.cols, gamma, rstd);
+  with_activation(p.activation, [&](auto act) {
+    for_blocks<T>(cpu, x.rows, x.cols, [&](std::int64_t begin, std::int64_t end, std::int64_t c, auto lanes) {
+      const Affine<T> affine(mean, scale, beta, c, lanes);
+      if (residual.data)
+        for (std::int64_t r = begin; r < end; ++r)
+          store(y.row(r) + c, act(affine(load(x.row(r) + c, lanes)) + load(residual.row(r) + c, lanes)), lanes);
+      else
+        for (std::int64_t r = begin; r < end; ++r) store(y.row(r) + c, act(affine(load(x.row(r) + c, lanes))), lanes);
+    });
+  });
+}
+
+template <class T>
+void batch_norm2d_backward(Cpu& cpu, View2<const T> x, View2<const T> y, View2<const T> dy, const T* gamma, const T* beta, const T* mean,
+                           const T* rstd, View2<T> dx, View2<T> dresidual, T* dgamma, T* dbeta, const BatchNorm2dParams& p) {
+  const std::int64_t rows = x.rows, cols = x.cols;
+  Workspace workspace;
+  const T* scale = channel_scales(workspace, cols, gamma, rstd);
+  with_activation(p.activation, [&](auto act) {
+    // d(loss)/d(before the activation) of one register.
+    const auto pull = [&](const Affine<T>& affine, Vec<T> vx, std::int64_t r, std::int64_t c, auto lanes) {
+      return act.pull(y.data ? load(y.row(r) + c, lanes) : act(affine(vx)), load(dy.row(r) + c, lanes));
+    };
+    double* sums = workspace.take<double>(2 * cols);  // of g and of g * (x - mean)
+    if (dgamma || dbeta || (dx.data && p.training))
+      reduce_columns<T, 2>(cpu, rows, cols, sums, [&](std::int64_t begin, std::int64_t end, std::int64_t c, auto lanes, double* out) {
+        const Affine<T> affine(mean, scale, beta, c, lanes);
+        Vec<T> s0{}, s1{};
+        for (std::int64_t r = begin; r < end; ++r) {
+          const Vec<T> vx = load(x.row(r) + c, lanes), g = pull(affine, vx, r, c, lanes);
+          s0 += g;
+          s1 += g * (vx - affine.mean);
+        }
+        for (int i = 0; i < lane_count<T>(lanes); ++i) {
+          out[i] += static_cast<double>(s0[i]);
+          out[cols + i] += static_cast<double>(s1[i]);
+        }
+      });
+    for (std::int64_t c = 0; c < cols; ++c) {
+      if (dbeta) dbeta[c] = static_cast<T>(sums[c]);
+      if (dgamma) dgamma[c] = static_cast<T>(sums[cols + c] * static_cast<double>(rstd[c]));
+    }
+    if (!dx.data && !dresidual.data) return;
+    // dx = scale * (g - mean(g) - xhat * mean(g * xhat)); with running statistics the means are no function of x.
+    T *offset = workspace.take<T>(cols), *slope = workspace.take<T>(cols);
+    for (std::int64_t c = 0; c < cols; ++c) {
+      const double n = static_cast<double>(rows), r = static_cast<double>(rstd[c]);
+      offset[c] = p.training ? static_cast<T>(sums[c] / n) : T(0);
+      slope[c] = p.training ? static_cast<T>(sums[cols + c] * r * r / n) : T(0);
+    }
+    for_blocks<T>(cpu, rows, cols, [&](std::int64_t begin, std::int64_t end, std::int64_t c, auto lanes) {
+      const Affine<T> affine(mean, scale, beta, c, lanes);
+      const Vec<T> o = load(offset + c, lanes), s = load(slope + c, lanes);
+      for (std::int64_t r = begin; r < end; ++r) {
+        const Vec<T> vx = load(x.row(r) + c, lanes), g = pull(affine, vx, r, c, lanes);
+        if (dresidual.data) store(dresidual.row(r) + c, g, lanes);
+        if (dx.data) store(dx.row(r) + c, affine.scale * (g - o - (vx - affine.mean) * s), lanes);
+      }
+    });
+  });
+}
+
+LAMINA_INSTANTIATE(&batch_norm2d_forward<float>, &batch_norm2d_forward<double>, &batch_norm2d_backward<float>,
+                   &batch_norm2d_backward<double>)
+
+}  // namespace lamina::kernels::LAMINA_ISA

@@ -1,0 +1,73 @@
+// The two halves of every normalisation over pixels x channels matrices: sums per channel, and an affine map per channel.
+#pragma once
+#include "detail/activate.hpp"
+
+namespace lamina::kernels::LAMINA_ISA {
+
+/// Rows whose sums are taken in T before they go to double; with them a block of 16 channels stays in the L1 cache.
+inline constexpr std::int64_t kBlockRows = 64;
+
+/// sums (K, cols), in double: for each register of channels c and block of rows, `block(begin, end, c, lanes, out)` adds its part to
+/// out[k * cols + i] for the lanes i. Chunks of rows run in parallel and are added in order.
+template <class T, int K, class F>
+void reduce_columns(Cpu& cpu, std::int64_t rows, std::int64_t cols, double* sums, F&& block) {
+  const std::int64_t wanted = rows * cols >> 15, chunks = wanted < 1 ? 1 : wanted > 64 ? 64 : wanted;
+  Workspace workspace;
+  double* partials = workspace.take<double>(chunks * K * cols);
+  cpu.parallel(chunks, [&](std::int64_t chunk, int) {
+    double* out = partials + chunk * K * cols;
+    for (std::int64_t i = 0; i < K * cols; ++i) out[i] = 0;
+    const std::int64_t last = rows * (chunk + 1) / chunks;
+    for (std::int64_t r = rows * chunk / chunks; r < last; r += kBlockRows)
+      for_lanes<T>(cols, [&](std::int64_t c, auto lanes) { block(r, r + kBlockRows < last ? r + kBlockRows : last, c, lanes, out + c); });
+  });
+  for (std::int64_t i = 0; i < K * cols; ++i) {
+    sums[i] = 0;
+    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sums[i] += partials[chunk * K * cols + i];
+  }
+}
+
+/// sums (2, cols): of x and of x^2 a channel, one read of memory. Each block sums deviations from its own mean, so float inputs far
+/// from 0 lose nothing; the shift back happens in double.
+template <class T>
+void column_moments(Cpu& cpu, View2<const T> x, double* sums) {
+  reduce_columns<T, 2>(cpu, x.rows, x.cols, sums, [&](std::int64_t begin, std::int64_t end, std::int64_t c, auto lanes, double* out) {
+    Vec<T> sum{};
+    for (std::int64_t r = begin; r < end; ++r) sum += load(x.row(r) + c, lanes);
+    const double n = static_cast<double>(end - begin);
+    const Vec<T> mean = sum / static_cast<T>(n);
+    Vec<T> d1{}, d2{};  // sums of x - mean and of its square
+    for (std::int64_t r = begin; r < end; ++r) {
+      const Vec<T> d = load(x.row(r) + c, lanes) - mean;
+      d1 += d;
+      d2 += d * d;
+    }
+    for (int i = 0; i < lane_count<T>(lanes); ++i) {
+      const double m = static_cast<double>(mean[i]), s1 = static_cast<double>(d1[i]);
+      out[i] += n * m + s1;
+      out[x.cols + i] += static_cast<double>(d2[i]) + 2 * m * s1 + n * m * m;
+    }
+  });
+}
+
+/// y = (x - mean) * scale + shift for the channels of one register.
+template <class T>
+struct Affine {
+  Vec<T> mean, scale, shift;
+
+  template <class Lanes>
+  LAMINA_HD Affine(const T* m, const T* s, const T* b, std::int64_t c, Lanes lanes)
+      : mean(load(m + c, lanes)), scale(load(s + c, lanes)), shift(b ? load(b + c, lanes) : Vec<T>{}) {}
+  LAMINA_HD Vec<T> operator()(Vec<T> x) const { return (x - mean) * scale + shift; }
+};
+
+/// Calls f(begin, end, c, lanes) for blocks of rows and registers of channels, in parallel.
+template <class T, class F>
+void for_blocks(Cpu& cpu, std::int64_t rows, std::int64_t cols, F&& f) {
+  for_row_chunks(cpu, rows, cols, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; r += kBlockRows)
+      for_lanes<T>(cols, [&](std::int64_t c, auto lanes) { f(r, r + kBlockRows < end ? r + kBlockRows : end, c, lanes); });
+  });
+}
+
+}  // namespace lamina::kernels::LAMINA_ISA
