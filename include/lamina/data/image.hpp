@@ -106,7 +106,8 @@ void write_png(const std::filesystem::path& path, const LabelImage& labels, std:
 
 /// `count` colors that are easy to tell apart; the first is black.
 std::vector<Rgb> default_colors(int count);
-/// The image with each label's color blended over it; label 0 and kIgnoreLabel stay clear. Throws DataError unless sizes agree.
+/// The image with each label's color blended over it; labels that are black or beyond the palette stay clear. Throws DataError unless sizes
+/// agree.
 Image overlay(const Image& image, const LabelImage& labels, std::span<const Rgb> palette, double opacity = 0.5);
 
 }  // namespace lamina::data

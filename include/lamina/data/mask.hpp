@@ -32,6 +32,9 @@ struct MaskContent {
   std::map<std::uint32_t, std::int64_t> counts;  ///< pixels by gray value, palette index, 0xRRGGBB or plane
   bool too_many_values = false;                  ///< more than kMostValues; `counts` is not complete
   std::vector<Rgb> palette;
+
+  /// "the value 7", "the color #ff0000", "several planes"
+  std::string describe(std::uint32_t value) const;
 };
 MaskContent inspect_mask(const Raster& raster, const std::string& file);
 

@@ -208,7 +208,7 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   }
   for (const MaskContent& content : contents)
     for (const auto& [value, count] : content.counts)
-      require<DataError>(dataset.masks.class_of(content, value) >= 0, content.file, ": ", count, " pixels have the value ", value,
+      require<DataError>(dataset.masks.class_of(content, value) >= 0, content.file, ": ", count, " pixels have ", content.describe(value),
                          ", which is none of the labels; correct the mask or add it to \"labels\" in dataset.json");
   return dataset;
 }

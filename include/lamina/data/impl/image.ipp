@@ -162,7 +162,7 @@ Image overlay(const Image& image, const LabelImage& labels, std::span<const Rgb>
   const std::size_t channels = static_cast<std::size_t>(image.channels);
   for (std::size_t i = 0; i < labels.labels.size(); ++i) {
     const std::uint8_t label = labels.labels[i];
-    const bool clear = label == 0 || label == kIgnoreLabel || label >= palette.size();
+    const bool clear = label >= palette.size() || palette[label] == Rgb{};
     for (std::size_t c = 0; c < 3; ++c) {
       const int v = image.pixels[i * channels + (channels == 3 ? c : 0)];
       out.pixels[3 * i + c] = static_cast<std::uint8_t>(clear ? v : (v * (256 - weight) + palette[label][c] * weight + 128) >> 8);

@@ -59,12 +59,6 @@ std::string hex_color(std::uint32_t c) {
   return text;
 }
 
-std::string value_text(const MaskContent& content, std::uint32_t value) {
-  if (value == MaskContent::kNoPlane) return "no plane";
-  if (value == MaskContent::kSeveralPlanes) return "several planes";
-  return content.kind == Kind::color ? "the color " + hex_color(value) : "the value " + std::to_string(value);
-}
-
 /// The color of a value of a mask, for data sets whose masks are read by color.
 std::uint32_t color_of(const MaskContent& content, std::uint32_t value) {
   if (content.kind == Kind::color) return value;
@@ -231,6 +225,12 @@ const char* name_of(MaskEncoding encoding) {
   return "?";
 }
 
+std::string MaskContent::describe(std::uint32_t value) const {
+  if (value == kNoPlane) return "no plane";
+  if (value == kSeveralPlanes) return "several planes";
+  return kind == Kind::color ? "the color " + hex_color(value) : "the value " + std::to_string(value);
+}
+
 MaskContent inspect_mask(const Raster& raster, const std::string& file) {
   const PixelValues value(raster);
   MaskContent content;
@@ -289,7 +289,7 @@ LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) 
       label = class_of(content, v);
     }
     require<DataError>(label >= 0, origin, ": the pixel at (", i % static_cast<std::size_t>(raster.width), ", ",
-                       i / static_cast<std::size_t>(raster.width), ") has ", value_text(content, last),
+                       i / static_cast<std::size_t>(raster.width), ") has ", content.describe(last),
                        ", which is none of the labels; correct the mask or add it to \"labels\" in dataset.json");
     mask.labels[i] = static_cast<std::uint8_t>(label);
   }
