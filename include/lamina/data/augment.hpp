@@ -1,0 +1,86 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "lamina/core/random.hpp"
+#include "lamina/data/image.hpp"
+
+namespace lamina::data {
+
+/// How an image of any size becomes the network's size: stretched; cropped from its own resolution (padded where smaller);
+/// scaled to fit and padded.
+enum class Resize : std::uint8_t { stretch, crop, pad };
+const char* name_of(Resize mode);
+/// Throws OptionError naming the nearest.
+Resize resize_named(std::string_view name);
+
+/// What lies outside the source image.
+struct Border {
+  Rgb image{0, 0, 0};
+  std::uint8_t label = kIgnoreLabel;
+};
+
+/// Random changes of a training image and its mask. Amounts are the largest change in either direction.
+struct Augment {
+  double hflip = 0, vflip = 0;                          ///< probabilities
+  double rotate = 0, shear = 0;                         ///< degrees
+  double zoom = 0;                                      ///< 0.1: magnified by 0.9 to 1.1 about the center
+  double shift = 0;                                     ///< 0.1: moved by up to a tenth of the size
+  double scale_least = 1, scale_most = 1;               ///< magnified by a factor in this range (log-uniform), then cropped anywhere
+  double brightness = 0, contrast = 0, saturation = 0;  ///< 0.2: by a factor of 0.8 to 1.2
+  double hue = 0;                                       ///< turns of the color circle
+
+  bool operator==(const Augment&) const = default;
+};
+
+/// Reads "none" or a list such as "hflip,vflip,rotate=15,zoom=0.1,shift=0.1,shear=5,scale=0.5:2,jitter=0.2". `hflip` and `vflip`
+/// alone mean probability 0.5; `jitter=J` sets brightness, contrast and saturation to J and hue to J/10.
+/// Throws OptionError: an unknown name (with the nearest known one), a missing or impossible amount.
+Augment parse_augment(std::string_view list);
+/// The list that parse_augment reads back.
+std::string to_string(const Augment& augment);
+
+/// source = linear * destination + offset, in pixels with pixel centers at half-integers.
+struct Affine {
+  double xx = 1, xy = 0, yx = 0, yy = 1, x = 0, y = 0;
+};
+
+/// RGB -> RGB, an affine map on samples 0..255.
+struct ColorMap {
+  float matrix[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+  float offset[3] = {0, 0, 0};
+  bool identity = true;
+};
+
+/// One draw of an augmentation: the same geometry for the image and its mask.
+struct Transform {
+  Affine geometry;
+  ColorMap color;
+};
+
+struct TransformSizes {
+  int source_width, source_height, width, height;
+};
+
+/// The transform that cuts the (width, height) window out of the middle of the source, changing nothing.
+Transform center_window(const TransformSizes& sizes);
+/// A random transform: a function of `key` alone. `random_crop` puts the window anywhere instead of in the middle.
+/// `mean_gray` is the source's mean brightness, about which contrast changes. Maps that only flip and move do so by whole pixels.
+Transform draw_transform(const Augment& augment, RandomKey key, const TransformSizes& sizes, bool random_crop, double mean_gray);
+double mean_gray(const Image& image);
+
+/// Samples a photograph bilinearly into (height, width, 3) floats, x * 2/255 - 1; gray is repeated. Pixels whose nearest source
+/// pixel is outside get the border color.
+void sample(const Image& image, const Transform& transform, const Border& border, int width, int height, float* out);
+/// Samples a mask at the nearest pixel into (height, width) labels.
+void sample(const LabelImage& mask, const Transform& transform, const Border& border, int width, int height, std::uint8_t* out);
+
+/// Resizes a photograph with a triangle filter as wide as the reduction (antialiased bilinear, as PIL and torchvision do).
+Image resized(const Image& image, int width, int height);
+/// Resizes a mask, taking the nearest pixel.
+LabelImage resized(const LabelImage& mask, int width, int height);
+/// The deterministic part of `mode`: stretch and pad give exactly (width, height), crop leaves the image alone.
+Image fitted(const Image& image, int width, int height, Resize mode, const Border& border = {});
+LabelImage fitted(const LabelImage& mask, int width, int height, Resize mode, const Border& border = {});
+
+}  // namespace lamina::data

@@ -1,0 +1,65 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lamina/data/mask.hpp"
+
+namespace lamina::data {
+
+enum class Split : std::uint8_t { train, val, test };
+inline constexpr Split kSplits[] = {Split::train, Split::val, Split::test};
+const char* name_of(Split split);
+/// Throws OptionError.
+Split split_named(std::string_view name);
+
+/// One photograph and its mask; `mask` is empty where there is none.
+struct Item {
+  std::string name;  ///< the photograph's file name without its ending
+  std::filesystem::path image, mask;
+};
+
+struct DatasetOptions {
+  std::filesystem::path images, masks;  ///< folders to use instead of DATA/images and DATA/masks; relative to the working directory
+  std::optional<unsigned> ignore;       ///< overrides dataset.json
+  bool need_masks = true;
+  std::uint64_t seed = 0;         ///< of the split when there are no lists
+  double validation_share = 0.2;  ///< of that split
+  DecodeLimits limits;
+};
+
+/// Something to tell the person about a data set.
+struct Finding {
+  bool is_error = false;
+  std::string text;
+};
+
+/// A data folder, read but not yet opened: which files belong together.
+struct DatasetFiles {
+  std::filesystem::path root;
+  std::vector<Item> splits[3];     ///< by Split
+  bool splits_from_lists = false;  ///< else: seeded split into train and val
+  bool has_schema = false;         ///< there is a dataset.json with labels
+  LabelSchema schema;
+  std::vector<Finding> findings;  ///< unpaired files, bad list lines, ...
+
+  const std::vector<Item>& items(Split split) const { return splits[static_cast<int>(split)]; }
+  std::vector<Item> all_items() const;
+};
+
+/// A data set whose masks can be read.
+struct Dataset : DatasetFiles {
+  MaskDecoder masks;
+};
+
+/// Lists DATA/images/*, DATA/masks/* (same stem), train.txt, val.txt and test.txt (one item a line: a stem, or `IMAGE [MASK]` as
+/// paths inside DATA; `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the
+/// names. Throws IoError or DataError when there is no such folder, a list or dataset.json is malformed, or an option is wrong;
+/// unpaired and missing files are findings.
+DatasetFiles list_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
+
+/// Also inspects every mask and decides their encoding. Throws DataError with the first few findings when any is an error.
+Dataset open_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
+
+}  // namespace lamina::data

@@ -1,0 +1,113 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lamina/core/error.hpp"
+
+namespace lamina::data {
+
+using Rgb = std::array<std::uint8_t, 3>;
+
+/// A photograph: 8-bit samples, interleaved, 1 (gray) or 3 (RGB) channels, rows from the top.
+struct Image {
+  int width = 0, height = 0, channels = 3;
+  std::vector<std::uint8_t> pixels;
+
+  Image() = default;
+  Image(int w, int h, int c, std::uint8_t value = 0)
+      : width(w),
+        height(h),
+        channels(c),
+        pixels(static_cast<std::size_t>(w) * static_cast<std::size_t>(h) * static_cast<std::size_t>(c), value) {}
+  std::uint8_t* at(int x, int y) {
+    return pixels.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)) *
+                               static_cast<std::size_t>(channels);
+  }
+  const std::uint8_t* at(int x, int y) const { return const_cast<Image*>(this)->at(x, y); }
+};
+
+/// The label of pixels that neither the loss nor the metrics count.
+inline constexpr std::uint8_t kIgnoreLabel = 255;
+
+/// A mask: one class index (or kIgnoreLabel) a pixel. Not an Image, so that nothing can blend labels: it is only ever sampled
+/// at the nearest pixel.
+struct LabelImage {
+  int width = 0, height = 0;
+  std::vector<std::uint8_t> labels;
+
+  LabelImage() = default;
+  LabelImage(int w, int h, std::uint8_t label = 0)
+      : width(w), height(h), labels(static_cast<std::size_t>(w) * static_cast<std::size_t>(h), label) {}
+  std::uint8_t& at(int x, int y) {
+    return labels[static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)];
+  }
+  std::uint8_t at(int x, int y) const { return const_cast<LabelImage*>(this)->at(x, y); }
+};
+
+/// What a decoder accepts; checked against the file's header before anything is allocated.
+struct DecodeLimits {
+  std::int64_t max_pixels = std::int64_t{64} << 20;
+  std::int64_t max_decoded_bytes = std::int64_t{1} << 30;
+  std::int64_t max_file_bytes = std::int64_t{512} << 20;
+};
+
+enum class FileFormat : std::uint8_t { png, jpeg, bmp, pnm, tiff, npy };
+const char* name_of(FileFormat format);
+
+/// The samples of an image file as they are stored: not scaled, palettes not expanded. Masks are interpreted from this.
+struct Raster {
+  FileFormat format = FileFormat::png;
+  int width = 0, height = 0, channels = 1;
+  unsigned max_value = 255;           ///< the sample that means full intensity: 1, 3, 15, 255, 65535, or any other in a PNM
+  std::vector<std::uint8_t> samples;  ///< interleaved; two bytes each, in this machine's order, when max_value > 255
+  std::vector<Rgb> palette;           ///< not empty: the samples are indices into it
+  int orientation = 1;                ///< the EXIF orientation that was found; it is already applied
+
+  std::size_t pixel_count() const { return static_cast<std::size_t>(width) * static_cast<std::size_t>(height); }
+  std::size_t sample_bytes() const { return max_value > 255 ? 2 : 1; }
+  unsigned sample(std::size_t i) const {
+    if (max_value <= 255) return samples[i];
+    std::uint16_t v;
+    std::memcpy(&v, samples.data() + 2 * i, 2);
+    return v;
+  }
+};
+
+/// Decodes PNG, JPEG, BMP (uncompressed), PNM (P1 to P6), TIFF (when built with libtiff 4.5 or later) and, for masks, .npy arrays
+/// (H,W) or (H,W,C). The format is told from the content. Throws DataError naming `origin`: unknown format, truncated or corrupt
+/// data, over a limit.
+Raster decode_raster(std::string_view bytes, const std::string& origin, const DecodeLimits& limits = {});
+/// Also throws IoError.
+Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits = {});
+/// Whether the name ends as one of the formats above does (".png", ".JPG", ...).
+bool has_image_extension(const std::filesystem::path& path);
+/// The formats this build reads: "png jpeg bmp pnm tiff npy".
+std::string supported_formats();
+
+/// As a photograph: samples scaled to 8 bits, palettes expanded, alpha dropped, CMYK converted.
+Image to_photo(const Raster& raster, const std::string& origin);
+Image decode_image(std::string_view bytes, const std::string& origin, const DecodeLimits& limits = {});
+Image read_image(const std::filesystem::path& path, const DecodeLimits& limits = {});
+
+/// A PNG file in memory.
+std::string encode_png(const Image& image);
+/// An 8-bit palette PNG whose indices are the labels; labels beyond `palette` get a default color. Without a palette, a gray PNG
+/// whose values are the labels.
+std::string encode_png(const LabelImage& labels, std::span<const Rgb> palette = {});
+/// Written atomically; throw IoError.
+void write_png(const std::filesystem::path& path, const Image& image);
+void write_png(const std::filesystem::path& path, const LabelImage& labels, std::span<const Rgb> palette = {});
+
+/// `count` colors that are easy to tell apart; the first is black.
+std::vector<Rgb> default_colors(int count);
+/// The image with each label's color blended over it; labels that are black or beyond the palette stay clear. Throws DataError unless sizes
+/// agree.
+Image overlay(const Image& image, const LabelImage& labels, std::span<const Rgb> palette, double opacity = 0.5);
+
+}  // namespace lamina::data

@@ -1,0 +1,423 @@
+// Augmentation: parsing, drawing, sampling.
+#include "lamina/data/augment.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numbers>
+
+#include "lamina/core/nearest_name.hpp"
+
+namespace lamina::data {
+namespace {
+
+constexpr std::string_view kResizeNames[] = {"stretch", "crop", "pad"};
+
+/// The amounts that have a plain name, with the largest that makes sense.
+struct Amount {
+  std::string_view name;
+  double Augment::*field;
+  double most;
+};
+constexpr Amount kAmounts[] = {{"hflip", &Augment::hflip, 1},           {"vflip", &Augment::vflip, 1},
+                               {"rotate", &Augment::rotate, 180},       {"shear", &Augment::shear, 60},
+                               {"zoom", &Augment::zoom, 0.9},           {"shift", &Augment::shift, 1},
+                               {"brightness", &Augment::brightness, 1}, {"contrast", &Augment::contrast, 1},
+                               {"saturation", &Augment::saturation, 1}, {"hue", &Augment::hue, 0.5}};
+
+double number(std::string_view text, std::string_view item) {
+  double v = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
+  require<OptionError>(error == std::errc() && end == text.data() + text.size() && std::isfinite(v), "augmentation '", std::string(item),
+                       "': '", std::string(text), "' is no number");
+  return v;
+}
+
+std::string shortest(double v) {
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, v).ptr);
+}
+
+void read_item(Augment& a, std::string_view item) {
+  const std::size_t equals = item.find('=');
+  const std::string_view name = item.substr(0, equals),
+                         value = equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1);
+  const auto amount = [&](double most) {
+    require<OptionError>(!value.empty(), "augmentation '", std::string(name), "' needs an amount: ", std::string(name), "=",
+                         shortest(most / 10));
+    const double v = number(value, item);
+    require<OptionError>(v >= 0 && v <= most, "augmentation '", std::string(item), "': the amount is not in [0, ", shortest(most), "]");
+    return v;
+  };
+  if (name == "scale") {
+    const std::size_t colon = value.find(':');
+    require<OptionError>(colon != std::string_view::npos, "augmentation '", std::string(item), "' is not like scale=0.5:2");
+    a.scale_least = number(value.substr(0, colon), item);
+    a.scale_most = number(value.substr(colon + 1), item);
+    require<OptionError>(a.scale_least >= 0.05 && a.scale_least <= a.scale_most && a.scale_most <= 20, "augmentation '", std::string(item),
+                         "': the factors are not ascending or not in [0.05, 20]");
+    return;
+  }
+  if (name == "jitter") {
+    a.brightness = a.contrast = a.saturation = amount(1);
+    a.hue = a.brightness / 10;
+    return;
+  }
+  for (const Amount& known : kAmounts)
+    if (name == known.name) {
+      const bool flip = name == "hflip" || name == "vflip";
+      a.*known.field = flip && equals == std::string_view::npos ? 0.5 : amount(known.most);
+      return;
+    }
+  std::vector<std::string_view> names{"scale", "jitter", "none"};
+  for (const Amount& known : kAmounts) names.push_back(known.name);
+  throw OptionError(
+      message("unknown augmentation '", std::string(name), "'; did you mean '", std::string(nearest_name(name, names)), "'?"));
+}
+
+struct Matrix2 {
+  double a, b, c, d;  // rows (a b), (c d)
+  friend Matrix2 operator*(const Matrix2& l, const Matrix2& r) {
+    return {l.a * r.a + l.b * r.c, l.a * r.b + l.b * r.d, l.c * r.a + l.d * r.c, l.c * r.b + l.d * r.d};
+  }
+};
+
+/// Source center + linear * (destination - destination center) + move.
+Affine about_centers(const Matrix2& m, const TransformSizes& s, double move_x, double move_y) {
+  Affine f{m.a, m.b, m.c, m.d, 0, 0};
+  f.x = s.source_width / 2.0 + move_x - m.a * s.width / 2.0 - m.b * s.height / 2.0;
+  f.y = s.source_height / 2.0 + move_y - m.c * s.width / 2.0 - m.d * s.height / 2.0;
+  const bool whole_pixels = std::abs(m.a) == 1 && std::abs(m.d) == 1 && m.b == 0 && m.c == 0;
+  if (whole_pixels) {
+    f.x = std::floor(f.x + 0.5);
+    f.y = std::floor(f.y + 0.5);
+  }
+  return f;
+}
+
+/// Applies `after` (a matrix on RGB) and an offset behind what `map` does.
+void compose(ColorMap& map, const double (&after)[3][3], double offset) {
+  ColorMap out;
+  for (int r = 0; r < 3; ++r) {
+    double moved = offset;
+    for (int c = 0; c < 3; ++c) {
+      double v = 0;
+      for (int k = 0; k < 3; ++k) v += after[r][k] * static_cast<double>(map.matrix[k][c]);
+      out.matrix[r][c] = static_cast<float>(v);
+      moved += after[r][c] * static_cast<double>(map.offset[c]);
+    }
+    out.offset[r] = static_cast<float>(moved);
+  }
+  out.identity = false;
+  map = out;
+}
+
+// ITU-R BT.601 luma, as in JPEG.
+constexpr double kLuma[3] = {0.299, 0.587, 0.114};
+
+ColorMap draw_color(const Augment& a, Random& random, double mean) {
+  ColorMap map;
+  const auto factor = [&](double amount) { return 1 + random.uniform(-amount, amount); };
+  if (a.brightness > 0) {
+    const double f = factor(a.brightness);
+    compose(map, {{f, 0, 0}, {0, f, 0}, {0, 0, f}}, 0);
+    mean *= f;
+  }
+  if (a.contrast > 0) {
+    const double f = factor(a.contrast);
+    compose(map, {{f, 0, 0}, {0, f, 0}, {0, 0, f}}, (1 - f) * mean);
+  }
+  if (a.saturation > 0) {  // towards or away from the pixel's own luma
+    const double f = factor(a.saturation), g = 1 - f;
+    compose(map,
+            {{g * kLuma[0] + f, g * kLuma[1], g * kLuma[2]},
+             {g * kLuma[0], g * kLuma[1] + f, g * kLuma[2]},
+             {g * kLuma[0], g * kLuma[1], g * kLuma[2] + f}},
+            0);
+  }
+  if (a.hue > 0) {  // a rotation about the gray axis (1, 1, 1)
+    const double angle = 2 * std::numbers::pi * random.uniform(-a.hue, a.hue);
+    const double c = std::cos(angle), third = (1 - c) / 3, s = std::sin(angle) / std::numbers::sqrt3;
+    compose(map, {{c + third, third - s, third + s}, {third + s, c + third, third - s}, {third - s, third + s, c + third}}, 0);
+  }
+  return map;
+}
+
+/// Source coordinates along one destination row, as fixed-point numbers with 20 fractional bits.
+struct RowWalk {
+  static constexpr int kBits = 20;
+  static constexpr double kOne = 1 << kBits;
+  std::int64_t x, y, step_x, step_y;
+
+  RowWalk(const Affine& f, int row)
+      : x(fixed(f.xx * 0.5 + f.xy * (row + 0.5) + f.x)),
+        y(fixed(f.yx * 0.5 + f.yy * (row + 0.5) + f.y)),
+        step_x(fixed(f.xx)),
+        step_y(fixed(f.yx)) {}
+  static std::int64_t fixed(double v) { return static_cast<std::int64_t>(std::floor(v * kOne + 0.5)); }
+  void advance() {
+    x += step_x;
+    y += step_y;
+  }
+  /// The source pixel that the point lies in; whether it exists.
+  bool nearest(int width, int height, int& px, int& py) const {
+    const std::int64_t ix = x >> kBits, iy = y >> kBits;
+    px = static_cast<int>(ix);
+    py = static_cast<int>(iy);
+    return ix >= 0 && ix < width && iy >= 0 && iy < height;
+  }
+};
+
+bool moves_whole_pixels(const Affine& f) {
+  return std::abs(f.xx) == 1 && std::abs(f.yy) == 1 && f.xy == 0 && f.yx == 0 && f.x == std::floor(f.x) && f.y == std::floor(f.y);
+}
+
+/// Samples 0..255 to the network's range.
+float normalised(float v) { return v * (2.0f / 255.0f) - 1.0f; }
+
+/// The three samples of a pixel after the color map, in the network's range.
+struct PixelWriter {
+  const ColorMap& color;
+  void operator()(float r, float g, float b, float* out) const {
+    const float in[3] = {r, g, b};
+    for (int c = 0; c < 3; ++c) {
+      float v = in[c];
+      if (!color.identity) {
+        v = color.matrix[c][0] * r + color.matrix[c][1] * g + color.matrix[c][2] * b + color.offset[c];
+        v = v < 0 ? 0 : v > 255 ? 255 : v;
+      }
+      out[c] = normalised(v);
+    }
+  }
+};
+
+template <int kChannels>
+void sample_photo(const Image& image, const Transform& t, const Border& border, int width, int height, float* out) {
+  const PixelWriter write{t.color};
+  const bool exact = moves_whole_pixels(t.geometry);
+  float outside[3];
+  for (int c = 0; c < 3; ++c) outside[c] = normalised(border.image[static_cast<std::size_t>(c)]);
+  constexpr std::int64_t kHalf = std::int64_t{1} << (RowWalk::kBits - 1), kMask = (std::int64_t{1} << RowWalk::kBits) - 1;
+  constexpr int kGreen = kChannels == 3 ? 1 : 0, kBlue = kChannels == 3 ? 2 : 0;
+  for (int row = 0; row < height; ++row) {
+    RowWalk walk(t.geometry, row);
+    for (int column = 0; column < width; ++column, walk.advance(), out += 3) {
+      int px, py;
+      if (!walk.nearest(image.width, image.height, px, py)) {
+        std::copy_n(outside, 3, out);
+        continue;
+      }
+      if (exact) {
+        const std::uint8_t* p = image.at(px, py);
+        write(p[0], p[kGreen], p[kBlue], out);
+        continue;
+      }
+      // The four pixels whose centers surround the point; beyond the edge, the edge itself.
+      const std::int64_t left = walk.x - kHalf, top = walk.y - kHalf;
+      const int x0 = static_cast<int>(left >> RowWalk::kBits), y0 = static_cast<int>(top >> RowWalk::kBits);
+      const float u = static_cast<float>(left & kMask) * static_cast<float>(1 / RowWalk::kOne),
+                  v = static_cast<float>(top & kMask) * static_cast<float>(1 / RowWalk::kOne);
+      const int xa = std::max(x0, 0), xb = std::min(x0 + 1, image.width - 1), ya = std::max(y0, 0), yb = std::min(y0 + 1, image.height - 1);
+      const std::uint8_t *aa = image.at(xa, ya), *ba = image.at(xb, ya), *ab = image.at(xa, yb), *bb = image.at(xb, yb);
+      float mixed[kChannels];
+      for (int c = 0; c < kChannels; ++c) {
+        const float above = static_cast<float>(aa[c]) + u * static_cast<float>(ba[c] - aa[c]);
+        const float below = static_cast<float>(ab[c]) + u * static_cast<float>(bb[c] - ab[c]);
+        mixed[c] = above + v * (below - above);
+      }
+      write(mixed[0], mixed[kGreen], mixed[kBlue], out);
+    }
+  }
+}
+
+/// Weights of a triangle filter for each of `to` positions over `from` samples, antialiased when reducing.
+class TriangleFilter {
+ public:
+  struct Taps {
+    int begin;
+    std::vector<float> weights;
+  };
+  TriangleFilter(int from, int to) {
+    const double ratio = static_cast<double>(from) / to, width = std::max(1.0, ratio);
+    for (int i = 0; i < to; ++i) {
+      const double center = (i + 0.5) * ratio;
+      const int begin = std::max(0, static_cast<int>(center - width + 0.5)), end = std::min(from, static_cast<int>(center + width + 0.5));
+      Taps taps{begin, {}};
+      double sum = 0;
+      for (int x = begin; x < end; ++x) {
+        const double w = std::max(0.0, 1 - std::abs((x + 0.5 - center) / width));
+        taps.weights.push_back(static_cast<float>(w));
+        sum += w;
+      }
+      for (float& w : taps.weights) w = static_cast<float>(w / sum);
+      taps_.push_back(std::move(taps));
+    }
+  }
+  const Taps& operator[](int i) const { return taps_[static_cast<std::size_t>(i)]; }
+
+ private:
+  std::vector<Taps> taps_;
+};
+
+void require_size(int width, int height) {
+  require<OptionError>(width > 0 && height > 0, "an image cannot be resized to ", width, "x", height);
+}
+
+/// The size that `pad` scales a source to.
+std::pair<int, int> fit_inside(int source_width, int source_height, int width, int height) {
+  const double scale = std::min(static_cast<double>(width) / source_width, static_cast<double>(height) / source_height);
+  const auto scaled = [&](int size, int most) { return std::clamp(static_cast<int>(std::lround(size * scale)), 1, most); };
+  return {scaled(source_width, width), scaled(source_height, height)};
+}
+
+}  // namespace
+
+const char* name_of(Resize mode) { return kResizeNames[static_cast<int>(mode)].data(); }
+
+Resize resize_named(std::string_view name) {
+  for (int i = 0; i < 3; ++i)
+    if (name == kResizeNames[i]) return static_cast<Resize>(i);
+  throw OptionError(message("unknown resize mode '", std::string(name), "'; did you mean '", std::string(nearest_name(name, kResizeNames)),
+                            "'? (stretch, crop, pad)"));
+}
+
+Augment parse_augment(std::string_view list) {
+  Augment a;
+  if (list == "none" || list.empty()) return a;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    read_item(a, list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return a;
+}
+
+std::string to_string(const Augment& a) {
+  std::string s;
+  const auto add = [&](std::string_view name, const std::string& value) {
+    s += message(s.empty() ? "" : ",", std::string(name), "=", value);
+  };
+  for (const Amount& known : kAmounts)
+    if (a.*known.field != 0) add(known.name, shortest(a.*known.field));
+  if (a.scale_least != 1 || a.scale_most != 1) add("scale", shortest(a.scale_least) + ":" + shortest(a.scale_most));
+  return s.empty() ? "none" : s;
+}
+
+Transform center_window(const TransformSizes& sizes) { return {about_centers({1, 0, 0, 1}, sizes, 0, 0), {}}; }
+
+Transform draw_transform(const Augment& a, RandomKey key, const TransformSizes& s, bool random_crop, double mean) {
+  Random random(key);
+  Transform t;
+  const bool mirror_x = a.hflip > 0 && random.uniform()<a.hflip, mirror_y = a.vflip> 0 && random.uniform() < a.vflip;
+  const auto radians = [&](double degrees) { return degrees > 0 ? random.uniform(-degrees, degrees) * std::numbers::pi / 180 : 0; };
+  const double angle = radians(a.rotate), shear = radians(a.shear);
+  double magnification = a.zoom > 0 ? 1 + random.uniform(-a.zoom, a.zoom) : 1;
+  const bool rescaled = a.scale_least != 1 || a.scale_most != 1;
+  if (rescaled) magnification *= std::exp(random.uniform(std::log(a.scale_least), std::log(a.scale_most)));
+
+  // Destination to source: undo the shear, the rotation, the magnification and the flips.
+  const double c = std::cos(angle), n = std::sin(angle), m = 1 / magnification;
+  const Matrix2 linear = Matrix2{mirror_x ? -m : m, 0, 0, mirror_y ? -m : m} * Matrix2{c, n, -n, c} * Matrix2{1, std::tan(shear), 0, 1};
+  double move_x = a.shift > 0 ? random.uniform(-a.shift, a.shift) * s.width * m : 0;
+  double move_y = a.shift > 0 ? random.uniform(-a.shift, a.shift) * s.height * m : 0;
+  if (random_crop || rescaled) {  // half of what the window leaves of the source (or the source of the window), either way
+    move_x += random.uniform(-0.5, 0.5) * (s.source_width - s.width * m);
+    move_y += random.uniform(-0.5, 0.5) * (s.source_height - s.height * m);
+  }
+  t.geometry = about_centers(linear, s, move_x, move_y);
+  t.color = draw_color(a, random, mean);
+  return t;
+}
+
+double mean_gray(const Image& image) {
+  std::uint64_t sums[3] = {0, 0, 0};
+  const std::size_t channels = static_cast<std::size_t>(image.channels);
+  for (std::size_t i = 0; i < image.pixels.size(); i += channels)
+    for (std::size_t c = 0; c < channels; ++c) sums[c] += image.pixels[i + c];
+  const double pixels = static_cast<double>(image.pixels.size() / channels);
+  if (channels == 1) return static_cast<double>(sums[0]) / pixels;
+  double gray = 0;
+  for (int c = 0; c < 3; ++c) gray += kLuma[c] * static_cast<double>(sums[c]);
+  return gray / pixels;
+}
+
+void sample(const Image& image, const Transform& t, const Border& border, int width, int height, float* out) {
+  (image.channels == 3 ? sample_photo<3> : sample_photo<1>)(image, t, border, width, height, out);
+}
+
+void sample(const LabelImage& mask, const Transform& t, const Border& border, int width, int height, std::uint8_t* out) {
+  for (int row = 0; row < height; ++row) {
+    RowWalk walk(t.geometry, row);
+    for (int column = 0; column < width; ++column, walk.advance()) {
+      int px, py;
+      *out++ = walk.nearest(mask.width, mask.height, px, py) ? mask.at(px, py) : border.label;
+    }
+  }
+}
+
+Image resized(const Image& image, int width, int height) {
+  require_size(width, height);
+  if (width == image.width && height == image.height) return image;
+  const TriangleFilter across(image.width, width), down(image.height, height);
+  const int n = image.channels;
+  std::vector<float> rows(static_cast<std::size_t>(image.height) * static_cast<std::size_t>(width * n));
+  float* to = rows.data();
+  for (int y = 0; y < image.height; ++y)
+    for (int x = 0; x < width; ++x, to += n) {
+      const auto& taps = across[x];
+      const std::uint8_t* from = image.at(taps.begin, y);
+      float sum[3] = {0, 0, 0};
+      for (const float w : taps.weights)
+        for (int c = 0; c < n; ++c) sum[c] += w * static_cast<float>(*from++);
+      std::copy_n(sum, n, to);
+    }
+  Image out(width, height, n);
+  const std::size_t row_size = static_cast<std::size_t>(width * n);
+  std::vector<float> sums(row_size);
+  for (int y = 0; y < height; ++y) {
+    const auto& taps = down[y];
+    std::fill(sums.begin(), sums.end(), 0.5f);
+    for (std::size_t k = 0; k < taps.weights.size(); ++k) {
+      const float* from = rows.data() + (static_cast<std::size_t>(taps.begin) + k) * row_size;
+      for (std::size_t i = 0; i < row_size; ++i) sums[i] += taps.weights[k] * from[i];
+    }
+    std::uint8_t* row = out.at(0, y);
+    for (std::size_t i = 0; i < row_size; ++i) row[i] = static_cast<std::uint8_t>(std::clamp(sums[i], 0.0f, 255.0f));
+  }
+  return out;
+}
+
+LabelImage resized(const LabelImage& mask, int width, int height) {
+  require_size(width, height);
+  LabelImage out(width, height);
+  const auto source = [](int i, int from, int to) { return static_cast<int>((2 * std::int64_t{i} + 1) * from / (2 * std::int64_t{to})); };
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) out.at(x, y) = mask.at(source(x, mask.width, width), source(y, mask.height, height));
+  return out;
+}
+
+Image fitted(const Image& image, int width, int height, Resize mode, const Border& border) {
+  if (mode == Resize::crop) return image;
+  if (mode == Resize::stretch) return resized(image, width, height);
+  const auto [w, h] = fit_inside(image.width, image.height, width, height);
+  const Image inner = resized(image, w, h);
+  Image out(width, height, image.channels);
+  for (std::size_t i = 0; i < out.pixels.size(); ++i) out.pixels[i] = border.image[i % static_cast<std::size_t>(image.channels)];
+  for (int y = 0; y < h; ++y)
+    std::copy_n(inner.at(0, y), static_cast<std::size_t>(w * image.channels), out.at((width - w) / 2, (height - h) / 2 + y));
+  return out;
+}
+
+LabelImage fitted(const LabelImage& mask, int width, int height, Resize mode, const Border& border) {
+  if (mode == Resize::crop) return mask;
+  if (mode == Resize::stretch) return resized(mask, width, height);
+  const auto [w, h] = fit_inside(mask.width, mask.height, width, height);
+  const LabelImage inner = resized(mask, w, h);
+  LabelImage out(width, height, border.label);
+  for (int y = 0; y < h; ++y)
+    std::copy_n(&inner.labels[static_cast<std::size_t>(y) * static_cast<std::size_t>(w)], w,
+                &out.at((width - w) / 2, (height - h) / 2 + y));
+  return out;
+}
+
+}  // namespace lamina::data

@@ -1,0 +1,216 @@
+// Folder data sets.
+#include "lamina/data/dataset.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "lamina/core/device.hpp"
+#include "lamina/core/nearest_name.hpp"
+#include "lamina/core/random.hpp"
+#include "lamina/io/file.hpp"
+
+namespace lamina::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSplitNames[] = {"train", "val", "test"};
+
+/// The image files of a folder by stem. Several files of one stem are an error finding.
+std::map<std::string, fs::path> files_by_stem(const fs::path& folder, std::vector<Finding>& findings) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) paths.push_back(it->path());
+  require<IoError>(!error, "cannot list ", folder.string(), ": ", error.message());
+  std::sort(paths.begin(), paths.end());
+  std::map<std::string, fs::path> files;
+  for (const fs::path& path : paths) {
+    if (path.filename().string().front() == '.' || fs::is_directory(path)) continue;
+    if (!has_image_extension(path)) {
+      findings.push_back({false, path.string() + " is no image file; it is left out"});
+      continue;
+    }
+    const auto [it, added] = files.emplace(path.stem().string(), path);
+    if (!added) findings.push_back({true, path.string() + " and " + it->second.string() + " have the same stem; keep one of them"});
+  }
+  return files;
+}
+
+std::string trimmed(std::string_view s) {
+  const std::size_t begin = s.find_first_not_of(" \t\r");
+  return begin == std::string_view::npos ? std::string() : std::string(s.substr(begin, s.find_last_not_of(" \t\r") + 1 - begin));
+}
+
+/// Lists one data folder.
+class Lister {
+ public:
+  Lister(const fs::path& root, const DatasetOptions& options) : options_(options) {
+    files_.root = root;
+    require<OptionError>(options.validation_share >= 0 && options.validation_share < 1, "the validation share ", options.validation_share,
+                         " is not in [0, 1)");
+    require<IoError>(fs::is_directory(root), "there is no folder ", root.string());
+    read_schema();
+    images_folder_ = folder(options.images, "images", "--images");
+    images_ = files_by_stem(images_folder_, files_.findings);
+    if (options.need_masks || fs::is_directory(options.masks.empty() ? root / "masks" : options.masks)) {
+      masks_folder_ = folder(options.masks, "masks", "--masks");
+      masks_ = files_by_stem(masks_folder_, files_.findings);
+    }
+  }
+
+  DatasetFiles list() {
+    for (const Split split : kSplits) read_list(split);
+    if (!files_.splits_from_lists) split_by_seed();
+    if (options_.need_masks) find_unpaired();
+    return std::move(files_);
+  }
+
+ private:
+  fs::path folder(const fs::path& given, const char* name, const char* option) const {
+    const fs::path path = given.empty() ? files_.root / name : given;
+    if (fs::is_directory(path)) return path;
+    std::string others;
+    for (const auto& entry : fs::directory_iterator(files_.root))
+      if (entry.is_directory()) others += (others.empty() ? "" : ", ") + entry.path().filename().string();
+    throw IoError(message("there is no folder ", path.string(), "; name the right one with ", option,
+                          others.empty() ? "" : " (folders here: " + others + ")"));
+  }
+  void read_schema() {
+    const fs::path path = files_.root / "dataset.json";
+    if (fs::exists(path)) files_.schema = parse_label_schema(io::read_file(path, 1 << 20), path.string());
+    files_.has_schema = !files_.schema.names.empty();
+    if (options_.ignore) files_.schema.set_ignore(*options_.ignore);
+    require<DataError>(files_.schema.task == Task::multiclass, path.string(), ": this version learns task 'multiclass' only");
+  }
+
+  void read_list(Split split) {
+    const fs::path path = files_.root / (std::string(name_of(split)) + ".txt");
+    if (!fs::exists(path)) return;
+    files_.splits_from_lists = true;
+    const std::string text = io::read_file(path, 64 << 20);
+    int number = 0;
+    for (std::size_t begin = text.substr(0, 3) == "\xef\xbb\xbf" ? 3 : 0, end; begin < text.size(); begin = end + 1) {
+      end = std::min(text.find('\n', begin), text.size());
+      ++number;
+      const std::string line = trimmed(std::string_view(text).substr(begin, end - begin));
+      if (line.empty() || line[0] == '#') continue;
+      files_.splits[static_cast<int>(split)].push_back(item_of(line, message(path.string(), " line ", number)));
+    }
+  }
+  /// Names may hold spaces, so the whole line is tried first; a tab always separates.
+  Item item_of(const std::string& line, const std::string& where) {
+    if (const auto it = images_.find(line); it != images_.end()) return paired(it->first, it->second);
+    if (fs::is_regular_file(inside(line, where))) return paired(fs::path(line).stem().string(), inside(line, where));
+    const std::size_t gap = line.find('\t') != std::string::npos ? line.find('\t') : line.find(' ');
+    if (gap != std::string::npos) {
+      const std::string image = trimmed(line.substr(0, gap)), mask = trimmed(line.substr(gap));
+      Item item{fs::path(image).stem().string(), inside(image, where), inside(mask, where)};
+      for (const fs::path& file : {item.image, item.mask})
+        if (!fs::is_regular_file(file)) files_.findings.push_back({true, where + ": there is no file " + file.string()});
+      return item;
+    }
+    files_.findings.push_back(
+        {true, where + ": '" + line + "' is neither a stem in " + images_folder_.string() + " nor a file in " + files_.root.string()});
+    return {line, files_.root / line, {}};
+  }
+  /// A path of a list, which must stay inside the data folder.
+  fs::path inside(const std::string& name, const std::string& where) const {
+    const fs::path path(name);
+    const bool leaves = path.is_absolute() || std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
+    require<DataError>(!leaves, where, ": '", name, "' leaves the data folder; list paths relative to it, without '..'");
+    return files_.root / path;
+  }
+  Item paired(const std::string& stem, const fs::path& image) const {
+    const auto mask = masks_.find(stem);
+    return {stem, image, mask == masks_.end() ? fs::path() : mask->second};
+  }
+
+  /// Orders the items by a random number of their name, so that the split of one name hardly depends on the others.
+  void split_by_seed() {
+    std::vector<std::pair<std::uint64_t, Item>> order;
+    for (const auto& [stem, image] : images_) {
+      const Philox p = RandomKey{options_.seed, io::crc32c("split")}.derive(io::crc32c(stem)).block(io::crc32c(stem, 1));
+      order.emplace_back((std::uint64_t{p.v[0]} << 32) | p.v[1], paired(stem, image));
+    }
+    std::sort(order.begin(), order.end(),
+              [](const auto& a, const auto& b) { return std::pair(a.first, a.second.name) < std::pair(b.first, b.second.name); });
+    std::size_t validation = static_cast<std::size_t>(options_.validation_share * static_cast<double>(order.size()) + 0.5);
+    if (options_.validation_share > 0 && order.size() >= 2) validation = std::clamp<std::size_t>(validation, 1, order.size() - 1);
+    for (std::size_t i = 0; i < order.size(); ++i) files_.splits[i < validation ? 1 : 0].push_back(std::move(order[i].second));
+    for (auto& split : files_.splits) std::sort(split.begin(), split.end(), [](const Item& a, const Item& b) { return a.name < b.name; });
+  }
+
+  void find_unpaired() {
+    std::set<fs::path> used;
+    std::size_t items = 0;
+    for (const Item& item : files_.all_items()) {
+      ++items;
+      used.insert(item.mask);
+      if (item.mask.empty())
+        files_.findings.push_back({true, item.image.string() + " has no mask " + (masks_folder_ / item.name).string() + ".*"});
+    }
+    if (!files_.splits_from_lists)
+      for (const auto& [stem, mask] : masks_)
+        if (!used.count(mask))
+          files_.findings.push_back({true, mask.string() + " has no image " + (images_folder_ / stem).string() + ".*"});
+    if (items == 0) files_.findings.push_back({true, images_folder_.string() + ": no images"});
+  }
+
+  const DatasetOptions& options_;
+  DatasetFiles files_;
+  fs::path images_folder_, masks_folder_;
+  std::map<std::string, fs::path> images_, masks_;
+};
+
+void throw_errors(const DatasetFiles& files) {
+  std::string text;
+  int errors = 0;
+  for (const Finding& f : files.findings)
+    if (f.is_error && ++errors <= 5) text += "\n  " + f.text;
+  if (errors > 5) text += message("\n  and ", errors - 5, " more; `lamina check` lists all");
+  require<DataError>(errors == 0, files.root.string(), ": the data set has ", errors, errors == 1 ? " error:" : " errors:", text);
+}
+
+}  // namespace
+
+const char* name_of(Split split) { return kSplitNames[static_cast<int>(split)].data(); }
+
+Split split_named(std::string_view name) {
+  for (const Split split : kSplits)
+    if (name == name_of(split)) return split;
+  throw OptionError(message("unknown split '", std::string(name), "'; did you mean '", std::string(nearest_name(name, kSplitNames)),
+                            "'? (train, val, test)"));
+}
+
+std::vector<Item> DatasetFiles::all_items() const {
+  std::vector<Item> items;
+  for (const auto& split : splits) items.insert(items.end(), split.begin(), split.end());
+  return items;
+}
+
+DatasetFiles list_dataset(const fs::path& root, const DatasetOptions& options) { return Lister(root, options).list(); }
+
+Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
+  Dataset dataset{list_dataset(root, options), {}};
+  throw_errors(dataset);
+  if (!options.need_masks) return dataset;
+  const std::vector<Item> items = dataset.all_items();
+  std::vector<MaskContent> contents(items.size());
+  current_cpu().parallel(static_cast<std::int64_t>(items.size()), [&](std::int64_t i, int) {
+    const fs::path& mask = items[static_cast<std::size_t>(i)].mask;
+    contents[static_cast<std::size_t>(i)] = inspect_mask(read_raster(mask, options.limits), mask.string());
+  });
+  try {
+    dataset.masks = resolve_masks(contents, dataset.schema);
+  } catch (const DataError& error) {
+    throw DataError(root.string() + ": " + error.what());
+  }
+  for (const MaskContent& content : contents)
+    for (const auto& [value, count] : content.counts)
+      require<DataError>(dataset.masks.class_of(content, value) >= 0, content.file, ": ", count, " pixels have ", content.describe(value),
+                         ", which is none of the labels; correct the mask or add it to \"labels\" in dataset.json");
+  return dataset;
+}
+
+}  // namespace lamina::data

@@ -1,0 +1,174 @@
+// Reading any image file; photographs and colors.
+#include "lamina/data/image.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lamina/data/impl/decoders.hpp"
+#include "lamina/io/file.hpp"
+
+namespace lamina::data {
+namespace {
+
+/// Puts the pixel rows in the order a person sees. EXIF values: 2 mirrored, 3 rotated by 180, 4 flipped, 5 transposed, 6 to be
+/// turned right, 7 transversed, 8 to be turned left.
+void apply_orientation(Raster& r) {
+  if (r.orientation == 1) return;
+  const bool swaps = r.orientation >= 5;
+  const bool mirror_x = r.orientation == 2 || r.orientation == 3 || r.orientation == 7 || r.orientation == 8;
+  const bool mirror_y = r.orientation == 3 || r.orientation == 4 || r.orientation == 6 || r.orientation == 7;
+  const std::size_t size = static_cast<std::size_t>(r.channels) * r.sample_bytes();
+  const int width = swaps ? r.height : r.width, height = swaps ? r.width : r.height;
+  std::vector<std::uint8_t> out(r.samples.size());
+  std::uint8_t* to = out.data();
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x, to += size) {
+      const int u = swaps ? y : x, v = swaps ? x : y;
+      const int from_x = mirror_x ? r.width - 1 - u : u, from_y = mirror_y ? r.height - 1 - v : v;
+      std::memcpy(to,
+                  r.samples.data() +
+                      (static_cast<std::size_t>(from_y) * static_cast<std::size_t>(r.width) + static_cast<std::size_t>(from_x)) * size,
+                  size);
+    }
+  r.samples = std::move(out);
+  r.width = width;
+  r.height = height;
+}
+
+Rgb from_hsv(double hue, double saturation, double value) {
+  Rgb c{};
+  for (int i = 0; i < 3; ++i) {
+    const double k = std::fmod(5 - 2 * i + hue * 6, 6);
+    c[static_cast<std::size_t>(i)] =
+        static_cast<std::uint8_t>(std::lround(255 * (value - value * saturation * std::clamp(std::min(k, 4 - k), 0.0, 1.0))));
+  }
+  return c;
+}
+
+constexpr std::pair<const char*, FileFormat> kExtensions[] = {
+    {".png", FileFormat::png},  {".jpg", FileFormat::jpeg},  {".jpeg", FileFormat::jpeg}, {".bmp", FileFormat::bmp},
+    {".pbm", FileFormat::pnm},  {".pgm", FileFormat::pnm},   {".ppm", FileFormat::pnm},   {".pnm", FileFormat::pnm},
+    {".tif", FileFormat::tiff}, {".tiff", FileFormat::tiff}, {".npy", FileFormat::npy}};
+
+}  // namespace
+
+const char* name_of(FileFormat format) {
+  switch (format) {
+    case FileFormat::png: return "png";
+    case FileFormat::jpeg: return "jpeg";
+    case FileFormat::bmp: return "bmp";
+    case FileFormat::pnm: return "pnm";
+    case FileFormat::tiff: return "tiff";
+    case FileFormat::npy: return "npy";
+  }
+  return "?";
+}
+
+std::string supported_formats() { return std::string("png jpeg bmp pnm ") + (detail::has_tiff() ? "tiff " : "") + "npy"; }
+
+bool has_image_extension(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return std::any_of(std::begin(kExtensions), std::end(kExtensions), [&](const auto& e) { return extension == e.first; });
+}
+
+void detail::allocate_samples(Raster& raster, const std::string& origin, const DecodeLimits& limits) {
+  const std::int64_t pixels = std::int64_t{raster.width} * raster.height;
+  require<DataError>(raster.width > 0 && raster.height > 0 && raster.channels > 0, origin, ": an image of ", raster.width, "x",
+                     raster.height, " pixels");
+  require<DataError>(pixels <= limits.max_pixels, origin, ": ", raster.width, "x", raster.height, " pixels are over the limit of ",
+                     limits.max_pixels);
+  const std::int64_t bytes = pixels * raster.channels * static_cast<std::int64_t>(raster.sample_bytes());
+  require<DataError>(bytes <= limits.max_decoded_bytes, origin, ": ", bytes, " bytes of pixels are over the limit of ",
+                     limits.max_decoded_bytes);
+  try {
+    raster.samples.resize(static_cast<std::size_t>(bytes));
+  } catch (const std::bad_alloc&) {
+    throw MemoryError(message(origin, ": out of memory for ", bytes, " bytes of pixels"));
+  }
+}
+
+Raster decode_raster(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
+  const auto begins = [&](std::string_view magic) { return bytes.substr(0, magic.size()) == magic; };
+  Raster raster;
+  if (begins("\x89PNG\r\n\x1a\n"))
+    raster = detail::decode_png(bytes, origin, limits);
+  else if (begins("\xff\xd8\xff"))
+    raster = detail::decode_jpeg(bytes, origin, limits);
+  else if (begins("BM"))
+    raster = detail::decode_bmp(bytes, origin, limits);
+  else if (bytes.size() > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6')
+    raster = detail::decode_pnm(bytes, origin, limits);
+  else if (begins(std::string_view("II*\0", 4)) || begins(std::string_view("MM\0*", 4)) || begins(std::string_view("II+\0", 4)) ||
+           begins(std::string_view("MM\0+", 4)))
+    raster = detail::decode_tiff(bytes, origin, limits);
+  else if (begins("\x93NUMPY"))
+    raster = detail::decode_npy(bytes, origin, limits);
+  else
+    throw DataError(
+        message(origin, bytes.empty() ? ": the file is empty" : ": not an image of a known format", " (known: ", supported_formats(), ")"));
+  apply_orientation(raster);
+  return raster;
+}
+
+Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits) {
+  return decode_raster(io::read_file(path, static_cast<std::uint64_t>(limits.max_file_bytes)), path.string(), limits);
+}
+
+Image to_photo(const Raster& raster, const std::string& origin) {
+  const bool indexed = !raster.palette.empty();
+  require<DataError>(raster.channels <= 4, origin, ": ", raster.channels, " channels are not a photograph");
+  Image image(raster.width, raster.height, indexed || raster.channels >= 3 ? 3 : 1);
+  const std::size_t from = static_cast<std::size_t>(raster.channels), to = static_cast<std::size_t>(image.channels),
+                    pixels = raster.pixel_count();
+  if (indexed) {
+    for (std::size_t i = 0; i < pixels; ++i) {
+      const unsigned index = raster.sample(i);
+      require<DataError>(index < raster.palette.size(), origin, ": a pixel has the palette index ", index, " but the palette has ",
+                         raster.palette.size(), " colors");
+      std::copy_n(raster.palette[index].data(), 3, image.pixels.data() + 3 * i);
+    }
+  } else if (raster.max_value == 255 && from == to) {
+    image.pixels = raster.samples;
+  } else {
+    for (std::size_t i = 0; i < pixels; ++i)
+      for (std::size_t c = 0; c < to; ++c)
+        image.pixels[i * to + c] =
+            static_cast<std::uint8_t>((raster.sample(i * from + c) * 255u + raster.max_value / 2) / raster.max_value);
+  }
+  return image;
+}
+
+Image decode_image(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
+  return to_photo(decode_raster(bytes, origin, limits), origin);
+}
+Image read_image(const std::filesystem::path& path, const DecodeLimits& limits) {
+  return to_photo(read_raster(path, limits), path.string());
+}
+
+std::vector<Rgb> default_colors(int count) {
+  constexpr double kGoldenAngle = 0.381966;  // of a turn: neighbours in the list lie far apart on the color circle
+  std::vector<Rgb> colors;
+  for (int i = 0; i < count; ++i)
+    colors.push_back(i == 0 ? Rgb{} : from_hsv(std::fmod(0.98 + (i - 1) * kGoldenAngle, 1), i % 3 == 0 ? 0.55 : 0.85, i % 2 ? 0.95 : 0.75));
+  return colors;
+}
+
+Image overlay(const Image& image, const LabelImage& labels, std::span<const Rgb> palette, double opacity) {
+  require<DataError>(image.width == labels.width && image.height == labels.height, "overlay: the image has ", image.width, "x",
+                     image.height, " pixels, the mask ", labels.width, "x", labels.height);
+  Image out(image.width, image.height, 3);
+  const int weight = static_cast<int>(std::lround(256 * std::clamp(opacity, 0.0, 1.0)));
+  const std::size_t channels = static_cast<std::size_t>(image.channels);
+  for (std::size_t i = 0; i < labels.labels.size(); ++i) {
+    const std::uint8_t label = labels.labels[i];
+    const bool clear = label >= palette.size() || palette[label] == Rgb{};
+    for (std::size_t c = 0; c < 3; ++c) {
+      const int v = image.pixels[i * channels + (channels == 3 ? c : 0)];
+      out.pixels[3 * i + c] = static_cast<std::uint8_t>(clear ? v : (v * (256 - weight) + palette[label][c] * weight + 128) >> 8);
+    }
+  }
+  return out;
+}
+
+}  // namespace lamina::data

@@ -1,0 +1,134 @@
+// JPEG through libjpeg-turbo. Its errors arrive by longjmp, so the code between setjmp and libjpeg holds no objects with
+// destructors.
+#include <cstdio>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include <csetjmp>
+
+#include "lamina/data/impl/decoders.hpp"
+
+namespace lamina::data {
+namespace {
+
+constexpr int kMaxScans = 200;  // a progressive file needs about ten; thousands are an attack on time
+
+class Jpeg {
+ public:
+  explicit Jpeg(const std::string& origin) : origin_(origin) {
+    info.err = jpeg_std_error(&errors_);
+    errors_.error_exit = [](j_common_ptr c) { fail(c); };
+    errors_.emit_message = on_message;
+    errors_.output_message = [](j_common_ptr) {};
+    progress_.progress_monitor = [](j_common_ptr c) {
+      if (reinterpret_cast<j_decompress_ptr>(c)->input_scan_number > kMaxScans) fail(c, "too many scans");
+    };
+    info.client_data = this;
+    guarded([&] { jpeg_create_decompress(&info); });
+    info.progress = &progress_;
+  }
+  ~Jpeg() { jpeg_destroy_decompress(&info); }
+  Jpeg(const Jpeg&) = delete;
+  Jpeg& operator=(const Jpeg&) = delete;
+
+  /// Runs `f`, which calls libjpeg and must hold nothing that needs a destructor. Throws DataError with libjpeg's reason.
+  template <class F>
+  void guarded(const F& f) {
+    if (setjmp(jump_)) throw DataError(message(origin_, ": ", static_cast<const char*>(text_)));
+    f();
+  }
+
+  jpeg_decompress_struct info{};
+
+ private:
+  [[noreturn]] static void fail(j_common_ptr c, const char* reason = nullptr) {
+    auto& self = *static_cast<Jpeg*>(c->client_data);
+    if (reason)
+      std::strncpy(self.text_, reason, sizeof self.text_ - 1);
+    else
+      c->err->format_message(c, self.text_);
+    std::longjmp(self.jump_, 1);
+  }
+  /// libjpeg continues with gray after damage; that must not pass for a photograph. Three warnings are harmless.
+  static void on_message(j_common_ptr c, int level) {
+    if (level >= 0) return;
+    const int code = c->err->msg_code;
+    if (code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM || code == JWRN_BOGUS_PROGRESSION) return;
+    fail(c, code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER ? "the file is truncated or damaged" : nullptr);
+  }
+
+  const std::string& origin_;
+  jpeg_error_mgr errors_{};
+  jpeg_progress_mgr progress_{};
+  std::jmp_buf jump_;
+  char text_[JMSG_LENGTH_MAX] = "";
+};
+
+/// The orientation (1..8) of an EXIF block "Exif\0\0" + TIFF; 1 when there is none.
+int exif_orientation(std::string_view block) {
+  if (block.size() < 14 || block.substr(0, 6) != std::string_view("Exif\0\0", 6)) return 1;
+  block.remove_prefix(6);
+  const bool little = block.substr(0, 2) == "II";
+  const auto number = [&](std::size_t at, int bytes) {
+    std::size_t v = 0;
+    for (int i = 0; i < bytes; ++i)
+      v |= std::size_t{static_cast<unsigned char>(block[at + static_cast<std::size_t>(i)])} << 8 * (little ? i : bytes - 1 - i);
+    return v;
+  };
+  const std::size_t directory = number(4, 4);
+  if (directory + 2 > block.size()) return 1;
+  const std::size_t entries = number(directory, 2);
+  for (std::size_t i = 0; i < entries && directory + 2 + 12 * (i + 1) <= block.size(); ++i) {
+    const std::size_t entry = directory + 2 + 12 * i;
+    const std::size_t value = number(entry + 8, 2);
+    if (number(entry, 2) == 0x0112) return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+  }
+  return 1;
+}
+
+/// Adobe writes CMYK inverted, and every CMYK JPEG in the wild is Adobe's.
+void rgb_from_inverted_cmyk(Raster& raster) {
+  const std::size_t pixels = raster.pixel_count();
+  for (std::size_t i = 0; i < pixels; ++i)
+    for (std::size_t c = 0; c < 3; ++c)
+      raster.samples[3 * i + c] = static_cast<std::uint8_t>(raster.samples[4 * i + c] * raster.samples[4 * i + 3] / 255);
+  raster.samples.resize(3 * pixels);
+  raster.channels = 3;
+}
+
+}  // namespace
+
+Raster detail::decode_jpeg(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
+  Jpeg reader(origin);
+  jpeg_decompress_struct& info = reader.info;
+  Raster raster;
+  raster.format = FileFormat::jpeg;
+  reader.guarded([&] {
+    jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    jpeg_save_markers(&info, JPEG_APP0 + 1, 0xffff);
+    jpeg_read_header(&info, TRUE);
+    const bool cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
+    info.out_color_space = info.jpeg_color_space == JCS_GRAYSCALE ? JCS_GRAYSCALE : cmyk ? JCS_CMYK : JCS_RGB;
+    jpeg_calc_output_dimensions(&info);
+  });
+  raster.width = static_cast<int>(info.output_width);
+  raster.height = static_cast<int>(info.output_height);
+  raster.channels = info.output_components;
+  for (auto* m = info.marker_list; m; m = m->next)
+    if (const int o = exif_orientation({reinterpret_cast<const char*>(m->data), m->data_length}); o != 1) raster.orientation = o;
+  allocate_samples(raster, origin, limits);
+  const std::size_t row_bytes = raster.samples.size() / static_cast<std::size_t>(raster.height);
+  reader.guarded([&] {
+    jpeg_start_decompress(&info);
+    while (info.output_scanline < info.output_height) {
+      JSAMPROW row = raster.samples.data() + info.output_scanline * row_bytes;
+      jpeg_read_scanlines(&info, &row, 1);
+    }
+    jpeg_finish_decompress(&info);
+  });
+  if (raster.channels == 4) rgb_from_inverted_cmyk(raster);
+  return raster;
+}
+
+}  // namespace lamina::data

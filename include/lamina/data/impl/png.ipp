@@ -1,0 +1,157 @@
+// PNG through libpng. Its errors arrive by longjmp, so the code between setjmp and libpng holds no objects with destructors.
+#include <png.h>
+
+#include <algorithm>
+#include <csetjmp>
+
+#include "lamina/data/impl/decoders.hpp"
+#include "lamina/io/file.hpp"
+
+namespace lamina::data {
+namespace {
+
+/// What libpng's callbacks reach.
+struct PngState {
+  std::string_view input;
+  std::string output;
+  char error[160] = "";
+};
+
+void on_error(png_structp png, png_const_charp text) {
+  auto& error = static_cast<PngState*>(png_get_error_ptr(png))->error;
+  std::strncpy(error, text, sizeof error - 1);
+  png_longjmp(png, 1);
+}
+void on_warning(png_structp, png_const_charp) {}
+
+void on_read(png_structp png, png_bytep to, std::size_t size) {
+  auto& input = static_cast<PngState*>(png_get_io_ptr(png))->input;
+  if (size > input.size()) png_error(png, "the file is truncated");
+  std::memcpy(to, input.data(), size);
+  input.remove_prefix(size);
+}
+void on_write(png_structp png, png_bytep from, std::size_t size) {
+  static_cast<PngState*>(png_get_io_ptr(png))->output.append(reinterpret_cast<const char*>(from), size);
+}
+void on_flush(png_structp) {}
+
+/// A libpng reader or writer.
+class Png {
+ public:
+  enum class Mode { read, write };
+  Png(Mode mode, const std::string& origin) : mode_(mode), origin_(origin) {
+    const auto create = mode == Mode::read ? png_create_read_struct : png_create_write_struct;
+    png = create(PNG_LIBPNG_VER_STRING, &state, on_error, on_warning);
+    if (png) info = png_create_info_struct(png);
+    if (!info) {
+      destroy();
+      throw MemoryError(origin + ": out of memory in libpng");
+    }
+  }
+  ~Png() { destroy(); }
+  Png(const Png&) = delete;
+  Png& operator=(const Png&) = delete;
+
+  /// Runs `f`, which calls libpng and must hold nothing that needs a destructor. Throws DataError with libpng's reason.
+  template <class F>
+  void guarded(const F& f) {
+    if (setjmp(png_jmpbuf(png))) throw DataError(message(origin_, ": ", static_cast<const char*>(state.error)));
+    f();
+  }
+
+  PngState state;
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+
+ private:
+  void destroy() {
+    if (mode_ == Mode::read)
+      png_destroy_read_struct(&png, &info, nullptr);
+    else
+      png_destroy_write_struct(&png, &info);
+  }
+  Mode mode_;
+  const std::string& origin_;
+};
+
+std::vector<png_bytep> row_pointers(std::uint8_t* pixels, int height, std::size_t row_bytes) {
+  std::vector<png_bytep> rows(static_cast<std::size_t>(height));
+  for (std::size_t y = 0; y < rows.size(); ++y) rows[y] = pixels + y * row_bytes;
+  return rows;
+}
+
+std::string encode(int width, int height, int color_type, const std::uint8_t* pixels, std::size_t row_bytes, std::span<const Rgb> palette) {
+  static const std::string origin = "PNG encoder";
+  require<DataError>(width > 0 && height > 0, origin, ": an image of ", width, "x", height, " pixels");
+  Png writer(Png::Mode::write, origin);
+  std::vector<png_color> colors;
+  for (const Rgb& c : palette) colors.push_back({c[0], c[1], c[2]});
+  const auto rows = row_pointers(const_cast<std::uint8_t*>(pixels), height, row_bytes);
+  writer.guarded([&] {
+    png_set_write_fn(writer.png, &writer.state, on_write, on_flush);
+    png_set_IHDR(writer.png, writer.info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), 8, color_type,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (!colors.empty()) png_set_PLTE(writer.png, writer.info, colors.data(), static_cast<int>(colors.size()));
+    png_write_info(writer.png, writer.info);
+    png_write_image(writer.png, const_cast<png_bytepp>(rows.data()));
+    png_write_end(writer.png, nullptr);
+  });
+  return std::move(writer.state.output);
+}
+
+}  // namespace
+
+Raster detail::decode_png(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
+  Png reader(Png::Mode::read, origin);
+  reader.state.input = bytes;
+  Raster raster;
+  raster.format = FileFormat::png;
+  png_colorp palette = nullptr;
+  int colors = 0, depth = 0;
+  reader.guarded([&] {
+    png_set_read_fn(reader.png, &reader.state, on_read);
+    png_set_chunk_malloc_max(reader.png,
+                             static_cast<png_alloc_size_t>(std::min<std::int64_t>(limits.max_decoded_bytes, std::int64_t{64} << 20)));
+    png_set_chunk_cache_max(reader.png, 128);
+    png_read_info(reader.png, reader.info);
+    raster.width = static_cast<int>(png_get_image_width(reader.png, reader.info));
+    raster.height = static_cast<int>(png_get_image_height(reader.png, reader.info));
+    raster.channels = png_get_channels(reader.png, reader.info);
+    depth = png_get_bit_depth(reader.png, reader.info);
+    if (png_get_color_type(reader.png, reader.info) == PNG_COLOR_TYPE_PALETTE) png_get_PLTE(reader.png, reader.info, &palette, &colors);
+  });
+  for (int i = 0; i < colors; ++i) raster.palette.push_back({palette[i].red, palette[i].green, palette[i].blue});
+  raster.max_value = colors ? 255 : (1u << depth) - 1;
+  allocate_samples(raster, origin, limits);
+  const auto rows = row_pointers(raster.samples.data(), raster.height, raster.samples.size() / static_cast<std::size_t>(raster.height));
+  reader.guarded([&] {
+    png_set_packing(reader.png);                // 1, 2, 4 bits: one byte each, not scaled
+    if (depth == 16) png_set_swap(reader.png);  // to little-endian
+    png_set_interlace_handling(reader.png);
+    png_read_update_info(reader.png, reader.info);
+    png_read_image(reader.png, const_cast<png_bytepp>(rows.data()));
+    png_read_end(reader.png, nullptr);
+  });
+  return raster;
+}
+
+std::string encode_png(const Image& image) {
+  return encode(image.width, image.height, image.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, image.pixels.data(),
+                static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.channels), {});
+}
+
+std::string encode_png(const LabelImage& labels, std::span<const Rgb> palette) {
+  const auto width = static_cast<std::size_t>(labels.width);
+  if (palette.empty()) return encode(labels.width, labels.height, PNG_COLOR_TYPE_GRAY, labels.labels.data(), width, {});
+  const int used = labels.labels.empty() ? 0 : 1 + *std::max_element(labels.labels.begin(), labels.labels.end());
+  std::vector<Rgb> colors = default_colors(std::max(used, static_cast<int>(palette.size())));
+  std::copy(palette.begin(), palette.end(), colors.begin());
+  return encode(labels.width, labels.height, PNG_COLOR_TYPE_PALETTE, labels.labels.data(), width, colors);
+}
+
+void write_png(const std::filesystem::path& path, const Image& image) { io::write_file_atomically(path, encode_png(image)); }
+void write_png(const std::filesystem::path& path, const LabelImage& labels, std::span<const Rgb> palette) {
+  io::write_file_atomically(path, encode_png(labels, palette));
+}
+
+}  // namespace lamina::data

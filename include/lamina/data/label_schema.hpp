@@ -1,0 +1,42 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lamina/data/image.hpp"
+
+namespace lamina::data {
+
+enum class Task : std::uint8_t { multiclass, multilabel, ordinal };
+
+/// What the classes of a data set are called, drawn as, and stored as in its masks. Class k of the network is the k-th of
+/// `names`, `values` and `colors`.
+struct LabelSchema {
+  Task task = Task::multiclass;
+  std::vector<std::string> names;
+  std::vector<unsigned> values;     ///< a mask's sample (gray value, palette index or plane) that means class k; ascending
+  std::vector<Rgb> colors;          ///< for drawing, and for reading RGB-coloured masks
+  bool has_colors = false;          ///< the colors come from dataset.json, not from default_colors
+  std::optional<unsigned> ignore;   ///< the mask value that neither loss nor metrics count
+  std::optional<Rgb> ignore_color;  ///< the same, for masks read by color
+  int background = 0;               ///< class index; -1 when there is none
+  std::vector<int> uncertain;       ///< class indices
+  std::string file_ending = ".png";
+
+  int classes() const { return static_cast<int>(names.size()); }
+  /// Removes the class with this value, if there is one, and makes the value the ignored one.
+  void set_ignore(unsigned value);
+};
+
+/// Reads dataset.json: nnU-Net's `labels` ({"background": 0, "face": 2}; its first version's {"0": "background"} too; a label
+/// called "ignore" is the ignored one) and `file_ending`, and ours: `task`, `ignore` (a value), `colors` ({"face": [255, 0, 0]}
+/// or "#ff0000"; one called "ignore" is the ignored color), `roles` ({"background": "background", "uncertain": ["uncertain"]}). Other
+/// fields are left alone. Throws DataError naming `origin`, the field and the rule.
+LabelSchema parse_label_schema(std::string_view json, const std::string& origin);
+/// The same format: parse_label_schema(to_json(s)) equals s. With `items` it has the other fields nnU-Net requires.
+std::string to_json(const LabelSchema& schema, std::int64_t items = 0);
+
+}  // namespace lamina::data

@@ -1,0 +1,60 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lamina/core/tensor.hpp"
+#include "lamina/data/augment.hpp"
+#include "lamina/data/dataset.hpp"
+
+namespace lamina::data {
+
+struct LoaderOptions {
+  int batch = 4;
+  int width = 256, height = 256;
+  Resize resize = Resize::stretch;
+  Augment augment;
+  Border border;
+  bool shuffle = false;
+  bool random_crop = false;  ///< with Resize::crop: a window anywhere instead of the middle one
+  bool drop_last = false;    ///< leave out a last batch that is not full
+  std::uint64_t seed = 0;
+  int threads = 1;                                   ///< prefetching threads; 0: next() does the work
+  std::int64_t cache_bytes = std::int64_t{1} << 30;  ///< of decoded 8-bit pixels kept in memory
+  DecodeLimits limits;
+};
+
+struct Batch {
+  Tensor images;             ///< (N, H, W, 3) f32, x * 2/255 - 1
+  Tensor labels;             ///< (N, H, W) u8: class or kIgnoreLabel; undefined when the items have no masks
+  std::vector<int> indices;  ///< of the items
+};
+
+/// Batches of a list of items, in an order and with augmentations that are functions of (seed, epoch, item): the number of threads
+/// changes nothing.
+class Loader {
+ public:
+  /// Throws OptionError: sizes or counts below 1, more items asked for in a batch than drop_last can fill.
+  Loader(std::vector<Item> items, MaskDecoder masks, const LoaderOptions& options);
+  Loader(const Dataset& dataset, Split split, const LoaderOptions& options) : Loader(dataset.items(split), dataset.masks, options) {}
+  ~Loader();
+  Loader(Loader&&) noexcept;
+  Loader& operator=(Loader&&) noexcept;
+
+  std::int64_t batches() const;
+  const std::vector<Item>& items() const;
+  /// Begins an epoch (again), at any batch; prefetching starts here.
+  void start(std::int64_t epoch, std::int64_t first_batch = 0);
+  /// The next batch; false when the epoch is over. Throws what reading it threw: IoError, DataError (the file's name is in the
+  /// message), MemoryError. The batch after it can still be asked for.
+  bool next(Batch& batch);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// (1, H, W, 3) f32, x * 2/255 - 1; gray is repeated. What a network sees of a photograph of the right size.
+Tensor to_tensor(const Image& image);
+
+}  // namespace lamina::data
