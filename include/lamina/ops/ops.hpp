@@ -12,3 +12,4 @@
 #include "lamina/ops/pad.hpp"
 #include "lamina/ops/pool2d.hpp"
 #include "lamina/ops/resize.hpp"
+#include "lamina/ops/softmax.hpp"
