@@ -89,14 +89,15 @@ TEST_CASE("an array is a mask") {
 
 TEST_CASE("a file cut anywhere is an error, never half an image") {
   for_each_file([&](const std::string& name, const std::string& bytes) {
-    // What these formats allow after the last pixel can be missing without loss.
-    const std::size_t slack = name.ends_with(".jpg") ? 2 : name.starts_with("text") || name.ends_with(".tif") ? 2 : 1;
+    // A text file cut inside its last number is a valid file of another image.
+    const std::size_t slack = name.starts_with("text") ? 5 : 1;
     const Image whole = decode_image(bytes, name);
     const std::size_t step = bytes.size() > 4000 ? 37 : 7;
     for (std::size_t n = 0; n + slack <= bytes.size(); n += n < 100 ? 1 : step) {
       CAPTURE(n);
       try {
-        CHECK(decode_image(std::string_view(bytes).substr(0, n), "cut").pixels == whole.pixels);
+        const Image cut = decode_image(std::string_view(bytes).substr(0, n), "cut");
+        CHECK(cut.pixels == whole.pixels);
       } catch (const DataError& error) {
         CHECK(std::string(error.what()).starts_with("cut: "));
       }

@@ -88,7 +88,8 @@ def saved(image, **options):
 
 def add_pil(name, data):
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    add(name, data, image.convert("L" if image.mode in ("L", "1") else "RGB"))
+    gray = image.mode in ("L", "1") and not name.endswith(".bmp")  # a BMP always has colors, if only in its palette
+    add(name, data, image.convert("L" if gray else "RGB"))
 
 
 photo = Image.fromarray(smooth)

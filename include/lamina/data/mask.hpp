@@ -22,7 +22,7 @@ struct MaskContent {
   enum class Kind : std::uint8_t { gray, palette, color, planes };
   /// Keys of `counts` in a mask of planes, beside the plane numbers: no plane is set, or several are.
   static constexpr std::uint32_t kNoPlane = 0xffffffff, kSeveralPlanes = 0xfffffffe;
-  static constexpr std::size_t kMostValues = 1024;
+  static constexpr std::size_t kMostValues = 256;
 
   std::string file;
   FileFormat format = FileFormat::png;

@@ -180,13 +180,16 @@ class Resolver {
 
   MaskEncoding values(MaskEncoding plain) {
     const auto used = values_in_use();
-    std::uint32_t full = 0;  // the gray value of full intensity
+    bool extremes = true, full = false;  // only black and full intensity, the latter of at least 8 bits
     for (const MaskContent& m : masks_)
-      if (m.kind == Kind::gray && m.max_value >= 255) full = std::max(full, m.max_value);
-    const bool extremes =
-        full && used.count(full) && std::all_of(used.begin(), used.end(), [&](const auto& v) { return v.first == 0 || v.first == full; });
+      for (const auto& [value, count] : m.counts) {
+        if (value == schema_.ignore) continue;
+        const bool white = m.kind == Kind::gray && value == m.max_value;
+        extremes = extremes && (value == 0 || white);
+        full = full || (white && m.max_value >= 255);
+      }
     const bool two_classes = schema_.names.empty() || schema_.values == std::vector<unsigned>{0, 1};
-    if (extremes && two_classes) {
+    if (extremes && full && two_classes) {
       if (schema_.names.empty()) name_classes({0, 1}, {"background", "foreground"});
       return MaskEncoding::binary;
     }

@@ -1,0 +1,294 @@
+#include "lamina/data/dataset.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "lamina/io/file.hpp"
+#include "lamina/io/npy.hpp"
+#include "support/real_data.hpp"
+#include "support/temp_folder.hpp"
+
+using namespace lamina;
+using namespace lamina::data;
+namespace fs = std::filesystem;
+
+namespace {
+
+LabelImage labels(std::vector<std::uint8_t> v) {
+  LabelImage m(static_cast<int>(v.size()), 1);
+  m.labels = std::move(v);
+  return m;
+}
+Image rgb(const std::vector<Rgb>& pixels) {
+  Image image(static_cast<int>(pixels.size()), 1, 3);
+  for (std::size_t i = 0; i < pixels.size(); ++i) std::copy_n(pixels[i].data(), 3, image.pixels.data() + 3 * i);
+  return image;
+}
+constexpr Rgb kBlack{0, 0, 0}, kRed{255, 0, 0}, kGreen{0, 255, 0}, kBlue{0, 0, 255}, kWhite{255, 255, 255};
+
+/// A data folder with four images; the test writes the masks.
+struct Folder : test::TempFolder {
+  Folder() {
+    for (const char* sub : {"images", "masks"}) io::create_folders(path() / sub);
+    for (const char* stem : {"a", "b", "c", "d"}) write_png(*this / ("images/" + std::string(stem) + ".png"), Image(3, 1, 3));
+  }
+  template <class Mask, class... More>
+  void masks(const Mask& mask, const More&... palette) {
+    for (const char* stem : {"a", "b", "c", "d"}) write_png(*this / ("masks/" + std::string(stem) + ".png"), mask, palette...);
+  }
+  void text(const std::string& name, const std::string& content) { io::write_file_atomically(*this / name, content); }
+  std::vector<std::uint8_t> read(const std::string& stem, const DatasetOptions& options = {}) {
+    return open_dataset(path(), options).masks.read(*this / ("masks/" + stem + ".png")).labels;
+  }
+};
+using Labels = std::vector<std::uint8_t>;
+
+void refuses(Folder& folder, const char* reason, const DatasetOptions& options = {}) {
+  CAPTURE(reason);
+  CHECK_THROWS_WITH_AS(open_dataset(folder.path(), options), doctest::Contains(reason), DataError);
+}
+
+}  // namespace
+
+TEST_CASE("index masks: classes are the values that occur") {
+  Folder f;
+  f.masks(labels({0, 1, 2}));
+  const Dataset d = open_dataset(f.path());
+  CHECK(d.masks.encoding() == MaskEncoding::index);
+  CHECK(d.schema.names == std::vector<std::string>{"class 0", "class 1", "class 2"});
+  CHECK(d.masks.describe(d.schema) == "gray index masks: 0 class 0, 1 class 1, 2 class 2");
+  CHECK(f.read("a") == Labels{0, 1, 2});
+  CHECK(f.read("a", {.ignore = 2}) == Labels{0, 1, kIgnoreLabel});
+  CHECK(open_dataset(f.path(), {.ignore = 2}).schema.classes() == 2);
+  CHECK(f.read("a", {.ignore = 0}) == Labels{kIgnoreLabel, 0, 1});
+  CHECK(open_dataset(f.path(), {.ignore = 0}).schema.values == std::vector<unsigned>{1, 2});
+}
+
+TEST_CASE("0/255 masks are binary, also with three equal channels, also beside 1-bit ones") {
+  Folder f;
+  f.masks(labels({0, 255, 0}));
+  Dataset d = open_dataset(f.path());
+  CHECK(d.masks.encoding() == MaskEncoding::binary);
+  CHECK(d.schema.names == std::vector<std::string>{"background", "foreground"});
+  CHECK(f.read("a") == Labels{0, 1, 0});
+  write_png(f / "masks/b.png", rgb({kBlack, kBlack, kWhite}));
+  CHECK(f.read("b") == Labels{0, 0, 1});
+  f.text("masks/c.pbm", "P1 3 1 0 1 0");
+  fs::remove(f / "masks/c.png");
+  d = open_dataset(f.path());
+  CHECK(d.masks.read(f / "masks/c.pbm").labels == Labels{1, 0, 1});
+  f.text("dataset.json", R"({"labels": {"background": 0, "wound": 1}})");
+  CHECK(open_dataset(f.path()).schema.names[1] == "wound");
+  CHECK(f.read("a") == Labels{0, 1, 0});
+}
+
+TEST_CASE("palette masks keep their indices; palettes that disagree are refused or read by color") {
+  Folder f;
+  f.masks(labels({0, 2, 1}), std::vector<Rgb>{kBlack, kRed, kGreen});
+  CHECK(open_dataset(f.path()).masks.encoding() == MaskEncoding::palette);
+  CHECK(f.read("a") == Labels{0, 2, 1});
+  write_png(f / "masks/b.png", labels({0, 1, 2}), std::vector<Rgb>{kBlack, kGreen, kRed});
+  refuses(f, "do not mean the same");
+  f.text("dataset.json", R"({"labels": {"bg": 0, "x": 1, "y": 2}, "colors": {"bg": [0, 0, 0], "x": "#ff0000", "y": [0, 255, 0]}})");
+  CHECK(open_dataset(f.path()).masks.encoding() == MaskEncoding::colors);
+  CHECK(f.read("a") == Labels{0, 2, 1});
+  CHECK(f.read("b") == Labels{0, 2, 1});
+}
+
+TEST_CASE("RGB-coloured masks need colors in dataset.json") {
+  Folder f;
+  f.masks(rgb({kBlack, kRed, {10, 20, 30}}));
+  refuses(f, "nothing says which color is which class");
+  refuses(f, "#0a141e");
+  f.text("dataset.json",
+         R"({"labels": {"bg": 0, "skin": 4, "void": 9}, "colors": {"bg": [0, 0, 0], "skin": [255, 0, 0], "void": [10, 20, 30]}})");
+  CHECK(f.read("a") == Labels{0, 1, 2});
+  CHECK(f.read("a", {.ignore = 9}) == Labels{0, 1, kIgnoreLabel});
+  f.text("dataset.json", R"({"labels": {"bg": 0, "skin": 4}, "colors": {"bg": [0, 0, 0], "skin": [255, 0, 0], "ignore": [10, 20, 30]}})");
+  CHECK(f.read("a") == Labels{0, 1, kIgnoreLabel});
+  f.text("dataset.json", R"({"labels": {"bg": 0, "skin": 4}, "colors": {"bg": [0, 0, 0], "skin": [255, 0, 0]}})");
+  refuses(f, "#0a141e");
+}
+
+TEST_CASE("one-hot planes") {
+  Folder f;
+  f.masks(rgb({kRed, kBlue, kGreen}));
+  CHECK(open_dataset(f.path()).masks.encoding() == MaskEncoding::planes);
+  CHECK(f.read("a") == Labels{0, 2, 1});
+
+  Folder g;
+  const auto planes = [&](const std::vector<std::uint8_t>& v) {
+    for (const char* stem : {"a", "b", "c", "d"})
+      io::write_npy(g / ("masks/" + std::string(stem) + ".npy"), Tensor::from<std::uint8_t>(std::span<const std::uint8_t>(v), {1, 3, 5}));
+  };
+  planes({1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0});
+  const Dataset d = open_dataset(g.path());
+  CHECK(d.schema.classes() == 5);
+  CHECK(d.masks.read(g / "masks/a.npy").labels == Labels{0, 4, 1});
+  planes({1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0});
+  refuses(g, "several planes");
+  planes({1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0});
+  refuses(g, "no plane");
+}
+
+TEST_CASE("nothing is guessed: ambiguous values are refused with the fix") {
+  Folder f;
+  f.masks(labels({0, 1, 255}));
+  refuses(f, "--ignore 255");
+  CHECK(f.read("a", {.ignore = 255}) == Labels{0, 1, kIgnoreLabel});
+  f.masks(labels({0, 128, 255}));
+  refuses(f, "\"labels\"");
+  f.text("dataset.json", R"({"labels": {"background": 0, "edge": 128, "core": 255}})");
+  CHECK(f.read("a") == Labels{0, 1, 2});
+  write_png(f / "masks/c.png", labels({0, 32, 255}));
+  refuses(f, "c.png: 1 pixels have the value 32, which is none of the labels");
+  CHECK_THROWS_WITH_AS(open_dataset(f.path(), {.ignore = 32}).masks.decode(decode_raster(encode_png(labels({0, 7, 0})), "m.png"), "m.png"),
+                       doctest::Contains("m.png: the pixel at (1, 0) has the value 7"), DataError);
+  Folder g;
+  g.masks(labels({0, 0, 0}));
+  refuses(g, "nothing to learn");
+  Image noise(40, 40, 3);
+  for (std::size_t i = 0; i < noise.pixels.size(); ++i) noise.pixels[i] = static_cast<std::uint8_t>(i * 7919 >> 3);
+  g.masks(noise);
+  refuses(g, "no mask of labels");
+}
+
+TEST_CASE("pairs: what is missing or double is named") {
+  Folder f;
+  f.masks(labels({0, 1, 0}));
+  fs::remove(f / "masks/b.png");
+  refuses(f, "b.png has no mask");
+  f.text("masks/b.png", "not an image");
+  CHECK_THROWS_WITH_AS(open_dataset(f.path()), doctest::Contains("b.png: not an image of a known format"), DataError);
+  write_png(f / "masks/b.png", labels({0, 1, 0}));
+  write_png(f / "masks/e.png", labels({0, 1, 0}));
+  refuses(f, "e.png has no image");
+  fs::remove(f / "masks/e.png");
+  write_png(f / "images/a.bmp.png", Image(3, 1, 3));
+  refuses(f, "a.bmp.png has no mask");
+  fs::remove(f / "images/a.bmp.png");
+  f.text("images/a.ppm", "P6 1 1 255\n123");
+  refuses(f, "have the same stem");
+  fs::remove(f / "images/a.ppm");
+  f.text("images/notes.txt", "hello");
+  f.text("images/.hidden", "");
+  const Dataset d = open_dataset(f.path());
+  CHECK(d.findings.size() == 1);
+  CHECK_FALSE(d.findings[0].is_error);
+  CHECK_THROWS_WITH_AS(open_dataset(f / "nowhere"), doctest::Contains("there is no folder"), IoError);
+  fs::rename(f / "masks", f / "annotations");
+  CHECK_THROWS_WITH_AS(open_dataset(f.path()), doctest::Contains("--masks (folders here: "), IoError);
+  CHECK(open_dataset(f.path(), {.masks = f / "annotations"}).all_items().size() == 4);
+  CHECK(list_dataset(f.path(), {.need_masks = false}).findings.size() == 1);
+}
+
+TEST_CASE("lists: stems, paths, two columns, comments; nothing outside the folder") {
+  Folder f;
+  f.masks(labels({0, 1, 0}));
+  write_png(f / "images/with space.png", Image(3, 1, 3));
+  write_png(f / "masks/with space.png", labels({1, 1, 1}));
+  f.text("train.txt", "\xef\xbb\xbf# comment\r\na\r\n\nimages/b.png masks/c.png\nwith space\n");
+  f.text("val.txt", "images/c.png\nimages/with space.png\tmasks/with space.png");
+  const Dataset d = open_dataset(f.path());
+  CHECK(d.splits_from_lists);
+  REQUIRE(d.items(Split::train).size() == 3);
+  CHECK(d.items(Split::train)[0].mask == f / "masks/a.png");
+  CHECK(d.items(Split::train)[1].mask == f / "masks/c.png");
+  CHECK(d.items(Split::train)[2].image == f / "images/with space.png");
+  CHECK(d.items(Split::val)[0].mask == f / "masks/c.png");
+  CHECK(d.items(Split::val)[1].name == "with space");
+  CHECK(d.items(Split::test).empty());
+  f.text("val.txt", "nobody\n");
+  refuses(f, "val.txt line 1: 'nobody' is neither");
+  for (const char* line : {"../x.png", "/etc/passwd", "images/../../x.png", "images/a.png /etc/passwd"}) {
+    f.text("val.txt", line);
+    refuses(f, "leaves the data folder");
+  }
+  f.text("val.txt", "images/a.png masks/none.png");
+  refuses(f, "there is no file");
+}
+
+TEST_CASE("the seeded split: complete, disjoint, repeatable, and nearly the same when files are added") {
+  test::TempFolder folder;
+  for (const char* sub : {"images", "masks"}) io::create_folders(folder / sub);
+  const auto add = [&](int from, int to) {
+    for (int i = from; i < to; ++i) {
+      write_png(folder / ("images/" + std::to_string(i) + ".png"), Image(1, 1, 1));
+      write_png(folder / ("masks/" + std::to_string(i) + ".png"), labels({static_cast<std::uint8_t>(i % 2)}));
+    }
+  };
+  const auto names = [&](Split split, std::uint64_t seed) {
+    std::vector<std::string> s;
+    const DatasetFiles files = list_dataset(folder.path(), {.seed = seed});
+    for (const Item& item : files.items(split)) s.push_back(item.name);
+    return s;
+  };
+  add(0, 50);
+  const auto val = names(Split::val, 3);
+  CHECK(val.size() == 10);
+  CHECK(names(Split::train, 3).size() == 40);
+  CHECK(names(Split::val, 3) == val);
+  CHECK(names(Split::val, 4) != val);
+  add(50, 55);
+  int kept = 0;
+  for (const auto& name : names(Split::val, 3)) kept += std::count(val.begin(), val.end(), name) > 0;
+  CHECK(kept >= 8);
+}
+
+TEST_CASE("dataset.json: read, checked, written") {
+  const LabelSchema s = parse_label_schema(R"({
+    "channel_names": {"0": "R"}, "labels": {"background": 0, "face": 3, "uncertain": 1, "ignore": 9}, "file_ending": ".bmp",
+    "roles": {"uncertain": ["uncertain"], "foreground": ["face"]}, "colors": {"background": "#000000", "face": [1, 2, 3], "uncertain": [9, 9, 9]}})",
+                                           "d.json");
+  CHECK(s.names == std::vector<std::string>{"background", "uncertain", "face"});
+  CHECK(s.values == std::vector<unsigned>{0, 1, 3});
+  CHECK(s.ignore == 9u);
+  CHECK(s.uncertain == std::vector<int>{1});
+  CHECK(s.colors[2] == Rgb{1, 2, 3});
+  CHECK(s.file_ending == ".bmp");
+  CHECK(to_json(parse_label_schema(to_json(s, 5), "again"), 5) == to_json(s, 5));
+  CHECK(parse_label_schema(R"({"labels": {"0": "bg", "1": "x"}})", "v1").names == std::vector<std::string>{"bg", "x"});
+  CHECK(parse_label_schema("{}", "empty").classes() == 0);
+
+  const auto bad = [](const char* json, const char* reason) {
+    CAPTURE(json);
+    CHECK_THROWS_WITH_AS(parse_label_schema(json, "d.json"), doctest::Contains("d.json: "), DataError);
+    CHECK_THROWS_WITH_AS(parse_label_schema(json, "d.json"), doctest::Contains(reason), DataError);
+  };
+  bad("", "not a JSON object");
+  bad("[1]", "not a JSON object");
+  bad(R"({"labels": []})", "not an object");
+  bad(R"({"labels": {}})", "empty");
+  bad(R"({"labels": {"a": 0, "b": 0}})", "share the value 0");
+  bad(R"({"labels": {"a": -1}})", "whole number");
+  bad(R"({"labels": {"a": 0.5}})", "whole number");
+  bad(R"({"labels": {"a": [1, 2]}})", "regions");
+  bad(R"({"labels": {"a": "b"}})", "no number");
+  bad(R"({"labels": {"a": 0}, "ignore": "x"})", "whole number");
+  bad(R"({"labels": {"a": 0}, "task": "detection"})", "none of multiclass");
+  bad(R"({"labels": {"a": 0}, "colors": {"b": [0, 0, 0]}})", "not in 'labels'");
+  bad(R"({"labels": {"a": 0, "b": 1}, "colors": {"b": [0, 0, 0]}})", "no entry for 'a'");
+  bad(R"({"labels": {"a": 0, "b": 1}, "colors": {"b": [0, 0, 0], "a": [0, 0, 0]}})", "the same color");
+  bad(R"({"labels": {"a": 0}, "colors": {"a": [0, 0]}})", "not like");
+  bad(R"({"labels": {"a": 0}, "colors": {"a": [0, 0, 256]}})", "0..255");
+  bad(R"({"labels": {"a": 0}, "colors": {"a": "red"}})", "not like");
+  bad(R"({"labels": {"a": 0}, "roles": {"noise": "a"}})", "none of background");
+  bad(R"({"labels": {"a": 0}, "roles": {"background": "z"}})", "not in 'labels'");
+  CHECK_THROWS_WITH_AS(split_named("vall"), doctest::Contains("did you mean 'val'"), OptionError);
+}
+
+TEST_CASE("real data: wound photographs are binary, street scenes are index masks with a void label") {
+  if (const fs::path root = test::real_data("wound_fuseg"); !root.empty()) {
+    const Dataset d = open_dataset(root);
+    CHECK(d.masks.encoding() == MaskEncoding::binary);
+    CHECK(d.items(Split::train).size() == 70);
+    CHECK(d.items(Split::val).size() == 24);
+  }
+  if (const fs::path root = test::real_data("camvid_small"); !root.empty()) {
+    const Dataset d = open_dataset(root, {.ignore = 11});
+    CHECK(d.masks.encoding() == MaskEncoding::index);
+    CHECK(d.schema.classes() == 11);
+    CHECK(d.items(Split::train).size() == 56);
+  }
+}
