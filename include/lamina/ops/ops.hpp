@@ -12,4 +12,5 @@
 #include "lamina/ops/pad.hpp"
 #include "lamina/ops/pool2d.hpp"
 #include "lamina/ops/resize.hpp"
+#include "lamina/ops/segmentation_loss.hpp"
 #include "lamina/ops/softmax.hpp"

@@ -1,0 +1,321 @@
+// CPU twins of kernels/segmentation_loss.hpp. A register of pixels at a time is transposed into (class, pixel) scratch, so that every
+// step, exp and log included, is vector arithmetic at any number of classes. Algebra: with p the probabilities and per class
+// I = sum p [labelled], P = sum p, T = labelled pixels, Dice = (2 I + smooth) / (P + T + smooth), so d(Dice loss)/dp is a [labelled] + b
+// with two constants a class, and d(loss)/dz follows from the softmax's (or sigmoid's) derivative.
+#include "lamina/kernels/segmentation_loss.hpp"
+
+#include "detail/math.hpp"
+
+namespace lamina::kernels::LAMINA_ISA {
+namespace {
+
+constexpr std::int64_t kTaskPixels = 4096;
+constexpr std::int64_t kFlush = 32;  // registers whose sums are taken in T before they go to double
+
+/// Sums over pixels: I, P, T a class, then the three below.
+struct Sums {
+  double* of_class;  // (3, classes)
+  double ce = 0, weight = 0, count = 0;
+};
+
+/// One worker's scratch: registers of kLanes pixels, a row a class.
+template <class T>
+struct Scratch {
+  std::int64_t classes;
+  Vec<T>*z, *intersection, *predicted, *labelled;
+
+  Scratch(T* base, std::int64_t classes) : classes(classes), z(reinterpret_cast<Vec<T>*>(base)) {
+    intersection = z + classes;
+    predicted = intersection + classes;
+    labelled = predicted + classes;
+  }
+  static std::int64_t size(std::int64_t classes) { return 4 * classes * kLanes<T>; }
+
+  void clear() {
+    for (std::int64_t i = 0; i < 3 * classes; ++i) intersection[i] = Vec<T>{};
+  }
+  void flush(Sums& sums) {
+    for (std::int64_t i = 0; i < 3 * classes; ++i) sums.of_class[i] += sum_lanes<T>(intersection[i]);
+    clear();
+  }
+};
+
+/// Pixels [0, count) of `from`, to z; the other lanes become 0.
+template <class T>
+void transpose_in(const T* from, std::int64_t ld, int count, Scratch<T>& s) {
+  T* z = reinterpret_cast<T*>(s.z);
+  if (count < kLanes<T>)
+    for (std::int64_t c = 0; c < s.classes; ++c) s.z[c] = Vec<T>{};
+  for (int i = 0; i < count; ++i)
+    for (std::int64_t c = 0; c < s.classes; ++c) z[c * kLanes<T> + i] = from[i * ld + c];
+}
+template <class T>
+void transpose_out(const Scratch<T>& s, T* to, std::int64_t ld, int count) {
+  const T* z = reinterpret_cast<const T*>(s.z);
+  for (int i = 0; i < count; ++i)
+    for (std::int64_t c = 0; c < s.classes; ++c) to[i * ld + c] = z[c * kLanes<T> + i];
+}
+
+/// Labels `step` apart as numbers; -1 where ignored and in the lanes from `count` on. Returns the first lane whose label is out of range,
+/// or -1.
+template <class T>
+int read_labels(const std::uint8_t* labels, std::int64_t step, int count, int limit, int ignore, Vec<T>& out) {
+  int bad = -1;
+  out = splat(T(-1));
+  for (int i = count - 1; i >= 0; --i) {
+    const int label = labels[i * step];
+    if (label == ignore) continue;
+    if (label >= limit) bad = i;
+    out[i] = static_cast<T>(label);
+  }
+  return bad;
+}
+
+/// exp(z - max) a class in place, and 1 / their sum; `visit(c, z - max)` sees the shifted logits.
+template <class T, class F>
+LAMINA_HD Vec<T> softmax_parts(Scratch<T>& s, Vec<T>& sum, F&& visit) {
+  Vec<T> top = s.z[0];
+  for (std::int64_t c = 1; c < s.classes; ++c) top = select_max<T>(s.z[c], top);
+  sum = Vec<T>{};
+  for (std::int64_t c = 0; c < s.classes; ++c) {
+    const Vec<T> shifted = s.z[c] - top;
+    visit(c, shifted);
+    s.z[c] = exp(shifted);
+    sum += s.z[c];
+  }
+  return 1 / sum;
+}
+
+/// Everything the passes over the pixels share.
+template <class T>
+struct Loss {
+  View4<const T> logits;
+  const std::uint8_t* labels;
+  const T* weights;  // (C)
+  SegmentationLossParams p;
+  std::int64_t pixels, tasks;  // a sample
+
+  Loss(View4<const T> logits, const std::uint8_t* labels, const double* class_weights, const SegmentationLossParams& p,
+       Workspace& workspace)
+      : logits(logits), labels(labels), p(p), pixels(logits.h * logits.w), tasks((pixels + kTaskPixels - 1) / kTaskPixels) {
+    T* w = workspace.take<T>(logits.c);
+    for (std::int64_t c = 0; c < logits.c; ++c) w[c] = class_weights ? static_cast<T>(class_weights[c]) : T(1);
+    weights = w;
+  }
+  bool softmax() const { return p.activation == LossActivation::softmax; }
+  std::int64_t planes() const { return softmax() ? 1 : logits.c; }
+  int label_limit() const { return softmax() ? static_cast<int>(logits.c) : 2; }
+
+  /// Calls f(task, sample, first pixel, end) for the fixed chunks of pixels, each within a sample.
+  template <class F>
+  void for_tasks(Cpu& cpu, F&& f) const {
+    cpu.parallel(logits.n * tasks, [&](std::int64_t task, int worker) {
+      const std::int64_t n = task / tasks, begin = task % tasks * kTaskPixels;
+      f(task, worker, n, n * pixels + begin, n * pixels + (begin + kTaskPixels < pixels ? begin + kTaskPixels : pixels));
+    });
+  }
+
+  /// Labels of plane c for the register of pixels at `pixel`; records the first bad index in `bad`.
+  Vec<T> labels_at(std::int64_t pixel, std::int64_t c, int count, std::int64_t& bad) const {
+    Vec<T> label;
+    const std::int64_t at = pixel * planes() + c;
+    const int lane = read_labels<T>(labels + at, planes(), count, label_limit(), p.ignore_label, label);
+    if (const std::int64_t index = at + lane * planes(); lane >= 0 && (bad < 0 || index < bad)) bad = index;
+    return label;
+  }
+
+  // The partial sums of one register of pixels, on top of s and of ce, weight, count.
+  void forward_softmax(Scratch<T>& s, Vec<T> label, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
+    Vec<T> sum, own{}, w{};  // own: shifted logit of the labelled class
+    const Vec<T> inverse = softmax_parts<T>(s, sum, [&](std::int64_t c, Vec<T> shifted) {
+      const auto mine = label == static_cast<T>(c);
+      own = mine ? shifted : own;
+      w = mine ? splat(weights[c]) : w;
+    });
+    const auto valid = label >= T(0);
+    for (std::int64_t c = 0; c < s.classes; ++c) {
+      const Vec<T> prob = valid ? s.z[c] * inverse : Vec<T>{};
+      const auto mine = label == static_cast<T>(c);
+      s.predicted[c] += prob;
+      s.intersection[c] += mine ? prob : Vec<T>{};
+      s.labelled[c] += mine ? splat(T(1)) : Vec<T>{};
+    }
+    ce += valid ? w * (log(sum) - own) : Vec<T>{};
+    weight += w;
+    count += valid ? splat(T(1)) : Vec<T>{};
+  }
+  void forward_sigmoid(Scratch<T>& s, std::int64_t c, Vec<T> label, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
+    const auto valid = label >= T(0);
+    const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), prob = (z > T(0) ? splat(T(1)) : e) / (1 + e);
+    const Vec<T> one = valid ? splat(T(1)) : Vec<T>{}, target = valid ? label : Vec<T>{};
+    s.predicted[c] += valid ? prob : Vec<T>{};
+    s.intersection[c] += valid ? prob * target : Vec<T>{};
+    s.labelled[c] += target;
+    ce += valid ? weights[c] * ((z > T(0) ? z : Vec<T>{}) - z * target + log1p_unit(e)) : Vec<T>{};
+    weight += one * weights[c];
+    count += one;
+  }
+
+  // Logits to their gradient, in s.z. a, b (C): of the register's sample, times dloss, as is `scale`, d(loss)/d(cross-entropy sum).
+  void backward_softmax(Scratch<T>& s, Vec<T> label, const T* a, const T* b, T scale) const {
+    Vec<T> sum, w{};
+    const Vec<T> inverse =
+        softmax_parts<T>(s, sum, [&](std::int64_t c, Vec<T>) { w = label == static_cast<T>(c) ? splat(weights[c]) : w; });
+    const auto slope = [&](std::int64_t c) { return b[c] + (label == static_cast<T>(c) ? splat(a[c]) : Vec<T>{}); };
+    Vec<T> mean{};  // of the slopes under p
+    for (std::int64_t c = 0; c < s.classes; ++c) {
+      s.z[c] *= inverse;
+      mean += s.z[c] * slope(c);
+    }
+    const auto valid = label >= T(0);
+    w *= scale;
+    for (std::int64_t c = 0; c < s.classes; ++c) {
+      const Vec<T> prob = s.z[c], target = label == static_cast<T>(c) ? splat(T(1)) : Vec<T>{};
+      s.z[c] = valid ? prob * (slope(c) - mean) + w * (prob - target) : Vec<T>{};
+    }
+  }
+  void backward_sigmoid(Scratch<T>& s, std::int64_t c, Vec<T> label, T a, T b, T scale) const {
+    const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), d = 1 + e, prob = (z > T(0) ? splat(T(1)) : e) / d;
+    s.z[c] = label >= T(0) ? e / (d * d) * (a * label + b) + scale * weights[c] * (prob - label) : Vec<T>{};  // e / d^2 = p (1 - p)
+  }
+};
+
+/// The state and the loss from the sums: group_sums (groups, 3, classes) as in Sums, group_counts (groups).
+double finish_loss(const SegmentationLossState& layout, const double* group_sums, const double* group_counts, const Sums& total,
+                   const double* class_weights, double* state, const SegmentationLossParams& p) {
+  const std::int64_t classes = layout.classes;
+  const double normalizer = p.ce_normalization == CeNormalization::pixel_count ? total.count : total.weight;
+  state[SegmentationLossState::kCeScale] = normalizer > 0 ? p.ce_weight / normalizer : 0;
+  const double ce = state[SegmentationLossState::kCe] = normalizer > 0 ? total.ce / normalizer : 0;
+  double *dice = state + SegmentationLossState::kDice, *a = state + layout.a(), *b = state + layout.b();
+  for (std::int64_t i = 0; i < classes + 2 * layout.groups * classes; ++i) dice[i] = 0;
+
+  const auto weight_of = [&](std::int64_t c) { return c == 0 && !p.include_background ? 0. : class_weights ? class_weights[c] : 1.; };
+  const auto counts = [&](std::int64_t g, std::int64_t c) {
+    return group_counts[g] > 0 && (c > 0 || p.include_background) &&
+           (p.empty_class != EmptyClass::skip || group_sums[(g * 3 + 2) * classes + c] > 0);
+  };
+  double dice_loss = 0, groups = 0;
+  for (std::int64_t g = 0; g < layout.groups; ++g) {
+    const double *intersection = group_sums + g * 3 * classes, *predicted = intersection + classes, *labelled = predicted + classes;
+    double weight = 0, score = 0;
+    for (std::int64_t c = 0; c < classes; ++c) {
+      if (!counts(g, c)) continue;
+      const double numerator = 2 * intersection[c] + p.smooth, denominator = predicted[c] + labelled[c] + p.smooth;
+      const bool formula = (labelled[c] > 0 || p.empty_class == EmptyClass::penalize) && denominator > 0;
+      const double d = formula ? numerator / denominator : p.empty_class == EmptyClass::zero ? 0 : 1, w = weight_of(c);
+      weight += w;
+      score += w * d;
+      dice[c] += d;
+      if (!formula) continue;
+      a[g * classes + c] = -2 * w / denominator;
+      b[g * classes + c] = w * numerator / (denominator * denominator);
+    }
+    if (!(weight > 0)) continue;
+    dice_loss += 1 - score / weight;
+    groups += 1;
+    for (std::int64_t c = 0; c < classes; ++c) {
+      a[g * classes + c] /= weight;
+      b[g * classes + c] /= weight;
+    }
+  }
+  if (groups > 0) dice_loss /= groups;
+  for (std::int64_t i = 0; i < 2 * layout.groups * classes; ++i) a[i] *= groups > 0 ? p.dice_weight / groups : 0;
+  for (std::int64_t c = 0; c < classes; ++c) {
+    double n = 0;
+    for (std::int64_t g = 0; g < layout.groups; ++g) n += counts(g, c) ? 1 : 0;
+    dice[c] = n > 0 ? dice[c] / n : __builtin_nan("");
+  }
+  state[SegmentationLossState::kDiceLoss] = dice_loss;
+  return p.ce_weight * ce + p.dice_weight * dice_loss;
+}
+
+}  // namespace
+
+template <class T>
+void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, const std::uint8_t* labels, const double* class_weights, double* state,
+                               T* loss, const SegmentationLossParams& p) {
+  const std::int64_t classes = logits.c, per_sample = 3 * classes + 4;  // the sums of a task: 3 a class, ce, weight, count, bad label
+  Workspace workspace;
+  const Loss<T> l(logits, labels, class_weights, p, workspace);
+  double* partials = workspace.take<double>((logits.n * l.tasks + 1) * per_sample);
+  T* scratch = workspace.take<T>(cpu.concurrency() * Scratch<T>::size(classes));
+  l.for_tasks(cpu, [&](std::int64_t task, int worker, std::int64_t, std::int64_t begin, std::int64_t end) {
+    double* out = partials + task * per_sample;
+    for (std::int64_t i = 0; i < per_sample; ++i) out[i] = 0;
+    Sums sums{out};
+    Scratch<T> s(scratch + worker * Scratch<T>::size(classes), classes);
+    s.clear();
+    std::int64_t bad = -1;
+    for (std::int64_t first = begin; first < end; first += kFlush * kLanes<T>) {
+      Vec<T> ce{}, weight{}, count{};
+      for (std::int64_t i = first; i < end && i < first + kFlush * kLanes<T>; i += kLanes<T>) {
+        const int lanes = static_cast<int>(i + kLanes<T> < end ? kLanes<T> : end - i);
+        transpose_in(logits.data + i * logits.ld, logits.ld, lanes, s);
+        if (l.softmax())
+          l.forward_softmax(s, l.labels_at(i, 0, lanes, bad), ce, weight, count);
+        else
+          for (std::int64_t c = 0; c < classes; ++c) l.forward_sigmoid(s, c, l.labels_at(i, c, lanes, bad), ce, weight, count);
+      }
+      s.flush(sums);
+      sums.ce += sum_lanes<T>(ce);
+      sums.weight += sum_lanes<T>(weight);
+      sums.count += sum_lanes<T>(count);
+    }
+    out[3 * classes] = sums.ce;
+    out[3 * classes + 1] = sums.weight;
+    out[3 * classes + 2] = sums.count;
+    out[3 * classes + 3] = static_cast<double>(bad);
+  });
+
+  const SegmentationLossState layout{classes, p.dice_reduction == DiceReduction::sample ? logits.n : 1};
+  double *group_sums = workspace.take<double>(layout.groups * 3 * classes), *group_counts = workspace.take<double>(layout.groups);
+  for (std::int64_t i = 0; i < layout.groups * 3 * classes; ++i) group_sums[i] = 0;
+  for (std::int64_t g = 0; g < layout.groups; ++g) group_counts[g] = 0;
+  Sums total{nullptr};
+  state[SegmentationLossState::kBadLabel] = -1;
+  for (std::int64_t task = 0; task < logits.n * l.tasks; ++task) {
+    const double *part = partials + task * per_sample, *rest = part + 3 * classes;
+    const std::int64_t g = layout.groups > 1 ? task / l.tasks : 0;
+    for (std::int64_t i = 0; i < 3 * classes; ++i) group_sums[g * 3 * classes + i] += part[i];
+    total.ce += rest[0];
+    total.weight += rest[1];
+    total.count += rest[2];
+    group_counts[g] += rest[2];
+    if (state[SegmentationLossState::kBadLabel] < 0) state[SegmentationLossState::kBadLabel] = rest[3];
+  }
+  *loss = static_cast<T>(finish_loss(layout, group_sums, group_counts, total, class_weights, state, p));
+}
+
+template <class T>
+void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, const std::uint8_t* labels, const double* class_weights,
+                                const double* state, const T* dloss, View4<T> dlogits, const SegmentationLossParams& p) {
+  const std::int64_t classes = logits.c;
+  const SegmentationLossState layout{classes, p.dice_reduction == DiceReduction::sample ? logits.n : 1};
+  Workspace workspace;
+  const Loss<T> l(logits, labels, class_weights, p, workspace);
+  const double upstream = static_cast<double>(*dloss);
+  T* slopes = workspace.take<T>(2 * layout.groups * classes);  // a, then b
+  for (std::int64_t i = 0; i < 2 * layout.groups * classes; ++i) slopes[i] = static_cast<T>(upstream * state[layout.a() + i]);
+  const T scale = static_cast<T>(upstream * state[SegmentationLossState::kCeScale]);
+  T* scratch = workspace.take<T>(cpu.concurrency() * Scratch<T>::size(classes));
+  l.for_tasks(cpu, [&](std::int64_t, int worker, std::int64_t n, std::int64_t begin, std::int64_t end) {
+    const T *a = slopes + (layout.groups > 1 ? n : 0) * classes, *b = a + layout.groups * classes;
+    Scratch<T> s(scratch + worker * Scratch<T>::size(classes), classes);
+    std::int64_t bad = -1;
+    for (std::int64_t i = begin; i < end; i += kLanes<T>) {
+      const int lanes = static_cast<int>(i + kLanes<T> < end ? kLanes<T> : end - i);
+      transpose_in(logits.data + i * logits.ld, logits.ld, lanes, s);
+      if (l.softmax())
+        l.backward_softmax(s, l.labels_at(i, 0, lanes, bad), a, b, scale);
+      else
+        for (std::int64_t c = 0; c < classes; ++c) l.backward_sigmoid(s, c, l.labels_at(i, c, lanes, bad), a[c], b[c], scale);
+      transpose_out(s, dlogits.data + i * dlogits.ld, dlogits.ld, lanes);
+    }
+  });
+}
+
+LAMINA_INSTANTIATE(&segmentation_loss_forward<float>, &segmentation_loss_forward<double>, &segmentation_loss_backward<float>,
+                   &segmentation_loss_backward<double>)
+
+}  // namespace lamina::kernels::LAMINA_ISA

@@ -1,0 +1,240 @@
+#include "lamina/ops/segmentation_loss.hpp"
+
+#include "support/op_check.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+
+namespace {
+
+/// Labels in [0, classes), about one in `ignored` replaced with `ignore` (0: none).
+Tensor random_labels(const Shape& shape, int classes, int ignored = 0, int ignore = 255) {
+  Tensor t = Tensor::empty(shape, {DType::u8, kCpu});
+  Random random({7, static_cast<std::uint64_t>(classes)});
+  for (std::int64_t i = 0; i < t.numel(); ++i)
+    t.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(
+        ignored && random.below(static_cast<std::uint64_t>(ignored)) == 0 ? ignore : random.below(static_cast<std::uint64_t>(classes)));
+  return t;
+}
+
+std::vector<double> weights_for(std::int64_t classes) {
+  std::vector<double> w;
+  for (std::int64_t c = 0; c < classes; ++c) w.push_back(0.5 + 0.25 * static_cast<double>(c % 5));
+  return w;
+}
+
+SegmentationLossParts parts_of(const Tensor& logits, const Tensor& labels, const SegmentationLossOptions& o) {
+  SegmentationLossParts parts;
+  segmentation_loss(logits, labels, o, &parts);
+  return parts;
+}
+
+/// The loss from its definition, one pixel after another.
+double reference_loss(const Tensor& logits, const Tensor& labels, const SegmentationLossOptions& o) {
+  const std::int64_t n = logits.size(0), pixels = logits.size(1) * logits.size(2), classes = logits.size(3);
+  const bool softmax = o.activation == LossActivation::softmax, by_sample = o.dice_reduction == DiceReduction::sample;
+  const auto z = logits.to_vector<double>();
+  const auto y = labels.to_vector<std::uint8_t>();
+  const auto weight = [&](std::int64_t c) { return o.class_weights.empty() ? 1 : o.class_weights[static_cast<std::size_t>(c)]; };
+  const auto groups = static_cast<std::size_t>(by_sample ? n : 1), k = static_cast<std::size_t>(classes);
+  std::vector<double> inter(groups * k), pred(groups * k), truth(groups * k), count(groups);
+  double ce = 0, norm = 0;
+  for (std::int64_t i = 0; i < n * pixels; ++i) {
+    const auto g = static_cast<std::size_t>(by_sample ? i / pixels : 0);
+    double total = 0;
+    for (std::int64_t c = 0; c < classes; ++c) total += std::exp(z[static_cast<std::size_t>(i * classes + c)]);
+    for (std::int64_t c = 0; c < classes; ++c) {
+      const double logit = z[static_cast<std::size_t>(i * classes + c)];
+      const int label = y[static_cast<std::size_t>(softmax ? i : i * classes + c)];
+      if (o.ignore_label && label == *o.ignore_label) continue;
+      const double t = softmax ? label == c : label, p = softmax ? std::exp(logit) / total : 1 / (1 + std::exp(-logit));
+      const auto at = g * k + static_cast<std::size_t>(c);
+      inter[at] += p * t;
+      pred[at] += p;
+      truth[at] += t;
+      ce -= weight(c) * (t * std::log(p) + (softmax ? 0 : (1 - t) * std::log(1 - p)));
+      const double counted = softmax ? t : 1;
+      norm += counted * (o.ce_normalization == CeNormalization::pixel_count ? 1 : weight(c));
+      count[g] += counted;
+    }
+  }
+  double dice_loss = 0, used = 0;
+  for (std::size_t g = 0; g < groups; ++g) {
+    double sum = 0, total = 0;
+    for (std::size_t c = o.include_background ? 0 : 1; c < k; ++c) {
+      const auto at = g * k + c;
+      double dice = (2 * inter[at] + o.smooth) / (pred[at] + truth[at] + o.smooth);
+      if (truth[at] == 0) {
+        if (o.empty_class == EmptyClass::skip) continue;
+        if (o.empty_class == EmptyClass::one) dice = 1;
+        if (o.empty_class == EmptyClass::zero) dice = 0;
+      }
+      sum += weight(static_cast<std::int64_t>(c)) * dice;
+      total += weight(static_cast<std::int64_t>(c));
+    }
+    if (count[g] == 0 || total == 0) continue;
+    dice_loss += 1 - sum / total;
+    used += 1;
+  }
+  return o.ce_weight * (norm > 0 ? ce / norm : 0) + o.dice_weight * (used > 0 ? dice_loss / used : 0);
+}
+
+void check_loss(const std::string& name, const Tensor& logits, const Tensor& labels, const SegmentationLossOptions& o) {
+  CAPTURE(name);
+  CHECK(segmentation_loss(logits, labels, o).item() == doctest::Approx(reference_loss(logits, labels, o)).epsilon(1e-12));
+  check_op(
+      {.name = name, .inputs = {logits}, .op = [&](auto& in, auto&) { return segmentation_loss(in[0], labels, o); }, .takes_into = false});
+}
+
+}  // namespace
+
+TEST_CASE("segmentation_loss: definition, gradients, slices, instruction sets, threads") {
+  for (const Shape& s :
+       {Shape{2, 5, 7, 3}, Shape{1, 1, 1, 2}, Shape{1, 6, 3, 9}, Shape{3, 2, 4, 48}, Shape{2, 3, 3, 1}, Shape{0, 2, 2, 4}}) {
+    const Tensor logits = random_normal(s, 1);
+    for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid})
+      for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample}) {
+        const bool softmax = activation == LossActivation::softmax;
+        const Tensor labels = random_labels(softmax ? Shape{s[0], s[1], s[2]} : s, softmax ? static_cast<int>(s[3]) : 2, 5);
+        const std::string name =
+            "segmentation_loss " + s.str() + (softmax ? " softmax" : " sigmoid") + (dice == DiceReduction::batch ? " batch" : " sample");
+        check_loss(name, logits, labels, {.activation = activation, .ignore_label = 255, .dice_reduction = dice});
+        check_loss(name + " weights", logits, labels,
+                   {.activation = activation,
+                    .ce_weight = 0.7,
+                    .dice_weight = 1.3,
+                    .class_weights = weights_for(s[3]),
+                    .ignore_label = 255,
+                    .smooth = 1e-5,
+                    .ce_normalization = CeNormalization::pixel_count,
+                    .dice_reduction = dice,
+                    .include_background = s[3] == 1});
+      }
+  }
+}
+
+TEST_CASE("segmentation_loss over several tasks, none of them whole registers") {
+  const Tensor logits = random_normal({2, 97, 89, 5}, 2), labels = random_labels({2, 97, 89}, 5, 9);
+  const SegmentationLossOptions o{.class_weights = weights_for(5), .ignore_label = 255, .dice_reduction = DiceReduction::sample};
+  const double want = reference_loss(logits, labels, o);
+  CHECK(segmentation_loss(logits, labels, o).item() == doctest::Approx(want).epsilon(1e-12));
+  CHECK(segmentation_loss(logits.to(DType::f32), labels, o).item() == doctest::Approx(want).epsilon(1e-6));
+}
+
+TEST_CASE("segmentation_loss by hand") {
+  // Two pixels, two classes, p = (3/4, 1/4) at both; labels 0 and 1.
+  const double z = std::log(3.0);
+  Tensor logits = Tensor::from({z, 0.0, z, 0.0}, {1, 1, 2, 2});
+  const Tensor labels = Tensor::from({std::uint8_t{0}, std::uint8_t{1}}, {1, 1, 2});
+  const auto parts = parts_of(logits, labels, {.class_weights = {1, 3}, .smooth = 0, .ce_normalization = CeNormalization::weight_sum});
+  CHECK(parts.ce == doctest::Approx((std::log(4.0 / 3) + 3 * std::log(4.0)) / 4).epsilon(1e-15));
+  CHECK(parts.dice[0] == doctest::Approx(2 * 0.75 / 2.5).epsilon(1e-15));
+  CHECK(parts.dice[1] == doctest::Approx(2 * 0.25 / 1.5).epsilon(1e-15));
+  CHECK(parts.dice_loss == doctest::Approx(1 - (0.6 + 3 * (1.0 / 3)) / 4).epsilon(1e-15));
+  CHECK(parts_of(logits, labels, {.class_weights = {1, 3}, .ce_normalization = CeNormalization::pixel_count}).ce ==
+        doctest::Approx((std::log(4.0 / 3) + 3 * std::log(4.0)) / 2).epsilon(1e-15));
+  // Cross-entropy alone: dz = (p - target) / pixels.
+  logits.set_requires_grad();
+  segmentation_loss(logits, labels, {.dice_weight = 0}).backward();
+  CHECK(relative_error(logits.grad(), Tensor::from({-0.125, 0.125, 0.375, -0.375}, logits.shape())) < 1e-15);
+}
+
+TEST_CASE("segmentation_loss: what each policy does with a class that nobody labelled") {
+  const Tensor logits = random_normal({2, 4, 4, 3}, 3), labels = random_labels({2, 4, 4}, 2);  // no class 2
+  for (EmptyClass policy : {EmptyClass::skip, EmptyClass::one, EmptyClass::zero, EmptyClass::penalize})
+    for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample})
+      check_loss("policy " + std::to_string(int(policy)), logits, labels, {.dice_reduction = dice, .empty_class = policy});
+  const auto dice = [&](EmptyClass policy) { return parts_of(logits, labels, {.empty_class = policy}); };
+  CHECK(std::isnan(dice(EmptyClass::skip).dice[2]));
+  CHECK(dice(EmptyClass::one).dice[2] == 1);
+  CHECK(dice(EmptyClass::zero).dice[2] == 0);
+  CHECK(dice(EmptyClass::penalize).dice[2] > 0);
+  CHECK(dice(EmptyClass::penalize).dice[2] < 0.5);
+  CHECK(dice(EmptyClass::one).dice_loss < dice(EmptyClass::skip).dice_loss);
+  CHECK(dice(EmptyClass::zero).dice_loss > dice(EmptyClass::penalize).dice_loss);
+}
+
+TEST_CASE("segmentation_loss: ignored pixels have no influence and an exactly zero gradient") {
+  for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid})
+    for (DType dtype : {DType::f32, DType::f64}) {
+      const bool softmax = activation == LossActivation::softmax;
+      const Shape shape{2, 9, 5, 3};
+      const Tensor labels = random_labels(softmax ? Shape{2, 9, 5} : shape, 2, 3, 200);
+      const SegmentationLossOptions o{.activation = activation, .ignore_label = 200};
+      Tensor logits = random_normal(shape, 4, dtype), other = logits.clone();
+      const auto ignored = [&](std::int64_t i) { return labels.data<std::uint8_t>()[softmax ? i / 3 : i] == 200; };
+      for (std::int64_t i = 0; i < other.numel(); ++i)
+        if (ignored(i)) {
+          if (dtype == DType::f32) other.data<float>()[i] = std::numeric_limits<float>::quiet_NaN();
+          if (dtype == DType::f64) other.data<double>()[i] = std::numeric_limits<double>::infinity();
+        }
+      logits.set_requires_grad();
+      other.set_requires_grad();
+      const Tensor a = segmentation_loss(logits, labels, o), b = segmentation_loss(other, labels, o);
+      CHECK(same_bytes(a, b));
+      a.backward();
+      b.backward();
+      CHECK(same_bytes(logits.grad(), other.grad()));
+      const auto g = other.grad().to(DType::f64).to_vector<double>();
+      for (std::int64_t i = 0; i < other.numel(); ++i) CHECK((g[static_cast<std::size_t>(i)] == 0) == ignored(i));
+    }
+}
+
+TEST_CASE("segmentation_loss of nothing but ignored pixels is 0 with gradient 0") {
+  for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample}) {
+    Tensor logits = random_normal({1, 3, 3, 4}, 5, DType::f32), labels = Tensor::full({1, 3, 3}, 255, {DType::u8, kCpu});
+    logits.set_requires_grad();
+    const Tensor loss = segmentation_loss(logits, labels, {.ignore_label = 255, .dice_reduction = dice});
+    CHECK(loss.item() == 0);
+    loss.backward();
+    CHECK(logits.grad().to_vector<float>() == std::vector<float>(36, 0.f));
+  }
+}
+
+TEST_CASE("segmentation_loss stays finite and exact for extreme logits") {
+  for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid}) {
+    const bool softmax = activation == LossActivation::softmax;
+    Tensor logits = Tensor::from({1e4f, -1e4f, -300.f, 300.f}, {1, 1, 2, 2});
+    logits.set_requires_grad();
+    const Tensor wrong = softmax ? Tensor::from({std::uint8_t{1}, std::uint8_t{0}}, {1, 1, 2})
+                                 : Tensor::from({std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{1}, std::uint8_t{0}}, {1, 1, 2, 2});
+    const Tensor loss = segmentation_loss(logits, wrong, {.activation = activation, .dice_weight = 0});
+    CHECK(loss.item() == doctest::Approx(softmax ? (2e4 + 600) / 2 : (2e4 + 600) / 4).epsilon(1e-7));
+    loss.backward();
+    for (float g : logits.grad().to_vector<float>()) CHECK(std::abs(g) == (softmax ? 0.5f : 0.25f));
+  }
+}
+
+TEST_CASE("segmentation_loss names the first label that is out of range") {
+  const Tensor logits = Tensor::zeros({2, 3, 4, 5});
+  Tensor labels = Tensor::zeros({2, 3, 4}, {DType::u8, kCpu});
+  labels.data<std::uint8_t>()[12 + 4 + 2] = 7;  // image 1, row 1, column 2
+  labels.data<std::uint8_t>()[23] = 9;
+  check_throws<DataError>([&] { segmentation_loss(logits, labels); },
+                          {"segmentation_loss", "label 7", "image 1", "row 1", "column 2", "below 5", "no label is ignored"});
+  check_throws<DataError>([&] { segmentation_loss(logits, labels, {.ignore_label = 7}); },
+                          {"label 9", "image 1", "row 2", "column 3", "ignored 7"});
+  Tensor planes = Tensor::zeros(logits.shape(), {DType::u8, kCpu});
+  planes.data<std::uint8_t>()[5 * 6 + 3] = 2;  // image 0, row 1, column 2
+  check_throws<DataError>([&] { segmentation_loss(logits, planes, {.activation = LossActivation::sigmoid}); },
+                          {"label 2", "image 0", "row 1", "column 2", "below 2"});
+}
+
+TEST_CASE("segmentation_loss rejects wrong shapes, types and options") {
+  const Tensor x = Tensor::zeros({2, 3, 4, 5}), y = Tensor::zeros({2, 3, 4}, {DType::u8, kCpu});
+  check_throws<ShapeError>(
+      [&] {
+        segmentation_loss(x, y.view_as({2, 4, 3}));
+      },
+      {"segmentation_loss", "(2, 3, 4)", "(2, 4, 3)", "(2, 3, 4, 5)"});
+  check_throws<ShapeError>([&] { segmentation_loss(x, y, {.activation = LossActivation::sigmoid}); }, {"(2, 3, 4, 5)", "(2, 3, 4)"});
+  check_throws<ShapeError>([&] { segmentation_loss(Tensor::zeros({2, 3, 4}), y); }, {"(N, H, W, C)", "(2, 3, 4)"});
+  check_throws<ShapeError>([&] { segmentation_loss(Tensor::zeros({1, 1, 1, 256}), y); }, {"1 to 255 classes", "(1, 1, 1, 256)"});
+  check_throws<ShapeError>([&] { segmentation_loss(x, y, {.class_weights = {1, 2}}); }, {"2 class weights", "(2, 3, 4, 5)"});
+  check_throws<DeviceError>([&] { segmentation_loss(x, y.to(DType::i32)); }, {"u8", "i32"});
+  check_throws<OptionError>([&] { segmentation_loss(x, y, {.class_weights = {1, 1, -1, 1, 1}}); }, {"class weights", "-1"});
+  check_throws<OptionError>([&] { segmentation_loss(x, y, {.class_weights = {1, 1, std::nan(""), 1, 1}}); }, {"class weights", "nan"});
+  check_throws<OptionError>([&] { segmentation_loss(x, y, {.ce_weight = -1}); }, {"ce_weight", "-1"});
+  check_throws<OptionError>([&] { segmentation_loss(x, y, {.smooth = -1}); }, {"smooth", "-1"});
+  check_throws<OptionError>([&] { segmentation_loss(x, y, {.ignore_label = 256}); }, {"ignore_label", "256"});
+}
