@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lamina/core/random.hpp"
 #include "lamina/data/image.hpp"
@@ -79,6 +80,8 @@ void sample(const LabelImage& mask, const Transform& transform, const Border& bo
 Image resized(const Image& image, int width, int height);
 /// Resizes a mask, taking the nearest pixel.
 LabelImage resized(const LabelImage& mask, int width, int height);
+/// The largest size of the source's proportions within (width, height): what Resize::pad scales to.
+std::pair<int, int> fit_inside(int source_width, int source_height, int width, int height);
 /// The deterministic part of `mode`: stretch and pad give exactly (width, height), crop leaves the image alone.
 Image fitted(const Image& image, int width, int height, Resize mode, const Border& border = {});
 LabelImage fitted(const LabelImage& mask, int width, int height, Resize mode, const Border& border = {});

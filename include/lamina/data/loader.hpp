@@ -13,15 +13,15 @@ struct LoaderOptions {
   int batch = 4;
   int width = 256, height = 256;
   Resize resize = Resize::stretch;
-  Augment augment;
-  Border border;
+  Augment augment{};
+  Border border{};
   bool shuffle = false;
   bool random_crop = false;  ///< with Resize::crop: a window anywhere instead of the middle one
   bool drop_last = false;    ///< leave out a last batch that is not full
   std::uint64_t seed = 0;
   int threads = 1;                                   ///< prefetching threads; 0: next() does the work
   std::int64_t cache_bytes = std::int64_t{1} << 30;  ///< of decoded 8-bit pixels kept in memory
-  DecodeLimits limits;
+  DecodeLimits limits{};
 };
 
 struct Batch {

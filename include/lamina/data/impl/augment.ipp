@@ -263,13 +263,6 @@ void require_size(int width, int height) {
   require<OptionError>(width > 0 && height > 0, "an image cannot be resized to ", width, "x", height);
 }
 
-/// The size that `pad` scales a source to.
-std::pair<int, int> fit_inside(int source_width, int source_height, int width, int height) {
-  const double scale = std::min(static_cast<double>(width) / source_width, static_cast<double>(height) / source_height);
-  const auto scaled = [&](int size, int most) { return std::clamp(static_cast<int>(std::lround(size * scale)), 1, most); };
-  return {scaled(source_width, width), scaled(source_height, height)};
-}
-
 }  // namespace
 
 const char* name_of(Resize mode) { return kResizeNames[static_cast<int>(mode)].data(); }
@@ -394,6 +387,12 @@ LabelImage resized(const LabelImage& mask, int width, int height) {
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x) out.at(x, y) = mask.at(source(x, mask.width, width), source(y, mask.height, height));
   return out;
+}
+
+std::pair<int, int> fit_inside(int source_width, int source_height, int width, int height) {
+  const double scale = std::min(static_cast<double>(width) / source_width, static_cast<double>(height) / source_height);
+  const auto scaled = [&](int size, int most) { return std::clamp(static_cast<int>(std::lround(size * scale)), 1, most); };
+  return {scaled(source_width, width), scaled(source_height, height)};
 }
 
 Image fitted(const Image& image, int width, int height, Resize mode, const Border& border) {

@@ -1,0 +1,98 @@
+// lamina evaluate: scores of a run on a split, as a table or JSON.
+#include <cstdio>
+#include <filesystem>
+
+#include "json.hpp"
+#include "lamina/infer/predictor.hpp"
+#include "lamina/train/evaluate.hpp"
+#include "lamina/train/run_folder.hpp"
+#include "open_data.hpp"
+#include "progress.hpp"
+#include "verbs.hpp"
+
+namespace cli {
+
+using namespace lamina;
+
+namespace {
+
+/// Every photograph at its own size, against its own mask.
+metrics::ConfusionMatrix evaluate_at_original_size(const std::filesystem::path& checkpoint, const data::Dataset& dataset, data::Split split, ProgressLine& progress) {
+  infer::Predictor predictor(checkpoint);
+  metrics::ConfusionMatrix confusion(dataset.schema.classes());
+  const auto& items = dataset.items(split);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto labels = predictor.predict(data::read_image(items[i].image)).labels;
+    const auto truth = dataset.masks.read(items[i].mask);
+    require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(), ": the mask and its image differ in size");
+    confusion.add(truth.labels, labels.labels, data::kIgnoreLabel);
+    progress.update("evaluated " + std::to_string(i + 1) + " of " + std::to_string(items.size()));
+  }
+  return confusion;
+}
+
+void print_table(const metrics::ConfusionMatrix& m, const std::vector<std::string>& names) {
+  const auto s = m.scores(), base = m.majority_baseline().scores();
+  std::size_t width = 40;
+  for (const std::string& n : names) width = std::max(width, n.size());
+  auto cell = [](double v) {
+    if (std::isnan(v))
+      std::printf("  %9s", "n/a");
+    else
+      std::printf("  %9.4f", v);
+  };
+  auto row = [&](const std::string& name, double dice, double iou, double precision, double recall) {
+    std::printf("%-*s", static_cast<int>(width), name.c_str());
+    for (double v : {dice, iou, precision, recall}) cell(v);
+    std::printf("\n");
+  };
+  std::printf("%-*s  %9s  %9s  %9s  %9s\n", static_cast<int>(width), "class", "Dice", "IoU", "precision", "recall");
+  for (std::size_t c = 0; c < names.size(); ++c) row(names[c], s.dice.per_class[c], s.iou.per_class[c], s.precision.per_class[c], s.recall.per_class[c]);
+  row("macro", s.dice.macro, s.iou.macro, s.precision.macro, s.recall.macro);
+  row("macro foreground", s.dice.macro_foreground, s.iou.macro_foreground, s.precision.macro_foreground, s.recall.macro_foreground);
+  row("micro", s.dice.micro, s.iou.micro, s.precision.micro, s.recall.micro);
+  row("always the most frequent class: macro", base.dice.macro, base.iou.macro, base.precision.macro, base.recall.macro);
+  std::printf("pixel accuracy %.4f (always the most frequent class: %.4f)\n", s.accuracy, base.accuracy);
+}
+
+}  // namespace
+
+int evaluate(const EvaluateOptions& options, const Common& common) {
+  ThreadPool pool(common.threads);
+  const ExecutorScope scope(pool);
+  ProgressLine progress(common.quiet);
+  const auto path = train::RunFolder{options.run}.weights(options.weights);
+  const io::Checkpoint checkpoint = io::load_checkpoint(path);
+  const train::RunInfo info = train::run_info(checkpoint, path.string());
+  DataOptions where = options.data;
+  if (where.ignore < 0) where.ignore = info.config.ignore;
+  const data::Dataset dataset = open_data(where, progress);
+  require<DataError>(dataset.schema.names == info.schema.names, options.data.data, ": its classes are not those that ", options.run, " was trained on");
+  const data::Split split = data::split_named(options.split);
+  require<DataError>(!dataset.items(split).empty(), options.data.data, ": its ", options.split, " split is empty");
+
+  metrics::ConfusionMatrix confusion(info.schema.classes());
+  if (options.original_size) {
+    confusion = evaluate_at_original_size(path, dataset, split, progress);
+  } else {
+    const auto model = train::load_segmenter(checkpoint, info);
+    data::Loader loader(dataset, split, {.batch = info.config.batch, .width = info.config.width, .height = info.config.height, .resize = data::resize_named(info.config.resize), .seed = info.config.seed});
+    confusion = train::evaluate(*model, loader, info.schema.classes(), info.schema.background >= 0, {.ignore_label = data::kIgnoreLabel},
+                                [&](std::int64_t done, std::int64_t all) { progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all)); })
+                    .confusion;
+  }
+  progress.update("", false);
+  if (common.json) {
+    Json result = json_scores(confusion);
+    result["baseline"] = json_scores(confusion.majority_baseline());
+    result["classes"] = info.schema.names;
+    result["images"] = dataset.items(split).size();
+    result["epoch"] = info.state.epoch;
+    std::printf("%s\n", result.dump(2).c_str());
+  } else {
+    print_table(confusion, info.schema.names);
+  }
+  return kOk;
+}
+
+}  // namespace cli

@@ -1,0 +1,31 @@
+// Scores as the JSON that scripts rely on.
+#pragma once
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "lamina/metrics/confusion.hpp"
+
+namespace cli {
+
+using Json = nlohmann::ordered_json;
+
+/// NaN (no such class) is null.
+inline Json json_number(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
+
+inline Json json_scores(const lamina::metrics::ConfusionMatrix& m) {
+  const auto s = m.scores();
+  auto kind = [](const lamina::metrics::ClassScores& c) {
+    Json per_class = Json::array();
+    for (double v : c.per_class) per_class.push_back(json_number(v));
+    return Json{{"per_class", per_class}, {"macro", json_number(c.macro)}, {"macro_foreground", json_number(c.macro_foreground)}, {"micro", json_number(c.micro)}};
+  };
+  Json confusion = Json::array();
+  for (int t = 0; t < m.classes(); ++t) {
+    Json row = Json::array();
+    for (int p = 0; p < m.classes(); ++p) row.push_back(m.at(t, p));
+    confusion.push_back(row);
+  }
+  return {{"dice", kind(s.dice)}, {"iou", kind(s.iou)}, {"precision", kind(s.precision)}, {"recall", kind(s.recall)}, {"accuracy", json_number(s.accuracy)}, {"confusion", confusion}};
+}
+
+}  // namespace cli

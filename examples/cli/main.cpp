@@ -1,0 +1,183 @@
+// lamina VERB ...: the command line. Options are declared here and nowhere else; the verbs take plain structs.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <new>
+
+#include "lamina/core/names.hpp"
+#include "lamina/io/file.hpp"
+#include "lamina/lamina.hpp"
+#include "verbs.hpp"
+
+namespace {
+
+/// The usual reason for a usage error is a misspelt name: say which one is near.
+std::string usage_hint(const CLI::App& app, const CLI::Error& error) {
+  std::string text = error.what();
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError) && error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ConfigError)) return text;
+  const auto used = app.get_subcommands();
+  std::vector<std::string> names;
+  if (used.empty())
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(verb->get_name());
+  else
+    for (const CLI::Option* o : used[0]->get_options())
+      for (const std::string& name : o->get_lnames()) names.push_back("--" + name);
+  std::string unknown;
+  for (const std::string& extra : used.empty() ? app.remaining() : used[0]->remaining_for_passthrough(true))
+    if (unknown.empty() || extra.starts_with("--")) unknown = extra;
+  if (unknown.empty()) return text;
+  return (used.empty() ? "unknown verb " : "unknown option ") + unknown + "; did you mean " + lamina::nearest_name(unknown, names) + "?";
+}
+
+int run(int argc, char** argv) {
+  cli::Common common;
+  lamina::train::TrainConfig train;
+  cli::DataOptions data;
+  cli::EvaluateOptions evaluate;
+  cli::PredictOptions predict;
+  cli::PhantomOptions phantom;
+  cli::InfoOptions info;
+  std::string size = "256x256", resume = "auto";
+  int code = cli::kOk;
+
+  CLI::App app{"Lamina: dense image prediction in C++. Train, evaluate and run segmentation networks on folders of photographs."};
+  app.set_version_flag("--version", std::string("lamina ") + LAMINA_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.option_defaults()->always_capture_default();
+  app.set_config("--config", "", "TOML file with options in a section per verb, e.g. [train]; the command line wins");
+  app.add_flag("--json", common.json, "print the result as JSON on stdout");
+  app.add_flag("--quiet", common.quiet, "print nothing on stderr but errors");
+  app.add_option("--threads", common.threads, "CPU threads; 0: all")->check(CLI::Range(0, 1024));
+
+  auto verb = [&](const char* name, const char* help) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    sub->option_defaults()->always_capture_default();
+    return sub;
+  };
+  auto add_data = [](CLI::App* sub, cli::DataOptions& o) {
+    sub->add_option("DATA", o.data, "folder with images/ and masks/")->required();
+    sub->add_option("--images", o.images, "name of the folder with the photographs");
+    sub->add_option("--masks", o.masks, "name of the folder with the masks");
+    sub->add_option("--ignore", o.ignore, "mask value that neither loss nor metrics count; -1: as dataset.json says");
+    sub->add_option("--seed", o.seed, "seed of the split when there are no lists");
+  };
+
+  CLI::App* check = verb("check", "examine a data set: files, classes, encodings, sizes, duplicates, class weights");
+  add_data(check, data);
+  check->callback([&] { code = cli::check(data, common); });
+
+  CLI::App* t = verb("train", "train a network on a data set; the same command again resumes");
+  t->add_option("DATA", train.data, "folder with images/ and masks/")->required();
+  t->add_option("--images", train.images, "name of the folder with the photographs");
+  t->add_option("--masks", train.masks, "name of the folder with the masks");
+  t->add_option("--ignore", train.ignore, "mask value that neither loss nor metrics count; -1: as dataset.json says");
+  t->add_option("--model", train.model, "unet");
+  t->add_option("--preset", train.preset, "bn | keras | keras32 | retina | retina-shallow | milesial | smp");
+  t->add_option("--base", train.base, "channels of the first level; 0: the preset's");
+  t->add_option("--depth", train.depth, "poolings; 0: the preset's");
+  t->add_option("--init", train.init, "initialiser; empty: the preset's");
+  t->add_option("--size", size, "W[xH] of the training images");
+  t->add_option("--resize", train.resize, "how images get to that size: stretch | crop | pad");
+  t->add_option("--augment", train.augment, "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none");
+  t->add_option("--loss", train.loss, "ce, dice, or a sum such as 0.5*ce+dice");
+  t->add_option("--class-weights", train.class_weights, "none, a rule (see lamina check), or comma-separated numbers");
+  t->add_option("--optimizer", train.optimizer, "adam | adamw | sgd");
+  t->add_option("--lr", train.lr, "learning rate (the maximum of onecycle)");
+  t->add_option("--weight-decay", train.weight_decay, "weight decay");
+  t->add_option("--momentum", train.momentum, "of sgd");
+  t->add_option("--clip-norm", train.clip_norm, "clip the gradient's norm; 0: off");
+  t->add_option("--clip-value", train.clip_value, "clip each gradient element; 0: off");
+  t->add_option("--schedule", train.schedule, "constant | poly | cosine | onecycle | plateau");
+  t->add_option("--epochs", train.epochs, "passes over the training split");
+  t->add_option("--steps", train.steps, "updates instead of epochs; 0: use epochs");
+  t->add_option("--batch", train.batch, "images an update");
+  t->add_option("--seed", train.seed, "seed of everything random");
+  t->add_option("--val-every", train.val_every, "epochs between validations");
+  t->add_option("--device", train.device, "cpu");
+  t->add_option("--out", train.out, "run folder; default runs/<name of DATA>");
+  t->add_option("--resume", resume, "auto: continue the run folder; never: refuse one that exists")->check(CLI::IsMember({"auto", "never"}));
+  t->callback([&] {
+    std::tie(train.width, train.height) = cli::parse_size(size);
+    code = cli::train(train, resume == "auto", common);
+  });
+
+  auto add_weights = [](CLI::App* sub, std::string& weights) {
+    sub->add_option("--weights", weights, "which checkpoint of the run: best | last | prev")->check(CLI::IsMember({"best", "last", "prev"}));
+  };
+  CLI::App* e = verb("evaluate", "score a trained run on a split of a data set");
+  e->add_option("RUN", evaluate.run, "run folder")->required();
+  add_data(e, evaluate.data);
+  e->add_option("--split", evaluate.split, "train | val | test")->check(CLI::IsMember({"train", "val", "test"}));
+  add_weights(e, evaluate.weights);
+  e->add_flag("--original-size", evaluate.original_size, "score at the photographs' own size instead of the training size");
+  e->callback([&] { code = cli::evaluate(evaluate, common); });
+
+  CLI::App* p = verb("predict", "segment photographs: index masks, color overlays, probabilities");
+  p->add_option("RUN", predict.run, "run folder")->required();
+  p->add_option("IMAGE", predict.images, "photographs, or folders of them")->required();
+  p->add_option("--out", predict.out, "output folder")->required();
+  add_weights(p, predict.weights);
+  p->add_flag("--probabilities", predict.probabilities, "also write class probabilities as .npy (H, W, classes)");
+  p->add_option("--tile", predict.tile, "sliding window at the photograph's own scale: auto (when trained on crops) | always | never")->check(CLI::IsMember({"auto", "always", "never"}));
+  p->add_option("--overlap", predict.overlap, "share of a window that the next one covers again")->check(CLI::Range(0.0, 0.9));
+  p->callback([&] { code = cli::predict(predict, common); });
+
+  CLI::App* ph = verb("phantom", "draw a data set with exact labels: skin | sparse");
+  ph->add_option("KIND", phantom.kind, "skin: nine body regions; sparse: 32 classes, 99 % background")->required();
+  ph->add_option("OUT", phantom.out, "folder to create")->required();
+  ph->add_option("--count", phantom.count, "images");
+  ph->add_option("--size", phantom.size, "W[xH]");
+  ph->add_option("--seed", phantom.seed, "seed");
+  ph->callback([&] { code = cli::phantom(phantom, common); });
+
+  CLI::App* i = verb("info", "what a run, a checkpoint or a model preset is: parameters, multiply-adds, layers");
+  i->add_option("RUN", info.target, "run folder or .safetensors file");
+  i->add_option("--model", info.model.model, "unet");
+  i->add_option("--preset", info.model.preset, "preset of the model");
+  i->add_option("--base", info.model.base, "channels of the first level; 0: the preset's");
+  i->add_option("--depth", info.model.depth, "poolings; 0: the preset's");
+  i->add_option("--channels", info.model.in_channels, "input channels");
+  i->add_option("--classes", info.model.classes, "output classes");
+  i->add_option("--size", info.size, "W[xH] for the multiply-adds");
+  i->callback([&] { code = cli::info(info, common); });
+
+  CLI::App* d = verb("doctor", "what this machine and this build can do");
+  d->callback([&] { code = cli::doctor(common); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {
+    return app.exit(done);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "lamina: %s\nRun lamina --help, or lamina VERB --help.\n", usage_hint(app, error).c_str());
+    return cli::kUsage;
+  }
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto fail = [](const char* what, int code) {
+    std::fprintf(stderr, "lamina: %s\n", what);
+    return code;
+  };
+  try {
+    return run(argc, argv);
+  } catch (const lamina::OptionError& e) {
+    return fail(e.what(), cli::kUsage);
+  } catch (const lamina::DataError& e) {
+    return fail(e.what(), cli::kBadData);
+  } catch (const lamina::NumericError& e) {
+    return fail(e.what(), cli::kNumerical);
+  } catch (const lamina::MemoryError& e) {
+    return fail(e.what(), cli::kOutOfMemory);
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory", cli::kOutOfMemory);
+  } catch (const lamina::io::DiskFullError& e) {
+    return fail(e.what(), cli::kDisk);
+  } catch (const std::exception& e) {
+    return fail(e.what(), cli::kFailed);
+  }
+}

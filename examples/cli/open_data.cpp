@@ -1,0 +1,47 @@
+#include "open_data.hpp"
+
+#include <charconv>
+#include <filesystem>
+
+namespace cli {
+
+using namespace lamina;
+
+std::pair<int, int> parse_size(const std::string& text) {
+  const std::size_t x = text.find('x');
+  auto number = [&](std::size_t from, std::size_t to) {
+    int v = 0;
+    const auto [end, error] = std::from_chars(text.data() + from, text.data() + to, v);
+    require<OptionError>(error == std::errc() && end == text.data() + to && v >= 1 && v <= 16384, "size \"", text, "\": write W or WxH in pixels, such as 256 or 320x240");
+    return v;
+  };
+  if (x == std::string::npos) return {number(0, text.size()), number(0, text.size())};
+  return {number(0, x), number(x + 1, text.size())};
+}
+
+data::DatasetOptions dataset_options(const DataOptions& o) {
+  data::DatasetOptions d;
+  const std::filesystem::path root(o.data);
+  // A plain name is a folder of the data set; anything that exists from here is taken as it stands.
+  auto folder = [&](const std::string& name, const char* usual) -> std::filesystem::path {
+    if (name == usual) return {};
+    return std::filesystem::is_directory(root / name) ? root / name : std::filesystem::path(name);
+  };
+  d.images = folder(o.images, "images");
+  d.masks = folder(o.masks, "masks");
+  if (o.ignore >= 0) d.ignore = static_cast<unsigned>(o.ignore);
+  d.seed = o.seed;
+  return d;
+}
+
+data::Dataset open_data(const DataOptions& o, ProgressLine& progress) {
+  const data::Dataset dataset = data::open_dataset(o.data, dataset_options(o));
+  std::string line = o.data + ":";
+  for (data::Split split : data::kSplits) line += " " + std::to_string(dataset.items(split).size()) + " " + data::name_of(split);
+  progress.note(line + (dataset.splits_from_lists ? " (from its lists)" : " (seeded split)"));
+  progress.note(dataset.masks.describe(dataset.schema));
+  for (const data::Finding& f : dataset.findings) progress.note((f.is_error ? "error: " : "warning: ") + f.text);
+  return dataset;
+}
+
+}  // namespace cli

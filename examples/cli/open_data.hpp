@@ -1,0 +1,12 @@
+// Opens a data set the way every verb does, telling the person what was found.
+#pragma once
+#include "lamina/data/dataset.hpp"
+#include "progress.hpp"
+#include "verbs.hpp"
+
+namespace cli {
+
+lamina::data::DatasetOptions dataset_options(const DataOptions& options);
+lamina::data::Dataset open_data(const DataOptions& options, ProgressLine& progress);
+
+}  // namespace cli

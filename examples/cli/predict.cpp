@@ -1,0 +1,88 @@
+// lamina predict: index masks, overlays and probabilities of photographs.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <set>
+
+#include "json.hpp"
+#include "lamina/infer/predictor.hpp"
+#include "lamina/io/file.hpp"
+#include "lamina/io/npy.hpp"
+#include "lamina/train/run_folder.hpp"
+#include "progress.hpp"
+#include "verbs.hpp"
+
+namespace cli {
+
+using namespace lamina;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The named files, and the images directly in the named folders, in order of their names.
+std::vector<fs::path> collect(const std::vector<std::string>& names) {
+  std::vector<fs::path> files;
+  for (const std::string& name : names) {
+    require<IoError>(fs::exists(name), name, ": no such file or folder");
+    if (!fs::is_directory(name)) {
+      files.emplace_back(name);
+      continue;
+    }
+    std::vector<fs::path> inside;
+    for (const auto& entry : fs::directory_iterator(name))
+      if (entry.is_regular_file() && data::has_image_extension(entry.path())) inside.push_back(entry.path());
+    require<DataError>(!inside.empty(), name, ": the folder holds no image (", data::supported_formats(), ")");
+    std::sort(inside.begin(), inside.end());
+    files.insert(files.end(), inside.begin(), inside.end());
+  }
+  return files;
+}
+
+}  // namespace
+
+int predict(const PredictOptions& options, const Common& common) {
+  ThreadPool pool(common.threads);
+  const ExecutorScope scope(pool);
+  ProgressLine progress(common.quiet);
+  infer::PredictOptions how{.overlap = options.overlap};
+  using Tiling = infer::PredictOptions::Tiling;
+  how.tiling = options.tile == "always" ? Tiling::always : options.tile == "never" ? Tiling::never : Tiling::automatic;
+  const auto files = collect(options.images);
+  std::set<std::string> stems;
+  for (const fs::path& f : files) require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(), ": predict them into different --out folders");
+  infer::Predictor predictor(fs::is_directory(options.run) ? train::RunFolder{options.run}.weights(options.weights) : fs::path(options.run));
+  for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
+  if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
+
+  Json results = Json::array();
+  int failed = 0;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::string stem = files[i].stem().string();
+    progress.update("predicting " + std::to_string(i + 1) + " of " + std::to_string(files.size()) + ": " + files[i].string());
+    data::Image photo;
+    try {
+      photo = data::read_image(files[i]);
+    } catch (const DataError& e) {  // one damaged photograph does not cost the others
+      progress.note(std::string("error: ") + e.what());
+      ++failed;
+      continue;
+    }
+    const infer::Prediction p = predictor.predict(photo, how);
+    const fs::path mask = fs::path(options.out) / "masks" / (stem + ".png"), over = fs::path(options.out) / "overlays" / (stem + ".png");
+    data::write_png(mask, p.labels, predictor.schema().colors);
+    data::write_png(over, data::overlay(photo, p.labels, predictor.schema().colors));
+    if (options.probabilities) io::write_npy(fs::path(options.out) / "probabilities" / (stem + ".npy"), p.probabilities);
+    Json shares;
+    std::vector<std::int64_t> counts(256);
+    for (std::uint8_t v : p.labels.labels) ++counts[v];
+    for (int c = 0; c < predictor.schema().classes(); ++c)
+      shares[predictor.schema().names[static_cast<std::size_t>(c)]] = static_cast<double>(counts[static_cast<std::size_t>(c)]) / static_cast<double>(p.labels.labels.size());
+    results.push_back({{"image", files[i].string()}, {"mask", mask.string()}, {"overlay", over.string()}, {"shares", shares}});
+    if (!common.json) std::printf("%s\n", mask.c_str());
+  }
+  if (common.json) std::printf("%s\n", results.dump(2).c_str());
+  if (failed) progress.note(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be read");
+  return failed ? kBadData : kOk;
+}
+
+}  // namespace cli

@@ -1,0 +1,86 @@
+#include "progress.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+
+namespace cli {
+namespace {
+
+std::string text(const char* format, auto... values) {
+  char buffer[256];
+  std::snprintf(buffer, sizeof buffer, format, values...);
+  return buffer;
+}
+
+int terminal_width() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 100;
+}
+
+}  // namespace
+
+std::string clock_text(double seconds) {
+  const auto s = static_cast<long>(std::lround(seconds));
+  return s >= 3600 ? text("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60) : text("%ld:%02ld", s / 60, s % 60);
+}
+
+std::string bytes_text(std::size_t bytes) {
+  const double mb = static_cast<double>(bytes) / 1e6;
+  return mb >= 1000 ? text("%.1f GB", mb / 1000) : text("%.0f MB", mb);
+}
+
+ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
+ProgressLine::~ProgressLine() { clear(); }
+
+void ProgressLine::clear() {
+  if (drawn_) std::fputs("\r\x1b[2K", stderr);
+  drawn_ = false;
+}
+
+void ProgressLine::update(const std::string& line, bool last) {
+  if (quiet_) return;
+  const auto now = std::chrono::steady_clock::now();
+  const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);
+  if (!last && now - printed_ < pause) return;
+  printed_ = now;
+  if (terminal_) {
+    clear();
+    std::fputs(line.substr(0, static_cast<std::size_t>(terminal_width() - 1)).c_str(), stderr);
+    drawn_ = true;
+  } else {
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
+  std::fflush(stderr);
+}
+
+void ProgressLine::note(const std::string& line) {
+  if (quiet_) return;
+  clear();
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+std::string step_line(const lamina::train::StepEvent& e) {
+  constexpr int kBar = 16;
+  const int filled = e.batches ? static_cast<int>(kBar * e.batch / e.batches) : 0;
+  std::string bar(static_cast<std::size_t>(filled), '#');
+  bar.resize(kBar, '.');
+  return text("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  loss %.4f (ce %.4f, dice %.4f)  lr %.2e  ", e.epoch, e.epochs, bar.c_str(), static_cast<long>(e.batch),
+              static_cast<long>(e.batches), e.images_per_second, clock_text(e.seconds_left).c_str(), e.loss, e.ce, e.dice_loss, e.lr) +
+         bytes_text(e.memory);
+}
+
+std::string epoch_line(const lamina::train::EpochRecord& r, int epochs, bool has_background) {
+  std::string line = text("epoch %d/%d  loss %.4f", r.epoch, epochs, r.loss);
+  if (r.val_loss) line += text("  val loss %.4f", *r.val_loss);
+  if (r.confusion) {
+    const auto s = r.confusion->scores(), base = r.confusion->majority_baseline().scores();
+    line += has_background ? text("  Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro) : text("  Dice macro %.4f", s.dice.macro);
+    line += text("  accuracy %.4f (always the most frequent class: Dice %.4f, accuracy %.4f)", s.accuracy, has_background ? base.dice.macro_foreground : base.dice.macro, base.accuracy);
+  }
+  return line + text("  %.1f img/s", r.images_per_second);
+}
+
+}  // namespace cli

@@ -1,0 +1,34 @@
+// What a person sees on stderr while something runs.
+#pragma once
+#include <chrono>
+#include <string>
+
+#include "lamina/train/trainer.hpp"
+
+namespace cli {
+
+/// "1:05", "2:03:04".
+std::string clock_text(double seconds);
+/// "412 MB", "1.3 GB".
+std::string bytes_text(std::size_t bytes);
+
+/// One line that is redrawn on a terminal; elsewhere a plain line every few seconds. Silent when quiet.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool quiet);
+  ~ProgressLine();
+  /// Shows `line`; `last` forces it out.
+  void update(const std::string& line, bool last = false);
+  /// Prints a line that stays, above the progress line.
+  void note(const std::string& line);
+
+ private:
+  void clear();
+  bool quiet_, terminal_, drawn_ = false;
+  std::chrono::steady_clock::time_point printed_{};
+};
+
+std::string step_line(const lamina::train::StepEvent& event);
+std::string epoch_line(const lamina::train::EpochRecord& record, int epochs, bool has_background);
+
+}  // namespace cli

@@ -1,0 +1,74 @@
+// lamina train: settings first, a progress line, one line an epoch, where the results are.
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "lamina/train/run_folder.hpp"
+#include "open_data.hpp"
+#include "progress.hpp"
+#include "verbs.hpp"
+
+namespace cli {
+namespace {
+
+std::atomic<bool> interrupted{false};
+
+/// The first signal asks the trainer to save and stop; the second ends the process as usual.
+void on_signal(int signal) {
+  interrupted.store(true);
+  std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+int train(lamina::train::TrainConfig config, bool resume, const Common& common) {
+  using namespace lamina;
+  if (config.out.empty()) {
+    const auto data = std::filesystem::path(config.data).lexically_normal();
+    config.out = (std::filesystem::path("runs") / (data.has_filename() ? data : data.parent_path()).filename()).string();
+  }
+  ThreadPool pool(common.threads);
+  const ExecutorScope scope(pool);
+  ProgressLine progress(common.quiet);
+  const data::Dataset dataset = open_data({config.data, config.images, config.masks, config.ignore, config.seed}, progress);
+  const bool has_background = dataset.schema.background >= 0;
+
+  for (const auto& [name, value] : train::settings(config)) progress.note("  " + name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + (value.empty() ? "-" : value));
+  progress.note("  threads         " + std::to_string(pool.concurrency()) + "\n  out             " + config.out);
+
+  int epochs = config.epochs;
+  double rate = 0;
+  train::TrainEvents events;
+  events.step = [&](const train::StepEvent& e) {
+    epochs = e.epochs;
+    progress.update(step_line(e));
+  };
+  events.epoch = [&](const train::EpochRecord& r) {
+    rate = r.images_per_second;
+    progress.note(epoch_line(r, epochs, has_background));
+  };
+  events.message = [&](const std::string& m) { progress.note(m); };
+  events.warning = [&](const std::string& m) { progress.note("warning: " + m); };
+
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  const train::Outcome outcome = train::train(config, dataset, resume, events, &interrupted);
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+  if (outcome == train::Outcome::interrupted) return kInterrupted;
+
+  const train::RunFolder folder{config.out};
+  const auto best = train::run_info(io::load_checkpoint(folder.weights("best")), folder.weights("best").string());
+  if (common.json) {
+    const nlohmann::ordered_json result{{"run", config.out}, {"epochs", best.state.epoch}, {"best_epoch", best.state.best_epoch}, {"best_score", best.state.best_score}, {"images_per_second", rate}, {"report", folder.file("report.html").string()}};
+    std::printf("%s\n", result.dump(2).c_str());
+  } else {
+    std::printf("best epoch %d, %s Dice %.4f\nreport  %s\nnext    %s\n", best.state.best_epoch, has_background ? "foreground" : "macro", best.state.best_score,
+                folder.file("report.html").string().c_str(), folder.file("next_steps.txt").string().c_str());
+  }
+  return kOk;
+}
+
+}  // namespace cli

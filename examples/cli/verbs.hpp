@@ -1,0 +1,67 @@
+// The verbs of the `lamina` program: plain option structs in, an exit code out. Only main.cpp knows CLI11.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lamina/train/config.hpp"
+
+namespace cli {
+
+enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2, kBadData = 3, kNumerical = 4, kOutOfMemory = 5, kDisk = 6, kInterrupted = 130 };
+
+/// Flags that every verb has.
+struct Common {
+  bool json = false;   ///< machine-readable result on stdout
+  bool quiet = false;  ///< nothing on stderr but errors
+  int threads = 0;
+};
+
+struct DataOptions {
+  std::string data, images = "images", masks = "masks";
+  int ignore = -1;
+  std::uint64_t seed = 0;
+};
+
+struct EvaluateOptions {
+  std::string run;
+  DataOptions data;
+  std::string split = "val", weights = "best";
+  bool original_size = false;
+};
+
+struct PredictOptions {
+  std::string run;
+  std::vector<std::string> images;
+  std::string out, weights = "best";
+  bool probabilities = false;
+  std::string tile = "auto";  ///< auto | always | never
+  double overlap = 0.25;
+};
+
+struct PhantomOptions {
+  std::string kind, out;
+  int count = 40;
+  std::string size = "256";
+  std::uint64_t seed = 0;
+};
+
+struct InfoOptions {
+  std::string target;  ///< a run folder or a checkpoint; empty: the model named below
+  lamina::models::ModelConfig model{.classes = 2};
+  std::string size = "256";
+};
+
+int check(const DataOptions& options, const Common& common);
+int train(lamina::train::TrainConfig config, bool resume, const Common& common);
+int evaluate(const EvaluateOptions& options, const Common& common);
+int predict(const PredictOptions& options, const Common& common);
+int phantom(const PhantomOptions& options, const Common& common);
+int info(const InfoOptions& options, const Common& common);
+int doctor(const Common& common);
+
+/// "256" or "320x240" (width x height) -> {width, height}. Throws OptionError.
+std::pair<int, int> parse_size(const std::string& text);
+
+}  // namespace cli

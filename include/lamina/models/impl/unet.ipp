@@ -1,0 +1,165 @@
+#include "lamina/models/unet.hpp"
+
+#include "lamina/core/names.hpp"
+#include "lamina/ops/ops.hpp"
+
+namespace lamina::models {
+namespace {
+
+struct Preset {
+  const char* name;
+  UNetOptions options;
+};
+
+const Preset* presets(std::size_t& count) {
+  using O = UNetOptions;
+  static const Preset table[] = {
+      {"bn", {.base = 16, .depth = 4}},
+      {"keras", {.norm = O::Norm::none, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements, .tail = 2, .init = nn::Init::he_normal}},
+      {"keras32", {.norm = O::Norm::none, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::channels, .tail = 32, .init = nn::Init::he_normal}},
+      {"retina",
+       {.norm = O::Norm::after_activation_in_encoder, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements, .dilated_levels = 2,
+        .norm_epsilon = 1e-3, .norm_momentum = 0.01, .init = nn::Init::he_normal}},
+      {"retina-shallow",
+       {.base = 32, .depth = 3, .norm = O::Norm::after_activation_in_encoder, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements,
+        .extra_bottom = true, .norm_epsilon = 1e-3, .norm_momentum = 0.01, .init = nn::Init::he_normal}},
+      {"milesial", {.up = O::Up::transposed_conv, .init = nn::Init::torch_default, .names = O::Names::milesial}},
+  };
+  count = std::size(table);
+  return table;
+}
+
+/// Checkpoint paths of the layers under either naming.
+struct Names {
+  bool milesial;
+  int depth;
+  std::string down(int i) const {
+    if (!milesial) return "down." + std::to_string(i);
+    return i == 0 ? "inc" : "down" + std::to_string(i) + ".maxpool_conv.1";
+  }
+  /// Decoder levels count from the finest; milesial counts from the coarsest.
+  std::string merge(int i) const { return milesial ? "up" + std::to_string(depth - i) + ".conv" : "merge." + std::to_string(i); }
+  std::string up(int i) const { return milesial ? "up" + std::to_string(depth - i) + ".up" : "up." + std::to_string(i); }
+  std::string conv(int k) const { return milesial ? "double_conv." + std::to_string(3 * k) : "conv" + std::to_string(k + 1); }
+  std::string norm(int k) const { return milesial ? "double_conv." + std::to_string(3 * k + 1) : "norm" + std::to_string(k + 1); }
+  std::string head() const { return milesial ? "outc.conv" : "head"; }
+};
+
+}  // namespace
+
+/// (conv 3x3, norm, ReLU) twice, in the order that the options ask for.
+class UNet::Level : public nn::Module {
+ public:
+  Level(const UNetOptions& o, int in, int out, bool encoder, int dilation, const Names& names, nn::RandomStream& random)
+      : norm_first_(o.norm == UNetOptions::Norm::after_conv) {
+    const bool normed = norm_first_ || (encoder && o.norm == UNetOptions::Norm::after_activation_in_encoder);
+    for (int k = 0; k < 2; ++k) {
+      conv_[k] = &add<nn::Conv2d>(names.conv(k), nn::Conv2dOptions{.in = k ? out : in, .out = out, .padding = Padding::symmetric(dilation),
+                                                                    .dilation = dilation, .bias = !norm_first_,
+                                                                    .activation = norm_first_ ? Activation::none() : Activation::relu(), .init = o.init},
+                                  random);
+      if (normed)
+        norm_[k] = &add<nn::BatchNorm2d>(names.norm(k), nn::BatchNorm2dOptions{.channels = out, .epsilon = o.norm_epsilon, .momentum = o.norm_momentum,
+                                                                                .activation = norm_first_ ? Activation::relu() : Activation::none()});
+    }
+  }
+  Tensor operator()(Tensor x, const Tensor& into = {}) const {
+    for (int k = 0; k < 2; ++k) {
+      const Tensor last = k == 1 ? into : Tensor{};
+      x = norm_[k] ? (*norm_[k])((*conv_[k])(x), {}, last) : (*conv_[k])(x, last);
+    }
+    return x;
+  }
+
+ private:
+  bool norm_first_;
+  nn::Conv2d* conv_[2] = {};
+  nn::BatchNorm2d* norm_[2] = {};
+};
+
+UNetOptions unet_preset(const std::string& preset, int in_channels, int classes) {
+  std::size_t count = 0;
+  const Preset* table = presets(count);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) {
+    names.push_back(table[i].name);
+    if (preset != table[i].name) continue;
+    UNetOptions o = table[i].options;
+    o.in_channels = in_channels;
+    o.classes = classes;
+    return o;
+  }
+  throw_unknown_name("U-Net preset", preset, names);
+}
+
+UNet::UNet(const UNetOptions& o, nn::RandomStream& random) : options_(o) {
+  require<OptionError>(o.in_channels >= 1 && o.classes >= 1, "U-Net: in_channels ", o.in_channels, " and classes ", o.classes, " must be at least 1");
+  require<OptionError>(o.base >= 1 && o.base <= 4096, "U-Net: base ", o.base, " is outside [1, 4096]");
+  require<OptionError>(o.depth >= 1 && o.depth <= 8, "U-Net: depth ", o.depth, " is outside [1, 8]");
+  require<OptionError>(o.tail >= 0 && o.dilated_levels >= 0, "U-Net: tail ", o.tail, " and dilated_levels ", o.dilated_levels, " must not be negative");
+  const Names names{o.names == UNetOptions::Names::milesial, o.depth};
+  for (int i = 0; i <= o.depth; ++i)
+    down_.push_back(&add<Level>(names.down(i), o, i == 0 ? o.in_channels : width(i - 1), width(i), true, i < o.dilated_levels ? 2 : 1, names, random));
+  if (o.extra_bottom) down_.push_back(&add<Level>("bottom", o, width(o.depth), width(o.depth), true, 1, names, random));
+  merge_.resize(static_cast<std::size_t>(o.depth));
+  up_conv_.resize(merge_.size());
+  up_transposed_.resize(merge_.size());
+  for (int i = o.depth - 1; i >= 0; --i) {
+    const auto level = static_cast<std::size_t>(i);
+    const int below = static_cast<int>(width(i + 1)), here = static_cast<int>(width(i));
+    if (o.up == UNetOptions::Up::nearest_conv2x2)
+      up_conv_[level] = &add<nn::Conv2d>(names.up(i), nn::Conv2dOptions{.in = below, .out = here, .kernel = 2, .padding = Padding::tf_same(),
+                                                                         .activation = Activation::relu(), .init = o.init}, random);
+    if (o.up == UNetOptions::Up::transposed_conv)
+      up_transposed_[level] = &add<nn::ConvTranspose2d>(names.up(i), nn::ConvTranspose2dOptions{.in = below, .out = here, .init = o.init}, random);
+    merge_[level] = &add<Level>(names.merge(i), o, here + upsampled(i), here, false, 1, names, random);
+  }
+  if (o.dropout != UNetOptions::Dropout::none)
+    dropout_ = &add<nn::Dropout>("dropout", nn::DropoutOptions{.rate = o.dropout_rate, .channels = o.dropout == UNetOptions::Dropout::channels, .in_eval = o.dropout_in_eval});
+  if (o.tail > 0)
+    tail_ = &add<nn::Conv2d>("tail", nn::Conv2dOptions{.in = o.base, .out = o.tail, .padding = Padding::symmetric(1), .activation = Activation::relu(), .init = o.init}, random);
+  head_ = &add<nn::Conv2d>(names.head(), nn::Conv2dOptions{.in = o.tail > 0 ? o.tail : o.base, .out = o.classes, .kernel = 1, .init = o.init}, random);
+}
+
+Tensor UNet::upsample(int i, const Tensor& x, std::int64_t height, std::int64_t w, const Tensor& into) const {
+  const auto level = static_cast<std::size_t>(i);
+  if (options_.up == UNetOptions::Up::nearest) return resize_nearest(x, height, w, into);
+  if (options_.up == UNetOptions::Up::nearest_conv2x2) return (*up_conv_[level])(resize_nearest(x, height, w), into);
+  const int dh = static_cast<int>(height - 2 * x.size(1)), dw = static_cast<int>(w - 2 * x.size(2));
+  if (dh == 0 && dw == 0) return (*up_transposed_[level])(x, into);
+  return pad((*up_transposed_[level])(x), {.top = dh / 2, .bottom = dh - dh / 2, .left = dw / 2, .right = dw - dw / 2}, 0, into);
+}
+
+Tensor UNet::forward(const Tensor& input) {
+  require(input.rank() == 4 && input.size(3) == options_.in_channels, "U-Net: expected images (N, H, W, ", options_.in_channels, "), got ",
+          input.shape());
+  require(input.size(1) >= minimum_size() && input.size(2) >= minimum_size(), "U-Net of depth ", options_.depth, ": the image ", input.shape(),
+          " must be at least ", minimum_size(), " pixels high and wide");
+  const int depth = options_.depth;
+  const std::size_t dropped_from = dropout_ && dropout_->active() ? down_.size() - 2 : down_.size();
+  auto encode = [&](std::size_t i, const Tensor& x, const Tensor& into) {
+    return i >= dropped_from ? (*dropout_)((*down_[i])(x), into) : (*down_[i])(x, into);
+  };
+
+  Tensor x = input;
+  std::vector<Tensor> skips, slots;
+  for (int i = 0; i < depth; ++i) {
+    // One buffer a level, read by the decoder: the encoder writes its first channels now, the upsampling the others later.
+    const std::int64_t channels[] = {width(i), upsampled(i)};
+    const auto slices = Tensor::empty_slices({x.size(0), x.size(1), x.size(2)}, channels, like(x));
+    skips.push_back(encode(static_cast<std::size_t>(i), x, slices[0]));  // (N, H/2^i, W/2^i, base*2^i)
+    slots.push_back(slices[1]);
+    x = max_pool2d(skips.back(), {.kernel = 2, .stride = 2});
+  }
+  for (std::size_t i = static_cast<std::size_t>(depth); i < down_.size(); ++i) x = encode(i, x, {});  // (N, H/2^d, W/2^d, base*2^d)
+  for (int i = depth - 1; i >= 0; --i) {
+    const auto level = static_cast<std::size_t>(i);
+    const Tensor up = upsample(i, x, skips[level].size(1), skips[level].size(2), slots[level]);
+    x = (*merge_[level])(concat({skips[level], up}));  // (N, H/2^i, W/2^i, base*2^i)
+    skips[level] = slots[level] = {};
+  }
+  if (tail_) x = (*tail_)(x);
+  return (*head_)(x);  // (N, H, W, classes)
+}
+
+}  // namespace lamina::models

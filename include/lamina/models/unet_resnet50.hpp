@@ -1,0 +1,23 @@
+#pragma once
+#include "lamina/models/resnet.hpp"
+#include "lamina/models/segmenter.hpp"
+
+namespace lamina::models {
+
+/// U-Net with a ResNet-50 encoder and five decoder blocks of 256, 128, 64, 32 and 16 channels: the network and the names of
+/// segmentation_models.pytorch's Unet("resnet50"); 32,521,105 parameters at 3 channels and 1 class. Unlike there any input size of
+/// at least 32 works: upsampling goes to the skip's size.
+class UNetResNet50 : public Segmenter {
+ public:
+  UNetResNet50(int in_channels, int classes, nn::RandomStream& random);
+  Tensor forward(const Tensor& x) override;
+  int minimum_size() const override { return 32; }
+
+ private:
+  class Decoder;
+  ResNet50* encoder_;
+  Decoder* decoder_;
+  nn::Conv2d* head_;
+};
+
+}  // namespace lamina::models

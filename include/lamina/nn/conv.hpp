@@ -1,0 +1,69 @@
+#pragma once
+#include "lamina/nn/init.hpp"
+#include "lamina/nn/module.hpp"
+#include "lamina/ops/conv2d.hpp"
+#include "lamina/ops/conv_transpose2d.hpp"
+
+namespace lamina::nn {
+
+/// Counts the multiply-adds of the convolution layers that run on this thread while it lives.
+class CostScope {
+ public:
+  CostScope();
+  ~CostScope();
+  CostScope(const CostScope&) = delete;
+  CostScope& operator=(const CostScope&) = delete;
+  std::int64_t macs() const { return macs_; }
+  int layers() const { return layers_; }
+  static void count(std::int64_t macs);
+
+ private:
+  CostScope* outer_;
+  std::int64_t macs_ = 0;
+  int layers_ = 0;
+};
+
+struct Conv2dOptions {
+  int in = 0, out = 0;  ///< channels
+  int kernel = 3;
+  int stride = 1;
+  Padding padding = {};
+  int dilation = 1;
+  int groups = 1;
+  bool bias = true;
+  Activation activation = {};
+  Init init = Init::kaiming_normal;
+};
+
+/// Square-kernel convolution layer. Parameters: weight (out, k, k, in/groups), bias (out), zero at the start.
+class Conv2d : public Module {
+ public:
+  /// Throws OptionError on channels, kernel or groups below 1.
+  Conv2d(const Conv2dOptions& o, RandomStream& random);
+  Tensor operator()(const Tensor& x, const Tensor& into = {}) const;
+
+ private:
+  Conv2dParams params_;
+  Tensor weight_, bias_;
+};
+
+struct ConvTranspose2dOptions {
+  int in = 0, out = 0;
+  int kernel = 2;
+  int stride = 2;
+  bool bias = true;
+  Init init = Init::kaiming_normal;
+};
+
+/// Square-kernel transposed convolution without padding. Parameters: weight (in, k, k, out), bias (out).
+class ConvTranspose2d : public Module {
+ public:
+  ConvTranspose2d(const ConvTranspose2dOptions& o, RandomStream& random);
+  Tensor operator()(const Tensor& x, const Tensor& into = {}) const;
+
+ private:
+  ConvTranspose2dParams params_;
+  Tensor weight_, bias_;
+};
+
+}  // namespace lamina::nn

@@ -1,0 +1,36 @@
+#include "lamina/train/evaluate.hpp"
+
+#include "lamina/ops/argmax.hpp"
+
+namespace lamina::train {
+
+Evaluation evaluate(models::Segmenter& model, data::Loader& loader, int classes, bool has_background, const SegmentationLossOptions& loss,
+                    const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  const NoGrad no_grad;
+  const bool training = model.training();
+  model.eval();
+  Evaluation result{metrics::ConfusionMatrix(classes), 0, {}};
+  loader.start(0);
+  data::Batch batch;
+  std::int64_t done = 0;
+  while (loader.next(batch)) {
+    const Tensor logits = model.forward(batch.images);
+    const std::int64_t n = batch.labels.size(0), pixels = batch.labels.numel() / std::max<std::int64_t>(n, 1);
+    result.loss += segmentation_loss(logits, batch.labels, loss).item() * static_cast<double>(n);
+    const auto predicted = argmax(logits).to_vector<std::uint8_t>(), truth = batch.labels.to_vector<std::uint8_t>();
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto from = static_cast<std::size_t>(i * pixels), count = static_cast<std::size_t>(pixels);
+      metrics::ConfusionMatrix one(classes);
+      one.add(std::span(truth).subspan(from, count), std::span(predicted).subspan(from, count), data::kIgnoreLabel);
+      const auto scores = one.scores();
+      result.images.push_back({batch.indices[static_cast<std::size_t>(i)], has_background ? scores.dice.macro_foreground : scores.dice.macro, scores.accuracy});
+      result.confusion.add(one);
+    }
+    if (progress) progress(++done, loader.batches());
+  }
+  if (!result.images.empty()) result.loss /= static_cast<double>(result.images.size());
+  model.train(training);
+  return result;
+}
+
+}  // namespace lamina::train

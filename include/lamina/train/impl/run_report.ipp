@@ -1,0 +1,152 @@
+#include "lamina/train/run_report.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "lamina/data/augment.hpp"
+#include "lamina/infer/predictor.hpp"
+#include "lamina/io/file.hpp"
+#include "lamina/ops/argmax.hpp"
+#include "lamina/train/evaluate.hpp"
+#include "lamina/train/report.hpp"
+
+namespace lamina::train {
+namespace {
+
+std::string decimal(double v, int digits = 4) {
+  if (std::isnan(v)) return "n/a";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", digits, v);
+  return text;
+}
+
+/// Photograph, label and prediction side by side, at the network's size.
+data::Image triptych(const data::Image& photo, const data::LabelImage& truth, const data::LabelImage& prediction, std::span<const data::Rgb> colors) {
+  const data::Image parts[] = {photo, data::overlay(photo, truth, colors), data::overlay(photo, prediction, colors)};
+  data::Image out(3 * photo.width + 8, photo.height, 3, 255);
+  for (int k = 0; k < 3; ++k)
+    for (int y = 0; y < photo.height; ++y) std::copy_n(parts[k].at(0, y), 3 * photo.width, out.at(k * (photo.width + 4), y));
+  return out;
+}
+
+std::vector<std::string> charts(const TrainerState& state, const std::vector<std::string>& names, const RunFolder& folder) {
+  auto line = [&](std::string name, auto value) {
+    Series s{std::move(name), {}};
+    for (const EpochRecord& r : state.history)
+      if (const double v = value(r); !std::isnan(v)) s.points.emplace_back(r.epoch, v);
+    return s;
+  };
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  auto dice = [&](auto pick) { return [=](const EpochRecord& r) { return r.confusion ? pick(r.confusion->scores()) : none; }; };
+  const std::string loss = line_chart_svg({line("training", [](const EpochRecord& r) { return r.loss; }), line("validation", [&](const EpochRecord& r) { return r.val_loss.value_or(none); })},
+                                          {.title = "Loss", .x_label = "epoch", .y_label = "loss"});
+  const std::string scores = line_chart_svg({line("Dice foreground", dice([](const metrics::Scores& s) { return s.dice.macro_foreground; })),
+                                             line("Dice macro", dice([](const metrics::Scores& s) { return s.dice.macro; })), line("IoU macro", dice([](const metrics::Scores& s) { return s.iou.macro; })),
+                                             line("accuracy", dice([](const metrics::Scores& s) { return s.accuracy; }))},
+                                            {.title = "Validation scores", .x_label = "epoch", .y_label = "score", .unit_range = true});
+  std::vector<Series> classes;
+  for (std::size_t c = 0; c < names.size() && c < 20; ++c) classes.push_back(line(names[c], dice([c](const metrics::Scores& s) { return s.dice.per_class[c]; })));
+  const std::string per_class = line_chart_svg(classes, {.title = "Dice of each class", .x_label = "epoch", .y_label = "Dice", .unit_range = true});
+  const std::string rate = line_chart_svg({line("learning rate", [](const EpochRecord& r) { return r.lr; })}, {.title = "Learning rate at the end of the epoch", .x_label = "epoch", .y_label = "lr"});
+  const std::pair<const char*, const std::string*> files[] = {{"loss", &loss}, {"scores", &scores}, {"dice_per_class", &per_class}, {"learning_rate", &rate}};
+  for (const auto& [name, svg] : files) io::write_file_atomically(folder.root / "plots" / (std::string(name) + ".svg"), *svg);
+  return {loss, scores, per_class, rate};
+}
+
+std::string confusion_csv(const metrics::ConfusionMatrix& m, const std::vector<std::string>& names) {
+  std::string text = "true\\predicted";
+  for (const std::string& n : names) text += "," + n;
+  for (int t = 0; t < m.classes(); ++t) {
+    text += "\n" + names[static_cast<std::size_t>(t)];
+    for (int p = 0; p < m.classes(); ++p) text += "," + std::to_string(m.at(t, p));
+  }
+  return text + "\n";
+}
+
+/// A path as one word of a shell command.
+std::string quoted(const std::string& path) {
+  if (path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=") == std::string::npos && !path.empty()) return path;
+  std::string out = "'";
+  for (char c : path) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+}  // namespace
+
+std::string json_object(const std::vector<std::pair<std::string, std::string>>& items) {
+  nlohmann::ordered_json j = nlohmann::ordered_json::object();
+  for (const auto& [key, value] : items) j[key] = value;
+  return j.dump(2) + "\n";
+}
+
+void write_run_report(const RunFolder& folder, const data::Dataset& dataset, const std::vector<std::string>& warnings) {
+  for (const char* name : {"plots", "overlays"}) io::create_folders(folder.root / name);
+  const io::Checkpoint best = io::load_checkpoint(folder.weights("best"));
+  const RunInfo info = run_info(best, folder.weights("best").string());
+  const TrainerState last = run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string()).state;
+  const TrainConfig& config = info.config;
+  const data::LabelSchema& schema = info.schema;
+  const auto model = load_segmenter(best, info);
+  const auto mode = data::resize_named(config.resize);
+  const bool has_background = schema.background >= 0;
+
+  ReportContent content;
+  content.title = "Lamina: " + config.model + " (" + config.preset + ") on " + std::filesystem::path(config.data).filename().string();
+  content.class_names = schema.names;
+  content.confusion = metrics::ConfusionMatrix(schema.classes());
+  content.warnings = warnings;
+  const auto& items = dataset.items(data::Split::val);
+  data::Loader loader(dataset, data::Split::val, {.batch = config.batch, .width = config.width, .height = config.height, .resize = mode, .seed = config.seed});
+  Evaluation e = evaluate(*model, loader, schema.classes(), has_background, {.ignore_label = data::kIgnoreLabel});
+  content.confusion = e.confusion;
+  std::stable_sort(e.images.begin(), e.images.end(), [](const ImageScore& a, const ImageScore& b) { return !std::isnan(a.dice) && (std::isnan(b.dice) || a.dice > b.dice); });
+  std::string per_image = "image,dice,accuracy\n";
+  for (const ImageScore& s : e.images) per_image += items[static_cast<std::size_t>(s.item)].name + "," + decimal(s.dice, 6) + "," + decimal(s.accuracy, 6) + "\n";
+  io::write_file_atomically(folder.file("per_image.csv"), per_image);
+  io::write_file_atomically(folder.file("confusion.csv"), confusion_csv(e.confusion, schema.names));
+
+  const auto scored = static_cast<std::size_t>(std::count_if(e.images.begin(), e.images.end(), [](const ImageScore& s) { return !std::isnan(s.dice); }));
+  const std::size_t shown = std::min<std::size_t>(4, (scored + 1) / 2);
+  auto figure = [&](const ImageScore& s, const std::string& kind, std::size_t rank) {
+    loader.start(0, s.item / config.batch);
+    data::Batch batch;
+    loader.next(batch);
+    const auto in_batch = static_cast<std::int64_t>(s.item % config.batch);
+    const NoGrad no_grad;
+    const Tensor x = batch.images.rows(in_batch, 1).clone();
+    data::Image photo(config.width, config.height, 3);
+    const auto values = x.to_vector<float>();
+    for (std::size_t i = 0; i < photo.pixels.size(); ++i) photo.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp((values[i] + 1) * 127.5f, 0.0f, 255.0f)));
+    data::LabelImage truth(config.width, config.height), prediction(config.width, config.height);
+    truth.labels = batch.labels.rows(in_batch, 1).clone().to_vector<std::uint8_t>();
+    prediction.labels = argmax(model->forward(x)).to_vector<std::uint8_t>();
+    Figure f{data::encode_png(triptych(photo, truth, prediction, schema.colors)), items[static_cast<std::size_t>(s.item)].name + ": Dice " + decimal(s.dice, 3)};
+    io::write_file_atomically(folder.root / "overlays" / (kind + "_" + std::to_string(rank + 1) + ".png"), f.png);
+    return f;
+  };
+  for (std::size_t i = 0; i < shown; ++i) content.best.push_back(figure(e.images[i], "best", i));
+  for (std::size_t i = 0; i < std::min(shown, scored - shown); ++i) content.worst.push_back(figure(e.images[scored - 1 - i], "worst", i));
+
+  const auto scores = e.confusion.scores(), baseline = e.confusion.majority_baseline().scores();
+  const char* what = has_background ? "foreground Dice (mean over the classes that are not background)" : "macro Dice";
+  auto selected = [&](const metrics::Scores& s) { return has_background ? s.dice.macro_foreground : s.dice.macro; };
+  content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " + what + " " + decimal(selected(scores), 3) +
+                            " on " + std::to_string(items.size()) + " validation images. Always answering the most frequent class scores " + decimal(selected(baseline), 3) +
+                            ", at a pixel accuracy of " + decimal(baseline.accuracy, 3) + ": accuracy alone says little here.");
+  content.charts = charts(last, schema.names, folder);
+  for (const Setting& s : settings(config)) content.settings.emplace_back(s.name, s.value);
+  content.settings.emplace_back("parameters", std::to_string(model->parameter_count()));
+  content.environment = environment();
+  const std::string run = quoted(folder.root.string()), data = quoted(config.data);
+  content.next_steps = {{"Score the run again, as JSON:", "lamina evaluate " + run + " " + data + " --split val --json"},
+                        {"Segment your own photographs:", "lamina predict " + run + " PHOTO.jpg --out predictions"},
+                        {"See what the network is:", "lamina info " + run}};
+  std::string steps;
+  for (const auto& [why, command] : content.next_steps) steps += "# " + why + "\n" + command + "\n";
+  io::write_file_atomically(folder.file("next_steps.txt"), steps);
+  io::write_file_atomically(folder.file("report.html"), render_report(content));
+}
+
+}  // namespace lamina::train

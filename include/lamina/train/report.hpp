@@ -1,0 +1,48 @@
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lamina/metrics/confusion.hpp"
+
+namespace lamina::train {
+
+/// A line of a chart; points are (x, y), NaN leaves a gap.
+struct Series {
+  std::string name;
+  std::vector<std::pair<double, double>> points;
+};
+
+struct ChartOptions {
+  std::string title, x_label, y_label;
+  bool unit_range = false;  ///< y from 0 to 1
+};
+
+/// A stand-alone SVG line chart.
+std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions& options);
+
+/// A stand-alone SVG of a confusion matrix, each row as shares of its true class.
+std::string confusion_svg(const metrics::ConfusionMatrix& matrix, const std::vector<std::string>& class_names);
+
+/// An image of the report: PNG bytes and what to read under it.
+struct Figure {
+  std::string png, caption;
+};
+
+/// Everything a report shows.
+struct ReportContent {
+  std::string title;
+  std::vector<std::string> summary;                             ///< sentences at the top
+  std::vector<std::string> warnings;
+  std::vector<std::string> class_names;
+  metrics::ConfusionMatrix confusion{2};                        ///< of the validation split, best epoch
+  std::vector<std::string> charts;                              ///< SVG
+  std::vector<Figure> best, worst;                              ///< photograph, label and prediction side by side
+  std::vector<std::pair<std::string, std::string>> settings, environment;
+  std::vector<std::pair<std::string, std::string>> next_steps;  ///< what for, command
+};
+
+/// One HTML file without external references: opens offline.
+std::string render_report(const ReportContent& content);
+
+}  // namespace lamina::train
