@@ -82,6 +82,26 @@ TEST_CASE("flips are exact mirror images") {
     }
 }
 
+TEST_CASE("whole-pixel moves and mirrors agree with the general rule, border included") {
+  for (const int channels : {1, 3}) {
+    Image image(9, 7, channels);
+    for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(i * 13);
+    const Border border{{1, 2, 3}, 77};
+    for (std::uint64_t round = 0; round < 40; ++round) {
+      Transform t = draw_transform({.hflip = 0.5, .vflip = 0.5, .shift = 1}, {4, round}, {9, 7, 12, 5}, true, 0);
+      std::vector<float> exact(12 * 5 * 3), general(exact.size());
+      std::vector<std::uint8_t> labels(12 * 5);
+      sample(image, t, border, 12, 5, exact.data());
+      sample(LabelImage(9, 7, 1), t, border, 12, 5, labels.data());
+      t.color.identity = false;  // the identity matrix, applied
+      sample(image, t, border, 12, 5, general.data());
+      REQUIRE(exact == general);
+      for (std::size_t i = 0; i < labels.size(); ++i)
+        REQUIRE((labels[i] == 77) == (exact[3 * i + 2] == 3 * (2.0f / 255) - 1 && exact[3 * i] == 1 * (2.0f / 255) - 1));
+    }
+  }
+}
+
 TEST_CASE("a half-pixel shift blends neighbours: the bilinear rule by hand") {
   Image image(2, 1, 1);
   image.pixels = {0, 100};

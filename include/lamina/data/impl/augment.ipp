@@ -191,6 +191,28 @@ struct PixelWriter {
   }
 };
 
+/// One destination row of a map that only mirrors and moves by whole pixels, without a change of color.
+template <int kChannels>
+void copy_row(const Image& image, const Affine& f, const float (&outside)[3], int row, int width, float* out) {
+  const double y = f.yy * (row + 0.5) + f.y, x = f.xx * 0.5 + f.x;
+  const int py = static_cast<int>(std::floor(y)), px = static_cast<int>(std::floor(x)), step = f.xx > 0 ? 1 : -1;
+  const bool exists = py >= 0 && py < image.height;
+  // Columns whose source px + step * column is in [0, image.width).
+  const int first = step > 0 ? -px : px - image.width + 1, last = step > 0 ? image.width - px : px + 1;
+  const int begin = exists ? std::clamp(first, 0, width) : width, end = exists ? std::clamp(last, begin, width) : width;
+  for (int column = 0; column < begin; ++column) std::copy_n(outside, 3, out + 3 * column);
+  for (int column = end; column < width; ++column) std::copy_n(outside, 3, out + 3 * column);
+  if (begin == end) return;
+  const std::uint8_t* from = image.at(px + step * begin, py);
+  float* to = out + 3 * begin;
+  if (kChannels == 3 && step > 0) {
+    for (int i = 0; i < 3 * (end - begin); ++i) to[i] = normalised(from[i]);
+    return;
+  }
+  for (int column = begin; column < end; ++column, from += step * kChannels, to += 3)
+    for (int c = 0; c < 3; ++c) to[c] = normalised(from[kChannels == 3 ? c : 0]);
+}
+
 template <int kChannels>
 void sample_photo(const Image& image, const Transform& t, const Border& border, int width, int height, float* out) {
   const PixelWriter write{t.color};
@@ -200,6 +222,11 @@ void sample_photo(const Image& image, const Transform& t, const Border& border, 
   constexpr std::int64_t kHalf = std::int64_t{1} << (RowWalk::kBits - 1), kMask = (std::int64_t{1} << RowWalk::kBits) - 1;
   constexpr int kGreen = kChannels == 3 ? 1 : 0, kBlue = kChannels == 3 ? 2 : 0;
   for (int row = 0; row < height; ++row) {
+    if (exact && t.color.identity) {
+      copy_row<kChannels>(image, t.geometry, outside, row, width, out);
+      out += 3 * width;
+      continue;
+    }
     RowWalk walk(t.geometry, row);
     for (int column = 0; column < width; ++column, walk.advance(), out += 3) {
       int px, py;

@@ -91,7 +91,7 @@ class Resolver {
                          " different values: this is no mask of labels (a lossy or smoothed file?)");
     if (has(Kind::planes)) return planes_of_arrays();
     if (has(Kind::color)) return colors();
-    if (has(Kind::palette) && schema_.has_colors && all_colors_known()) return MaskEncoding::colors;
+    if (has(Kind::palette) && schema_.has_colors && !indices_match_colors() && all_colors_known()) return MaskEncoding::colors;
     if (has(Kind::palette)) check_palettes();
     return values(has(Kind::palette) ? MaskEncoding::palette : MaskEncoding::index);
   }
@@ -117,6 +117,14 @@ class Resolver {
       if (schema_.ignore_color && packed(*schema_.ignore_color) == c) return true;
       return std::any_of(schema_.colors.begin(), schema_.colors.end(), [&](const Rgb& known) { return packed(known) == c; });
     });
+  }
+  /// Whether every palette gives each label's value that label's color, so that indices can be trusted.
+  bool indices_match_colors() const {
+    for (const MaskContent& m : masks_)
+      for (const auto& [index, count] : m.counts)
+        for (std::size_t k = 0; k < schema_.values.size(); ++k)
+          if (m.kind == Kind::palette && schema_.values[k] == index && color_of(m, index) != packed(schema_.colors[k])) return false;
+    return true;
   }
   void name_classes(const std::vector<unsigned>& values, const std::vector<std::string>& names) {
     schema_.values = values;

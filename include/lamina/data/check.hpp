@@ -1,0 +1,48 @@
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lamina/data/class_weights.hpp"
+#include "lamina/data/dataset.hpp"
+
+namespace lamina::data {
+
+/// What one split holds.
+struct SplitSummary {
+  int items = 0;
+  ClassCounts counts;
+  int without_foreground = 0;  ///< images whose mask has the background (class 0 if there is none) only
+  /// The accuracy of always answering with the most frequent class.
+  double majority_share() const;
+  int majority_class() const;
+};
+
+/// Everything worth knowing about a data set before training on it.
+struct CheckReport {
+  std::string root;
+  LabelSchema schema;  ///< complete when the encoding could be decided
+  bool has_encoding = false;
+  MaskEncoding encoding = MaskEncoding::index;
+  std::string encoding_text;  ///< for a person; empty without an encoding
+  bool splits_from_lists = false;
+  SplitSummary splits[3];                                         ///< by Split
+  std::map<std::string, int> sizes, image_formats, mask_formats;  ///< how many files have each
+  std::vector<Finding> findings;
+
+  int errors() const;
+  int warnings() const;
+  /// Weights of the training split by every rule of kWeightRules; empty when it has no labelled pixel.
+  std::map<std::string, std::vector<double>> suggested_weights() const;
+  /// A page for a person / an object for programs, both ending with a newline.
+  std::string text() const;
+  std::string json() const;
+};
+
+/// Reads every file of the data set. Errors: unpaired, unreadable or truncated files, sizes that differ between image and mask,
+/// encodings that would have to be guessed, values that are no label, the same picture in two splits. Warnings: lossy mask files,
+/// images without foreground, classes that a split lacks, the same picture twice in a split, files that are no images.
+/// Throws nothing for bad data (it is in the report), MemoryError when there is no memory.
+CheckReport check_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
+
+}  // namespace lamina::data

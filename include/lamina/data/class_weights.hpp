@@ -1,0 +1,80 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "lamina/core/error.hpp"
+#include "lamina/core/nearest_name.hpp"
+
+namespace lamina::data {
+
+/// How often each class occurs in a list of masks; ignored pixels are left out everywhere.
+struct ClassCounts {
+  std::vector<std::int64_t> pixels;            ///< of the class
+  std::vector<std::int64_t> images;            ///< that hold the class
+  std::vector<std::int64_t> pixels_of_images;  ///< all labelled pixels of the images that hold the class
+};
+
+/// Rules that make loss weights from class counts.
+enum class WeightRule : std::uint8_t { none, balanced, inverse, median_freq, enet, effective_number };
+inline constexpr std::string_view kWeightRules[] = {"none", "balanced", "inverse", "median_freq", "enet", "effective_number"};
+inline const char* name_of(WeightRule rule) { return kWeightRules[static_cast<int>(rule)].data(); }
+
+/// Throws OptionError naming the nearest.
+inline WeightRule weight_rule_named(std::string_view name) {
+  const auto* it = std::find(std::begin(kWeightRules), std::end(kWeightRules), name);
+  require<OptionError>(it != std::end(kWeightRules), "unknown class weight rule '", std::string(name), "'; did you mean '",
+                       std::string(nearest_name(name, kWeightRules)), "'?");
+  return static_cast<WeightRule>(it - std::begin(kWeightRules));
+}
+
+/// Loss weights of the classes. With p = a class's share of all n labelled pixels, over the k classes that occur:
+///   none              1
+///   balanced          n / (k * pixels), scikit-learn's "balanced"
+///   inverse           1/p, scaled to a mean of 1 over the classes
+///   median_freq       median(f) / f with f = pixels / pixels_of_images (Eigen & Fergus 2015; SegNet)
+///   enet              1 / ln(1.02 + p) (Paszke et al. 2016)
+///   effective_number  (1 - b) / (1 - b^pixels), b = 1 - k/n, scaled to a mean of 1 (Cui et al. 2019, whose b is a constant: with
+///                     millions of pixels a class every constant in use gives equal weights, so b is tied to the mean class here)
+/// A class without pixels gets 0. Throws DataError when no class has any.
+inline std::vector<double> class_weights(WeightRule rule, const ClassCounts& counts) {
+  const std::size_t classes = counts.pixels.size();
+  double total = 0, present = 0;
+  std::vector<double> frequencies;
+  for (std::size_t c = 0; c < classes; ++c) {
+    if (counts.pixels[c] == 0) continue;
+    total += static_cast<double>(counts.pixels[c]);
+    present += 1;
+    frequencies.push_back(static_cast<double>(counts.pixels[c]) / static_cast<double>(counts.pixels_of_images[c]));
+  }
+  require<DataError>(present > 0, "class weights: no class has any labelled pixel");
+  std::sort(frequencies.begin(), frequencies.end());
+  const std::size_t half = frequencies.size() / 2;
+  const double median = frequencies.size() % 2 ? frequencies[half] : (frequencies[half - 1] + frequencies[half]) / 2;
+
+  std::vector<double> weights(classes, 0);
+  double sum = 0;
+  for (std::size_t c = 0; c < classes; ++c) {
+    const double pixels = static_cast<double>(counts.pixels[c]), share = pixels / total;
+    if (pixels == 0) continue;
+    switch (rule) {
+      case WeightRule::none: weights[c] = 1; break;
+      case WeightRule::balanced: weights[c] = total / (present * pixels); break;
+      case WeightRule::inverse: weights[c] = 1 / share; break;
+      case WeightRule::median_freq: weights[c] = median * static_cast<double>(counts.pixels_of_images[c]) / pixels; break;
+      case WeightRule::enet: weights[c] = 1 / std::log(1.02 + share); break;
+      // 1 - b^pixels, without losing the digits of b so near to 1.
+      case WeightRule::effective_number:
+        weights[c] = present / total / -std::expm1(pixels * std::log1p(-std::min(present / total, 1 - 1e-12)));
+        break;
+    }
+    sum += weights[c];
+  }
+  if (rule == WeightRule::inverse || rule == WeightRule::effective_number)
+    for (double& w : weights) w *= present / sum;
+  return weights;
+}
+
+}  // namespace lamina::data

@@ -1,0 +1,347 @@
+// The data set check: reads everything once, in parallel, then reports in a fixed order.
+#include "lamina/data/check.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "lamina/core/device.hpp"
+#include "lamina/io/file.hpp"
+
+namespace lamina::data {
+namespace {
+
+/// What reading one item gave.
+struct Inspection {
+  std::string image_error, mask_error;
+  int width = 0, height = 0, orientation = 1;
+  FileFormat image_format = FileFormat::png;
+  std::uint64_t file_hash = 0, pixel_hash = 0;
+  MaskContent mask;
+};
+
+std::uint64_t hash64(std::string_view bytes, std::uint64_t h) {
+  const auto stir = [&](std::uint64_t word) {
+    h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+    h ^= h >> 29;
+  };
+  for (; bytes.size() >= 8; bytes.remove_prefix(8)) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data(), 8);
+    stir(word);
+  }
+  for (const char c : bytes) stir(static_cast<unsigned char>(c) + 256u);
+  return h;
+}
+
+Inspection inspect(const Item& item, const DecodeLimits& limits) {
+  Inspection result;
+  try {
+    const std::string bytes = io::read_file(item.image, static_cast<std::uint64_t>(limits.max_file_bytes));
+    const Raster raster = decode_raster(bytes, item.image.string(), limits);
+    const Image image = to_photo(raster, item.image.string());
+    result.width = image.width;
+    result.height = image.height;
+    result.orientation = raster.orientation;
+    result.image_format = raster.format;
+    result.file_hash = hash64(bytes, bytes.size());
+    result.pixel_hash = hash64({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()},
+                               static_cast<std::uint64_t>(image.width * 3 + image.channels));
+  } catch (const IoError& error) {
+    result.image_error = error.what();
+  } catch (const DataError& error) {
+    result.image_error = error.what();
+  }
+  if (item.mask.empty()) return result;
+  try {
+    result.mask = inspect_mask(read_raster(item.mask, limits), item.mask.string());
+  } catch (const IoError& error) {
+    result.mask_error = error.what();
+  } catch (const DataError& error) {
+    result.mask_error = error.what();
+  }
+  return result;
+}
+
+/// "3 of 20 train images ...: a.png, b.png, ..."
+std::string examples(const std::vector<std::string>& names) {
+  std::string s;
+  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 4); ++i) s += (i ? ", " : "") + names[i];
+  return names.size() > 4 ? s + ", ..." : s;
+}
+
+class Checker {
+ public:
+  Checker(const std::filesystem::path& root, const DatasetOptions& options) : options_(options) { report_.root = root.string(); }
+
+  CheckReport run(const std::filesystem::path& root) {
+    DatasetFiles files;
+    try {
+      files = list_dataset(root, options_);
+    } catch (const IoError& e) {
+      return error(e.what()), report_;
+    } catch (const DataError& e) {
+      return error(e.what()), report_;
+    }
+    report_.findings = files.findings;
+    report_.splits_from_lists = files.splits_from_lists;
+    report_.schema = files.schema;
+    items_ = files.all_items();
+    for (const Split split : kSplits) {
+      report_.splits[static_cast<int>(split)].items = static_cast<int>(files.items(split).size());
+      splits_.insert(splits_.end(), files.items(split).size(), split);
+    }
+    inspections_.resize(items_.size());
+    current_cpu().parallel(static_cast<std::int64_t>(items_.size()), [&](std::int64_t i, int) {
+      inspections_[static_cast<std::size_t>(i)] = inspect(items_[static_cast<std::size_t>(i)], options_.limits);
+    });
+    check_files();
+    check_duplicates();
+    if (decide_encoding()) {
+      count_classes();
+      check_classes();
+    }
+    return std::move(report_);
+  }
+
+ private:
+  template <class... Parts>
+  void error(const Parts&... parts) {
+    report_.findings.push_back({true, message(parts...)});
+  }
+  template <class... Parts>
+  void warn(const Parts&... parts) {
+    report_.findings.push_back({false, message(parts...)});
+  }
+
+  void check_files() {
+    std::vector<std::string> lossy;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      const Inspection& in = inspections_[i];
+      if (!in.image_error.empty())
+        error(in.image_error);
+      else
+        ++report_.sizes[message(in.width, "x", in.height)], ++report_.image_formats[name_of(in.image_format)];
+      if (items_[i].mask.empty()) continue;
+      if (!in.mask_error.empty()) {
+        error(in.mask_error);
+        continue;
+      }
+      ++report_.mask_formats[name_of(in.mask.format)];
+      if (in.mask.format == FileFormat::jpeg) lossy.push_back(items_[i].mask.filename().string());
+      if (in.image_error.empty() && (in.mask.width != in.width || in.mask.height != in.height))
+        error(items_[i].mask.string(), ": the mask has ", in.mask.width, "x", in.mask.height, " pixels, its image ", in.width, "x",
+              in.height, in.orientation == 1 ? "" : message(" after applying its EXIF orientation ", in.orientation));
+    }
+    if (!lossy.empty())
+      warn(lossy.size(), " masks are JPEG files, which smear labels at their borders; save masks as PNG: ", examples(lossy));
+  }
+
+  void check_duplicates() {
+    std::map<std::uint64_t, std::size_t> first;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (!inspections_[i].image_error.empty()) continue;
+      const auto [it, added] = first.emplace(inspections_[i].pixel_hash, i);
+      if (added) continue;
+      const std::size_t other = it->second;
+      const char* same = items_[i].image == items_[other].image                       ? "are one file"
+                         : inspections_[i].file_hash == inspections_[other].file_hash ? "are the same file"
+                                                                                      : "show the same pixels";
+      const std::string text = message(items_[other].image.string(), " (", name_of(splits_[other]), ") and ", items_[i].image.string(),
+                                       " (", name_of(splits_[i]), ") ", same);
+      if (splits_[i] == splits_[other])
+        warn(text);
+      else
+        error(text, ": scores on ", name_of(splits_[i]), " would be too good; keep one of them");
+    }
+  }
+
+  bool decide_encoding() {
+    std::vector<MaskContent> readable;
+    for (std::size_t i = 0; i < items_.size(); ++i)
+      if (!items_[i].mask.empty() && inspections_[i].mask_error.empty()) readable.push_back(inspections_[i].mask);
+    if (readable.empty()) return false;
+    try {
+      decoder_ = resolve_masks(readable, report_.schema);
+    } catch (const DataError& e) {
+      return error(e.what()), false;
+    }
+    report_.has_encoding = true;
+    report_.encoding = decoder_.encoding();
+    report_.encoding_text = decoder_.describe(report_.schema);
+    return true;
+  }
+
+  void count_classes() {
+    const std::size_t classes = report_.schema.names.size(), background = static_cast<std::size_t>(std::max(report_.schema.background, 0));
+    std::map<std::string, std::pair<std::vector<std::string>, std::int64_t>> outside;  // by value: files, pixels
+    std::vector<std::string> empty[3];
+    for (SplitSummary& s : report_.splits)
+      s.counts = {std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes)};
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      const MaskContent& mask = inspections_[i].mask;
+      if (items_[i].mask.empty() || !inspections_[i].mask_error.empty()) continue;
+      std::vector<std::int64_t> pixels(classes);
+      for (const auto& [value, count] : mask.counts) {
+        const int c = decoder_.class_of(mask, value);
+        if (c < 0) {
+          auto& [files, sum] = outside[mask.describe(value)];
+          files.push_back(items_[i].mask.filename().string());
+          sum += count;
+        } else if (c != kIgnoreLabel) {
+          pixels[static_cast<std::size_t>(c)] += count;
+        }
+      }
+      const std::int64_t labelled = std::accumulate(pixels.begin(), pixels.end(), std::int64_t{0});
+      SplitSummary& split = report_.splits[static_cast<int>(splits_[i])];
+      for (std::size_t c = 0; c < classes; ++c) {
+        split.counts.pixels[c] += pixels[c];
+        split.counts.images[c] += pixels[c] > 0;
+        split.counts.pixels_of_images[c] += pixels[c] > 0 ? labelled : 0;
+      }
+      if (pixels[background] < labelled) continue;
+      ++split.without_foreground;
+      empty[static_cast<int>(splits_[i])].push_back(items_[i].mask.filename().string());
+    }
+    for (const auto& [value, found] : outside)
+      error(found.second, " pixels in ", found.first.size(), " masks have ", value,
+            ", which is none of the labels: ", examples(found.first));
+    for (const Split split : kSplits)
+      if (const auto& names = empty[static_cast<int>(split)]; !names.empty())
+        warn(names.size(), " of ", report_.splits[static_cast<int>(split)].items, " ", name_of(split),
+             " images have no foreground: ", examples(names));
+  }
+
+  void check_classes() {
+    for (const Split split : kSplits) {
+      const SplitSummary& s = report_.splits[static_cast<int>(split)];
+      std::vector<std::string> absent;
+      for (std::size_t c = 0; c < report_.schema.names.size(); ++c)
+        if (s.counts.images[c] == 0) absent.push_back(report_.schema.names[c]);
+      if (s.items > 0 && !absent.empty()) warn("the ", name_of(split), " split has no pixel of: ", examples(absent));
+    }
+    if (report_.splits[0].items == 0) error("the train split is empty");
+    if (report_.splits[1].items == 0) warn("there is no val split: nothing will be measured while training");
+  }
+
+  const DatasetOptions& options_;
+  CheckReport report_;
+  std::vector<Item> items_;
+  std::vector<Split> splits_;
+  std::vector<Inspection> inspections_;
+  MaskDecoder decoder_;
+};
+
+std::string format(const char* pattern, auto... values) {
+  char text[160];
+  std::snprintf(text, sizeof text, pattern, values...);
+  return text;
+}
+
+std::string joined(const std::map<std::string, int>& counts) {
+  std::string s;
+  std::size_t n = 0;
+  for (const auto& [name, count] : counts) {
+    if (n++ == 8) return message(s, ", and ", counts.size() - 8, " more");
+    s += message(n > 1 ? ", " : "", name, " (", count, ")");
+  }
+  return s.empty() ? "none" : s;
+}
+
+}  // namespace
+
+int SplitSummary::majority_class() const {
+  return static_cast<int>(std::max_element(counts.pixels.begin(), counts.pixels.end()) - counts.pixels.begin());
+}
+double SplitSummary::majority_share() const {
+  const auto total = std::accumulate(counts.pixels.begin(), counts.pixels.end(), std::int64_t{0});
+  return total ? static_cast<double>(counts.pixels[static_cast<std::size_t>(majority_class())]) / static_cast<double>(total) : 0;
+}
+
+int CheckReport::errors() const {
+  return static_cast<int>(std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return f.is_error; }));
+}
+int CheckReport::warnings() const { return static_cast<int>(findings.size()) - errors(); }
+
+std::map<std::string, std::vector<double>> CheckReport::suggested_weights() const {
+  std::map<std::string, std::vector<double>> weights;
+  const ClassCounts& counts = splits[0].counts;
+  if (std::all_of(counts.pixels.begin(), counts.pixels.end(), [](std::int64_t n) { return n == 0; })) return weights;
+  for (const std::string_view rule : kWeightRules) weights.emplace(rule, class_weights(weight_rule_named(rule), counts));
+  return weights;
+}
+
+std::string CheckReport::text() const {
+  std::string s = root + '\n';
+  s += format("  images   train %d, val %d, test %d (%s)\n", splits[0].items, splits[1].items, splits[2].items,
+              splits_from_lists ? "from lists" : "seeded split");
+  s += "  sizes    " + joined(sizes) + "\n  formats  images " + joined(image_formats) + "; masks " + joined(mask_formats) + '\n';
+  if (has_encoding) {
+    s += "  masks    " + encoding_text + "\n\n";
+    const auto weights = suggested_weights();
+    s += format("  %-16s %10s %10s %10s %8s", "class", "train %", "val %", "test %", "images");
+    for (const std::string_view rule : kWeightRules)
+      if (rule != "none" && !weights.empty()) s += format(" %16s", rule.data());
+    s += '\n';
+    for (std::size_t c = 0; c < schema.names.size(); ++c) {
+      s += format("  %-16s", schema.names[c].c_str());
+      std::int64_t images = 0;
+      for (const SplitSummary& split : splits) {
+        const double total = static_cast<double>(std::accumulate(split.counts.pixels.begin(), split.counts.pixels.end(), std::int64_t{0}));
+        s += total > 0 ? format(" %10.4f", 100 * static_cast<double>(split.counts.pixels[c]) / total) : format(" %10s", "-");
+        images += split.counts.images[c];
+      }
+      s += format(" %8lld", static_cast<long long>(images));
+      for (const std::string_view rule : kWeightRules)
+        if (rule != "none" && !weights.empty()) s += format(" %16.4f", weights.at(std::string(rule))[c]);
+      s += '\n';
+    }
+    if (!weights.empty())
+      s += format("\n  Always answering '%s' is right for %.2f %% of the training pixels: judge by Dice, not by accuracy.\n",
+                  schema.names[static_cast<std::size_t>(splits[0].majority_class())].c_str(), 100 * splits[0].majority_share());
+  }
+  s += '\n';
+  for (const bool is_error : {true, false})
+    for (const Finding& f : findings)
+      if (f.is_error == is_error) s += std::string(is_error ? "  error    " : "  warning  ") + f.text + '\n';
+  return s + format("  %d errors, %d warnings\n", errors(), warnings());
+}
+
+std::string CheckReport::json() const {
+  using Json = nlohmann::ordered_json;
+  Json j;
+  j["root"] = root;
+  j["ok"] = errors() == 0;
+  for (const bool is_error : {true, false}) {
+    Json list = Json::array();
+    for (const Finding& f : findings)
+      if (f.is_error == is_error) list.push_back(f.text);
+    j[is_error ? "errors" : "warnings"] = list;
+  }
+  j["sizes"] = sizes;
+  j["image_formats"] = image_formats;
+  j["mask_formats"] = mask_formats;
+  if (has_encoding) {
+    j["encoding"] = name_of(encoding);
+    j["classes"] = schema.names;
+    j["values"] = schema.values;
+    j["ignore"] = schema.ignore ? Json(*schema.ignore) : Json(nullptr);
+    j["class_weights"] = suggested_weights();
+  }
+  j["splits_from_lists"] = splits_from_lists;
+  for (const Split split : kSplits) {
+    const SplitSummary& s = splits[static_cast<int>(split)];
+    Json& out = j["splits"][name_of(split)];
+    out["images"] = s.items;
+    out["without_foreground"] = s.without_foreground;
+    out["pixels"] = s.counts.pixels;
+    out["images_with_class"] = s.counts.images;
+    out["majority_share"] = s.majority_share();
+  }
+  return j.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+CheckReport check_dataset(const std::filesystem::path& root, const DatasetOptions& options) { return Checker(root, options).run(root); }
+
+}  // namespace lamina::data

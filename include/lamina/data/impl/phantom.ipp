@@ -1,0 +1,100 @@
+// Phantom data sets as folders, and contact sheets.
+#include "lamina/data/phantom.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "lamina/core/device.hpp"
+#include "lamina/core/nearest_name.hpp"
+#include "lamina/data/impl/phantoms.hpp"
+#include "lamina/io/file.hpp"
+
+namespace lamina::data {
+namespace {
+
+constexpr std::string_view kNames[] = {"skin", "sparse"};
+constexpr Rgb kSkinColors[] = {{0, 0, 0},      {255, 255, 255}, {230, 60, 50},  {250, 200, 40}, {40, 160, 80},
+                               {50, 170, 230}, {150, 80, 210},  {240, 120, 20}, {230, 110, 190}};
+
+}  // namespace
+
+const char* name_of(Phantom kind) { return kNames[static_cast<int>(kind)].data(); }
+
+Phantom phantom_named(std::string_view name) {
+  for (const Phantom kind : {Phantom::skin, Phantom::sparse})
+    if (name == name_of(kind)) return kind;
+  throw OptionError(
+      message("unknown phantom '", std::string(name), "'; did you mean '", std::string(nearest_name(name, kNames)), "'? (skin, sparse)"));
+}
+
+LabelSchema phantom_schema(Phantom kind) {
+  LabelSchema s;
+  if (kind == Phantom::skin) {
+    s.names = {"background", "uncertain", "face", "hand", "foot", "limb", "trunk", "scalp", "anogenital"};
+    s.uncertain = {1};
+  } else {
+    s.names = {"background"};
+    for (const char* color : {"red", "yellow", "blue", "white"})
+      for (const char* shape : {"disc", "ring", "square", "triangle", "cross", "bar", "star", "crescent"})
+        if (s.names.size() < 32) s.names.push_back(std::string(color) + ' ' + shape);
+  }
+  for (unsigned v = 0; v < s.names.size(); ++v) s.values.push_back(v);
+  s.colors = kind == Phantom::skin ? std::vector<Rgb>(std::begin(kSkinColors), std::end(kSkinColors)) : default_colors(s.classes());
+  s.has_colors = true;
+  return s;
+}
+
+int phantom_scenes(Phantom kind) { return kind == Phantom::skin ? detail::kSkinScenes : 1; }
+
+PhantomSample draw_phantom(Phantom kind, int scene, int width, int height, RandomKey key) {
+  require<OptionError>(std::min(width, height) >= 16 && std::max(width, height) <= 4096, "a phantom of ", width, "x", height,
+                       " pixels: sides go from 16 to 4096");
+  require<OptionError>(scene >= 0 && scene < phantom_scenes(kind), "scene ", scene, " is not in 0..", phantom_scenes(kind) - 1);
+  return kind == Phantom::skin ? detail::draw_skin(scene, width, height, key) : detail::draw_sparse(width, height, key);
+}
+
+void write_phantom(Phantom kind, const std::filesystem::path& folder, const PhantomOptions& options) {
+  require<OptionError>(options.count >= 1 && options.count <= 9999, "a phantom data set of ", options.count,
+                       " pictures: 1 to 9999 are possible");
+  const LabelSchema schema = phantom_schema(kind);
+  io::create_folders(folder / "images");
+  io::create_folders(folder / "masks");
+  const auto stem = [&](std::int64_t i) {
+    char number[8];
+    std::snprintf(number, sizeof number, "%04d", static_cast<int>(i));
+    return std::string(name_of(kind)) + '_' + number;
+  };
+  current_cpu().parallel(options.count, [&](std::int64_t i, int) {
+    const RandomKey key = RandomKey{options.seed, io::crc32c(name_of(kind))}.derive(static_cast<std::uint64_t>(i));
+    const PhantomSample sample = draw_phantom(kind, static_cast<int>(i % phantom_scenes(kind)), options.width, options.height, key);
+    write_png(folder / "images" / (stem(i) + ".png"), sample.image);
+    write_png(folder / "masks" / (stem(i) + ".png"), sample.labels, schema.colors);
+  });
+  const int held_out = options.count >= 3 ? std::max(1, static_cast<int>(0.15 * options.count + 0.5)) : 0;
+  std::string lists[3];
+  for (int i = 0; i < options.count; ++i)
+    lists[i >= options.count - held_out ? 2 : i >= options.count - 2 * held_out ? 1 : 0] += stem(i) + '\n';
+  for (int k = 0; k < 3; ++k)
+    io::write_file_atomically(folder / (std::string(k == 0 ? "train" : k == 1 ? "val" : "test") + ".txt"), lists[k]);
+  io::write_file_atomically(folder / "dataset.json", to_json(schema, options.count));
+}
+
+Image contact_sheet(const std::vector<PhantomSample>& samples, const LabelSchema& schema, int columns) {
+  require<OptionError>(!samples.empty() && columns > 0, "a contact sheet needs pictures and columns");
+  constexpr int kGap = 4;
+  const int width = samples[0].image.width, height = samples[0].image.height,
+            rows = (static_cast<int>(samples.size()) + columns - 1) / columns;
+  Image sheet(columns * (2 * width + 2 * kGap) + kGap, rows * (height + kGap) + kGap, 3, 245);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const int left = kGap + static_cast<int>(i) % columns * (2 * width + 2 * kGap),
+              top = kGap + static_cast<int>(i) / columns * (height + kGap);
+    const Image marked = overlay(samples[i].image, samples[i].labels, schema.colors, 0.55);
+    for (int y = 0; y < height; ++y) {
+      std::copy_n(samples[i].image.at(0, y), 3 * width, sheet.at(left, top + y));
+      std::copy_n(marked.at(0, y), 3 * width, sheet.at(left + width + kGap / 2, top + y));
+    }
+  }
+  return sheet;
+}
+
+}  // namespace lamina::data

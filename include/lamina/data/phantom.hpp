@@ -1,0 +1,45 @@
+#pragma once
+#include <filesystem>
+#include <string_view>
+
+#include "lamina/core/random.hpp"
+#include "lamina/data/label_schema.hpp"
+
+namespace lamina::data {
+
+/// Generated data sets with exact labels.
+enum class Phantom : std::uint8_t {
+  /// Photographs of body regions, simplified: nine classes (background, uncertain, face, hand, foot, limb, trunk, scalp,
+  /// anogenital), several skin tones, cluttered backgrounds, lighting, and an uncertain band along every border of skin.
+  skin,
+  /// 31 kinds of small objects on a wide background: 32 classes, of which the background has about 99 % of the pixels.
+  sparse,
+};
+const char* name_of(Phantom kind);
+/// Throws OptionError naming the nearest.
+Phantom phantom_named(std::string_view name);
+
+/// Class names, colors and roles of a kind.
+LabelSchema phantom_schema(Phantom kind);
+
+struct PhantomSample {
+  Image image;
+  LabelImage labels;
+};
+/// How many scenes a kind has (skin: body regions).
+int phantom_scenes(Phantom kind);
+/// One picture: a function of its arguments. Throws OptionError for sides outside 16..4096.
+PhantomSample draw_phantom(Phantom kind, int scene, int width, int height, RandomKey key);
+
+struct PhantomOptions {
+  int count = 60;  ///< pictures, scene after scene; the first 70 % go to train.txt, 15 % each to val.txt and test.txt
+  int width = 256, height = 256;
+  std::uint64_t seed = 0;
+};
+/// Writes a data set folder: images/, masks/ (palette PNG), train.txt, val.txt, test.txt, dataset.json. Throws OptionError, IoError.
+void write_phantom(Phantom kind, const std::filesystem::path& folder, const PhantomOptions& options = {});
+
+/// Photographs and their labelled overlays side by side, `columns` pairs a row, on a light ground.
+Image contact_sheet(const std::vector<PhantomSample>& samples, const LabelSchema& schema, int columns);
+
+}  // namespace lamina::data

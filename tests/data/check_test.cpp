@@ -1,0 +1,213 @@
+#include "lamina/data/check.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "lamina/data/phantom.hpp"
+#include "lamina/io/file.hpp"
+#include "support/real_data.hpp"
+#include "support/temp_folder.hpp"
+
+using namespace lamina;
+using namespace lamina::data;
+namespace fs = std::filesystem;
+
+namespace {
+
+Image photo(int seed, int side = 8) {
+  Image image(side, side, 3);
+  for (std::size_t i = 0; i < image.pixels.size(); ++i)
+    image.pixels[i] = static_cast<std::uint8_t>(i * 3 + static_cast<std::size_t>(seed) * 17);
+  return image;
+}
+LabelImage mask_of(std::uint8_t half, int side = 8) {
+  LabelImage m(side, side);
+  std::fill_n(m.labels.begin(), side * side / 4, half);
+  return m;
+}
+/// Four training and two validation pairs of two classes.
+struct Folder : test::TempFolder {
+  Folder() {
+    for (const char* sub : {"images", "masks"}) io::create_folders(path() / sub);
+    for (int i = 0; i < 6; ++i) pair(std::to_string(i), photo(i), mask_of(1));
+    io::write_file_atomically(*this / "train.txt", "0\n1\n2\n3\n");
+    io::write_file_atomically(*this / "val.txt", "4\n5\n");
+  }
+  void pair(const std::string& stem, const Image& image, const LabelImage& mask) {
+    write_png(*this / ("images/" + stem + ".png"), image);
+    write_png(*this / ("masks/" + stem + ".png"), mask);
+  }
+  CheckReport check(const DatasetOptions& options = {}) { return check_dataset(path(), options); }
+};
+
+int count(const CheckReport& report, bool is_error, const std::string& text) {
+  int n = 0;
+  for (const Finding& f : report.findings) n += f.is_error == is_error && f.text.find(text) != std::string::npos;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("a sound data set: counts, shares, encoding, no findings") {
+  Folder f;
+  const CheckReport r = f.check();
+  CHECK(r.findings.empty());
+  CHECK(r.encoding == MaskEncoding::index);
+  CHECK(r.splits[0].items == 4);
+  CHECK(r.splits[0].counts.pixels == std::vector<std::int64_t>{4 * 48, 4 * 16});
+  CHECK(r.splits[1].counts.images == std::vector<std::int64_t>{2, 2});
+  CHECK(r.splits[0].majority_share() == 0.75);
+  CHECK(r.sizes.at("8x8") == 6);
+  CHECK(r.suggested_weights().at("balanced") == std::vector<double>{2.0 / 3, 2});
+  CHECK(r.text().find("0 errors, 0 warnings") != std::string::npos);
+  CHECK(r.text().find("75.00 %") != std::string::npos);
+  const auto j = nlohmann::json::parse(r.json());
+  CHECK(j["ok"] == true);
+  CHECK(j["splits"]["train"]["pixels"] == std::vector<int>{192, 64});
+  CHECK(j["class_weights"]["enet"][1].get<double>() == doctest::Approx(1 / std::log(1.27)));
+}
+
+TEST_CASE("every kind of defect is found, and one does not hide another") {
+  Folder f;
+  const std::string whole = io::read_file(f / "images/0.png");
+  io::write_file_atomically(f / "images/0.png", whole.substr(0, whole.size() / 2));
+  write_png(f / "masks/1.png", mask_of(1, 6));
+  write_png(f / "masks/2.png", mask_of(0));
+  io::write_file_atomically(f / "masks/3.png", "no image");
+  write_png(f / "images/5.png", photo(4));
+  io::write_file_atomically(f / "images/readme.md", "");
+  const CheckReport r = f.check();
+  CHECK(count(r, true, "images/0.png: the file is truncated") == 1);
+  CHECK(count(r, true, "masks/1.png: the mask has 6x6 pixels, its image") == 1);
+  CHECK(count(r, true, "masks/3.png: not an image") == 1);
+  CHECK(count(r, false, "1 of 4 train images have no foreground: 2.png") == 1);
+  CHECK(count(r, false, "4.png (val) and") == 1);
+  CHECK(count(r, false, "readme.md is no image file") == 1);
+  CHECK(r.errors() == 3);
+  CHECK(nlohmann::json::parse(r.json())["errors"].size() == 3);
+}
+
+TEST_CASE("duplicates across splits are errors: same bytes, same pixels, same file") {
+  Folder f;
+  fs::copy_file(f / "images/1.png", f / "images/4.png", fs::copy_options::overwrite_existing);
+  CHECK(count(f.check(), true, "1.png (train) and " + (f / "images/4.png").string() + " (val) are the same file") == 1);
+  fs::remove(f / "images/4.png");
+  std::string ppm = "P6 8 8 255\n";
+  for (const auto v : photo(1).pixels) ppm += static_cast<char>(v);
+  io::write_file_atomically(f / "images/4.ppm", ppm);
+  CHECK(count(f.check(), true, "show the same pixels") == 1);
+  io::write_file_atomically(f / "val.txt", "1\n5\n");
+  CHECK(count(f.check(), true, "are one file") == 1);
+}
+
+TEST_CASE("labels: values outside, absent classes, ambiguous encodings") {
+  Folder f;
+  io::write_file_atomically(f / "dataset.json", R"({"labels": {"background": 0, "wound": 1, "scar": 2}})");
+  write_png(f / "masks/5.png", mask_of(9));
+  CheckReport r = f.check();
+  CHECK(count(r, true, "16 pixels in 1 masks have the value 9, which is none of the labels: 5.png") == 1);
+  CHECK(count(r, false, "the train split has no pixel of: scar") == 1);
+  CHECK(r.suggested_weights().at("balanced")[2] == 0);
+  r = f.check({.ignore = 9});
+  CHECK(r.errors() == 0);
+  fs::remove(f / "dataset.json");
+  write_png(f / "masks/5.png", mask_of(255));
+  r = f.check();
+  CHECK(count(r, true, "--ignore 255") == 1);
+  CHECK_FALSE(r.has_encoding);
+  CHECK(r.text().find("1 errors") != std::string::npos);
+  CHECK(nlohmann::json::parse(r.json())["ok"] == false);
+}
+
+TEST_CASE("what cannot even be listed is a finding too") {
+  Folder f;
+  CHECK(count(check_dataset(f / "nothing"), true, "there is no folder") == 1);
+  io::write_file_atomically(f / "dataset.json", "{");
+  CHECK(count(f.check(), true, "not a JSON object") == 1);
+}
+
+TEST_CASE("class weights: closed forms") {
+  // Two images of 100 labelled pixels: class 0 has 90 + 100, class 1 has 10 in the first only, class 2 never occurs.
+  const ClassCounts counts{{190, 10, 0}, {2, 1, 0}, {200, 100, 0}};
+  const auto weights = [&](const char* rule) { return class_weights(weight_rule_named(rule), counts); };
+  const auto check = [&](const char* rule, double a, double b) {
+    CAPTURE(rule);
+    CHECK(weights(rule)[0] == doctest::Approx(a).epsilon(1e-12));
+    CHECK(weights(rule)[1] == doctest::Approx(b).epsilon(1e-12));
+    CHECK(weights(rule)[2] == 0);
+  };
+  check("none", 1, 1);
+  check("balanced", 200.0 / (2 * 190), 200.0 / (2 * 10));
+  check("inverse", 2 * (200.0 / 190) / (200.0 / 190 + 20), 2 * 20 / (200.0 / 190 + 20));
+  check("median_freq", (0.95 + 0.1) / 2 / 0.95, (0.95 + 0.1) / 2 / 0.1);
+  check("enet", 1 / std::log(1.02 + 0.95), 1 / std::log(1.02 + 0.05));
+  const double a = 0.01 / (1 - std::pow(0.99, 190)), b = 0.01 / (1 - std::pow(0.99, 10));
+  check("effective_number", 2 * a / (a + b), 2 * b / (a + b));
+  CHECK_THROWS_WITH_AS(weight_rule_named("median"), doctest::Contains("did you mean"), OptionError);
+  CHECK_THROWS_AS(class_weights(WeightRule::balanced, {{0, 0}, {0, 0}, {0, 0}}), DataError);
+  // The weights SegNet's authors publish for CamVid follow median_freq: a class at the median frequency gets 1.
+  CHECK(class_weights(WeightRule::median_freq, {{30, 20, 10}, {1, 1, 1}, {60, 60, 60}})[1] == 1);
+}
+
+TEST_CASE("phantoms: complete, exact, repeatable data sets") {
+  test::TempFolder folder;
+  for (const Phantom kind : {Phantom::skin, Phantom::sparse}) {
+    CAPTURE(name_of(kind));
+    const PhantomOptions options{.count = 27, .width = 72, .height = 64, .seed = 3};
+    const fs::path a = folder / (std::string(name_of(kind)) + "_a"), b = folder / (std::string(name_of(kind)) + "_b");
+    write_phantom(kind, a, options);
+    write_phantom(kind, b, options);
+    for (const char* sub : {"images", "masks"})
+      for (const auto& entry : fs::directory_iterator(a / sub))
+        CHECK(io::read_file(entry.path()) == io::read_file(b / sub / entry.path().filename()));
+    const CheckReport r = check_dataset(a);
+    CHECK(r.errors() == 0);
+    CHECK(r.encoding == MaskEncoding::palette);
+    CHECK(r.schema.classes() == (kind == Phantom::skin ? 9 : 32));
+    CHECK(r.splits[0].items == 19);
+    CHECK(r.splits[1].items == 4);
+    CHECK(r.splits[2].items == 4);
+    if (kind == Phantom::skin) {
+      for (const auto n : r.splits[0].counts.pixels) CHECK(n > 0);
+    } else {
+      CHECK(r.splits[0].majority_class() == 0);
+      CHECK(r.splits[0].majority_share() > 0.975);
+      CHECK(r.splits[0].majority_share() < 0.997);
+    }
+    CHECK(draw_phantom(kind, 0, 64, 64, {1, 0}).image.pixels != draw_phantom(kind, 0, 64, 64, {2, 0}).image.pixels);
+  }
+  CHECK_THROWS_WITH_AS(phantom_named("skins"), doctest::Contains("did you mean 'skin'"), OptionError);
+  CHECK_THROWS_AS(draw_phantom(Phantom::skin, 0, 8, 64, {}), OptionError);
+  CHECK_THROWS_AS(write_phantom(Phantom::skin, folder / "x", {.count = 0}), OptionError);
+}
+
+TEST_CASE("an uncertain band separates skin from what is behind it") {
+  for (int scene = 0; scene < phantom_scenes(Phantom::skin); ++scene) {
+    const LabelImage m = draw_phantom(Phantom::skin, scene, 128, 128, {11, static_cast<std::uint64_t>(scene)}).labels;
+    int touching = 0, skin = 0;
+    for (int y = 0; y < 127; ++y)
+      for (int x = 0; x < 127; ++x) {
+        skin += m.at(x, y) >= 2;
+        for (const std::uint8_t other : {m.at(x + 1, y), m.at(x, y + 1)})
+          touching += (m.at(x, y) == 0) != (other == 0) && m.at(x, y) != 1 && other != 1;
+      }
+    CAPTURE(scene);
+    CHECK(skin > 500);
+    CHECK(touching <= 4);
+  }
+}
+
+TEST_CASE("real data passes, with the shares that its description states") {
+  if (const fs::path root = test::real_data("wound_fuseg"); !root.empty()) {
+    const CheckReport r = check_dataset(root);
+    CHECK(r.errors() == 0);
+    CHECK(1 - r.splits[0].majority_share() == doctest::Approx(0.01115).epsilon(0.001));
+    CHECK(r.splits[0].without_foreground == 1);
+  }
+  if (const fs::path root = test::real_data("camvid_small"); !root.empty()) {
+    const CheckReport r = check_dataset(root, {.ignore = 11});
+    CHECK(r.errors() == 0);
+    CHECK(r.splits[0].majority_share() == doctest::Approx(0.31716 / (1 - 0.04197)).epsilon(0.001));
+  }
+}
