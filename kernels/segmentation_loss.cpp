@@ -42,33 +42,52 @@ struct Scratch {
 
 /// Pixels [0, count) of `from`, to z; the other lanes become 0.
 template <class T>
-void transpose_in(const T* from, std::int64_t ld, int count, Scratch<T>& s) {
-  T* z = reinterpret_cast<T*>(s.z);
-  if (count < kLanes<T>)
-    for (std::int64_t c = 0; c < s.classes; ++c) s.z[c] = Vec<T>{};
-  for (int i = 0; i < count; ++i)
-    for (std::int64_t c = 0; c < s.classes; ++c) z[c * kLanes<T> + i] = from[i * ld + c];
+LAMINA_HD void transpose_in(const T* from, std::int64_t ld, int count, Scratch<T>& s) {
+  for_lanes<T>(s.classes, [&](std::int64_t c, auto lanes) {
+    Vec<T> v[kLanes<T>];
+#pragma GCC unroll 16  // constant indices keep v in registers
+    for (int i = 0; i < kLanes<T>; ++i) v[i] = i < count ? load(from + i * ld + c, lanes) : Vec<T>{};
+    transpose<T>(v);
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i)
+      if (i < lane_count<T>(lanes)) s.z[c + i] = v[i];
+  });
 }
 template <class T>
-void transpose_out(const Scratch<T>& s, T* to, std::int64_t ld, int count) {
-  const T* z = reinterpret_cast<const T*>(s.z);
-  for (int i = 0; i < count; ++i)
-    for (std::int64_t c = 0; c < s.classes; ++c) to[i * ld + c] = z[c * kLanes<T> + i];
+LAMINA_HD void transpose_out(const Scratch<T>& s, T* to, std::int64_t ld, int count) {
+  for_lanes<T>(s.classes, [&](std::int64_t c, auto lanes) {
+    Vec<T> v[kLanes<T>];
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i) v[i] = i < lane_count<T>(lanes) ? s.z[c + i] : Vec<T>{};
+    transpose<T>(v);
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i)
+      if (i < count) store(to + i * ld + c, v[i], lanes);
+  });
 }
 
-/// Labels `step` apart as numbers; -1 where ignored and in the lanes from `count` on. Returns the first lane whose label is out of range,
-/// or -1.
+/// Labels `step` apart as numbers; -1 where ignored and in the lanes from `count` on. Returns the first lane whose label is out of
+/// range, or -1.
 template <class T>
-int read_labels(const std::uint8_t* labels, std::int64_t step, int count, int limit, int ignore, Vec<T>& out) {
-  int bad = -1;
-  out = splat(T(-1));
-  for (int i = count - 1; i >= 0; --i) {
-    const int label = labels[i * step];
-    if (label == ignore) continue;
-    if (label >= limit) bad = i;
-    out[i] = static_cast<T>(label);
+LAMINA_HD int read_labels(const std::uint8_t* labels, std::int64_t step, int count, int limit, int ignore, Vec<T>& out) {
+  int label[kLanes<T>];
+  if (count == kLanes<T> && step == 1)
+    for (int i = 0; i < kLanes<T>; ++i) label[i] = labels[i];
+  else
+    for (int i = 0; i < kLanes<T>; ++i) label[i] = i < count ? labels[i * step] : ignore;
+  T value[kLanes<T>];
+  int worst = -1;
+  for (int i = 0; i < kLanes<T>; ++i) {
+    const int v = i >= count || label[i] == ignore ? -1 : label[i];
+    worst = v > worst ? v : worst;
+    value[i] = static_cast<T>(v);
   }
-  return bad;
+  out = load(value);
+  if (worst < limit) [[likely]]
+    return -1;
+  int first = 0;
+  while (value[first] < static_cast<T>(limit)) ++first;
+  return first;
 }
 
 /// exp(z - max) a class in place, and 1 / their sum; `visit(c, z - max)` sees the shifted logits.

@@ -4,22 +4,26 @@
 
 namespace lamina::kernels::LAMINA_ISA {
 
-/// Rows whose sums are taken in T before they go to double; with them a block of 16 channels stays in the L1 cache.
-inline constexpr std::int64_t kBlockRows = 64;
+/// Rows whose sums are taken in T before they go to double. A block stays in the L1 cache, and wide rows are few at a time, because a
+/// register of channels is walked down the block and each row is one stream to the prefetcher.
+LAMINA_HD std::int64_t block_rows(std::int64_t cols) {
+  const std::int64_t rows = 8192 / (cols < 1 ? 1 : cols);
+  return rows < 8 ? 8 : rows > 64 ? 64 : rows;
+}
 
 /// sums (K, cols), in double: for each register of channels c and block of rows, `block(begin, end, c, lanes, out)` adds its part to
 /// out[k * cols + i] for the lanes i. Chunks of rows run in parallel and are added in order.
 template <class T, int K, class F>
 void reduce_columns(Cpu& cpu, std::int64_t rows, std::int64_t cols, double* sums, F&& block) {
-  const std::int64_t wanted = rows * cols >> 15, chunks = wanted < 1 ? 1 : wanted > 64 ? 64 : wanted;
+  const std::int64_t wanted = rows * cols >> 15, chunks = wanted < 1 ? 1 : wanted > 64 ? 64 : wanted, step = block_rows(cols);
   Workspace workspace;
   double* partials = workspace.take<double>(chunks * K * cols);
   cpu.parallel(chunks, [&](std::int64_t chunk, int) {
     double* out = partials + chunk * K * cols;
     for (std::int64_t i = 0; i < K * cols; ++i) out[i] = 0;
     const std::int64_t last = rows * (chunk + 1) / chunks;
-    for (std::int64_t r = rows * chunk / chunks; r < last; r += kBlockRows)
-      for_lanes<T>(cols, [&](std::int64_t c, auto lanes) { block(r, r + kBlockRows < last ? r + kBlockRows : last, c, lanes, out + c); });
+    for (std::int64_t r = rows * chunk / chunks; r < last; r += step)
+      for_lanes<T>(cols, [&](std::int64_t c, auto lanes) { block(r, r + step < last ? r + step : last, c, lanes, out + c); });
   });
   for (std::int64_t i = 0; i < K * cols; ++i) {
     sums[i] = 0;
@@ -65,8 +69,9 @@ struct Affine {
 template <class T, class F>
 void for_blocks(Cpu& cpu, std::int64_t rows, std::int64_t cols, F&& f) {
   for_row_chunks(cpu, rows, cols, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; r += kBlockRows)
-      for_lanes<T>(cols, [&](std::int64_t c, auto lanes) { f(r, r + kBlockRows < end ? r + kBlockRows : end, c, lanes); });
+    const std::int64_t step = block_rows(cols);
+    for (std::int64_t r = begin; r < end; r += step)
+      for_lanes<T>(cols, [&](std::int64_t c, auto lanes) { f(r, r + step < end ? r + step : end, c, lanes); });
   });
 }
 
