@@ -2,8 +2,8 @@
 // runs over the registers of a whole chunk, in place in the output. Sums over a row are in double.
 #include "lamina/kernels/softmax.hpp"
 
-#include "detail/isa.hpp"
 #include "detail/math.hpp"
+#include "detail/reduce.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {
@@ -19,26 +19,10 @@ void exp_in_place(View2<T> y) {
     });
 }
 
-/// f(...f(f(start, x[0]), x[1])...), in four interleaved chains so that a row is not one long chain of dependent operations.
-template <class A, class T, class F>
-A fold(A start, const T* x, std::int64_t cols, F f) {
-  A chain[4] = {start, start, start, start};
-  std::int64_t c = 0;
-  for (; c + 4 <= cols; c += 4)
-    for (int i = 0; i < 4; ++i) chain[i] = f(chain[i], static_cast<A>(x[c + i]));
-  for (; c < cols; ++c) chain[0] = f(chain[0], static_cast<A>(x[c]));
-  return f(f(chain[0], chain[1]), f(chain[2], chain[3]));
-}
-
 /// A NaN may be passed over: it spreads over the row through x - max and the sum.
 template <class T>
 T row_max(const T* x, std::int64_t cols) {
   return fold(x[0], x, cols, [](T a, T b) { return b > a ? b : a; });
-}
-
-template <class T>
-double row_sum(const T* x, std::int64_t cols) {
-  return fold(0.0, x, cols, [](double a, double b) { return a + b; });
 }
 
 /// Calls `finish(x, y, cols)` for every row, with y = exp(x - max x).

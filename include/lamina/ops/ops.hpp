@@ -11,6 +11,7 @@
 #include "lamina/ops/group_norm.hpp"
 #include "lamina/ops/pad.hpp"
 #include "lamina/ops/pool2d.hpp"
+#include "lamina/ops/reduce.hpp"
 #include "lamina/ops/reshape.hpp"
 #include "lamina/ops/resize.hpp"
 #include "lamina/ops/segmentation_loss.hpp"
