@@ -54,6 +54,20 @@ struct Windows {
   }
 };
 
+/// The pixels of an axis that window `i` holds: [begin, end).
+struct Span {
+  i64 begin, end;
+  Span(i64 i, int pad, int kernel, int stride, i64 extent) : begin(i * stride - pad), end(begin + kernel) {
+    if (begin < 0) begin = 0;
+    if (end > extent) end = extent;
+  }
+};
+
+template <class T>
+T average_weight(Span h, Span w, const Pool2dParams& p) {
+  return T(1) / static_cast<T>(p.count_include_pad ? i64{p.kernel} * p.kernel : (h.end - h.begin) * (w.end - w.begin));
+}
+
 }  // namespace
 
 template <class T>
@@ -86,7 +100,8 @@ void max_pool2d_backward(Cpu& cpu, View4<const T> dy, const std::uint8_t* winner
         const Windows cols(w, p.padding.left, p.kernel, p.stride, dy.w);
         for (i64 i = rows.first; i <= rows.last; ++i)
           for (i64 j = cols.first; j <= cols.last; ++j) {
-            const auto position = static_cast<std::uint8_t>((h + p.padding.top - i * p.stride) * p.kernel + (w + p.padding.left - j * p.stride));
+            const auto position =
+                static_cast<std::uint8_t>((h + p.padding.top - i * p.stride) * p.kernel + (w + p.padding.left - j * p.stride));
             const T* g = dy.pixel(n, i, j);
             const std::uint8_t* win = winner + ((n * dy.h + i) * dy.w + j) * dy.c;
             for (i64 c = 0; c < dx.c; ++c) out[c] += win[c] == position ? g[c] : T(0);
@@ -96,6 +111,51 @@ void max_pool2d_backward(Cpu& cpu, View4<const T> dy, const std::uint8_t* winner
   });
 }
 
-LAMINA_INSTANTIATE(&max_pool2d_forward<float>, &max_pool2d_forward<double>, &max_pool2d_backward<float>, &max_pool2d_backward<double>)
+template <class T>
+void avg_pool2d_forward(Cpu& cpu, View4<const T> x, View4<T> y, const Pool2dParams& p) {
+  for_row_chunks(cpu, y.n * y.h, y.w * y.c, [&](i64 begin, i64 end) {
+    for (i64 row = begin; row < end; ++row) {
+      const i64 n = row / y.h, i = row % y.h;
+      const Span rows(i, p.padding.top, p.kernel, p.stride, x.h);
+      for (i64 j = 0; j < y.w; ++j) {
+        const Span cols(j, p.padding.left, p.kernel, p.stride, x.w);
+        T* __restrict out = y.pixel(n, i, j);
+        for (i64 c = 0; c < y.c; ++c) out[c] = 0;
+        for (i64 h = rows.begin; h < rows.end; ++h)
+          for (i64 w = cols.begin; w < cols.end; ++w) {
+            const T* in = x.pixel(n, h, w);
+            for (i64 c = 0; c < y.c; ++c) out[c] += in[c];
+          }
+        const T weight = average_weight<T>(rows, cols, p);
+        for (i64 c = 0; c < y.c; ++c) out[c] *= weight;
+      }
+    }
+  });
+}
+
+template <class T>
+void avg_pool2d_backward(Cpu& cpu, View4<const T> dy, View4<T> dx, const Pool2dParams& p) {
+  for_row_chunks(cpu, dx.n * dx.h, dx.w * dx.c, [&](i64 begin, i64 end) {
+    for (i64 row = begin; row < end; ++row) {
+      const i64 n = row / dx.h, h = row % dx.h;
+      const Windows rows(h, p.padding.top, p.kernel, p.stride, dy.h);
+      for (i64 w = 0; w < dx.w; ++w) {
+        T* __restrict out = dx.pixel(n, h, w);
+        for (i64 c = 0; c < dx.c; ++c) out[c] = 0;
+        const Windows cols(w, p.padding.left, p.kernel, p.stride, dy.w);
+        for (i64 i = rows.first; i <= rows.last; ++i)
+          for (i64 j = cols.first; j <= cols.last; ++j) {
+            const T weight =
+                average_weight<T>(Span(i, p.padding.top, p.kernel, p.stride, dx.h), Span(j, p.padding.left, p.kernel, p.stride, dx.w), p);
+            const T* g = dy.pixel(n, i, j);
+            for (i64 c = 0; c < dx.c; ++c) out[c] += weight * g[c];
+          }
+      }
+    }
+  });
+}
+
+LAMINA_INSTANTIATE(&max_pool2d_forward<float>, &max_pool2d_forward<double>, &max_pool2d_backward<float>, &max_pool2d_backward<double>,
+                   &avg_pool2d_forward<float>, &avg_pool2d_forward<double>, &avg_pool2d_backward<float>, &avg_pool2d_backward<double>)
 
 }  // namespace lamina::kernels::LAMINA_ISA

@@ -1,67 +1,73 @@
-// CPU twins of kernels/softmax.hpp. Rows are short (a few classes), so each step but the exponential runs row by row; the exponential
-// runs over the registers of a whole chunk, in place in the output. Sums over a row are in double.
+// CPU twins of kernels/softmax.hpp. Rows are short (a few classes): the forward passes turn as many rows as a register has lanes into
+// one register a class, so that no lane idles.
 #include "lamina/kernels/softmax.hpp"
 
-#include "detail/isa.hpp"
 #include "detail/math.hpp"
+#include "detail/reduce.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {
 
-/// y = exp(y), on the calling thread.
-template <class T>
-void exp_in_place(View2<T> y) {
-  const bool packed = y.contiguous();
-  for (std::int64_t r = 0; r < (packed ? 1 : y.rows); ++r)
-    for_lanes<T>(packed ? y.size() : y.cols, [&](std::int64_t i, auto lanes) {
-      T* at = y.row(r) + i;
-      store(at, exp(load(at, lanes)), lanes);
-    });
-}
-
-/// f(...f(f(start, x[0]), x[1])...), in four interleaved chains so that a row is not one long chain of dependent operations.
-template <class A, class T, class F>
-A fold(A start, const T* x, std::int64_t cols, F f) {
-  A chain[4] = {start, start, start, start};
-  std::int64_t c = 0;
-  for (; c + 4 <= cols; c += 4)
-    for (int i = 0; i < 4; ++i) chain[i] = f(chain[i], static_cast<A>(x[c + i]));
-  for (; c < cols; ++c) chain[0] = f(chain[0], static_cast<A>(x[c]));
-  return f(f(chain[0], chain[1]), f(chain[2], chain[3]));
-}
-
-/// A NaN may be passed over: it spreads over the row through x - max and the sum.
-template <class T>
-T row_max(const T* x, std::int64_t cols) {
-  return fold(x[0], x, cols, [](T a, T b) { return b > a ? b : a; });
-}
-
-template <class T>
-double row_sum(const T* x, std::int64_t cols) {
-  return fold(0.0, x, cols, [](double a, double b) { return a + b; });
-}
-
-/// Calls `finish(x, y, cols)` for every row, with y = exp(x - max x).
+/// Calls `f(column)` for every kLanes rows, where column(c) is the address of their elements in column c of x, and stores to y what f
+/// leaves there.
 template <class T, class F>
-void for_shifted_exp(Cpu& cpu, View2<const T> x, View2<T> y, F finish) {
-  for_row_chunks(cpu, x.rows, x.cols, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) {
-      const T* from = x.row(r);
-      T *to = y.row(r), max = row_max(from, x.cols);
-      for (std::int64_t c = 0; c < x.cols; ++c) to[c] = from[c] - max;
+void for_tiles(Cpu& cpu, View2<const T> x, View2<T> y, F f) {
+  if (x.size() == 0) return;
+  constexpr std::int64_t kRows = 4 * kLanes<T>;  // the stores of the first register are done when it is loaded
+  const std::int64_t rows_per_task = (std::int64_t{1} << 15) / x.cols / kRows * kRows + kRows;
+  Workspace workspace;
+  T* scratch = workspace.take<T>(cpu.concurrency() * x.cols * kRows);
+  cpu.parallel((x.rows + rows_per_task - 1) / rows_per_task, [&](std::int64_t task, int worker) {
+    T* tile = scratch + worker * x.cols * kRows;
+    const std::int64_t limit = (task + 1) * rows_per_task, end = limit < x.rows ? limit : x.rows;
+    for (std::int64_t row = task * rows_per_task; row < end; row += kRows) {
+      const std::int64_t rows = end - row < kRows ? end - row : kRows;
+      for (std::int64_t r = 0; r < kRows; ++r)  // past the end the last row is repeated
+        for (std::int64_t c = 0; c < x.cols; ++c) tile[c * kRows + r] = x.row(row + (r < rows ? r : rows - 1))[c];
+      for (std::int64_t first = 0; first < rows; first += kLanes<T>) f([&](std::int64_t c) { return tile + c * kRows + first; });
+      for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t c = 0; c < x.cols; ++c) y.row(row + r)[c] = tile[c * kRows + r];
     }
-    exp_in_place(View2<T>{y.row(begin), end - begin, y.cols, y.ld});
-    for (std::int64_t r = begin; r < end; ++r) finish(x.row(r), y.row(r), x.cols);
   });
+}
+
+/// The maximum of each row. A NaN may be passed over: it spreads over its row through x - max and the sum.
+template <class T, class Column>
+Vec<T> tile_max(std::int64_t cols, Column column) {
+  Vec<T> max = load(column(0));
+  for (std::int64_t c = 1; c < cols; ++c) max = select_max<T>(load(column(c)), max);
+  return max;
 }
 
 }  // namespace
 
 template <class T>
 void softmax_forward(Cpu& cpu, View2<const T> x, View2<T> y) {
-  for_shifted_exp(cpu, x, y, [](const T*, T* to, std::int64_t cols) {
-    const T scale = static_cast<T>(1 / row_sum(to, cols));
-    for (std::int64_t c = 0; c < cols; ++c) to[c] *= scale;
+  for_tiles(cpu, x, y, [cols = x.cols](auto column) {
+    const Vec<T> max = tile_max<T>(cols, column);
+    Vec<T> sum = {};
+    for (std::int64_t c = 0; c < cols; ++c) {
+      const Vec<T> e = exp(load(column(c)) - max);
+      store(column(c), e);
+      sum += e;
+    }
+    const Vec<T> scale = T(1) / sum;
+    for (std::int64_t c = 0; c < cols; ++c) store(column(c), load(column(c)) * scale);
+  });
+}
+
+template <class T>
+void log_softmax_forward(Cpu& cpu, View2<const T> x, View2<T> y) {
+  for_tiles(cpu, x, y, [cols = x.cols](auto column) {
+    const Vec<T> max = tile_max<T>(cols, column);
+    Vec<T> sum = {};
+    for (std::int64_t c = 0; c < cols; ++c) {
+      const Vec<T> shifted = load(column(c)) - max;
+      store(column(c), shifted);
+      sum += exp(shifted);
+    }
+    const Vec<T> log_sum = log(sum) + (sum - sum);  // log is for numbers: sum - sum is 0, or NaN
+    for (std::int64_t c = 0; c < cols; ++c) store(column(c), load(column(c)) - log_sum);
   });
 }
 
@@ -78,12 +84,15 @@ void softmax_backward(Cpu& cpu, View2<const T> y, View2<const T> dy, View2<T> dx
   });
 }
 
+/// y = exp(y), on the calling thread.
 template <class T>
-void log_softmax_forward(Cpu& cpu, View2<const T> x, View2<T> y) {
-  for_shifted_exp(cpu, x, y, [](const T* from, T* to, std::int64_t cols) {
-    const T max = row_max(from, cols), log_sum = static_cast<T>(__builtin_log(row_sum(to, cols)));
-    for (std::int64_t c = 0; c < cols; ++c) to[c] = (from[c] - max) - log_sum;
-  });
+void exp_in_place(View2<T> y) {
+  const bool packed = y.contiguous();
+  for (std::int64_t r = 0; r < (packed ? 1 : y.rows); ++r)
+    for_lanes<T>(packed ? y.size() : y.cols, [&](std::int64_t i, auto lanes) {
+      T* at = y.row(r) + i;
+      store(at, exp(load(at, lanes)), lanes);
+    });
 }
 
 template <class T>

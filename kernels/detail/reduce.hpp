@@ -4,6 +4,23 @@
 
 namespace lamina::kernels::LAMINA_ISA {
 
+/// f(...f(f(start, x[0]), x[1])...), in four interleaved chains so that a row is not one long chain of dependent operations.
+template <class A, class T, class F>
+A fold(A start, const T* x, std::int64_t cols, F f) {
+  A chain[4] = {start, start, start, start};
+  std::int64_t c = 0;
+  for (; c + 4 <= cols; c += 4)
+    for (int i = 0; i < 4; ++i) chain[i] = f(chain[i], static_cast<A>(x[c + i]));
+  for (; c < cols; ++c) chain[0] = f(chain[0], static_cast<A>(x[c]));
+  return f(f(chain[0], chain[1]), f(chain[2], chain[3]));
+}
+
+/// The sum of a row, in double.
+template <class T>
+double row_sum(const T* x, std::int64_t cols) {
+  return fold(0.0, x, cols, [](double a, double b) { return a + b; });
+}
+
 /// sums[c] = sum over r of x(r, c): chunks of rows in parallel, then the chunks in order. Sums in double.
 template <class T>
 void column_sums(Cpu& cpu, View2<const T> x, T* sums) {

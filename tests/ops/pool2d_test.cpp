@@ -1,5 +1,6 @@
 #include "lamina/ops/pool2d.hpp"
 
+#include "support/golden.hpp"
 #include "support/op_check.hpp"
 
 using namespace lamina;
@@ -19,7 +20,9 @@ TEST_CASE("max_pool2d: values, gradients, slices, instruction sets, threads") {
                         {{0, 4, 4, 3}, {}}};
   std::uint64_t seed = 1;
   for (const Case& c : cases)
-    check_op({"max_pool2d " + c.shape.str(), {random_normal(c.shape, seed++)}, [p = c.params](auto& in, auto& into) { return max_pool2d(in[0], p, into); }});
+    check_op({"max_pool2d " + c.shape.str(), {random_normal(c.shape, seed++)}, [p = c.params](auto& in, auto& into) {
+                return max_pool2d(in[0], p, into);
+              }});
 }
 
 TEST_CASE("max_pool2d by hand: ties go to the first pixel, NaN wins, padding is never taken") {
@@ -48,4 +51,55 @@ TEST_CASE("max_pool2d rejects windows that make no sense") {
   check_throws<ShapeError>([&] { max_pool2d(x, {.stride = -1}); }, {"stride -1"});
   check_throws<ShapeError>([&] { max_pool2d(x, {.kernel = 5}); }, {"window of 5", "(1, 4, 4, 2)"});
   check_throws<ShapeError>([&] { max_pool2d(x, {.kernel = 2, .padding = Padding::symmetric(2)}); }, {"padding 2"});
+}
+
+TEST_CASE("avg_pool2d agrees with PyTorch") {
+  const auto file = golden("pool2d");
+  struct {
+    const char* name;
+    Pool2dParams params;
+  } const cases[] = {{"plain", {}},
+                     {"with_padding", {.kernel = 3, .stride = 2, .padding = Padding::symmetric(1)}},
+                     {"without_padding", {.kernel = 3, .stride = 2, .padding = Padding::symmetric(1), .count_include_pad = false}},
+                     {"overlap", {.kernel = 4, .stride = 1, .padding = Padding::symmetric(2, 1), .count_include_pad = false}}};
+  for (const auto& [name, params] : cases) {
+    CAPTURE(name);
+    Tensor x = file.at("x").clone();
+    x.set_requires_grad();
+    const Tensor y = avg_pool2d(x, params);
+    CHECK(relative_error(y, file.at(name + std::string(".y"))) <= 1e-14);
+    y.backward(file.at(name + std::string(".dy")));
+    CHECK(relative_error(x.grad(), file.at(name + std::string(".dx"))) <= 1e-14);
+  }
+}
+
+TEST_CASE("avg_pool2d: gradients, slices, instruction sets, threads") {
+  struct {
+    Shape shape;
+    Pool2dParams params;
+  } const cases[] = {
+      {{2, 4, 6, 3}, {}},
+      {{1, 5, 7, 9}, {}},
+      {{2, 7, 5, 1}, {.kernel = 3, .stride = 2, .padding = Padding::symmetric(1), .count_include_pad = false}},
+      {{1, 6, 6, 48}, {.kernel = 3, .stride = 1, .padding = Padding::symmetric(1)}},
+      {{1, 9, 4, 2}, {.kernel = 2, .stride = 3, .padding = {.top = 1, .bottom = 0, .left = 0, .right = 1}, .count_include_pad = false}},
+      {{1, 1, 1, 1}, {.kernel = 1, .stride = 1}},
+      {{1, 17, 17, 2}, {.kernel = 17, .stride = 1}},
+      {{0, 4, 4, 3}, {}}};
+  std::uint64_t seed = 1;
+  for (const auto& [shape, params] : cases)
+    check_op({"avg_pool2d " + shape.str(), {random_normal(shape, seed++)}, [p = params](auto& in, auto& into) {
+                return avg_pool2d(in[0], p, into);
+              }});
+}
+
+TEST_CASE("avg_pool2d rejects windows that make no sense") {
+  const Tensor x = Tensor::zeros({1, 4, 4, 2});
+  check_throws<ShapeError>([&] { avg_pool2d(Tensor::zeros({4, 4})); }, {"avg_pool2d", "(4, 4)"});
+  check_throws<ShapeError>([&] { avg_pool2d(x, {.kernel = 0}); }, {"avg_pool2d", "kernel 0"});
+  check_throws<ShapeError>([&] { avg_pool2d(x, {.stride = 0}); }, {"avg_pool2d", "stride 0"});
+  check_throws<ShapeError>([&] { avg_pool2d(x, {.kernel = 5}); }, {"avg_pool2d", "window of 5", "(1, 4, 4, 2)"});
+  check_throws<ShapeError>([&] { avg_pool2d(x, {.kernel = 2, .padding = Padding::symmetric(2)}); }, {"avg_pool2d", "padding 2"});
+  check_throws<ShapeError>([&] { avg_pool2d(x, {}, Tensor::zeros({1, 2, 3, 2})); }, {"avg_pool2d", "(1, 2, 3, 2)", "(1, 2, 2, 2)"});
+  check_throws<DeviceError>([&] { avg_pool2d(x.to(DType::u8)); }, {"u8", "cpu"});
 }

@@ -48,8 +48,7 @@ TEST_CASE("softmax and log_softmax: gradients, slices, instruction sets, threads
   const std::vector<Tensor> large{random_normal({2, 70, 81, 5}, 2)};  // several tasks
   for (auto op : {softmax, log_softmax}) {
     const auto f = [op](auto& t, auto& into) { return op(t[0], into); };
-    const auto first = [](const Tensor& t) { return t.rows(0, 1); };
-    CHECK(same_bytes(first(op(large[0], {})), op(first(large[0]), {})));
+    for (std::int64_t n : {0, 1}) CHECK(same_bytes(op(large[0], {}).rows(n, 1), op(large[0].rows(n, 1), {})));
     const auto results = test::detail::run({"", large, f}, DType::f32, false, false);
     for (Isa isa : instruction_sets()) {
       ThreadPool pool(3);
