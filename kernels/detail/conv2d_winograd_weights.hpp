@@ -40,8 +40,8 @@ template <int V, int kPoints, class T>
         for (int i = 0; i < R; ++i)
 #pragma GCC unroll 32
           for (int v = 0; v < V; ++v) sum[i][v] = load(sums + (i * V + v) * L);
-        outer_products<R, V, kChunk, L>(x + chunk * kPoints * kPointPitch<kChunk> + r, z + block * V * kPoints * kPointPitch<L>,
-                                        kPoints * kPointPitch<L>, count, sum);
+        outer_products<1, R, V, kPoints * kPointPitch<L>>(x + chunk * kPoints * kPointPitch<kChunk> + r,
+                                                          z + block * V * kPoints * kPointPitch<L>, L, count, sum);
 #pragma GCC unroll 32
         for (int i = 0; i < R; ++i)
 #pragma GCC unroll 32

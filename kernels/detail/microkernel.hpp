@@ -51,20 +51,21 @@ template <int P, int V, int Step, class T>
       }
 }
 
-/// sum[r][v] += x(i, r) * z(i, v) over i < count; x advances by Step elements, z by ZStep; the registers of z are z_register apart.
-template <int R, int V, int Step, int ZStep, class T>
-[[gnu::always_inline]] inline void outer_products(const T* x, const T* z, std::int64_t z_register, std::int64_t count,
-                                                  Vec<T> (&sum)[R][V]) {
+/// sum[s * R + r][v] += x(i + s, r) * z(i, v) over i < count, for S neighbouring rows of x, which are kChunk elements apart; rows of z are
+/// z_step apart, their registers ZRegister.
+template <int S, int R, int V, int ZRegister, class T>
+[[gnu::always_inline]] inline void outer_products(const T* x, const T* z, std::int64_t z_step, std::int64_t count,
+                                                  Vec<T> (&sum)[S * R][V]) {
 #pragma GCC unroll 2
-  for (const T* end = x + count * Step; x != end; x += Step, z += ZStep) {
+  for (const T* end = x + count * kChunk; x != end; x += kChunk, z += z_step) {
     Vec<T> right[V];
 #pragma GCC unroll 32
-    for (int v = 0; v < V; ++v) right[v] = load(z + v * z_register);
+    for (int v = 0; v < V; ++v) right[v] = load(z + v * ZRegister);
 #pragma GCC unroll 32
-    for (int r = 0; r < R; ++r) {
-      const Vec<T> left = broadcast(x[r]);
+    for (int i = 0; i < S * R; ++i) {
+      const Vec<T> left = broadcast(x[i / R * kChunk + i % R]);
 #pragma GCC unroll 32
-      for (int v = 0; v < V; ++v) sum[r][v] += left * right[v];
+      for (int v = 0; v < V; ++v) sum[i][v] += left * right[v];
     }
   }
 }
