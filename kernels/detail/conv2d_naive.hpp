@@ -23,6 +23,7 @@ void conv2d_forward_naive(Cpu& cpu, View4<const T> x, View4<const T> w, const T*
         y.pixel(n, i, j)[k] = sum;
       }
   });
+  if (!p.activation.is_none()) activation_forward<T>(cpu, y.flat(), p.activation, y.flat());
 }
 
 template <class T>

@@ -41,4 +41,19 @@ void column_sums(Cpu& cpu, View2<const T> x, T* sums) {
   }
 }
 
+/// How many partial results of `size` elements a reduction over `units` of work keeps: by shape alone, and at most 4 M elements in all.
+inline std::int64_t partial_sums(std::int64_t size, std::int64_t units, std::int64_t most = 32) {
+  const std::int64_t fit = (std::int64_t{1} << 22) / size, parts = fit < most ? fit : most;
+  return parts < 1 || units < 1 ? 1 : parts < units ? parts : units;
+}
+
+/// The first of `parts` arrays of `size` elements becomes the sum of all, added in order.
+template <class T>
+void add_partial_sums(Cpu& cpu, T* partials, std::int64_t parts, std::int64_t size) {
+  for_row_chunks(cpu, size, parts, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t part = 1; part < parts; ++part)
+      for (std::int64_t i = begin; i < end; ++i) partials[i] += partials[part * size + i];
+  });
+}
+
 }  // namespace lamina::kernels::LAMINA_ISA

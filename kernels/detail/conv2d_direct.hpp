@@ -1,0 +1,165 @@
+// Direct convolution: a zero-padded window of the image is copied to scratch, a tile (chunk, row, col, kChunk); blocks of output pixels x
+// registers of output channels then stay in registers while every tap and input channel is broadcast against packed weights. Any kernel
+// and dilation; stride 1, one group.
+#pragma once
+#include "detail/microkernel.hpp"
+#include "detail/weights.hpp"
+#include "lamina/kernels/activation.hpp"
+
+namespace lamina::kernels::LAMINA_ISA {
+
+/// The windows of an input that blocks of output rows read; stride 1.
+struct DirectTiles {
+  CorrelationAxis h, w;
+  std::int64_t channels, rows_per_tile, tiles_per_image;
+
+  /// Tiles of about `budget` elements, of equal height.
+  DirectTiles(const CorrelationAxis& h_, const CorrelationAxis& w_, std::int64_t c, std::int64_t budget) : h(h_), w(w_), channels(c) {
+    const std::int64_t fit = budget / (chunks_for(c) * row_step()) - h.span(1) + 1, rows = fit < 1 ? 1 : fit > h.count ? h.count : fit;
+    tiles_per_image = (h.count + rows - 1) / rows;
+    rows_per_tile = (h.count + tiles_per_image - 1) / tiles_per_image;
+  }
+  std::int64_t row_step() const { return w.span(w.count) * kChunk; }
+  std::int64_t chunk_step() const { return h.span(rows_per_tile) * row_step(); }
+  std::int64_t size() const { return chunks_for(channels) * chunk_step(); }
+  std::int64_t first_row(std::int64_t tile) const { return tile * rows_per_tile < h.count ? tile * rows_per_tile : h.count; }
+
+  /// The runs of one output pixel in a tile. Where the taps of a row touch, they are one run.
+  Runs runs() const {
+    const std::int64_t rest = (channels - 1) % kChunk + 1;
+    Runs r{.chunks = chunks_for(channels),
+           .rows = h.taps,
+           .cols = w.taps,
+           .length = kChunk,
+           .last_length = rest,
+           .chunk_step = chunk_step(),
+           .row_step = h.step * row_step(),
+           .col_step = w.step * kChunk};
+    if (w.step == 1 && rest == kChunk) r.cols = 1, r.length = r.last_length = w.taps * kChunk;
+    return r;
+  }
+  /// Copies what the output rows from `row` on read of image n.
+  template <class T>
+  void fill(View4<const T> x, std::int64_t n, std::int64_t row, T* tile) const {
+    for (std::int64_t c = 0; c < channels; c += kChunk, tile += chunk_step())
+      copy_window(x, n, h.origin + row, h.span(rows_per_tile), w.origin, w.span(w.count), c, channels - c < kChunk ? channels - c : kChunk,
+                  kChunk, tile);
+  }
+};
+
+/// Weights in the order a pixel's runs visit them: (block, chunk, tap row, tap col, channel, registers of a block).
+template <class T>
+void pack_weights(Cpu& cpu, const WeightReader<T>& weights, const CorrelationAxis& h, const CorrelationAxis& w, const ChannelBlocks& out,
+                  T* packed) {
+  const std::int64_t inputs = weights.inputs(), width = out.vectors * kLanes<T>;
+  cpu.parallel(out.blocks, [&](std::int64_t block, int) {
+    T* to = packed + block * h.taps * w.taps * inputs * width;
+    for (std::int64_t c0 = 0; c0 < inputs; c0 += kChunk)
+      for (std::int64_t r = 0; r < h.taps; ++r)
+        for (std::int64_t s = 0; s < w.taps; ++s)
+          for (std::int64_t c = c0; c < c0 + kChunk && c < inputs; ++c)
+            for (std::int64_t v = 0; v < out.vectors; ++v, to += kLanes<T>) {
+              const std::int64_t k = block * width + v * kLanes<T>, lanes = weights.outputs() - k;
+              const T* from = weights.tap(h.tap_first + r * h.tap_step, w.tap_first + s * w.tap_step) + c * weights.input_step();
+              store(to, lanes > 0 ? gather(from + k * weights.output_step(), weights.output_step(), lanes) : Vec<T>{});
+            }
+  });
+}
+
+/// A block of output rows of one image: what its inner loop needs.
+template <class T>
+struct DirectRow {
+  Runs runs;
+  const T* b;
+  bool relu;
+  std::int64_t channels, out_step;  // of y; elements between output pixels
+
+  /// `count` pixels of registers [k, k + V * kLanes) from `tile`, in blocks of P; a rest that fills no block overlaps the one before.
+  template <int P, int V>
+  [[gnu::noinline]] void compute(const T* tile, const T* weights, std::int64_t k, T* out, std::int64_t count) const {
+    constexpr int L = kLanes<T>;
+    Vec<T> start[V];
+    for (int v = 0; v < V; ++v) start[v] = b && k + v * L < channels ? load_part(b + k + v * L, channels - k - v * L) : Vec<T>{};
+    for (std::int64_t done = 0; done < count; done += P) {
+      const std::int64_t j = done + P <= count ? done : count - P;
+      Vec<T> sum[P][V];
+#pragma GCC unroll 32
+      for (int p = 0; p < P; ++p)
+#pragma GCC unroll 32
+        for (int v = 0; v < V; ++v) sum[p][v] = start[v];
+      correlate<P, V, kChunk>(tile + j * kChunk, runs, weights, sum);
+      if (relu)
+#pragma GCC unroll 32
+        for (int p = 0; p < P; ++p)
+#pragma GCC unroll 32
+          for (int v = 0; v < V; ++v) sum[p][v] = sum[p][v] < 0 ? Vec<T>{} : sum[p][v];
+      T* to = out + j * out_step + k;
+      if (k + V * L <= channels) {
+#pragma GCC unroll 32
+        for (int p = 0; p < P; ++p)
+#pragma GCC unroll 32
+          for (int v = 0; v < V; ++v) store(to + p * out_step + v * L, sum[p][v]);
+      } else {
+#pragma GCC unroll 32
+        for (int p = 0; p < P; ++p)
+#pragma GCC unroll 32
+          for (int v = 0; v < V; ++v)
+            if (k + v * L < channels) store_part(to + p * out_step + v * L, sum[p][v], channels - k - v * L);
+      }
+    }
+  }
+  /// The widest block that the row fills.
+  template <int V>
+  void compute(const T* tile, const T* weights, std::int64_t k, T* out, std::int64_t count) const {
+    constexpr int kWide = V == 1 ? kSums * 2 / 3 : kSums / V;
+    if (count >= kWide)
+      compute<kWide, V>(tile, weights, k, out, count);
+    else if (count >= 4)
+      compute<4, V>(tile, weights, k, out, count);
+    else
+      compute<1, V>(tile, weights, k, out, count);
+  }
+};
+
+/// y at the outputs of (h, w) = act(b + correlation of x with the weights); other pixels of y are not touched.
+template <class T>
+void direct_correlation(Cpu& cpu, View4<const T> x, const CorrelationAxis& h, const CorrelationAxis& w, const WeightReader<T>& weights,
+                        const T* b, bool relu, View4<T> y) {
+  constexpr std::int64_t kTileBytes = 384 << 10;  // of a 1 MB L2 cache
+  const DirectTiles tiles(h, w, x.c, kTileBytes / static_cast<std::int64_t>(sizeof(T)));
+  const ChannelBlocks out = channel_blocks<T>(y.c);
+  const std::int64_t block_size = h.taps * w.taps * x.c * out.vectors * kLanes<T>;
+  const DirectRow<T> row{.runs = tiles.runs(), .b = b, .relu = relu, .channels = y.c, .out_step = w.out_step * y.ld};
+  Workspace workspace;
+  T* packed = workspace.take<T>(out.blocks * block_size);
+  T* scratch = workspace.take<T>(cpu.concurrency() * tiles.size());
+  pack_weights(cpu, weights, h, w, out, packed);
+  cpu.parallel(y.n * tiles.tiles_per_image, [&](std::int64_t task, int worker) {
+    T* tile = scratch + worker * tiles.size();
+    const std::int64_t n = task / tiles.tiles_per_image, first = tiles.first_row(task % tiles.tiles_per_image);
+    const std::int64_t last = tiles.first_row(task % tiles.tiles_per_image + 1);
+    tiles.fill(x, n, first, tile);
+    with_vectors(out.vectors, [&]<int V>() {
+      for (std::int64_t block = 0; block < out.blocks; ++block)
+        for (std::int64_t i = first; i < last; ++i)
+          row.template compute<V>(tile + (i - first) * tiles.row_step(), packed + block * block_size, block * V * kLanes<T>,
+                                  y.pixel(n, h.out_first + i * h.out_step, w.out_first), w.count);
+    });
+  });
+}
+
+template <class T>
+void conv2d_forward_direct(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p) {
+  const bool relu = p.activation.kind == Activation::Kind::relu;
+  direct_correlation(cpu, x, forward_axis(y.h, w.h, p.padding.top, p), forward_axis(y.w, w.w, p.padding.left, p), WeightReader<T>{w, false},
+                     b, relu, y);
+  if (!relu && !p.activation.is_none()) activation_forward<T>(cpu, y.flat(), p.activation, y.flat());
+}
+
+template <class T>
+void conv2d_backward_data_direct(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p) {
+  direct_correlation(cpu, dy, gradient_axis(0, dx.h, w.h, p.padding.top, p), gradient_axis(0, dx.w, w.w, p.padding.left, p),
+                     WeightReader<T>{w, true}, static_cast<const T*>(nullptr), false, dx);
+}
+
+}  // namespace lamina::kernels::LAMINA_ISA
