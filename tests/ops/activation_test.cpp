@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "support/golden.hpp"
 #include "support/op_check.hpp"
 
 using namespace lamina;
@@ -10,7 +11,7 @@ using namespace lamina::test;
 namespace {
 const std::pair<const char*, Activation> kActivations[] = {{"none", Activation::none()},
                                                            {"relu", Activation::relu()},
-                                                           {"leaky_relu", Activation::leaky_relu(0.2f)},
+                                                           {"leaky_relu", Activation::leaky_relu(0.125f)},
                                                            {"sigmoid", Activation::sigmoid()},
                                                            {"tanh", Activation::tanh()}};
 
@@ -41,6 +42,12 @@ TEST_CASE("activations: values, gradients, slices, instruction sets, threads") {
       check_op({std::string(name) + " " + s.str(), {away_from_zero(random_normal(s, 1), 0.01)}, [act = act](auto& in, auto& into) {
                   return activation(in[0], act, into);
                 }});
+}
+
+TEST_CASE("activations agree with PyTorch") {
+  const auto file = golden("activation");
+  for (const auto& [name, act] : kActivations)
+    if (!act.is_none()) check_golden(file, name, {"x"}, [act = act](auto& in) { return activation(in[0], act); });
 }
 
 TEST_CASE("activations by hand") {

@@ -1,5 +1,6 @@
 #include "lamina/ops/batch_norm2d.hpp"
 
+#include "support/golden.hpp"
 #include "support/op_check.hpp"
 
 using namespace lamina;
@@ -32,6 +33,21 @@ TEST_CASE("batch_norm2d: values, gradients, slices, instruction sets, threads") 
   check_op({"without gamma, beta and running statistics", {random_normal({2, 3, 5, 3}, 1)}, [](auto& t, auto& into) {
               return batch_norm2d(t[0], {}, {}, {}, {}, {}, {}, into);
             }});
+}
+
+TEST_CASE("batch_norm2d agrees with PyTorch") {
+  const auto file = golden("batch_norm2d");
+  const auto check = [&](const std::string& name, const BatchNorm2dParams& p) {
+    const Tensor mean = file.at(name + ".mean").clone(), var = file.at(name + ".var").clone();
+    check_golden(file, name, {"x", "gamma", "beta", "residual"},
+                 [&](auto& in) { return batch_norm2d(in[0], in[1], in[2], mean, var, p, in[3]); });
+    CHECK(relative_error(mean, file.at(name + ".mean_after")) <= 1e-14);
+    CHECK(relative_error(var, file.at(name + ".var_after")) <= 1e-14);
+  };
+  check("training", {});
+  check("training_relu", {.momentum = 0.3, .epsilon = 1e-3, .activation = Activation::relu()});
+  check("evaluation", {.training = false});
+  check("evaluation_leaky", {.training = false, .epsilon = 1e-3, .activation = Activation::leaky_relu(0.125f)});
 }
 
 TEST_CASE("batch_norm2d by hand") {

@@ -25,6 +25,18 @@ TEST_CASE("max_pool2d: values, gradients, slices, instruction sets, threads") {
               }});
 }
 
+TEST_CASE("max_pool2d agrees with PyTorch") {
+  const auto file = golden("max_pool2d");
+  const auto check = [&](const char* name, const Pool2dParams& p) {
+    check_golden(file, name, {"x"}, [&](auto& in) { return max_pool2d(in[0], p); });
+  };
+  check("two", {});
+  check("odd", {});
+  check("resnet", {.kernel = 3, .stride = 2, .padding = Padding::symmetric(1)});
+  check("overlap", {.kernel = 3, .stride = 1, .padding = Padding::symmetric(1)});
+  check("gaps", {.kernel = 2, .stride = 3, .padding = Padding::symmetric(1)});
+}
+
 TEST_CASE("max_pool2d by hand: ties go to the first pixel, NaN wins, padding is never taken") {
   Tensor x = Tensor::from({1.0, 5.0, 5.0, 2.0, -3.0, -1.0, -1.0, -2.0}, {1, 2, 4, 1});
   x.set_requires_grad();

@@ -1,5 +1,6 @@
 #include "lamina/ops/segmentation_loss.hpp"
 
+#include "support/golden.hpp"
 #include "support/op_check.hpp"
 
 using namespace lamina;
@@ -111,6 +112,22 @@ TEST_CASE("segmentation_loss: definition, gradients, slices, instruction sets, t
                     .include_background = s[3] == 1});
       }
   }
+}
+
+TEST_CASE("segmentation_loss agrees with PyTorch") {
+  const auto file = golden("segmentation_loss");
+  const std::vector<double> w{0.5, 2, 1.25, 0.75};
+  const auto check = [&](const char* name, const SegmentationLossOptions& o) {
+    check_golden(file, name, {"logits", "labels"}, [&](auto& in) { return segmentation_loss(in[0], in[1], o); });
+  };
+  check("plain", {});
+  check("cross_entropy", {.dice_weight = 0, .class_weights = w, .ignore_label = 255});
+  check("weights", {.ce_weight = 0.5, .dice_weight = 2, .class_weights = w, .ignore_label = 255, .smooth = 1e-5});
+  check("pixel_count", {.dice_weight = 0, .class_weights = w, .ignore_label = 3, .ce_normalization = CeNormalization::pixel_count});
+  check("per_sample", {.class_weights = w, .ignore_label = 255, .dice_reduction = DiceReduction::sample, .include_background = false});
+  check("penalize", {.empty_class = EmptyClass::penalize});
+  check("sigmoid",
+        {.activation = LossActivation::sigmoid, .class_weights = w, .ignore_label = 255, .ce_normalization = CeNormalization::pixel_count});
 }
 
 TEST_CASE("segmentation_loss over several tasks, none of them whole registers") {

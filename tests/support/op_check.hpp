@@ -59,7 +59,9 @@ inline bool same_bytes(const Tensor& a, const Tensor& b) {
   if (!(a.shape() == b.shape()) || a.dtype() != b.dtype()) return false;
   const Tensor x = a.packed(), y = b.packed();
   const auto bytes = static_cast<std::size_t>(x.numel()) * size_of(x.dtype());
-  auto start = [](const Tensor& t) { return static_cast<const char*>(t.storage().data()) + t.offset() * static_cast<std::int64_t>(size_of(t.dtype())); };
+  auto start = [](const Tensor& t) {
+    return static_cast<const char*>(t.storage().data()) + t.offset() * static_cast<std::int64_t>(size_of(t.dtype()));
+  };
   return bytes == 0 || std::memcmp(start(x), start(y), bytes) == 0;
 }
 
@@ -68,7 +70,7 @@ using OpFunction = std::function<Tensor(const std::vector<Tensor>& inputs, const
 
 struct OpCase {
   std::string name;
-  std::vector<Tensor> inputs;        ///< f64 values (other dtypes are passed through as constants)
+  std::vector<Tensor> inputs;  ///< f64 values (other dtypes are passed through as constants)
   OpFunction op;
   double float_tolerance = 1e-5;     ///< f32 against f64; state the derivation where it is larger than c * eps * sqrt(K)
   double grad_tolerance = 1e-7;      ///< gradcheck in f64
@@ -95,18 +97,34 @@ inline std::vector<Tensor> prepare(const OpCase& c, DType dtype, bool slices, bo
   return inputs;
 }
 
-/// Forward value followed by the gradients under one random cotangent.
-inline std::vector<Tensor> run(const OpCase& c, DType dtype, bool slices, bool into) {
+inline bool all_nan(const Tensor& t) {
+  for (double v : t.to_vector<double>())
+    if (!std::isnan(v)) return false;
+  return true;
+}
+
+/// Forward value followed by the gradients under one random cotangent. With `into` the value lands in a slice of a NaN-filled buffer,
+/// and `failures`, if given, learns of a write beside it.
+inline std::vector<Tensor> run(const OpCase& c, DType dtype, bool slices, bool into, std::vector<std::string>* failures = nullptr) {
   const auto inputs = prepare(c, dtype, slices, c.gradients);
-  Tensor destination;
+  Tensor destination, before, after;
   if (into) {
     const Tensor y = [&] {
       const NoGrad no_grad;
       return c.op(inputs, {});
     }();
-    destination = as_slice(Tensor::full(y.shape(), std::numeric_limits<double>::quiet_NaN(), like(y)));
+    if (y.rank() > 0) {
+      const Tensor wide = Tensor::full(y.shape().with(-1, y.size(-1) + 5), std::numeric_limits<double>::quiet_NaN(), like(y));
+      destination = wide.channels(2, y.size(-1));
+      before = wide.channels(0, 2);
+      after = wide.channels(2 + y.size(-1), 3);
+    }
   }
   const Tensor y = c.op(inputs, destination);
+  if (destination && failures) {
+    if (!y.storage().same_as(destination.storage())) failures->push_back("the result is not in the destination");
+    if (!all_nan(before) || !all_nan(after)) failures->push_back("something beside the destination was written");
+  }
   std::vector<Tensor> results{y.detach().clone()};
   if (c.gradients && y.requires_grad()) {
     Tensor dy = random_normal(y.shape(), 99, dtype);
@@ -118,39 +136,46 @@ inline std::vector<Tensor> run(const OpCase& c, DType dtype, bool slices, bool i
 }
 }  // namespace detail
 
-/// Everything an op owes: the gradient check; f32 against f64 on every instruction set; inputs, destination and cotangent as
-/// slices of NaN-filled buffers; the same bytes at 1, 2 and 3 threads.
-inline void check_op(const OpCase& c) {
-  CAPTURE(c.name);
+/// Everything an op owes: the gradient check; f32 against f64 on every instruction set; inputs, destination and cotangent as slices of
+/// NaN-filled buffers; the same bytes at 1, 2 and 3 threads. Says what fails.
+inline std::vector<std::string> op_failures(const OpCase& c) {
+  std::vector<std::string> failures;
   ThreadPool one(1), two(2), three(3);
   if (c.gradients) {
     const auto result = gradcheck([&](const std::vector<Tensor>& in) { return c.op(in, {}); }, detail::prepare(c, DType::f64, false, true),
                                   {.tolerance = c.grad_tolerance});
-    CHECK_MESSAGE(result.ok, c.name << ": gradcheck " << result.str());
+    if (!result.ok) failures.push_back("gradcheck " + result.str());
   }
-  const auto reference = detail::run(c, DType::f64, false, false);
+  const auto reference = detail::run(c, DType::f64, false, false, &failures);
   for (Isa isa : instruction_sets()) {
-    CAPTURE(name_of(isa));
     const ExecutorScope scope(one, isa);
     for (DType dtype : {DType::f64, DType::f32}) {
-      CAPTURE(name_of(dtype));
+      const std::string where = message(" (", name_of(isa), ", ", name_of(dtype), "; 0 is the value, then the gradients)");
       const double tolerance = dtype == DType::f64 ? 1e-12 : c.float_tolerance;
-      const auto packed = detail::run(c, dtype, false, false);
-      REQUIRE(packed.size() == reference.size());
-      for (std::size_t i = 0; i < packed.size(); ++i) CHECK_MESSAGE(relative_error(packed[i], reference[i]) <= tolerance, c.name << ": result " << i);
-      if (c.slices || c.takes_into) {
-        const auto sliced = detail::run(c, dtype, c.slices, c.takes_into);
-        for (std::size_t i = 0; i < sliced.size(); ++i)
-          CHECK_MESSAGE(relative_error(sliced[i], reference[i]) <= tolerance, c.name << ": sliced result " << i);
-      }
+      const auto compare = [&](const std::vector<Tensor>& results, const char* how) {
+        if (results.size() != reference.size()) return failures.push_back(message("the number of gradients varies", where));
+        for (std::size_t i = 0; i < results.size(); ++i)
+          if (const double error = relative_error(results[i], reference[i]); !(error <= tolerance))
+            failures.push_back(message(how, " result ", i, " is off by ", std::to_string(error * 1e9), "e-9", where));
+      };
+      const auto packed = detail::run(c, dtype, false, false, &failures);
+      compare(packed, "packed");
+      if (c.slices || c.takes_into) compare(detail::run(c, dtype, c.slices, c.takes_into, &failures), "sliced");
       for (ThreadPool* pool : {&two, &three}) {
         const ExecutorScope threads(*pool, isa);
-        const auto again = detail::run(c, dtype, false, false);
+        const auto again = detail::run(c, dtype, false, false, &failures);
         for (std::size_t i = 0; i < again.size(); ++i)
-          CHECK_MESSAGE(same_bytes(again[i], packed[i]), c.name << ": result " << i << " depends on the thread count");
+          if (!same_bytes(again[i], packed[i])) failures.push_back(message("result ", i, " depends on the thread count", where));
       }
     }
   }
+  return failures;
+}
+
+inline void check_op(const OpCase& c) {
+  const auto failures = op_failures(c);
+  for (const std::string& f : failures) FAIL_CHECK(c.name << ": " << f);
+  CHECK(failures.empty());
 }
 
 /// Checks that `f` throws `E` and that the message holds every one of `parts`.
@@ -160,7 +185,8 @@ void check_throws(F&& f, std::initializer_list<const char*> parts) {
     f();
     FAIL_CHECK("no exception was thrown; expected one with: " << *parts.begin());
   } catch (const E& e) {
-    for (const char* part : parts) CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos, "message \"" << e.what() << "\" lacks \"" << part << "\"");
+    for (const char* part : parts)
+      CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos, "message \"" << e.what() << "\" lacks \"" << part << "\"");
   } catch (const std::exception& e) {
     FAIL_CHECK("another exception type was thrown: " << e.what());
   }
