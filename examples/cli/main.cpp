@@ -26,7 +26,8 @@ std::string usage_hint(const CLI::App& app, const CLI::Error& error) {
   for (const std::string& extra : used.empty() ? app.remaining() : used[0]->remaining_for_passthrough(true))
     if (unknown.empty() || extra.starts_with("--")) unknown = extra;
   if (unknown.empty()) return text;
-  return (used.empty() ? "unknown verb " : "unknown option ") + unknown + "; did you mean " + lamina::nearest_name(unknown, names) + "?";
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  return (used.empty() ? "unknown verb " : "unknown option ") + unknown + "; did you mean " + std::string(lamina::nearest_name(unknown, views)) + "?";
 }
 
 int run(int argc, char** argv) {
@@ -175,7 +176,7 @@ int main(int argc, char** argv) {
     return fail(e.what(), cli::kOutOfMemory);
   } catch (const std::bad_alloc&) {
     return fail("out of memory", cli::kOutOfMemory);
-  } catch (const lamina::io::DiskFullError& e) {
+  } catch (const lamina::DiskFullError& e) {
     return fail(e.what(), cli::kDisk);
   } catch (const std::exception& e) {
     return fail(e.what(), cli::kFailed);

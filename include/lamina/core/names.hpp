@@ -1,6 +1,7 @@
 #pragma once
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lamina/core/error.hpp"
@@ -14,18 +15,18 @@ struct Named {
   const char* name;
 };
 
-/// The candidate with the smallest edit distance to `text`.
-std::string nearest_name(const std::string& text, std::span<const std::string> candidates);
+/// The candidate with the fewest single-character edits from `word` (the first of equals): for "unknown X; did you mean Y?".
+std::string_view nearest_name(std::string_view word, std::span<const std::string_view> candidates);
 /// Throws OptionError: unknown `what` "text"; did you mean ...? known: ...
-[[noreturn]] void throw_unknown_name(const char* what, const std::string& text, std::span<const std::string> candidates);
+[[noreturn]] void throw_unknown_name(const char* what, std::string_view text, std::span<const std::string_view> candidates);
 
 /// The enumerator called `text`; throws OptionError that names the nearest and lists all.
 template <class Table>
-auto parse_name(const char* what, const std::string& text, const Table& table) {
+auto parse_name(const char* what, std::string_view text, const Table& table) {
   for (const auto& entry : table)
     if (text == entry.name) return entry.value;
-  std::vector<std::string> names;
-  for (const auto& entry : table) names.push_back(entry.name);
+  std::vector<std::string_view> names;
+  for (const auto& entry : table) names.emplace_back(entry.name);
   throw_unknown_name(what, text, names);
 }
 

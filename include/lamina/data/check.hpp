@@ -39,6 +39,9 @@ struct CheckReport {
   std::string json() const;
 };
 
+/// Counts the classes of a split's masks. Throws IoError, DataError.
+ClassCounts count_classes(const Dataset& dataset, Split split);
+
 /// Reads every file of the data set. Errors: unpaired, unreadable or truncated files, sizes that differ between image and mask,
 /// encodings that would have to be guessed, values that are no label, the same picture in two splits. Warnings: lossy mask files,
 /// images without foreground, classes that a split lacks, the same picture twice in a split, files that are no images.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lamina/core/error.hpp"
-#include "lamina/core/nearest_name.hpp"
+#include "lamina/core/names.hpp"
 
 namespace lamina::data {
 
@@ -15,6 +15,20 @@ struct ClassCounts {
   std::vector<std::int64_t> pixels;            ///< of the class
   std::vector<std::int64_t> images;            ///< that hold the class
   std::vector<std::int64_t> pixels_of_images;  ///< all labelled pixels of the images that hold the class
+
+  ClassCounts() = default;
+  explicit ClassCounts(std::size_t classes) : pixels(classes), images(classes), pixels_of_images(classes) {}
+  /// Counts one mask; `mask` holds its pixels of each class. Returns how many that are.
+  std::int64_t add(const std::vector<std::int64_t>& mask) {
+    std::int64_t labelled = 0;
+    for (const std::int64_t n : mask) labelled += n;
+    for (std::size_t c = 0; c < mask.size(); ++c) {
+      pixels[c] += mask[c];
+      images[c] += mask[c] > 0;
+      pixels_of_images[c] += mask[c] > 0 ? labelled : 0;
+    }
+    return labelled;
+  }
 };
 
 /// Rules that make loss weights from class counts.

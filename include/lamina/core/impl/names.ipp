@@ -8,7 +8,7 @@ namespace lamina {
 namespace {
 
 /// Levenshtein distance.
-std::size_t distance(const std::string& a, const std::string& b) {
+std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -21,16 +21,16 @@ std::size_t distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-std::string nearest_name(const std::string& text, std::span<const std::string> candidates) {
+std::string_view nearest_name(std::string_view word, std::span<const std::string_view> candidates) {
   const auto best = std::min_element(candidates.begin(), candidates.end(),
-                                     [&](const auto& a, const auto& b) { return distance(text, a) < distance(text, b); });
-  return best == candidates.end() ? std::string() : *best;
+                                     [&](std::string_view a, std::string_view b) { return distance(word, a) < distance(word, b); });
+  return best == candidates.end() ? std::string_view() : *best;
 }
 
-void throw_unknown_name(const char* what, const std::string& text, std::span<const std::string> candidates) {
+void throw_unknown_name(const char* what, std::string_view text, std::span<const std::string_view> candidates) {
   std::string all;
-  for (const std::string& c : candidates) all += (all.empty() ? "" : ", ") + c;
-  throw OptionError(message("unknown ", what, " \"", text, "\"; did you mean \"", nearest_name(text, candidates), "\"? known: ", all));
+  for (const std::string_view c : candidates) all += std::string(all.empty() ? "" : ", ") + std::string(c);
+  throw OptionError(message("unknown ", what, " \"", std::string(text), "\"; did you mean \"", std::string(nearest_name(text, candidates)), "\"? known: ", all));
 }
 
 }  // namespace lamina

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "lamina/core/nearest_name.hpp"
+#include "lamina/core/names.hpp"
 
 namespace lamina::data {
 namespace {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "lamina/core/device.hpp"
 #include "lamina/io/file.hpp"
@@ -178,7 +177,7 @@ class Checker {
     std::map<std::string, std::pair<std::vector<std::string>, std::int64_t>> outside;  // by value: files, pixels
     std::vector<std::string> empty[3];
     for (SplitSummary& s : report_.splits)
-      s.counts = {std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes)};
+      s.counts = ClassCounts(classes);
     for (std::size_t i = 0; i < items_.size(); ++i) {
       const MaskContent& mask = inspections_[i].mask;
       if (items_[i].mask.empty() || !inspections_[i].mask_error.empty()) continue;
@@ -193,13 +192,8 @@ class Checker {
           pixels[static_cast<std::size_t>(c)] += count;
         }
       }
-      const std::int64_t labelled = std::accumulate(pixels.begin(), pixels.end(), std::int64_t{0});
       SplitSummary& split = report_.splits[static_cast<int>(splits_[i])];
-      for (std::size_t c = 0; c < classes; ++c) {
-        split.counts.pixels[c] += pixels[c];
-        split.counts.images[c] += pixels[c] > 0;
-        split.counts.pixels_of_images[c] += pixels[c] > 0 ? labelled : 0;
-      }
+      const std::int64_t labelled = split.counts.add(pixels);
       if (pixels[background] < labelled) continue;
       ++split.without_foreground;
       empty[static_cast<int>(splits_[i])].push_back(items_[i].mask.filename().string());
@@ -343,5 +337,17 @@ std::string CheckReport::json() const {
 }
 
 CheckReport check_dataset(const std::filesystem::path& root, const DatasetOptions& options) { return Checker(root, options).run(root); }
+
+ClassCounts count_classes(const Dataset& dataset, Split split) {
+  const auto classes = static_cast<std::size_t>(dataset.schema.classes());
+  ClassCounts counts(classes);
+  for (const Item& item : dataset.items(split)) {
+    std::vector<std::int64_t> mask(classes);
+    for (const std::uint8_t label : dataset.masks.read(item.mask).labels)
+      if (label != kIgnoreLabel) ++mask[label];
+    counts.add(mask);
+  }
+  return counts;
+}
 
 }  // namespace lamina::data

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "lamina/core/device.hpp"
-#include "lamina/core/nearest_name.hpp"
+#include "lamina/core/names.hpp"
 #include "lamina/core/random.hpp"
 #include "lamina/io/file.hpp"
 

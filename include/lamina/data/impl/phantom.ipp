@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "lamina/core/device.hpp"
-#include "lamina/core/nearest_name.hpp"
+#include "lamina/core/names.hpp"
 #include "lamina/data/impl/phantoms.hpp"
 #include "lamina/io/file.hpp"
 

@@ -80,9 +80,9 @@ class UNet::Level : public nn::Module {
 UNetOptions unet_preset(const std::string& preset, int in_channels, int classes) {
   std::size_t count = 0;
   const Preset* table = presets(count);
-  std::vector<std::string> names;
+  std::vector<std::string_view> names;
   for (std::size_t i = 0; i < count; ++i) {
-    names.push_back(table[i].name);
+    names.emplace_back(table[i].name);
     if (preset != table[i].name) continue;
     UNetOptions o = table[i].options;
     o.in_channels = in_channels;

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "lamina/core/names.hpp"
-#include "lamina/data/class_weights.hpp"
+#include "lamina/data/check.hpp"
 #include "lamina/data/loader.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/file.hpp"
@@ -61,11 +61,8 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
     require<OptionError>(static_cast<int>(weights.size()) == classes, "--class-weights has ", weights.size(), " numbers for ", classes, " classes");
     return weights;
   }
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(classes));
-  for (const data::Item& item : dataset.items(data::Split::train))
-    for (std::uint8_t label : dataset.masks.read(item.mask).labels)
-      if (label < classes) ++counts[label];
-  return data::class_weights(text, counts);
+  const data::WeightRule rule = data::weight_rule_named(text);
+  return data::class_weights(rule, data::count_classes(dataset, data::Split::train));
 }
 
 /// One run, from the opened data set to the report.
