@@ -29,6 +29,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
     const auto data = std::filesystem::path(config.data).lexically_normal();
     config.out = (std::filesystem::path("runs") / (data.has_filename() ? data : data.parent_path()).filename()).string();
   }
+  config = train::resolved(config);
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);

@@ -45,6 +45,9 @@ TrainConfig config_from_json(const std::string& json);
 /// "lr: 0.002 here, 0.001 there; ..." for settings that differ; empty when none does.
 std::string differences(const TrainConfig& a, const TrainConfig& b);
 
+/// The config with base and depth of the preset filled in, so that what is printed and saved is what runs. Throws OptionError.
+TrainConfig resolved(TrainConfig config);
+
 /// The network that the settings name.
 models::ModelConfig model_config(const TrainConfig& config, int classes);
 

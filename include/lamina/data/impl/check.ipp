@@ -177,7 +177,7 @@ class Checker {
     std::map<std::string, std::pair<std::vector<std::string>, std::int64_t>> outside;  // by value: files, pixels
     std::vector<std::string> empty[3];
     for (SplitSummary& s : report_.splits)
-      s.counts = ClassCounts(classes);
+      s.counts = ClassCounts::zeros(classes);
     for (std::size_t i = 0; i < items_.size(); ++i) {
       const MaskContent& mask = inspections_[i].mask;
       if (items_[i].mask.empty() || !inspections_[i].mask_error.empty()) continue;
@@ -340,7 +340,7 @@ CheckReport check_dataset(const std::filesystem::path& root, const DatasetOption
 
 ClassCounts count_classes(const Dataset& dataset, Split split) {
   const auto classes = static_cast<std::size_t>(dataset.schema.classes());
-  ClassCounts counts(classes);
+  ClassCounts counts = ClassCounts::zeros(classes);
   for (const Item& item : dataset.items(split)) {
     std::vector<std::int64_t> mask(classes);
     for (const std::uint8_t label : dataset.masks.read(item.mask).labels)

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
+#include "lamina/models/unet.hpp"
 
 namespace lamina::train {
 namespace {
@@ -70,6 +71,16 @@ std::string differences(const TrainConfig& a, const TrainConfig& b) {
   for (const auto& [name, value] : x.items())
     if (value != y.at(name)) out += (out.empty() ? "" : "; ") + name + ": " + value.dump() + " here, " + y.at(name).dump() + " there";
   return out;
+}
+
+TrainConfig resolved(TrainConfig config) {
+  if (config.model == "unet" && config.preset != "smp") {
+    const models::UNetOptions preset = models::unet_preset(config.preset, 3, 2);
+    if (config.base == 0) config.base = preset.base;
+    if (config.depth == 0) config.depth = preset.depth;
+    if (config.init.empty()) config.init = nn::name_of(preset.init);
+  }
+  return config;
 }
 
 models::ModelConfig model_config(const TrainConfig& c, int classes) {
