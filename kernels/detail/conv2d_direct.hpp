@@ -8,13 +8,28 @@
 
 namespace lamina::kernels::LAMINA_ISA {
 
-/// The windows of an input that blocks of output rows read; stride 1.
+/// Copies `count` pixels of c <= kChunk channels, `from_step` apart, to pixels of kChunk; what lies beyond c is undefined. `from` may be
+/// read up to `end`.
+template <class T>
+void copy_pixels(const T* from, std::int64_t from_step, std::int64_t c, std::int64_t count, const T* end, T* to) {
+  for (std::int64_t i = 0; i < count; ++i, from += from_step, to += kChunk) {
+    if (end - from >= kChunk)
+      __builtin_memcpy(to, from, kChunk * sizeof(T));
+    else
+      for (std::int64_t k = 0; k < c; ++k) to[k] = from[k];
+  }
+}
+
+/// The windows of an input that blocks of output rows read; stride 1. Where all taps of a row and their channels fit into one chunk, pixels
+/// of a tile hold them all (`unfolded`): the channels are then kw * cin, and there is one tap a row.
 struct DirectTiles {
   CorrelationAxis h, w;
-  std::int64_t channels, rows_per_tile, tiles_per_image;
+  std::int64_t channels, unfolded, rows_per_tile, tiles_per_image;
 
   /// Tiles of about `budget` elements, of equal height.
-  DirectTiles(const CorrelationAxis& h_, const CorrelationAxis& w_, std::int64_t c, std::int64_t budget) : h(h_), w(w_), channels(c) {
+  DirectTiles(const CorrelationAxis& h_, const CorrelationAxis& w_, std::int64_t c, std::int64_t budget)
+      : h(h_), w(w_), channels(c), unfolded(w.taps > 1 && w.taps * c <= kChunk ? w.taps : 0) {
+    if (unfolded) channels *= unfolded, w.taps = 1;
     const std::int64_t fit = budget / (chunks_for(c) * row_step()) - h.span(1) + 1, rows = fit < 1 ? 1 : fit > h.count ? h.count : fit;
     tiles_per_image = (h.count + rows - 1) / rows;
     rows_per_tile = (h.count + tiles_per_image - 1) / tiles_per_image;
@@ -41,9 +56,34 @@ struct DirectTiles {
   /// Copies what the output rows from `row` on read of image n.
   template <class T>
   void fill(View4<const T> x, std::int64_t n, std::int64_t row, T* tile) const {
+    if (channels <= kChunk && (unfolded || channels < kChunk)) return fill_few(x, n, h.origin + row, tile);
     for (std::int64_t c = 0; c < channels; c += kChunk, tile += chunk_step())
       copy_window(x, n, h.origin + row, h.span(rows_per_tile), w.origin, w.span(w.count), c, channels - c < kChunk ? channels - c : kChunk,
                   kChunk, tile);
+  }
+
+ private:
+  /// One chunk, whose last elements nobody reads.
+  template <class T>
+  void fill_few(View4<const T> x, std::int64_t n, std::int64_t row, T* tile) const {
+    const std::int64_t taps = unfolded ? unfolded : 1, c = channels / taps, cols = w.span(w.count), reach = (taps - 1) * w.step;
+    const bool run = taps == 1 || (w.step == 1 && x.ld == c);  // a pixel of the tile is contiguous in the image
+    const T* end = x.data + (x.pixels() - 1) * x.ld + x.c;
+    for (std::int64_t r = 0; r < h.span(rows_per_tile); ++r, ++row)
+      for (std::int64_t j = 0; j < cols; ++j, tile += kChunk) {
+        const std::int64_t col = w.origin + j;
+        const bool inside = row >= 0 && row < x.h && col >= 0 && col + reach < x.w;
+        if (inside && run) {
+          const std::int64_t count = x.w - reach - col < cols - j ? x.w - reach - col : cols - j;
+          copy_pixels(x.pixel(n, row, col), x.ld, channels, count, end, tile);
+          j += count - 1, tile += (count - 1) * kChunk;
+          continue;
+        }
+        for (std::int64_t k = 0; k < channels; ++k) {
+          const std::int64_t s = col + k / c * w.step;
+          tile[k] = row >= 0 && row < x.h && s >= 0 && s < x.w ? x.pixel(n, row, s)[k % c] : T(0);
+        }
+      }
   }
 };
 

@@ -5,44 +5,31 @@
 
 namespace lamina::kernels::LAMINA_ISA {
 
-/// sums (S, R, V registers) += products of the pixels of a row segment: x (count, kChunk) at S neighbouring taps, z (count, z_step).
-template <int S, int R, int V, class T>
+/// sums (R, V registers) += products of the pixels of a row segment: x (count, kChunk), z (count, z_step).
+template <int R, int V, class T>
 [[gnu::noinline]] void direct_outer_products(const T* x, const T* z, std::int64_t z_step, std::int64_t count, T* sums) {
   constexpr int L = kLanes<T>;
-  Vec<T> sum[S * R][V];
+  Vec<T> sum[R][V];
 #pragma GCC unroll 32
-  for (int i = 0; i < S * R; ++i)
+  for (int i = 0; i < R; ++i)
 #pragma GCC unroll 32
     for (int v = 0; v < V; ++v) sum[i][v] = load(sums + (i * V + v) * L);
-  outer_products<S, R, V, L>(x, z, z_step, count, sum);
+  outer_products<R, V, L>(x, z, z_step, count, sum);
 #pragma GCC unroll 32
-  for (int i = 0; i < S * R; ++i)
+  for (int i = 0; i < R; ++i)
 #pragma GCC unroll 32
     for (int v = 0; v < V; ++v) store(sums + (i * V + v) * L, sum[i][v]);
 }
 
-/// Channels of a chunk whose sums are kept: all, or 4 of an image with few, whose taps are then taken three at a time.
-inline std::int64_t kept_channels(std::int64_t channels) { return channels <= 4 ? 4 : kChunk; }
-
-/// Adds `count` pixels of an output row to sums (chunk, tap row, tap col, kept channels, V registers).
+/// Adds `count` pixels of an output row to sums (chunk, tap row, tap col, kChunk, V registers).
 template <int V, class T>
 void direct_row_gradient(const T* tile, const DirectTiles& tiles, const T* z, std::int64_t z_step, std::int64_t count, T* sums) {
   constexpr int R = V == 1 ? 16 : V == 4 ? 4 : 8;
-  const std::int64_t kept = kept_channels(tiles.channels), size = kept * V * kLanes<T>;
   for (std::int64_t c = 0; c < chunks_for(tiles.channels); ++c)
     for (std::int64_t r = 0; r < tiles.h.taps; ++r)
-      for (std::int64_t s = 0; s < tiles.w.taps;) {
+      for (std::int64_t s = 0; s < tiles.w.taps; ++s, sums += kChunk * V * kLanes<T>) {
         const T* x = tile + c * tiles.chunk_step() + r * tiles.h.step * tiles.row_step() + s * tiles.w.step * kChunk;
-        if (kept == 4 && tiles.w.step == 1 && s + 3 <= tiles.w.taps && V <= 2) {
-          direct_outer_products<3, 4, V <= 2 ? V : 1>(x, z, z_step, count, sums);
-          s += 3, sums += 3 * size;
-          continue;
-        }
-        if (kept == 4)
-          direct_outer_products<1, 4, V>(x, z, z_step, count, sums);
-        else
-          for (std::int64_t i = 0; i < kept; i += R) direct_outer_products<1, R, V>(x + i, z, z_step, count, sums + i * V * kLanes<T>);
-        ++s, sums += size;
+        for (std::int64_t i = 0; i < kChunk; i += R) direct_outer_products<R, V>(x + i, z, z_step, count, sums + i * V * kLanes<T>);
       }
 }
 
@@ -55,10 +42,11 @@ void conv2d_backward_weights_direct(Cpu& cpu, View4<const T> x, View4<const T> d
   const ChannelBlocks out = channel_blocks<T>(dy.c);
   const bool whole = out.padded == dy.c;  // else rows of dy are copied and filled up with zeros
   const std::int64_t z_step = whole ? dy.ld : out.padded, fit = kSegmentBytes / kSize / out.padded, segment = fit < 32 ? 32 : fit;
-  const std::int64_t kept = kept_channels(x.c), taps = dw.h * dw.w, block_size = chunks_for(x.c) * taps * kept * out.vectors * L;
+  const std::int64_t taps = tiles.h.taps * tiles.w.taps, block_size = chunks_for(tiles.channels) * taps * kChunk * out.vectors * L;
   const std::int64_t count = dy.n * tiles.tiles_per_image, size = out.blocks * block_size, parts = partial_sums(size, count);
+  const T* dy_end = dy.data + (dy.pixels() - 1) * dy.ld + dy.c;
   Workspace workspace;
-  T* partials = workspace.take<T>(parts * size);  // (part, block, chunk, tap row, tap col, kept channels, registers of a block)
+  T* partials = workspace.take<T>(parts * size);  // (part, block, chunk, tap row, tap col, kChunk, registers of a block)
   const std::int64_t scratch_size = tiles.size() + (whole ? 0 : dy.w * out.padded);
   T* scratch = workspace.take<T>(cpu.concurrency() * scratch_size);
   cpu.parallel(parts, [&](std::int64_t part, int worker) {
@@ -69,7 +57,13 @@ void conv2d_backward_weights_direct(Cpu& cpu, View4<const T> x, View4<const T> d
       tiles.fill(x, n, first, tile);
       for (std::int64_t i = first; i < tiles.first_row(t % tiles.tiles_per_image + 1); ++i) {
         const T* z = dy.pixel(n, i, 0);
-        if (!whole) copy_window(dy, n, i, 1, 0, dy.w, 0, dy.c, out.padded, row), z = row;
+        if (!whole) {
+          if (out.padded == kChunk)
+            copy_pixels(z, dy.ld, dy.c, dy.w, dy_end, row);
+          else
+            copy_window(dy, n, i, 1, 0, dy.w, 0, dy.c, out.padded, row);
+          z = row;
+        }
         for (std::int64_t j = 0; j < dy.w; j += segment)
           with_vectors(out.vectors, [&]<int V>() {
             for (std::int64_t block = 0; block < out.blocks; ++block)
@@ -81,10 +75,11 @@ void conv2d_backward_weights_direct(Cpu& cpu, View4<const T> x, View4<const T> d
   });
   add_partial_sums(cpu, partials, parts, size);
   cpu.parallel(dw.n, [&](std::int64_t k, int) {
-    const std::int64_t width = out.vectors * L;
-    for (std::int64_t tap = 0; tap < taps; ++tap)
-      for (std::int64_t c = 0; c < dw.c; ++c)
-        dw.pixel(k, 0, tap)[c] = partials[k / width * block_size + ((c / kChunk * taps + tap) * kept + c % kChunk) * width + k % width];
+    const std::int64_t width = out.vectors * L, row = dw.w * dw.c;
+    for (std::int64_t i = 0; i < dw.h * row; ++i) {
+      const std::int64_t tap = tiles.unfolded ? i / row : i / dw.c, c = tiles.unfolded ? i % row : i % dw.c;
+      dw.pixel(k, 0, 0)[i] = partials[k / width * block_size + ((c / kChunk * taps + tap) * kChunk + c % kChunk) * width + k % width];
+    }
   });
 }
 

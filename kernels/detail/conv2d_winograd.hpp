@@ -97,25 +97,50 @@ void winograd_output(const T* products, const WinogradTiles<M>& tiles, std::int6
   }
 }
 
-/// Transformed weights (xi, block, input chunk, kChunk, registers of a block) of one block of output channels.
+/// taps (tap, kChunk, kLanes) of one register of output channels, k on, and one chunk of inputs; zero beyond either end.
+template <class T>
+void winograd_taps(const WeightReader<T>& weights, std::int64_t k, std::int64_t chunk, T* taps) {
+  constexpr int L = kLanes<T>;
+  const std::int64_t lanes = weights.outputs() - k, inputs = weights.inputs() - chunk * kChunk;
+  for (int tap = 0; tap < 9; ++tap, taps += kChunk * L) {
+    const T* from = weights.tap(tap / 3, tap % 3) + k * weights.output_step() + chunk * kChunk * weights.input_step();
+    T* to = weights.gradient ? taps + (8 - 2 * tap) * kChunk * L : taps;  // dgrad turns the kernel around
+    if (!weights.gradient && lanes >= L && inputs >= kChunk) {
+      for (int part = 0; part < kChunk; part += L) {
+        Vec<T> rows[L];
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) rows[i] = load(from + i * weights.output_step() + part);
+        transpose<T>(rows);
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) store(to + (part + i) * L, rows[i]);
+      }
+      continue;
+    }
+    for (std::int64_t i = 0; i < kChunk; ++i) {
+      const T* row = from + i * weights.input_step();
+      store(to + i * L, lanes <= 0 || i >= inputs ? Vec<T>{}
+                        : weights.gradient        ? load_part(row, lanes)
+                                                  : gather(row, weights.output_step(), lanes));
+    }
+  }
+}
+
+/// Transformed weights (xi, block, chunk, kChunk, registers of a block), of one block of output channels and one chunk of inputs.
 template <int M, class T>
-void winograd_weights(const WeightReader<T>& weights, const ChannelBlocks& out, std::int64_t block, T* points) {
+void winograd_weights(const WeightReader<T>& weights, const ChannelBlocks& out, std::int64_t block, std::int64_t chunk, T* points) {
   using F = Winograd<M>;
   constexpr int A = F::kIn, L = kLanes<T>;
   const std::int64_t width = out.vectors * L, inputs = chunks_for(weights.inputs()) * kChunk, point_step = out.blocks * inputs * width;
-  for (std::int64_t i = 0; i < inputs; ++i)
-    for (std::int64_t v = 0; v < out.vectors; ++v) {
-      const std::int64_t k = (block * out.vectors + v) * L, lanes = weights.outputs() - k;
-      both_axes<3, A, Vec<T>>(
-          [&](int r, int s) {
-            if (i >= weights.inputs() || lanes <= 0) return Vec<T>{};
-            const T* from =
-                (weights.gradient ? weights.tap(2 - r, 2 - s) : weights.tap(r, s)) + i * weights.input_step() + k * weights.output_step();
-            return weights.output_step() == 1 ? load_part(from, lanes) : gather(from, weights.output_step(), lanes);
-          },
-          [](auto& d, auto& u) { F::weights(d, u); },
-          [&](int r, int s, Vec<T> u) { store(points + (r * A + s) * point_step + (block * inputs + i) * width + v * L, u); });
+  alignas(64) T taps[9 * kChunk * L];
+  for (std::int64_t v = 0; v < out.vectors; ++v) {
+    winograd_taps(weights, (block * out.vectors + v) * L, chunk, taps);
+    for (std::int64_t i = 0; i < kChunk; ++i) {
+      T* to = points + (block * inputs + chunk * kChunk + i) * width + v * L;
+      both_axes<3, A, Vec<T>>([&](int r, int s) { return load(taps + ((r * 3 + s) * kChunk + i) * L); },
+                              [](auto& w, auto& u) { F::weights(w, u); },
+                              [&](int r, int s, Vec<T> u) { store(to + (r * A + s) * point_step, u); });
     }
+  }
 }
 
 /// products (register, kBlock, kLanes) = points (chunk, kBlock, kChunk) x weights (block, chunk, kChunk, V registers) of one of `kPoints`
@@ -140,34 +165,100 @@ template <int V, int kPoints, class T>
     }
 }
 
+/// Channels [chunk * kChunk, + kChunk) of an image.
+template <class T>
+View4<T> chunk_of(View4<T> x, std::int64_t chunk) {
+  const std::int64_t c = x.c - chunk * kChunk;
+  return {x.data + chunk * kChunk, x.n, x.h, x.w, c < kChunk ? c : kChunk, x.ld};
+}
+
+/// Where the transformed tiles of a convolution are kept, and in which order the work is done. Weights that stay in the L2 cache: each task
+/// takes a block of tiles through all its steps. Larger ones: a group of blocks is transformed, multiplied and transformed back together,
+/// so that the weights (or their sums) of a point are read once a group.
+template <int M, class T>
+struct WinogradPlan {
+  static constexpr int kPoints = Winograd<M>::kIn * Winograd<M>::kIn, kRegistersPerChunk = kChunk / kLanes<T>;
+  static constexpr std::int64_t kLargeWeights = std::int64_t{1} << 18, kGroupElements = std::int64_t{1} << 22;
+
+  WinogradTiles<M> tiles;
+  ChannelBlocks out;
+  std::int64_t in_chunks, out_chunks, blocks;
+  std::int64_t in_size, out_size;  // elements of a block's points on either side
+  std::int64_t weights;            // elements of one point's matrix
+
+  WinogradPlan(const WinogradTiles<M>& t, std::int64_t in, std::int64_t channels)
+      : tiles(t),
+        out(channel_blocks<T>(channels)),
+        in_chunks(chunks_for(in)),
+        out_chunks(chunks_for(channels)),
+        blocks((t.count() + kBlock - 1) / kBlock),
+        in_size(in_chunks * kPoints * kPointPitch<kChunk>),
+        out_size((out.padded / kLanes<T> + kRegistersPerChunk) * kPoints * kPointPitch<kLanes<T>>),
+        weights(in_chunks * kChunk * out.padded) {}
+
+  bool grouped() const { return kPoints * weights >= kLargeWeights; }
+  /// Blocks of a group.
+  std::int64_t group() const {
+    const std::int64_t fit = kGroupElements / (in_size + out_size);
+    return fit < 1 ? 1 : fit < blocks ? fit : blocks;
+  }
+  std::int64_t first(std::int64_t block) const { return block * kBlock; }
+  std::int64_t count(std::int64_t block) const { return tiles.count() - first(block) < kBlock ? tiles.count() - first(block) : kBlock; }
+  static constexpr std::int64_t kInChunk = kPoints * kPointPitch<kChunk>;  // elements of a chunk's points
+  static constexpr std::int64_t kOutChunk = kRegistersPerChunk * kPoints * kPointPitch<kLanes<T>>;
+};
+
 /// y = act(b + correlation of x with the 3x3 weights), taps starting at (origin_h, origin_w) of output pixel (0, 0).
 template <int M, class T>
 void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std::int64_t origin_w, const WeightReader<T>& weights,
                           const T* b, Activation act, View4<T> y) {
-  constexpr int kPoints = Winograd<M>::kIn * Winograd<M>::kIn;
-  const WinogradTiles<M> tiles(y.n, y.h, y.w);
-  const ChannelBlocks out = channel_blocks<T>(y.c);
-  const std::int64_t chunks = chunks_for(x.c), inputs = chunks * kChunk;
-  Workspace workspace;
-  T* u = workspace.take<T>(kPoints * inputs * out.padded);  // (xi, block, chunk, kChunk, registers of a block)
-  const std::int64_t points_size = chunks * kPoints * kPointPitch<kChunk>;
-  const std::int64_t scratch_size = points_size + out.padded / kLanes<T> * kPoints * kPointPitch<kLanes<T>>;
-  T* scratch = workspace.take<T>(cpu.concurrency() * scratch_size);
-  cpu.parallel(out.blocks, [&](std::int64_t block, int) { winograd_weights<M>(weights, out, block, u); });
+  using Plan = WinogradPlan<M, T>;
+  const Plan plan(WinogradTiles<M>(y.n, y.h, y.w), x.c, y.c);
   const bool fused = act.is_none() || act.kind == Activation::Kind::relu;
-  cpu.parallel((tiles.count() + kBlock - 1) / kBlock, [&](std::int64_t task, int worker) {
-    T *points = scratch + worker * scratch_size, *products = points + points_size;
-    const std::int64_t first = task * kBlock, count = tiles.count() - first < kBlock ? tiles.count() - first : kBlock;
-    if (count < kBlock)  // no NaN or denormal numbers in the rows that are multiplied but not used
-      __builtin_memset(points, 0, static_cast<std::size_t>(points_size) * sizeof(T));
-    winograd_input(x, origin_h, origin_w, tiles, first, count, points);
-    with_vectors(out.vectors, [&]<int V>() {
-      for (int xi = 0; xi < kPoints; ++xi)
-        winograd_multiply<V, kPoints>(points + xi * kPointPitch<kChunk>, u + xi * inputs * out.padded, chunks, out.blocks,
-                                      products + xi * kPointPitch<kLanes<T>>);
+  Workspace workspace;
+  T* u = workspace.take<T>(Plan::kPoints * plan.weights);  // (xi, block, chunk, kChunk, registers of a block)
+  cpu.parallel(plan.out.blocks * plan.in_chunks,
+               [&](std::int64_t task, int) { winograd_weights<M>(weights, plan.out, task / plan.in_chunks, task % plan.in_chunks, u); });
+  const auto transform = [&](std::int64_t block, std::int64_t chunk, T* points) {
+    T* to = points + chunk * Plan::kInChunk;
+    if (plan.count(block) < kBlock)  // no NaN or denormal numbers in rows that are multiplied but not used
+      __builtin_memset(to, 0, Plan::kInChunk * sizeof(T));
+    winograd_input(chunk_of(x, chunk), origin_h, origin_w, plan.tiles, plan.first(block), plan.count(block), to);
+  };
+  const auto multiply = [&](std::int64_t xi, const T* points, T* products) {
+    with_vectors(plan.out.vectors, [&]<int V>() {
+      winograd_multiply<V, Plan::kPoints>(points + xi * kPointPitch<kChunk>, u + xi * plan.weights, plan.in_chunks, plan.out.blocks,
+                                          products + xi * kPointPitch<kLanes<T>>);
     });
-    winograd_output(products, tiles, first, count, b, fused ? act : Activation::none(), y);
-  });
+  };
+  const auto transform_back = [&](std::int64_t block, std::int64_t chunk, const T* products) {
+    winograd_output(products + chunk * Plan::kOutChunk, plan.tiles, plan.first(block), plan.count(block), b ? b + chunk * kChunk : nullptr,
+                    fused ? act : Activation::none(), chunk_of(y, chunk));
+  };
+  const std::int64_t size = plan.in_size + plan.out_size;
+  if (!plan.grouped()) {
+    T* scratch = workspace.take<T>(cpu.concurrency() * size);
+    cpu.parallel(plan.blocks, [&](std::int64_t block, int worker) {
+      T *points = scratch + worker * size, *products = points + plan.in_size;
+      for (std::int64_t chunk = 0; chunk < plan.in_chunks; ++chunk) transform(block, chunk, points);
+      for (int xi = 0; xi < Plan::kPoints; ++xi) multiply(xi, points, products);
+      for (std::int64_t chunk = 0; chunk < plan.out_chunks; ++chunk) transform_back(block, chunk, products);
+    });
+  } else {
+    T* scratch = workspace.take<T>(plan.group() * size);
+    for (std::int64_t begin = 0; begin < plan.blocks; begin += plan.group()) {
+      const std::int64_t group = begin + plan.group() < plan.blocks ? plan.group() : plan.blocks - begin;
+      cpu.parallel(group * plan.in_chunks, [&](std::int64_t task, int) {
+        transform(begin + task / plan.in_chunks, task % plan.in_chunks, scratch + task / plan.in_chunks * size);
+      });
+      cpu.parallel(Plan::kPoints, [&](std::int64_t xi, int) {
+        for (std::int64_t i = 0; i < group; ++i) multiply(xi, scratch + i * size, scratch + i * size + plan.in_size);
+      });
+      cpu.parallel(group * plan.out_chunks, [&](std::int64_t task, int) {
+        transform_back(begin + task / plan.out_chunks, task % plan.out_chunks, scratch + task / plan.out_chunks * size + plan.in_size);
+      });
+    }
+  }
   if (!fused) activation_forward<T>(cpu, y.flat(), act, y.flat());
 }
 

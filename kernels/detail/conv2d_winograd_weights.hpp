@@ -26,11 +26,11 @@ void winograd_output_gradient(View4<const T> dy, const WinogradTiles<M>& tiles, 
   }
 }
 
-/// sums (chunk, block, kChunk, V registers) += x (chunk, xi, kBlock, kChunk)^T z (register, xi, kBlock, kLanes) over `count` tiles of one
-/// xi.
+/// sums (chunk, block, kChunk, V registers) = (unless `first`, +=) x (chunk, xi, kBlock, kChunk)^T z (register, xi, kBlock, kLanes) over
+/// `count` tiles of one xi.
 template <int V, int kPoints, class T>
 [[gnu::noinline]] void winograd_outer_products(const T* x, const T* z, std::int64_t count, std::int64_t chunks, std::int64_t blocks,
-                                               T* sums) {
+                                               bool first, T* sums) {
   constexpr int R = V == 1 ? kChunk : V == 4 ? 4 : 8, L = kLanes<T>;
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
     for (std::int64_t block = 0; block < blocks; ++block)
@@ -39,9 +39,9 @@ template <int V, int kPoints, class T>
 #pragma GCC unroll 32
         for (int i = 0; i < R; ++i)
 #pragma GCC unroll 32
-          for (int v = 0; v < V; ++v) sum[i][v] = load(sums + (i * V + v) * L);
-        outer_products<1, R, V, kPoints * kPointPitch<L>>(x + chunk * kPoints * kPointPitch<kChunk> + r,
-                                                          z + block * V * kPoints * kPointPitch<L>, L, count, sum);
+          for (int v = 0; v < V; ++v) sum[i][v] = first ? Vec<T>{} : load(sums + (i * V + v) * L);
+        outer_products<R, V, kPoints * kPointPitch<L>>(x + chunk * kPoints * kPointPitch<kChunk> + r,
+                                                       z + block * V * kPoints * kPointPitch<L>, L, count, sum);
 #pragma GCC unroll 32
         for (int i = 0; i < R; ++i)
 #pragma GCC unroll 32
@@ -49,53 +49,89 @@ template <int V, int kPoints, class T>
       }
 }
 
-/// dw of input chunk `chunk` from sums (xi, chunk, block, kChunk, registers of a block).
+/// dw of input chunk `chunk` and register k of output channels, from sums (xi, chunk, block, kChunk, registers of a block).
 template <int M, class T>
-void winograd_weights_gradient(const T* sums, std::int64_t chunk, const ChannelBlocks& out, View4<T> dw) {
+void winograd_weights_gradient(const T* sums, std::int64_t chunk, std::int64_t k, const ChannelBlocks& out, View4<T> dw) {
   using F = Winograd<M>;
   constexpr int A = F::kIn, L = kLanes<T>;
-  const std::int64_t width = out.vectors * L, point_step = chunks_for(dw.c) * kChunk * out.padded;
-  for (std::int64_t i = 0; i < kChunk && chunk * kChunk + i < dw.c; ++i)
-    for (std::int64_t k = 0; k < dw.n; k += L) {
-      const T* from = sums + chunk * kChunk * out.padded + k / width * kChunk * width + i * width + k % width;
-      both_axes<A, 3, Vec<T>>([&](int r, int s) { return load(from + (r * A + s) * point_step); },
-                              [](auto& u, auto& w) { F::weights_gradient(u, w); },
-                              [&](int r, int s, Vec<T> v) {
-                                for (std::int64_t lane = 0; lane < L && k + lane < dw.n; ++lane)
-                                  dw.pixel(k + lane, r, s)[chunk * kChunk + i] = v[lane];
-                              });
+  const std::int64_t width = out.vectors * L, point_step = chunks_for(dw.c) * kChunk * out.padded, c0 = chunk * kChunk,
+                     channels = dw.c - c0;
+  const T* from = sums + c0 * out.padded + k / width * kChunk * width + k % width;
+  alignas(64) T taps[9 * kChunk * L];  // (tap, kChunk, kLanes)
+  for (std::int64_t i = 0; i < kChunk; ++i)
+    both_axes<A, 3, Vec<T>>([&](int r, int s) { return load(from + i * width + (r * A + s) * point_step); },
+                            [](auto& u, auto& w) { F::weights_gradient(u, w); },
+                            [&](int r, int s, Vec<T> v) { store(taps + ((r * 3 + s) * kChunk + i) * L, v); });
+  for (int tap = 0; tap < 9; ++tap)
+    for (int part = 0; part < kChunk && part < channels; part += L) {
+      Vec<T> rows[L];
+#pragma GCC unroll 16
+      for (int i = 0; i < L; ++i) rows[i] = load(taps + (tap * kChunk + part + i) * L);
+      transpose<T>(rows);
+#pragma GCC unroll 16
+      for (int i = 0; i < L; ++i)
+        if (k + i < dw.n) store_part(dw.pixel(k + i, 0, tap) + c0 + part, rows[i], channels - part);
     }
 }
 
 template <int M, class T>
 void conv2d_backward_weights_winograd(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<T> dw, const Conv2dParams& p) {
-  constexpr int kPoints = Winograd<M>::kIn * Winograd<M>::kIn;
-  const WinogradTiles<M> tiles(dy.n, dy.h, dy.w);
-  const ChannelBlocks out = channel_blocks<T>(dy.c);
-  const std::int64_t chunks = chunks_for(x.c), point_sums = chunks * kChunk * out.padded, sums_size = kPoints * point_sums;
-  const std::int64_t points_size = chunks * kPoints * kPointPitch<kChunk>;
-  const std::int64_t scratch_size = points_size + out.padded / kLanes<T> * kPoints * kPointPitch<kLanes<T>>;
-  const std::int64_t blocks = (tiles.count() + kBlock - 1) / kBlock;
-  const std::int64_t parts = partial_sums(sums_size, blocks), blocks_per_part = (blocks + parts - 1) / parts;
+  using Plan = WinogradPlan<M, T>;
+  const Plan plan(WinogradTiles<M>(dy.n, dy.h, dy.w), x.c, dy.c);
+  const auto transform_x = [&](std::int64_t block, std::int64_t chunk, T* points) {
+    winograd_input(chunk_of(x, chunk), -p.padding.top, -p.padding.left, plan.tiles, plan.first(block), plan.count(block),
+                   points + chunk * Plan::kInChunk);
+  };
+  const auto transform_dy = [&](std::int64_t block, std::int64_t chunk, T* points) {
+    winograd_output_gradient(chunk_of(dy, chunk), plan.tiles, plan.first(block), plan.count(block), points + chunk * Plan::kOutChunk);
+  };
+  const auto multiply = [&](std::int64_t block, std::int64_t xi, const T* xs, const T* zs, bool first, T* sums) {
+    with_vectors(plan.out.vectors, [&]<int V>() {
+      winograd_outer_products<V, Plan::kPoints>(xs + xi * kPointPitch<kChunk>, zs + xi * kPointPitch<kLanes<T>>, plan.count(block),
+                                                plan.in_chunks, plan.out.blocks, first, sums + xi * plan.weights);
+    });
+  };
+  const std::int64_t size = plan.in_size + plan.out_size, sums_size = Plan::kPoints * plan.weights;
+  const std::int64_t parts = plan.grouped() ? 1 : partial_sums(sums_size, plan.blocks);
+  if (plan.blocks == 0) {  // an empty batch
+    __builtin_memset(dw.data, 0, static_cast<std::size_t>(dw.size()) * sizeof(T));
+    return;
+  }
   Workspace workspace;
   T* partials = workspace.take<T>(parts * sums_size);  // (part, xi, chunk, block, kChunk, registers of a block)
-  T* scratch = workspace.take<T>(cpu.concurrency() * scratch_size);
-  cpu.parallel(parts, [&](std::int64_t part, int worker) {
-    T *xs = scratch + worker * scratch_size, *zs = xs + points_size, *sums = partials + part * sums_size;
-    __builtin_memset(sums, 0, static_cast<std::size_t>(sums_size) * sizeof(T));
-    for (std::int64_t block = part * blocks_per_part; block < (part + 1) * blocks_per_part && block < blocks; ++block) {
-      const std::int64_t first = block * kBlock, count = tiles.count() - first < kBlock ? tiles.count() - first : kBlock;
-      winograd_input(x, -p.padding.top, -p.padding.left, tiles, first, count, xs);
-      winograd_output_gradient(dy, tiles, first, count, zs);
-      with_vectors(out.vectors, [&]<int V>() {
-        for (int xi = 0; xi < kPoints; ++xi)
-          winograd_outer_products<V, kPoints>(xs + xi * kPointPitch<kChunk>, zs + xi * kPointPitch<kLanes<T>>, count, chunks, out.blocks,
-                                              sums + xi * point_sums);
+  if (!plan.grouped()) {
+    T* scratch = workspace.take<T>(cpu.concurrency() * size);
+    cpu.parallel(parts, [&](std::int64_t part, int worker) {
+      T *xs = scratch + worker * size, *zs = xs + plan.in_size, *sums = partials + part * sums_size;
+      for (std::int64_t block = plan.blocks * part / parts; block < plan.blocks * (part + 1) / parts; ++block) {
+        for (std::int64_t chunk = 0; chunk < plan.in_chunks; ++chunk) transform_x(block, chunk, xs);
+        for (std::int64_t chunk = 0; chunk < plan.out_chunks; ++chunk) transform_dy(block, chunk, zs);
+        for (int xi = 0; xi < Plan::kPoints; ++xi) multiply(block, xi, xs, zs, block == plan.blocks * part / parts, sums);
+      }
+    });
+    add_partial_sums(cpu, partials, parts, sums_size);
+  } else {
+    const std::int64_t chunks = plan.in_chunks + plan.out_chunks;
+    T* scratch = workspace.take<T>(plan.group() * size);
+    for (std::int64_t begin = 0; begin < plan.blocks; begin += plan.group()) {
+      const std::int64_t group = begin + plan.group() < plan.blocks ? plan.group() : plan.blocks - begin;
+      cpu.parallel(group * chunks, [&](std::int64_t task, int) {
+        const std::int64_t i = task / chunks, chunk = task % chunks;
+        if (chunk < plan.in_chunks)
+          transform_x(begin + i, chunk, scratch + i * size);
+        else
+          transform_dy(begin + i, chunk - plan.in_chunks, scratch + i * size + plan.in_size);
+      });
+      cpu.parallel(Plan::kPoints, [&](std::int64_t xi, int) {
+        for (std::int64_t i = 0; i < group; ++i)
+          multiply(begin + i, xi, scratch + i * size, scratch + i * size + plan.in_size, begin + i == 0, partials);
       });
     }
+  }
+  const std::int64_t registers = vectors_for<T>(dw.n);
+  cpu.parallel(plan.in_chunks * registers, [&](std::int64_t task, int) {
+    winograd_weights_gradient<M>(partials, task / registers, task % registers * kLanes<T>, plan.out, dw);
   });
-  add_partial_sums(cpu, partials, parts, sums_size);
-  cpu.parallel(chunks, [&](std::int64_t chunk, int) { winograd_weights_gradient<M>(partials, chunk, out, dw); });
 }
 
 }  // namespace lamina::kernels::LAMINA_ISA

@@ -51,21 +51,19 @@ template <int P, int V, int Step, class T>
       }
 }
 
-/// sum[s * R + r][v] += x(i + s, r) * z(i, v) over i < count, for S neighbouring rows of x, which are kChunk elements apart; rows of z are
-/// z_step apart, their registers ZRegister.
-template <int S, int R, int V, int ZRegister, class T>
-[[gnu::always_inline]] inline void outer_products(const T* x, const T* z, std::int64_t z_step, std::int64_t count,
-                                                  Vec<T> (&sum)[S * R][V]) {
+/// sum[r][v] += x(i, r) * z(i, v) over i < count; rows of x are kChunk elements apart, those of z z_step, their registers ZRegister.
+template <int R, int V, int ZRegister, class T>
+[[gnu::always_inline]] inline void outer_products(const T* x, const T* z, std::int64_t z_step, std::int64_t count, Vec<T> (&sum)[R][V]) {
 #pragma GCC unroll 2
   for (const T* end = x + count * kChunk; x != end; x += kChunk, z += z_step) {
     Vec<T> right[V];
 #pragma GCC unroll 32
     for (int v = 0; v < V; ++v) right[v] = load(z + v * ZRegister);
 #pragma GCC unroll 32
-    for (int i = 0; i < S * R; ++i) {
-      const Vec<T> left = broadcast(x[i / R * kChunk + i % R]);
+    for (int r = 0; r < R; ++r) {
+      const Vec<T> left = broadcast(x[r]);
 #pragma GCC unroll 32
-      for (int v = 0; v < V; ++v) sum[i][v] += left * right[v];
+      for (int v = 0; v < V; ++v) sum[r][v] += left * right[v];
     }
   }
 }

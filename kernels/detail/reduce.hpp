@@ -41,10 +41,12 @@ void column_sums(Cpu& cpu, View2<const T> x, T* sums) {
   }
 }
 
-/// How many partial results of `size` elements a reduction over `units` of work keeps: by shape alone, and at most 4 M elements in all.
-inline std::int64_t partial_sums(std::int64_t size, std::int64_t units, std::int64_t most = 32) {
-  const std::int64_t fit = (std::int64_t{1} << 22) / size, parts = fit < most ? fit : most;
-  return parts < 1 || units < 1 ? 1 : parts < units ? parts : units;
+/// How many partial results of `size` elements a reduction over `units` of work keeps: by shape alone, a power of two of at most 32, and
+/// about a million elements in all.
+inline std::int64_t partial_sums(std::int64_t size, std::int64_t units) {
+  std::int64_t parts = 1;
+  while (parts < 32 && 2 * parts <= units && 2 * parts * size <= 5 << 18) parts *= 2;
+  return parts;
 }
 
 /// The first of `parts` arrays of `size` elements becomes the sum of all, added in order.

@@ -1,5 +1,7 @@
 // SIMD registers of the instruction set at hand as plain values (GCC vector extensions): Vec<float>, Vec<double>.
 #pragma once
+#include <immintrin.h>
+
 #include "detail/isa.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
@@ -30,18 +32,43 @@ template <class T>
 [[gnu::always_inline]] inline Vec<T> broadcast(T v) {
   return v - Vec<T>{};
 }
+/// All bits of the first `count` lanes.
+template <class I>
+[[gnu::always_inline]] inline Vec<I> lane_mask(I count) {
+  Vec<I> lane;
+  for (int i = 0; i < kLanes<I>; ++i) lane[i] = static_cast<I>(i);
+  return lane < count;
+}
 /// The first `count` elements only (all, when there are more than a register holds); the rest is zero.
 template <class T>
-inline Vec<T> load_part(const T* p, std::int64_t count) {
+[[gnu::always_inline]] inline Vec<T> load_part(const T* p, std::int64_t count) {
   if (count >= kLanes<T>) return load(p);
-  Vec<T> v{};
-  __builtin_memcpy(&v, p, static_cast<std::size_t>(count) * sizeof(T));
-  return v;
+#ifdef __AVX512F__
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p));
+  else
+    return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), p));
+#else
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(_mm256_maskload_ps(p, reinterpret_cast<__m256i>(lane_mask<int>(static_cast<int>(count)))));
+  else
+    return reinterpret_cast<Vec<T>>(_mm256_maskload_pd(p, reinterpret_cast<__m256i>(lane_mask<long long>(count))));
+#endif
 }
 template <class T>
-inline void store_part(T* p, Vec<T> v, std::int64_t count) {
+[[gnu::always_inline]] inline void store_part(T* p, Vec<T> v, std::int64_t count) {
   if (count >= kLanes<T>) return store(p, v);
-  __builtin_memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(T));
+#ifdef __AVX512F__
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), reinterpret_cast<__m512>(v));
+  else
+    _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1), reinterpret_cast<__m512d>(v));
+#else
+  if constexpr (sizeof(T) == 4)
+    _mm256_maskstore_ps(p, reinterpret_cast<__m256i>(lane_mask<int>(static_cast<int>(count))), reinterpret_cast<__m256>(v));
+  else
+    _mm256_maskstore_pd(p, reinterpret_cast<__m256i>(lane_mask<long long>(count)), reinterpret_cast<__m256d>(v));
+#endif
 }
 /// Elements `step` apart.
 template <class T>
@@ -49,6 +76,25 @@ inline Vec<T> gather(const T* p, std::int64_t step, std::int64_t count) {
   T v[kLanes<T>] = {};
   for (std::int64_t i = 0; i < kLanes<T> && i < count; ++i) v[i] = p[i * step];
   return load(v);
+}
+
+/// Transposes kLanes registers, each a row: exchanges the off-diagonal blocks of 1, 2, 4, ... lanes.
+template <class T>
+[[gnu::always_inline]] inline void transpose(Vec<T> (&rows)[kLanes<T>]) {
+  using Index = std::conditional_t<sizeof(T) == 4, int, long long>;
+  constexpr int L = kLanes<T>;
+#pragma GCC unroll 4
+  for (int d = 1; d < L; d *= 2) {
+    Vec<Index> low, high;  // lanes L + i are those of the second operand
+    for (int i = 0; i < L; ++i) low[i] = i & d ? L + i - d : i, high[i] = i & d ? L + i : i + d;
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i)
+      if (!(i & d)) {
+        const Vec<T> a = rows[i], b = rows[i + d];
+        rows[i] = __builtin_shuffle(a, b, low);
+        rows[i + d] = __builtin_shuffle(a, b, high);
+      }
+  }
 }
 
 /// Registers that hold `count` elements.
