@@ -1,7 +1,7 @@
 // CPU twins of kernels/arithmetic.hpp.
 #include "lamina/kernels/arithmetic.hpp"
 
-#include "detail/vec.hpp"
+#include "detail/lanes.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 template <class T>

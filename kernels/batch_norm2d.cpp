@@ -7,20 +7,21 @@
 namespace lamina::kernels::LAMINA_ISA {
 namespace {
 
-/// mean, rstd and running statistics from the sums of x and x^2.
+/// mean, rstd and running statistics of the batch.
 template <class T>
-void finish_statistics(std::int64_t rows, std::int64_t cols, const double* sums, T* running_mean, T* running_var, T* mean, T* rstd,
-                       const BatchNorm2dParams& p) {
-  const double n = static_cast<double>(rows);
-  for (std::int64_t c = 0; c < cols; ++c) {
-    const double m = sums[c] / n, square = sums[cols + c] / n - m * m, var = square > 0 ? square : square != square ? square : 0;
-    mean[c] = static_cast<T>(m);
-    rstd[c] = static_cast<T>(1 / __builtin_sqrt(var + p.epsilon));
+void batch_statistics(Cpu& cpu, View2<const T> x, T* running_mean, T* running_var, T* mean, T* rstd, const BatchNorm2dParams& p) {
+  Workspace workspace;
+  double *m = workspace.take<double>(x.cols), *variance = workspace.take<double>(x.cols);
+  column_moments(cpu, x, m, variance);
+  const double n = static_cast<double>(x.rows);
+  for (std::int64_t c = 0; c < x.cols; ++c) {
+    mean[c] = static_cast<T>(m[c]);
+    rstd[c] = static_cast<T>(inverse_deviation(variance[c], p.epsilon));
     const auto mix = [&](T& running, double batch) {
       running = static_cast<T>((1 - p.momentum) * static_cast<double>(running) + p.momentum * batch);
     };
-    if (running_mean) mix(running_mean[c], m);
-    if (running_var) mix(running_var[c], var * n / (n - 1));
+    if (running_mean) mix(running_mean[c], m[c]);
+    if (running_var) mix(running_var[c], variance[c] * n / (n - 1));
   }
 }
 
@@ -40,13 +41,11 @@ void batch_norm2d_forward(Cpu& cpu, View2<const T> x, const T* gamma, const T* b
   if (x.rows == 0) return;
   Workspace workspace;
   if (p.training) {
-    double* sums = workspace.take<double>(2 * x.cols);
-    column_moments(cpu, x, sums);
-    finish_statistics(x.rows, x.cols, sums, running_mean, running_var, mean, rstd, p);
+    batch_statistics(cpu, x, running_mean, running_var, mean, rstd, p);
   } else {
     for (std::int64_t c = 0; c < x.cols; ++c) {
       mean[c] = running_mean[c];
-      rstd[c] = static_cast<T>(1 / __builtin_sqrt(static_cast<double>(running_var[c]) + p.epsilon));
+      rstd[c] = static_cast<T>(inverse_deviation(static_cast<double>(running_var[c]), p.epsilon));
     }
   }
   const T* scale = channel_scales(workspace, x.cols, gamma, rstd);
@@ -75,18 +74,8 @@ void batch_norm2d_backward(Cpu& cpu, View2<const T> x, View2<const T> y, View2<c
     };
     double* sums = workspace.take<double>(2 * cols);  // of g and of g * (x - mean)
     if (dgamma || dbeta || (dx.data && p.training))
-      reduce_columns<T, 2>(cpu, rows, cols, sums, [&](std::int64_t begin, std::int64_t end, std::int64_t c, auto lanes, double* out) {
-        const Affine<T> affine(mean, scale, beta, c, lanes);
-        Vec<T> s0{}, s1{};
-        for (std::int64_t r = begin; r < end; ++r) {
-          const Vec<T> vx = load(x.row(r) + c, lanes), g = pull(affine, vx, r, c, lanes);
-          s0 += g;
-          s1 += g * (vx - affine.mean);
-        }
-        for (int i = 0; i < lane_count<T>(lanes); ++i) {
-          out[i] += static_cast<double>(s0[i]);
-          out[cols + i] += static_cast<double>(s1[i]);
-        }
+      column_products(cpu, x, mean, sums, [&](Vec<T> vx, std::int64_t r, std::int64_t c, auto lanes) {
+        return pull(Affine<T>(mean, scale, beta, c, lanes), vx, r, c, lanes);
       });
     for (std::int64_t c = 0; c < cols; ++c) {
       if (dbeta) dbeta[c] = static_cast<T>(sums[c]);

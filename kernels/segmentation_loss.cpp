@@ -149,7 +149,7 @@ struct Loss {
     const Vec<T> inverse = softmax_parts<T>(s, sum, [&](std::int64_t c, Vec<T> shifted) {
       const auto mine = label == static_cast<T>(c);
       own = mine ? shifted : own;
-      w = mine ? splat(weights[c]) : w;
+      w = mine ? broadcast(weights[c]) : w;
     });
     const auto valid = label >= T(0);
     for (std::int64_t c = 0; c < s.classes; ++c) {
@@ -157,16 +157,16 @@ struct Loss {
       const auto mine = label == static_cast<T>(c);
       s.predicted[c] += prob;
       s.intersection[c] += mine ? prob : Vec<T>{};
-      s.labelled[c] += mine ? splat(T(1)) : Vec<T>{};
+      s.labelled[c] += mine ? broadcast(T(1)) : Vec<T>{};
     }
     ce += valid ? w * (log(sum) - own) : Vec<T>{};
     weight += w;
-    count += valid ? splat(T(1)) : Vec<T>{};
+    count += valid ? broadcast(T(1)) : Vec<T>{};
   }
   void forward_sigmoid(Scratch<T>& s, std::int64_t c, Vec<T> label, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
     const auto valid = label >= T(0);
-    const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), prob = (z > T(0) ? splat(T(1)) : e) / (1 + e);
-    const Vec<T> one = valid ? splat(T(1)) : Vec<T>{}, target = valid ? label : Vec<T>{};
+    const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), prob = (z > T(0) ? broadcast(T(1)) : e) / (1 + e);
+    const Vec<T> one = valid ? broadcast(T(1)) : Vec<T>{}, target = valid ? label : Vec<T>{};
     s.predicted[c] += valid ? prob : Vec<T>{};
     s.intersection[c] += valid ? prob * target : Vec<T>{};
     s.labelled[c] += target;
@@ -179,8 +179,8 @@ struct Loss {
   void backward_softmax(Scratch<T>& s, Vec<T> label, const T* a, const T* b, T scale) const {
     Vec<T> sum, w{};
     const Vec<T> inverse =
-        softmax_parts<T>(s, sum, [&](std::int64_t c, Vec<T>) { w = label == static_cast<T>(c) ? splat(weights[c]) : w; });
-    const auto slope = [&](std::int64_t c) { return b[c] + (label == static_cast<T>(c) ? splat(a[c]) : Vec<T>{}); };
+        softmax_parts<T>(s, sum, [&](std::int64_t c, Vec<T>) { w = label == static_cast<T>(c) ? broadcast(weights[c]) : w; });
+    const auto slope = [&](std::int64_t c) { return b[c] + (label == static_cast<T>(c) ? broadcast(a[c]) : Vec<T>{}); };
     Vec<T> mean{};  // of the slopes under p
     for (std::int64_t c = 0; c < s.classes; ++c) {
       s.z[c] *= inverse;
@@ -189,12 +189,12 @@ struct Loss {
     const auto valid = label >= T(0);
     w *= scale;
     for (std::int64_t c = 0; c < s.classes; ++c) {
-      const Vec<T> prob = s.z[c], target = label == static_cast<T>(c) ? splat(T(1)) : Vec<T>{};
+      const Vec<T> prob = s.z[c], target = label == static_cast<T>(c) ? broadcast(T(1)) : Vec<T>{};
       s.z[c] = valid ? prob * (slope(c) - mean) + w * (prob - target) : Vec<T>{};
     }
   }
   void backward_sigmoid(Scratch<T>& s, std::int64_t c, Vec<T> label, T a, T b, T scale) const {
-    const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), d = 1 + e, prob = (z > T(0) ? splat(T(1)) : e) / d;
+    const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), d = 1 + e, prob = (z > T(0) ? broadcast(T(1)) : e) / d;
     s.z[c] = label >= T(0) ? e / (d * d) * (a * label + b) + scale * weights[c] * (prob - label) : Vec<T>{};  // e / d^2 = p (1 - p)
   }
 };

@@ -66,7 +66,7 @@ void log_softmax_forward(Cpu& cpu, View2<const T> x, View2<T> y) {
       store(column(c), shifted);
       sum += exp(shifted);
     }
-    const Vec<T> log_sum = log(sum) + (sum - sum);  // log is for numbers: sum - sum is 0, or NaN
+    const Vec<T> log_sum = log(sum);
     for (std::int64_t c = 0; c < cols; ++c) store(column(c), load(column(c)) - log_sum);
   });
 }

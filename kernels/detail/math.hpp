@@ -1,7 +1,7 @@
 // Elementary functions on registers. Float versions are branch-free polynomials, double versions call the C library a lane at a time.
 // The errors stated are the largest found by tests/ops/activation_test.cpp over the ranges given there.
 #pragma once
-#include "detail/vec.hpp"
+#include "detail/lanes.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 
@@ -18,18 +18,18 @@ struct ExpParts {
   Vec<float> expm1_r;
 };
 LAMINA_HD ExpParts exp_parts(Vec<float> x) {
-  x = x < splat(-104.f) ? splat(-104.f) : x;
-  x = x > splat(89.f) ? splat(89.f) : x;
+  x = x < broadcast(-104.f) ? broadcast(-104.f) : x;
+  x = x > broadcast(89.f) ? broadcast(89.f) : x;
   // Adding 1.5 * 2^23 leaves round(x / ln 2) in the low mantissa bits.
-  const Vec<float> magic = splat(12582912.f), shifted = x * splat(1.44269504f) + magic, n = shifted - magic;
-  const Vec<float> r = (x - n * splat(0.693359375f)) - n * splat(-2.12194440e-4f);  // ln 2 as a sum whose first part has few bits
+  const Vec<float> magic = broadcast(12582912.f), shifted = x * broadcast(1.44269504f) + magic, n = shifted - magic;
+  const Vec<float> r = (x - n * broadcast(0.693359375f)) - n * broadcast(-2.12194440e-4f);  // ln 2 as a sum whose first part has few bits
   // Taylor to degree 7: the first term left out is r^8 / 8! < 5.2e-9.
-  Vec<float> p = splat(1.f / 5040);
-  p = p * r + splat(1.f / 720);
-  p = p * r + splat(1.f / 120);
-  p = p * r + splat(1.f / 24);
-  p = p * r + splat(1.f / 6);
-  p = p * r + splat(1.f / 2);
+  Vec<float> p = broadcast(1.f / 5040);
+  p = p * r + broadcast(1.f / 720);
+  p = p * r + broadcast(1.f / 120);
+  p = p * r + broadcast(1.f / 24);
+  p = p * r + broadcast(1.f / 6);
+  p = p * r + broadcast(1.f / 2);
   return {(VecInt)shifted - (VecInt)magic, p * r * r + r};
 }
 /// 2^k for -126 <= k <= 127.
@@ -50,17 +50,18 @@ LAMINA_HD Vec<double> exp(Vec<double> x) {
 template <int Terms>
 LAMINA_HD Vec<float> log_ratio(Vec<float> s) {
   const Vec<float> q = s * s;
-  Vec<float> p = splat(2.f / (2 * Terms - 1));
+  Vec<float> p = broadcast(2.f / (2 * Terms - 1));
 #pragma GCC unroll 16
-  for (int k = Terms - 1; k > 0; --k) p = p * q + splat(2.f / static_cast<float>(2 * k - 1));
+  for (int k = Terms - 1; k > 0; --k) p = p * q + broadcast(2.f / static_cast<float>(2 * k - 1));
   return p * s;
 }
 
-/// Natural logarithm of a positive normal number, error <= 1.5e-7 max(1, |log x|).
+/// Natural logarithm of a positive normal number, error <= 1.5e-7 max(1, |log x|); NaN stays NaN.
 LAMINA_HD Vec<float> log(Vec<float> x) {
   const VecInt bits = (VecInt)x, k = (bits - 0x3f3504f3) >> 23;  // x = 2^k m with m in [sqrt(1/2), sqrt(2))
   const Vec<float> m = (Vec<float>)(bits - (k << 23)), n = __builtin_convertvector(k, Vec<float>);
-  return n * splat(0.69314718f) + log_ratio<5>((m - 1.f) / (m + 1.f));  // |s| < 0.172: the rest is below 4e-10
+  const Vec<float> log = n * broadcast(0.69314718f) + log_ratio<5>((m - 1.f) / (m + 1.f));  // |s| < 0.172: the rest is below 4e-10
+  return x == x ? log : x;
 }
 LAMINA_HD Vec<double> log(Vec<double> x) {
   for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_log(x[i]);
@@ -80,8 +81,8 @@ LAMINA_HD Vec<double> sigmoid(Vec<double> x) { return 1. / (1. + exp(-x)); }
 
 /// Hyperbolic tangent through expm1(2x), so that small x keep their relative accuracy: error <= 3e-7.
 LAMINA_HD Vec<float> tanh(Vec<float> x) {
-  x = x > splat(20.f) ? splat(20.f) : x;
-  x = x < splat(-20.f) ? splat(-20.f) : x;
+  x = x > broadcast(20.f) ? broadcast(20.f) : x;
+  x = x < broadcast(-20.f) ? broadcast(-20.f) : x;
   const ExpParts e = exp_parts(x + x);
   const Vec<float> scale = power_of_two(e.k), expm1 = e.expm1_r * scale + (scale - 1.f);
   return expm1 / (expm1 + 2.f);

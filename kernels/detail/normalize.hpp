@@ -31,25 +31,53 @@ void reduce_columns(Cpu& cpu, std::int64_t rows, std::int64_t cols, double* sums
   }
 }
 
-/// sums (2, cols): of x and of x^2 a channel, one read of memory. Each block sums deviations from its own mean, so float inputs far
-/// from 0 lose nothing; the shift back happens in double.
+/// mean (cols) and biased variance (cols) of each channel, one read of memory. Each block sums deviations from its own mean, so float
+/// inputs far from 0 lose nothing; blocks are brought together in double, as deviations from the first pixel.
 template <class T>
-void column_moments(Cpu& cpu, View2<const T> x, double* sums) {
+void column_moments(Cpu& cpu, View2<const T> x, double* mean, double* variance) {
+  const T* origin = x.data;
+  Workspace workspace;
+  double* sums = workspace.take<double>(2 * x.cols);
   reduce_columns<T, 2>(cpu, x.rows, x.cols, sums, [&](std::int64_t begin, std::int64_t end, std::int64_t c, auto lanes, double* out) {
     Vec<T> sum{};
     for (std::int64_t r = begin; r < end; ++r) sum += load(x.row(r) + c, lanes);
     const double n = static_cast<double>(end - begin);
-    const Vec<T> mean = sum / static_cast<T>(n);
-    Vec<T> d1{}, d2{};  // sums of x - mean and of its square
+    const Vec<T> center = sum / static_cast<T>(n);
+    Vec<T> d1{}, d2{};  // sums of x - center and of its square
     for (std::int64_t r = begin; r < end; ++r) {
-      const Vec<T> d = load(x.row(r) + c, lanes) - mean;
+      const Vec<T> d = load(x.row(r) + c, lanes) - center;
       d1 += d;
       d2 += d * d;
     }
     for (int i = 0; i < lane_count<T>(lanes); ++i) {
-      const double m = static_cast<double>(mean[i]), s1 = static_cast<double>(d1[i]);
+      const double m = static_cast<double>(center[i]) - static_cast<double>(origin[c + i]), s1 = static_cast<double>(d1[i]);
       out[i] += n * m + s1;
       out[x.cols + i] += static_cast<double>(d2[i]) + 2 * m * s1 + n * m * m;
+    }
+  });
+  for (std::int64_t c = 0; c < x.cols; ++c) {
+    const double n = static_cast<double>(x.rows), m = sums[c] / n, v = sums[x.cols + c] / n - m * m;
+    mean[c] = static_cast<double>(origin[c]) + m;
+    variance[c] = v < 0 ? 0 : v;  // rounding; NaN stays
+  }
+}
+
+LAMINA_HD double inverse_deviation(double variance, double epsilon) { return 1 / __builtin_sqrt(variance + epsilon); }
+
+/// sums (2, cols): of g and of g * (x - mean) a channel, g(v, r, c, lanes) being one register of gradients where x is v.
+template <class T, class G>
+void column_products(Cpu& cpu, View2<const T> x, const T* mean, double* sums, G&& gradient) {
+  reduce_columns<T, 2>(cpu, x.rows, x.cols, sums, [&](std::int64_t begin, std::int64_t end, std::int64_t c, auto lanes, double* out) {
+    const Vec<T> m = load(mean + c, lanes);
+    Vec<T> s0{}, s1{};
+    for (std::int64_t r = begin; r < end; ++r) {
+      const Vec<T> v = load(x.row(r) + c, lanes), g = gradient(v, r, c, lanes);
+      s0 += g;
+      s1 += g * (v - m);
+    }
+    for (int i = 0; i < lane_count<T>(lanes); ++i) {
+      out[i] += static_cast<double>(s0[i]);
+      out[x.cols + i] += static_cast<double>(s1[i]);
     }
   });
 }

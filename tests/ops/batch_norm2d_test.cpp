@@ -119,8 +119,9 @@ TEST_CASE("batch_norm2d rejects wrong shapes and attributes") {
       {"residual", "(2, 3, 4, 4)", "(2, 3, 4, 5)"});
   check_throws<ShapeError>([&] { batch_norm2d(x, c, c, c, {}); }, {"running_mean and running_var"});
   check_throws<ShapeError>([&] { batch_norm2d(x, c, c, {}, {}, {.training = false}); }, {"evaluation needs"});
-  check_throws<ShapeError>([&] { batch_norm2d(x, c, c, c, c, {.epsilon = 0}); }, {"epsilon"});
-  check_throws<ShapeError>([&] { batch_norm2d(x, c, c, c, c, {.momentum = 1.5}); }, {"momentum", "1.5"});
+  check_throws<OptionError>([&] { batch_norm2d(x, c, c, c, c, {.epsilon = 0}); }, {"epsilon"});
+  check_throws<OptionError>([&] { batch_norm2d(x, c, c, c, c, {.momentum = 1.5}); }, {"momentum", "1.5"});
   check_throws<ShapeError>([&] { batch_norm2d(Tensor::zeros({1, 1, 1, 5}), c, c, c, c); }, {"more than one value", "(1, 1, 1, 5)"});
+  check_throws<OptionError>([&] { batch_norm2d(x, c, c, c, c, {.activation = Activation::leaky_relu(-1)}); }, {"slope", "-1"});
   check_throws<DeviceError>([&] { batch_norm2d(x, c.to(DType::f64), c, c, c); }, {"f32", "f64"});
 }

@@ -8,8 +8,8 @@ namespace lamina {
 namespace detail {
 /// Negative slopes would hide the sign of the input from the backward, which sees only the output.
 inline void require_activation(const char* op, Activation act) {
-  require(act.kind != Activation::Kind::leaky_relu || act.slope >= 0, op, ": the slope of leaky_relu must not be negative, got ",
-          act.slope);
+  require<OptionError>(act.kind != Activation::Kind::leaky_relu || act.slope >= 0, op,
+                       ": the slope of leaky_relu must not be negative, got ", act.slope);
 }
 
 /// d(loss)/d(before act), from the op's output y. dy itself when there is no activation.
@@ -23,7 +23,7 @@ inline Tensor before_activation(const Tensor& dy, const Tensor& y, Activation ac
 }
 }  // namespace detail
 
-/// act(x), elementwise. Gradient: x. Throws ShapeError when leaky_relu has a negative slope. Kernels: kernels/activation.{cpp,cu}.
+/// act(x), elementwise. Gradient: x. Throws OptionError when leaky_relu has a negative slope. Kernels: kernels/activation.{cpp,cu}.
 inline Tensor activation(const Tensor& x, Activation act, const Tensor& into = {}) {
   detail::require_activation("activation", act);
   Tensor y = output_for("activation", x.shape(), like(x), into);

@@ -25,7 +25,7 @@ inline void require_channels(const char* op, const char* name, const Tensor& t, 
 /// x (N, H, W, C), or any (..., C); gamma, beta (C) or none; running_mean, running_var (C), or both none in training; residual like x or
 /// none; -> like x, written to `into` when given. In training the statistics are the batch's (biased variance) and the running ones are
 /// updated in place (unbiased variance); an empty batch leaves them alone. Gradients: x, gamma, beta, residual.
-/// Throws ShapeError (also for one value per channel in training), DeviceError. Kernels: kernels/batch_norm2d.{cpp,cu}.
+/// Throws ShapeError (also for one value per channel in training), DeviceError, OptionError. Kernels: kernels/batch_norm2d.{cpp,cu}.
 inline Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
                            const BatchNorm2dParams& p = {}, const Tensor& residual = {}, const Tensor& into = {}) {
   const char* op = "batch_norm2d";
@@ -37,8 +37,8 @@ inline Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& b
   if (residual) require(residual.shape() == x.shape(), op, ": the residual has shape ", residual.shape(), ", x has ", x.shape());
   require_same_kind(op, x, gamma, beta, running_mean, running_var, residual);
   detail::require_activation(op, p.activation);
-  require(p.epsilon > 0, op, ": epsilon must be positive, got ", p.epsilon);
-  require(p.momentum >= 0 && p.momentum <= 1, op, ": momentum must be in [0, 1], got ", p.momentum);
+  require<OptionError>(p.epsilon > 0, op, ": epsilon must be positive, got ", p.epsilon);
+  require<OptionError>(p.momentum >= 0 && p.momentum <= 1, op, ": momentum must be in [0, 1], got ", p.momentum);
   require(static_cast<bool>(running_mean) == static_cast<bool>(running_var), op, ": running_mean and running_var come together");
   require(p.training || running_mean, op, ": evaluation needs running_mean and running_var");
   require(!p.training || x.numel() != x.size(-1), op, ": training needs more than one value per channel, got shape ", x.shape());

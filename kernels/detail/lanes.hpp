@@ -1,25 +1,10 @@
-// One SIMD register of elements (GCC's vector extension) and loads and stores of whole and partial registers.
+// Loops over elements a register at a time, the last register perhaps partial; transposition of registers.
 #pragma once
 #include <immintrin.h>
 
-#include "detail/isa.hpp"
+#include "detail/simd.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
-
-template <class T>
-struct VecOf {
-  typedef T type __attribute__((vector_size(kVectorBytes)));
-};
-/// kLanes<T> elements. Comparisons give masks; `mask ? a : b` selects.
-template <class T>
-using Vec = typename VecOf<T>::type;
-template <class T>
-inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
-
-template <class T>
-LAMINA_HD Vec<T> splat(T v) {
-  return v - Vec<T>{};
-}
 
 /// Names the lanes that a load or store touches: all of them, or the first `count`. Loads put 0 into the others.
 struct AllLanes {};
@@ -37,16 +22,13 @@ LAMINA_HD int lane_count(FirstLanes lanes) {
 }
 
 template <class T>
-LAMINA_HD Vec<T> load(const T* p, AllLanes = {}) {
-  Vec<T> v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
+LAMINA_HD Vec<T> load(const T* p, AllLanes) {
+  return load(p);
 }
 template <class T>
-LAMINA_HD void store(T* p, Vec<T> v, AllLanes = {}) {
-  __builtin_memcpy(p, &v, sizeof v);
+LAMINA_HD void store(T* p, Vec<T> v, AllLanes) {
+  store(p, v);
 }
-
 #ifdef __AVX512F__
 LAMINA_HD Vec<float> load(const float* p, FirstLanes n) {
   return (Vec<float>)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n.count) - 1), p);
