@@ -6,6 +6,9 @@
 #include <cmath>
 #include <set>
 
+#include "lamina/io/safetensors.hpp"
+#include "support/temp_folder.hpp"
+
 using namespace lamina;
 using namespace lamina::data;
 
@@ -195,6 +198,25 @@ TEST_CASE("resizing: constant stays constant, halving averages, masks take the n
   CHECK(resized(mask, 2, 1).labels == std::vector<std::uint8_t>{2, 4});
   CHECK(resized(mask, 8, 1).labels == std::vector<std::uint8_t>{1, 1, 2, 2, 3, 3, 4, 4});
   CHECK_THROWS_AS(resized(mask, 0, 1), OptionError);
+}
+
+TEST_CASE("resizing agrees with Pillow: bilinear within one level of rounding, nearest exactly") {
+  const io::TensorArchive files = io::read_safetensors(test::golden("images.safetensors"));
+  const auto bytes = files.at("resize_source.png").to_vector<std::uint8_t>();
+  const Image source = decode_image(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), "source");
+  LabelImage index(source.width, source.height);
+  index.labels = files.at("resize_source.png/index").to_vector<std::uint8_t>();
+  for (const auto& [w, h] : {std::pair(5, 4), std::pair(29, 20), std::pair(6, 20), std::pair(29, 3)}) {
+    CAPTURE(w);
+    const auto want = files.at(message("resize_source.png/", w, "x", h)).to_vector<std::uint8_t>();
+    const Image got = resized(source, w, h);
+    REQUIRE(got.pixels.size() == want.size());
+    int worst = 0;
+    for (std::size_t i = 0; i < want.size(); ++i) worst = std::max(worst, std::abs(want[i] - got.pixels[i]));
+    CHECK(worst <= 1);
+    const std::string name = message("resize_source.png/index_", w, "x", h);
+    if (files.contains(name)) CHECK(resized(index, w, h).labels == files.at(name).to_vector<std::uint8_t>());
+  }
 }
 
 TEST_CASE("pad keeps the shape of things and marks the rest") {

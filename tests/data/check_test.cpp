@@ -60,6 +60,7 @@ TEST_CASE("a sound data set: counts, shares, encoding, no findings") {
   CHECK(r.splits[0].majority_share() == 0.75);
   CHECK(r.sizes.at("8x8") == 6);
   CHECK(r.suggested_weights().at("balanced") == std::vector<double>{2.0 / 3, 2});
+  CHECK(r.suggested_weights().at("median_freq") == std::vector<double>{2.0 / 3, 2});
   CHECK(r.text().find("0 errors, 0 warnings") != std::string::npos);
   CHECK(r.text().find("75.00 %") != std::string::npos);
   const auto j = nlohmann::json::parse(r.json());

@@ -39,7 +39,7 @@ std::string le(std::uint32_t v, int size) {
   return s;
 }
 std::string bmp_header(std::uint32_t width, std::uint32_t height, std::uint32_t bits) {
-  return "BM" + le(0, 4) + le(0, 4) + le(54, 4) + le(40, 4) + le(width, 4) + le(height, 4) + le(1, 2) + le(bits, 2) + le(0, 24);
+  return "BM" + le(0, 4) + le(0, 4) + le(54, 4) + le(40, 4) + le(width, 4) + le(height, 4) + le(1, 2) + le(bits, 2) + std::string(24, '\0');
 }
 }  // namespace
 

@@ -91,6 +91,32 @@ TEST_CASE("threads and the cache change nothing; epochs and seeds do") {
   }
 }
 
+TEST_CASE("augmentation differs from epoch to epoch and from item to item, in order or not") {
+  const Folder folder;
+  const Dataset dataset = open_dataset(folder.path());
+  LoaderOptions options = training(1);
+  const std::size_t pixels = 24 * 16;
+  options.shuffle = false;
+  Loader ordered(dataset, Split::train, options);
+  const Epoch first = run(ordered, 1), second = run(ordered, 2);
+  CHECK(first.indices == second.indices);
+  for (std::size_t i = 0; i < 11; ++i)
+    CHECK_FALSE(std::equal(first.images.begin() + static_cast<std::ptrdiff_t>(3 * pixels * i),
+                           first.images.begin() + static_cast<std::ptrdiff_t>(3 * pixels * (i + 1)),
+                           second.images.begin() + static_cast<std::ptrdiff_t>(3 * pixels * i)));
+  // An item is changed in the same way wherever it stands in the order.
+  options.shuffle = true;
+  Loader shuffled(dataset, Split::train, options);
+  const Epoch other = run(shuffled, 1);
+  CHECK(other.indices != first.indices);
+  for (std::size_t k = 0; k < 11; ++k) {
+    const auto i = static_cast<std::size_t>(other.indices[k]);
+    CHECK(std::equal(other.labels.begin() + static_cast<std::ptrdiff_t>(pixels * k),
+                     other.labels.begin() + static_cast<std::ptrdiff_t>(pixels * (k + 1)),
+                     first.labels.begin() + static_cast<std::ptrdiff_t>(pixels * i)));
+  }
+}
+
 TEST_CASE("an epoch visits every item once; it can begin anywhere") {
   const Folder folder;
   const Dataset dataset = open_dataset(folder.path());

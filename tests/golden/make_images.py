@@ -130,6 +130,15 @@ add("palette.tif", saved(as_palette, format="TIFF"), np.asarray(as_palette.conve
 deep = rng.integers(0, 65536, (H, W), dtype=np.uint16)
 add("gray16.tif", saved(Image.fromarray(deep), format="TIFF"), (deep.astype(np.int64) * 255 + 32767) // 65535, deep)
 
+# Antialiased bilinear resizing: both directions, both ways.
+add("resize_source.png", saved(rgb, format="PNG"), np.asarray(rgb))
+for w, h in ((5, 4), (29, 20), (6, 20), (29, 3)):
+    expected[f"resize_source.png/{w}x{h}"] = np.asarray(rgb.resize((w, h), Image.BILINEAR)).copy()
+index = gray.point(lambda v: v % 7)
+expected["resize_source.png/index"] = np.asarray(index).copy()
+for w, h in ((5, 4), (29, 20)):
+    expected[f"resize_source.png/index_{w}x{h}"] = np.asarray(index.resize((w, h), Image.NEAREST)).copy()
+
 out = pathlib.Path(__file__).parent / "images.safetensors"
 save_file({k: torch.from_numpy(v) for k, v in {**files, **expected}.items()}, out)
 print(out.stat().st_size, "bytes,", len(files), "files")
