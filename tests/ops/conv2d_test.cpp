@@ -105,6 +105,11 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
       {{1, 12, 19, 48}, {48, 3, 3, 1}, {.padding = Padding::symmetric(2), .dilation = 2, .groups = 48}},
       {{1, 12, 19, 33}, {33, 3, 3, 1}, {.stride = 2, .padding = Padding::symmetric(1), .groups = 33}},
       {{1, 12, 19, 32}, {16, 3, 3, 16}, {.padding = Padding::symmetric(1), .groups = 2}},
+      {{1, 20, 21, 5}, {18, 3, 3, 5}, {.padding = Padding::symmetric(1), .dilation = 1}},  // the taps of a row fit into one chunk
+      {{1, 20, 21, 2}, {18, 3, 5, 2}, {.padding = Padding::symmetric(4), .dilation = 2}},
+      {{2, 30, 21, 16}, {32, 3, 3, 16}, pad(1)},  // several blocks of Winograd tiles, the last one not full
+      {{2, 26, 17, 96}, {80, 3, 3, 96}, pad(1)},  // weights that are multiplied in groups of blocks
+      {{1, 70, 70, 3}, {5, 3, 3, 3}, pad(2)},     // padding beyond SAME
   };
   for (const ConvCase& c : cases)
     for (auto algorithm : {Conv2dAlgorithm::automatic, Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd2,
@@ -115,7 +120,7 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
       CAPTURE(op.name);
       for (Isa isa : instruction_sets()) {
         CAPTURE(name_of(isa));
-        ThreadPool pool(2);
+        ThreadPool one(1), pool(3);
         const ExecutorScope scope(pool, isa);
         for (DType dtype : {DType::f64, DType::f32}) {
           CAPTURE(name_of(dtype));
