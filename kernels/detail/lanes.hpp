@@ -51,34 +51,6 @@ LAMINA_HD void store(float* p, Vec<float> v, FirstLanes n) { _mm256_maskstore_ps
 LAMINA_HD void store(double* p, Vec<double> v, FirstLanes n) { _mm256_maskstore_pd(p, first_lanes_64(n.count), (__m256d)v); }
 #endif
 
-/// What comparisons of Vec<T> give: integers of T's width, 0 or -1.
-template <class T>
-using VecMask = decltype(Vec<T>{} < Vec<T>{});
-
-/// Lanes begin, begin + 1, ... of a and b in turn.
-template <class T, int... I>
-LAMINA_HD Vec<T> interleave(Vec<T> a, Vec<T> b, int begin, std::integer_sequence<int, I...>) {
-  return __builtin_shuffle(a, b, VecMask<T>{(begin + I / 2 + I % 2 * kLanes<T>)...});
-}
-
-/// Transposes kLanes registers in place: as many perfect shuffles of their lanes as a lane's number has bits.
-template <class T>
-LAMINA_HD void transpose(Vec<T> (&v)[kLanes<T>]) {
-  constexpr int kHalf = kLanes<T> / 2;
-  constexpr std::make_integer_sequence<int, kLanes<T>> kEachLane;
-#pragma GCC unroll 4
-  for (int stage = 1; stage < kLanes<T>; stage *= 2) {
-    Vec<T> u[kLanes<T>];
-#pragma GCC unroll 16
-    for (int i = 0; i < kHalf; ++i) {
-      u[2 * i] = interleave<T>(v[i], v[i + kHalf], 0, kEachLane);
-      u[2 * i + 1] = interleave<T>(v[i], v[i + kHalf], kHalf, kEachLane);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes<T>; ++i) v[i] = u[i];
-  }
-}
-
 /// Calls f(i, lanes) over [0, count), a register at a time; the last call may have FirstLanes.
 template <class T, class F>
 LAMINA_HD void for_lanes(std::int64_t count, F&& f) {

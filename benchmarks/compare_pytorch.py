@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Lamina and PyTorch in turn on this machine: U-Net training and inference, and single convolutions, as ratios.
+
+    VENV/bin/python benchmarks/compare_pytorch.py [--rounds 3] [--json FILE]
+
+Needs torch 2.x in the Python that runs it, and build/cpu/benchmarks/compare_lamina (cmake --build build/cpu --target
+compare_lamina). Every case runs in fresh processes, ours and PyTorch's alternately; a process reports the median of its
+repeats, a case the least of its rounds. PyTorch gets the faster of its two memory layouts.
+"""
+import argparse
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+UNETS = [("unet", mode, batch, size, base, 4, classes) for mode in ("train", "infer") for batch, size, base, classes in [(4, 256, 16, 2), (4, 256, 16, 11), (2, 256, 32, 32), (1, 256, 64, 2)]]
+CONVS = [("conv", mode, *shape) for shape in [
+    (4, 256, 3, 16, 3, 1, 1), (4, 256, 16, 16, 3, 1, 1), (4, 256, 48, 16, 3, 1, 1), (4, 128, 32, 32, 3, 1, 1), (4, 128, 96, 32, 3, 1, 1), (4, 64, 64, 64, 3, 1, 1),
+    (4, 64, 192, 64, 3, 1, 1), (4, 32, 128, 128, 3, 1, 1), (4, 16, 256, 256, 3, 1, 1), (2, 64, 256, 256, 3, 1, 1), (2, 32, 512, 512, 3, 1, 1), (4, 256, 16, 11, 1, 1, 1),
+    (2, 33, 256, 256, 3, 1, 6), (2, 64, 64, 128, 3, 2, 1)] for mode in ("forward", "backward")]
+
+
+def torch_case(case, layout, repeats, threads):
+    """Runs one case in this process; the counterpart of compare_lamina.cpp."""
+    import torch
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    memory = torch.channels_last if layout == "nhwc" else torch.contiguous_format
+    kind, mode, *numbers = case
+    if kind == "unet":
+        sys.path.insert(0, str(ROOT / "benchmarks"))
+        from real_data_pytorch import UNet, ce_plus_dice
+        batch, size, base, depth, classes = numbers
+        model = UNet(3, classes, base, depth).to(memory_format=memory)
+        x = torch.randn(batch, 3, size, size).contiguous(memory_format=memory)
+        y = (torch.arange(batch * size * size) // 64 % classes).view(batch, size, size)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+        def run():
+            if mode == "infer":
+                with torch.inference_mode():
+                    model.eval()(x)
+                return
+            optimizer.zero_grad(set_to_none=True)
+            loss = ce_plus_dice(model(x), y, -100)
+            loss.backward()
+            optimizer.step()
+            loss.item()
+    else:
+        batch, size, cin, cout, k, stride, dilation = numbers
+        x = torch.randn(batch, cin, size, size).contiguous(memory_format=memory).requires_grad_(mode == "backward")
+        w = (torch.randn(cout, cin, k, k) * 0.05).contiguous(memory_format=memory).requires_grad_(mode == "backward")
+
+        def forward():
+            return torch.nn.functional.conv2d(x, w, stride=stride, padding=dilation * (k // 2), dilation=dilation)
+
+        y = forward()
+        dy = torch.randn_like(y)
+
+        def run():
+            if mode == "forward":
+                forward()
+            else:
+                torch.autograd.grad(y, (x, w), dy, retain_graph=True)
+    run()
+    run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(times), "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def call(command):
+    return json.loads(subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True).stdout)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--lamina", type=Path, default=ROOT / "build/cpu/benchmarks/compare_lamina")
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--repeats", type=int, default=5)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--only", default="", help="cases that contain this text")
+    p.add_argument("--json", type=Path, help="also write the figures here")
+    p.add_argument("--case", help=argparse.SUPPRESS)  # a child process: one PyTorch case
+    p.add_argument("--layout", help=argparse.SUPPRESS)
+    a = p.parse_args()
+    if a.case:
+        print(json.dumps(torch_case(json.loads(a.case), a.layout, a.repeats, a.threads)))
+        return
+    import torch
+    results = []
+    print("| case | Lamina ms | PyTorch ms (layout) | ratio | peak MB Lamina | peak MB PyTorch |\n|---|---|---|---|---|---|")
+    for case in UNETS + CONVS:
+        name = " ".join(map(str, case))
+        if a.only not in name:
+            continue
+        best = {}
+        for _ in range(a.rounds):
+            candidates = {"lamina": [a.lamina, *case, a.repeats, a.threads]}
+            for layout in ("nchw", "nhwc"):
+                candidates[layout] = [sys.executable, __file__, "--case", json.dumps(case), "--layout", layout, "--repeats", a.repeats, "--threads", a.threads]
+            for key, command in candidates.items():
+                r = call(command)
+                if key not in best or r["seconds"] < best[key]["seconds"]:
+                    best[key] = r
+        layout = min(("nchw", "nhwc"), key=lambda k: best[k]["seconds"])
+        ours, theirs = best["lamina"], best[layout]
+        ratio = theirs["seconds"] / ours["seconds"]
+        results.append({"case": name, "lamina": ours, "pytorch": theirs, "layout": layout, "ratio": ratio})
+        print(f"| {name} | {1e3 * ours['seconds']:.2f} | {1e3 * theirs['seconds']:.2f} ({layout}) | {ratio:.2f} | {ours['peak_mb']:.0f} | {theirs['peak_mb']:.0f} |", flush=True)
+    if a.json:
+        cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
+        a.json.write_text(json.dumps({"command": "benchmarks/compare_pytorch.py", "machine": f"{cpu}, {a.threads} threads", "pytorch": torch.__version__, "results": results}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
