@@ -14,16 +14,26 @@ namespace {
 
 using Algorithm = Conv2dAlgorithm;
 
-/// The algorithm for weights w and output (or its gradient) `out`: a function of the shapes alone.
+/// The algorithm for weights w and output (or its gradient) `out`: a function of the shapes alone. Measured on one AVX-512 core with an FMA
+/// peak of 150 GFLOP/s, batch 4, forward / dgrad / wgrad in GFLOP/s of the defining sum (benchmarks/conv2d_bench.cpp):
+///                       implicit GEMM     direct          Winograd F(4x4, 3x3)
+///   256x256   3 ->  16   4 /  2 /  -     36 / 18 / 28     18 /  21 /  18
+///   256x256  16 ->  16  13 / 10 /  -     93 / 91 / 83    142 / 141 / 132
+///    64x64   12 ->  12  12 / 11 / 16     39 / 38 / 31     61 /  61 /  46
+///    64x64    8 ->   8   8 /  6 / 10     39 / 38 / 24     27 /  27 /  14
+///    32x32  256 -> 256  17 / 37 /  -     94 / 94 / 72    180 / 182 / 178
+///    16x16  512 -> 512  18 / 25 / 52     58 / 57 / 47    122 / 121 / 138
+///     4x4    64 ->  64  49 / 37 / 51     57 / 58 /  8     27 /  28 /  56
+///    32x32  256 ->  64  88 / 65 / 80     87 / 93 / 75     (1x1)
 template <class T>
 Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p) {
+  constexpr std::int64_t kFewPixels = 512;   // below: packing the weights takes longer than using them
+  constexpr std::int64_t kFewChannels = 12;  // below: transforms cost more than the multiplications they save
   if (p.algorithm != Algorithm::automatic) return p.algorithm;
   const auto applies = [&](Algorithm a) { return conv2d_supports(a, w.n, w.h, w.w, w.c, p); };
-  const std::int64_t fewest = w.n < w.c ? w.n : w.c;
   if (applies(Algorithm::depthwise)) return Algorithm::depthwise;
-  if (applies(Algorithm::winograd4) && fewest >= 12 && out.h >= 3 && out.w >= 3) return Algorithm::winograd4;
-  if (applies(Algorithm::direct) && fewest <= 64) return Algorithm::direct;
-  return Algorithm::implicit_gemm;
+  if (out.pixels() < kFewPixels || !applies(Algorithm::direct)) return Algorithm::implicit_gemm;
+  return applies(Algorithm::winograd4) && w.n >= kFewChannels && w.c >= kFewChannels ? Algorithm::winograd4 : Algorithm::direct;
 }
 
 }  // namespace
