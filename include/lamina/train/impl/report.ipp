@@ -134,7 +134,7 @@ h1{font-size:26px;margin:0 0 8px}h2{font-size:19px;margin:36px 0 10px;border-bot
 table{border-collapse:collapse;font-size:14px}th{text-align:left;font-weight:500;padding:3px 14px 3px 0;vertical-align:top}td{padding:3px 14px 3px 0;overflow-wrap:anywhere}
 .num{font-variant-numeric:tabular-nums;text-align:right;white-space:nowrap}.bar{display:inline-block;height:9px;background:#9cc7e4;margin-right:7px}
 tr.mean th,tr.mean td{border-top:1px solid #ddd;font-weight:600}tr.baseline{color:#777}tr.baseline .bar{background:#ccc}
-.charts{display:flex;flex-wrap:wrap;gap:16px}.charts svg{max-width:100%;height:auto}
+.charts{display:flex;flex-wrap:wrap;gap:16px}.charts svg{max-width:100%;height:auto}.curves svg{flex:1 1 440px;max-width:520px}
 .gallery{display:flex;flex-wrap:wrap;gap:14px}.gallery figure{margin:0}.gallery img{display:block;max-width:100%;border:1px solid #ddd}figcaption{font-size:13px;color:#555;margin-top:3px}
 .warning{background:#fff4e0;border-left:4px solid #d55e00;padding:8px 12px;margin:8px 0}
 pre{background:#f5f5f5;padding:10px 12px;overflow-x:auto;font-size:13px;margin:4px 0 12px}.two{display:flex;flex-wrap:wrap;gap:48px}
@@ -225,7 +225,7 @@ std::string render_report(const ReportContent& content) {
   for (const std::string& s : content.summary) html += "<p>" + escaped(s) + "</p>";
   for (const std::string& w : content.warnings) html += "<div class=warning>" + escaped(w) + "</div>";
   html += "<h2>Scores on the validation split</h2>" + scores_table(content);
-  html += "<h2>Curves</h2><div class=charts>";
+  html += "<h2>Curves</h2><div class=\"charts curves\">";
   for (const std::string& c : content.charts) html += c;
   html += "</div><h2>Confusion matrix</h2><div class=charts>" + confusion_svg(content.confusion, content.class_names) + "</div>";
   if (!content.best.empty()) html += "<h2>Best images</h2><p>Photograph, label, prediction.</p>" + gallery(content.best);

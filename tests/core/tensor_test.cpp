@@ -1,0 +1,176 @@
+#include "lamina/core/tensor.hpp"
+
+#include <atomic>
+#include <cmath>
+#include <numeric>
+
+#include "lamina/core/dispatch.hpp"
+#include "lamina/ops/arithmetic.hpp"
+#include "support/op_check.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+
+TEST_CASE("shapes: extents, equality, overflow") {
+  const Shape s{2, 3, 4};
+  CHECK(s.rank() == 3);
+  CHECK(s[-1] == 4);
+  CHECK(s.numel() == 24);
+  CHECK(s.with(-1, 7) == Shape{2, 3, 7});
+  CHECK(s.str() == "(2, 3, 4)");
+  CHECK(Shape{}.numel() == 1);
+  CHECK(Shape{0, 5}.numel() == 0);
+  CHECK(Shape{0, std::int64_t{1} << 62, std::int64_t{1} << 62}.numel() == 0);
+  check_throws<ShapeError>([] { Shape({2, -1}); }, {"axis 1", "-1"});
+  check_throws<ShapeError>([] { Shape({std::int64_t{1} << 40, std::int64_t{1} << 40}); }, {"overflows"});
+  check_throws<ShapeError>([] { Shape({1, 1, 1, 1, 1, 1}); }, {"at most 5"});
+  check_throws<ShapeError>([&] { s[3]; }, {"axis 3", "(2, 3, 4)"});
+}
+
+TEST_CASE("bfloat16 rounds to nearest even and keeps NaN and infinity") {
+  CHECK(BFloat16(1.0f).bits == 0x3f80);
+  CHECK(BFloat16(std::bit_cast<float>(0x3f808000u)).bits == 0x3f80);  // a tie goes to even
+  CHECK(BFloat16(std::bit_cast<float>(0x3f818000u)).bits == 0x3f82);
+  CHECK(BFloat16(std::bit_cast<float>(0x3f808001u)).bits == 0x3f81);
+  CHECK(std::isnan(static_cast<float>(BFloat16(std::nanf("")))));
+  CHECK(std::isinf(static_cast<float>(BFloat16(INFINITY))));
+}
+
+TEST_CASE("tensors: construction, views, conversion, copies") {
+  const Tensor t = Tensor::from({1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f}, {1, 1, 2, 3});
+  const Tensor right = t.channels(1, 2);
+  CHECK(right.ld() == 3);
+  CHECK(!right.contiguous());
+  CHECK(right.to_vector<float>() == std::vector<float>{2, 3, 5, 6});
+  CHECK(right.packed().contiguous());
+  right.fill(9);
+  CHECK(t.to_vector<float>() == std::vector<float>{1, 9, 9, 4, 9, 9});
+  CHECK(t.to(DType::f64).to_vector<double>()[3] == 4);
+  CHECK(static_cast<float>(t.to(DType::bf16).data<BFloat16>()[3]) == 4);
+  CHECK(t.rows(0, 1).storage().same_as(t.storage()));
+  const Tensor batch = Tensor::from({1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f}, {3, 2});
+  CHECK(batch.rows(1, 2).to_vector<float>() == std::vector<float>{3, 4, 5, 6});
+  CHECK(t.view_as({6}).shape() == Shape{6});
+  CHECK(Tensor::scalar(2.5).item() == 2.5);
+  CHECK(!Tensor{});
+
+  check_throws<ShapeError>([&] { right.view_as({4}); }, {"view_as", "slice"});
+  check_throws<ShapeError>([&] { t.view_as({5}); }, {"(1, 1, 2, 3)", "(5)"});
+  check_throws<ShapeError>([&] { t.channels(2, 2); }, {"channels [2, 4)", "(1, 1, 2, 3)"});
+  check_throws<ShapeError>([&] { t.data<double>(); }, {"f32", "f64"});
+  check_throws<ShapeError>([&] { t.item(); }, {"item()", "(1, 1, 2, 3)"});
+  check_throws<ShapeError>([&] { Tensor().shape(); }, {"undefined"});
+  check_throws<ShapeError>([&] { t.copy_from(batch); }, {"(1, 1, 2, 3)", "(3, 2)"});
+  check_throws<ShapeError>([&] { batch.view4<float>(); }, {"(N, H, W, C)", "(3, 2)"});
+  check_throws<ShapeError>([] { Tensor::from({1.0f}, {2}); }, {"1 values", "(2)"});
+}
+
+TEST_CASE("from_blob wraps host memory and releases it once, when the last handle goes") {
+  float data[4] = {1, 2, 3, 4};
+  int released = 0;
+  {
+    Tensor t = Tensor::from_blob(data, {4}, DType::f32, [&](void* p) {
+      CHECK(p == data);
+      ++released;
+    });
+    const Tensor view = t.view_as({2, 2});
+    t = {};
+    CHECK(released == 0);
+    view.fill(7);
+  }
+  CHECK(released == 1);
+  CHECK(data[3] == 7);
+  check_throws<ShapeError>([] { Tensor::from_blob(nullptr, {1}, DType::f32); }, {"null"});
+}
+
+TEST_CASE("the caching allocator reuses blocks, counts bytes, and fails with a typed error") {
+  release_cached_memory();
+  const std::size_t before = memory_stats().in_use;
+  const void* first = nullptr;
+  {
+    const Tensor t = Tensor::empty({1 << 20});
+    first = t.storage().data();
+    CHECK(reinterpret_cast<std::uintptr_t>(first) % 64 == 0);
+    CHECK(memory_stats().in_use - before == std::size_t{4} << 20);
+  }
+  CHECK(memory_stats().in_use == before);
+  CHECK(Tensor::empty({1 << 20}).storage().data() == first);
+  set_memory_limit(before + (1 << 20));
+  check_throws<MemoryError>([] { Tensor::empty({1 << 20}); }, {"4194304 bytes", "limit"});
+  CHECK(Tensor::empty({1 << 10}).numel() == 1 << 10);
+  set_memory_limit(0);
+  check_throws<MemoryError>([] { Tensor::empty({std::int64_t{1} << 60}); }, {"out of memory"});
+}
+
+TEST_CASE("Philox4x32-10 gives the known answers of Random123; draws have the right moments") {
+  auto words = [](std::uint64_t key, std::uint64_t hi, std::uint64_t lo) {
+    const Philox p = Philox::block(key, hi, lo);
+    return std::vector<std::uint32_t>(p.v, p.v + 4);
+  };
+  CHECK(words(0, 0, 0) == std::vector<std::uint32_t>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  const std::uint64_t ones = ~std::uint64_t{0};
+  CHECK(words(ones, ones, ones) == std::vector<std::uint32_t>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  CHECK(words(0x299f31d0a4093822, 0x0370734413198a2e, 0x85a308d3243f6a88) == std::vector<std::uint32_t>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+
+  auto moments = [](const Tensor& t) {
+    const auto v = t.to_vector<double>();
+    const double n = static_cast<double>(v.size()), mean = std::accumulate(v.begin(), v.end(), 0.0) / n;
+    double var = 0;
+    for (double x : v) var += (x - mean) * (x - mean) / n;
+    return std::pair(mean, std::sqrt(var));
+  };
+  const auto [um, us] = moments(Tensor::uniform({40000}, {1, 2}, -1, 3, {DType::f64, kCpu}));
+  CHECK(um == doctest::Approx(1).epsilon(0.02));
+  CHECK(us == doctest::Approx(4 / std::sqrt(12)).epsilon(0.02));
+  const auto [nm, ns] = moments(Tensor::normal({40000}, {1, 3}, 2, 0.5, {DType::f64, kCpu}));
+  CHECK(nm == doctest::Approx(2).epsilon(0.01));
+  CHECK(ns == doctest::Approx(0.5).epsilon(0.02));
+  CHECK(!same_bytes(Tensor::uniform({100}, RandomKey{1, 2}.derive(0)), Tensor::uniform({100}, RandomKey{1, 2}.derive(1))));
+  Random random(RandomKey{5});
+  for (int i = 0; i < 1000; ++i) CHECK(random.below(7) < 7);
+}
+
+TEST_CASE("executors: every task once, exceptions arrive, nested runs, a host's own pool") {
+  ThreadPool pool(3);
+  std::vector<std::atomic<int>> hits(1000);
+  std::atomic<int> outside{0};
+  auto count = [&](std::int64_t i, int worker) {
+    hits[static_cast<std::size_t>(i)]++;
+    if (worker < 0 || worker >= 3) outside++;
+  };
+  pool.run(1000, TaskRef(count));
+  for (auto& h : hits) CHECK(h == 1);
+  CHECK(outside == 0);
+  auto fail = [](std::int64_t i, int) {
+    if (i == 17) throw DataError("task 17");
+  };
+  check_throws<DataError>([&] { pool.run(100, TaskRef(fail)); }, {"task 17"});
+  std::atomic<int> inner{0};
+  auto nested = [&](std::int64_t, int) {
+    auto leaf = [&](std::int64_t, int) { inner++; };
+    pool.run(5, TaskRef(leaf));
+  };
+  pool.run(10, TaskRef(nested));
+  CHECK(inner == 50);
+
+  struct Serial final : Executor {
+    int concurrency() const override { return 1; }
+    void run(std::int64_t tasks, TaskRef task) override {
+      for (std::int64_t i = 0; i < tasks; ++i) task(i, 0);
+      ++runs;
+    }
+    int runs = 0;
+  } serial;
+  {
+    const ExecutorScope scope(serial);
+    add(Tensor::zeros({300, 300}), Tensor::zeros({300, 300}));
+  }
+  CHECK(serial.runs == 1);
+  add(Tensor::zeros({300, 300}), Tensor::zeros({300, 300}));
+  CHECK(serial.runs == 1);
+}
+
+TEST_CASE("dispatch refuses pairs without kernels") {
+  check_throws<DeviceError>([] { dispatch(Tensor::zeros({1}, {DType::u8, kCpu}), [&]<class T>(auto&) {}); }, {"u8", "cpu", "f32"});
+  check_throws<DeviceError>([] { Tensor::zeros({1}, {DType::f32, {Device::Type::cuda, 0}}); }, {"cuda:0"});
+}
