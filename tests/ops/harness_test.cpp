@@ -62,6 +62,17 @@ std::vector<OpCase> every_op() {
        .op = [labels](auto& in, auto&) { return segmentation_loss(in[0], labels); },
        .takes_into = false},
       {"softmax", {x}, [](auto& in, auto& into) { return softmax(in[0], into); }},
+      {"log_softmax", {x}, [](auto& in, auto& into) { return log_softmax(in[0], into); }},
+      {"avg_pool2d", {x}, [](auto& in, auto& into) { return avg_pool2d(in[0], {}, into); }},
+      {.name = "mean", .inputs = {x}, .op = [](auto& in, auto&) { return mean(in[0]); }, .takes_into = false},
+      {.name = "slice_channels", .inputs = {x}, .op = [](auto& in, auto&) { return slice_channels(in[0], 1, 2); }, .takes_into = false},
+      {.name = "reshape",
+       .inputs = {x},
+       .op =
+           [](auto& in, auto&) {
+             return reshape(in[0], {8, 15});
+           },
+       .takes_into = false},
   };
 }
 
