@@ -17,14 +17,15 @@ using Algorithm = Conv2dAlgorithm;
 /// The algorithm for weights w and output (or its gradient) `out`: a function of the shapes alone. Measured on one AVX-512 core with an FMA
 /// peak of 150 GFLOP/s, batch 4, forward / dgrad / wgrad in GFLOP/s of the defining sum (benchmarks/conv2d_bench.cpp):
 ///                       implicit GEMM     direct          Winograd F(4x4, 3x3)
-///   256x256   3 ->  16   4 /  2 /  -     36 / 18 / 28     18 /  21 /  18
+///   256x256   3 ->  16   4 /  2 /  -     59 / 18 / 54     18 /  21 /  18
 ///   256x256  16 ->  16  13 / 10 /  -     93 / 91 / 83    142 / 141 / 132
-///    64x64   12 ->  12  12 / 11 / 16     39 / 38 / 31     61 /  61 /  46
-///    64x64    8 ->   8   8 /  6 / 10     39 / 38 / 24     27 /  27 /  14
+///    64x64   12 ->  12  12 / 11 / 16     61 / 59 / 44     61 /  61 /  46
+///    64x64    8 ->   8   8 /  6 / 10     44 / 44 / 42     27 /  27 /  14
 ///    32x32  256 -> 256  17 / 37 /  -     94 / 94 / 72    180 / 182 / 178
 ///    16x16  512 -> 512  18 / 25 / 52     58 / 57 / 47    122 / 121 / 138
 ///     4x4    64 ->  64  49 / 37 / 51     57 / 58 /  8     27 /  28 /  56
-///    32x32  256 ->  64  88 / 65 / 80     87 / 93 / 75     (1x1)
+///    32x32  256 ->  64  88 / 65 / 80    115 / 92 / 78     (1x1)
+///   256x256  16 ->  12   - /  - /  -     25 / 30 / 26     (1x1: bound by memory)
 template <class T>
 Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p) {
   constexpr std::int64_t kFewPixels = 512;   // below: packing the weights takes longer than using them

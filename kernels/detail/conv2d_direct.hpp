@@ -1,6 +1,6 @@
-// Direct convolution: a zero-padded window of the image is copied to scratch, a tile (chunk, row, col, kChunk); blocks of output pixels x
-// registers of output channels then stay in registers while every tap and input channel is broadcast against packed weights. Any kernel
-// and dilation; stride 1, one group.
+// Direct convolution: blocks of output pixels x registers of output channels stay in registers while every tap and input channel is
+// broadcast against packed weights, from a tile: a zero-padded window of the image in scratch, or the image itself where the kernel is
+// 1x1. Any kernel and dilation; stride 1, one group.
 #pragma once
 #include "detail/microkernel.hpp"
 #include "detail/weights.hpp"
@@ -133,10 +133,9 @@ struct DirectRow {
   }
   template <int V>
   void compute(const T* tile, const T* weights, std::int64_t k, T* out, std::int64_t count) const {
-    if (pixel_step == kChunk)
-      compute<V, kChunk>(tile, weights, k, out, count);
-    else
-      compute<V, 0>(tile, weights, k, out, count);
+    if (pixel_step == kChunk) return compute<V, kChunk>(tile, weights, k, out, count);
+    if (pixel_step == 3) return compute<V, 3>(tile, weights, k, out, count);  // RGB
+    compute<V, 0>(tile, weights, k, out, count);
   }
 };
 
@@ -148,7 +147,8 @@ void direct_correlation(Cpu& cpu, View4<const T> x, const CorrelationAxis& h, co
   const DirectTiles<T> tiles(x, h, w, kTileBytes / static_cast<std::int64_t>(sizeof(T)));
   const ChannelBlocks out = channel_blocks<T>(y.c);
   const std::int64_t block_size = h.taps * w.taps * x.c * out.vectors * kLanes<T>;
-  const DirectRow<T> row{.runs = tiles.runs(), .b = b, .relu = relu, .channels = y.c, .pixel_step = tiles.pixel_step, .out_step = w.out_step * y.ld};
+  const DirectRow<T> row{
+      .runs = tiles.runs(), .b = b, .relu = relu, .channels = y.c, .pixel_step = tiles.pixel_step, .out_step = w.out_step * y.ld};
   Workspace workspace;
   T* packed = workspace.take<T>(out.blocks * block_size);
   T* scratch = workspace.take<T>(cpu.concurrency() * tiles.scratch_size());

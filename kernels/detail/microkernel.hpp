@@ -1,6 +1,6 @@
-// The two register-blocked inner loops of the convolutions. Channels are cut into chunks of kChunk, each with its own tile
-// (chunk, pixel, kChunk), so that the distance of neighbouring pixels is a compile-time constant and every broadcast is an operand of its
-// multiply-add. Sums are kept in kSums registers: V registers of channels x kSums / V pixels or channels.
+// The two register-blocked inner loops of the convolutions. Where the distance of neighbouring pixels is a compile-time constant, as in a
+// tile (chunk, pixel, kChunk), every broadcast is an operand of its multiply-add with an address that costs nothing. Sums are kept in
+// kSums registers: V registers of channels x kSums / V pixels or channels.
 #pragma once
 #include "detail/correlation.hpp"
 #include "detail/simd.hpp"
@@ -51,7 +51,8 @@ template <int P, int V, class T>
       }
 }
 
-/// sum[r][v] += x(i, r) * z(i, v) over i < count, where register v of a row of z is load_right(z, v); rows are x_step and z_step elements apart.
+/// sum[r][v] += x(i, r) * z(i, v) over i < count, where register v of a row of z is load_right(z, v); rows are x_step and z_step elements
+/// apart.
 template <int R, int V, class T, class Right>
 [[gnu::always_inline]] inline void outer_products(const T* x, std::int64_t x_step, const T* z, std::int64_t z_step, std::int64_t count,
                                                   Vec<T> (&sum)[R][V], Right&& load_right) {
