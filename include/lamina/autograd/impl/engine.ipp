@@ -13,6 +13,7 @@ namespace {
 
 thread_local bool recording = true;
 thread_local bool anomaly = false;
+thread_local bool walking = false;  // inside backward, whose own checks name the op and the input
 
 std::uint64_t next_sequence() {
   static std::atomic<std::uint64_t> counter{0};
@@ -98,7 +99,7 @@ void attach(const char* name, std::span<const Tensor> inputs, const Tensor& outp
 }
 
 void check_forward(const char* op, const Tensor& output) {
-  if (anomaly && (output.dtype() == DType::f32 || output.dtype() == DType::f64))
+  if (anomaly && !walking && (output.dtype() == DType::f32 || output.dtype() == DType::f64))
     require<NumericError>(is_finite(output), "anomaly: the output of ", op, " with shape ", output.shape(), " is not finite");
 }
 
@@ -115,6 +116,10 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
   if (cotangent) require(cotangent.shape() == shape(), "backward: cotangent shape ", cotangent.shape(), ", tensor shape ", shape());
   require(cotangent || numel() == 1, "backward: a tensor of shape ", shape(), " needs a cotangent; only a single element does without");
   const NoGrad no_grad;
+  struct Walk {
+    bool outer = std::exchange(walking, true);
+    ~Walk() { walking = outer; }
+  } walk;
 
   struct Pending {
     std::shared_ptr<Node> node;
