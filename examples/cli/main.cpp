@@ -138,8 +138,8 @@ int run(int argc, char** argv) {
   i->add_option("--preset", info.model.preset, "preset of the model");
   i->add_option("--base", info.model.base, "channels of the first level; 0: the preset's");
   i->add_option("--depth", info.model.depth, "poolings; 0: the preset's");
-  i->add_option("--channels", info.model.in_channels, "input channels");
-  i->add_option("--classes", info.model.classes, "output classes");
+  i->add_option("--channels", info.model.in_channels, "input channels; 0: those of the preset's source");
+  i->add_option("--classes", info.model.classes, "output classes; 0: those of the preset's source");
   i->add_option("--size", info.size, "W[xH] for the multiply-adds");
   i->callback([&] { code = cli::info(info, common); });
 

@@ -49,7 +49,7 @@ struct PhantomOptions {
 
 struct InfoOptions {
   std::string target;  ///< a run folder or a checkpoint; empty: the model named below
-  lamina::models::ModelConfig model{.classes = 2};
+  lamina::models::ModelConfig model;
   std::string size = "256";
 };
 
