@@ -188,7 +188,7 @@ void check_throws(F&& f, std::initializer_list<const char*> parts) {
     for (const char* part : parts)
       CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos, "message \"" << e.what() << "\" lacks \"" << part << "\"");
   } catch (const std::exception& e) {
-    FAIL_CHECK("another exception type was thrown: " << e.what());
+    FAIL_CHECK("another exception type was thrown: " << std::string(e.what()));
   }
 }
 
