@@ -78,7 +78,7 @@ bool needs_record(std::span<const Tensor> inputs) {
   return false;
 }
 
-void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::function<Grads(const Tensor&, NeedsGrad)> backward) {
+void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward) {
   require(inputs.size() <= 64, name, ": an op has at most 64 inputs, got ", inputs.size());
   auto node = std::make_shared<Node>();
   node->name = name;
@@ -150,7 +150,7 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
     pending.erase(first);
     require<Error>(static_cast<bool>(node->backward), "backward: the graph at op ", node->name,
                    " was freed by an earlier backward; pass retain_graph to the first call");
-    Grads grads = node->backward(dy, NeedsGrad(node->needs));
+    Grads grads = (*node->backward)(dy, NeedsGrad(node->needs));
     dy = {};
     require(grads.size() == node->edges.size(), node->name, ": backward returned ", grads.size(), " gradients for ", node->edges.size(), " inputs");
     if (!retain_graph) node->backward = nullptr;
