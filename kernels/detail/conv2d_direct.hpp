@@ -8,96 +8,66 @@
 
 namespace lamina::kernels::LAMINA_ISA {
 
-/// Copies `count` pixels of c <= kChunk channels, `from_step` apart, to pixels of kChunk; what lies beyond c is undefined. `from` may be
-/// read up to `end`.
+/// The windows of an image x that blocks of output rows read; stride 1: x itself where every output reads one pixel, otherwise zero-padded
+/// copies. Images of few channels are copied as they are, so that the taps of a row touch; others in chunks, a fixed distance apart.
 template <class T>
-void copy_pixels(const T* from, std::int64_t from_step, std::int64_t c, std::int64_t count, const T* end, T* to) {
-  for (std::int64_t i = 0; i < count; ++i, from += from_step, to += kChunk) {
-    if (end - from >= kChunk)
-      __builtin_memcpy(to, from, kChunk * sizeof(T));
-    else
-      for (std::int64_t k = 0; k < c; ++k) to[k] = from[k];
-  }
-}
-
-/// The windows of an input that blocks of output rows read; stride 1. Where all taps of a row and their channels fit into one chunk, pixels
-/// of a tile hold them all (`unfolded`): the channels are then kw * cin, and there is one tap a row.
 struct DirectTiles {
+  View4<const T> x;
   CorrelationAxis h, w;
-  std::int64_t channels, unfolded, rows_per_tile, tiles_per_image;
+  bool in_place;
+  std::int64_t chunk, pixel_step, row_step;  // channels of a chunk; elements between pixels and between rows of a tile
+  std::int64_t rows_per_tile, tiles_per_image;
 
   /// Tiles of about `budget` elements, of equal height.
-  DirectTiles(const CorrelationAxis& h_, const CorrelationAxis& w_, std::int64_t c, std::int64_t budget)
-      : h(h_), w(w_), channels(c), unfolded(w.taps > 1 && w.taps * c <= kChunk ? w.taps : 0) {
-    if (unfolded) channels *= unfolded, w.taps = 1;
-    const std::int64_t fit = budget / (chunks_for(c) * row_step()) - h.span(1) + 1, rows = fit < 1 ? 1 : fit > h.count ? h.count : fit;
+  DirectTiles(View4<const T> x_, const CorrelationAxis& h_, const CorrelationAxis& w_, std::int64_t budget)
+      : x(x_), h(h_), w(w_), in_place(h.is_identity(x.h) && w.is_identity(x.w)) {
+    chunk = in_place || x.c < kChunk ? x.c : kChunk;
+    pixel_step = in_place ? x.ld : chunk;
+    row_step = w.span(w.count) * pixel_step;
+    const std::int64_t fit = budget / (chunks() * row_step) - h.span(1) + 1, rows = fit < 1 ? 1 : fit > h.count ? h.count : fit;
     tiles_per_image = (h.count + rows - 1) / rows;
     rows_per_tile = (h.count + tiles_per_image - 1) / tiles_per_image;
   }
-  std::int64_t row_step() const { return w.span(w.count) * kChunk; }
-  std::int64_t chunk_step() const { return h.span(rows_per_tile) * row_step(); }
-  std::int64_t size() const { return chunks_for(channels) * chunk_step(); }
+  std::int64_t chunks() const { return (x.c + chunk - 1) / chunk; }
+  std::int64_t chunk_step() const { return h.span(rows_per_tile) * row_step; }
+  std::int64_t scratch_size() const { return in_place ? 0 : chunks() * chunk_step(); }
   std::int64_t first_row(std::int64_t tile) const { return tile * rows_per_tile < h.count ? tile * rows_per_tile : h.count; }
 
   /// The runs of one output pixel in a tile. Where the taps of a row touch, they are one run.
   Runs runs() const {
-    const std::int64_t rest = (channels - 1) % kChunk + 1;
-    Runs r{.chunks = chunks_for(channels),
+    const std::int64_t rest = (x.c - 1) % chunk + 1;
+    Runs r{.chunks = chunks(),
            .rows = h.taps,
            .cols = w.taps,
-           .length = kChunk,
+           .length = chunk,
            .last_length = rest,
            .chunk_step = chunk_step(),
-           .row_step = h.step * row_step(),
-           .col_step = w.step * kChunk};
-    if (w.step == 1 && rest == kChunk) r.cols = 1, r.length = r.last_length = w.taps * kChunk;
+           .row_step = h.step * row_step,
+           .col_step = w.step * pixel_step};
+    if (w.step == 1 && rest == pixel_step) r.cols = 1, r.length = r.last_length = w.taps * pixel_step;
     return r;
   }
-  /// Copies what the output rows from `row` on read of image n.
-  template <class T>
-  void fill(View4<const T> x, std::int64_t n, std::int64_t row, T* tile) const {
-    if (channels <= kChunk && (unfolded || channels < kChunk)) return fill_few(x, n, h.origin + row, tile);
-    for (std::int64_t c = 0; c < channels; c += kChunk, tile += chunk_step())
-      copy_window(x, n, h.origin + row, h.span(rows_per_tile), w.origin, w.span(w.count), c, channels - c < kChunk ? channels - c : kChunk,
-                  kChunk, tile);
-  }
-
- private:
-  /// One chunk, whose last elements nobody reads.
-  template <class T>
-  void fill_few(View4<const T> x, std::int64_t n, std::int64_t row, T* tile) const {
-    const std::int64_t taps = unfolded ? unfolded : 1, c = channels / taps, cols = w.span(w.count), reach = (taps - 1) * w.step;
-    const bool run = taps == 1 || (w.step == 1 && x.ld == c);  // a pixel of the tile is contiguous in the image
-    const T* end = x.data + (x.pixels() - 1) * x.ld + x.c;
-    for (std::int64_t r = 0; r < h.span(rows_per_tile); ++r, ++row)
-      for (std::int64_t j = 0; j < cols; ++j, tile += kChunk) {
-        const std::int64_t col = w.origin + j;
-        const bool inside = row >= 0 && row < x.h && col >= 0 && col + reach < x.w;
-        if (inside && run) {
-          const std::int64_t count = x.w - reach - col < cols - j ? x.w - reach - col : cols - j;
-          copy_pixels(x.pixel(n, row, col), x.ld, channels, count, end, tile);
-          j += count - 1, tile += (count - 1) * kChunk;
-          continue;
-        }
-        for (std::int64_t k = 0; k < channels; ++k) {
-          const std::int64_t s = col + k / c * w.step;
-          tile[k] = row >= 0 && row < x.h && s >= 0 && s < x.w ? x.pixel(n, row, s)[k % c] : T(0);
-        }
-      }
+  /// What the output rows from `row` on read of image n; perhaps copied to `scratch`.
+  const T* tile(std::int64_t n, std::int64_t row, T* scratch) const {
+    if (in_place) return x.pixel(n, row, 0);
+    T* to = scratch;
+    for (std::int64_t c = 0; c < x.c; c += chunk, to += chunk_step())
+      copy_window(x, n, h.origin + row, h.span(rows_per_tile), w.origin, w.span(w.count), c, x.c - c < chunk ? x.c - c : chunk, chunk, to);
+    return scratch;
   }
 };
 
 /// Weights in the order a pixel's runs visit them: (block, chunk, tap row, tap col, channel, registers of a block).
 template <class T>
 void pack_weights(Cpu& cpu, const WeightReader<T>& weights, const CorrelationAxis& h, const CorrelationAxis& w, const ChannelBlocks& out,
-                  T* packed) {
+                  std::int64_t chunk, T* packed) {
   const std::int64_t inputs = weights.inputs(), width = out.vectors * kLanes<T>;
   cpu.parallel(out.blocks, [&](std::int64_t block, int) {
     T* to = packed + block * h.taps * w.taps * inputs * width;
-    for (std::int64_t c0 = 0; c0 < inputs; c0 += kChunk)
+    for (std::int64_t c0 = 0; c0 < inputs; c0 += chunk)
       for (std::int64_t r = 0; r < h.taps; ++r)
         for (std::int64_t s = 0; s < w.taps; ++s)
-          for (std::int64_t c = c0; c < c0 + kChunk && c < inputs; ++c)
+          for (std::int64_t c = c0; c < c0 + chunk && c < inputs; ++c)
             for (std::int64_t v = 0; v < out.vectors; ++v, to += kLanes<T>) {
               const std::int64_t k = block * width + v * kLanes<T>, lanes = weights.outputs() - k;
               const T* from = weights.tap(h.tap_first + r * h.tap_step, w.tap_first + s * w.tap_step) + c * weights.input_step();
@@ -112,12 +82,14 @@ struct DirectRow {
   Runs runs;
   const T* b;
   bool relu;
-  std::int64_t channels, out_step;  // of y; elements between output pixels
+  std::int64_t channels, pixel_step, out_step;  // of y; elements between pixels of the tile, and of y
 
   /// `count` pixels of registers [k, k + V * kLanes) from `tile`, in blocks of P; a rest that fills no block overlaps the one before.
-  template <int P, int V>
+  /// Step is pixel_step, or 0 where that is not known at compile time.
+  template <int P, int V, int Step>
   [[gnu::noinline]] void compute(const T* tile, const T* weights, std::int64_t k, T* out, std::int64_t count) const {
     constexpr int L = kLanes<T>;
+    const std::int64_t step = Step ? Step : pixel_step;
     Vec<T> start[V];
     for (int v = 0; v < V; ++v) start[v] = b && k + v * L < channels ? load_part(b + k + v * L, channels - k - v * L) : Vec<T>{};
     for (std::int64_t done = 0; done < count; done += P) {
@@ -127,7 +99,7 @@ struct DirectRow {
       for (int p = 0; p < P; ++p)
 #pragma GCC unroll 32
         for (int v = 0; v < V; ++v) sum[p][v] = start[v];
-      correlate<P, V, kChunk>(tile + j * kChunk, runs, weights, sum);
+      correlate(tile + j * step, step, runs, weights, sum);
       if (relu)
 #pragma GCC unroll 32
         for (int p = 0; p < P; ++p)
@@ -149,15 +121,22 @@ struct DirectRow {
     }
   }
   /// The widest block that the row fills.
+  template <int V, int Step>
+  void compute(const T* tile, const T* weights, std::int64_t k, T* out, std::int64_t count) const {
+    constexpr int kMost = Step ? kSums * 2 / 3 : 8, kWide = V * kMost > kSums ? kSums / V : kMost;
+    if (count >= kWide)
+      compute<kWide, V, Step>(tile, weights, k, out, count);
+    else if (count >= 4)
+      compute<4, V, Step>(tile, weights, k, out, count);
+    else
+      compute<1, V, Step>(tile, weights, k, out, count);
+  }
   template <int V>
   void compute(const T* tile, const T* weights, std::int64_t k, T* out, std::int64_t count) const {
-    constexpr int kWide = V == 1 ? kSums * 2 / 3 : kSums / V;
-    if (count >= kWide)
-      compute<kWide, V>(tile, weights, k, out, count);
-    else if (count >= 4)
-      compute<4, V>(tile, weights, k, out, count);
+    if (pixel_step == kChunk)
+      compute<V, kChunk>(tile, weights, k, out, count);
     else
-      compute<1, V>(tile, weights, k, out, count);
+      compute<V, 0>(tile, weights, k, out, count);
   }
 };
 
@@ -166,23 +145,22 @@ template <class T>
 void direct_correlation(Cpu& cpu, View4<const T> x, const CorrelationAxis& h, const CorrelationAxis& w, const WeightReader<T>& weights,
                         const T* b, bool relu, View4<T> y) {
   constexpr std::int64_t kTileBytes = 384 << 10;  // of a 1 MB L2 cache
-  const DirectTiles tiles(h, w, x.c, kTileBytes / static_cast<std::int64_t>(sizeof(T)));
+  const DirectTiles<T> tiles(x, h, w, kTileBytes / static_cast<std::int64_t>(sizeof(T)));
   const ChannelBlocks out = channel_blocks<T>(y.c);
   const std::int64_t block_size = h.taps * w.taps * x.c * out.vectors * kLanes<T>;
-  const DirectRow<T> row{.runs = tiles.runs(), .b = b, .relu = relu, .channels = y.c, .out_step = w.out_step * y.ld};
+  const DirectRow<T> row{.runs = tiles.runs(), .b = b, .relu = relu, .channels = y.c, .pixel_step = tiles.pixel_step, .out_step = w.out_step * y.ld};
   Workspace workspace;
   T* packed = workspace.take<T>(out.blocks * block_size);
-  T* scratch = workspace.take<T>(cpu.concurrency() * tiles.size());
-  pack_weights(cpu, weights, h, w, out, packed);
+  T* scratch = workspace.take<T>(cpu.concurrency() * tiles.scratch_size());
+  pack_weights(cpu, weights, h, w, out, tiles.chunk, packed);
   cpu.parallel(y.n * tiles.tiles_per_image, [&](std::int64_t task, int worker) {
-    T* tile = scratch + worker * tiles.size();
     const std::int64_t n = task / tiles.tiles_per_image, first = tiles.first_row(task % tiles.tiles_per_image);
     const std::int64_t last = tiles.first_row(task % tiles.tiles_per_image + 1);
-    tiles.fill(x, n, first, tile);
+    const T* tile = tiles.tile(n, first, scratch + worker * tiles.scratch_size());
     with_vectors(out.vectors, [&]<int V>() {
       for (std::int64_t block = 0; block < out.blocks; ++block)
         for (std::int64_t i = first; i < last; ++i)
-          row.template compute<V>(tile + (i - first) * tiles.row_step(), packed + block * block_size, block * V * kLanes<T>,
+          row.template compute<V>(tile + (i - first) * tiles.row_step, packed + block * block_size, block * V * kLanes<T>,
                                   y.pixel(n, h.out_first + i * h.out_step, w.out_first), w.count);
     });
   });

@@ -157,7 +157,7 @@ template <int V, int kPoints, class T>
       for (int p = 0; p < P; ++p)
 #pragma GCC unroll 32
         for (int v = 0; v < V; ++v) sum[p][v] = Vec<T>{};
-      correlate<P, V, kChunk>(points + t * kChunk, runs, weights, sum);
+      correlate(points + t * kChunk, kChunk, runs, weights, sum);
 #pragma GCC unroll 32
       for (int p = 0; p < P; ++p)
 #pragma GCC unroll 32

@@ -40,8 +40,8 @@ template <int V, int kPoints, class T>
         for (int i = 0; i < R; ++i)
 #pragma GCC unroll 32
           for (int v = 0; v < V; ++v) sum[i][v] = first ? Vec<T>{} : load(sums + (i * V + v) * L);
-        outer_products<R, V, kPoints * kPointPitch<L>>(x + chunk * kPoints * kPointPitch<kChunk> + r,
-                                                       z + block * V * kPoints * kPointPitch<L>, L, count, sum);
+        outer_products(x + chunk * kPoints * kPointPitch<kChunk> + r, kChunk, z + block * V * kPoints * kPointPitch<L>, L, count, sum,
+                       [](const T* row, int v) { return load(row + v * kPoints * kPointPitch<L>); });
 #pragma GCC unroll 32
         for (int i = 0; i < R; ++i)
 #pragma GCC unroll 32

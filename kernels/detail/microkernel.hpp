@@ -28,9 +28,9 @@ struct Runs {
   std::int64_t chunk_step, row_step = 0, col_step = 0;  // elements between runs
 };
 
-/// sum[p][v] += x(p, i) * w(i, v) over the elements i of the runs of pixel p; pixels are Step elements apart, w is (i, V registers).
-template <int P, int V, int Step, class T>
-[[gnu::always_inline]] inline void correlate(const T* tile, const Runs& runs, const T* w, Vec<T> (&sum)[P][V]) {
+/// sum[p][v] += x(p, i) * w(i, v) over the elements i of the runs of pixel p; pixels are `step` elements apart, w is (i, V registers).
+template <int P, int V, class T>
+[[gnu::always_inline]] inline void correlate(const T* tile, std::int64_t step, const Runs& runs, const T* w, Vec<T> (&sum)[P][V]) {
   for (std::int64_t c = 0; c < runs.chunks; ++c)
     for (std::int64_t r = 0; r < runs.rows; ++r)
       for (std::int64_t s = 0; s < runs.cols; ++s) {
@@ -43,7 +43,7 @@ template <int P, int V, int Step, class T>
           for (int v = 0; v < V; ++v) weight[v] = load(w + v * kLanes<T>);
 #pragma GCC unroll 32
           for (int p = 0; p < P; ++p) {
-            const Vec<T> value = broadcast(x[p * Step]);
+            const Vec<T> value = broadcast(x[p * step]);
 #pragma GCC unroll 32
             for (int v = 0; v < V; ++v) sum[p][v] += value * weight[v];
           }
@@ -51,14 +51,15 @@ template <int P, int V, int Step, class T>
       }
 }
 
-/// sum[r][v] += x(i, r) * z(i, v) over i < count; rows of x are kChunk elements apart, those of z z_step, their registers ZRegister.
-template <int R, int V, int ZRegister, class T>
-[[gnu::always_inline]] inline void outer_products(const T* x, const T* z, std::int64_t z_step, std::int64_t count, Vec<T> (&sum)[R][V]) {
+/// sum[r][v] += x(i, r) * z(i, v) over i < count, where register v of a row of z is load_right(z, v); rows are x_step and z_step elements apart.
+template <int R, int V, class T, class Right>
+[[gnu::always_inline]] inline void outer_products(const T* x, std::int64_t x_step, const T* z, std::int64_t z_step, std::int64_t count,
+                                                  Vec<T> (&sum)[R][V], Right&& load_right) {
 #pragma GCC unroll 2
-  for (const T* end = x + count * kChunk; x != end; x += kChunk, z += z_step) {
+  for (const T* end = x + count * x_step; x != end; x += x_step, z += z_step) {
     Vec<T> right[V];
 #pragma GCC unroll 32
-    for (int v = 0; v < V; ++v) right[v] = load(z + v * ZRegister);
+    for (int v = 0; v < V; ++v) right[v] = load_right(z, v);
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r) {
       const Vec<T> left = broadcast(x[r]);
