@@ -1,28 +1,16 @@
 #include "lamina/ops/activation.hpp"
 
-#include <benchmark/benchmark.h>
-
 #include <cmath>
+
+#include "support.hpp"
 
 using namespace lamina;
 
 /// Feature maps (4, 256, 256, 16): reads x and writes y; backward reads y and dy and writes dx.
 static void run(benchmark::State& state, Activation act, double at_one, bool backward) {
-  Tensor x = Tensor::full({4, 256, 256, 16}, 1);
-  const Tensor dy = Tensor::normal(x.shape(), {3, 4});
-  if (backward) x.set_requires_grad();
-  const Tensor y = activation(x, act);
-  if (!(std::abs(y.data<float>()[0] - at_one) < 1e-5)) return state.SkipWithError("the value at 1 is wrong");
-  for (auto _ : state) {
-    if (backward) {
-      x.zero_grad();
-      y.backward(dy, true);
-      benchmark::DoNotOptimize(x.grad().data<float>());
-    } else {
-      benchmark::DoNotOptimize(activation(x, act).data<float>());
-    }
-  }
-  state.SetBytesProcessed(state.iterations() * x.numel() * (backward ? 12 : 8));
+  const Tensor x = Tensor::full({4, 256, 256, 16}, 1);
+  if (!(std::abs(activation(x, act).data<float>()[0] - at_one) < 1e-5)) return state.SkipWithError("the value at 1 is wrong");
+  bench::time_op(state, x, backward, x.numel() * (backward ? 12 : 8), [&] { return activation(x, act); });
 }
 BENCHMARK_CAPTURE(run, relu_forward, Activation::relu(), 1.0, false)->UseRealTime();
 BENCHMARK_CAPTURE(run, relu_backward, Activation::relu(), 1.0, true)->UseRealTime();

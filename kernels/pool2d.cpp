@@ -68,11 +68,35 @@ T average_weight(Span h, Span w, const Pool2dParams& p) {
   return T(1) / static_cast<T>(p.count_include_pad ? i64{p.kernel} * p.kernel : (h.end - h.begin) * (w.end - w.begin));
 }
 
+/// 2x2 windows at stride 2 that lie inside the image x; y are the windows.
+template <class X, class Y>
+bool is_plain_2x2(const Pool2dParams& p, View4<X> x, View4<Y> y) {
+  return p.kernel == 2 && p.stride == 2 && p.padding.top == 0 && p.padding.left == 0 && 2 * y.h <= x.h && 2 * y.w <= x.w;
+}
+
+/// dx in gather form: for every input pixel, zeroed first, f(its dx, n, h, w, i, j) for each window (i, j) that holds it.
+template <class T, class F>
+void gather_windows(Cpu& cpu, View4<const T> dy, View4<T> dx, const Pool2dParams& p, F f) {
+  for_row_chunks(cpu, dx.n * dx.h, dx.w * dx.c, [&](i64 begin, i64 end) {
+    for (i64 row = begin; row < end; ++row) {
+      const i64 n = row / dx.h, h = row % dx.h;
+      const Windows rows(h, p.padding.top, p.kernel, p.stride, dy.h);
+      for (i64 w = 0; w < dx.w; ++w) {
+        T* out = dx.pixel(n, h, w);
+        for (i64 c = 0; c < dx.c; ++c) out[c] = 0;
+        const Windows cols(w, p.padding.left, p.kernel, p.stride, dy.w);
+        for (i64 i = rows.first; i <= rows.last; ++i)
+          for (i64 j = cols.first; j <= cols.last; ++j) f(out, n, h, w, i, j);
+      }
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
 void max_pool2d_forward(Cpu& cpu, View4<const T> x, View4<T> y, std::uint8_t* winner, const Pool2dParams& p) {
-  const bool plain = p.kernel == 2 && p.stride == 2 && p.padding.top == 0 && p.padding.left == 0 && 2 * y.h <= x.h && 2 * y.w <= x.w;
+  const bool plain = is_plain_2x2(p, x, y);
   for_row_chunks(cpu, y.n * y.h, y.w * y.c, [&](i64 begin, i64 end) {
     for (i64 row = begin; row < end; ++row) {
       const i64 n = row / y.h, h = row % y.h;
@@ -88,26 +112,35 @@ void max_pool2d_forward(Cpu& cpu, View4<const T> x, View4<T> y, std::uint8_t* wi
   });
 }
 
+/// 2x2 windows at stride 2 without padding: each writes its four pixels; an odd last row or column has no window.
 template <class T>
-void max_pool2d_backward(Cpu& cpu, View4<const T> dy, const std::uint8_t* winner, View4<T> dx, const Pool2dParams& p) {
+void max_pool2d_backward_2x2(Cpu& cpu, View4<const T> dy, const std::uint8_t* winner, View4<T> dx) {
   for_row_chunks(cpu, dx.n * dx.h, dx.w * dx.c, [&](i64 begin, i64 end) {
     for (i64 row = begin; row < end; ++row) {
       const i64 n = row / dx.h, h = row % dx.h;
-      const Windows rows(h, p.padding.top, p.kernel, p.stride, dy.h);
-      for (i64 w = 0; w < dx.w; ++w) {
-        T* __restrict out = dx.pixel(n, h, w);
-        for (i64 c = 0; c < dx.c; ++c) out[c] = 0;
-        const Windows cols(w, p.padding.left, p.kernel, p.stride, dy.w);
-        for (i64 i = rows.first; i <= rows.last; ++i)
-          for (i64 j = cols.first; j <= cols.last; ++j) {
-            const auto position =
-                static_cast<std::uint8_t>((h + p.padding.top - i * p.stride) * p.kernel + (w + p.padding.left - j * p.stride));
-            const T* g = dy.pixel(n, i, j);
-            const std::uint8_t* win = winner + ((n * dy.h + i) * dy.w + j) * dy.c;
-            for (i64 c = 0; c < dx.c; ++c) out[c] += win[c] == position ? g[c] : T(0);
-          }
+      const i64 windows = h / 2 < dy.h ? dy.w : 0;
+      const std::uint8_t* win = winner + (n * dy.h + h / 2) * dy.w * dy.c;
+      const auto left = static_cast<std::uint8_t>(h % 2 * 2);
+      for (i64 w = 0; w < windows; ++w, win += dy.c) {
+        const T* g = dy.pixel(n, h / 2, w);
+        T* __restrict out = dx.pixel(n, h, 2 * w);
+        for (i64 c = 0; c < dx.c; ++c) out[c] = win[c] == left ? g[c] : T(0);
+        for (i64 c = 0; c < dx.c; ++c) out[dx.ld + c] = win[c] == left + 1 ? g[c] : T(0);
       }
+      for (i64 w = 2 * windows; w < dx.w; ++w)
+        for (i64 c = 0; c < dx.c; ++c) dx.pixel(n, h, w)[c] = 0;
     }
+  });
+}
+
+template <class T>
+void max_pool2d_backward(Cpu& cpu, View4<const T> dy, const std::uint8_t* winner, View4<T> dx, const Pool2dParams& p) {
+  if (is_plain_2x2(p, dx, dy)) return max_pool2d_backward_2x2(cpu, dy, winner, dx);
+  gather_windows(cpu, dy, dx, p, [&](T* __restrict out, i64 n, i64 h, i64 w, i64 i, i64 j) {
+    const auto position = static_cast<std::uint8_t>((h + p.padding.top - i * p.stride) * p.kernel + (w + p.padding.left - j * p.stride));
+    const T* g = dy.pixel(n, i, j);
+    const std::uint8_t* win = winner + ((n * dy.h + i) * dy.w + j) * dy.c;
+    for (i64 c = 0; c < dx.c; ++c) out[c] += win[c] == position ? g[c] : T(0);
   });
 }
 
@@ -135,23 +168,11 @@ void avg_pool2d_forward(Cpu& cpu, View4<const T> x, View4<T> y, const Pool2dPara
 
 template <class T>
 void avg_pool2d_backward(Cpu& cpu, View4<const T> dy, View4<T> dx, const Pool2dParams& p) {
-  for_row_chunks(cpu, dx.n * dx.h, dx.w * dx.c, [&](i64 begin, i64 end) {
-    for (i64 row = begin; row < end; ++row) {
-      const i64 n = row / dx.h, h = row % dx.h;
-      const Windows rows(h, p.padding.top, p.kernel, p.stride, dy.h);
-      for (i64 w = 0; w < dx.w; ++w) {
-        T* __restrict out = dx.pixel(n, h, w);
-        for (i64 c = 0; c < dx.c; ++c) out[c] = 0;
-        const Windows cols(w, p.padding.left, p.kernel, p.stride, dy.w);
-        for (i64 i = rows.first; i <= rows.last; ++i)
-          for (i64 j = cols.first; j <= cols.last; ++j) {
-            const T weight =
-                average_weight<T>(Span(i, p.padding.top, p.kernel, p.stride, dx.h), Span(j, p.padding.left, p.kernel, p.stride, dx.w), p);
-            const T* g = dy.pixel(n, i, j);
-            for (i64 c = 0; c < dx.c; ++c) out[c] += weight * g[c];
-          }
-      }
-    }
+  gather_windows(cpu, dy, dx, p, [&](T* __restrict out, i64 n, i64, i64, i64 i, i64 j) {
+    const T weight =
+        average_weight<T>(Span(i, p.padding.top, p.kernel, p.stride, dx.h), Span(j, p.padding.left, p.kernel, p.stride, dx.w), p);
+    const T* g = dy.pixel(n, i, j);
+    for (i64 c = 0; c < dx.c; ++c) out[c] += weight * g[c];
   });
 }
 

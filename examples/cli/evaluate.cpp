@@ -31,8 +31,9 @@ metrics::ConfusionMatrix evaluate_at_original_size(const std::filesystem::path& 
   return confusion;
 }
 
-void print_table(const metrics::ConfusionMatrix& m, const std::vector<std::string>& names) {
-  const auto s = m.scores(), base = m.majority_baseline().scores();
+void print_table(const metrics::ConfusionMatrix& m, const data::LabelSchema& schema) {
+  const std::vector<std::string>& names = schema.names;
+  const auto s = m.scores(schema.background), base = m.majority_baseline().scores(schema.background);
   std::size_t width = 40;
   for (const std::string& n : names) width = std::max(width, n.size());
   auto cell = [](double v) {
@@ -65,7 +66,10 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   const io::Checkpoint checkpoint = io::load_checkpoint(path);
   const train::RunInfo info = train::run_info(checkpoint, path.string());
   DataOptions where = options.data;
-  if (where.ignore < 0) where.ignore = info.config.ignore;
+  if (!where.images) where.images = info.config.images;
+  if (!where.masks) where.masks = info.config.masks;
+  if (!where.ignore) where.ignore = info.config.ignore;
+  if (!where.seed) where.seed = info.config.seed;  // the split of the run: nothing it was trained on is in its val
   const data::Dataset dataset = open_data(where, progress);
   require<DataError>(dataset.schema.names == info.schema.names, options.data.data, ": its classes are not those that ", options.run, " was trained on");
   const data::Split split = data::split_named(options.split);
@@ -77,20 +81,20 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   } else {
     const auto model = train::load_segmenter(checkpoint, info);
     data::Loader loader(dataset, split, {.batch = info.config.batch, .width = info.config.width, .height = info.config.height, .resize = data::resize_named(info.config.resize), .seed = info.config.seed});
-    confusion = train::evaluate(*model, loader, info.schema.classes(), info.schema.background >= 0, {.ignore_label = data::kIgnoreLabel},
+    confusion = train::evaluate(*model, loader, info.schema.classes(), info.schema.background, {.ignore_label = data::kIgnoreLabel},
                                 [&](std::int64_t done, std::int64_t all) { progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all)); })
                     .confusion;
   }
   progress.update("", false);
   if (common.json) {
-    Json result = json_scores(confusion);
-    result["baseline"] = json_scores(confusion.majority_baseline());
+    Json result = json_scores(confusion, info.schema.background);
+    result["baseline"] = json_scores(confusion.majority_baseline(), info.schema.background);
     result["classes"] = info.schema.names;
     result["images"] = dataset.items(split).size();
     result["epoch"] = info.state.epoch;
     std::printf("%s\n", result.dump(2).c_str());
   } else {
-    print_table(confusion, info.schema.names);
+    print_table(confusion, info.schema);
   }
   return kOk;
 }

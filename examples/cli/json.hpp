@@ -12,8 +12,8 @@ using Json = nlohmann::ordered_json;
 /// NaN (no such class) is null.
 inline Json json_number(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
 
-inline Json json_scores(const lamina::metrics::ConfusionMatrix& m) {
-  const auto s = m.scores();
+inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, int background) {
+  const auto s = m.scores(background);
   auto kind = [](const lamina::metrics::ClassScores& c) {
     Json per_class = Json::array();
     for (double v : c.per_class) per_class.push_back(json_number(v));

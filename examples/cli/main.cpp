@@ -1,6 +1,8 @@
 // lamina VERB ...: the command line. Options are declared here and nowhere else; the verbs take plain structs.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <new>
 
@@ -12,22 +14,40 @@
 namespace {
 
 /// The usual reason for a usage error is a misspelt name: say which one is near.
-std::string usage_hint(const CLI::App& app, const CLI::Error& error) {
-  std::string text = error.what();
-  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError) && error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ConfigError)) return text;
+std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {
+  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
   const auto used = app.get_subcommands();
+  const auto remaining = app.remaining(true);
+  auto unknown = [&](bool option) -> std::string {  // the first argument, in their order, that nothing took
+    for (int i = 1; i < argc; ++i)
+      if ((argv[i][0] == '-') == option && std::find(remaining.begin(), remaining.end(), argv[i]) != remaining.end()) return argv[i];
+    return {};
+  };
   std::vector<std::string> names;
-  if (used.empty())
-    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(verb->get_name());
-  else
-    for (const CLI::Option* o : used[0]->get_options())
-      for (const std::string& name : o->get_lnames()) names.push_back("--" + name);
-  std::string unknown;
-  for (const std::string& extra : used.empty() ? app.remaining() : used[0]->remaining_for_passthrough(true))
-    if (unknown.empty() || extra.starts_with("--")) unknown = extra;
-  if (unknown.empty()) return text;
+  std::string word, kind;
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConfigError)) {
+    const std::string text = error.what();
+    return "the --config file has an entry that is unknown or malformed: " + text.substr(text.rfind(' ') + 1);
+  }
+  if (used.empty()) {
+    for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+    kind = "verb";
+    word = unknown(false);
+    if (word.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+      std::string all;
+      for (const std::string& name : names) all += " " + name;
+      return "name a verb:" + all;
+    }
+  } else {
+    for (const CLI::App* a : {static_cast<const CLI::App*>(used[0]), &app})
+      for (const CLI::Option* o : a->get_options())
+        for (const std::string& name : o->get_lnames()) names.push_back("--" + name);
+    kind = "option";
+    word = unknown(true);
+  }
+  if (word.empty()) return error.what();
   const std::vector<std::string_view> views(names.begin(), names.end());
-  return (used.empty() ? "unknown verb " : "unknown option ") + unknown + "; did you mean " + std::string(lamina::nearest_name(unknown, views)) + "?";
+  return "unknown " + kind + " " + word + "; did you mean " + std::string(lamina::nearest_name(word.substr(0, word.find('=')), views)) + "?";
 }
 
 int run(int argc, char** argv) {
@@ -45,6 +65,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("lamina ") + LAMINA_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.option_defaults()->always_capture_default();
   app.set_config("--config", "", "TOML file with options in a section per verb, e.g. [train]; the command line wins");
   app.add_flag("--json", common.json, "print the result as JSON on stdout");
@@ -138,8 +159,8 @@ int run(int argc, char** argv) {
   i->add_option("--preset", info.model.preset, "preset of the model");
   i->add_option("--base", info.model.base, "channels of the first level; 0: the preset's");
   i->add_option("--depth", info.model.depth, "poolings; 0: the preset's");
-  i->add_option("--channels", info.model.in_channels, "input channels");
-  i->add_option("--classes", info.model.classes, "output classes");
+  i->add_option("--channels", info.model.in_channels, "input channels; 0: those of the preset's source");
+  i->add_option("--classes", info.model.classes, "output classes; 0: those of the preset's source");
   i->add_option("--size", info.size, "W[xH] for the multiply-adds");
   i->callback([&] { code = cli::info(info, common); });
 
@@ -151,7 +172,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& done) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "lamina: %s\nRun lamina --help, or lamina VERB --help.\n", usage_hint(app, error).c_str());
+    std::fprintf(stderr, "lamina: %s\nRun lamina --help, or lamina VERB --help.\n", usage_hint(app, error, argc, argv).c_str());
     return cli::kUsage;
   }
   return code;
@@ -160,6 +181,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then is an error like a full disk
   auto fail = [](const char* what, int code) {
     std::fprintf(stderr, "lamina: %s\n", what);
     return code;
@@ -176,7 +198,7 @@ int main(int argc, char** argv) {
     return fail(e.what(), cli::kOutOfMemory);
   } catch (const std::bad_alloc&) {
     return fail("out of memory", cli::kOutOfMemory);
-  } catch (const lamina::DiskFullError& e) {
+  } catch (const lamina::IoError& e) {
     return fail(e.what(), cli::kDisk);
   } catch (const std::exception& e) {
     return fail(e.what(), cli::kFailed);

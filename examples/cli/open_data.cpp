@@ -27,10 +27,10 @@ data::DatasetOptions dataset_options(const DataOptions& o) {
     if (name == usual) return {};
     return std::filesystem::is_directory(root / name) ? root / name : std::filesystem::path(name);
   };
-  d.images = folder(o.images, "images");
-  d.masks = folder(o.masks, "masks");
-  if (o.ignore >= 0) d.ignore = static_cast<unsigned>(o.ignore);
-  d.seed = o.seed;
+  d.images = folder(o.images.value_or("images"), "images");
+  d.masks = folder(o.masks.value_or("masks"), "masks");
+  if (o.ignore.value_or(-1) >= 0) d.ignore = static_cast<unsigned>(*o.ignore);
+  d.seed = o.seed.value_or(0);
   return d;
 }
 

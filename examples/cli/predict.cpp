@@ -23,7 +23,7 @@ namespace {
 std::vector<fs::path> collect(const std::vector<std::string>& names) {
   std::vector<fs::path> files;
   for (const std::string& name : names) {
-    require<IoError>(fs::exists(name), name, ": no such file or folder");
+    require<DataError>(fs::exists(name), name, ": no such file or folder");
     if (!fs::is_directory(name)) {
       files.emplace_back(name);
       continue;
@@ -62,8 +62,8 @@ int predict(const PredictOptions& options, const Common& common) {
     data::Image photo;
     try {
       photo = data::read_image(files[i]);
-    } catch (const DataError& e) {  // one damaged photograph does not cost the others
-      progress.note(std::string("error: ") + e.what());
+    } catch (const Error& e) {  // one damaged photograph does not cost the others
+      progress.error(std::string("error: ") + e.what());
       ++failed;
       continue;
     }
@@ -81,7 +81,7 @@ int predict(const PredictOptions& options, const Common& common) {
     if (!common.json) std::printf("%s\n", mask.c_str());
   }
   if (common.json) std::printf("%s\n", results.dump(2).c_str());
-  if (failed) progress.note(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be read");
+  if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be read");
   return failed ? kBadData : kOk;
 }
 

@@ -57,7 +57,10 @@ void ProgressLine::update(const std::string& line, bool last) {
 }
 
 void ProgressLine::note(const std::string& line) {
-  if (quiet_) return;
+  if (!quiet_) error(line);
+}
+
+void ProgressLine::error(const std::string& line) {
   clear();
   std::fprintf(stderr, "%s\n", line.c_str());
 }
@@ -70,17 +73,6 @@ std::string step_line(const lamina::train::StepEvent& e) {
   return text("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  loss %.4f (ce %.4f, dice %.4f)  lr %.2e  ", e.epoch, e.epochs, bar.c_str(), static_cast<long>(e.batch),
               static_cast<long>(e.batches), e.images_per_second, clock_text(e.seconds_left).c_str(), e.loss, e.ce, e.dice_loss, e.lr) +
          bytes_text(e.memory);
-}
-
-std::string epoch_line(const lamina::train::EpochRecord& r, int epochs, bool has_background) {
-  std::string line = text("epoch %d/%d  loss %.4f", r.epoch, epochs, r.loss);
-  if (r.val_loss) line += text("  val loss %.4f", *r.val_loss);
-  if (r.confusion) {
-    const auto s = r.confusion->scores(), base = r.confusion->majority_baseline().scores();
-    line += has_background ? text("  Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro) : text("  Dice macro %.4f", s.dice.macro);
-    line += text("  accuracy %.4f (always the most frequent class: Dice %.4f, accuracy %.4f)", s.accuracy, has_background ? base.dice.macro_foreground : base.dice.macro, base.accuracy);
-  }
-  return line + text("  %.1f img/s", r.images_per_second);
 }
 
 }  // namespace cli

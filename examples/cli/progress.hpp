@@ -21,6 +21,8 @@ class ProgressLine {
   void update(const std::string& line, bool last = false);
   /// Prints a line that stays, above the progress line.
   void note(const std::string& line);
+  /// The same, also when quiet.
+  void error(const std::string& line);
 
  private:
   void clear();
@@ -29,6 +31,5 @@ class ProgressLine {
 };
 
 std::string step_line(const lamina::train::StepEvent& event);
-std::string epoch_line(const lamina::train::EpochRecord& record, int epochs, bool has_background);
 
 }  // namespace cli

@@ -34,7 +34,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
   const data::Dataset dataset = open_data({config.data, config.images, config.masks, config.ignore, config.seed}, progress);
-  const bool has_background = dataset.schema.background >= 0;
+  const int background = dataset.schema.background;
 
   for (const auto& [name, value] : train::settings(config)) progress.note("  " + name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + (value.empty() ? "-" : value));
   progress.note("  threads         " + std::to_string(pool.concurrency()) + "\n  out             " + config.out);
@@ -48,7 +48,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   };
   events.epoch = [&](const train::EpochRecord& r) {
     rate = r.images_per_second;
-    progress.note(epoch_line(r, epochs, has_background));
+    progress.note(train::epoch_line(r, epochs, background));
   };
   events.message = [&](const std::string& m) { progress.note(m); };
   events.warning = [&](const std::string& m) { progress.note("warning: " + m); };
@@ -61,13 +61,17 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   if (outcome == train::Outcome::interrupted) return kInterrupted;
 
   const train::RunFolder folder{config.out};
-  const auto best = train::run_info(io::load_checkpoint(folder.weights("best")), folder.weights("best").string());
+  const train::TrainerState state = train::run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string()).state;
+  const std::string report = folder.file("report.html").string();
+  const bool scored = state.best_score >= 0;  // there are validation images
   if (common.json) {
-    const nlohmann::ordered_json result{{"run", config.out}, {"epochs", best.state.epoch}, {"best_epoch", best.state.best_epoch}, {"best_score", best.state.best_score}, {"images_per_second", rate}, {"report", folder.file("report.html").string()}};
+    nlohmann::ordered_json result{{"run", config.out}, {"epochs", state.epoch}, {"steps", state.step}, {"best_epoch", state.best_epoch}, {"best_score", nullptr}, {"images_per_second", nullptr}, {"report", report}};
+    if (scored) result["best_score"] = state.best_score;
+    if (rate > 0) result["images_per_second"] = rate;
     std::printf("%s\n", result.dump(2).c_str());
   } else {
-    std::printf("best epoch %d, %s Dice %.4f\nreport  %s\nnext    %s\n", best.state.best_epoch, has_background ? "foreground" : "macro", best.state.best_score,
-                folder.file("report.html").string().c_str(), folder.file("next_steps.txt").string().c_str());
+    if (scored) std::printf("best epoch %d, %s Dice %.4f\n", state.best_epoch, background >= 0 ? "foreground" : "macro", state.best_score);
+    std::printf("report  %s\nnext    %s\n", report.c_str(), folder.file("next_steps.txt").string().c_str());
   }
   return kOk;
 }

@@ -9,7 +9,7 @@
 
 namespace cli {
 
-enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2, kBadData = 3, kNumerical = 4, kOutOfMemory = 5, kDisk = 6, kInterrupted = 130 };
+enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2, kBadData = 3, kNumerical = 4, kOutOfMemory = 5, kDisk = 6 /* a file cannot be read or written */, kInterrupted = 130 };
 
 /// Flags that every verb has.
 struct Common {
@@ -18,10 +18,12 @@ struct Common {
   int threads = 0;
 };
 
+/// A data set; what is not given is as in the run, or the usual.
 struct DataOptions {
-  std::string data, images = "images", masks = "masks";
-  int ignore = -1;
-  std::uint64_t seed = 0;
+  std::string data;
+  std::optional<std::string> images, masks;
+  std::optional<int> ignore;
+  std::optional<std::uint64_t> seed;
 };
 
 struct EvaluateOptions {
@@ -49,7 +51,7 @@ struct PhantomOptions {
 
 struct InfoOptions {
   std::string target;  ///< a run folder or a checkpoint; empty: the model named below
-  lamina::models::ModelConfig model{.classes = 2};
+  lamina::models::ModelConfig model;
   std::string size = "256";
 };
 

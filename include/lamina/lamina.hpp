@@ -1,5 +1,6 @@
 #pragma once
-// The only include a user needs.
+// The only include that models, data and inference need. Training from a run folder, as the lamina program does it, is
+// lamina/train/trainer.hpp.
 #include "lamina/autograd/gradcheck.hpp"
 #include "lamina/autograd/node.hpp"
 #include "lamina/core/tensor.hpp"
@@ -18,4 +19,3 @@
 #include "lamina/ops/ops.hpp"
 #include "lamina/optim/optimizer.hpp"
 #include "lamina/optim/schedule.hpp"
-#include "lamina/train/trainer.hpp"

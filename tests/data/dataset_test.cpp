@@ -176,9 +176,9 @@ TEST_CASE("pairs: what is missing or double is named") {
   const Dataset d = open_dataset(f.path());
   CHECK(d.findings.size() == 1);
   CHECK_FALSE(d.findings[0].is_error);
-  CHECK_THROWS_WITH_AS(open_dataset(f / "nowhere"), doctest::Contains("there is no folder"), IoError);
+  CHECK_THROWS_WITH_AS(open_dataset(f / "nowhere"), doctest::Contains("there is no folder"), DataError);
   fs::rename(f / "masks", f / "annotations");
-  CHECK_THROWS_WITH_AS(open_dataset(f.path()), doctest::Contains("--masks (folders here: "), IoError);
+  CHECK_THROWS_WITH_AS(open_dataset(f.path()), doctest::Contains("--masks (folders here: "), DataError);
   CHECK(open_dataset(f.path(), {.masks = f / "annotations"}).all_items().size() == 4);
   CHECK(list_dataset(f.path(), {.need_masks = false}).findings.size() == 1);
 }

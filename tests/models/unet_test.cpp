@@ -35,6 +35,9 @@ TEST_CASE("parameter counts of the presets, as their sources publish them") {
     CHECK(cost.parameters == c.parameters);
     CHECK(cost.trainable == c.trainable);
   }
+  // Without channels and classes a preset is its source's network.
+  CHECK(model_cost({.preset = "retina-shallow"}, 32, 32).parameters == 3111139);
+  CHECK(model_cost({.preset = "keras32"}, 32, 32).parameters == 31050048);
   // 54.6 GMAC at 256 x 256 with one channel; a quarter of each side is a sixteenth of the work.
   const ModelCost keras = model_cost({.preset = "keras", .in_channels = 1, .classes = 1}, 64, 64);
   CHECK(static_cast<double>(keras.macs) * 16 / 1e9 == doctest::Approx(54.6).epsilon(0.002));

@@ -183,12 +183,12 @@ template <class E, class F>
 void check_throws(F&& f, std::initializer_list<const char*> parts) {
   try {
     f();
-    FAIL_CHECK("no exception was thrown; expected one with: " << *parts.begin());
+    FAIL_CHECK("no exception was thrown; expected one with: " << std::string(*parts.begin()));
   } catch (const E& e) {
     for (const char* part : parts)
-      CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos, "message \"" << e.what() << "\" lacks \"" << part << "\"");
+      CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos, "message \"" << std::string(e.what()) << "\" lacks \"" << std::string(part) << "\"");
   } catch (const std::exception& e) {
-    FAIL_CHECK("another exception type was thrown: " << e.what());
+    FAIL_CHECK("another exception type was thrown: " << std::string(e.what()));
   }
 }
 

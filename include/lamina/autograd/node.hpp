@@ -26,6 +26,19 @@ class NeedsGrad {
 
 namespace autograd {
 
+/// The gradient rule of a recorded op. (std::function would do, but costs every user of the ops a tenth of their compile time.)
+struct Rule {
+  virtual ~Rule() = default;
+  virtual Grads operator()(const Tensor& dy, NeedsGrad need) = 0;
+};
+
+template <class F>
+struct RuleOf final : Rule {
+  explicit RuleOf(F f) : f(std::move(f)) {}
+  Grads operator()(const Tensor& dy, NeedsGrad need) override { return f(dy, need); }
+  F f;
+};
+
 /// One recorded op. Edges lead to the nodes (or leaves) that produced its inputs.
 struct Node {
   struct Edge {
@@ -36,7 +49,7 @@ struct Node {
   std::uint64_t sequence = 0;
   std::vector<Edge> edges;
   std::bitset<64> needs;
-  std::function<Grads(const Tensor&, NeedsGrad)> backward;
+  std::unique_ptr<Rule> backward;  ///< none after a backward that did not retain the graph
 
   Node();
   ~Node();  // iterative: a long chain of nodes does not recurse
@@ -46,7 +59,7 @@ struct Node {
 bool grad_enabled();
 /// True when `record` would keep a backward for these inputs.
 bool needs_record(std::span<const Tensor> inputs);
-void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::function<Grads(const Tensor&, NeedsGrad)> backward);
+void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward);
 /// In anomaly mode: throws NumericError naming `op` when the tensor is not finite.
 void check_forward(const char* op, const Tensor& output);
 
@@ -56,14 +69,15 @@ void check_forward(const char* op, const Tensor& output);
 /// an input. The lambda is kept only when some input requires a gradient and recording is on; it must not capture `output`
 /// itself (capture `output.detach()`). Returns `output`.
 template <class Backward>
-Tensor record(const char* name, std::span<const Tensor> inputs, Tensor output, Backward&& backward) {
+Tensor record(const char* name, std::span<const Tensor> inputs, Tensor output, Backward backward) {
   autograd::check_forward(name, output);
-  if (autograd::needs_record(inputs)) autograd::attach(name, inputs, output, std::forward<Backward>(backward));
+  if (autograd::needs_record(inputs))
+    autograd::attach(name, inputs, output, std::unique_ptr<autograd::Rule>(new autograd::RuleOf<Backward>(std::move(backward))));
   return output;
 }
 template <class Backward>
-Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor output, Backward&& backward) {
-  return record(name, std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(output), std::forward<Backward>(backward));
+Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor output, Backward backward) {
+  return record(name, std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(output), std::move(backward));
 }
 
 /// While it lives, ops on this thread are not recorded.

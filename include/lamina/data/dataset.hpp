@@ -55,7 +55,7 @@ struct Dataset : DatasetFiles {
 
 /// Lists DATA/images/*, DATA/masks/* (same stem), train.txt, val.txt and test.txt (one item a line: a stem, or `IMAGE [MASK]` as
 /// paths inside DATA; `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the
-/// names. Throws IoError or DataError when there is no such folder, a list or dataset.json is malformed, or an option is wrong;
+/// names. Throws DataError when there is no such folder, a list or dataset.json is malformed, or an option is wrong;
 /// unpaired and missing files are findings.
 DatasetFiles list_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
 

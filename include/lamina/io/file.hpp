@@ -23,6 +23,13 @@ inline void write_file_atomically(const std::filesystem::path& path, std::string
   write_file_atomically(path, std::span(&bytes, 1));
 }
 
+/// Adds `bytes` at the end of a file, which is made where there is none. For logs: a failure may leave a part. Throws as above.
+void append_to_file(const std::filesystem::path& path, std::string_view bytes);
+/// Removes what a write_file_atomically that was killed left in `folder`. Nothing else may be writing there.
+void remove_leftovers(const std::filesystem::path& folder);
+/// Where, beside `target`, a file that is about to replace it may be made; remove_leftovers knows the name.
+std::filesystem::path temporary_name_beside(const std::filesystem::path& target);
+
 /// Creates the folder and its parents. Throws IoError (DiskFullError when there is no room).
 void create_folders(const std::filesystem::path& path);
 

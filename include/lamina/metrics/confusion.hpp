@@ -12,7 +12,7 @@ namespace lamina::metrics {
 struct ClassScores {
   std::vector<double> per_class;
   double macro = 0;             ///< mean over the classes that have a value
-  double macro_foreground = 0;  ///< the same without class 0 (the background)
+  double macro_foreground = 0;  ///< the same without the background; equals macro when there is none
   double micro = 0;             ///< from the summed counts of all classes
 };
 
@@ -39,7 +39,8 @@ class ConfusionMatrix {
   std::int64_t truth_count(int c) const;
   std::int64_t prediction_count(int c) const;
   std::int64_t total() const;
-  Scores scores() const;
+  /// `background`: the class that macro_foreground leaves out; -1 for none.
+  Scores scores(int background = 0) const;
   /// The matrix of a predictor that always answers the most frequent label: what the scores must beat.
   ConfusionMatrix majority_baseline() const;
 

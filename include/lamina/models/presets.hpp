@@ -11,7 +11,7 @@ namespace lamina::models {
 struct ModelConfig {
   std::string model = "unet";
   std::string preset = "bn";
-  int in_channels = 3, classes = 2;
+  int in_channels = 0, classes = 0;  ///< 0: those of the preset's source
   int base = 0, depth = 0;  ///< 0: the preset's
   std::string init;         ///< empty: the preset's; see nn::Init
 };

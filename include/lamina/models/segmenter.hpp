@@ -7,6 +7,8 @@ namespace lamina::models {
 class Segmenter : public nn::Module {
  public:
   virtual Tensor forward(const Tensor& x) = 0;
+  virtual int in_channels() const = 0;
+  virtual int classes() const = 0;
   /// The smallest height and width it accepts.
   virtual int minimum_size() const = 0;
 };

@@ -33,7 +33,8 @@ struct UNetOptions {
   Names names = Names::lamina;
 };
 
-/// The presets `keras`, `keras32`, `retina`, `retina-shallow`, `bn` and `milesial` for the given input channels and classes.
+/// The presets `keras`, `keras32`, `retina`, `retina-shallow`, `bn` and `milesial` for the given input channels and classes
+/// (0: those of the source, whose published parameter count it then has).
 /// Counts: reference architectures by zhixuhao/unet, sohiniroych/Unet-using-TF and milesial/Pytorch-UNet.
 /// Throws OptionError that names the nearest preset.
 UNetOptions unet_preset(const std::string& preset, int in_channels, int classes);
@@ -45,6 +46,8 @@ class UNet : public Segmenter {
   /// Throws OptionError on options outside their range.
   UNet(const UNetOptions& options, nn::RandomStream& random);
   Tensor forward(const Tensor& x) override;
+  int in_channels() const override { return options_.in_channels; }
+  int classes() const override { return options_.classes; }
   int minimum_size() const override { return 1 << options_.depth; }
 
  private:

@@ -11,10 +11,13 @@ class UNetResNet50 : public Segmenter {
  public:
   UNetResNet50(int in_channels, int classes, nn::RandomStream& random);
   Tensor forward(const Tensor& x) override;
+  int in_channels() const override { return in_channels_; }
+  int classes() const override { return classes_; }
   int minimum_size() const override { return 32; }
 
  private:
   class Decoder;
+  int in_channels_, classes_;
   ResNet50* encoder_;
   Decoder* decoder_;
   nn::Conv2d* head_;

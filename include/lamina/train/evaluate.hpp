@@ -12,7 +12,7 @@ namespace lamina::train {
 
 struct ImageScore {
   int item = 0;     ///< index in the split
-  double dice = 0;  ///< macro-foreground Dice of this image alone (macro without a background); NaN when it has no such class
+  double dice = 0;  ///< macro-foreground Dice of this image alone; NaN when it has no such class
   double accuracy = 0;
 };
 
@@ -22,9 +22,10 @@ struct Evaluation {
   std::vector<ImageScore> images;
 };
 
-/// Runs the network in evaluation mode over everything `loader` yields; its previous mode is restored. `progress(done, all)` may be
+/// Runs the network in evaluation mode over everything `loader` yields; its previous mode is restored. Dropout that stays on draws the
+/// same numbers in every call. `background` is the class that foreground scores leave out, -1 for none; `progress(done, all)` may be
 /// empty.
-Evaluation evaluate(models::Segmenter& model, data::Loader& loader, int classes, bool has_background, const SegmentationLossOptions& loss,
+Evaluation evaluate(models::Segmenter& model, data::Loader& loader, int classes, int background, const SegmentationLossOptions& loss,
                     const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
 }  // namespace lamina::train

@@ -28,6 +28,7 @@ struct TrainerState {
   int best_epoch = 0;
   optim::Schedule::State schedule;
   std::vector<double> class_weights;  ///< as computed from the training split; empty: none
+  std::uint32_t items = 0;            ///< checksum of the names of the training and validation images
   std::vector<EpochRecord> history;
 };
 
@@ -45,14 +46,22 @@ RunInfo run_info(const io::Checkpoint& checkpoint, const std::string& origin);
 /// The network of a checkpoint, in evaluation mode.
 std::unique_ptr<models::Segmenter> load_segmenter(const io::Checkpoint& checkpoint, const RunInfo& info);
 
-/// The checkpoint to continue from: last, or prev when last is missing or damaged (then `message` says so). None: an empty optional.
-/// Throws DataError when both are damaged.
-std::optional<io::Checkpoint> find_checkpoint(const RunFolder& folder, const std::function<void(const std::string&)>& message);
+/// The checkpoint to continue from: last, or prev when last is missing or damaged.
+struct FoundCheckpoint {
+  io::Checkpoint checkpoint;
+  std::filesystem::path path;
+  std::string damage;  ///< what is wrong with last; empty: nothing
+};
+/// None: an empty optional. Throws DataError when there are checkpoints and all are damaged.
+std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder);
 
 /// metrics.csv and metrics.jsonl hold one row an epoch. Keeps the rows up to `epoch`, drops later ones (of a run that was killed after
 /// writing a row and before its checkpoint).
 void truncate_metrics(const RunFolder& folder, int epoch);
-void append_metrics(const RunFolder& folder, const EpochRecord& record, const std::vector<std::string>& class_names);
+void append_metrics(const RunFolder& folder, const EpochRecord& record, const data::LabelSchema& schema);
+
+/// A field of a CSV file, in quotes where it needs them (RFC 4180).
+std::string csv_field(const std::string& text);
 
 /// The machine and build of a run: what doctor prints and the report shows.
 std::vector<std::pair<std::string, std::string>> environment();

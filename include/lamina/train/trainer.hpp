@@ -46,16 +46,23 @@ struct TrainEvents {
 
 enum class Outcome { finished, interrupted };
 
-/// Trains the configured network and keeps the run folder: config.json, env.json, metrics.csv, metrics.jsonl, log.txt,
+/// Trains the configured network and keeps the run folder: config.json, env.json, metrics.csv, metrics.jsonl, log.txt (appended to),
 /// weights/{best,last,prev}.safetensors, plots/, overlays/, confusion.csv, per_image.csv, report.html, next_steps.txt.
-/// A run folder that exists is continued from weights/last (or prev, when last is damaged) if its settings are the same.
+/// A run folder that exists is continued from weights/last (or prev, when last is damaged) if its settings and its data are the same;
+/// of a finished run only the report is written again.
 /// Continuing is exact: the files of an interrupted and resumed run equal those of one never stopped, byte for byte.
 /// `stop`, when set, ends the run after the current step with everything saved.
-/// Throws OptionError (settings differ from the folder's), DataError, NumericError (a loss that is not finite: names the step and
-/// the images), IoError.
+/// Throws OptionError (settings differ from the folder's, or another process trains there), DataError, NumericError (a loss or weight
+/// that is not finite: names the step and the images; weights/last stays), IoError.
 Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events, const std::atomic<bool>* stop = nullptr);
 
-/// The score by which the best epoch is chosen: macro-foreground Dice, or macro Dice when no class is background.
-double selection_score(const metrics::ConfusionMatrix& confusion, bool has_background);
+/// The score by which the best epoch is chosen: macro-foreground Dice; 0 when no foreground class occurs.
+double selection_score(const metrics::ConfusionMatrix& confusion, int background);
+
+/// An epoch as one line for people, with the score of "always the most frequent class" beside the metrics.
+std::string epoch_line(const EpochRecord& record, int epochs, int background);
+
+/// What the validations of a run warn of: five in a row with nearly everything predicted as one class although the labels hold others.
+std::vector<std::string> history_warnings(const std::vector<EpochRecord>& history, const std::vector<std::string>& class_names);
 
 }  // namespace lamina::train

@@ -13,6 +13,7 @@ namespace {
 
 thread_local bool recording = true;
 thread_local bool anomaly = false;
+thread_local bool walking = false;  // inside backward, whose own checks name the op and the input
 
 std::uint64_t next_sequence() {
   static std::atomic<std::uint64_t> counter{0};
@@ -77,7 +78,7 @@ bool needs_record(std::span<const Tensor> inputs) {
   return false;
 }
 
-void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::function<Grads(const Tensor&, NeedsGrad)> backward) {
+void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward) {
   require(inputs.size() <= 64, name, ": an op has at most 64 inputs, got ", inputs.size());
   auto node = std::make_shared<Node>();
   node->name = name;
@@ -98,7 +99,7 @@ void attach(const char* name, std::span<const Tensor> inputs, const Tensor& outp
 }
 
 void check_forward(const char* op, const Tensor& output) {
-  if (anomaly && (output.dtype() == DType::f32 || output.dtype() == DType::f64))
+  if (anomaly && !walking && (output.dtype() == DType::f32 || output.dtype() == DType::f64))
     require<NumericError>(is_finite(output), "anomaly: the output of ", op, " with shape ", output.shape(), " is not finite");
 }
 
@@ -115,6 +116,10 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
   if (cotangent) require(cotangent.shape() == shape(), "backward: cotangent shape ", cotangent.shape(), ", tensor shape ", shape());
   require(cotangent || numel() == 1, "backward: a tensor of shape ", shape(), " needs a cotangent; only a single element does without");
   const NoGrad no_grad;
+  struct Walk {
+    bool outer = std::exchange(walking, true);
+    ~Walk() { walking = outer; }
+  } walk;
 
   struct Pending {
     std::shared_ptr<Node> node;
@@ -145,7 +150,7 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
     pending.erase(first);
     require<Error>(static_cast<bool>(node->backward), "backward: the graph at op ", node->name,
                    " was freed by an earlier backward; pass retain_graph to the first call");
-    Grads grads = node->backward(dy, NeedsGrad(node->needs));
+    Grads grads = (*node->backward)(dy, NeedsGrad(node->needs));
     dy = {};
     require(grads.size() == node->edges.size(), node->name, ": backward returned ", grads.size(), " gradients for ", node->edges.size(), " inputs");
     if (!retain_graph) node->backward = nullptr;

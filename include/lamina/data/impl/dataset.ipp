@@ -49,7 +49,7 @@ class Lister {
     files_.root = root;
     require<OptionError>(options.validation_share >= 0 && options.validation_share < 1, "the validation share ", options.validation_share,
                          " is not in [0, 1)");
-    require<IoError>(fs::is_directory(root), "there is no folder ", root.string());
+    require<DataError>(fs::is_directory(root), "there is no folder ", root.string());
     read_schema();
     images_folder_ = folder(options.images, "images", "--images");
     images_ = files_by_stem(images_folder_, files_.findings);
@@ -73,7 +73,7 @@ class Lister {
     std::string others;
     for (const auto& entry : fs::directory_iterator(files_.root))
       if (entry.is_directory()) others += (others.empty() ? "" : ", ") + entry.path().filename().string();
-    throw IoError(message("there is no folder ", path.string(), "; name the right one with ", option,
+    throw DataError(message("there is no folder ", path.string(), "; name the right one with ", option,
                           others.empty() ? "" : " (folders here: " + others + ")"));
   }
   void read_schema() {

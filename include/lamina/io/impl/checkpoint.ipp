@@ -59,9 +59,8 @@ void save_checkpoint_rotating(const std::filesystem::path& path, const std::file
   const TensorArchive archive = archive_of(checkpoint);
   if (std::filesystem::exists(path)) {
     // A second name for the old file, put in place atomically; then the new file takes over the first name.
-    const std::filesystem::path link = previous.string() + ".link";
+    const std::filesystem::path link = temporary_name_beside(previous);
     std::error_code error;
-    std::filesystem::remove(link, error);
     std::filesystem::create_hard_link(path, link, error);
     if (!error) std::filesystem::rename(link, previous, error);
     if (error) write_file_atomically(previous, read_file(path));  // a file system without hard links

@@ -10,11 +10,14 @@
 #include <cstring>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace lamina::io {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char *kTemporaryPrefix = ".lamina-", *kTemporarySuffix = ".tmp";
 
 [[noreturn]] void fail(const char* action, const fs::path& path, int error) {
   const std::string text = message("cannot ", action, " ", path.string(), ": ", std::generic_category().message(error));
@@ -51,7 +54,7 @@ void write_all(int fd, std::span<const std::string_view> chunks, const fs::path&
 class Replacement {
  public:
   explicit Replacement(const fs::path& target)
-      : target_(target), path_(unused_name(target)), file_(path_, O_WRONLY | O_CREAT | O_EXCL, 0666) {
+      : target_(target), path_(temporary_name_beside(target)), file_(path_, O_WRONLY | O_CREAT | O_EXCL, 0666) {
     if (!file_) fail("create a file beside", target, errno);
   }
   ~Replacement() {
@@ -71,21 +74,38 @@ class Replacement {
   }
 
  private:
-  /// Short and independent of the target's name, which may already be as long as names can be.
-  static fs::path unused_name(const fs::path& target) {
-    static std::atomic<unsigned> counter{0};
-    fs::path path;
-    do path = target.parent_path() / message(".lamina-", ::getpid(), "-", counter.fetch_add(1), ".tmp");
-    while (fs::exists(fs::symlink_status(path)));
-    return path;
-  }
-
   fs::path target_, path_;
   Descriptor file_;
   bool renamed_ = false;
 };
 
 }  // namespace
+
+/// Short and independent of the target's name, which may already be as long as names can be.
+fs::path temporary_name_beside(const fs::path& target) {
+  static std::atomic<unsigned> counter{0};
+  fs::path path;
+  do path = target.parent_path() / message(kTemporaryPrefix, ::getpid(), "-", counter.fetch_add(1), kTemporarySuffix);
+  while (fs::exists(fs::symlink_status(path)));
+  return path;
+}
+
+void remove_leftovers(const fs::path& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(kTemporaryPrefix) && name.ends_with(kTemporarySuffix)) leftovers.push_back(entry.path());
+  }
+  for (const fs::path& path : leftovers) fs::remove(path, ignored);
+}
+
+void append_to_file(const fs::path& path, std::string_view bytes) {
+  Descriptor file(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+  if (!file) fail("open", path, errno);
+  write_all(file.get(), std::span(&bytes, 1), path);
+  if (file.close() != 0) fail("close", path, errno);
+}
 
 std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   Descriptor file(path, O_RDONLY);

@@ -75,7 +75,8 @@ std::int64_t ConfusionMatrix::prediction_count(int c) const {
 
 std::int64_t ConfusionMatrix::total() const { return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0}); }
 
-Scores ConfusionMatrix::scores() const {
+Scores ConfusionMatrix::scores(int background) const {
+  require<OptionError>(background >= -1 && background < classes_, "scores: background ", background, " is no class of ", classes_);
   Scores s;
   std::int64_t hits = 0;
   for (int c = 0; c < classes_; ++c) hits += at(c, c);
@@ -87,7 +88,9 @@ Scores ConfusionMatrix::scores() const {
       out.per_class.push_back(ratio(a * tp, a * tp + b * fp + c * fn));
     }
     out.macro = mean_defined(out.per_class);
-    out.macro_foreground = mean_defined(std::span<const double>(out.per_class).subspan(1));
+    std::vector<double> foreground = out.per_class;
+    if (background >= 0) foreground.erase(foreground.begin() + background);
+    out.macro_foreground = mean_defined(foreground);
     out.micro = ratio(a * hits, a * hits + (b + c) * misses);
   };
   fill(s.dice, 2, 1, 1);

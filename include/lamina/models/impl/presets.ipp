@@ -31,7 +31,7 @@ std::unique_ptr<Segmenter> build_segmenter(const ModelConfig& config, std::uint6
   nn::RandomStream random({seed, 0x696e6974});
   if (config.preset == "smp") {
     require<OptionError>(config.base == 0 && config.depth == 0 && config.init.empty(), "preset smp has a fixed ResNet-50 encoder: drop --base, --depth and --init");
-    return std::make_unique<UNetResNet50>(config.in_channels, config.classes, random);
+    return std::make_unique<UNetResNet50>(config.in_channels ? config.in_channels : 3, config.classes ? config.classes : 1, random);
   }
   UNetOptions o = unet_preset(config.preset, config.in_channels, config.classes);
   if (config.base) o.base = config.base;
@@ -45,7 +45,7 @@ ModelCost model_cost(const ModelConfig& config, int height, int width) {
   model->eval();
   const NoGrad no_grad;
   nn::CostScope cost;
-  (void)model->forward(Tensor::zeros({1, height, width, config.in_channels}));
+  (void)model->forward(Tensor::zeros({1, height, width, model->in_channels()}));
   const std::int64_t trainable = model->parameter_count();
   std::int64_t statistics = 0;
   for (const nn::NamedTensor& b : model->named_buffers())

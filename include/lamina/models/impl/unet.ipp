@@ -15,13 +15,13 @@ const Preset* presets(std::size_t& count) {
   using O = UNetOptions;
   static const Preset table[] = {
       {"bn", {.base = 16, .depth = 4}},
-      {"keras", {.norm = O::Norm::none, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements, .tail = 2, .init = nn::Init::he_normal}},
-      {"keras32", {.norm = O::Norm::none, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::channels, .tail = 32, .init = nn::Init::he_normal}},
+      {"keras", {.in_channels = 1, .classes = 1, .norm = O::Norm::none, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements, .tail = 2, .init = nn::Init::he_normal}},
+      {"keras32", {.in_channels = 1, .classes = 32, .norm = O::Norm::none, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::channels, .tail = 32, .init = nn::Init::he_normal}},
       {"retina",
-       {.norm = O::Norm::after_activation_in_encoder, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements, .dilated_levels = 2,
+       {.in_channels = 1, .classes = 1, .norm = O::Norm::after_activation_in_encoder, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements, .dilated_levels = 2,
         .norm_epsilon = 1e-3, .norm_momentum = 0.01, .init = nn::Init::he_normal}},
       {"retina-shallow",
-       {.base = 32, .depth = 3, .norm = O::Norm::after_activation_in_encoder, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements,
+       {.in_channels = 1, .classes = 3, .base = 32, .depth = 3, .norm = O::Norm::after_activation_in_encoder, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements,
         .extra_bottom = true, .norm_epsilon = 1e-3, .norm_momentum = 0.01, .init = nn::Init::he_normal}},
       {"milesial", {.up = O::Up::transposed_conv, .init = nn::Init::torch_default, .names = O::Names::milesial}},
   };
@@ -85,8 +85,8 @@ UNetOptions unet_preset(const std::string& preset, int in_channels, int classes)
     names.emplace_back(table[i].name);
     if (preset != table[i].name) continue;
     UNetOptions o = table[i].options;
-    o.in_channels = in_channels;
-    o.classes = classes;
+    if (in_channels) o.in_channels = in_channels;
+    if (classes) o.classes = classes;
     return o;
   }
   throw_unknown_name("U-Net preset", preset, names);

@@ -34,7 +34,7 @@ class UNetResNet50::Decoder : public nn::Module {
   nn::BatchNorm2d* norm_[kBlocks][2];
 };
 
-UNetResNet50::UNetResNet50(int in_channels, int classes, nn::RandomStream& random) {
+UNetResNet50::UNetResNet50(int in_channels, int classes, nn::RandomStream& random) : in_channels_(in_channels), classes_(classes) {
   encoder_ = &add<ResNet50>("encoder", in_channels, random);
   decoder_ = &add<Decoder>("decoder", random);
   head_ = &add<nn::Conv2d>("segmentation_head.0", nn::Conv2dOptions{.in = kWidth[kBlocks - 1], .out = classes, .padding = Padding::symmetric(1), .init = nn::Init::xavier_uniform}, random);

@@ -4,9 +4,10 @@
 
 namespace lamina::train {
 
-Evaluation evaluate(models::Segmenter& model, data::Loader& loader, int classes, bool has_background, const SegmentationLossOptions& loss,
+Evaluation evaluate(models::Segmenter& model, data::Loader& loader, int classes, int background, const SegmentationLossOptions& loss,
                     const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const NoGrad no_grad;
+  const nn::RandomScope random(RandomKey{0, 0x6576616c});
   const bool training = model.training();
   model.eval();
   Evaluation result{metrics::ConfusionMatrix(classes), 0, {}};
@@ -22,8 +23,8 @@ Evaluation evaluate(models::Segmenter& model, data::Loader& loader, int classes,
       const auto from = static_cast<std::size_t>(i * pixels), count = static_cast<std::size_t>(pixels);
       metrics::ConfusionMatrix one(classes);
       one.add(std::span(truth).subspan(from, count), std::span(predicted).subspan(from, count), data::kIgnoreLabel);
-      const auto scores = one.scores();
-      result.images.push_back({batch.indices[static_cast<std::size_t>(i)], has_background ? scores.dice.macro_foreground : scores.dice.macro, scores.accuracy});
+      const auto scores = one.scores(background);
+      result.images.push_back({batch.indices[static_cast<std::size_t>(i)], scores.dice.macro_foreground, scores.accuracy});
       result.confusion.add(one);
     }
     if (progress) progress(++done, loader.batches());

@@ -96,8 +96,8 @@ std::string bar(double v) {
 }
 
 std::string scores_table(const ReportContent& content) {
-  const auto s = content.confusion.scores();
-  const auto base = content.confusion.majority_baseline().scores();
+  const auto s = content.confusion.scores(content.background);
+  const auto base = content.confusion.majority_baseline().scores(content.background);
   std::string html = "<table class=scores><tr><th>class</th><th>share of pixels</th><th>Dice</th><th>IoU</th><th>precision</th><th>recall</th></tr>";
   auto row = [&](const std::string& name, const std::string& share, double dice, double iou, double precision, double recall, const char* cls) {
     html += std::string("<tr class=") + cls + "><th>" + escaped(name) + "</th><td class=num>" + share + "</td>" + bar(dice) + bar(iou) + bar(precision) + bar(recall) + "</tr>";

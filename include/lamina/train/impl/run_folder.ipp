@@ -88,6 +88,7 @@ std::string to_json(const TrainerState& s) {
          {"best_epoch", s.best_epoch},
          {"schedule", {{"best", s.schedule.best}, {"reduction", s.schedule.reduction}, {"bad", s.schedule.bad}}},
          {"class_weights", s.class_weights},
+         {"items", s.items},
          {"history", Json::array()}};
   for (const EpochRecord& r : s.history) j["history"].push_back(json_of(r));
   return j.dump();
@@ -109,6 +110,7 @@ TrainerState trainer_state_from_json(const std::string& text) {
     const Json& schedule = j.at("schedule");
     s.schedule = {schedule.at("best"), schedule.at("reduction"), schedule.at("bad")};
     j.at("class_weights").get_to(s.class_weights);
+    j.at("items").get_to(s.items);
     for (const Json& r : j.at("history")) s.history.push_back(record_from(r));
     return s;
   } catch (const nlohmann::json::exception& e) {
@@ -129,7 +131,7 @@ std::unique_ptr<models::Segmenter> load_segmenter(const io::Checkpoint& c, const
   return model;
 }
 
-std::optional<io::Checkpoint> find_checkpoint(const RunFolder& folder, const std::function<void(const std::string&)>& message) {
+std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder) {
   std::string damage;
   for (const char* which : {"last", "prev"}) {
     const auto path = folder.weights(which);
@@ -137,14 +139,20 @@ std::optional<io::Checkpoint> find_checkpoint(const RunFolder& folder, const std
     try {
       io::Checkpoint c = io::load_checkpoint(path);
       (void)run_info(c, path.string());
-      if (!damage.empty() && message) message(damage + "; continuing from " + path.string());
-      return c;
+      return FoundCheckpoint{std::move(c), path, damage};
     } catch (const DataError& e) {
       damage += (damage.empty() ? "" : "; ") + std::string(e.what());
     }
   }
   require<DataError>(damage.empty(), "no usable checkpoint in ", folder.root.string(), ": ", damage);
   return {};
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
 }
 
 void truncate_metrics(const RunFolder& folder, int epoch) {
@@ -167,13 +175,14 @@ void truncate_metrics(const RunFolder& folder, int epoch) {
   }
 }
 
-void append_metrics(const RunFolder& folder, const EpochRecord& r, const std::vector<std::string>& names) {
+void append_metrics(const RunFolder& folder, const EpochRecord& r, const data::LabelSchema& schema) {
+  const std::vector<std::string>& names = schema.names;
   std::vector<std::pair<std::string, double>> columns{{"epoch", r.epoch},          {"step", static_cast<double>(r.step)}, {"lr", r.lr},
                                                        {"loss", r.loss},            {"ce", r.ce},                          {"dice_loss", r.dice_loss},
                                                        {"seconds", r.seconds},      {"images_per_second", r.images_per_second}};
   const double none = std::numeric_limits<double>::quiet_NaN();
   columns.emplace_back("val_loss", r.val_loss.value_or(none));
-  const auto s = r.confusion ? r.confusion->scores() : metrics::ConfusionMatrix(static_cast<int>(names.size())).scores();
+  const auto s = r.confusion.value_or(metrics::ConfusionMatrix(schema.classes())).scores(schema.background);
   columns.emplace_back("accuracy", s.accuracy);
   const std::pair<const char*, const metrics::ClassScores*> kinds[] = {{"dice", &s.dice}, {"iou", &s.iou}, {"precision", &s.precision}, {"recall", &s.recall}};
   for (const auto& [kind, scores] : kinds) {
@@ -187,7 +196,7 @@ void append_metrics(const RunFolder& folder, const EpochRecord& r, const std::ve
   std::string header, row;
   Json object;
   for (const auto& [name, value] : columns) {
-    header += (header.empty() ? "" : ",") + name;
+    header += (header.empty() ? "" : ",") + csv_field(name);
     row += (row.empty() ? "" : ",") + csv_number(value);
     object[name] = std::isnan(value) ? Json(nullptr) : Json(value);
   }

@@ -31,7 +31,8 @@ data::Image triptych(const data::Image& photo, const data::LabelImage& truth, co
   return out;
 }
 
-std::vector<std::string> charts(const TrainerState& state, const std::vector<std::string>& names, const RunFolder& folder) {
+std::vector<std::string> charts(const TrainerState& state, const data::LabelSchema& schema, const RunFolder& folder) {
+  const std::vector<std::string>& names = schema.names;
   auto line = [&](std::string name, auto value) {
     Series s{std::move(name), {}};
     for (const EpochRecord& r : state.history)
@@ -39,7 +40,7 @@ std::vector<std::string> charts(const TrainerState& state, const std::vector<std
     return s;
   };
   const double none = std::numeric_limits<double>::quiet_NaN();
-  auto dice = [&](auto pick) { return [=](const EpochRecord& r) { return r.confusion ? pick(r.confusion->scores()) : none; }; };
+  auto dice = [&](auto pick) { return [=, &schema](const EpochRecord& r) { return r.confusion ? pick(r.confusion->scores(schema.background)) : none; }; };
   const std::string loss = line_chart_svg({line("training", [](const EpochRecord& r) { return r.loss; }), line("validation", [&](const EpochRecord& r) { return r.val_loss.value_or(none); })},
                                           {.title = "Loss", .x_label = "epoch", .y_label = "loss"});
   const std::string scores = line_chart_svg({line("Dice foreground", dice([](const metrics::Scores& s) { return s.dice.macro_foreground; })),
@@ -57,9 +58,9 @@ std::vector<std::string> charts(const TrainerState& state, const std::vector<std
 
 std::string confusion_csv(const metrics::ConfusionMatrix& m, const std::vector<std::string>& names) {
   std::string text = "true\\predicted";
-  for (const std::string& n : names) text += "," + n;
+  for (const std::string& n : names) text += "," + csv_field(n);
   for (int t = 0; t < m.classes(); ++t) {
-    text += "\n" + names[static_cast<std::size_t>(t)];
+    text += "\n" + csv_field(names[static_cast<std::size_t>(t)]);
     for (int p = 0; p < m.classes(); ++p) text += "," + std::to_string(m.at(t, p));
   }
   return text + "\n";
@@ -81,7 +82,7 @@ std::string json_object(const std::vector<std::pair<std::string, std::string>>& 
   return j.dump(2) + "\n";
 }
 
-void write_run_report(const RunFolder& folder, const data::Dataset& dataset, const std::vector<std::string>& warnings) {
+void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   for (const char* name : {"plots", "overlays"}) io::create_folders(folder.root / name);
   const io::Checkpoint best = io::load_checkpoint(folder.weights("best"));
   const RunInfo info = run_info(best, folder.weights("best").string());
@@ -90,20 +91,21 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset, con
   const data::LabelSchema& schema = info.schema;
   const auto model = load_segmenter(best, info);
   const auto mode = data::resize_named(config.resize);
-  const bool has_background = schema.background >= 0;
 
   ReportContent content;
   content.title = "Lamina: " + config.model + " (" + config.preset + ") on " + std::filesystem::path(config.data).filename().string();
   content.class_names = schema.names;
   content.confusion = metrics::ConfusionMatrix(schema.classes());
-  content.warnings = warnings;
+  content.background = schema.background;
+  for (const data::Finding& f : dataset.findings) content.warnings.push_back(f.text);
+  for (const std::string& w : history_warnings(last.history, schema.names)) content.warnings.push_back(w);
   const auto& items = dataset.items(data::Split::val);
   data::Loader loader(dataset, data::Split::val, {.batch = config.batch, .width = config.width, .height = config.height, .resize = mode, .seed = config.seed});
-  Evaluation e = evaluate(*model, loader, schema.classes(), has_background, {.ignore_label = data::kIgnoreLabel});
+  Evaluation e = evaluate(*model, loader, schema.classes(), schema.background, {.ignore_label = data::kIgnoreLabel});
   content.confusion = e.confusion;
   std::stable_sort(e.images.begin(), e.images.end(), [](const ImageScore& a, const ImageScore& b) { return !std::isnan(a.dice) && (std::isnan(b.dice) || a.dice > b.dice); });
   std::string per_image = "image,dice,accuracy\n";
-  for (const ImageScore& s : e.images) per_image += items[static_cast<std::size_t>(s.item)].name + "," + decimal(s.dice, 6) + "," + decimal(s.accuracy, 6) + "\n";
+  for (const ImageScore& s : e.images) per_image += csv_field(items[static_cast<std::size_t>(s.item)].name) + "," + decimal(s.dice, 6) + "," + decimal(s.accuracy, 6) + "\n";
   io::write_file_atomically(folder.file("per_image.csv"), per_image);
   io::write_file_atomically(folder.file("confusion.csv"), confusion_csv(e.confusion, schema.names));
 
@@ -129,13 +131,12 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset, con
   for (std::size_t i = 0; i < shown; ++i) content.best.push_back(figure(e.images[i], "best", i));
   for (std::size_t i = 0; i < std::min(shown, scored - shown); ++i) content.worst.push_back(figure(e.images[scored - 1 - i], "worst", i));
 
-  const auto scores = e.confusion.scores(), baseline = e.confusion.majority_baseline().scores();
-  const char* what = has_background ? "foreground Dice (mean over the classes that are not background)" : "macro Dice";
-  auto selected = [&](const metrics::Scores& s) { return has_background ? s.dice.macro_foreground : s.dice.macro; };
-  content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " + what + " " + decimal(selected(scores), 3) +
-                            " on " + std::to_string(items.size()) + " validation images. Always answering the most frequent class scores " + decimal(selected(baseline), 3) +
+  const auto scores = e.confusion.scores(schema.background), baseline = e.confusion.majority_baseline().scores(schema.background);
+  const char* what = schema.background >= 0 ? "foreground Dice (mean over the classes that are not background)" : "macro Dice";
+  content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " + what + " " + decimal(scores.dice.macro_foreground, 3) +
+                            " on " + std::to_string(items.size()) + " validation images. Always answering the most frequent class scores " + decimal(baseline.dice.macro_foreground, 3) +
                             ", at a pixel accuracy of " + decimal(baseline.accuracy, 3) + ": accuracy alone says little here.");
-  content.charts = charts(last, schema.names, folder);
+  content.charts = charts(last, schema, folder);
   for (const Setting& s : settings(config)) content.settings.emplace_back(s.name, s.value);
   content.settings.emplace_back("parameters", std::to_string(model->parameter_count()));
   content.environment = environment();

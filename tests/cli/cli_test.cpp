@@ -1,0 +1,330 @@
+// Runs the real program.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "lamina/data/image.hpp"
+#include "lamina/io/npy.hpp"
+#include "support/program.hpp"
+#include "support/runs.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words split(const std::string& command) { return fields(command, ' '); }
+
+/// A folder with the small data set "data", in which commands run.
+struct Workshop : TempFolder {
+  explicit Workshop(int count = 10) { small_phantom(*this / "data", count); }
+  Result lamina(const std::string& command, const Limits& limits = {}) const { return Program(LAMINA_PROGRAM, split(command), path(), limits).wait(); }
+  std::string read(const std::string& name) const { return io::read_file(*this / name); }
+};
+
+const std::string kSmall = " --base 2 --depth 2 --size 32 --batch 2 --lr 1e-2 --epochs 3";
+
+void check_error(const Result& r, int code, const Words& words) {
+  CHECK_MESSAGE(r.code == code, r.err);
+  for (const std::string& word : words) CHECK_MESSAGE(r.err.find(word) != std::string::npos, "\"" << r.err << "\" lacks \"" << word << "\"");
+}
+
+}  // namespace
+
+TEST_CASE("check, train, evaluate, predict, info: what scripts rely on") {
+  const Workshop w;
+  CHECK(json::parse(w.lamina("check data --json").out).is_object());
+  const Result trained = w.lamina("train data --out run --json --quiet" + kSmall);
+  CHECK_MESSAGE(trained.code == 0, trained.err);
+  CHECK(trained.err.empty());
+  const json summary = json::parse(trained.out);
+  CHECK(summary.at("epochs") == 3);
+  CHECK(fs::exists(w / summary.at("report").get<std::string>()));
+
+  const Result scored = w.lamina("evaluate run data --split val --json --quiet");
+  CHECK(scored.err.empty());
+  const json scores = json::parse(scored.out);
+  for (const char* kind : {"dice", "iou", "precision", "recall"}) {
+    CHECK(scores.at(kind).at("per_class").size() == 9);
+    for (const char* mean : {"macro", "macro_foreground", "micro"}) CHECK(scores.at(kind).contains(mean));
+  }
+  CHECK(scores.at("accuracy").is_number());
+  CHECK(scores.at("confusion").size() == 9);
+  CHECK(scores.at("confusion").at(0).size() == 9);
+  CHECK(scores.at("dice").at("macro_foreground").get<double>() == doctest::Approx(summary.at("best_score").get<double>()));
+  CHECK(w.lamina("evaluate run data").out.find("always the most frequent class") != std::string::npos);
+  CHECK(w.lamina("evaluate run data --split test --original-size").code == 0);
+
+  const json about = json::parse(w.lamina("info run --json").out);
+  CHECK(about.at("epoch") == summary.at("best_epoch"));
+  for (const auto& [preset, parameters] : {std::pair{"keras --channels 1 --classes 1", 31031685}, {"keras32 --channels 1 --classes 32", 31050048}, {"retina --channels 1 --classes 1", 31046465},
+                                           {"retina-shallow --channels 1 --classes 3", 3111139}, {"milesial", 31037698}, {"smp --classes 9", 32522265}}) {
+    const json network = json::parse(w.lamina(std::string("info --model unet --size 32 --json --preset ") + preset).out);
+    CHECK(network.at("parameters") == parameters);
+    CHECK(network.at("macs") > 0);
+    CHECK(network.at("layers") > 0);
+  }
+  CHECK(w.lamina("doctor").out.find("instruction set") != std::string::npos);
+  CHECK(json::parse(w.lamina("doctor --json").out).contains("image formats"));
+}
+
+TEST_CASE("evaluate scores the split that the run was validated on, whatever its seed") {
+  const Workshop w;
+  for (const char* list : {"train.txt", "val.txt", "test.txt"}) fs::remove(w / "data" / list);
+  CHECK(w.lamina("train data --out run --quiet --seed 5" + kSmall).code == 0);
+  const json scores = json::parse(w.lamina("evaluate run data --json").out), run = json::parse(w.lamina("info run --json").out);
+  CHECK(scores.at("dice").at("macro_foreground").get<double>() == doctest::Approx(run.at("best_score").get<double>()));
+}
+
+TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
+  const Workshop w;
+  check_error(w.lamina("train data --epoch 3"), 2, {"--epoch", "did you mean --epochs"});
+  check_error(w.lamina("train data --quite"), 2, {"did you mean --quiet"});
+  check_error(w.lamina("evaluate run data --splitt=val"), 2, {"did you mean --split"});
+  check_error(w.lamina("trian data"), 2, {"did you mean train"});
+  check_error(w.lamina(""), 2, {"train", "predict"});
+  check_error(w.lamina("train"), 2, {"DATA"});
+  check_error(w.lamina("train data --epochs many"), 2, {"--epochs", "many"});
+  check_error(w.lamina("train data --epochs -1"), 2, {"--epochs -1"});
+  check_error(w.lamina("train data --size 32y32"), 2, {"32y32", "WxH"});
+  check_error(w.lamina("train data --optimizer adan"), 2, {"did you mean \"adam\""});
+  check_error(w.lamina("train data --resume nver"), 2, {"auto", "never"});
+  check_error(w.lamina("info --preset kers"), 2, {"keras"});
+  check_error(w.lamina("phantom skinn out"), 2, {"skin"});
+  CHECK_FALSE(fs::exists(w / "runs"));
+  CHECK(w.entries() == 1);
+}
+
+TEST_CASE("a --config file: used, overruled by the command line, unknown entries are errors") {
+  const Workshop w;
+  io::write_file_atomically(w / "c.toml", "[train]\nbase = 2\ndepth = 2\nsize = \"48x32\"\nepochs = 2\n[evaluate]\nsplit = \"test\"\n");
+  CHECK(w.lamina("train data --config c.toml --epochs 1 --out run --quiet").code == 0);
+  const json config = json::parse(w.read("run/config.json"));
+  CHECK(config.at("base") == 2);
+  CHECK(config.at("width") == 48);
+  CHECK(config.at("height") == 32);
+  CHECK(config.at("epochs") == 1);
+  CHECK(json::parse(w.lamina("evaluate run data --config c.toml --json").out).at("images") == lines(w / "data/test.txt").size());
+  io::write_file_atomically(w / "wrong.toml", "[train]\nepoch = 2\n");
+  check_error(w.lamina("train data --config wrong.toml --out other"), 2, {"--config", "epoch"});
+  check_error(w.lamina("train data --config missing.toml --out other"), 2, {"missing.toml"});
+  CHECK_FALSE(fs::exists(w / "other"));
+}
+
+TEST_CASE("bad data: exit code 3, the file named") {
+  const Workshop w;
+  check_error(w.lamina("train nowhere"), 3, {"nowhere"});
+  check_error(w.lamina("check nowhere"), 3, {"nowhere"});
+  truncate_file(w / "data/images/skin_0003.png", 0.6);
+  check_error(w.lamina("train data --out run" + kSmall), 3, {"skin_0003.png"});
+  check_error(w.lamina("check data"), 3, {});
+  CHECK(w.lamina("check data").out.find("skin_0003.png") != std::string::npos);
+  truncate_file(w / "data/masks/skin_0004.png", 0.5);
+  check_error(w.lamina("train data --out run2" + kSmall), 3, {"skin_0004.png"});
+}
+
+TEST_CASE("an existing run folder: other settings, --resume never, damaged checkpoints") {
+  const Workshop w;
+  const std::string train = "train data --out run" + kSmall;
+  CHECK(w.lamina(train).code == 0);
+  const std::string whole = w.read("run/weights/last.safetensors");
+  check_error(w.lamina(train + " --batch 3"), 2, {});  // given twice
+  check_error(w.lamina(train + " --seed 4"), 2, {"seed: 4 here, 0 there", "choose another --out"});
+  check_error(w.lamina(train + " --resume never"), 2, {"holds a run already"});
+  check_error(w.lamina(train), 0, {"finished"});
+  damage(w / "run/weights/last.safetensors");
+  check_error(w.lamina(train), 0, {"warning", "last.safetensors", "continuing from run/weights/prev.safetensors"});
+  CHECK(w.read("run/weights/last.safetensors") == whole);
+  truncate_file(w / "run/weights/last.safetensors");
+  damage(w / "run/weights/prev.safetensors");
+  check_error(w.lamina(train), 3, {"no usable checkpoint", "last.safetensors", "prev.safetensors"});
+  check_error(w.lamina("evaluate run data --weights prev"), 3, {"prev.safetensors"});
+}
+
+TEST_CASE("numbers that are not finite: exit code 4, no checkpoint is replaced") {
+  const Workshop w;
+  check_error(w.lamina("train data --out run --base 2 --depth 2 --size 32 --batch 2 --optimizer sgd --schedule constant --lr 1e30"), 4, {"loss is", "--lr"});
+  CHECK_FALSE(fs::exists(w / "run/weights/last.safetensors"));
+}
+
+TEST_CASE("out of memory: exit code 5") {
+  const Workshop w;
+  check_error(w.lamina("train data --out run --base 16 --depth 2 --size 2048 --batch 4 --threads 1", {.memory = rlim_t{1} << 30}), 5, {"lamina:"});
+}
+
+TEST_CASE("a full disk: exit code 6, the checkpoint before it intact, no litter, and the same command goes on") {
+  const Workshop w;
+  const std::string train = "train data --base 2 --depth 2 --size 32 --batch 2 --lr 1e-2 --epochs 6";
+  CHECK(w.lamina(train + " --out whole").code == 0);
+  const auto room = static_cast<rlim_t>(fs::file_size(w / "whole/weights/last.safetensors"));  // earlier ones are smaller: their history is shorter
+  bool between = false;
+  for (const rlim_t less : {rlim_t{200}, rlim_t{2000}, room / 2}) {
+    const std::string out = "run" + std::to_string(less);
+    check_error(w.lamina(train + " --out " + out, {.file_size = room - less}), 6, {"cannot write", "File too large"});
+    std::size_t litter = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(w / out)) litter += entry.path().filename().string().starts_with(".lamina-");
+    CHECK(litter == 0);
+    if (fs::exists(w / out / "weights/last.safetensors")) {
+      between = true;
+      CHECK(w.lamina("evaluate " + out + " data --weights last").code == 0);
+    }
+    CHECK(w.lamina(train + " --out " + out).code == 0);
+    check_same_run(w / "whole", w / out);
+  }
+  CHECK(between);
+}
+
+TEST_CASE("a run killed at random moments and started again ends byte-identical") {
+  const Workshop w(16);
+  const Words train = split("train data --base 2 --depth 2 --size 32 --batch 1 --lr 1e-2 --epochs 8 --out");
+  auto command = [&](const std::string& out) {
+    Words words = train;
+    words.push_back(out);
+    return words;
+  };
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(Program(LAMINA_PROGRAM, command("whole"), w.path()).wait().code == 0);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  constexpr unsigned kSeed = 7;
+  MESSAGE("seed " << kSeed << ", one run takes " << seconds << " s");
+  std::mt19937 random(kSeed);
+  int killed = 0;
+  for (int run = 0; run < 4; ++run) {
+    const std::string out = "run" + std::to_string(run);
+    for (int kill = 0; kill < 5; ++kill) {
+      Program program(LAMINA_PROGRAM, command(out), w.path());
+      const double after = std::uniform_real_distribution<>(0, 0.6)(random) * seconds;
+      std::this_thread::sleep_for(std::chrono::duration<double>(after));
+      program.signal(SIGKILL);
+      killed += program.wait().code == 128 + SIGKILL;
+    }
+    const Result last = Program(LAMINA_PROGRAM, command(out), w.path()).wait();
+    CHECK_MESSAGE(last.code == 0, last.err);
+    check_same_run(w / "whole", w / out);
+  }
+  MESSAGE(killed << " of 20 were killed while they ran");
+  CHECK(killed >= 8);
+}
+
+TEST_CASE("an interrupt saves, exits with 130, and the same command completes the run") {
+  const Workshop w(16);
+  const std::string train = "train data --base 2 --depth 2 --size 32 --batch 1 --lr 1e-2 --epochs 60 --out ";
+  CHECK(w.lamina(train + "whole").code == 0);
+  int interrupted = 0;
+  for (const int signal : {SIGINT, SIGTERM, SIGINT}) {
+    const auto before = fs::exists(w / "run/log.txt") ? w.read("run/log.txt").size() : 0;
+    Program program(LAMINA_PROGRAM, split(train + "run"), w.path());
+    for (int i = 0; i < 1000; ++i) {  // until an epoch is over
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      if (fs::exists(w / "run/log.txt") && w.read("run/log.txt").find("  loss ", before) != std::string::npos) break;
+    }
+    program.signal(signal);
+    const Result r = program.wait();
+    if (r.code == 0) break;  // it was done before
+    check_error(r, 130, {"interrupted after step", "the same command resumes"});
+    ++interrupted;
+    CHECK(w.lamina("evaluate run data --weights last").code == 0);
+  }
+  CHECK(interrupted >= 1);
+  CHECK(w.lamina(train + "run").code == 0);
+  check_same_run(w / "whole", w / "run");
+}
+
+TEST_CASE("predict: original sizes, every output, damaged photographs, inputs never overwritten") {
+  const Workshop w;
+  CHECK(w.lamina("train data --out run --quiet" + kSmall).code == 0);
+  small_phantom(w / "big", 3, 77, 53);
+  fs::create_directories(w / "photos");
+  fs::copy(w / "big/images", w / "photos");
+  io::write_file_atomically(w / "photos/broken.png", "no image");
+  for (const std::string tile : {"never", "always"}) {
+    const Result r = w.lamina("predict run photos --out p_" + tile + " --probabilities --tile " + tile + " --json --quiet");
+    check_error(r, 3, {"broken.png"});
+    const json done = json::parse(r.out);
+    CHECK(done.size() == 3);
+    for (const json& one : done) {
+      const data::Raster mask = data::read_raster(w / one.at("mask").get<std::string>());
+      CHECK(mask.width == 77);
+      CHECK(mask.height == 53);
+      CHECK(mask.palette.size() >= 9);
+      const data::Image overlay = data::read_image(w / one.at("overlay").get<std::string>());
+      CHECK(overlay.width == 77);
+      const std::string stem = fs::path(one.at("image").get<std::string>()).stem().string();
+      const Tensor p = io::read_npy(w / ("p_" + tile) / "probabilities" / (stem + ".npy"));
+      REQUIRE(p.shape() == Shape{53, 77, 9});
+      const auto v = p.to_vector<float>();
+      double sum = 0;
+      for (std::size_t k = 0; k < 9; ++k) sum += v[k];
+      CHECK(sum == doctest::Approx(1).epsilon(1e-5));
+    }
+  }
+  // A window as large as the photograph sees what the whole does.
+  CHECK(w.lamina("predict run data/images/skin_0000.png --out whole --probabilities --tile never").code == 0);
+  CHECK(w.lamina("predict run data/images/skin_0000.png --out tiled --probabilities --tile always").code == 0);
+  CHECK(w.read("whole/masks/skin_0000.png") == w.read("tiled/masks/skin_0000.png"));
+
+  const std::string truth = w.read("data/masks/skin_0000.png");
+  check_error(w.lamina("predict run data/images --out data"), 2, {"data", "--out"});
+  check_error(w.lamina("predict run data/masks/skin_0000.png --out data"), 2, {"--out"});
+  CHECK(w.read("data/masks/skin_0000.png") == truth);
+  check_error(w.lamina("predict run missing.png --out p"), 3, {"missing.png"});
+}
+
+TEST_CASE("odd settings train") {
+  const Workshop w;
+  int name = 0;
+  auto trains = [&](const std::string& options) {
+    const std::string out = "run" + std::to_string(name++);
+    const Result r = w.lamina("train data --base 2 --depth 2 --quiet --out " + out + " " + options);
+    CHECK_MESSAGE(r.code == 0, options << ": " << r.err);
+    CHECK(r.err.empty());
+    CHECK(fs::exists(w / out / "report.html"));
+    return out;
+  };
+  for (const char* schedule : {"constant", "poly", "cosine", "onecycle", "plateau"}) trains(std::string("--size 32 --epochs 2 --schedule ") + schedule);
+  for (const char* optimizer : {"adam", "adamw", "sgd"}) trains(std::string("--size 32 --epochs 2 --weight-decay 1e-3 --optimizer ") + optimizer);
+  for (const char* size : {"48x32", "33x47", "5"}) trains(std::string("--epochs 1 --size ") + size);
+  for (const char* resize : {"crop", "pad"}) trains(std::string("--epochs 2 --size 24x40 --resize ") + resize);
+  for (const char* weights : {"balanced", "inverse", "median_freq", "enet", "effective_number", "1,2,3,4,5,6,7,8,9"}) trains(std::string("--size 32 --epochs 1 --class-weights ") + weights);
+  trains("--size 32 --epochs 1 --batch 64");
+  trains("--size 32 --epochs 1 --loss 0.5*ce+2*dice --clip-norm 1 --augment none");
+  const auto seven = lines(w / trains("--size 32 --steps 7 --batch 2") / "metrics.csv");  // 3 batches an epoch
+  CHECK(seven.size() == 4);
+  CHECK(fields(seven.back())[1] == "7");
+  int validated = 0;
+  for (const std::string& row : lines(w / trains("--size 32 --epochs 7 --val-every 3") / "metrics.csv")) validated += fields(row)[8] != "" && fields(row)[8] != "val_loss";
+  CHECK(validated == 3);  // after epochs 3, 6 and 7
+}
+
+TEST_CASE("small and lopsided data sets train") {
+  const Workshop w(3);
+  auto trains = [&](const std::string& what, const std::string& data) {
+    const Result r = w.lamina("train " + data + " --base 2 --depth 2 --size 32 --epochs 2 --quiet --out run_" + what);
+    CHECK_MESSAGE(r.code == 0, what << ": " << r.err);
+    CHECK(fs::exists(w / ("run_" + what) / "report.html"));
+    return r.out;
+  };
+  io::write_file_atomically(w / "data/train.txt", "skin_0000\n");
+  io::write_file_atomically(w / "data/val.txt", "skin_0001\n");
+  io::write_file_atomically(w / "data/test.txt", "skin_0002\n");
+  trains("one_image", "data");
+  // A validation image without foreground, two classes.
+  for (const auto& entry : fs::directory_iterator(w / "data/masks")) {
+    data::LabelImage mask(32, 32);
+    if (entry.path().stem() == "skin_0000")
+      for (int i = 0; i < 300; ++i) mask.labels[static_cast<std::size_t>(i)] = 1;
+    data::write_png(entry.path(), mask);
+  }
+  fs::remove(w / "data/dataset.json");
+  trains("no_foreground", "data");
+  fs::remove(w / "data/val.txt");
+  const std::string out = trains("no_val", "data");
+  CHECK(out.find("-1") == std::string::npos);
+  CHECK(out.find("report") != std::string::npos);
+  check_error(w.lamina("evaluate run_no_val data"), 3, {"val split is empty"});
+}

@@ -1,0 +1,79 @@
+#pragma once
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "lamina/data/phantom.hpp"
+#include "lamina/io/file.hpp"
+#include "support/temp_folder.hpp"
+
+namespace lamina::test {
+
+inline std::vector<std::string> lines(const std::filesystem::path& path) {
+  std::vector<std::string> out;
+  std::istringstream in(io::read_file(path));
+  for (std::string line; std::getline(in, line);) out.push_back(line);
+  return out;
+}
+
+inline std::vector<std::string> fields(const std::string& line, char separator = ',') {
+  std::vector<std::string> out;
+  std::istringstream in(line);
+  for (std::string field; std::getline(in, field, separator);) out.push_back(field);
+  return out;
+}
+
+/// metrics.csv without the columns that hold times.
+inline std::vector<std::vector<std::string>> metrics_without_times(const std::filesystem::path& run) {
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::size_t> times;
+  for (const std::string& line : lines(run / "metrics.csv")) {
+    auto row = fields(line);
+    if (rows.empty())
+      for (std::size_t i = row.size(); i-- > 0;)
+        if (row[i] == "seconds" || row[i] == "images_per_second") times.push_back(i);
+    for (const std::size_t i : times) row.erase(row.begin() + static_cast<std::ptrdiff_t>(i));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+/// Checkpoints byte for byte, metrics without times, and which files there are.
+inline void check_same_run(const std::filesystem::path& a, const std::filesystem::path& b) {
+  auto files = [](const std::filesystem::path& root) {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) names.push_back(entry.path().lexically_relative(root).string());
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  CHECK(files(a) == files(b));
+  for (const char* which : {"best", "last", "prev"}) {
+    const std::string name = std::string("weights/") + which + ".safetensors";
+    CAPTURE(name);
+    REQUIRE(std::filesystem::exists(a / name));
+    REQUIRE(std::filesystem::exists(b / name));
+    CHECK_MESSAGE(io::read_file(a / name) == io::read_file(b / name), "the checkpoints differ");
+  }
+  CHECK(metrics_without_times(a) == metrics_without_times(b));
+}
+
+/// Flips one bit of a file.
+inline void damage(const std::filesystem::path& path) {
+  std::string bytes = io::read_file(path);
+  bytes[bytes.size() / 2] ^= 4;
+  io::write_file_atomically(path, bytes);
+}
+inline void truncate_file(const std::filesystem::path& path, double share = 0.7) {
+  const std::string bytes = io::read_file(path);
+  io::write_file_atomically(path, bytes.substr(0, static_cast<std::size_t>(share * static_cast<double>(bytes.size()))));
+}
+
+/// A small data set of skin phantoms.
+inline void small_phantom(const std::filesystem::path& out, int count = 10, int width = 32, int height = 32) {
+  data::write_phantom(data::phantom_named("skin"), out, {.count = count, .width = width, .height = height, .seed = 3});
+}
+
+}  // namespace lamina::test

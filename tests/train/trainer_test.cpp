@@ -1,0 +1,296 @@
+#include "lamina/train/trainer.hpp"
+
+#include <optional>
+
+#include "lamina/core/device.hpp"
+#include "lamina/train/run_folder.hpp"
+#include "support/op_check.hpp"
+#include "support/runs.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A tiny run: three batches an epoch.
+train::TrainConfig small(const fs::path& data, const fs::path& out) {
+  return {.data = data.string(), .base = 2, .depth = 2, .width = 32, .height = 32, .augment = "hflip,rotate=10", .lr = 1e-2, .epochs = 3, .batch = 2, .out = out.string()};
+}
+
+struct Run {
+  train::Outcome outcome{};
+  std::vector<std::string> messages, warnings;
+  std::vector<train::EpochRecord> epochs;
+};
+
+struct Crash {};
+
+/// Trains; `stop_at` asks for an end after that update of the whole run, `crash_at` drops everything there as a killed process does.
+Run run(train::TrainConfig config, std::optional<std::int64_t> stop_at = {}, std::optional<std::int64_t> crash_at = {}, bool resume = true) {
+  config = train::resolved(config);
+  const data::Dataset dataset = data::open_dataset(config.data, {.seed = config.seed});
+  std::atomic<bool> stop{false};
+  Run result;
+  train::TrainEvents events;
+  events.step = [&](const train::StepEvent& e) {
+    const std::int64_t step = (e.epoch - 1) * e.batches + e.batch;
+    if (stop_at == step) stop = true;
+    if (crash_at == step) throw Crash{};
+  };
+  events.epoch = [&](const train::EpochRecord& r) { result.epochs.push_back(r); };
+  events.message = [&](const std::string& m) { result.messages.push_back(m); };
+  events.warning = [&](const std::string& m) { result.warnings.push_back(m); };
+  result.outcome = train::train(config, dataset, resume, events, &stop);
+  return result;
+}
+
+bool mentions(const std::vector<std::string>& texts, const std::string& word) {
+  return std::any_of(texts.begin(), texts.end(), [&](const std::string& t) { return t.find(word) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("the same seed gives the same bytes, whatever the threads; another seed others") {
+  TempFolder f;
+  small_phantom(f / "data");
+  for (const char* preset : {"bn", "keras", "retina", "milesial"}) {
+    CAPTURE(preset);
+    auto config = [&](const char* name) {
+      train::TrainConfig c = small(f / "data", f / (std::string(preset) + name));
+      c.preset = preset;
+      return c;
+    };
+    run(config("1"));
+    run(config("2"));
+    check_same_run(config("1").out, config("2").out);
+    for (const int threads : {1, 2, 5}) {
+      ThreadPool pool(threads);
+      const ExecutorScope scope(pool);
+      const auto c = config(("t" + std::to_string(threads)).c_str());
+      run(c);
+      check_same_run(config("1").out, c.out);
+    }
+    auto other = config("s");
+    other.seed = 1;
+    run(other);
+    CHECK(io::read_file(fs::path(other.out) / "weights/last.safetensors") != io::read_file(fs::path(config("1").out) / "weights/last.safetensors"));
+  }
+}
+
+TEST_CASE("a run stopped after any update and resumed ends as one never stopped") {
+  TempFolder f;
+  small_phantom(f / "data");
+  for (const char* preset : {"bn", "keras"}) {
+    auto config = [&](const std::string& name) {
+      train::TrainConfig c = small(f / "data", f / (preset + name));
+      c.preset = preset;
+      c.schedule = std::string(preset) == "keras" ? "plateau" : "onecycle";
+      return c;
+    };
+    run(config("whole"));
+    for (std::int64_t step = 1; step <= 8; ++step) {
+      CAPTURE(step);
+      const auto c = config(std::to_string(step));
+      CHECK(run(c, step).outcome == train::Outcome::interrupted);
+      CHECK(run(c, step + 1).outcome == (step < 8 ? train::Outcome::interrupted : train::Outcome::finished));
+      CHECK(run(c).outcome == train::Outcome::finished);
+      check_same_run(config("whole").out, c.out);
+    }
+  }
+}
+
+TEST_CASE("a run that dies after any update and is started again ends as one that did not") {
+  TempFolder f;
+  small_phantom(f / "data");
+  const auto whole = small(f / "data", f / "whole");
+  run(whole);
+  for (std::int64_t step = 1; step <= 9; ++step) {
+    CAPTURE(step);
+    const auto c = small(f / "data", f / std::to_string(step));
+    CHECK_THROWS_AS(run(c, {}, step), Crash);
+    io::write_file_atomically(fs::path(c.out) / "weights/.lamina-1-1.tmp", "half");  // what a write that was killed leaves
+    run(c);
+    check_same_run(whole.out, c.out);
+  }
+}
+
+TEST_CASE("a damaged last checkpoint: training goes on from prev, says so, and ends the same") {
+  TempFolder f;
+  small_phantom(f / "data");
+  const auto whole = small(f / "data", f / "whole");
+  run(whole);
+  int name = 0;
+  for (auto* hurt : {+[](const fs::path& p) { damage(p); }, +[](const fs::path& p) { truncate_file(p); }, +[](const fs::path& p) { io::write_file_atomically(p, ""); }})
+    for (const std::int64_t step : {6, 7, 9}) {  // at the end of an epoch, within one, at the end
+      const auto c = small(f / "data", f / std::to_string(name++));
+      run(c, step);
+      hurt(fs::path(c.out) / "weights/last.safetensors");
+      const Run resumed = run(c);
+      CHECK(mentions(resumed.warnings, "last.safetensors"));
+      CHECK(mentions(resumed.warnings, "continuing from " + c.out + "/weights/prev.safetensors"));
+      check_same_run(whole.out, c.out);
+    }
+  const auto c = small(f / "data", f / "both");
+  run(c, 7);
+  damage(fs::path(c.out) / "weights/last.safetensors");
+  truncate_file(fs::path(c.out) / "weights/prev.safetensors");
+  check_throws<DataError>([&] { run(c); }, {"no usable checkpoint", "last.safetensors", "prev.safetensors"});
+}
+
+TEST_CASE("dying right after going on from prev loses nothing") {
+  TempFolder f;
+  small_phantom(f / "data");
+  run(small(f / "data", f / "whole"));
+  const auto c = small(f / "data", f / "run");
+  run(c, 6);
+  damage(fs::path(c.out) / "weights/last.safetensors");
+  for (const std::int64_t step : {4, 7, 8}) CHECK_THROWS_AS(run(c, {}, step), Crash);
+  run(c);
+  check_same_run((f / "whole"), c.out);
+}
+
+TEST_CASE("a run folder is continued only by what made it") {
+  TempFolder f;
+  small_phantom(f / "data");
+  auto c = small(f / "data", f / "run");
+  run(c, 4);
+  const std::string before = io::read_file(f / "run/weights/last.safetensors");
+  auto changed = c;
+  changed.lr = 0.5;
+  changed.optimizer = "sgd";
+  check_throws<OptionError>([&] { run(changed); }, {"optimizer: \"sgd\" here, \"adam\" there", "lr: 0.5 here, 0.01 there", "choose another --out"});
+  check_throws<OptionError>([&] { run(c, {}, {}, false); }, {"holds a run already", "--resume auto"});
+  const auto items = lines(f / "data/train.txt");
+  io::write_file_atomically(f / "data/train.txt", items[1] + "\n" + items[2] + "\n");
+  check_throws<DataError>([&] { run(c); }, {"images", "changed since"});
+  CHECK(io::read_file(f / "run/weights/last.safetensors") == before);
+}
+
+TEST_CASE("two processes do not train in one folder") {
+  TempFolder f;
+  small_phantom(f / "data");
+  const auto c = train::resolved(small(f / "data", f / "run"));
+  const data::Dataset dataset = data::open_dataset(c.data);
+  train::TrainEvents events;
+  bool refused = false;
+  events.epoch = [&](const train::EpochRecord&) {
+    check_throws<OptionError>([&] { run(c); }, {"another process is training in", "--out"});
+    refused = true;
+  };
+  train::train(c, dataset, true, events);
+  CHECK(refused);
+}
+
+TEST_CASE("a finished run says so and writes only its report again") {
+  TempFolder f;
+  small_phantom(f / "data");
+  const auto c = small(f / "data", f / "run");
+  run(c);
+  const std::string last = io::read_file(f / "run/weights/last.safetensors"), metrics = io::read_file(f / "run/metrics.csv"), report = io::read_file(f / "run/report.html");
+  fs::remove(f / "run/report.html");
+  const Run again = run(c);
+  CHECK(again.outcome == train::Outcome::finished);
+  CHECK(again.epochs.empty());
+  CHECK(mentions(again.messages, "finished"));
+  CHECK(io::read_file(f / "run/weights/last.safetensors") == last);
+  CHECK(io::read_file(f / "run/metrics.csv") == metrics);
+  CHECK(io::read_file(f / "run/report.html") == report);
+}
+
+TEST_CASE("a loss that is not finite ends the run and keeps the last checkpoint") {
+  TempFolder f;
+  small_phantom(f / "data");
+  for (const int batch : {2, 8}) {  // within an epoch; after one of a single update
+    auto c = small(f / "data", f / ("run" + std::to_string(batch)));
+    c.lr = 1e30;
+    c.batch = batch;
+    c.optimizer = "sgd";
+    c.schedule = "constant";
+    check_throws<NumericError>([&] { run(c); }, {"loss is", "epoch 1", "--lr"});
+    CHECK_FALSE(fs::exists(fs::path(c.out) / "weights/last.safetensors"));
+  }
+}
+
+TEST_CASE("the run folder: every file, the log across a resume, a report that opens offline") {
+  TempFolder f;
+  small_phantom(f / "data");
+  const auto c = small(f / "data", f / "run");
+  run(c, 4);
+  run(c);
+  for (const char* name : {"config.json", "env.json", "metrics.csv", "metrics.jsonl", "log.txt", "weights/best.safetensors", "weights/last.safetensors", "weights/prev.safetensors",
+                           "plots/loss.svg", "plots/scores.svg", "overlays/best_1.png", "overlays/worst_1.png", "confusion.csv", "per_image.csv", "report.html", "next_steps.txt"})
+    CHECK_MESSAGE(fs::file_size(f / "run" / name) > 0, name);
+  const std::string log = io::read_file(f / "run/log.txt");
+  for (const char* line : {"lr: 0.01", "epoch 1/3  loss", "interrupted after step 4", "resuming", "epoch 3/3  loss", "writing the report"}) CHECK_MESSAGE(log.find(line) != std::string::npos, line);
+  CHECK(log.find("interrupted") < log.find("resuming"));
+  CHECK(lines(f / "run/metrics.csv").size() == 4);
+  CHECK(lines(f / "run/metrics.jsonl").size() == 3);
+  std::string report = io::read_file(f / "run/report.html");
+  for (std::size_t at; (at = report.find("xmlns=\"http")) != std::string::npos;) report.erase(at, 11);
+  for (const char* external : {"http://", "https://", "src=\"/", "<link", "<script src", "@import", "url("}) CHECK_MESSAGE(report.find(external) == std::string::npos, external);
+  CHECK(report.find("src=\"data:image/png;base64,") != std::string::npos);
+}
+
+TEST_CASE("class names with commas and quotes stay one field of a CSV file") {
+  CHECK(train::csv_field("plain") == "plain");
+  CHECK(train::csv_field("hand, left") == "\"hand, left\"");
+  CHECK(train::csv_field("5\" scar") == "\"5\"\" scar\"");
+  TempFolder f;
+  const train::RunFolder folder{f.path()};
+  data::LabelSchema schema;
+  schema.names = {"a,b", "c"};
+  train::EpochRecord record{.epoch = 1};
+  record.confusion = metrics::ConfusionMatrix::from_counts({{3, 1}, {2, 4}});
+  train::append_metrics(folder, record, schema);
+  const auto rows = lines(f / "metrics.csv");
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].find(",\"dice_a,b\",dice_c,") != std::string::npos);
+  CHECK(fields(rows[1]).size() + 4 == fields(rows[0]).size());  // four quoted commas
+  train::truncate_metrics(folder, 0);
+  CHECK(lines(f / "metrics.csv").size() == 1);
+  CHECK(io::read_file(f / "metrics.jsonl").empty());
+}
+
+TEST_CASE("a network that answers one class five validations in a row is pointed out, once") {
+  const std::vector<std::string> names{"background", "wound"};
+  train::EpochRecord good{}, bad{}, none{};
+  good.confusion = metrics::ConfusionMatrix::from_counts({{90, 1}, {4, 5}});
+  bad.confusion = metrics::ConfusionMatrix::from_counts({{90, 0}, {10, 0}});
+  CHECK(train::history_warnings({bad, bad, bad, bad}, names).empty());
+  CHECK(train::history_warnings({bad, bad, bad, bad, good, bad}, names).empty());
+  const auto once = train::history_warnings({bad, none, bad, bad, bad, bad, bad, bad}, names);
+  REQUIRE(once.size() == 1);
+  CHECK(once[0].find("\"background\"") != std::string::npos);
+  CHECK(train::history_warnings({bad, bad, bad, bad, bad, good, bad, bad, bad, bad, bad}, names).size() == 2);
+  train::EpochRecord right{};  // there is nothing but background: answering it is no collapse
+  right.confusion = metrics::ConfusionMatrix::from_counts({{100, 0}, {0, 0}});
+  CHECK(train::history_warnings({right, right, right, right, right}, names).empty());
+}
+
+TEST_CASE("settings that make no run are refused before anything is written") {
+  TempFolder f;
+  small_phantom(f / "data");
+  auto refused = [&](auto change, std::initializer_list<const char*> words) {
+    auto c = small(f / "data", f / "run");
+    change(c);
+    check_throws<OptionError>([&] { run(c); }, words);
+    CHECK_FALSE(fs::exists(f / "run"));
+  };
+  refused([](auto& c) { c.epochs = 0; }, {"--epochs 0"});
+  refused([](auto& c) { c.batch = 0; }, {"--batch 0"});
+  refused([](auto& c) { c.val_every = 0; }, {"--val-every 0"});
+  refused([](auto& c) { c.lr = -1; }, {"lr"});
+  refused([](auto& c) { c.loss = "ce+dise"; }, {"\"dise\"", "did you mean \"dice\""});
+  refused([](auto& c) { c.optimizer = "adan"; }, {"\"adan\"", "did you mean \"adam\""});
+  refused([](auto& c) { c.schedule = "cosin"; }, {"\"cosin\"", "cosine"});
+  refused([](auto& c) { c.preset = "kers"; }, {"did you mean \"keras\""});
+  refused([](auto& c) { c.model = "unett"; }, {"unet"});
+  refused([](auto& c) { c.augment = "hfilp"; }, {"hflip"});
+  refused([](auto& c) { c.resize = "strech"; }, {"stretch"});
+  refused([](auto& c) { c.width = 3; }, {"--size 3x32", "4"});
+  refused([](auto& c) { c.device = "cuda"; }, {"--device cuda"});
+  refused([](auto& c) { c.class_weights = "balancd"; }, {"balanced"});
+  refused([](auto& c) { c.class_weights = "1,2"; }, {"2 numbers for 9 classes"});
+  refused([](auto& c) { c.class_weights = "1,x,3"; }, {"\"x\" is not a weight"});
+}
