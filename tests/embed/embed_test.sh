@@ -19,7 +19,7 @@ case $variant in
 esac
 quietly cmake -G Ninja -S "$work/consumer" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$cxx" "$option"
 quietly cmake --build "$work/build"
-output=$("$work/build/consumer" 2> "$work/stderr")
+output=$("$work/build/consumer" 2> "$work/stderr") || fail "the consumer failed: $output $(cat "$work/stderr")"
 [[ $output == *" ok" && ! -s $work/stderr ]] || fail "the consumer printed: $output $(cat "$work/stderr")"
 
 if [[ $variant == installed ]]; then
