@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds and runs every test that a fresh machine can run. usage: bash tests/run.sh [--yes] [--full]
+# Builds and runs every test that a fresh machine can run, in 15 minutes on 2 cores. usage: bash tests/run.sh [--yes] [--full]
 #   --yes   install missing packages without asking (needs root)
-#   --full  also AddressSanitizer and ThreadSanitizer builds
+#   --full  also the timed and sub-project tests, the older instruction set, AddressSanitizer and ThreadSanitizer
 set -euo pipefail
 cd "$(dirname "$0")/.."
 yes=() full=0
@@ -13,6 +13,15 @@ for a in "$@"; do
   esac
 done
 bash third_party/install.sh "${yes[@]}"
-one() { cmake --preset "$1" > /dev/null && cmake --build "build/$1" && ctest --test-dir "build/$1" --output-on-failure; }
-one cpu
-if ((full)); then one asan; one tsan; fi
+build() { cmake --preset "$1" "${@:2}" > /dev/null && cmake --build "build/$1"; }
+check() { ctest --test-dir "build/$1" --output-on-failure "${@:2}"; }
+build cpu -DLAMINA_BUILD_BENCHMARKS="$([[ $full == 1 ]] && echo ON || echo OFF)"
+check cpu -LE full
+if ((full)); then
+  check cpu -L full
+  LAMINA_ISA=v3 check cpu -LE 'full|tree'
+  for sanitizer in asan tsan; do
+    build "$sanitizer" -DLAMINA_BUILD_BENCHMARKS=OFF
+    check "$sanitizer" -LE 'full|tree'
+  done
+fi

@@ -3,7 +3,7 @@
 # As root or with --yes it installs what is missing; otherwise it prints the one command and asks.
 set -euo pipefail
 packages=(g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev libpng-dev libjpeg-dev libtiff-dev
-          doctest-dev libbenchmark-dev)
+          doctest-dev libbenchmark-dev binutils python3)
 missing=()
 for p in "${packages[@]}"; do
   status=$(dpkg-query -W -f '${Status} ${Provides}' "$p" 2>/dev/null || true)

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Rules of the source tree that no compiler checks. usage: structure_test.py SOURCE_DIR BUILD_DIR [RULE]"""
+import pathlib
+import re
+import subprocess
+import sys
+
+root, build = map(pathlib.Path, sys.argv[1:3])
+include = root / "include/lamina"
+problems = []
+
+# What the headers and .ipp files of an area may include. Autograd adds gradients and looks for NaN with two kernels, by their contracts.
+COMPUTE = {"core", "kernels", "autograd", "ops", "nn"}
+MAY_INCLUDE = {
+    "core": {"core"},
+    "kernels": {"core", "kernels"},
+    "autograd": {"core", "kernels", "autograd"},
+    "ops": {"core", "kernels", "autograd", "ops"},
+    "nn": COMPUTE,
+    "losses": COMPUTE | {"losses"},
+    "models": COMPUTE | {"models"},
+    "optim": COMPUTE | {"optim"},
+    "io": COMPUTE | {"io"},
+    "metrics": {"core", "metrics"},
+    "data": {"core", "data", "io"},  # io: files and arrays, no weights
+    "infer": COMPUTE | {"models", "io", "data", "infer"},
+    "train": COMPUTE | {"models", "optim", "io", "metrics", "data", "infer", "train"},
+}
+KERNELS_WITHOUT_OP = {"copy", "finite", "optimizer"}  # used by other ops, by the engine, by the optimizers
+OPS_WITHOUT_KERNEL = {"concat", "reshape", "slice_channels"}  # views, or copies through kernels/copy
+MACROS = {"LAMINA_HD", "LAMINA_KERNEL", "LAMINA_VERSION", "LAMINA_HAS_CUDA"}
+
+
+def includes(path):
+    return re.findall(r'^#include [<"]([^>"]+)[>"]', path.read_text(), re.M)
+
+
+def sources(*folders):
+    return [p for f in folders for p in sorted((root / f).rglob("*")) if p.suffix in {".hpp", ".ipp", ".cpp", ".cu", ".cuh"}]
+
+
+def rule_directions():
+    for area in sorted(p for p in include.iterdir() if p.is_dir()):
+        allowed = MAY_INCLUDE.get(area.name)
+        if allowed is None:
+            problems.append(f"{area}: no include directions are known for this area")
+            continue
+        for path in sources(area.relative_to(root)):
+            for name in includes(path):
+                target = re.match(r"lamina/(\w+)/", name)
+                if target and target[1] not in allowed:
+                    problems.append(f"{path.relative_to(root)}: {area.name}/ must not include {name}")
+                if area.name == "data" and target and target[1] == "io" and name not in {"lamina/io/file.hpp", "lamina/io/npy.hpp"}:
+                    problems.append(f"{path.relative_to(root)}: of io/, data/ may include file.hpp and npy.hpp, not {name}")
+                if target and "/impl/" in name and f"lamina/{area.name}/impl/" not in name:
+                    problems.append(f"{path.relative_to(root)}: {name} is private to its area")
+    for path in sources("kernels"):
+        for name in includes(path):
+            ours = name.startswith(("lamina/kernels/", "detail/")) or name in {f"lamina/core/{n}.hpp" for n in ("view", "device", "random")}
+            standard = "/" not in name and "." not in name or name == "immintrin.h"
+            eigen = name.startswith("Eigen/") and path.name == "gemm.cpp"
+            if not (ours or standard or eigen):
+                problems.append(f"{path.relative_to(root)}: kernels see contracts, core/{{view,device,random}} and detail/, not {name}")
+
+
+def rule_public_headers():
+    private = re.compile(r"^(Eigen|unsupported|nlohmann|CLI|png\.h|jpeglib|tiff|cuda|iostream|sstream|fstream|iomanip|regex|thread|mutex)")
+    for path in sorted(include.rglob("*.hpp")):
+        if "impl" in path.parts:
+            continue
+        for name in includes(path):
+            if private.match(name) or "/impl/" in name:
+                problems.append(f"{path.relative_to(root)}: a public header must not include {name}")
+        for macro in re.findall(r"^ *# *define (\w+)", path.read_text(), re.M):
+            if macro not in MACROS:
+                problems.append(f"{path.relative_to(root)}: macro {macro}; the public ones are {', '.join(sorted(MACROS))}")
+
+
+def rule_six_files():
+    stems = lambda folder, suffix: {p.name[: -len(suffix)] for p in (root / folder).glob("*" + suffix)}
+    ops = stems("include/lamina/ops", ".hpp") - {"ops"}
+    contracts = stems("include/lamina/kernels", ".hpp")
+    wanted = {
+        "include/lamina/kernels/{}.hpp": ops - OPS_WITHOUT_KERNEL,
+        "kernels/{}.cpp": contracts,
+        "include/lamina/ops/{}.hpp": contracts - KERNELS_WITHOUT_OP,
+        "tests/ops/{}_test.cpp": ops,
+        "benchmarks/{}_bench.cpp": ops - OPS_WITHOUT_KERNEL,
+    }
+    for pattern, names in wanted.items():
+        for name in sorted(names):
+            if not (root / pattern.format(name)).exists():
+                problems.append(f"op {name} has no {pattern.format(name)}")
+    listed = set(re.findall(r"lamina/ops/(\w+)\.hpp", (include / "ops/ops.hpp").read_text()))
+    for name in sorted(ops ^ listed):
+        problems.append(f"include/lamina/ops/ops.hpp: {name} is {'not listed' if name in ops else 'no op'}")
+
+
+def rule_silence():
+    loud = re.compile(r"(?<![\w:.>])(?:std::)?(exit|_exit|abort|quick_exit|terminate|printf|fprintf|puts|signal|setlocale)\s*\(|std::(cout|cerr|clog)\b")
+    for path in sources("include", "kernels"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if loud.search(line.split("//")[0]):
+                problems.append(f"{path.relative_to(root)}:{number}: the library neither prints nor ends the program: {line.strip()}")
+
+
+def rule_symbols():
+    """No out-of-line function of a per-ISA object may be shared with other code: the linker could pick the AVX-512 one for everybody."""
+    objects = 0
+    for isa in ("v3", "avx512"):
+        for path in sorted(build.rglob(f"lamina_kernels_{isa}.dir/**/*.o")):
+            objects += 1
+            for line in subprocess.run(["nm", "-C", "--defined-only", path], capture_output=True, text=True, check=True).stdout.splitlines():
+                kind, symbol = line.split(" ", 2)[1:]
+                ours = f"lamina::kernels::{isa}::" in symbol or f"Eigen_{isa}::" in symbol
+                if kind in "TWVBDRu" and not ours and not symbol.startswith("DW.ref."):
+                    problems.append(f"{path.name} ({isa}) defines {symbol}")
+    if objects == 0:
+        problems.append(f"{build}: no kernel objects to look into")
+
+
+rules = {name[5:]: f for name, f in list(globals().items()) if name.startswith("rule_")}
+for name in sys.argv[3:] or rules:
+    rules[name]()
+for problem in problems:
+    print(problem)
+sys.exit(bool(problems))
