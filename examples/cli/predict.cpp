@@ -38,6 +38,17 @@ std::vector<fs::path> collect(const std::vector<std::string>& names) {
   return files;
 }
 
+/// Results never land where they could replace photographs or labels.
+void require_safe_output(const fs::path& out, const std::vector<fs::path>& photos) {
+  for (const char* part : {"images", "dataset.json"})
+    require<OptionError>(!fs::exists(out / part), "--out ", out.string(), " is a data set (it has ", part, "): its masks could be overwritten; choose another folder");
+  for (const fs::path& photo : photos)
+    for (const char* kind : {"masks", "overlays"}) {
+      const fs::path result = out / kind / (photo.stem().string() + ".png");
+      require<OptionError>(!fs::exists(result) || !fs::equivalent(result, photo), "the result of ", photo.string(), " would overwrite it; choose another --out");
+    }
+}
+
 }  // namespace
 
 int predict(const PredictOptions& options, const Common& common) {
@@ -50,6 +61,7 @@ int predict(const PredictOptions& options, const Common& common) {
   const auto files = collect(options.images);
   std::set<std::string> stems;
   for (const fs::path& f : files) require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(), ": predict them into different --out folders");
+  require_safe_output(options.out, files);
   infer::Predictor predictor(fs::is_directory(options.run) ? train::RunFolder{options.run}.weights(options.weights) : fs::path(options.run));
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");

@@ -23,7 +23,9 @@ Words split(const std::string& command) { return fields(command, ' '); }
 /// A folder with the small data set "data", in which commands run.
 struct Workshop : TempFolder {
   explicit Workshop(int count = 10) { small_phantom(*this / "data", count); }
-  Result lamina(const std::string& command, const Limits& limits = {}) const { return Program(LAMINA_PROGRAM, split(command), path(), limits).wait(); }
+  Result lamina(const std::string& command, const Limits& limits = {}) const {
+    return Program(LAMINA_PROGRAM, split(command), path(), limits).wait();
+  }
   std::string read(const std::string& name) const { return io::read_file(*this / name); }
 };
 
@@ -31,7 +33,8 @@ const std::string kSmall = " --base 2 --depth 2 --size 32 --batch 2 --lr 1e-2 --
 
 void check_error(const Result& r, int code, const Words& words) {
   CHECK_MESSAGE(r.code == code, r.err);
-  for (const std::string& word : words) CHECK_MESSAGE(r.err.find(word) != std::string::npos, "\"" << r.err << "\" lacks \"" << word << "\"");
+  for (const std::string& word : words)
+    CHECK_MESSAGE(r.err.find(word) != std::string::npos, "\"" << r.err << "\" lacks \"" << word << "\"");
 }
 
 }  // namespace
@@ -62,8 +65,9 @@ TEST_CASE("check, train, evaluate, predict, info: what scripts rely on") {
 
   const json about = json::parse(w.lamina("info run --json").out);
   CHECK(about.at("epoch") == summary.at("best_epoch"));
-  for (const auto& [preset, parameters] : {std::pair{"keras --channels 1 --classes 1", 31031685}, {"keras32 --channels 1 --classes 32", 31050048}, {"retina --channels 1 --classes 1", 31046465},
-                                           {"retina-shallow --channels 1 --classes 3", 3111139}, {"milesial", 31037698}, {"smp --classes 9", 32522265}}) {
+  // The other presets' counts are checked in tests/models.
+  for (const auto& [preset, parameters] :
+       {std::pair{"keras --channels 1 --classes 1", 31031685}, {"retina-shallow --channels 1 --classes 3", 3111139}}) {
     const json network = json::parse(w.lamina(std::string("info --model unet --size 32 --json --preset ") + preset).out);
     CHECK(network.at("parameters") == parameters);
     CHECK(network.at("macs") > 0);
@@ -119,7 +123,9 @@ TEST_CASE("a --config file: used, overruled by the command line, unknown entries
 TEST_CASE("bad data: exit code 3, the file named") {
   const Workshop w;
   check_error(w.lamina("train nowhere"), 3, {"nowhere"});
-  check_error(w.lamina("check nowhere"), 3, {"nowhere"});
+  const Result missing = w.lamina("check nowhere");
+  CHECK(missing.code == 3);
+  CHECK((missing.out + missing.err).find("nowhere") != std::string::npos);
   truncate_file(w / "data/images/skin_0003.png", 0.6);
   check_error(w.lamina("train data --out run" + kSmall), 3, {"skin_0003.png"});
   check_error(w.lamina("check data"), 3, {});
@@ -148,20 +154,23 @@ TEST_CASE("an existing run folder: other settings, --resume never, damaged check
 
 TEST_CASE("numbers that are not finite: exit code 4, no checkpoint is replaced") {
   const Workshop w;
-  check_error(w.lamina("train data --out run --base 2 --depth 2 --size 32 --batch 2 --optimizer sgd --schedule constant --lr 1e30"), 4, {"loss is", "--lr"});
+  check_error(w.lamina("train data --out run --base 2 --depth 2 --size 32 --batch 2 --optimizer sgd --schedule constant --lr 1e30"), 4,
+              {"loss is", "--lr"});
   CHECK_FALSE(fs::exists(w / "run/weights/last.safetensors"));
 }
 
 TEST_CASE("out of memory: exit code 5") {
   const Workshop w;
-  check_error(w.lamina("train data --out run --base 16 --depth 2 --size 2048 --batch 4 --threads 1", {.memory = rlim_t{1} << 30}), 5, {"lamina:"});
+  check_error(w.lamina("train data --out run --base 16 --depth 2 --size 2048 --batch 4 --threads 1", {.memory = rlim_t{1} << 30}), 5,
+              {"lamina:"});
 }
 
 TEST_CASE("a full disk: exit code 6, the checkpoint before it intact, no litter, and the same command goes on") {
   const Workshop w;
   const std::string train = "train data --base 2 --depth 2 --size 32 --batch 2 --lr 1e-2 --epochs 6";
   CHECK(w.lamina(train + " --out whole").code == 0);
-  const auto room = static_cast<rlim_t>(fs::file_size(w / "whole/weights/last.safetensors"));  // earlier ones are smaller: their history is shorter
+  const auto room =
+      static_cast<rlim_t>(fs::file_size(w / "whole/weights/last.safetensors"));  // earlier ones are smaller: their history is shorter
   bool between = false;
   for (const rlim_t less : {rlim_t{200}, rlim_t{2000}, room / 2}) {
     const std::string out = "run" + std::to_string(less);
@@ -181,7 +190,7 @@ TEST_CASE("a full disk: exit code 6, the checkpoint before it intact, no litter,
 
 TEST_CASE("a run killed at random moments and started again ends byte-identical") {
   const Workshop w(16);
-  const Words train = split("train data --base 2 --depth 2 --size 32 --batch 1 --lr 1e-2 --epochs 8 --out");
+  const Words train = split("train data --base 2 --depth 2 --size 32 --batch 1 --lr 1e-2 --epochs 5 --out");
   auto command = [&](const std::string& out) {
     Words words = train;
     words.push_back(out);
@@ -194,11 +203,11 @@ TEST_CASE("a run killed at random moments and started again ends byte-identical"
   MESSAGE("seed " << kSeed << ", one run takes " << seconds << " s");
   std::mt19937 random(kSeed);
   int killed = 0;
-  for (int run = 0; run < 4; ++run) {
+  for (int run = 0; run < 3; ++run) {
     const std::string out = "run" + std::to_string(run);
-    for (int kill = 0; kill < 5; ++kill) {
+    for (int kill = 0; kill < 4; ++kill) {
       Program program(LAMINA_PROGRAM, command(out), w.path());
-      const double after = std::uniform_real_distribution<>(0, 0.6)(random) * seconds;
+      const double after = std::uniform_real_distribution<>(0, 0.5)(random) * seconds;
       std::this_thread::sleep_for(std::chrono::duration<double>(after));
       program.signal(SIGKILL);
       killed += program.wait().code == 128 + SIGKILL;
@@ -207,13 +216,13 @@ TEST_CASE("a run killed at random moments and started again ends byte-identical"
     CHECK_MESSAGE(last.code == 0, last.err);
     check_same_run(w / "whole", w / out);
   }
-  MESSAGE(killed << " of 20 were killed while they ran");
-  CHECK(killed >= 8);
+  MESSAGE(killed << " of 12 were killed while they ran");
+  CHECK(killed >= 4);
 }
 
 TEST_CASE("an interrupt saves, exits with 130, and the same command completes the run") {
   const Workshop w(16);
-  const std::string train = "train data --base 2 --depth 2 --size 32 --batch 1 --lr 1e-2 --epochs 60 --out ";
+  const std::string train = "train data --base 2 --depth 2 --size 32 --batch 1 --lr 1e-2 --epochs 20 --out ";
   CHECK(w.lamina(train + "whole").code == 0);
   int interrupted = 0;
   for (const int signal : {SIGINT, SIGTERM, SIGINT}) {
@@ -270,7 +279,9 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
 
   const std::string truth = w.read("data/masks/skin_0000.png");
   check_error(w.lamina("predict run data/images --out data"), 2, {"data", "--out"});
-  check_error(w.lamina("predict run data/masks/skin_0000.png --out data"), 2, {"--out"});
+  fs::create_directories(w / "own/masks");
+  fs::copy(w / "data/images/skin_0000.png", w / "own/masks/photo.png");
+  check_error(w.lamina("predict run own/masks --out own"), 2, {"photo.png would overwrite it"});
   CHECK(w.read("data/masks/skin_0000.png") == truth);
   check_error(w.lamina("predict run missing.png --out p"), 3, {"missing.png"});
 }
@@ -286,18 +297,22 @@ TEST_CASE("odd settings train") {
     CHECK(fs::exists(w / out / "report.html"));
     return out;
   };
-  for (const char* schedule : {"constant", "poly", "cosine", "onecycle", "plateau"}) trains(std::string("--size 32 --epochs 2 --schedule ") + schedule);
-  for (const char* optimizer : {"adam", "adamw", "sgd"}) trains(std::string("--size 32 --epochs 2 --weight-decay 1e-3 --optimizer ") + optimizer);
+  for (const char* schedule : {"constant", "poly", "cosine", "onecycle", "plateau"})
+    trains(std::string("--size 32 --epochs 2 --schedule ") + schedule);
+  for (const char* optimizer : {"adam", "adamw", "sgd"})
+    trains(std::string("--size 32 --epochs 2 --weight-decay 1e-3 --optimizer ") + optimizer);
   for (const char* size : {"48x32", "33x47", "5"}) trains(std::string("--epochs 1 --size ") + size);
   for (const char* resize : {"crop", "pad"}) trains(std::string("--epochs 2 --size 24x40 --resize ") + resize);
-  for (const char* weights : {"balanced", "inverse", "median_freq", "enet", "effective_number", "1,2,3,4,5,6,7,8,9"}) trains(std::string("--size 32 --epochs 1 --class-weights ") + weights);
+  for (const char* weights : {"balanced", "inverse", "median_freq", "enet", "effective_number", "1,2,3,4,5,6,7,8,9"})
+    trains(std::string("--size 32 --epochs 1 --class-weights ") + weights);
   trains("--size 32 --epochs 1 --batch 64");
   trains("--size 32 --epochs 1 --loss 0.5*ce+2*dice --clip-norm 1 --augment none");
   const auto seven = lines(w / trains("--size 32 --steps 7 --batch 2") / "metrics.csv");  // 3 batches an epoch
   CHECK(seven.size() == 4);
   CHECK(fields(seven.back())[1] == "7");
   int validated = 0;
-  for (const std::string& row : lines(w / trains("--size 32 --epochs 7 --val-every 3") / "metrics.csv")) validated += fields(row)[8] != "" && fields(row)[8] != "val_loss";
+  for (const std::string& row : lines(w / trains("--size 32 --epochs 7 --val-every 3") / "metrics.csv"))
+    validated += fields(row)[8] != "" && fields(row)[8] != "val_loss";
   CHECK(validated == 3);  // after epochs 3, 6 and 7
 }
 

@@ -28,14 +28,17 @@ struct Limits {
 /// A program running beside the test.
 class Program {
  public:
-  Program(const std::string& path, const std::vector<std::string>& arguments, const std::filesystem::path& folder, const Limits& limits = {}) {
+  Program(const std::string& path, const std::vector<std::string>& arguments, const std::filesystem::path& folder,
+          const Limits& limits = {}) {
     std::vector<char*> argv{const_cast<char*>(path.c_str())};
     for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
     const std::string out = (streams_ / "out").string(), err = (streams_ / "err").string();
     pid_ = ::fork();
     if (pid_ == 0) {
-      const auto redirect = [](const std::string& to, int descriptor) { ::dup2(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666), descriptor); };
+      const auto redirect = [](const std::string& to, int descriptor) {
+        ::dup2(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666), descriptor);
+      };
       redirect(out, STDOUT_FILENO);
       redirect(err, STDERR_FILENO);
       const auto limit = [](auto resource, rlim_t bytes) {
@@ -62,7 +65,8 @@ class Program {
     int status = 0;
     ::waitpid(pid_, &status, 0);
     pid_ = -1;
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), io::read_file(streams_ / "out"), io::read_file(streams_ / "err")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), io::read_file(streams_ / "out"),
+            io::read_file(streams_ / "err")};
   }
 
  private:

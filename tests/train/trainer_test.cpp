@@ -15,7 +15,16 @@ namespace {
 
 /// A tiny run: three batches an epoch.
 train::TrainConfig small(const fs::path& data, const fs::path& out) {
-  return {.data = data.string(), .base = 2, .depth = 2, .width = 32, .height = 32, .augment = "hflip,rotate=10", .lr = 1e-2, .epochs = 3, .batch = 2, .out = out.string()};
+  return {.data = data.string(),
+          .base = 2,
+          .depth = 2,
+          .width = 32,
+          .height = 32,
+          .augment = "hflip,rotate=10",
+          .lr = 1e-2,
+          .epochs = 3,
+          .batch = 2,
+          .out = out.string()};
 }
 
 struct Run {
@@ -27,7 +36,8 @@ struct Run {
 struct Crash {};
 
 /// Trains; `stop_at` asks for an end after that update of the whole run, `crash_at` drops everything there as a killed process does.
-Run run(train::TrainConfig config, std::optional<std::int64_t> stop_at = {}, std::optional<std::int64_t> crash_at = {}, bool resume = true) {
+Run run(train::TrainConfig config, std::optional<std::int64_t> stop_at = {}, std::optional<std::int64_t> crash_at = {},
+        bool resume = true) {
   config = train::resolved(config);
   const data::Dataset dataset = data::open_dataset(config.data, {.seed = config.seed});
   std::atomic<bool> stop{false};
@@ -74,7 +84,8 @@ TEST_CASE("the same seed gives the same bytes, whatever the threads; another see
     auto other = config("s");
     other.seed = 1;
     run(other);
-    CHECK(io::read_file(fs::path(other.out) / "weights/last.safetensors") != io::read_file(fs::path(config("1").out) / "weights/last.safetensors"));
+    CHECK(io::read_file(fs::path(other.out) / "weights/last.safetensors") !=
+          io::read_file(fs::path(config("1").out) / "weights/last.safetensors"));
   }
 }
 
@@ -121,7 +132,8 @@ TEST_CASE("a damaged last checkpoint: training goes on from prev, says so, and e
   const auto whole = small(f / "data", f / "whole");
   run(whole);
   int name = 0;
-  for (auto* hurt : {+[](const fs::path& p) { damage(p); }, +[](const fs::path& p) { truncate_file(p); }, +[](const fs::path& p) { io::write_file_atomically(p, ""); }})
+  for (auto* hurt : {+[](const fs::path& p) { damage(p); }, +[](const fs::path& p) { truncate_file(p); },
+                     +[](const fs::path& p) { io::write_file_atomically(p, ""); }})
     for (const std::int64_t step : {6, 7, 9}) {  // at the end of an epoch, within one, at the end
       const auto c = small(f / "data", f / std::to_string(name++));
       run(c, step);
@@ -159,7 +171,8 @@ TEST_CASE("a run folder is continued only by what made it") {
   auto changed = c;
   changed.lr = 0.5;
   changed.optimizer = "sgd";
-  check_throws<OptionError>([&] { run(changed); }, {"optimizer: \"sgd\" here, \"adam\" there", "lr: 0.5 here, 0.01 there", "choose another --out"});
+  check_throws<OptionError>([&] { run(changed); },
+                            {"optimizer: \"sgd\" here, \"adam\" there", "lr: 0.5 here, 0.01 there", "choose another --out"});
   check_throws<OptionError>([&] { run(c, {}, {}, false); }, {"holds a run already", "--resume auto"});
   const auto items = lines(f / "data/train.txt");
   io::write_file_atomically(f / "data/train.txt", items[1] + "\n" + items[2] + "\n");
@@ -187,7 +200,8 @@ TEST_CASE("a finished run says so and writes only its report again") {
   small_phantom(f / "data");
   const auto c = small(f / "data", f / "run");
   run(c);
-  const std::string last = io::read_file(f / "run/weights/last.safetensors"), metrics = io::read_file(f / "run/metrics.csv"), report = io::read_file(f / "run/report.html");
+  const std::string last = io::read_file(f / "run/weights/last.safetensors"), metrics = io::read_file(f / "run/metrics.csv"),
+                    report = io::read_file(f / "run/report.html");
   fs::remove(f / "run/report.html");
   const Run again = run(c);
   CHECK(again.outcome == train::Outcome::finished);
@@ -218,17 +232,21 @@ TEST_CASE("the run folder: every file, the log across a resume, a report that op
   const auto c = small(f / "data", f / "run");
   run(c, 4);
   run(c);
-  for (const char* name : {"config.json", "env.json", "metrics.csv", "metrics.jsonl", "log.txt", "weights/best.safetensors", "weights/last.safetensors", "weights/prev.safetensors",
-                           "plots/loss.svg", "plots/scores.svg", "overlays/best_1.png", "overlays/worst_1.png", "confusion.csv", "per_image.csv", "report.html", "next_steps.txt"})
+  for (const char* name :
+       {"config.json", "env.json", "metrics.csv", "metrics.jsonl", "log.txt", "weights/best.safetensors", "weights/last.safetensors",
+        "weights/prev.safetensors", "plots/loss.svg", "plots/scores.svg", "overlays/best_1.png", "overlays/worst_1.png", "confusion.csv",
+        "per_image.csv", "report.html", "next_steps.txt"})
     CHECK_MESSAGE(fs::file_size(f / "run" / name) > 0, name);
   const std::string log = io::read_file(f / "run/log.txt");
-  for (const char* line : {"lr: 0.01", "epoch 1/3  loss", "interrupted after step 4", "resuming", "epoch 3/3  loss", "writing the report"}) CHECK_MESSAGE(log.find(line) != std::string::npos, line);
+  for (const char* line : {"lr: 0.01", "epoch 1/3  loss", "interrupted after step 4", "resuming", "epoch 3/3  loss", "writing the report"})
+    CHECK_MESSAGE(log.find(line) != std::string::npos, line);
   CHECK(log.find("interrupted") < log.find("resuming"));
   CHECK(lines(f / "run/metrics.csv").size() == 4);
   CHECK(lines(f / "run/metrics.jsonl").size() == 3);
   std::string report = io::read_file(f / "run/report.html");
   for (std::size_t at; (at = report.find("xmlns=\"http")) != std::string::npos;) report.erase(at, 11);
-  for (const char* external : {"http://", "https://", "src=\"/", "<link", "<script src", "@import", "url("}) CHECK_MESSAGE(report.find(external) == std::string::npos, external);
+  for (const char* external : {"http://", "https://", "src=\"/", "<link", "<script src", "@import", "url("})
+    CHECK_MESSAGE(report.find(external) == std::string::npos, external);
   CHECK(report.find("src=\"data:image/png;base64,") != std::string::npos);
 }
 

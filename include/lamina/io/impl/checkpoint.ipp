@@ -63,6 +63,8 @@ void save_checkpoint_rotating(const std::filesystem::path& path, const std::file
     std::error_code error;
     std::filesystem::create_hard_link(path, link, error);
     if (!error) std::filesystem::rename(link, previous, error);
+    std::error_code ignored;
+    std::filesystem::remove(link, ignored);  // rename leaves it where both were names of one file already
     if (error) write_file_atomically(previous, read_file(path));  // a file system without hard links
   }
   write_safetensors(path, archive);
