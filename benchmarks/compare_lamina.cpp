@@ -34,8 +34,8 @@ double median_seconds(int repeats, const std::function<void()>& f) {
 void print(double seconds, double check) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("{\"seconds\": %.6g, \"peak_mb\": %.1f, \"tensor_mb\": %.1f, \"check\": %.9g}\n", seconds, static_cast<double>(usage.ru_maxrss) / 1024,
-              static_cast<double>(memory_stats().peak) / 1e6, check);
+  std::printf("{\"seconds\": %.6g, \"peak_mb\": %.1f, \"tensor_mb\": %.1f, \"check\": %.9g}\n", seconds,
+              static_cast<double>(usage.ru_maxrss) / 1024, static_cast<double>(memory_stats().peak) / 1e6, check);
 }
 
 int unet(char** a) {
@@ -68,7 +68,8 @@ int unet(char** a) {
 
 int conv(char** a) {
   const bool backward = std::strcmp(a[0], "backward") == 0;
-  const int batch = std::atoi(a[1]), size = std::atoi(a[2]), cin = std::atoi(a[3]), cout = std::atoi(a[4]), k = std::atoi(a[5]), stride = std::atoi(a[6]), dilation = std::atoi(a[7]);
+  const int batch = std::atoi(a[1]), size = std::atoi(a[2]), cin = std::atoi(a[3]), cout = std::atoi(a[4]), k = std::atoi(a[5]),
+            stride = std::atoi(a[6]), dilation = std::atoi(a[7]);
   Tensor x = Tensor::normal({batch, size, size, cin}, {1, 2}), w = Tensor::normal({cout, k, k, cin}, {1, 3}, 0, 0.05);
   const Conv2dParams p{.stride = stride, .padding = Padding::symmetric(dilation * (k / 2)), .dilation = dilation};
   x.set_requires_grad(backward);
@@ -98,8 +99,9 @@ int conv(char** a) {
 int main(int argc, char** argv) {
   const bool is_unet = argc == 10 && std::strcmp(argv[1], "unet") == 0, is_conv = argc == 12 && std::strcmp(argv[1], "conv") == 0;
   if (!is_unet && !is_conv) {
-    std::fprintf(stderr, "usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS\n"
-                         "       compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION REPEATS THREADS\n");
+    std::fprintf(stderr,
+                 "usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS\n"
+                 "       compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION REPEATS THREADS\n");
     return 2;
   }
   ThreadPool pool(std::atoi(argv[argc - 1]));

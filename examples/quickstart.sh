@@ -48,5 +48,6 @@ first=$(find "$data/images" -type f | sort | head -n 1)
 "$lamina" predict "$out" "$first" --out "$out/predictions"
 phase evaluate
 
-printf '\n%s\n' "${split[@]}"
+printf '\n'
+printf '%s\n' "${split[@]}"
 printf 'total      %4d s\n\nOpen %s/report.html\n' $((SECONDS - started)) "$out"

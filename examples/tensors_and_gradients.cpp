@@ -16,8 +16,10 @@ int main() {
   const Tensor features = conv2d(image, weight, {}, {.padding = Padding::symmetric(1), .activation = Activation::relu()});
   const Tensor pooled = max_pool2d(features, {.kernel = 2, .stride = 2});
   mean(pooled).backward();
-  std::printf("conv2d + relu + max_pool2d: %s -> %s -> %s\n", image.shape().str().c_str(), features.shape().str().c_str(), pooled.shape().str().c_str());
-  std::printf("gradient of the weight:     %s, first element %.6f\n", weight.grad().shape().str().c_str(), weight.grad().to_vector<double>()[0]);
+  std::printf("conv2d + relu + max_pool2d: %s -> %s -> %s\n", image.shape().str().c_str(), features.shape().str().c_str(),
+              pooled.shape().str().c_str());
+  std::printf("gradient of the weight:     %s, first element %.6f\n", weight.grad().shape().str().c_str(),
+              weight.grad().to_vector<double>()[0]);
 
   // Memory that your program owns is wrapped, not copied.
   float pixels[4] = {1, 2, 3, 4};

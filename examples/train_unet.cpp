@@ -15,13 +15,15 @@ int main(int argc, char** argv) {
     const int epochs = argc > 2 ? std::atoi(argv[2]) : 10;
     const data::Dataset dataset = data::open_dataset(argv[1]);
     const int classes = dataset.schema.classes();
-    data::Loader training(dataset, data::Split::train, {.batch = 4, .width = 128, .height = 128, .augment = data::parse_augment("hflip"), .shuffle = true});
+    data::Loader training(dataset, data::Split::train,
+                          {.batch = 4, .width = 128, .height = 128, .augment = data::parse_augment("hflip"), .shuffle = true});
     data::Loader validation(dataset, data::Split::val, {.batch = 4, .width = 128, .height = 128});
 
     nn::RandomStream random(RandomKey{1});
     models::UNet net({.in_channels = 3, .classes = classes, .base = 16, .depth = 4}, random);
     optim::Adam adam(net.named_parameters(), {.lr = 2e-3});
-    const optim::Schedule schedule({.kind = optim::ScheduleOptions::Kind::onecycle, .lr = 2e-3, .total_steps = epochs * training.batches()});
+    const optim::Schedule schedule(
+        {.kind = optim::ScheduleOptions::Kind::onecycle, .lr = 2e-3, .total_steps = epochs * training.batches()});
     const SegmentationLossOptions loss_options{.ignore_label = data::kIgnoreLabel};
 
     std::int64_t step = 0;
@@ -43,9 +45,11 @@ int main(int argc, char** argv) {
       net.eval();
       validation.start(0);
       for (data::Batch batch; validation.next(batch);)
-        confusion.add(batch.labels.to_vector<std::uint8_t>(), argmax(net.forward(batch.images)).to_vector<std::uint8_t>(), data::kIgnoreLabel);
-      std::printf("epoch %d: loss %.4f, Dice %.4f, always the most frequent class %.4f\n", epoch, total / static_cast<double>(training.batches()),
-                  confusion.scores().dice.macro, confusion.majority_baseline().scores().dice.macro);
+        confusion.add(batch.labels.to_vector<std::uint8_t>(), argmax(net.forward(batch.images)).to_vector<std::uint8_t>(),
+                      data::kIgnoreLabel);
+      std::printf("epoch %d: loss %.4f, Dice %.4f, always the most frequent class %.4f\n", epoch,
+                  total / static_cast<double>(training.batches()), confusion.scores().dice.macro,
+                  confusion.majority_baseline().scores().dice.macro);
     }
     io::save_checkpoint("unet.safetensors", {.model = net.state()});
     std::printf("wrote unet.safetensors\n");

@@ -58,7 +58,7 @@ void adam_update(Cpu& cpu, const UpdateTensor<T>* tensors, std::int64_t count, c
   const T eps = static_cast<T>(u.epsilon);
   for_chunks(cpu, tensors, count, [&](const UpdateTensor<T>& p, std::int64_t begin, std::int64_t end, std::int64_t) {
     const Rule<T> rule(u.gradient, u.lr, p.decay);
-    T *__restrict w = p.w, *__restrict m = p.m, *__restrict v = p.v;
+    T* __restrict w = p.w, * __restrict m = p.m, * __restrict v = p.v;
     const T* __restrict grad = p.g;
     for (std::int64_t i = begin; i < end; ++i) {
       const T g = rule(grad[i], w[i]);
@@ -74,7 +74,7 @@ void sgd_update(Cpu& cpu, const UpdateTensor<T>* tensors, std::int64_t count, co
   const T lr = static_cast<T>(u.lr), mu = static_cast<T>(u.momentum);
   for_chunks(cpu, tensors, count, [&](const UpdateTensor<T>& p, std::int64_t begin, std::int64_t end, std::int64_t) {
     const Rule<T> rule(u.gradient, u.lr, p.decay);
-    T *__restrict w = p.w, *__restrict m = p.m;
+    T* __restrict w = p.w, * __restrict m = p.m;
     const T* __restrict grad = p.g;
     for (std::int64_t i = begin; i < end; ++i) {
       const T g = rule(grad[i], w[i]);

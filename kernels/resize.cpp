@@ -138,7 +138,8 @@ void resize_bilinear_backward(Cpu& cpu, View4<const T> dy, View4<T> dx, ResizeGr
   });
 }
 
-LAMINA_INSTANTIATE(&resize_nearest_forward<float>, &resize_nearest_forward<double>, &resize_nearest_backward<float>, &resize_nearest_backward<double>,
-                   &resize_bilinear_forward<float>, &resize_bilinear_forward<double>, &resize_bilinear_backward<float>, &resize_bilinear_backward<double>)
+LAMINA_INSTANTIATE(&resize_nearest_forward<float>, &resize_nearest_forward<double>, &resize_nearest_backward<float>,
+                   &resize_nearest_backward<double>, &resize_bilinear_forward<float>, &resize_bilinear_forward<double>,
+                   &resize_bilinear_backward<float>, &resize_bilinear_backward<double>)
 
 }  // namespace lamina::kernels::LAMINA_ISA

@@ -19,7 +19,8 @@ int check(const DataOptions& options, const Common& common) {
 
 int phantom(const PhantomOptions& options, const Common& common) {
   const auto [width, height] = parse_size(options.size);
-  data::write_phantom(data::phantom_named(options.kind), options.out, {.count = options.count, .width = width, .height = height, .seed = options.seed});
+  data::write_phantom(data::phantom_named(options.kind), options.out,
+                      {.count = options.count, .width = width, .height = height, .seed = options.seed});
   if (!common.json)
     std::printf("wrote %d %s phantoms of %dx%d to %s\n", options.count, options.kind.c_str(), width, height, options.out.c_str());
   else

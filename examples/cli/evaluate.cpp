@@ -17,14 +17,16 @@ using namespace lamina;
 namespace {
 
 /// Every photograph at its own size, against its own mask.
-metrics::ConfusionMatrix evaluate_at_original_size(const std::filesystem::path& checkpoint, const data::Dataset& dataset, data::Split split, ProgressLine& progress) {
+metrics::ConfusionMatrix evaluate_at_original_size(const std::filesystem::path& checkpoint, const data::Dataset& dataset, data::Split split,
+                                                   ProgressLine& progress) {
   infer::Predictor predictor(checkpoint);
   metrics::ConfusionMatrix confusion(dataset.schema.classes());
   const auto& items = dataset.items(split);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto labels = predictor.predict(data::read_image(items[i].image)).labels;
     const auto truth = dataset.masks.read(items[i].mask);
-    require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(), ": the mask and its image differ in size");
+    require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(),
+                       ": the mask and its image differ in size");
     confusion.add(truth.labels, labels.labels, data::kIgnoreLabel);
     progress.update("evaluated " + std::to_string(i + 1) + " of " + std::to_string(items.size()));
   }
@@ -48,7 +50,8 @@ void print_table(const metrics::ConfusionMatrix& m, const data::LabelSchema& sch
     std::printf("\n");
   };
   std::printf("%-*s  %9s  %9s  %9s  %9s\n", static_cast<int>(width), "class", "Dice", "IoU", "precision", "recall");
-  for (std::size_t c = 0; c < names.size(); ++c) row(names[c], s.dice.per_class[c], s.iou.per_class[c], s.precision.per_class[c], s.recall.per_class[c]);
+  for (std::size_t c = 0; c < names.size(); ++c)
+    row(names[c], s.dice.per_class[c], s.iou.per_class[c], s.precision.per_class[c], s.recall.per_class[c]);
   row("macro", s.dice.macro, s.iou.macro, s.precision.macro, s.recall.macro);
   row("macro foreground", s.dice.macro_foreground, s.iou.macro_foreground, s.precision.macro_foreground, s.recall.macro_foreground);
   row("micro", s.dice.micro, s.iou.micro, s.precision.micro, s.recall.micro);
@@ -71,7 +74,8 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   if (!where.ignore) where.ignore = info.config.ignore;
   if (!where.seed) where.seed = info.config.seed;  // the split of the run: nothing it was trained on is in its val
   const data::Dataset dataset = open_data(where, progress);
-  require<DataError>(dataset.schema.names == info.schema.names, options.data.data, ": its classes are not those that ", options.run, " was trained on");
+  require<DataError>(dataset.schema.names == info.schema.names, options.data.data, ": its classes are not those that ", options.run,
+                     " was trained on");
   const data::Split split = data::split_named(options.split);
   require<DataError>(!dataset.items(split).empty(), options.data.data, ": its ", options.split, " split is empty");
 
@@ -80,9 +84,16 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     confusion = evaluate_at_original_size(path, dataset, split, progress);
   } else {
     const auto model = train::load_segmenter(checkpoint, info);
-    data::Loader loader(dataset, split, {.batch = info.config.batch, .width = info.config.width, .height = info.config.height, .resize = data::resize_named(info.config.resize), .seed = info.config.seed});
+    data::Loader loader(dataset, split,
+                        {.batch = info.config.batch,
+                         .width = info.config.width,
+                         .height = info.config.height,
+                         .resize = data::resize_named(info.config.resize),
+                         .seed = info.config.seed});
     confusion = train::evaluate(*model, loader, info.schema.classes(), info.schema.background, {.ignore_label = data::kIgnoreLabel},
-                                [&](std::int64_t done, std::int64_t all) { progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all)); })
+                                [&](std::int64_t done, std::int64_t all) {
+                                  progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
+                                })
                     .confusion;
   }
   progress.update("", false);

@@ -19,7 +19,8 @@ void print_items(const Json& items, bool json) {
     std::printf("%s\n", items.dump(2).c_str());
     return;
   }
-  for (const auto& [key, value] : items.items()) std::printf("%-18s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+  for (const auto& [key, value] : items.items())
+    std::printf("%-18s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
 }
 
 }  // namespace
@@ -34,11 +35,15 @@ int info(const InfoOptions& options, const Common& common) {
     const train::RunInfo run = train::run_info(io::load_checkpoint(path), path.string());
     config = train::model_config(run.config, run.schema.classes());
     width = run.config.width, height = run.config.height;
-    result = {{"checkpoint", path.string()}, {"data", run.config.data}, {"epoch", run.state.epoch}, {"best_epoch", run.state.best_epoch}, {"best_score", run.state.best_score}, {"classes", run.schema.names}};
+    result = {{"checkpoint", path.string()},        {"data", run.config.data},
+              {"epoch", run.state.epoch},           {"best_epoch", run.state.best_epoch},
+              {"best_score", run.state.best_score}, {"classes", run.schema.names}};
   }
   const models::ModelCost cost = models::model_cost(config, height, width);
-  const Json network{{"model", config.model}, {"preset", config.preset}, {"size", std::to_string(width) + "x" + std::to_string(height)}, {"parameters", cost.parameters},
-                     {"trainable", cost.trainable}, {"macs", cost.macs}, {"layers", cost.layers}};
+  const Json network{
+      {"model", config.model},         {"preset", config.preset},     {"size", std::to_string(width) + "x" + std::to_string(height)},
+      {"parameters", cost.parameters}, {"trainable", cost.trainable}, {"macs", cost.macs},
+      {"layers", cost.layers}};
   result.update(network);
   print_items(result, common.json);
   return kOk;

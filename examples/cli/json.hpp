@@ -17,7 +17,10 @@ inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, int backgroun
   auto kind = [](const lamina::metrics::ClassScores& c) {
     Json per_class = Json::array();
     for (double v : c.per_class) per_class.push_back(json_number(v));
-    return Json{{"per_class", per_class}, {"macro", json_number(c.macro)}, {"macro_foreground", json_number(c.macro_foreground)}, {"micro", json_number(c.micro)}};
+    return Json{{"per_class", per_class},
+                {"macro", json_number(c.macro)},
+                {"macro_foreground", json_number(c.macro_foreground)},
+                {"micro", json_number(c.micro)}};
   };
   Json confusion = Json::array();
   for (int t = 0; t < m.classes(); ++t) {
@@ -25,7 +28,12 @@ inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, int backgroun
     for (int p = 0; p < m.classes(); ++p) row.push_back(m.at(t, p));
     confusion.push_back(row);
   }
-  return {{"dice", kind(s.dice)}, {"iou", kind(s.iou)}, {"precision", kind(s.precision)}, {"recall", kind(s.recall)}, {"accuracy", json_number(s.accuracy)}, {"confusion", confusion}};
+  return {{"dice", kind(s.dice)},
+          {"iou", kind(s.iou)},
+          {"precision", kind(s.precision)},
+          {"recall", kind(s.recall)},
+          {"accuracy", json_number(s.accuracy)},
+          {"confusion", confusion}};
 }
 
 }  // namespace cli

@@ -47,7 +47,8 @@ std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, c
   }
   if (word.empty()) return error.what();
   const std::vector<std::string_view> views(names.begin(), names.end());
-  return "unknown " + kind + " " + word + "; did you mean " + std::string(lamina::nearest_name(word.substr(0, word.find('=')), views)) + "?";
+  return "unknown " + kind + " " + word + "; did you mean " + std::string(lamina::nearest_name(word.substr(0, word.find('=')), views)) +
+         "?";
 }
 
 int run(int argc, char** argv) {
@@ -118,14 +119,16 @@ int run(int argc, char** argv) {
   t->add_option("--val-every", train.val_every, "epochs between validations");
   t->add_option("--device", train.device, "cpu");
   t->add_option("--out", train.out, "run folder; default runs/<name of DATA>");
-  t->add_option("--resume", resume, "auto: continue the run folder; never: refuse one that exists")->check(CLI::IsMember({"auto", "never"}));
+  t->add_option("--resume", resume, "auto: continue the run folder; never: refuse one that exists")
+      ->check(CLI::IsMember({"auto", "never"}));
   t->callback([&] {
     std::tie(train.width, train.height) = cli::parse_size(size);
     code = cli::train(train, resume == "auto", common);
   });
 
   auto add_weights = [](CLI::App* sub, std::string& weights) {
-    sub->add_option("--weights", weights, "which checkpoint of the run: best | last | prev")->check(CLI::IsMember({"best", "last", "prev"}));
+    sub->add_option("--weights", weights, "which checkpoint of the run: best | last | prev")
+        ->check(CLI::IsMember({"best", "last", "prev"}));
   };
   CLI::App* e = verb("evaluate", "score a trained run on a split of a data set");
   e->add_option("RUN", evaluate.run, "run folder")->required();
@@ -141,7 +144,8 @@ int run(int argc, char** argv) {
   p->add_option("--out", predict.out, "output folder")->required();
   add_weights(p, predict.weights);
   p->add_flag("--probabilities", predict.probabilities, "also write class probabilities as .npy (H, W, classes)");
-  p->add_option("--tile", predict.tile, "sliding window at the photograph's own scale: auto (when trained on crops) | always | never")->check(CLI::IsMember({"auto", "always", "never"}));
+  p->add_option("--tile", predict.tile, "sliding window at the photograph's own scale: auto (when trained on crops) | always | never")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
   p->add_option("--overlap", predict.overlap, "share of a window that the next one covers again")->check(CLI::Range(0.0, 0.9));
   p->callback([&] { code = cli::predict(predict, common); });
 

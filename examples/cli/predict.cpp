@@ -41,11 +41,13 @@ std::vector<fs::path> collect(const std::vector<std::string>& names) {
 /// Results never land where they could replace photographs or labels.
 void require_safe_output(const fs::path& out, const std::vector<fs::path>& photos) {
   for (const char* part : {"images", "dataset.json"})
-    require<OptionError>(!fs::exists(out / part), "--out ", out.string(), " is a data set (it has ", part, "): its masks could be overwritten; choose another folder");
+    require<OptionError>(!fs::exists(out / part), "--out ", out.string(), " is a data set (it has ", part,
+                         "): its masks could be overwritten; choose another folder");
   for (const fs::path& photo : photos)
     for (const char* kind : {"masks", "overlays"}) {
       const fs::path result = out / kind / (photo.stem().string() + ".png");
-      require<OptionError>(!fs::exists(result) || !fs::equivalent(result, photo), "the result of ", photo.string(), " would overwrite it; choose another --out");
+      require<OptionError>(!fs::exists(result) || !fs::equivalent(result, photo), "the result of ", photo.string(),
+                           " would overwrite it; choose another --out");
     }
 }
 
@@ -60,9 +62,12 @@ int predict(const PredictOptions& options, const Common& common) {
   how.tiling = options.tile == "always" ? Tiling::always : options.tile == "never" ? Tiling::never : Tiling::automatic;
   const auto files = collect(options.images);
   std::set<std::string> stems;
-  for (const fs::path& f : files) require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(), ": predict them into different --out folders");
+  for (const fs::path& f : files)
+    require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(),
+                         ": predict them into different --out folders");
   require_safe_output(options.out, files);
-  infer::Predictor predictor(fs::is_directory(options.run) ? train::RunFolder{options.run}.weights(options.weights) : fs::path(options.run));
+  infer::Predictor predictor(fs::is_directory(options.run) ? train::RunFolder{options.run}.weights(options.weights)
+                                                           : fs::path(options.run));
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
 
@@ -88,7 +93,8 @@ int predict(const PredictOptions& options, const Common& common) {
     std::vector<std::int64_t> counts(256);
     for (std::uint8_t v : p.labels.labels) ++counts[v];
     for (int c = 0; c < predictor.schema().classes(); ++c)
-      shares[predictor.schema().names[static_cast<std::size_t>(c)]] = static_cast<double>(counts[static_cast<std::size_t>(c)]) / static_cast<double>(p.labels.labels.size());
+      shares[predictor.schema().names[static_cast<std::size_t>(c)]] =
+          static_cast<double>(counts[static_cast<std::size_t>(c)]) / static_cast<double>(p.labels.labels.size());
     results.push_back({{"image", files[i].string()}, {"mask", mask.string()}, {"overlay", over.string()}, {"shares", shares}});
     if (!common.json) std::printf("%s\n", mask.c_str());
   }

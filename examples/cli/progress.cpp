@@ -70,8 +70,9 @@ std::string step_line(const lamina::train::StepEvent& e) {
   const int filled = e.batches ? static_cast<int>(kBar * e.batch / e.batches) : 0;
   std::string bar(static_cast<std::size_t>(filled), '#');
   bar.resize(kBar, '.');
-  return text("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  loss %.4f (ce %.4f, dice %.4f)  lr %.2e  ", e.epoch, e.epochs, bar.c_str(), static_cast<long>(e.batch),
-              static_cast<long>(e.batches), e.images_per_second, clock_text(e.seconds_left).c_str(), e.loss, e.ce, e.dice_loss, e.lr) +
+  return text("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  loss %.4f (ce %.4f, dice %.4f)  lr %.2e  ", e.epoch, e.epochs, bar.c_str(),
+              static_cast<long>(e.batch), static_cast<long>(e.batches), e.images_per_second, clock_text(e.seconds_left).c_str(), e.loss,
+              e.ce, e.dice_loss, e.lr) +
          bytes_text(e.memory);
 }
 

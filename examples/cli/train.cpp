@@ -36,7 +36,8 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   const data::Dataset dataset = open_data({config.data, config.images, config.masks, config.ignore, config.seed}, progress);
   const int background = dataset.schema.background;
 
-  for (const auto& [name, value] : train::settings(config)) progress.note("  " + name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + (value.empty() ? "-" : value));
+  for (const auto& [name, value] : train::settings(config))
+    progress.note("  " + name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + (value.empty() ? "-" : value));
   progress.note("  threads         " + std::to_string(pool.concurrency()) + "\n  out             " + config.out);
 
   int epochs = config.epochs;
@@ -65,7 +66,9 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   const std::string report = folder.file("report.html").string();
   const bool scored = state.best_score >= 0;  // there are validation images
   if (common.json) {
-    nlohmann::ordered_json result{{"run", config.out}, {"epochs", state.epoch}, {"steps", state.step}, {"best_epoch", state.best_epoch}, {"best_score", nullptr}, {"images_per_second", nullptr}, {"report", report}};
+    nlohmann::ordered_json result{
+        {"run", config.out},     {"epochs", state.epoch},        {"steps", state.step}, {"best_epoch", state.best_epoch},
+        {"best_score", nullptr}, {"images_per_second", nullptr}, {"report", report}};
     if (scored) result["best_score"] = state.best_score;
     if (rate > 0) result["images_per_second"] = rate;
     std::printf("%s\n", result.dump(2).c_str());

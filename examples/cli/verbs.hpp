@@ -9,7 +9,16 @@
 
 namespace cli {
 
-enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2, kBadData = 3, kNumerical = 4, kOutOfMemory = 5, kDisk = 6 /* a file cannot be read or written */, kInterrupted = 130 };
+enum ExitCode {
+  kOk = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kBadData = 3,
+  kNumerical = 4,
+  kOutOfMemory = 5,
+  kDisk = 6 /* a file cannot be read or written */,
+  kInterrupted = 130
+};
 
 /// Flags that every verb has.
 struct Common {

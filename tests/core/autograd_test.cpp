@@ -82,7 +82,8 @@ TEST_CASE("gradcheck accepts right gradients and finds wrong ones") {
   auto square = [](double factor) {
     return [factor](const std::vector<Tensor>& in) {
       const Tensor x = in[0];
-      return record("square", {x}, mul(x.detach(), x.detach()), [x, factor](const Tensor& dy, NeedsGrad) -> Grads { return {scale(mul(dy, x.detach()), factor)}; });
+      return record("square", {x}, mul(x.detach(), x.detach()),
+                    [x, factor](const Tensor& dy, NeedsGrad) -> Grads { return {scale(mul(dy, x.detach()), factor)}; });
     };
   };
   CHECK(gradcheck(square(2), {leaf({2, 3}, 1)}).ok);

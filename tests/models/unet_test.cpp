@@ -16,19 +16,12 @@ TEST_CASE("parameter counts of the presets, as their sources publish them") {
     int channels, classes;
     std::int64_t parameters, trainable;
   };
-  const Case cases[] = {{"keras", 1, 1, 31031685, 31031685},
-                        {"keras32", 1, 32, 31050048, 31050048},
-                        {"keras32", 3, 32, 31051200, 31051200},
-                        {"retina", 1, 1, 31046465, 31038529},
-                        {"retina", 1, 3, 31046595, 31038659},
-                        {"retina", 3, 4, 31047812, 31039876},
-                        {"retina-shallow", 1, 3, 3111139, 3108195},
-                        {"retina-shallow", 3, 4, 3111748, 3108804},
-                        {"milesial", 3, 2, 31037698, 31037698},
-                        {"milesial", 3, 1, 31037633, 31037633},
-                        {"milesial", 3, 9, 31038153, 31038153},
-                        {"smp", 3, 1, 32521105, 32521105},
-                        {"smp", 3, 9, 32522265, 32522265}};
+  const Case cases[] = {
+      {"keras", 1, 1, 31031685, 31031685},        {"keras32", 1, 32, 31050048, 31050048},     {"keras32", 3, 32, 31051200, 31051200},
+      {"retina", 1, 1, 31046465, 31038529},       {"retina", 1, 3, 31046595, 31038659},       {"retina", 3, 4, 31047812, 31039876},
+      {"retina-shallow", 1, 3, 3111139, 3108195}, {"retina-shallow", 3, 4, 3111748, 3108804}, {"milesial", 3, 2, 31037698, 31037698},
+      {"milesial", 3, 1, 31037633, 31037633},     {"milesial", 3, 9, 31038153, 31038153},     {"smp", 3, 1, 32521105, 32521105},
+      {"smp", 3, 9, 32522265, 32522265}};
   for (const Case& c : cases) {
     CAPTURE(c.preset);
     const ModelCost cost = model_cost({.preset = c.preset, .in_channels = c.channels, .classes = c.classes}, 32, 32);
@@ -50,13 +43,14 @@ TEST_CASE("milesial and smp presets carry the checkpoint names of their sources"
     return false;
   };
   const auto milesial = build_segmenter({.preset = "milesial", .base = 2}, 0);
-  for (const char* name : {"inc.double_conv.0.weight", "inc.double_conv.4.running_var", "down4.maxpool_conv.1.double_conv.3.weight", "down1.maxpool_conv.1.double_conv.1.num_batches_tracked",
-                           "up1.up.weight", "up1.up.bias", "up4.conv.double_conv.0.weight", "outc.conv.bias"})
+  for (const char* name : {"inc.double_conv.0.weight", "inc.double_conv.4.running_var", "down4.maxpool_conv.1.double_conv.3.weight",
+                           "down1.maxpool_conv.1.double_conv.1.num_batches_tracked", "up1.up.weight", "up1.up.bias",
+                           "up4.conv.double_conv.0.weight", "outc.conv.bias"})
     CHECK_MESSAGE(has(*milesial, name), name);
   CHECK(milesial->state().size() == 9 * 2 * 6 + 4 * 2 + 2);  // conv + 5 tensors of a norm; transposed convs; head
   const auto smp = build_segmenter({.preset = "smp"}, 0);
-  for (const char* name : {"encoder.conv1.weight", "encoder.layer1.0.downsample.1.running_mean", "encoder.layer4.2.bn3.weight", "decoder.blocks.0.conv1.0.weight", "decoder.blocks.4.conv2.1.bias",
-                           "segmentation_head.0.weight"})
+  for (const char* name : {"encoder.conv1.weight", "encoder.layer1.0.downsample.1.running_mean", "encoder.layer4.2.bn3.weight",
+                           "decoder.blocks.0.conv1.0.weight", "decoder.blocks.4.conv2.1.bias", "segmentation_head.0.weight"})
     CHECK_MESSAGE(has(*smp, name), name);
   std::size_t encoder = 0;
   for (const auto& t : smp->state()) encoder += t.name.starts_with("encoder.");

@@ -10,7 +10,9 @@ using namespace lamina::test;
 
 TEST_CASE("concat: values, gradients, slices, instruction sets, threads") {
   for (const Shape& s : {Shape{2, 3, 4, 3}, Shape{1, 1, 1, 1}, Shape{0, 2, 2, 4}, Shape{5, 9}, Shape{3}})
-    check_op({"concat " + s.str(), {random_normal(s, 1), random_normal(s.with(-1, 2), 2), random_normal(s, 3)}, [](auto& in, auto& into) { return concat(in, into); }});
+    check_op({"concat " + s.str(), {random_normal(s, 1), random_normal(s.with(-1, 2), 2), random_normal(s, 3)}, [](auto& in, auto& into) {
+                return concat(in, into);
+              }});
   const Tensor a = Tensor::from({1.0, 2.0, 3.0, 4.0}, {2, 2}), b = Tensor::from({9.0, 8.0}, {2, 1});
   CHECK(concat({a, b}).to_vector<double>() == std::vector<double>{1, 2, 9, 3, 4, 8});
 }

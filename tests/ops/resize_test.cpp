@@ -11,7 +11,8 @@ struct Case {
   Shape shape;
   std::int64_t height, width;
 };
-const Case kCases[] = {{{2, 3, 4, 3}, 6, 8}, {{1, 5, 3, 9}, 10, 7}, {{1, 7, 5, 1}, 3, 2}, {{1, 1, 1, 48}, 4, 3}, {{1, 4, 6, 2}, 1, 1}, {{1, 33, 9, 2}, 129, 33}, {{0, 2, 2, 3}, 4, 4}};
+const Case kCases[] = {{{2, 3, 4, 3}, 6, 8}, {{1, 5, 3, 9}, 10, 7},    {{1, 7, 5, 1}, 3, 2}, {{1, 1, 1, 48}, 4, 3},
+                       {{1, 4, 6, 2}, 1, 1}, {{1, 33, 9, 2}, 129, 33}, {{0, 2, 2, 3}, 4, 4}};
 }  // namespace
 
 TEST_CASE("resize: values, gradients, slices, instruction sets, threads") {
@@ -20,7 +21,9 @@ TEST_CASE("resize: values, gradients, slices, instruction sets, threads") {
     const Tensor x = random_normal(c.shape, seed++);
     check_op({"nearest " + c.shape.str(), {x}, [c](auto& in, auto& into) { return resize_nearest(in[0], c.height, c.width, into); }});
     for (ResizeGrid grid : {ResizeGrid::half_pixel, ResizeGrid::align_corners})
-      check_op({"bilinear " + c.shape.str(), {x}, [c, grid](auto& in, auto& into) { return resize_bilinear(in[0], c.height, c.width, grid, into); }});
+      check_op({"bilinear " + c.shape.str(), {x}, [c, grid](auto& in, auto& into) {
+                  return resize_bilinear(in[0], c.height, c.width, grid, into);
+                }});
   }
 }
 
@@ -34,8 +37,9 @@ TEST_CASE("resize agrees with PyTorch, forward and backward") {
       x.set_requires_grad();
       const Tensor& expected = gold.at(m + ".y");
       const std::int64_t h = expected.size(1), w = expected.size(2);
-      const Tensor y = m.ends_with("nearest") ? resize_nearest(x, h, w)
-                                              : resize_bilinear(x, h, w, m.ends_with("half_pixel") ? ResizeGrid::half_pixel : ResizeGrid::align_corners);
+      const Tensor y = m.ends_with("nearest")
+                           ? resize_nearest(x, h, w)
+                           : resize_bilinear(x, h, w, m.ends_with("half_pixel") ? ResizeGrid::half_pixel : ResizeGrid::align_corners);
       y.backward(gold.at(s + ".dy"));
       CHECK_MESSAGE(relative_error(y, expected) < 1e-12, m);
       CHECK_MESSAGE(relative_error(x.grad(), gold.at(m + ".dx")) < 1e-12, m);

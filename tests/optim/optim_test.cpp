@@ -51,7 +51,8 @@ TEST_CASE("optimisers follow PyTorch's trajectories") {
 TEST_CASE("an optimiser restored from its state continues to the same bytes, at any thread count") {
   auto make = [](Tensor& w) {
     w.set_requires_grad();
-    return std::make_unique<Adam>(std::vector<nn::NamedTensor>{{"w", w}}, AdamOptions{.gradient = {.clip_norm = 0.5, .decay_kernels_only = true}});
+    return std::make_unique<Adam>(std::vector<nn::NamedTensor>{{"w", w}},
+                                  AdamOptions{.gradient = {.clip_norm = 0.5, .decay_kernels_only = true}});
   };
   const Shape shape{3, 100, 101};
   auto step = [&](Optimizer& o, const Tensor& w, int t) {

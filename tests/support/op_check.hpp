@@ -186,7 +186,8 @@ void check_throws(F&& f, std::initializer_list<const char*> parts) {
     FAIL_CHECK("no exception was thrown; expected one with: " << std::string(*parts.begin()));
   } catch (const E& e) {
     for (const char* part : parts)
-      CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos, "message \"" << std::string(e.what()) << "\" lacks \"" << std::string(part) << "\"");
+      CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos,
+                    "message \"" << std::string(e.what()) << "\" lacks \"" << std::string(part) << "\"");
   } catch (const std::exception& e) {
     FAIL_CHECK("another exception type was thrown: " << std::string(e.what()));
   }

@@ -7,14 +7,14 @@
 namespace lamina {
 
 struct GradcheckOptions {
-  double step = 1e-4;         ///< of the fourth-order central difference
-  double tolerance = 1e-7;    ///< bound on max|numeric - analytic| / max(1e-3, max|analytic|)
-  std::uint64_t seed = 1;     ///< of the random cotangent
+  double step = 1e-4;       ///< of the fourth-order central difference
+  double tolerance = 1e-7;  ///< bound on max|numeric - analytic| / max(1e-3, max|analytic|)
+  std::uint64_t seed = 1;   ///< of the random cotangent
 };
 
 struct GradcheckResult {
-  double error = 0;          ///< the largest of |numeric - analytic| / max(1e-3, max|analytic|) over the inputs
-  int input = -1;            ///< where it happened
+  double error = 0;  ///< the largest of |numeric - analytic| / max(1e-3, max|analytic|) over the inputs
+  int input = -1;    ///< where it happened
   std::int64_t element = -1;
   double numeric = 0, analytic = 0;
   bool ok = false;

@@ -26,8 +26,7 @@ inline constexpr Device kCpu{};
 class TaskRef {
  public:
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, TaskRef>)
-  LAMINA_HD TaskRef(F&& f)
+  requires(!std::is_same_v<std::remove_cvref_t<F>, TaskRef>) LAMINA_HD TaskRef(F&& f)
       : object_(const_cast<void*>(static_cast<const void*>(&f))),
         call_([](void* o, std::int64_t task, int worker) { (*static_cast<std::remove_reference_t<F>*>(o))(task, worker); }) {}
   LAMINA_HD void operator()(std::int64_t task, int worker) const { call_(object_, task, worker); }
@@ -127,21 +126,21 @@ class ExecutorScope {
 
 /// Declares one kernel for every device from a single signature: one CPU twin per instruction set, one CUDA overload, and the
 /// entry point that picks the CPU twin at run time. A twin nobody defined is a link error that names it.
-#define LAMINA_KERNEL(name, ...)                                                 \
-  namespace v3 {                                                                 \
-  template <class T>                                                             \
-  void name(::lamina::Cpu&, __VA_ARGS__);                                        \
-  }                                                                              \
-  namespace avx512 {                                                             \
-  template <class T>                                                             \
-  void name(::lamina::Cpu&, __VA_ARGS__);                                        \
-  }                                                                              \
-  template <class T>                                                             \
-  void name(::lamina::Cuda&, __VA_ARGS__);                                       \
-  template <class T, class... Args>                                              \
-  void name(::lamina::Cpu& cpu, Args&&... args) {                                \
-    if (cpu.isa == ::lamina::Isa::avx512)                                        \
-      avx512::name<T>(cpu, std::forward<Args>(args)...);                         \
-    else                                                                         \
-      v3::name<T>(cpu, std::forward<Args>(args)...);                             \
+#define LAMINA_KERNEL(name, ...)                         \
+  namespace v3 {                                         \
+  template <class T>                                     \
+  void name(::lamina::Cpu&, __VA_ARGS__);                \
+  }                                                      \
+  namespace avx512 {                                     \
+  template <class T>                                     \
+  void name(::lamina::Cpu&, __VA_ARGS__);                \
+  }                                                      \
+  template <class T>                                     \
+  void name(::lamina::Cuda&, __VA_ARGS__);               \
+  template <class T, class... Args>                      \
+  void name(::lamina::Cpu& cpu, Args&&... args) {        \
+    if (cpu.isa == ::lamina::Isa::avx512)                \
+      avx512::name<T>(cpu, std::forward<Args>(args)...); \
+    else                                                 \
+      v3::name<T>(cpu, std::forward<Args>(args)...);     \
   }

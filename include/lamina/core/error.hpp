@@ -63,15 +63,11 @@ inline void append(std::string& s, const char* v) { s += v; }
 inline void append(std::string& s, char v) { s += v; }
 inline void append(std::string& s, bool v) { s += v ? "true" : "false"; }
 template <class T>
-  requires std::is_arithmetic_v<T>
-void append(std::string& s, T v) {
-  s += std::to_string(v);
-}
+requires std::is_arithmetic_v<T>
+void append(std::string& s, T v) { s += std::to_string(v); }
 template <class T>
-  requires requires(const T& v) { v.str(); }
-void append(std::string& s, const T& v) {
-  s += v.str();
-}
+requires requires(const T& v) { v.str(); }
+void append(std::string& s, const T& v) { s += v.str(); }
 }  // namespace detail
 
 /// Concatenates strings, numbers and anything with `.str()` into one message.

@@ -21,11 +21,7 @@ struct View2 {
   LAMINA_HD T* row(std::int64_t r) const { return data + r * ld; }
   LAMINA_HD bool contiguous() const { return ld == cols; }
   LAMINA_HD std::int64_t size() const { return rows * cols; }
-  LAMINA_HD operator View2<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, rows, cols, ld};
-  }
+  LAMINA_HD operator View2<const T>() const requires(!std::is_const_v<T>) { return {data, rows, cols, ld}; }
 };
 
 /// NHWC image batch whose pixels start `ld >= c` elements apart; rows and images are packed. Plain data.
@@ -38,11 +34,7 @@ struct View4 {
   LAMINA_HD std::int64_t pixels() const { return n * h * w; }
   LAMINA_HD std::int64_t size() const { return n * h * w * c; }
   LAMINA_HD View2<T> flat() const { return {data, n * h * w, c, ld}; }
-  LAMINA_HD operator View4<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, n, h, w, c, ld};
-  }
+  LAMINA_HD operator View4<const T>() const requires(!std::is_const_v<T>) { return {data, n, h, w, c, ld}; }
 };
 
 }  // namespace lamina

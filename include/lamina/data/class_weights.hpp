@@ -16,7 +16,9 @@ struct ClassCounts {
   std::vector<std::int64_t> images;            ///< that hold the class
   std::vector<std::int64_t> pixels_of_images;  ///< all labelled pixels of the images that hold the class
 
-  static ClassCounts zeros(std::size_t classes) { return {std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes)}; }
+  static ClassCounts zeros(std::size_t classes) {
+    return {std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes)};
+  }
   /// Counts one mask; `mask` holds its pixels of each class. Returns how many that are.
   std::int64_t add(const std::vector<std::int64_t>& mask) {
     std::int64_t labelled = 0;

@@ -12,8 +12,8 @@ struct ModelConfig {
   std::string model = "unet";
   std::string preset = "bn";
   int in_channels = 0, classes = 0;  ///< 0: those of the preset's source
-  int base = 0, depth = 0;  ///< 0: the preset's
-  std::string init;         ///< empty: the preset's; see nn::Init
+  int base = 0, depth = 0;           ///< 0: the preset's
+  std::string init;                  ///< empty: the preset's; see nn::Init
 };
 
 /// JSON text for checkpoints, and back; throws DataError.
@@ -28,8 +28,8 @@ std::unique_ptr<Segmenter> build_segmenter(const ModelConfig& config, std::uint6
 struct ModelCost {
   std::int64_t parameters = 0;  ///< as the preset's home counts them: Keras (keras*, retina*) adds the running statistics, PyTorch does not
   std::int64_t trainable = 0;
-  std::int64_t macs = 0;        ///< multiply-adds of convolutions, one forward pass
-  int layers = 0;               ///< convolutions
+  std::int64_t macs = 0;  ///< multiply-adds of convolutions, one forward pass
+  int layers = 0;         ///< convolutions
 };
 /// Builds the network, runs one forward pass at the given size and counts. Throws ShapeError when the size is too small.
 ModelCost model_cost(const ModelConfig& config, int height, int width);

@@ -5,8 +5,8 @@
 
 namespace lamina::models {
 
-/// ResNet-50 trunk without the classifier (He et al. 2016), stride in the 3x3 convolution (v1.5), with torchvision's names, so that its weights
-/// load as they are: 23,508,032 parameters at 3 input channels.
+/// ResNet-50 trunk without the classifier (He et al. 2016), stride in the 3x3 convolution (v1.5), with torchvision's names, so that its
+/// weights load as they are: 23,508,032 parameters at 3 input channels.
 class ResNet50 : public nn::Module {
  public:
   ResNet50(int in_channels, nn::RandomStream& random);

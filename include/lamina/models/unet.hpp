@@ -11,23 +11,23 @@ namespace lamina::models {
 struct UNetOptions {
   enum class Norm { none, after_conv, after_activation_in_encoder };
   enum class Up {
-    nearest,           ///< nearest upsampling straight into the concatenation
-    nearest_conv2x2,   ///< nearest upsampling, then a 2x2 SAME convolution with ReLU that halves the channels (Keras)
-    transposed_conv,   ///< 2x2 stride-2 transposed convolution that halves the channels (milesial)
+    nearest,          ///< nearest upsampling straight into the concatenation
+    nearest_conv2x2,  ///< nearest upsampling, then a 2x2 SAME convolution with ReLU that halves the channels (Keras)
+    transposed_conv,  ///< 2x2 stride-2 transposed convolution that halves the channels (milesial)
   };
   enum class Dropout { none, elements, channels };
   enum class Names { lamina, milesial };  ///< which checkpoint keys the layers get
 
   int in_channels = 3, classes = 2;
-  int base = 64, depth = 4;            ///< depth poolings, depth + 1 levels
+  int base = 64, depth = 4;  ///< depth poolings, depth + 1 levels
   Norm norm = Norm::after_conv;
   Up up = Up::nearest;
-  Dropout dropout = Dropout::none;     ///< after the two deepest levels
+  Dropout dropout = Dropout::none;  ///< after the two deepest levels
   double dropout_rate = 0.5;
-  bool dropout_in_eval = false;        ///< Monte-Carlo estimates
-  int tail = 0;                        ///< channels of an extra 3x3 ReLU convolution before the 1x1 head (0: none)
-  int dilated_levels = 0;              ///< the first levels whose convolutions have dilation 2 in the encoder
-  bool extra_bottom = false;           ///< a second pair of convolutions at the deepest level
+  bool dropout_in_eval = false;  ///< Monte-Carlo estimates
+  int tail = 0;                  ///< channels of an extra 3x3 ReLU convolution before the 1x1 head (0: none)
+  int dilated_levels = 0;        ///< the first levels whose convolutions have dilation 2 in the encoder
+  bool extra_bottom = false;     ///< a second pair of convolutions at the deepest level
   double norm_epsilon = 1e-5, norm_momentum = 0.1;
   nn::Init init = nn::Init::kaiming_normal;
   Names names = Names::lamina;

@@ -30,8 +30,8 @@ inline Tensor concat(std::span<const Tensor> parts, const Tensor& into = {}) {
   require(!parts.empty(), "concat: needs at least one tensor");
   std::int64_t channels = 0;
   for (const Tensor& p : parts) {
-    require(p.rank() >= 1 && p.rank() == parts[0].rank() && p.shape().with(-1, 0) == parts[0].shape().with(-1, 0), "concat: shapes ", parts[0].shape(), " and ", p.shape(),
-            " differ before the channels");
+    require(p.rank() >= 1 && p.rank() == parts[0].rank() && p.shape().with(-1, 0) == parts[0].shape().with(-1, 0), "concat: shapes ",
+            parts[0].shape(), " and ", p.shape(), " differ before the channels");
     require_same_kind("concat", parts[0], p);
     channels += p.size(-1);
   }
@@ -58,6 +58,8 @@ inline Tensor concat(std::span<const Tensor> parts, const Tensor& into = {}) {
     return grads;
   });
 }
-inline Tensor concat(std::initializer_list<Tensor> parts, const Tensor& into = {}) { return concat(std::span<const Tensor>(parts.begin(), parts.size()), into); }
+inline Tensor concat(std::initializer_list<Tensor> parts, const Tensor& into = {}) {
+  return concat(std::span<const Tensor>(parts.begin(), parts.size()), into);
+}
 
 }  // namespace lamina

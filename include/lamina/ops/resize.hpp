@@ -9,7 +9,8 @@ namespace detail {
 inline Shape resize_shape(const char* op, const Shape& x, std::int64_t height, std::int64_t width) {
   require(x.rank() == 4, op, ": x must be (N, H, W, C), got ", x);
   require(x[1] >= 1 && x[2] >= 1, op, ": the image of x ", x, " is empty");
-  require(height >= 1 && width >= 1 && height <= (1 << 24) && width <= (1 << 24), op, ": the size ", height, " x ", width, " for x ", x, " must be in [1, 2^24]");
+  require(height >= 1 && width >= 1 && height <= (1 << 24) && width <= (1 << 24), op, ": the size ", height, " x ", width, " for x ", x,
+          " must be in [1, 2^24]");
   return {x[0], height, width, x[3]};
 }
 }  // namespace detail

@@ -11,11 +11,11 @@ namespace lamina {
 /// See segmentation_loss; the enums' values are explained in kernels/segmentation_loss.hpp.
 struct SegmentationLossOptions {
   LossActivation activation = LossActivation::softmax;
-  double ce_weight = 1;               ///< factor of the cross-entropy
-  double dice_weight = 1;             ///< factor of the Dice loss
+  double ce_weight = 1;                 ///< factor of the cross-entropy
+  double dice_weight = 1;               ///< factor of the Dice loss
   std::vector<double> class_weights{};  ///< one a class, or none (all 1); both terms use them
-  std::optional<int> ignore_label;    ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
-  double smooth = 1;                  ///< added to Dice's numerator and denominator
+  std::optional<int> ignore_label;      ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
+  double smooth = 1;                    ///< added to Dice's numerator and denominator
   CeNormalization ce_normalization = CeNormalization::weight_sum;
   DiceReduction dice_reduction = DiceReduction::batch;
   EmptyClass empty_class = EmptyClass::skip;

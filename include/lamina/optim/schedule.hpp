@@ -9,11 +9,13 @@ struct ScheduleOptions {
     constant,
     poly,      ///< end_lr + (lr - end_lr) * (1 - t/total)^power (DeepLab)
     cosine,    ///< end_lr + (lr - end_lr) * (1 + cos(pi t/total)) / 2 (Loshchilov & Hutter 2017)
-    onecycle,  ///< cosine from lr/div_factor up to lr over the first pct_start, then down to lr/div_factor/final_div_factor (PyTorch OneCycleLR)
-    plateau,   ///< lr *= factor after `patience` observations without a better metric (PyTorch ReduceLROnPlateau, mode max, threshold 1e-4 relative)
+    onecycle,  ///< cosine from lr/div_factor up to lr over the first pct_start, then down to lr/div_factor/final_div_factor (PyTorch
+               ///< OneCycleLR)
+    plateau,   ///< lr *= factor after `patience` observations without a better metric (PyTorch ReduceLROnPlateau, mode max, threshold 1e-4
+               ///< relative)
   };
   Kind kind = Kind::constant;
-  double lr = 1e-3;               ///< base rate; onecycle: the maximum
+  double lr = 1e-3;  ///< base rate; onecycle: the maximum
   std::int64_t total_steps = 1;
   std::int64_t warmup_steps = 0;  ///< linear from lr/warmup_steps; constant, poly and cosine only
   double power = 0.9;

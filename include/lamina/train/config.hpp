@@ -11,31 +11,31 @@ namespace lamina::train {
 
 /// Every setting of a run, by the names of the command line. Everything that changes the result is here; a checkpoint stores it as JSON.
 struct TrainConfig {
-  std::string data;                 ///< folder of the data set
+  std::string data;  ///< folder of the data set
   std::string images = "images", masks = "masks";
   std::string model = "unet", preset = "bn";
-  int base = 0, depth = 0;          ///< 0: the preset's
-  std::string init;                 ///< empty: the preset's
+  int base = 0, depth = 0;  ///< 0: the preset's
+  std::string init;         ///< empty: the preset's
   int width = 256, height = 256;
-  std::string resize = "stretch";   ///< stretch | crop | pad
+  std::string resize = "stretch";  ///< stretch | crop | pad
   std::string augment = "hflip";
-  std::string loss = "ce+dice";     ///< terms ce and dice with optional factors: "0.5*ce+dice"
+  std::string loss = "ce+dice";  ///< terms ce and dice with optional factors: "0.5*ce+dice"
   std::string class_weights = "none";
-  std::string optimizer = "adam";   ///< adam | adamw | sgd
+  std::string optimizer = "adam";  ///< adam | adamw | sgd
   double lr = 1e-3;
   double weight_decay = 0, momentum = 0.9, clip_norm = 0, clip_value = 0;
   std::string schedule = "onecycle";
   int epochs = 40;
-  std::int64_t steps = 0;           ///< 0: from epochs
+  std::int64_t steps = 0;  ///< 0: from epochs
   int batch = 4;
   std::uint64_t seed = 0;
-  int ignore = -1;                  ///< -1: the data set's
-  int val_every = 1;                ///< epochs between validations; the last epoch is always validated
+  int ignore = -1;    ///< -1: the data set's
+  int val_every = 1;  ///< epochs between validations; the last epoch is always validated
   std::string device = "cpu";
 
   // Not part of the result.
-  int threads = 0;                  ///< 0: one a hardware thread
-  std::string out;                  ///< run folder
+  int threads = 0;  ///< 0: one a hardware thread
+  std::string out;  ///< run folder
 };
 
 /// The settings that the result depends on, as ordered JSON text.

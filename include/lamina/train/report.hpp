@@ -32,13 +32,13 @@ struct Figure {
 /// Everything a report shows.
 struct ReportContent {
   std::string title;
-  std::vector<std::string> summary;                             ///< sentences at the top
+  std::vector<std::string> summary;  ///< sentences at the top
   std::vector<std::string> warnings;
   std::vector<std::string> class_names;
-  metrics::ConfusionMatrix confusion{2};                        ///< of the validation split, best epoch
-  int background = 0;                                           ///< class that foreground scores leave out; -1: none
-  std::vector<std::string> charts;                              ///< SVG
-  std::vector<Figure> best, worst;                              ///< photograph, label and prediction side by side
+  metrics::ConfusionMatrix confusion{2};  ///< of the validation split, best epoch
+  int background = 0;                     ///< class that foreground scores leave out; -1: none
+  std::vector<std::string> charts;        ///< SVG
+  std::vector<Figure> best, worst;        ///< photograph, label and prediction side by side
   std::vector<std::pair<std::string, std::string>> settings, environment;
   std::vector<std::pair<std::string, std::string>> next_steps;  ///< what for, command
 };

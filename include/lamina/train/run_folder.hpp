@@ -19,9 +19,9 @@ struct RunFolder {
 
 /// Where training stands; with the weights and the optimiser's state it is all that a resumed run needs.
 struct TrainerState {
-  int epoch = 0;            ///< finished
-  std::int64_t batch = 0;   ///< finished in the epoch after that
-  std::int64_t step = 0;    ///< updates made
+  int epoch = 0;                                  ///< finished
+  std::int64_t batch = 0;                         ///< finished in the epoch after that
+  std::int64_t step = 0;                          ///< updates made
   double loss_sum = 0, ce_sum = 0, dice_sum = 0;  ///< over the images of the unfinished epoch
   std::int64_t images = 0;
   double best_score = -1;

@@ -29,7 +29,7 @@ struct EpochRecord {
 /// Progress within an epoch.
 struct StepEvent {
   int epoch = 0, epochs = 0;
-  std::int64_t batch = 0, batches = 0;  ///< done, in all, of this epoch
+  std::int64_t batch = 0, batches = 0;     ///< done, in all, of this epoch
   double loss = 0, ce = 0, dice_loss = 0;  ///< running means of the epoch
   double lr = 0;
   double images_per_second = 0, seconds_left = 0;
@@ -54,7 +54,8 @@ enum class Outcome { finished, interrupted };
 /// `stop`, when set, ends the run after the current step with everything saved.
 /// Throws OptionError (settings differ from the folder's, or another process trains there), DataError, NumericError (a loss or weight
 /// that is not finite: names the step and the images; weights/last stays), IoError.
-Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events, const std::atomic<bool>* stop = nullptr);
+Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events,
+              const std::atomic<bool>* stop = nullptr);
 
 /// The score by which the best epoch is chosen: macro-foreground Dice; 0 when no foreground class occurs.
 double selection_score(const metrics::ConfusionMatrix& confusion, int background);

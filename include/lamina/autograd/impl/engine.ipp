@@ -36,9 +36,7 @@ class Accumulator {
     }
     const bool mine = sum_.impl().use_count() == 1 && sum_.storage().unique() && sum_.contiguous();
     Tensor out = mine ? sum_ : Tensor::empty(sum_.shape(), like(sum_));
-    dispatch(out, [&]<class T>(auto& device) {
-      kernels::add<T>(device, sum_.view2<const T>(), g.view2<const T>(), out.view2<T>());
-    });
+    dispatch(out, [&]<class T>(auto& device) { kernels::add<T>(device, sum_.view2<const T>(), g.view2<const T>(), out.view2<T>()); });
     sum_ = std::move(out);
   }
   Tensor take() { return std::move(sum_); }
@@ -152,13 +150,14 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
                    " was freed by an earlier backward; pass retain_graph to the first call");
     Grads grads = (*node->backward)(dy, NeedsGrad(node->needs));
     dy = {};
-    require(grads.size() == node->edges.size(), node->name, ": backward returned ", grads.size(), " gradients for ", node->edges.size(), " inputs");
+    require(grads.size() == node->edges.size(), node->name, ": backward returned ", grads.size(), " gradients for ", node->edges.size(),
+            " inputs");
     if (!retain_graph) node->backward = nullptr;
     for (std::size_t i = 0; i < grads.size(); ++i) {
       if (!grads[i] || !node->needs[i]) continue;
       if (anomaly)
-        require<NumericError>(is_finite(grads[i]), "anomaly: the gradient of ", node->name, " for input ", i, " with shape ", grads[i].shape(),
-                              " is not finite");
+        require<NumericError>(is_finite(grads[i]), "anomaly: the gradient of ", node->name, " for input ", i, " with shape ",
+                              grads[i].shape(), " is not finite");
       deliver(node->edges[i], std::exchange(grads[i], Tensor{}));
     }
   }

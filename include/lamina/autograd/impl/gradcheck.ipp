@@ -21,7 +21,8 @@ std::string GradcheckResult::str() const {
                  numeric, ", analytic ", analytic);
 }
 
-GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f, const std::vector<Tensor>& inputs, GradcheckOptions options) {
+GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f, const std::vector<Tensor>& inputs,
+                          GradcheckOptions options) {
   for (const Tensor& t : inputs)
     if (t) require(t.dtype() == DType::f64 || !t.requires_grad(), "gradcheck needs f64 inputs, got ", name_of(t.dtype()));
   for (const Tensor& t : inputs)

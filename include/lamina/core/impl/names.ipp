@@ -30,7 +30,8 @@ std::string_view nearest_name(std::string_view word, std::span<const std::string
 void throw_unknown_name(const char* what, std::string_view text, std::span<const std::string_view> candidates) {
   std::string all;
   for (const std::string_view c : candidates) all += std::string(all.empty() ? "" : ", ") + std::string(c);
-  throw OptionError(message("unknown ", what, " \"", std::string(text), "\"; did you mean \"", std::string(nearest_name(text, candidates)), "\"? known: ", all));
+  throw OptionError(message("unknown ", what, " \"", std::string(text), "\"; did you mean \"", std::string(nearest_name(text, candidates)),
+                            "\"? known: ", all));
 }
 
 }  // namespace lamina

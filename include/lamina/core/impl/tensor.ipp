@@ -125,8 +125,8 @@ std::vector<Tensor> Tensor::empty_slices(const Shape& shape, std::span<const std
 Tensor output_for(const char* op, const Shape& shape, TensorOptions options, const Tensor& into) {
   if (!into) return Tensor::empty(shape, options);
   require(into.shape() == shape, op, ": the destination has shape ", into.shape(), " but the result has ", shape);
-  require<DeviceError>(into.dtype() == options.dtype && into.device() == options.device, op, ": the destination is ",
-                       name_of(into.dtype()), " on ", into.device(), ", the result ", name_of(options.dtype), " on ", options.device);
+  require<DeviceError>(into.dtype() == options.dtype && into.device() == options.device, op, ": the destination is ", name_of(into.dtype()),
+                       " on ", into.device(), ", the result ", name_of(options.dtype), " on ", options.device);
   require(!into.impl()->node && !into.requires_grad(), op, ": the destination already carries a gradient");
   require(!(into.impl()->write_once && into.impl()->written), op, ": the destination slice was written before");
   into.impl()->written = true;
@@ -186,7 +186,8 @@ Tensor Tensor::to(Device device) const {
 
 void Tensor::copy_from(const Tensor& source) const {
   require(source.shape() == shape(), "copy_from: destination shape ", shape(), ", source shape ", source.shape());
-  require<DeviceError>(device().is_cpu() && source.device().is_cpu(), "copy_from: no back end copies from ", source.device(), " to ", device());
+  require<DeviceError>(device().is_cpu() && source.device().is_cpu(), "copy_from: no back end copies from ", source.device(), " to ",
+                       device());
   if (numel() == 0) return;
   with_element(dtype(), [&]<class To>() {
     with_element(source.dtype(), [&]<class From>() {

@@ -176,8 +176,7 @@ class Checker {
     const std::size_t classes = report_.schema.names.size(), background = static_cast<std::size_t>(std::max(report_.schema.background, 0));
     std::map<std::string, std::pair<std::vector<std::string>, std::int64_t>> outside;  // by value: files, pixels
     std::vector<std::string> empty[3];
-    for (SplitSummary& s : report_.splits)
-      s.counts = ClassCounts::zeros(classes);
+    for (SplitSummary& s : report_.splits) s.counts = ClassCounts::zeros(classes);
     for (std::size_t i = 0; i < items_.size(); ++i) {
       const MaskContent& mask = inspections_[i].mask;
       if (items_[i].mask.empty() || !inspections_[i].mask_error.empty()) continue;

@@ -74,7 +74,7 @@ class Lister {
     for (const auto& entry : fs::directory_iterator(files_.root))
       if (entry.is_directory()) others += (others.empty() ? "" : ", ") + entry.path().filename().string();
     throw DataError(message("there is no folder ", path.string(), "; name the right one with ", option,
-                          others.empty() ? "" : " (folders here: " + others + ")"));
+                            others.empty() ? "" : " (folders here: " + others + ")"));
   }
   void read_schema() {
     const fs::path path = files_.root / "dataset.json";

@@ -36,7 +36,9 @@ std::vector<int> window_starts(int size, int window, double overlap) {
   return starts;
 }
 
-std::string to_json(const InputConfig& c) { return nlohmann::ordered_json{{"width", c.width}, {"height", c.height}, {"resize", c.resize}}.dump(); }
+std::string to_json(const InputConfig& c) {
+  return nlohmann::ordered_json{{"width", c.width}, {"height", c.height}, {"resize", c.resize}}.dump();
+}
 
 InputConfig input_config_from_json(const std::string& text) {
   try {
@@ -53,7 +55,8 @@ InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string
     require<DataError>(it != checkpoint.metadata.end(), origin, ": its metadata lacks \"", key, "\": it was not written by lamina train");
     return it->second;
   };
-  return {models::model_config_from_json(text("model")), data::parse_label_schema(text("labels"), origin), input_config_from_json(text("input"))};
+  return {models::model_config_from_json(text("model")), data::parse_label_schema(text("labels"), origin),
+          input_config_from_json(text("input"))};
 }
 
 Predictor::Predictor(const std::filesystem::path& path) {
@@ -81,7 +84,8 @@ Tensor Predictor::whole(const data::Image& image) {
 }
 
 Tensor Predictor::tiled(const data::Image& image, const PredictOptions& options) {
-  const auto rows = window_starts(image.height, input_.height, options.overlap), cols = window_starts(image.width, input_.width, options.overlap);
+  const auto rows = window_starts(image.height, input_.height, options.overlap),
+             cols = window_starts(image.width, input_.width, options.overlap);
   const auto vertical = blend_profile(input_.height), horizontal = blend_profile(input_.width);
   const Tensor x = data::to_tensor(image);  // (1, H, W, 3)
   const std::int64_t classes = schema_.classes(), height = image.height, width = image.width;
@@ -96,7 +100,8 @@ Tensor Predictor::tiled(const data::Image& image, const PredictOptions& options)
       const auto [r, c] = windows[begin + i];
       const std::int64_t count = 3 * std::min<std::int64_t>(input_.width, width - c);
       for (std::int64_t y = 0; y < std::min<std::int64_t>(input_.height, height - r); ++y)
-        std::copy_n(x.data<float>() + ((r + y) * width + c) * 3, count, batch.data<float>() + (static_cast<std::int64_t>(i) * input_.height + y) * input_.width * 3);
+        std::copy_n(x.data<float>() + ((r + y) * width + c) * 3, count,
+                    batch.data<float>() + (static_cast<std::int64_t>(i) * input_.height + y) * input_.width * 3);
     }
     const Tensor p = softmax(model_->forward(batch)).packed();
     for (std::size_t i = 0; i < n; ++i) {
@@ -121,7 +126,8 @@ Prediction Predictor::predict(const data::Image& image, const PredictOptions& op
   require<OptionError>(options.batch >= 1, "predict: batch ", options.batch, " must be at least 1");
   require<DataError>(image.width >= 1 && image.height >= 1, "predict: the image is empty");
   using Tiling = PredictOptions::Tiling;
-  const bool tile = options.tiling == Tiling::always || (options.tiling == Tiling::automatic && data::resize_named(input_.resize) == data::Resize::crop);
+  const bool tile =
+      options.tiling == Tiling::always || (options.tiling == Tiling::automatic && data::resize_named(input_.resize) == data::Resize::crop);
   const NoGrad no_grad;
   Prediction result;
   result.probabilities = (tile ? tiled(image, options) : whole(image)).packed();

@@ -64,7 +64,7 @@ void save_checkpoint_rotating(const std::filesystem::path& path, const std::file
     std::filesystem::create_hard_link(path, link, error);
     if (!error) std::filesystem::rename(link, previous, error);
     std::error_code ignored;
-    std::filesystem::remove(link, ignored);  // rename leaves it where both were names of one file already
+    std::filesystem::remove(link, ignored);                       // rename leaves it where both were names of one file already
     if (error) write_file_atomically(previous, read_file(path));  // a file system without hard links
   }
   write_safetensors(path, archive);
@@ -76,7 +76,8 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   checkpoint.metadata = std::move(archive.metadata);
   for (const auto& [name, tensor] : archive.tensors) {
     const bool optimizer = name.starts_with(kOptimizer);
-    (optimizer ? checkpoint.optimizer : checkpoint.model).push_back({optimizer ? name.substr(kOptimizer.size()) : name, relayout(tensor, false)});
+    (optimizer ? checkpoint.optimizer : checkpoint.model)
+        .push_back({optimizer ? name.substr(kOptimizer.size()) : name, relayout(tensor, false)});
   }
   return checkpoint;
 }

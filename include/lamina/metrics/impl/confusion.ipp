@@ -50,8 +50,8 @@ void ConfusionMatrix::add(std::span<const std::uint8_t> truth, std::span<const s
     for (int p = 0; p < 256; ++p) {
       const std::int64_t n = wide[static_cast<std::size_t>(t * 256 + p)];
       if (n == 0 || (ignore && t == *ignore)) continue;
-      require<DataError>(t < classes_ && p < classes_, "confusion matrix: ", n, " pixels with label ", t, " and prediction ", p, ", but there are ",
-                         classes_, " classes");
+      require<DataError>(t < classes_ && p < classes_, "confusion matrix: ", n, " pixels with label ", t, " and prediction ", p,
+                         ", but there are ", classes_, " classes");
       counts_[static_cast<std::size_t>(t * classes_ + p)] += n;
     }
 }

@@ -9,16 +9,22 @@
 namespace lamina::models {
 
 std::string to_json(const ModelConfig& c) {
-  return nlohmann::ordered_json{{"model", c.model}, {"preset", c.preset}, {"in_channels", c.in_channels}, {"classes", c.classes},
-                                {"base", c.base},   {"depth", c.depth},   {"init", c.init}}
+  return nlohmann::ordered_json{{"model", c.model},     {"preset", c.preset}, {"in_channels", c.in_channels},
+                                {"classes", c.classes}, {"base", c.base},     {"depth", c.depth},
+                                {"init", c.init}}
       .dump();
 }
 
 ModelConfig model_config_from_json(const std::string& text) {
   try {
     const auto j = nlohmann::ordered_json::parse(text);
-    return {.model = j.at("model"), .preset = j.at("preset"), .in_channels = j.at("in_channels"), .classes = j.at("classes"),
-            .base = j.at("base"), .depth = j.at("depth"), .init = j.at("init")};
+    return {.model = j.at("model"),
+            .preset = j.at("preset"),
+            .in_channels = j.at("in_channels"),
+            .classes = j.at("classes"),
+            .base = j.at("base"),
+            .depth = j.at("depth"),
+            .init = j.at("init")};
   } catch (const nlohmann::json::exception& e) {
     throw DataError(message("not a model description: ", e.what()));
   }
@@ -30,7 +36,8 @@ std::unique_ptr<Segmenter> build_segmenter(const ModelConfig& config, std::uint6
   (void)parse_name("model", config.model, kModels);
   nn::RandomStream random({seed, 0x696e6974});
   if (config.preset == "smp") {
-    require<OptionError>(config.base == 0 && config.depth == 0 && config.init.empty(), "preset smp has a fixed ResNet-50 encoder: drop --base, --depth and --init");
+    require<OptionError>(config.base == 0 && config.depth == 0 && config.init.empty(),
+                         "preset smp has a fixed ResNet-50 encoder: drop --base, --depth and --init");
     return std::make_unique<UNetResNet50>(config.in_channels ? config.in_channels : 3, config.classes ? config.classes : 1, random);
   }
   UNetOptions o = unet_preset(config.preset, config.in_channels, config.classes);

@@ -15,14 +15,44 @@ const Preset* presets(std::size_t& count) {
   using O = UNetOptions;
   static const Preset table[] = {
       {"bn", {.base = 16, .depth = 4}},
-      {"keras", {.in_channels = 1, .classes = 1, .norm = O::Norm::none, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements, .tail = 2, .init = nn::Init::he_normal}},
-      {"keras32", {.in_channels = 1, .classes = 32, .norm = O::Norm::none, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::channels, .tail = 32, .init = nn::Init::he_normal}},
+      {"keras",
+       {.in_channels = 1,
+        .classes = 1,
+        .norm = O::Norm::none,
+        .up = O::Up::nearest_conv2x2,
+        .dropout = O::Dropout::elements,
+        .tail = 2,
+        .init = nn::Init::he_normal}},
+      {"keras32",
+       {.in_channels = 1,
+        .classes = 32,
+        .norm = O::Norm::none,
+        .up = O::Up::nearest_conv2x2,
+        .dropout = O::Dropout::channels,
+        .tail = 32,
+        .init = nn::Init::he_normal}},
       {"retina",
-       {.in_channels = 1, .classes = 1, .norm = O::Norm::after_activation_in_encoder, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements, .dilated_levels = 2,
-        .norm_epsilon = 1e-3, .norm_momentum = 0.01, .init = nn::Init::he_normal}},
+       {.in_channels = 1,
+        .classes = 1,
+        .norm = O::Norm::after_activation_in_encoder,
+        .up = O::Up::nearest_conv2x2,
+        .dropout = O::Dropout::elements,
+        .dilated_levels = 2,
+        .norm_epsilon = 1e-3,
+        .norm_momentum = 0.01,
+        .init = nn::Init::he_normal}},
       {"retina-shallow",
-       {.in_channels = 1, .classes = 3, .base = 32, .depth = 3, .norm = O::Norm::after_activation_in_encoder, .up = O::Up::nearest_conv2x2, .dropout = O::Dropout::elements,
-        .extra_bottom = true, .norm_epsilon = 1e-3, .norm_momentum = 0.01, .init = nn::Init::he_normal}},
+       {.in_channels = 1,
+        .classes = 3,
+        .base = 32,
+        .depth = 3,
+        .norm = O::Norm::after_activation_in_encoder,
+        .up = O::Up::nearest_conv2x2,
+        .dropout = O::Dropout::elements,
+        .extra_bottom = true,
+        .norm_epsilon = 1e-3,
+        .norm_momentum = 0.01,
+        .init = nn::Init::he_normal}},
       {"milesial", {.up = O::Up::transposed_conv, .init = nn::Init::torch_default, .names = O::Names::milesial}},
   };
   count = std::size(table);
@@ -54,13 +84,21 @@ class UNet::Level : public nn::Module {
       : norm_first_(o.norm == UNetOptions::Norm::after_conv) {
     const bool normed = norm_first_ || (encoder && o.norm == UNetOptions::Norm::after_activation_in_encoder);
     for (int k = 0; k < 2; ++k) {
-      conv_[k] = &add<nn::Conv2d>(names.conv(k), nn::Conv2dOptions{.in = k ? out : in, .out = out, .padding = Padding::symmetric(dilation),
-                                                                    .dilation = dilation, .bias = !norm_first_,
-                                                                    .activation = norm_first_ ? Activation::none() : Activation::relu(), .init = o.init},
+      conv_[k] = &add<nn::Conv2d>(names.conv(k),
+                                  nn::Conv2dOptions{.in = k ? out : in,
+                                                    .out = out,
+                                                    .padding = Padding::symmetric(dilation),
+                                                    .dilation = dilation,
+                                                    .bias = !norm_first_,
+                                                    .activation = norm_first_ ? Activation::none() : Activation::relu(),
+                                                    .init = o.init},
                                   random);
       if (normed)
-        norm_[k] = &add<nn::BatchNorm2d>(names.norm(k), nn::BatchNorm2dOptions{.channels = out, .epsilon = o.norm_epsilon, .momentum = o.norm_momentum,
-                                                                                .activation = norm_first_ ? Activation::relu() : Activation::none()});
+        norm_[k] = &add<nn::BatchNorm2d>(names.norm(k),
+                                         nn::BatchNorm2dOptions{.channels = out,
+                                                                .epsilon = o.norm_epsilon,
+                                                                .momentum = o.norm_momentum,
+                                                                .activation = norm_first_ ? Activation::relu() : Activation::none()});
     }
   }
   Tensor operator()(Tensor x, const Tensor& into = {}) const {
@@ -93,13 +131,16 @@ UNetOptions unet_preset(const std::string& preset, int in_channels, int classes)
 }
 
 UNet::UNet(const UNetOptions& o, nn::RandomStream& random) : options_(o) {
-  require<OptionError>(o.in_channels >= 1 && o.classes >= 1, "U-Net: in_channels ", o.in_channels, " and classes ", o.classes, " must be at least 1");
+  require<OptionError>(o.in_channels >= 1 && o.classes >= 1, "U-Net: in_channels ", o.in_channels, " and classes ", o.classes,
+                       " must be at least 1");
   require<OptionError>(o.base >= 1 && o.base <= 4096, "U-Net: base ", o.base, " is outside [1, 4096]");
   require<OptionError>(o.depth >= 1 && o.depth <= 8, "U-Net: depth ", o.depth, " is outside [1, 8]");
-  require<OptionError>(o.tail >= 0 && o.dilated_levels >= 0, "U-Net: tail ", o.tail, " and dilated_levels ", o.dilated_levels, " must not be negative");
+  require<OptionError>(o.tail >= 0 && o.dilated_levels >= 0, "U-Net: tail ", o.tail, " and dilated_levels ", o.dilated_levels,
+                       " must not be negative");
   const Names names{o.names == UNetOptions::Names::milesial, o.depth};
   for (int i = 0; i <= o.depth; ++i)
-    down_.push_back(&add<Level>(names.down(i), o, i == 0 ? o.in_channels : width(i - 1), width(i), true, i < o.dilated_levels ? 2 : 1, names, random));
+    down_.push_back(
+        &add<Level>(names.down(i), o, i == 0 ? o.in_channels : width(i - 1), width(i), true, i < o.dilated_levels ? 2 : 1, names, random));
   if (o.extra_bottom) down_.push_back(&add<Level>("bottom", o, width(o.depth), width(o.depth), true, 1, names, random));
   merge_.resize(static_cast<std::size_t>(o.depth));
   up_conv_.resize(merge_.size());
@@ -108,17 +149,27 @@ UNet::UNet(const UNetOptions& o, nn::RandomStream& random) : options_(o) {
     const auto level = static_cast<std::size_t>(i);
     const int below = static_cast<int>(width(i + 1)), here = static_cast<int>(width(i));
     if (o.up == UNetOptions::Up::nearest_conv2x2)
-      up_conv_[level] = &add<nn::Conv2d>(names.up(i), nn::Conv2dOptions{.in = below, .out = here, .kernel = 2, .padding = Padding::tf_same(),
-                                                                         .activation = Activation::relu(), .init = o.init}, random);
+      up_conv_[level] = &add<nn::Conv2d>(
+          names.up(i),
+          nn::Conv2dOptions{
+              .in = below, .out = here, .kernel = 2, .padding = Padding::tf_same(), .activation = Activation::relu(), .init = o.init},
+          random);
     if (o.up == UNetOptions::Up::transposed_conv)
-      up_transposed_[level] = &add<nn::ConvTranspose2d>(names.up(i), nn::ConvTranspose2dOptions{.in = below, .out = here, .init = o.init}, random);
+      up_transposed_[level] =
+          &add<nn::ConvTranspose2d>(names.up(i), nn::ConvTranspose2dOptions{.in = below, .out = here, .init = o.init}, random);
     merge_[level] = &add<Level>(names.merge(i), o, here + upsampled(i), here, false, 1, names, random);
   }
   if (o.dropout != UNetOptions::Dropout::none)
-    dropout_ = &add<nn::Dropout>("dropout", nn::DropoutOptions{.rate = o.dropout_rate, .channels = o.dropout == UNetOptions::Dropout::channels, .in_eval = o.dropout_in_eval});
+    dropout_ = &add<nn::Dropout>(
+        "dropout",
+        nn::DropoutOptions{.rate = o.dropout_rate, .channels = o.dropout == UNetOptions::Dropout::channels, .in_eval = o.dropout_in_eval});
   if (o.tail > 0)
-    tail_ = &add<nn::Conv2d>("tail", nn::Conv2dOptions{.in = o.base, .out = o.tail, .padding = Padding::symmetric(1), .activation = Activation::relu(), .init = o.init}, random);
-  head_ = &add<nn::Conv2d>(names.head(), nn::Conv2dOptions{.in = o.tail > 0 ? o.tail : o.base, .out = o.classes, .kernel = 1, .init = o.init}, random);
+    tail_ = &add<nn::Conv2d>(
+        "tail",
+        nn::Conv2dOptions{.in = o.base, .out = o.tail, .padding = Padding::symmetric(1), .activation = Activation::relu(), .init = o.init},
+        random);
+  head_ = &add<nn::Conv2d>(names.head(),
+                           nn::Conv2dOptions{.in = o.tail > 0 ? o.tail : o.base, .out = o.classes, .kernel = 1, .init = o.init}, random);
 }
 
 Tensor UNet::upsample(int i, const Tensor& x, std::int64_t height, std::int64_t w, const Tensor& into) const {
@@ -133,8 +184,8 @@ Tensor UNet::upsample(int i, const Tensor& x, std::int64_t height, std::int64_t 
 Tensor UNet::forward(const Tensor& input) {
   require(input.rank() == 4 && input.size(3) == options_.in_channels, "U-Net: expected images (N, H, W, ", options_.in_channels, "), got ",
           input.shape());
-  require(input.size(1) >= minimum_size() && input.size(2) >= minimum_size(), "U-Net of depth ", options_.depth, ": the image ", input.shape(),
-          " must be at least ", minimum_size(), " pixels high and wide");
+  require(input.size(1) >= minimum_size() && input.size(2) >= minimum_size(), "U-Net of depth ", options_.depth, ": the image ",
+          input.shape(), " must be at least ", minimum_size(), " pixels high and wide");
   const int depth = options_.depth;
   const std::size_t dropped_from = dropout_ && dropout_->active() ? down_.size() - 2 : down_.size();
   auto encode = [&](std::size_t i, const Tensor& x, const Tensor& into) {

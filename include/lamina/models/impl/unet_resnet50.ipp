@@ -20,7 +20,8 @@ class UNetResNet50::Decoder : public nn::Module {
       for (int k = 0; k < 2; ++k) {
         const std::string path = "blocks." + std::to_string(i) + ".conv" + std::to_string(k + 1);
         const int in = k ? kWidth[i] : below_channels(i) + skip_channels(i);
-        conv_[i][k] = &add<nn::Conv2d>(path + ".0", nn::Conv2dOptions{.in = in, .out = kWidth[i], .padding = Padding::symmetric(1), .bias = false}, random);
+        conv_[i][k] = &add<nn::Conv2d>(
+            path + ".0", nn::Conv2dOptions{.in = in, .out = kWidth[i], .padding = Padding::symmetric(1), .bias = false}, random);
         norm_[i][k] = &add<nn::BatchNorm2d>(path + ".1", nn::BatchNorm2dOptions{.channels = kWidth[i], .activation = Activation::relu()});
       }
   }
@@ -37,12 +38,15 @@ class UNetResNet50::Decoder : public nn::Module {
 UNetResNet50::UNetResNet50(int in_channels, int classes, nn::RandomStream& random) : in_channels_(in_channels), classes_(classes) {
   encoder_ = &add<ResNet50>("encoder", in_channels, random);
   decoder_ = &add<Decoder>("decoder", random);
-  head_ = &add<nn::Conv2d>("segmentation_head.0", nn::Conv2dOptions{.in = kWidth[kBlocks - 1], .out = classes, .padding = Padding::symmetric(1), .init = nn::Init::xavier_uniform}, random);
+  head_ = &add<nn::Conv2d>(
+      "segmentation_head.0",
+      nn::Conv2dOptions{.in = kWidth[kBlocks - 1], .out = classes, .padding = Padding::symmetric(1), .init = nn::Init::xavier_uniform},
+      random);
 }
 
 Tensor UNetResNet50::forward(const Tensor& input) {
-  require(input.rank() == 4 && input.size(1) >= minimum_size() && input.size(2) >= minimum_size(), "U-Net (ResNet-50): the image batch ", input.shape(),
-          " must be (N, H, W, C), at least ", minimum_size(), " pixels high and wide");
+  require(input.rank() == 4 && input.size(1) >= minimum_size() && input.size(2) >= minimum_size(), "U-Net (ResNet-50): the image batch ",
+          input.shape(), " must be (N, H, W, C), at least ", minimum_size(), " pixels high and wide");
   // One buffer a decoder block, [from below | skip]; the encoder writes its half.
   std::vector<Tensor> slots, into(ResNet50::kStages);
   for (int i = 0; i < 4; ++i) {
@@ -61,7 +65,7 @@ Tensor UNetResNet50::forward(const Tensor& input) {
     x = decoder_->block(i, concat({up, skip}));
   }
   x = decoder_->block(4, resize_nearest(x, input.size(1), input.size(2)));  // (N, H, W, 16)
-  return (*head_)(x);                                                      // (N, H, W, classes)
+  return (*head_)(x);                                                       // (N, H, W, classes)
 }
 
 }  // namespace lamina::models

@@ -15,9 +15,10 @@ void CostScope::count(std::int64_t macs) {
 
 Conv2d::Conv2d(const Conv2dOptions& o, RandomStream& random)
     : params_{.stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups, .activation = o.activation} {
-  require<OptionError>(o.in >= 1 && o.out >= 1 && o.kernel >= 1, "Conv2d: in ", o.in, ", out ", o.out, ", kernel ", o.kernel, " must be at least 1");
-  require<OptionError>(o.groups >= 1 && o.in % o.groups == 0 && o.out % o.groups == 0, "Conv2d: groups ", o.groups, " must divide in ", o.in,
-                       " and out ", o.out);
+  require<OptionError>(o.in >= 1 && o.out >= 1 && o.kernel >= 1, "Conv2d: in ", o.in, ", out ", o.out, ", kernel ", o.kernel,
+                       " must be at least 1");
+  require<OptionError>(o.groups >= 1 && o.in % o.groups == 0 && o.out % o.groups == 0, "Conv2d: groups ", o.groups, " must divide in ",
+                       o.in, " and out ", o.out);
   const double area = o.kernel * o.kernel;
   weight_ = add_parameter("weight", initial_weight(o.init, {o.out, o.kernel, o.kernel, o.in / o.groups},
                                                    {area * o.in / o.groups, area * o.out / o.groups}, random.next()));

@@ -4,8 +4,8 @@ namespace lamina::nn {
 
 BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& o) : options_(o) {
   require<OptionError>(o.channels >= 1, "BatchNorm2d: channels = ", o.channels, " must be at least 1");
-  require<OptionError>(o.epsilon > 0 && o.momentum >= 0 && o.momentum <= 1, "BatchNorm2d: epsilon ", o.epsilon, " must be positive and momentum ", o.momentum,
-                       " in [0, 1]");
+  require<OptionError>(o.epsilon > 0 && o.momentum >= 0 && o.momentum <= 1, "BatchNorm2d: epsilon ", o.epsilon,
+                       " must be positive and momentum ", o.momentum, " in [0, 1]");
   const Shape shape{o.channels};
   weight_ = add_parameter("weight", Tensor::full(shape, 1));
   bias_ = add_parameter("bias", Tensor::zeros(shape));
@@ -16,12 +16,15 @@ BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& o) : options_(o) {
 
 Tensor BatchNorm2d::operator()(const Tensor& x, const Tensor& residual, const Tensor& into) const {
   if (training()) ++*batches_.data<std::int64_t>();
-  return batch_norm2d(x, weight_, bias_, running_mean_, running_var_,
-                      {.training = training(), .momentum = options_.momentum, .epsilon = options_.epsilon, .activation = options_.activation}, residual, into);
+  return batch_norm2d(
+      x, weight_, bias_, running_mean_, running_var_,
+      {.training = training(), .momentum = options_.momentum, .epsilon = options_.epsilon, .activation = options_.activation}, residual,
+      into);
 }
 
 GroupNorm::GroupNorm(const GroupNormOptions& o) : options_(o) {
-  require<OptionError>(o.groups >= 1 && o.channels >= 1 && o.channels % o.groups == 0, "GroupNorm: groups ", o.groups, " must divide channels ", o.channels);
+  require<OptionError>(o.groups >= 1 && o.channels >= 1 && o.channels % o.groups == 0, "GroupNorm: groups ", o.groups,
+                       " must divide channels ", o.channels);
   weight_ = add_parameter("weight", Tensor::full({o.channels}, 1));
   bias_ = add_parameter("bias", Tensor::zeros({o.channels}));
 }

@@ -24,8 +24,9 @@ Optimizer::Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::s
   require_range(gradient.weight_decay >= 0, "weight_decay", gradient.weight_decay, "[0, inf)");
   for (const std::string& moment : moments)
     for (const nn::NamedTensor& p : parameters_) {
-      require(p.tensor.contiguous() && p.tensor.dtype() == parameters_[0].tensor.dtype() && p.tensor.device() == parameters_[0].tensor.device(),
-              "optimiser: parameter ", p.name, " is a slice, or differs from the first in dtype or device");
+      require(
+          p.tensor.contiguous() && p.tensor.dtype() == parameters_[0].tensor.dtype() && p.tensor.device() == parameters_[0].tensor.device(),
+          "optimiser: parameter ", p.name, " is a slice, or differs from the first in dtype or device");
       moments_.push_back({moment + "." + p.name, Tensor::zeros(p.tensor.shape(), like(p.tensor))});
     }
 }
@@ -47,8 +48,8 @@ void Optimizer::load_state(const std::vector<nn::NamedTensor>& source) {
   for (const nn::NamedTensor& s : own) {
     const auto it = given.find(s.name);
     require<DataError>(it != given.end(), "the optimiser state lacks ", s.name);
-    require<DataError>(it->second.shape() == s.tensor.shape(), "the optimiser state ", s.name, " has shape ", it->second.shape(), ", expected ",
-                       s.tensor.shape());
+    require<DataError>(it->second.shape() == s.tensor.shape(), "the optimiser state ", s.name, " has shape ", it->second.shape(),
+                       ", expected ", s.tensor.shape());
   }
   for (const nn::NamedTensor& s : own) s.tensor.copy_from(given[s.name]);
 }
@@ -90,14 +91,15 @@ Adam::Adam(std::vector<nn::NamedTensor> parameters, const AdamOptions& options)
 
 void Adam::step() {
   apply([&]<class T>(auto& device, const UpdateTensor<T>* list, std::int64_t count, const GradientRule& rule, std::int64_t step) {
-    kernels::adam_update<T>(device, list, count,
-                            AdamUpdate{rule, lr(), options_.beta1, options_.beta2, options_.epsilon, step, options_.epsilon_inside_correction});
+    kernels::adam_update<T>(
+        device, list, count,
+        AdamUpdate{rule, lr(), options_.beta1, options_.beta2, options_.epsilon, step, options_.epsilon_inside_correction});
   });
 }
 
 Sgd::Sgd(std::vector<nn::NamedTensor> parameters, const SgdOptions& options)
-    : Optimizer(std::move(parameters), options.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{}, options.lr,
-                options.gradient),
+    : Optimizer(std::move(parameters), options.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{},
+                options.lr, options.gradient),
       options_(options) {
   require_range(options.momentum >= 0 && options.momentum < 1, "momentum", options.momentum, "[0, 1)");
   require<OptionError>(!options.nesterov || options.momentum > 0, "nesterov needs a momentum above 0");

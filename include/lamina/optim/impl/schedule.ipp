@@ -10,8 +10,8 @@ namespace lamina::optim {
 namespace {
 
 using Kind = ScheduleOptions::Kind;
-constexpr Named<Kind> kNames[] = {{Kind::constant, "constant"}, {Kind::poly, "poly"},       {Kind::cosine, "cosine"},
-                                  {Kind::onecycle, "onecycle"}, {Kind::plateau, "plateau"}};
+constexpr Named<Kind> kNames[] = {
+    {Kind::constant, "constant"}, {Kind::poly, "poly"}, {Kind::cosine, "cosine"}, {Kind::onecycle, "onecycle"}, {Kind::plateau, "plateau"}};
 
 /// From `a` at 0 to `b` at 1 along half a cosine.
 double cosine(double a, double b, double t) { return b + (a - b) / 2 * (1 + std::cos(std::numbers::pi * t)); }

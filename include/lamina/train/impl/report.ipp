@@ -12,7 +12,8 @@ namespace lamina::train {
 namespace {
 
 /// Line colours: distinct in hue and lightness, readable on white (after Okabe and Ito's colour-blind-safe set, darkened).
-constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73", "#b8559a", "#a07800", "#3a9bd1", "#6a51a3", "#7f7f7f", "#8c2d04", "#17807e"};
+constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73", "#b8559a", "#a07800",
+                                   "#3a9bd1", "#6a51a3", "#7f7f7f", "#8c2d04", "#17807e"};
 
 std::string number(double v, int digits = 3) {
   if (std::isnan(v)) return "n/a";
@@ -80,8 +81,8 @@ struct Range {
 constexpr const char* kFont = "font-family=\"system-ui,sans-serif\" fill=\"#333\"";
 
 std::string text(double x, double y, const std::string& s, const char* anchor, int size, const std::string& extra = "") {
-  return "<text x=\"" + number(x, 1) + "\" y=\"" + number(y, 1) + "\" text-anchor=\"" + anchor + "\" font-size=\"" + std::to_string(size) + "\" " + kFont + " " +
-         extra + ">" + escaped(s) + "</text>";
+  return "<text x=\"" + number(x, 1) + "\" y=\"" + number(y, 1) + "\" text-anchor=\"" + anchor + "\" font-size=\"" + std::to_string(size) +
+         "\" " + kFont + " " + extra + ">" + escaped(s) + "</text>";
 }
 
 std::string table(const std::vector<std::pair<std::string, std::string>>& rows) {
@@ -98,15 +99,18 @@ std::string bar(double v) {
 std::string scores_table(const ReportContent& content) {
   const auto s = content.confusion.scores(content.background);
   const auto base = content.confusion.majority_baseline().scores(content.background);
-  std::string html = "<table class=scores><tr><th>class</th><th>share of pixels</th><th>Dice</th><th>IoU</th><th>precision</th><th>recall</th></tr>";
-  auto row = [&](const std::string& name, const std::string& share, double dice, double iou, double precision, double recall, const char* cls) {
-    html += std::string("<tr class=") + cls + "><th>" + escaped(name) + "</th><td class=num>" + share + "</td>" + bar(dice) + bar(iou) + bar(precision) + bar(recall) + "</tr>";
+  std::string html =
+      "<table class=scores><tr><th>class</th><th>share of pixels</th><th>Dice</th><th>IoU</th><th>precision</th><th>recall</th></tr>";
+  auto row = [&](const std::string& name, const std::string& share, double dice, double iou, double precision, double recall,
+                 const char* cls) {
+    html += std::string("<tr class=") + cls + "><th>" + escaped(name) + "</th><td class=num>" + share + "</td>" + bar(dice) + bar(iou) +
+            bar(precision) + bar(recall) + "</tr>";
   };
   const double total = std::max<double>(1, static_cast<double>(content.confusion.total()));
   for (int c = 0; c < content.confusion.classes(); ++c) {
     const auto k = static_cast<std::size_t>(c);
-    row(content.class_names[k], number(100 * static_cast<double>(content.confusion.truth_count(c)) / total, 2) + " %", s.dice.per_class[k], s.iou.per_class[k],
-        s.precision.per_class[k], s.recall.per_class[k], "class");
+    row(content.class_names[k], number(100 * static_cast<double>(content.confusion.truth_count(c)) / total, 2) + " %", s.dice.per_class[k],
+        s.iou.per_class[k], s.precision.per_class[k], s.recall.per_class[k], "class");
   }
   auto mean = [&](const char* name, auto member, const auto& from, const char* cls) {
     row(name, "", from.dice.*member, from.iou.*member, from.precision.*member, from.recall.*member, cls);
@@ -116,14 +120,16 @@ std::string scores_table(const ReportContent& content) {
   mean("micro", &metrics::ClassScores::micro, s, "mean");
   mean("always the most frequent class: macro", &metrics::ClassScores::macro, base, "baseline");
   mean("always the most frequent class: macro foreground", &metrics::ClassScores::macro_foreground, base, "baseline");
-  html += "</table><p>Pixel accuracy " + number(s.accuracy) + "; always answering the most frequent class scores " + number(base.accuracy) + ".</p>";
+  html += "</table><p>Pixel accuracy " + number(s.accuracy) + "; always answering the most frequent class scores " + number(base.accuracy) +
+          ".</p>";
   return html;
 }
 
 std::string gallery(const std::vector<Figure>& figures) {
   std::string html = "<div class=gallery>";
   for (const Figure& f : figures)
-    html += "<figure><img alt=\"" + escaped(f.caption) + "\" src=\"data:image/png;base64," + base64(f.png) + "\"><figcaption>" + escaped(f.caption) + "</figcaption></figure>";
+    html += "<figure><img alt=\"" + escaped(f.caption) + "\" src=\"data:image/png;base64," + base64(f.png) + "\"><figcaption>" +
+            escaped(f.caption) + "</figcaption></figure>";
   return html + "</div>";
 }
 
@@ -158,10 +164,13 @@ std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions
   auto px = [&](double v) { return kLeft + (v - x.lo) / (x.hi - x.lo) * (right - kLeft); };
   auto py = [&](double v) { return bottom - (v - y.lo) / (y.hi - y.lo) * (bottom - kTop); };
 
-  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 520 320\" width=\"520\" height=\"320\"><rect width=\"520\" height=\"320\" fill=\"#fff\"/>";
+  std::string svg =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 520 320\" width=\"520\" height=\"320\"><rect width=\"520\" height=\"320\" "
+      "fill=\"#fff\"/>";
   svg += text(kLeft, 20, o.title, "start", 14, "font-weight=\"600\"");
   for (double v = y.lo; v <= y.hi + y_step / 2; v += y_step) {
-    svg += "<line x1=\"" + number(kLeft, 1) + "\" x2=\"" + number(right, 1) + "\" y1=\"" + number(py(v), 1) + "\" y2=\"" + number(py(v), 1) + "\" stroke=\"#e6e6e6\"/>";
+    svg += "<line x1=\"" + number(kLeft, 1) + "\" x2=\"" + number(right, 1) + "\" y1=\"" + number(py(v), 1) + "\" y2=\"" +
+           number(py(v), 1) + "\" stroke=\"#e6e6e6\"/>";
     svg += text(kLeft - 6, py(v) + 4, tick(std::abs(v) < y_step / 100 ? 0 : v), "end", 11);
   }
   for (double v = std::ceil(x.lo / x_step) * x_step; v <= x.hi + 1e-9; v += x_step) svg += text(px(v), bottom + 16, tick(v), "middle", 11);
@@ -182,11 +191,13 @@ std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions
     }
     svg += "<path d=\"" + path + "\" fill=\"none\" stroke=\"" + color + "\" stroke-width=\"1.8\" stroke-linejoin=\"round\"" + dash + "/>";
     if (series[i].points.size() == 1 && pen)
-      svg += "<circle cx=\"" + number(px(series[i].points[0].first), 1) + "\" cy=\"" + number(py(series[i].points[0].second), 1) + "\" r=\"3\" fill=\"" + color + "\"/>";
+      svg += "<circle cx=\"" + number(px(series[i].points[0].first), 1) + "\" cy=\"" + number(py(series[i].points[0].second), 1) +
+             "\" r=\"3\" fill=\"" + color + "\"/>";
     if (series.size() > 1) {
       const double ly = kTop + 8 + 17 * static_cast<double>(i);
-      svg += "<line x1=\"" + number(right + 8, 1) + "\" x2=\"" + number(right + 26, 1) + "\" y1=\"" + number(ly, 1) + "\" y2=\"" + number(ly, 1) + "\" stroke=\"" +
-             color + "\" stroke-width=\"2.5\"" + dash + "/>" + text(right + 31, ly + 4, series[i].name, "start", 11);
+      svg += "<line x1=\"" + number(right + 8, 1) + "\" x2=\"" + number(right + 26, 1) + "\" y1=\"" + number(ly, 1) + "\" y2=\"" +
+             number(ly, 1) + "\" stroke=\"" + color + "\" stroke-width=\"2.5\"" + dash + "/>" +
+             text(right + 31, ly + 4, series[i].name, "start", 11);
     }
   }
   return svg + "</svg>";
@@ -197,21 +208,24 @@ std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<s
   require(static_cast<int>(names.size()) == n, "confusion_svg: ", names.size(), " names for ", n, " classes");
   const double cell = n <= 12 ? 46 : n <= 20 ? 30 : 20, left = 120, top = 110, size = cell * n;
   const int width = static_cast<int>(left + size + 20), height = static_cast<int>(top + size + 30);
-  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + std::to_string(width) + " " + std::to_string(height) + "\" width=\"" + std::to_string(width) +
-                    "\" height=\"" + std::to_string(height) + "\"><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>";
+  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + std::to_string(width) + " " + std::to_string(height) +
+                    "\" width=\"" + std::to_string(width) + "\" height=\"" + std::to_string(height) +
+                    "\"><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>";
   svg += text(8, 20, "Rows: true class; columns: prediction; % of the row", "start", 13, "font-weight=\"600\"");
   for (int r = 0; r < n; ++r) {
     const double y = top + cell * r, row_total = static_cast<double>(m.truth_count(r));
     svg += text(left - 8, y + cell / 2 + 4, names[static_cast<std::size_t>(r)], "end", 12);
     const double cx = left + cell * (r + 0.5), cy = top - 8;
-    svg += text(cx, cy, names[static_cast<std::size_t>(r)], "start", 12, "transform=\"rotate(-45 " + number(cx, 1) + " " + number(cy, 1) + ")\"");
+    svg += text(cx, cy, names[static_cast<std::size_t>(r)], "start", 12,
+                "transform=\"rotate(-45 " + number(cx, 1) + " " + number(cy, 1) + ")\"");
     for (int c = 0; c < n; ++c) {
       const double share = row_total > 0 ? static_cast<double>(m.at(r, c)) / row_total : 0;
       const int shade = static_cast<int>(std::lround(255 - 195 * std::sqrt(share)));
-      const std::string fill = r == c ? "rgb(" + std::to_string(shade) + "," + std::to_string((shade + 255) / 2) + "," + std::to_string(shade) + ")"
-                                      : "rgb(255," + std::to_string(shade) + "," + std::to_string(shade) + ")";
-      svg += "<rect x=\"" + number(left + cell * c, 1) + "\" y=\"" + number(y, 1) + "\" width=\"" + number(cell, 1) + "\" height=\"" + number(cell, 1) +
-             "\" fill=\"" + (row_total > 0 ? fill : std::string("#f4f4f4")) + "\" stroke=\"#fff\"/>";
+      const std::string fill =
+          r == c ? "rgb(" + std::to_string(shade) + "," + std::to_string((shade + 255) / 2) + "," + std::to_string(shade) + ")"
+                 : "rgb(255," + std::to_string(shade) + "," + std::to_string(shade) + ")";
+      svg += "<rect x=\"" + number(left + cell * c, 1) + "\" y=\"" + number(y, 1) + "\" width=\"" + number(cell, 1) + "\" height=\"" +
+             number(cell, 1) + "\" fill=\"" + (row_total > 0 ? fill : std::string("#f4f4f4")) + "\" stroke=\"#fff\"/>";
       if (row_total > 0 && n <= 20 && share >= 0.0005)
         svg += text(left + cell * (c + 0.5), y + cell / 2 + 4, number(100 * share, share >= 0.0995 ? 0 : 1), "middle", n <= 12 ? 12 : 9);
     }
@@ -220,8 +234,8 @@ std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<s
 }
 
 std::string render_report(const ReportContent& content) {
-  std::string html = "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>" + escaped(content.title) +
-                     "</title><style>" + kStyle + "</style></head><body><h1>" + escaped(content.title) + "</h1>";
+  std::string html = "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>" +
+                     escaped(content.title) + "</title><style>" + kStyle + "</style></head><body><h1>" + escaped(content.title) + "</h1>";
   for (const std::string& s : content.summary) html += "<p>" + escaped(s) + "</p>";
   for (const std::string& w : content.warnings) html += "<div class=warning>" + escaped(w) + "</div>";
   html += "<h2>Scores on the validation split</h2>" + scores_table(content);
@@ -232,7 +246,8 @@ std::string render_report(const ReportContent& content) {
   if (!content.worst.empty()) html += "<h2>Worst images</h2><p>Photograph, label, prediction.</p>" + gallery(content.worst);
   html += "<h2>What next</h2>";
   for (const auto& [what, command] : content.next_steps) html += "<div>" + escaped(what) + "</div><pre>" + escaped(command) + "</pre>";
-  html += "<h2>Settings and environment</h2><div class=two>" + table(content.settings) + table(content.environment) + "</div></body></html>\n";
+  html +=
+      "<h2>Settings and environment</h2><div class=two>" + table(content.settings) + table(content.environment) + "</div></body></html>\n";
   return html;
 }
 

@@ -121,7 +121,8 @@ TrainerState trainer_state_from_json(const std::string& text) {
 RunInfo run_info(const io::Checkpoint& c, const std::string& origin) {
   for (const char* key : {"config", "labels", "trainer"})
     require<DataError>(c.metadata.contains(key), origin, ": no training checkpoint: its metadata lacks \"", key, "\"");
-  return {config_from_json(c.metadata.at("config")), data::parse_label_schema(c.metadata.at("labels"), origin), trainer_state_from_json(c.metadata.at("trainer"))};
+  return {config_from_json(c.metadata.at("config")), data::parse_label_schema(c.metadata.at("labels"), origin),
+          trainer_state_from_json(c.metadata.at("trainer"))};
 }
 
 std::unique_ptr<models::Segmenter> load_segmenter(const io::Checkpoint& c, const RunInfo& info) {
@@ -177,14 +178,16 @@ void truncate_metrics(const RunFolder& folder, int epoch) {
 
 void append_metrics(const RunFolder& folder, const EpochRecord& r, const data::LabelSchema& schema) {
   const std::vector<std::string>& names = schema.names;
-  std::vector<std::pair<std::string, double>> columns{{"epoch", r.epoch},          {"step", static_cast<double>(r.step)}, {"lr", r.lr},
-                                                       {"loss", r.loss},            {"ce", r.ce},                          {"dice_loss", r.dice_loss},
-                                                       {"seconds", r.seconds},      {"images_per_second", r.images_per_second}};
+  std::vector<std::pair<std::string, double>> columns{{"epoch", r.epoch},     {"step", static_cast<double>(r.step)},
+                                                      {"lr", r.lr},           {"loss", r.loss},
+                                                      {"ce", r.ce},           {"dice_loss", r.dice_loss},
+                                                      {"seconds", r.seconds}, {"images_per_second", r.images_per_second}};
   const double none = std::numeric_limits<double>::quiet_NaN();
   columns.emplace_back("val_loss", r.val_loss.value_or(none));
   const auto s = r.confusion.value_or(metrics::ConfusionMatrix(schema.classes())).scores(schema.background);
   columns.emplace_back("accuracy", s.accuracy);
-  const std::pair<const char*, const metrics::ClassScores*> kinds[] = {{"dice", &s.dice}, {"iou", &s.iou}, {"precision", &s.precision}, {"recall", &s.recall}};
+  const std::pair<const char*, const metrics::ClassScores*> kinds[] = {
+      {"dice", &s.dice}, {"iou", &s.iou}, {"precision", &s.precision}, {"recall", &s.recall}};
   for (const auto& [kind, scores] : kinds) {
     const std::string k = kind;
     columns.emplace_back(k + "_macro", scores->macro);

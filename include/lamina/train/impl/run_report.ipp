@@ -23,7 +23,8 @@ std::string decimal(double v, int digits = 4) {
 }
 
 /// Photograph, label and prediction side by side, at the network's size.
-data::Image triptych(const data::Image& photo, const data::LabelImage& truth, const data::LabelImage& prediction, std::span<const data::Rgb> colors) {
+data::Image triptych(const data::Image& photo, const data::LabelImage& truth, const data::LabelImage& prediction,
+                     std::span<const data::Rgb> colors) {
   const data::Image parts[] = {photo, data::overlay(photo, truth, colors), data::overlay(photo, prediction, colors)};
   data::Image out(3 * photo.width + 8, photo.height, 3, 255);
   for (int k = 0; k < 3; ++k)
@@ -40,18 +41,27 @@ std::vector<std::string> charts(const TrainerState& state, const data::LabelSche
     return s;
   };
   const double none = std::numeric_limits<double>::quiet_NaN();
-  auto dice = [&](auto pick) { return [=, &schema](const EpochRecord& r) { return r.confusion ? pick(r.confusion->scores(schema.background)) : none; }; };
-  const std::string loss = line_chart_svg({line("training", [](const EpochRecord& r) { return r.loss; }), line("validation", [&](const EpochRecord& r) { return r.val_loss.value_or(none); })},
+  auto dice = [&](auto pick) {
+    return [=, &schema](const EpochRecord& r) { return r.confusion ? pick(r.confusion->scores(schema.background)) : none; };
+  };
+  const std::string loss = line_chart_svg({line("training", [](const EpochRecord& r) { return r.loss; }),
+                                           line("validation", [&](const EpochRecord& r) { return r.val_loss.value_or(none); })},
                                           {.title = "Loss", .x_label = "epoch", .y_label = "loss"});
-  const std::string scores = line_chart_svg({line("Dice foreground", dice([](const metrics::Scores& s) { return s.dice.macro_foreground; })),
-                                             line("Dice macro", dice([](const metrics::Scores& s) { return s.dice.macro; })), line("IoU macro", dice([](const metrics::Scores& s) { return s.iou.macro; })),
-                                             line("accuracy", dice([](const metrics::Scores& s) { return s.accuracy; }))},
-                                            {.title = "Validation scores", .x_label = "epoch", .y_label = "score", .unit_range = true});
+  const std::string scores =
+      line_chart_svg({line("Dice foreground", dice([](const metrics::Scores& s) { return s.dice.macro_foreground; })),
+                      line("Dice macro", dice([](const metrics::Scores& s) { return s.dice.macro; })),
+                      line("IoU macro", dice([](const metrics::Scores& s) { return s.iou.macro; })),
+                      line("accuracy", dice([](const metrics::Scores& s) { return s.accuracy; }))},
+                     {.title = "Validation scores", .x_label = "epoch", .y_label = "score", .unit_range = true});
   std::vector<Series> classes;
-  for (std::size_t c = 0; c < names.size() && c < 20; ++c) classes.push_back(line(names[c], dice([c](const metrics::Scores& s) { return s.dice.per_class[c]; })));
-  const std::string per_class = line_chart_svg(classes, {.title = "Dice of each class", .x_label = "epoch", .y_label = "Dice", .unit_range = true});
-  const std::string rate = line_chart_svg({line("learning rate", [](const EpochRecord& r) { return r.lr; })}, {.title = "Learning rate at the end of the epoch", .x_label = "epoch", .y_label = "lr"});
-  const std::pair<const char*, const std::string*> files[] = {{"loss", &loss}, {"scores", &scores}, {"dice_per_class", &per_class}, {"learning_rate", &rate}};
+  for (std::size_t c = 0; c < names.size() && c < 20; ++c)
+    classes.push_back(line(names[c], dice([c](const metrics::Scores& s) { return s.dice.per_class[c]; })));
+  const std::string per_class =
+      line_chart_svg(classes, {.title = "Dice of each class", .x_label = "epoch", .y_label = "Dice", .unit_range = true});
+  const std::string rate = line_chart_svg({line("learning rate", [](const EpochRecord& r) { return r.lr; })},
+                                          {.title = "Learning rate at the end of the epoch", .x_label = "epoch", .y_label = "lr"});
+  const std::pair<const char*, const std::string*> files[] = {
+      {"loss", &loss}, {"scores", &scores}, {"dice_per_class", &per_class}, {"learning_rate", &rate}};
   for (const auto& [name, svg] : files) io::write_file_atomically(folder.root / "plots" / (std::string(name) + ".svg"), *svg);
   return {loss, scores, per_class, rate};
 }
@@ -68,7 +78,8 @@ std::string confusion_csv(const metrics::ConfusionMatrix& m, const std::vector<s
 
 /// A path as one word of a shell command.
 std::string quoted(const std::string& path) {
-  if (path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=") == std::string::npos && !path.empty()) return path;
+  if (path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=") == std::string::npos && !path.empty())
+    return path;
   std::string out = "'";
   for (char c : path) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
@@ -100,16 +111,20 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   for (const data::Finding& f : dataset.findings) content.warnings.push_back(f.text);
   for (const std::string& w : history_warnings(last.history, schema.names)) content.warnings.push_back(w);
   const auto& items = dataset.items(data::Split::val);
-  data::Loader loader(dataset, data::Split::val, {.batch = config.batch, .width = config.width, .height = config.height, .resize = mode, .seed = config.seed});
+  data::Loader loader(dataset, data::Split::val,
+                      {.batch = config.batch, .width = config.width, .height = config.height, .resize = mode, .seed = config.seed});
   Evaluation e = evaluate(*model, loader, schema.classes(), schema.background, {.ignore_label = data::kIgnoreLabel});
   content.confusion = e.confusion;
-  std::stable_sort(e.images.begin(), e.images.end(), [](const ImageScore& a, const ImageScore& b) { return !std::isnan(a.dice) && (std::isnan(b.dice) || a.dice > b.dice); });
+  std::stable_sort(e.images.begin(), e.images.end(),
+                   [](const ImageScore& a, const ImageScore& b) { return !std::isnan(a.dice) && (std::isnan(b.dice) || a.dice > b.dice); });
   std::string per_image = "image,dice,accuracy\n";
-  for (const ImageScore& s : e.images) per_image += csv_field(items[static_cast<std::size_t>(s.item)].name) + "," + decimal(s.dice, 6) + "," + decimal(s.accuracy, 6) + "\n";
+  for (const ImageScore& s : e.images)
+    per_image += csv_field(items[static_cast<std::size_t>(s.item)].name) + "," + decimal(s.dice, 6) + "," + decimal(s.accuracy, 6) + "\n";
   io::write_file_atomically(folder.file("per_image.csv"), per_image);
   io::write_file_atomically(folder.file("confusion.csv"), confusion_csv(e.confusion, schema.names));
 
-  const auto scored = static_cast<std::size_t>(std::count_if(e.images.begin(), e.images.end(), [](const ImageScore& s) { return !std::isnan(s.dice); }));
+  const auto scored =
+      static_cast<std::size_t>(std::count_if(e.images.begin(), e.images.end(), [](const ImageScore& s) { return !std::isnan(s.dice); }));
   const std::size_t shown = std::min<std::size_t>(4, (scored + 1) / 2);
   auto figure = [&](const ImageScore& s, const std::string& kind, std::size_t rank) {
     loader.start(0, s.item / config.batch);
@@ -120,11 +135,13 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
     const Tensor x = batch.images.rows(in_batch, 1).clone();
     data::Image photo(config.width, config.height, 3);
     const auto values = x.to_vector<float>();
-    for (std::size_t i = 0; i < photo.pixels.size(); ++i) photo.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp((values[i] + 1) * 127.5f, 0.0f, 255.0f)));
+    for (std::size_t i = 0; i < photo.pixels.size(); ++i)
+      photo.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp((values[i] + 1) * 127.5f, 0.0f, 255.0f)));
     data::LabelImage truth(config.width, config.height), prediction(config.width, config.height);
     truth.labels = batch.labels.rows(in_batch, 1).clone().to_vector<std::uint8_t>();
     prediction.labels = argmax(model->forward(x)).to_vector<std::uint8_t>();
-    Figure f{data::encode_png(triptych(photo, truth, prediction, schema.colors)), items[static_cast<std::size_t>(s.item)].name + ": Dice " + decimal(s.dice, 3)};
+    Figure f{data::encode_png(triptych(photo, truth, prediction, schema.colors)),
+             items[static_cast<std::size_t>(s.item)].name + ": Dice " + decimal(s.dice, 3)};
     io::write_file_atomically(folder.root / "overlays" / (kind + "_" + std::to_string(rank + 1) + ".png"), f.png);
     return f;
   };
@@ -133,9 +150,11 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
 
   const auto scores = e.confusion.scores(schema.background), baseline = e.confusion.majority_baseline().scores(schema.background);
   const char* what = schema.background >= 0 ? "foreground Dice (mean over the classes that are not background)" : "macro Dice";
-  content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " + what + " " + decimal(scores.dice.macro_foreground, 3) +
-                            " on " + std::to_string(items.size()) + " validation images. Always answering the most frequent class scores " + decimal(baseline.dice.macro_foreground, 3) +
-                            ", at a pixel accuracy of " + decimal(baseline.accuracy, 3) + ": accuracy alone says little here.");
+  content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " + what + " " +
+                            decimal(scores.dice.macro_foreground, 3) + " on " + std::to_string(items.size()) +
+                            " validation images. Always answering the most frequent class scores " +
+                            decimal(baseline.dice.macro_foreground, 3) + ", at a pixel accuracy of " + decimal(baseline.accuracy, 3) +
+                            ": accuracy alone says little here.");
   content.charts = charts(last, schema, folder);
   for (const Setting& s : settings(config)) content.settings.emplace_back(s.name, s.value);
   content.settings.emplace_back("parameters", std::to_string(model->parameter_count()));

@@ -34,9 +34,13 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, std::vect
   enum class Kind { adam, adamw, sgd };
   constexpr Named<Kind> kKinds[] = {{Kind::adam, "adam"}, {Kind::adamw, "adamw"}, {Kind::sgd, "sgd"}};
   const Kind kind = parse_name("optimizer", c.optimizer, kKinds);
-  const optim::GradientOptions gradient{
-      .clip_norm = c.clip_norm, .clip_value = c.clip_value, .weight_decay = c.weight_decay, .decoupled_decay = kind == Kind::adamw, .decay_kernels_only = true};
-  if (kind == Kind::sgd) return std::make_unique<optim::Sgd>(std::move(parameters), optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .gradient = gradient});
+  const optim::GradientOptions gradient{.clip_norm = c.clip_norm,
+                                        .clip_value = c.clip_value,
+                                        .weight_decay = c.weight_decay,
+                                        .decoupled_decay = kind == Kind::adamw,
+                                        .decay_kernels_only = true};
+  if (kind == Kind::sgd)
+    return std::make_unique<optim::Sgd>(std::move(parameters), optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .gradient = gradient});
   return std::make_unique<optim::Adam>(std::move(parameters), optim::AdamOptions{.lr = c.lr, .gradient = gradient});
 }
 
@@ -62,11 +66,13 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
       const std::size_t end = std::min(text.find(',', begin), text.size());
       double w = 0;
       const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, w);
-      require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0, "--class-weights: \"", text.substr(begin, end - begin), "\" is not a weight");
+      require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0, "--class-weights: \"",
+                           text.substr(begin, end - begin), "\" is not a weight");
       weights.push_back(w);
       begin = end + 1;
     }
-    require<OptionError>(static_cast<int>(weights.size()) == classes, "--class-weights has ", weights.size(), " numbers for ", classes, " classes");
+    require<OptionError>(static_cast<int>(weights.size()) == classes, "--class-weights has ", weights.size(), " numbers for ", classes,
+                         " classes");
     return weights;
   }
   const data::WeightRule rule = data::weight_rule_named(text);
@@ -112,16 +118,26 @@ class Run {
         model_(models::build_segmenter(model_config(config, dataset.schema.classes()), config.seed)),
         optimizer_(make_optimizer(config, model_->named_parameters())),
         loader_(dataset, data::Split::train,
-                {.batch = config.batch, .width = config.width, .height = config.height, .resize = data::resize_named(config.resize),
-                 .augment = data::parse_augment(config.augment), .shuffle = true, .random_crop = true, .seed = config.seed}),
+                {.batch = config.batch,
+                 .width = config.width,
+                 .height = config.height,
+                 .resize = data::resize_named(config.resize),
+                 .augment = data::parse_augment(config.augment),
+                 .shuffle = true,
+                 .random_crop = true,
+                 .seed = config.seed}),
         val_loader_(dataset, data::Split::val,
-                    {.batch = config.batch, .width = config.width, .height = config.height, .resize = data::resize_named(config.resize), .seed = config.seed}),
+                    {.batch = config.batch,
+                     .width = config.width,
+                     .height = config.height,
+                     .resize = data::resize_named(config.resize),
+                     .seed = config.seed}),
         schedule_({.kind = optim::parse_schedule(config.schedule), .lr = config.lr, .total_steps = total_steps()}) {
     const LossTerms terms = parse_loss(config.loss);
     loss_ = {.ce_weight = terms.ce, .dice_weight = terms.dice, .ignore_label = data::kIgnoreLabel, .empty_class = EmptyClass::penalize};
     require<DataError>(!dataset.items(data::Split::train).empty(), "the training split of ", config.data, " is empty");
-    require<OptionError>(std::min(config.width, config.height) >= model_->minimum_size(), "--size ", config.width, "x", config.height, " is below the ",
-                         model_->minimum_size(), " pixels that the model needs");
+    require<OptionError>(std::min(config.width, config.height) >= model_->minimum_size(), "--size ", config.width, "x", config.height,
+                         " is below the ", model_->minimum_size(), " pixels that the model needs");
     state_.class_weights = class_weights_for(config, dataset);
     state_.items = checksum_of_items(dataset);
   }
@@ -158,16 +174,20 @@ class Run {
   void prepare_folder(bool resume) {
     io::create_folders(folder_.root / "weights");
     lock_.emplace(folder_.root);
-    for (const auto& folder : {folder_.root, folder_.root / "weights", folder_.root / "plots", folder_.root / "overlays"}) io::remove_leftovers(folder);
+    for (const auto& folder : {folder_.root, folder_.root / "weights", folder_.root / "plots", folder_.root / "overlays"})
+      io::remove_leftovers(folder);
     std::optional<FoundCheckpoint> saved = find_checkpoint(folder_);
-    require<OptionError>(resume || !saved, "the run folder ", folder_.root.string(), " holds a run already; choose another --out, or --resume auto to continue it");
+    require<OptionError>(resume || !saved, "the run folder ", folder_.root.string(),
+                         " holds a run already; choose another --out, or --resume auto to continue it");
     if (saved) {
       RunInfo info = run_info(saved->checkpoint, saved->path.string());
       const std::string other = differences(config_, info.config);
-      require<OptionError>(other.empty(), "the run folder ", folder_.root.string(), " was made with other settings (", other, "); choose another --out");
-      require<DataError>(to_json(info.schema) == to_json(dataset_.schema), "the classes of ", config_.data, " changed since ", folder_.root.string(), " was started");
-      require<DataError>(info.state.items == checksum_of_items(dataset_), "the images of ", config_.data, " changed since ", folder_.root.string(),
-                         " was started; choose another --out");
+      require<OptionError>(other.empty(), "the run folder ", folder_.root.string(), " was made with other settings (", other,
+                           "); choose another --out");
+      require<DataError>(to_json(info.schema) == to_json(dataset_.schema), "the classes of ", config_.data, " changed since ",
+                         folder_.root.string(), " was started");
+      require<DataError>(info.state.items == checksum_of_items(dataset_), "the images of ", config_.data, " changed since ",
+                         folder_.root.string(), " was started; choose another --out");
       model_->load_state(saved->checkpoint.model);
       optimizer_->load_state(saved->checkpoint.optimizer);
       state_ = std::move(info.state);
@@ -200,14 +220,20 @@ class Run {
       if (events_.step) {
         const double images = static_cast<double>(state_.images), rate = static_cast<double>(seen) / seconds;
         const double left = static_cast<double>(total_steps() - state_.step) * config_.batch / rate;
-        events_.step({epoch, epoch_count(), state_.batch, loader_.batches(), state_.loss_sum / images, state_.ce_sum / images, state_.dice_sum / images, optimizer_->lr(),
-                      rate, left, memory_stats().peak});
+        events_.step({epoch, epoch_count(), state_.batch, loader_.batches(), state_.loss_sum / images, state_.ce_sum / images,
+                      state_.dice_sum / images, optimizer_->lr(), rate, left, memory_stats().peak});
       }
       if (stop && stop->load(std::memory_order_relaxed) && state_.batch < loader_.batches() && state_.step < total_steps()) return;
     }
     const double seconds = seconds_since(start), images = static_cast<double>(std::max<std::int64_t>(state_.images, 1));
-    EpochRecord record{.epoch = epoch, .step = state_.step, .lr = optimizer_->lr(), .loss = state_.loss_sum / images, .ce = state_.ce_sum / images,
-                       .dice_loss = state_.dice_sum / images, .seconds = seconds, .images_per_second = static_cast<double>(seen) / seconds};
+    EpochRecord record{.epoch = epoch,
+                       .step = state_.step,
+                       .lr = optimizer_->lr(),
+                       .loss = state_.loss_sum / images,
+                       .ce = state_.ce_sum / images,
+                       .dice_loss = state_.dice_sum / images,
+                       .seconds = seconds,
+                       .images_per_second = static_cast<double>(seen) / seconds};
     ++state_.epoch;
     state_.batch = state_.images = 0;
     state_.loss_sum = state_.ce_sum = state_.dice_sum = 0;
@@ -220,8 +246,8 @@ class Run {
     SegmentationLossParts parts;
     const Tensor loss = segmentation_loss(model_->forward(batch.images), batch.labels, loss_, &parts);
     const double value = loss.item();
-    require<NumericError>(std::isfinite(value), "the loss is ", value, " in epoch ", state_.epoch + 1, ", step ", state_.step, ", images ", names_of(batch),
-                          "; ", kNotSaved, folder_.weights("last").string(), kCure);
+    require<NumericError>(std::isfinite(value), "the loss is ", value, " in epoch ", state_.epoch + 1, ", step ", state_.step, ", images ",
+                          names_of(batch), "; ", kNotSaved, folder_.weights("last").string(), kCure);
     optimizer_->zero_grad();
     loss.backward();
     optimizer_->step();
@@ -245,7 +271,8 @@ class Run {
     bool best = false;
     if (!dataset_.items(data::Split::val).empty() && (state_.epoch % config_.val_every == 0 || last)) {
       const Evaluation e = evaluate(*model_, val_loader_, dataset_.schema.classes(), dataset_.schema.background, loss_);
-      require<NumericError>(std::isfinite(e.loss), "the validation loss is ", e.loss, " after epoch ", state_.epoch, "; ", kNotSaved, folder_.weights("last").string(), kCure);
+      require<NumericError>(std::isfinite(e.loss), "the validation loss is ", e.loss, " after epoch ", state_.epoch, "; ", kNotSaved,
+                            folder_.weights("last").string(), kCure);
       record.val_loss = e.loss;
       record.confusion = e.confusion;
       const double score = selection_score(e.confusion, dataset_.schema.background);
@@ -318,8 +345,10 @@ std::string epoch_line(const EpochRecord& r, int epochs, int background) {
   if (r.val_loss) line += text("  val loss %.4f", *r.val_loss);
   if (r.confusion) {
     const auto s = r.confusion->scores(background), base = r.confusion->majority_baseline().scores(background);
-    line += background >= 0 ? text("  Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro) : text("  Dice macro %.4f", s.dice.macro);
-    line += text("  accuracy %.4f (always the most frequent class: Dice %.4f, accuracy %.4f)", s.accuracy, base.dice.macro_foreground, base.accuracy);
+    line += background >= 0 ? text("  Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro)
+                            : text("  Dice macro %.4f", s.dice.macro);
+    line += text("  accuracy %.4f (always the most frequent class: Dice %.4f, accuracy %.4f)", s.accuracy, base.dice.macro_foreground,
+                 base.accuracy);
   }
   return line + text("  %.1f img/s", r.images_per_second);
 }
@@ -339,14 +368,17 @@ std::vector<std::string> history_warnings(const std::vector<EpochRecord>& histor
     }
     streak = collapsed < 0 ? 0 : streak + 1;
     if (streak == kPatience)
-      warnings.push_back(message("epoch ", r.epoch, ": for ", kPatience, " validations nearly all pixels were predicted as \"", class_names[static_cast<std::size_t>(collapsed)],
-                                 "\". Likely causes, in this order: a learning rate that is too low, a rare foreground without class weights (try --class-weights "
-                                 "median_freq), or masks that are read wrongly (see lamina check)"));
+      warnings.push_back(message(
+          "epoch ", r.epoch, ": for ", kPatience, " validations nearly all pixels were predicted as \"",
+          class_names[static_cast<std::size_t>(collapsed)],
+          "\". Likely causes, in this order: a learning rate that is too low, a rare foreground without class weights (try --class-weights "
+          "median_freq), or masks that are read wrongly (see lamina check)"));
   }
   return warnings;
 }
 
-Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events, const std::atomic<bool>* stop) {
+Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events,
+              const std::atomic<bool>* stop) {
   check_config(config);
   return Run(config, dataset, events).go(resume, stop);
 }
