@@ -11,6 +11,7 @@ import argparse
 import json
 import platform
 import resource
+import shlex
 import statistics
 import subprocess
 import sys
@@ -118,7 +119,7 @@ def main():
         print(f"| {name} | {1e3 * ours['seconds']:.2f} | {1e3 * theirs['seconds']:.2f} ({layout}) | {ratio:.2f} | {ours['peak_mb']:.0f} | {theirs['peak_mb']:.0f} |", flush=True)
     if a.json:
         cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
-        a.json.write_text(json.dumps({"command": "benchmarks/compare_pytorch.py", "machine": f"{cpu}, {a.threads} threads", "pytorch": torch.__version__, "results": results}, indent=1) + "\n")
+        a.json.write_text(json.dumps({"command": shlex.join(["benchmarks/compare_pytorch.py", *sys.argv[1:]]), "machine": f"{cpu}, {a.threads} threads", "pytorch": torch.__version__, "results": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and runs every test that a fresh machine can run, in 15 minutes on 2 cores. usage: bash tests/run.sh [--yes] [--full]
+# Builds and runs every test that a fresh machine can run, meant to take at most 15 minutes on 2 cores. usage: bash tests/run.sh [--yes] [--full]
 #   --yes   install missing packages without asking (needs root)
 #   --full  also the timed and sub-project tests, the older instruction set, AddressSanitizer and ThreadSanitizer
 set -euo pipefail

@@ -12,7 +12,7 @@ parts = []
 
 quickstart = results / "quickstart.txt"
 if quickstart.exists():
-    parts.append(f"The quickstart ends with\n\n```text\n{quickstart.read_text().strip()}\n```")
+    parts.append(f"On 2 cores with the packages already installed, the quickstart ends with\n\n```text\n{quickstart.read_text().strip()}\n```")
 
 comparison = results / "compare_pytorch.json"
 if comparison.exists():
