@@ -40,6 +40,8 @@ TEST_CASE("a gradient never aliases the cotangent, and a cotangent is never chan
   const Tensor dy = Tensor::full({3}, 1, like(x));
   add(x, x).backward(dy);
   CHECK(dy.to_vector<double>() == std::vector<double>(3, 1.0));
+  x.zero_grad();
+  add(x, x.detach()).backward(dy);  // hands dy itself to the leaf
   x.grad().fill(5);
   CHECK(dy.to_vector<double>() == std::vector<double>(3, 1.0));
 }
