@@ -1,29 +1,26 @@
 // CPU twins of kernels/arithmetic.hpp.
 #include "lamina/kernels/arithmetic.hpp"
 
+#include "detail/arithmetic.hpp"
 #include "detail/lanes.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
+
 template <class T>
 void add(Cpu& cpu, View2<const T> a, View2<const T> b, View2<T> y) {
-  map(
-      cpu, y, [](Vec<T> u, Vec<T> v) { return u + v; }, a, b);
+  map(cpu, y, Add{}, a, b);
 }
 template <class T>
 void subtract(Cpu& cpu, View2<const T> a, View2<const T> b, View2<T> y) {
-  map(
-      cpu, y, [](Vec<T> u, Vec<T> v) { return u - v; }, a, b);
+  map(cpu, y, Subtract{}, a, b);
 }
 template <class T>
 void multiply(Cpu& cpu, View2<const T> a, View2<const T> b, View2<T> y) {
-  map(
-      cpu, y, [](Vec<T> u, Vec<T> v) { return u * v; }, a, b);
+  map(cpu, y, Multiply{}, a, b);
 }
 template <class T>
 void scale(Cpu& cpu, View2<const T> x, double factor, double offset, View2<T> y) {
-  const T f = static_cast<T>(factor), o = static_cast<T>(offset);
-  map(
-      cpu, y, [=](Vec<T> v) { return f * v + o; }, x);
+  map(cpu, y, Scale<T>{static_cast<T>(factor), static_cast<T>(offset)}, x);
 }
 
 LAMINA_INSTANTIATE(&add<float>, &add<double>, &subtract<float>, &subtract<double>, &multiply<float>, &multiply<double>, &scale<float>,

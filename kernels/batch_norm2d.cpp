@@ -36,8 +36,9 @@ T* channel_scales(Workspace& workspace, std::int64_t cols, const T* gamma, const
 }  // namespace
 
 template <class T>
-void batch_norm2d_forward(Cpu& cpu, View2<const T> x, const T* gamma, const T* beta, View2<const T> residual, T* running_mean,
-                          T* running_var, T* mean, T* rstd, View2<T> y, const BatchNorm2dParams& p) {
+void batch_norm2d_forward(Cpu& cpu, View2<const T> x, const Precise<T>* gamma, const Precise<T>* beta, View2<const T> residual,
+                          Precise<T>* running_mean, Precise<T>* running_var, Precise<T>* mean, Precise<T>* rstd, View2<T> y,
+                          const BatchNorm2dParams& p) {
   if (x.rows == 0) return;
   Workspace workspace;
   if (p.training) {
@@ -62,8 +63,9 @@ void batch_norm2d_forward(Cpu& cpu, View2<const T> x, const T* gamma, const T* b
 }
 
 template <class T>
-void batch_norm2d_backward(Cpu& cpu, View2<const T> x, View2<const T> y, View2<const T> dy, const T* gamma, const T* beta, const T* mean,
-                           const T* rstd, View2<T> dx, View2<T> dresidual, T* dgamma, T* dbeta, const BatchNorm2dParams& p) {
+void batch_norm2d_backward(Cpu& cpu, View2<const T> x, View2<const T> y, View2<const T> dy, const Precise<T>* gamma, const Precise<T>* beta,
+                           const Precise<T>* mean, const Precise<T>* rstd, View2<T> dx, View2<T> dresidual, Precise<T>* dgamma,
+                           Precise<T>* dbeta, const BatchNorm2dParams& p) {
   const std::int64_t rows = x.rows, cols = x.cols;
   Workspace workspace;
   const T* scale = channel_scales(workspace, cols, gamma, rstd);

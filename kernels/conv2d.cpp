@@ -40,7 +40,7 @@ Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p)
 }  // namespace
 
 template <class T>
-void conv2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p) {
+void conv2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p) {
   switch (algorithm<T>(w, y, p)) {
     case Algorithm::naive: return conv2d_forward_naive(cpu, x, w, b, y, p);
     case Algorithm::direct: return conv2d_forward_direct(cpu, x, w, b, y, p);
@@ -64,7 +64,7 @@ void conv2d_backward_data(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T
 }
 
 template <class T>
-void conv2d_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<T> dw, T* db, const Conv2dParams& p) {
+void conv2d_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<Precise<T>> dw, Precise<T>* db, const Conv2dParams& p) {
   if (db) column_sums(cpu, dy.flat(), db);
   if (!dw.data) return;
   switch (algorithm<T>(dw, dy, p)) {

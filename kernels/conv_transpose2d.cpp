@@ -8,7 +8,8 @@
 namespace lamina::kernels::LAMINA_ISA {
 
 template <class T>
-void conv_transpose2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p, Activation act) {
+void conv_transpose2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p,
+                              Activation act) {
   conv2d_backward_data<T>(cpu, x, w, y, p);
   if (!b && act.is_none()) return;
   const View2<T> rows = y.flat();
@@ -19,7 +20,7 @@ void conv_transpose2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, cons
 }
 
 template <class T>
-void conv_transpose2d_backward_bias(Cpu& cpu, View4<const T> dy, T* db) {
+void conv_transpose2d_backward_bias(Cpu& cpu, View4<const T> dy, Precise<T>* db) {
   column_sums(cpu, dy.flat(), db);
 }
 

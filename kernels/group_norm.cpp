@@ -15,8 +15,8 @@ View2<T> image(View4<T> x, std::int64_t n) {
 }  // namespace
 
 template <class T>
-void group_norm_forward(Cpu& cpu, View4<const T> x, const T* gamma, const T* beta, int groups, double epsilon, View4<T> y, T* mean,
-                        T* rstd) {
+void group_norm_forward(Cpu& cpu, View4<const T> x, const Precise<T>* gamma, const Precise<T>* beta, int groups, double epsilon, View4<T> y,
+                        Precise<T>* mean, Precise<T>* rstd) {
   const std::int64_t width = x.c / groups;
   Workspace workspace;
   double *means = workspace.take<double>(x.c), *variances = workspace.take<double>(x.c);
@@ -45,8 +45,8 @@ void group_norm_forward(Cpu& cpu, View4<const T> x, const T* gamma, const T* bet
 }
 
 template <class T>
-void group_norm_backward(Cpu& cpu, View4<const T> x, const T* gamma, const T* mean, const T* rstd, int groups, View4<const T> dy,
-                         View4<T> dx, T* dgamma, T* dbeta) {
+void group_norm_backward(Cpu& cpu, View4<const T> x, const Precise<T>* gamma, const Precise<T>* mean, const Precise<T>* rstd, int groups,
+                         View4<const T> dy, View4<T> dx, Precise<T>* dgamma, Precise<T>* dbeta) {
   const std::int64_t width = x.c / groups;
   const double count = static_cast<double>(x.h * x.w * width);
   Workspace workspace;

@@ -253,7 +253,7 @@ double finish_loss(const SegmentationLossState& layout, const double* group_sums
 
 template <class T>
 void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, const std::uint8_t* labels, const double* class_weights, double* state,
-                               T* loss, const SegmentationLossParams& p) {
+                               Precise<T>* loss, const SegmentationLossParams& p) {
   const std::int64_t classes = logits.c, per_sample = 3 * classes + 4;  // the sums of a task: 3 a class, ce, weight, count, bad label
   Workspace workspace;
   const Loss<T> l(logits, labels, class_weights, p, workspace);
@@ -308,7 +308,7 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, const std::uint8
 
 template <class T>
 void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, const std::uint8_t* labels, const double* class_weights,
-                                const double* state, const T* dloss, View4<T> dlogits, const SegmentationLossParams& p) {
+                                const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p) {
   const std::int64_t classes = logits.c;
   const SegmentationLossState layout{classes, p.dice_reduction == DiceReduction::sample ? logits.n : 1};
   Workspace workspace;

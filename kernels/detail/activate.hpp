@@ -1,6 +1,11 @@
-// The activations as functors over registers, for fused epilogues: a(v) = act(v), and a.pull(y, dy) = dy * act'(v) through y = act(v).
+// The activations as functors, for fused epilogues on every device: a(v) = act(v), and a.pull(y, dy) = dy * act'(v) through y = act(v).
+// V is a register of the CPU or a CUDA thread's number.
 #pragma once
+#ifdef LAMINA_CPU_KERNELS
 #include "detail/math.hpp"
+#else
+#include "detail/math.cuh"
+#endif
 #include "lamina/kernels/activation.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {

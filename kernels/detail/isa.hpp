@@ -3,16 +3,13 @@
 // looks): use plain loops, views and Workspace, not standard containers.
 #pragma once
 #include <cstdint>
-#include <tuple>
 
+#include "detail/instantiate.hpp"
 #include "lamina/core/device.hpp"
 
 #ifndef LAMINA_ISA
 #error "compile kernels with -DLAMINA_ISA=v3|avx512"
 #endif
-
-/// Emits the named instantiations: `LAMINA_INSTANTIATE(&add<float>, &add<double>)`. Once per file.
-#define LAMINA_INSTANTIATE(...) [[gnu::used]] const std::tuple kInstantiated{__VA_ARGS__};
 
 namespace lamina::kernels::LAMINA_ISA {
 

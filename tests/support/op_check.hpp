@@ -11,6 +11,7 @@
 
 #include "lamina/autograd/gradcheck.hpp"
 #include "lamina/autograd/node.hpp"
+#include "lamina/config.hpp"
 #include "lamina/core/tensor.hpp"
 
 namespace lamina::test {
@@ -18,6 +19,16 @@ namespace lamina::test {
 /// Instruction sets this machine can run.
 inline std::vector<Isa> instruction_sets() {
   return detected_isa() == Isa::avx512 ? std::vector<Isa>{Isa::v3, Isa::avx512} : std::vector<Isa>{Isa::v3};
+}
+
+/// The CUDA device that tests use (on the host shim, where there is no GPU), if any. Says so, once, where there is none.
+inline std::vector<Device> cuda_devices() {
+#if LAMINA_HAS_CUDA
+  if (cuda_device_count() > 0) return {{Device::Type::cuda, 0}};
+  static const bool said = (MESSAGE("skipped on cuda: this machine has no CUDA device"), true);
+  (void)said;
+#endif
+  return {};
 }
 
 inline Tensor random_normal(const Shape& shape, std::uint64_t seed, DType dtype = DType::f64) {
@@ -35,7 +46,7 @@ inline Tensor away_from_zero(Tensor t, double gap) {
 
 /// The same values as a channel slice (ld > C) of a buffer whose other channels are NaN.
 inline Tensor as_slice(const Tensor& t) {
-  if (t.rank() == 0 || (t.dtype() != DType::f32 && t.dtype() != DType::f64)) return t;
+  if (t.rank() == 0 || (t.dtype() != DType::f32 && t.dtype() != DType::f64 && t.dtype() != DType::bf16)) return t;
   Tensor wide = Tensor::full(t.shape().with(-1, t.size(-1) + 5), std::numeric_limits<double>::quiet_NaN(), like(t));
   Tensor slice = wide.channels(2, t.size(-1));
   slice.copy_from(t);
@@ -73,23 +84,26 @@ struct OpCase {
   std::vector<Tensor> inputs;  ///< f64 values (other dtypes are passed through as constants)
   OpFunction op;
   double float_tolerance = 1e-5;     ///< f32 against f64; state the derivation where it is larger than c * eps * sqrt(K)
+  double bf16_tolerance = 1e-2;      ///< bf16 against f64, inputs rounded first: results are rounded by 2^-9, sums are not
   double grad_tolerance = 1e-7;      ///< gradcheck in f64
   bool gradients = true;             ///< check gradients of all f64 inputs
   bool takes_into = true;            ///< the op honours `into`
   bool slices = true;                ///< the op accepts channel slices as inputs
   std::vector<bool> differentiable;  ///< per input; empty: all f64 inputs
+  std::vector<bool> precise;         ///< per input: f32 also beside bf16 (parameters of channels, statistics); empty: none
 };
 
 namespace detail {
-inline std::vector<Tensor> prepare(const OpCase& c, DType dtype, bool slices, bool grads) {
+inline std::vector<Tensor> prepare(const OpCase& c, DType dtype, bool slices, bool grads, Device device) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < c.inputs.size(); ++i) {
     const Tensor& t = c.inputs[i];
     if (!t || t.dtype() != DType::f64) {
-      inputs.push_back(t);
+      inputs.push_back(t ? t.to(device) : t);
       continue;
     }
-    Tensor u = t.clone().to(dtype);
+    const bool is_precise = !c.precise.empty() && c.precise[i];
+    Tensor u = t.clone().to(is_precise ? precise(dtype) : dtype).to(device);
     if (slices) u = as_slice(u);
     if (grads && (c.differentiable.empty() || c.differentiable[i])) u.set_requires_grad();
     inputs.push_back(u);
@@ -103,10 +117,11 @@ inline bool all_nan(const Tensor& t) {
   return true;
 }
 
-/// Forward value followed by the gradients under one random cotangent. With `into` the value lands in a slice of a NaN-filled buffer,
-/// and `failures`, if given, learns of a write beside it.
-inline std::vector<Tensor> run(const OpCase& c, DType dtype, bool slices, bool into, std::vector<std::string>* failures = nullptr) {
-  const auto inputs = prepare(c, dtype, slices, c.gradients);
+/// Forward value followed by the gradients under one random cotangent, which is rounded to `cotangent` first. With `into` the value lands
+/// in a slice of a NaN-filled buffer, and `failures`, if given, learns of a write beside it.
+inline std::vector<Tensor> run(const OpCase& c, DType dtype, bool slices, bool into, std::vector<std::string>* failures = nullptr,
+                               Device device = kCpu, DType cotangent = DType::f64) {
+  const auto inputs = prepare(c, dtype, slices, c.gradients, device);
   Tensor destination, before, after;
   if (into) {
     const Tensor y = [&] {
@@ -127,7 +142,7 @@ inline std::vector<Tensor> run(const OpCase& c, DType dtype, bool slices, bool i
   }
   std::vector<Tensor> results{y.detach().clone()};
   if (c.gradients && y.requires_grad()) {
-    Tensor dy = random_normal(y.shape(), 99, dtype);
+    Tensor dy = random_normal(y.shape(), 99).to(cotangent).to(y.dtype()).to(device);
     y.backward(slices ? as_slice(dy) : dy);
     for (const Tensor& t : inputs)
       if (t.requires_grad()) results.push_back(t.grad() ? t.grad() : Tensor::zeros(t.shape(), like(t)));
@@ -136,14 +151,40 @@ inline std::vector<Tensor> run(const OpCase& c, DType dtype, bool slices, bool i
 }
 }  // namespace detail
 
+/// The CUDA kernels, in f32 and bf16, against the CPU in f64 from the same inputs (rounded to bf16 for both); slices too; the same bytes
+/// twice.
+inline void cuda_failures(const OpCase& c, Device device, std::vector<std::string>& failures) {
+  for (DType dtype : {DType::f32, DType::bf16}) {
+    OpCase rounded = c;
+    for (std::size_t i = 0; i < c.inputs.size(); ++i)
+      if (Tensor& t = rounded.inputs[i]; t && t.dtype() == DType::f64)
+        t = t.to(!c.precise.empty() && c.precise[i] ? DType::f32 : dtype).to(DType::f64);
+    const auto reference = detail::run(rounded, DType::f64, false, false, nullptr, kCpu, dtype);
+    const std::string where = message(" (", device, ", ", name_of(dtype), "; 0 is the value, then the gradients)");
+    const double tolerance = dtype == DType::f32 ? c.float_tolerance : c.bf16_tolerance;
+    const auto packed = detail::run(c, dtype, false, false, &failures, device, dtype),
+               again = detail::run(c, dtype, false, false, nullptr, device, dtype);
+    const auto compare = [&](const std::vector<Tensor>& results, const char* how) {
+      if (results.size() != reference.size()) return failures.push_back(message("the number of gradients varies", where));
+      for (std::size_t i = 0; i < results.size(); ++i)
+        if (const double error = relative_error(results[i], reference[i]); !(error <= tolerance))
+          failures.push_back(message(how, " result ", i, " is off by ", std::to_string(error * 1e9), "e-9", where));
+    };
+    compare(packed, "packed");
+    if (c.slices || c.takes_into) compare(detail::run(c, dtype, c.slices, c.takes_into, &failures, device, dtype), "sliced");
+    for (std::size_t i = 0; i < packed.size(); ++i)
+      if (!same_bytes(packed[i].to(kCpu), again[i].to(kCpu))) failures.push_back(message("result ", i, " differs the second time", where));
+  }
+}
+
 /// Everything an op owes: the gradient check; f32 against f64 on every instruction set; inputs, destination and cotangent as slices of
-/// NaN-filled buffers; the same bytes at 1, 2 and 3 threads. Says what fails.
+/// NaN-filled buffers; the same bytes at 1, 2 and 3 threads; the CUDA kernels where there is a device. Says what fails.
 inline std::vector<std::string> op_failures(const OpCase& c) {
   std::vector<std::string> failures;
   ThreadPool one(1), two(2), three(3);
   if (c.gradients) {
-    const auto result = gradcheck([&](const std::vector<Tensor>& in) { return c.op(in, {}); }, detail::prepare(c, DType::f64, false, true),
-                                  {.tolerance = c.grad_tolerance});
+    const auto result = gradcheck([&](const std::vector<Tensor>& in) { return c.op(in, {}); },
+                                  detail::prepare(c, DType::f64, false, true, kCpu), {.tolerance = c.grad_tolerance});
     if (!result.ok) failures.push_back("gradcheck " + result.str());
   }
   const auto reference = detail::run(c, DType::f64, false, false, &failures);
@@ -169,6 +210,7 @@ inline std::vector<std::string> op_failures(const OpCase& c) {
       }
     }
   }
+  for (Device device : cuda_devices()) cuda_failures(c, device, failures);
   return failures;
 }
 

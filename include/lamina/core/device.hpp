@@ -67,13 +67,31 @@ struct Cpu {
   }
 };
 
-/// The CUDA device context (see the CUDA back end).
-struct Cuda;
+/// A CUDA device as seen by kernels: what they queue on its one stream runs in order, while the host goes on. Plain data.
+struct Cuda {
+  int index = 0;
+  int multiprocessors = 1;
+  void* stream = nullptr;  ///< a cudaStream_t
+};
 
-/// Scratch memory of one kernel call, released when it goes out of scope. Contents are undefined.
+/// The context of a device, created by the first use. Throws DeviceError: no such device, a driver too old, a build without CUDA.
+Cuda& current_cuda(int index = 0);
+/// How many CUDA devices there are. Throws DeviceError when a device may be there that cannot be used (a driver too old).
+int cuda_device_count();
+/// What a device calls itself, e.g. "NVIDIA H100 80GB HBM3". Throws DeviceError.
+std::string device_name(Device device);
+/// Waits until all work queued on the device is done. Throws CudaError when some of it failed.
+void synchronize(Device device);
+/// Copies host memory to the device, in stream order, through pinned buffers: `host` may be reused at once. Throws CudaError.
+void upload(Cuda& cuda, void* device, const void* host, std::size_t bytes);
+/// Copies device memory to the host and waits for it. Throws CudaError.
+void download(Cuda& cuda, void* host, const void* device, std::size_t bytes);
+
+/// Scratch memory of one kernel call, on the host or on a device, released when it goes out of scope. Contents are undefined.
 class Workspace {
  public:
   Workspace() = default;
+  LAMINA_HD explicit Workspace(const Cuda& cuda) : cuda_index_(cuda.index) {}
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
   ~Workspace();
@@ -87,6 +105,7 @@ class Workspace {
   void* allocate(std::size_t bytes);
   struct Block;
   Block* blocks_ = nullptr;
+  int cuda_index_ = -1;  // -1: the host
 };
 
 /// The instruction set in use: the best this processor has, or the one LAMINA_ISA (v3 | avx512) names.
@@ -124,23 +143,29 @@ class ExecutorScope {
 
 }  // namespace lamina
 
-/// Declares one kernel for every device from a single signature: one CPU twin per instruction set, one CUDA overload, and the
-/// entry point that picks the CPU twin at run time. A twin nobody defined is a link error that names it.
-#define LAMINA_KERNEL(name, ...)                         \
-  namespace v3 {                                         \
-  template <class T>                                     \
-  void name(::lamina::Cpu&, __VA_ARGS__);                \
-  }                                                      \
-  namespace avx512 {                                     \
-  template <class T>                                     \
-  void name(::lamina::Cpu&, __VA_ARGS__);                \
-  }                                                      \
-  template <class T>                                     \
-  void name(::lamina::Cuda&, __VA_ARGS__);               \
-  template <class T, class... Args>                      \
-  void name(::lamina::Cpu& cpu, Args&&... args) {        \
-    if (cpu.isa == ::lamina::Isa::avx512)                \
-      avx512::name<T>(cpu, std::forward<Args>(args)...); \
-    else                                                 \
-      v3::name<T>(cpu, std::forward<Args>(args)...);     \
+/// Declares one kernel for every device from a single signature: one CPU twin per instruction set and one for CUDA, each in its
+/// namespace, and the entry points that pick one. A twin nobody defined is a link error that names it.
+#define LAMINA_KERNEL(name, ...)                            \
+  namespace v3 {                                            \
+  template <class T>                                        \
+  void name(::lamina::Cpu&, __VA_ARGS__);                   \
+  }                                                         \
+  namespace avx512 {                                        \
+  template <class T>                                        \
+  void name(::lamina::Cpu&, __VA_ARGS__);                   \
+  }                                                         \
+  namespace cuda {                                          \
+  template <class T>                                        \
+  void name(::lamina::Cuda&, __VA_ARGS__);                  \
+  }                                                         \
+  template <class T, class... Args>                         \
+  void name(::lamina::Cpu& device, Args&&... args) {        \
+    if (device.isa == ::lamina::Isa::avx512)                \
+      avx512::name<T>(device, std::forward<Args>(args)...); \
+    else                                                    \
+      v3::name<T>(device, std::forward<Args>(args)...);     \
+  }                                                         \
+  template <class T, class... Args>                         \
+  void name(::lamina::Cuda& device, Args&&... args) {       \
+    cuda::name<T>(device, std::forward<Args>(args)...);     \
   }

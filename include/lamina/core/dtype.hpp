@@ -1,21 +1,29 @@
 #pragma once
-#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+
+#include "lamina/core/view.hpp"
 
 namespace lamina {
 
 /// bfloat16 storage: the upper half of an IEEE binary32, rounded to nearest even. Arithmetic happens in float.
 struct BFloat16 {
-  std::uint16_t bits = 0;
+  std::uint16_t bits;
   BFloat16() = default;
-  explicit BFloat16(float v) {
-    const auto u = std::bit_cast<std::uint32_t>(v);
+  LAMINA_HD explicit BFloat16(float v) : bits(round(__builtin_bit_cast(std::uint32_t, v))) {}
+  LAMINA_HD explicit operator float() const { return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16); }
+
+ private:
+  LAMINA_HD static std::uint16_t round(std::uint32_t u) {
     const bool nan = (u & 0x7fffffffu) > 0x7f800000u;
-    bits = nan ? static_cast<std::uint16_t>((u >> 16) | 0x40u) : static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+    return nan ? static_cast<std::uint16_t>((u >> 16) | 0x40u) : static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
   }
-  explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 };
+
+/// The type of what must not be rounded to T: sums, statistics, per-channel parameters, losses. float beside bf16, else T.
+template <class T>
+using Precise = std::conditional_t<std::is_same_v<T, BFloat16>, float, T>;
 
 /// Element types. f32 and f64 compute; bf16 is a storage type; u8 holds labels, i32 and i64 indices and counters.
 enum class DType : std::uint8_t { f32, f64, bf16, u8, i32, i64 };
@@ -43,6 +51,9 @@ constexpr const char* name_of(DType t) {
   }
   return "?";
 }
+
+/// The dtype of Precise<T>.
+constexpr DType precise(DType t) { return t == DType::bf16 ? DType::f32 : t; }
 
 template <class T>
 struct DTypeOf;

@@ -1,5 +1,6 @@
 #pragma once
 #include "lamina/core/device.hpp"
+#include "lamina/core/dtype.hpp"
 #include "lamina/kernels/activation.hpp"
 
 namespace lamina {
@@ -18,12 +19,13 @@ namespace kernels {
 /// Training: mean and the biased variance are the batch's; the running ones (unless null) take the mean and the unbiased variance.
 /// Otherwise they are the running ones. Writes mean and rstd = 1 / sqrt(variance + epsilon), which the backward needs.
 /// gamma, beta, residual.data may be null (1, 0, 0).
-LAMINA_KERNEL(batch_norm2d_forward, View2<const T> x, const T* gamma, const T* beta, View2<const T> residual, T* running_mean,
-              T* running_var, T* mean, T* rstd, View2<T> y, const BatchNorm2dParams& p)
+LAMINA_KERNEL(batch_norm2d_forward, View2<const T> x, const Precise<T>* gamma, const Precise<T>* beta, View2<const T> residual,
+              Precise<T>* running_mean, Precise<T>* running_var, Precise<T>* mean, Precise<T>* rstd, View2<T> y, const BatchNorm2dParams& p)
 /// Gradients of x, the residual, gamma and beta; overwrites those that are not null. `y` is the output, or null where there was no
 /// residual: then the activation is recomputed from x. dx may be dy, but not when dresidual is wanted.
-LAMINA_KERNEL(batch_norm2d_backward, View2<const T> x, View2<const T> y, View2<const T> dy, const T* gamma, const T* beta, const T* mean,
-              const T* rstd, View2<T> dx, View2<T> dresidual, T* dgamma, T* dbeta, const BatchNorm2dParams& p)
+LAMINA_KERNEL(batch_norm2d_backward, View2<const T> x, View2<const T> y, View2<const T> dy, const Precise<T>* gamma, const Precise<T>* beta,
+              const Precise<T>* mean, const Precise<T>* rstd, View2<T> dx, View2<T> dresidual, Precise<T>* dgamma, Precise<T>* dbeta,
+              const BatchNorm2dParams& p)
 
 }  // namespace kernels
 }  // namespace lamina

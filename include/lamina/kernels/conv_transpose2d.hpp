@@ -27,9 +27,10 @@ LAMINA_HD constexpr std::int64_t conv_transpose2d_extent(std::int64_t in, std::i
 
 /// y[n, i*stride - top + r*dilation, j*stride - left + s*dilation, k] += sum_c x[n,i,j,c] * w[c,r,s,k], then act(b[k] + y); overwrites y.
 /// w is packed (Cin, Kh, Kw, Cout/groups); `p` is that convolution with its padding resolved; b may be null.
-LAMINA_KERNEL(conv_transpose2d_forward, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p, Activation act)
+LAMINA_KERNEL(conv_transpose2d_forward, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p,
+              Activation act)
 /// dx and dw are conv2d_forward and conv2d_backward_weights of dy; this is what remains: db[k] = sum of dy over its pixels.
-LAMINA_KERNEL(conv_transpose2d_backward_bias, View4<const T> dy, T* db)
+LAMINA_KERNEL(conv_transpose2d_backward_bias, View4<const T> dy, Precise<T>* db)
 
 }  // namespace kernels
 }  // namespace lamina

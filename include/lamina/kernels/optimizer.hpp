@@ -1,5 +1,6 @@
 #pragma once
 #include "lamina/core/device.hpp"
+#include "lamina/core/dtype.hpp"
 
 namespace lamina {
 

@@ -1,5 +1,6 @@
 #pragma once
 #include "lamina/core/device.hpp"
+#include "lamina/core/dtype.hpp"
 
 namespace lamina {
 
@@ -51,10 +52,10 @@ struct SegmentationLossState {
 /// *loss = ce_weight * CE + dice_weight * (1 - Dice), see ops/segmentation_loss.hpp. labels packed: (N, H, W), with sigmoid (N, H, W, C).
 /// class_weights (C) may be null. Overwrites state and loss.
 LAMINA_KERNEL(segmentation_loss_forward, View4<const T> logits, const std::uint8_t* labels, const double* class_weights, double* state,
-              T* loss, const SegmentationLossParams& p)
+              Precise<T>* loss, const SegmentationLossParams& p)
 /// dlogits = *dloss * d(loss)/d(logits), the probabilities computed again; exactly 0 at ignored labels. Overwrites dlogits.
 LAMINA_KERNEL(segmentation_loss_backward, View4<const T> logits, const std::uint8_t* labels, const double* class_weights,
-              const double* state, const T* dloss, View4<T> dlogits, const SegmentationLossParams& p)
+              const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p)
 
 }  // namespace kernels
 }  // namespace lamina

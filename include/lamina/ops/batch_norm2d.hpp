@@ -35,7 +35,8 @@ inline Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& b
   detail::require_channels(op, "running_mean", running_mean, x.shape());
   detail::require_channels(op, "running_var", running_var, x.shape());
   if (residual) require(residual.shape() == x.shape(), op, ": the residual has shape ", residual.shape(), ", x has ", x.shape());
-  require_same_kind(op, x, gamma, beta, running_mean, running_var, residual);
+  require_same_kind(op, x, residual);
+  require_precise(op, x, gamma, beta, running_mean, running_var);
   detail::require_activation(op, p.activation);
   require<OptionError>(p.epsilon > 0, op, ": epsilon must be positive, got ", p.epsilon);
   require<OptionError>(p.momentum >= 0 && p.momentum <= 1, op, ": momentum must be in [0, 1], got ", p.momentum);
@@ -43,24 +44,26 @@ inline Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& b
   require(p.training || running_mean, op, ": evaluation needs running_mean and running_var");
   require(!p.training || x.numel() != x.size(-1), op, ": training needs more than one value per channel, got shape ", x.shape());
 
-  const Tensor mean = Tensor::zeros({x.size(-1)}, like(x)), rstd = Tensor::zeros({x.size(-1)}, like(x));
+  const Tensor mean = Tensor::zeros({x.size(-1)}, precise_like(x)), rstd = Tensor::zeros({x.size(-1)}, precise_like(x));
   Tensor y = output_for(op, x.shape(), like(x), into);
   dispatch(x, [&]<class T>(auto& device) {
-    kernels::batch_norm2d_forward<T>(device, x.view2<const T>(), detail::data_or_null<const T>(gamma), detail::data_or_null<const T>(beta),
-                                     detail::view2_or_null<const T>(residual), detail::data_or_null<T>(running_mean),
-                                     detail::data_or_null<T>(running_var), mean.data<T>(), rstd.data<T>(), y.view2<T>(), p);
+    using P = Precise<T>;
+    kernels::batch_norm2d_forward<T>(device, x.view2<const T>(), detail::data_or_null<const P>(gamma), detail::data_or_null<const P>(beta),
+                                     detail::view2_or_null<const T>(residual), detail::data_or_null<P>(running_mean),
+                                     detail::data_or_null<P>(running_var), mean.data<P>(), rstd.data<P>(), y.view2<T>(), p);
   });
   const Tensor saved = residual && !p.activation.is_none() ? y.detach() : Tensor{};
   return record(op, {x, gamma, beta, residual}, y, [=](const Tensor& dy, NeedsGrad need) -> Grads {
-    const auto want = [&](std::size_t i, const Shape& shape) { return need[i] ? Tensor::empty(shape, like(x)) : Tensor{}; };
-    const Tensor dx = want(0, x.shape()), dgamma = want(1, mean.shape()), dbeta = want(2, mean.shape());
+    const auto want = [&](std::size_t i, const Tensor& t) { return need[i] ? Tensor::empty(t.shape(), like(t)) : Tensor{}; };
+    const Tensor dx = want(0, x), dgamma = want(1, mean), dbeta = want(2, mean);
     // Without an activation the residual's gradient is dy itself.
-    const Tensor dresidual = p.activation.is_none() ? Tensor{} : want(3, x.shape());
+    const Tensor dresidual = p.activation.is_none() ? Tensor{} : want(3, x);
     dispatch(x, [&]<class T>(auto& device) {
+      using P = Precise<T>;
       kernels::batch_norm2d_backward<T>(device, x.view2<const T>(), detail::view2_or_null<const T>(saved), dy.view2<const T>(),
-                                        detail::data_or_null<const T>(gamma), detail::data_or_null<const T>(beta), mean.data<const T>(),
-                                        rstd.data<const T>(), detail::view2_or_null<T>(dx), detail::view2_or_null<T>(dresidual),
-                                        detail::data_or_null<T>(dgamma), detail::data_or_null<T>(dbeta), p);
+                                        detail::data_or_null<const P>(gamma), detail::data_or_null<const P>(beta), mean.data<const P>(),
+                                        rstd.data<const P>(), detail::view2_or_null<T>(dx), detail::view2_or_null<T>(dresidual),
+                                        detail::data_or_null<P>(dgamma), detail::data_or_null<P>(dbeta), p);
     });
     return {dx, dgamma, dbeta, p.activation.is_none() ? dy : dresidual};
   });

@@ -56,11 +56,13 @@ inline Shape conv2d_shape(const Shape& x, const Shape& w, const Conv2dParams& pa
 /// 2-d cross-correlation with zero padding, bias and activation; dilation > 1 is atrous convolution (Chen et al. 2017).
 /// x (N, H, W, Cin), w (Cout, Kh, Kw, Cin/groups), b (Cout) or none -> (N, Ho, Wo, Cout), written to `into` when given;
 /// Ho = (H + top + bottom - dilation*(Kh-1) - 1) / stride + 1, or ceil(H / stride) with SAME padding.
-/// Gradients: x, w, b. Throws ShapeError, DeviceError, OptionError. Kernels: kernels/conv2d.{cpp,cu}.
+/// The bias, and the gradients of weights and bias, are f32 for bf16 images. Gradients: x, w, b. Throws ShapeError, DeviceError,
+/// OptionError. Kernels: kernels/conv2d.{cpp,cu}.
 inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const Conv2dParams& params = {}, const Tensor& into = {}) {
   const Shape shape = conv2d_shape(x.shape(), w.shape(), params);
   detail::require_conv_bias("conv2d", b, w.size(0));
-  require_same_kind("conv2d", x, w, b);
+  require_same_kind("conv2d", x, w);
+  require_precise("conv2d", x, b);
   require<OptionError>(kernels::conv2d_supports(params.algorithm, w.size(0), w.size(1), w.size(2), w.size(3), params), "conv2d: algorithm ",
                        name_of(params.algorithm), " does not compute weights ", w.shape(), " with stride ", params.stride, ", dilation ",
                        params.dilation, ", groups ", params.groups, "; use Conv2dAlgorithm::automatic");
@@ -68,22 +70,24 @@ inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, con
   const Tensor weights = w.packed();
   Tensor y = output_for("conv2d", shape, like(x), into);
   dispatch(x, [&]<class T>(auto& device) {
-    kernels::conv2d_forward<T>(device, x.view4<const T>(), weights.view4<const T>(), b ? b.data<const T>() : nullptr, y.view4<T>(), p);
+    kernels::conv2d_forward<T>(device, x.view4<const T>(), weights.view4<const T>(), b ? b.data<const Precise<T>>() : nullptr, y.view4<T>(),
+                               p);
   });
   const Tensor saved = p.activation.is_none() ? Tensor{} : y.detach();
   return record("conv2d", {x, w, b}, y, [x, weights, saved, p](const Tensor& dy, NeedsGrad need) -> Grads {
     const Tensor dz = detail::before_activation(dy, saved, p.activation);
-    const TensorOptions options = like(x);
+    const TensorOptions options = precise_like(x);
     Tensor dx, dw, db;
-    if (need[0]) dx = Tensor::empty(x.shape(), options);
+    if (need[0]) dx = Tensor::empty(x.shape(), like(x));
     if (need[1]) dw = Tensor::empty(weights.shape(), options);
     if (need[2]) db = Tensor::empty({weights.size(0)}, options);
     dispatch(x, [&]<class T>(auto& device) {
       if (dx) kernels::conv2d_backward_data<T>(device, dz.view4<const T>(), weights.view4<const T>(), dx.view4<T>(), p);
-      View4<T> dw_view{nullptr, weights.size(0), weights.size(1), weights.size(2), weights.size(3), weights.size(3)};
-      if (dw) dw_view = dw.view4<T>();
+      View4<Precise<T>> dw_view{nullptr, weights.size(0), weights.size(1), weights.size(2), weights.size(3), weights.size(3)};
+      if (dw) dw_view = dw.view4<Precise<T>>();
       if (dw || db)
-        kernels::conv2d_backward_weights<T>(device, x.view4<const T>(), dz.view4<const T>(), dw_view, db ? db.data<T>() : nullptr, p);
+        kernels::conv2d_backward_weights<T>(device, x.view4<const T>(), dz.view4<const T>(), dw_view, db ? db.data<Precise<T>>() : nullptr,
+                                            p);
     });
     return {dx, dw, db};
   });

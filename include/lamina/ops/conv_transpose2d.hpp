@@ -28,12 +28,13 @@ inline Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b
                                const Tensor& into = {}) {
   const Shape shape = conv_transpose2d_shape(x.shape(), w.shape(), params);
   detail::require_conv_bias("conv_transpose2d", b, shape[3]);
-  require_same_kind("conv_transpose2d", x, w, b);
+  require_same_kind("conv_transpose2d", x, w);
+  require_precise("conv_transpose2d", x, b);
   const Conv2dParams p = kernels::resolve_padding(params.transposed(), shape[1], shape[2], w.size(1), w.size(2));
   const Tensor weights = w.packed();
   Tensor y = output_for("conv_transpose2d", shape, like(x), into);
   dispatch(x, [&]<class T>(auto& device) {
-    kernels::conv_transpose2d_forward<T>(device, x.view4<const T>(), weights.view4<const T>(), b ? b.data<const T>() : nullptr,
+    kernels::conv_transpose2d_forward<T>(device, x.view4<const T>(), weights.view4<const T>(), b ? b.data<const Precise<T>>() : nullptr,
                                          y.view4<T>(), p, params.activation);
   });
   const Activation act = params.activation;
@@ -44,15 +45,17 @@ inline Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b
     dispatch(x, [&]<class T>(auto& device) {
       if (need[0]) {
         dx = Tensor::empty(x.shape(), like(x));
-        kernels::conv2d_forward<T>(device, dz.view4<const T>(), weights.view4<const T>(), static_cast<const T*>(nullptr), dx.view4<T>(), p);
+        kernels::conv2d_forward<T>(device, dz.view4<const T>(), weights.view4<const T>(), static_cast<const Precise<T>*>(nullptr),
+                                   dx.view4<T>(), p);
       }
       if (need[1]) {
-        dw = Tensor::empty(weights.shape(), like(x));
-        kernels::conv2d_backward_weights<T>(device, dz.view4<const T>(), x.view4<const T>(), dw.view4<T>(), static_cast<T*>(nullptr), p);
+        dw = Tensor::empty(weights.shape(), precise_like(x));
+        kernels::conv2d_backward_weights<T>(device, dz.view4<const T>(), x.view4<const T>(), dw.view4<Precise<T>>(),
+                                            static_cast<Precise<T>*>(nullptr), p);
       }
       if (need[2]) {
-        db = Tensor::empty({dz.size(3)}, like(x));
-        kernels::conv_transpose2d_backward_bias<T>(device, dz.view4<const T>(), db.data<T>());
+        db = Tensor::empty({dz.size(3)}, precise_like(x));
+        kernels::conv_transpose2d_backward_bias<T>(device, dz.view4<const T>(), db.data<Precise<T>>());
       }
     });
     return {dx, dw, db};

@@ -66,17 +66,18 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
   const Tensor state = Tensor::empty({layout.size()}, {DType::f64, logits.device()}), packed = labels.packed();
   Tensor weights;
   if (!o.class_weights.empty()) weights = Tensor::from(std::span<const double>(o.class_weights), {x[3]}, logits.device());
-  Tensor loss = Tensor::empty({}, like(logits));
+  Tensor loss = Tensor::empty({}, precise_like(logits));
   dispatch(logits, [&]<class T>(auto& device) {
     kernels::segmentation_loss_forward<T>(device, logits.view4<const T>(), packed.data<const std::uint8_t>(),
-                                          weights ? weights.data<const double>() : nullptr, state.data<double>(), loss.data<T>(), p);
+                                          weights ? weights.data<const double>() : nullptr, state.data<double>(), loss.data<Precise<T>>(),
+                                          p);
   });
 
   const std::vector<double> saved = state.to_vector<double>();
   if (const auto bad = static_cast<std::int64_t>(saved[State::kBadLabel]); bad >= 0) {
     const std::int64_t pixel = softmax ? bad : bad / x[3];
-    throw DataError(message(op, ": label ", int{packed.data<const std::uint8_t>()[bad]}, " at image ", pixel / (x[1] * x[2]), ", row ",
-                            pixel / x[2] % x[1], ", column ", pixel % x[2], " is not below ", softmax ? x[3] : 2,
+    throw DataError(message(op, ": label ", int{packed.to(kCpu).data<const std::uint8_t>()[bad]}, " at image ", pixel / (x[1] * x[2]),
+                            ", row ", pixel / x[2] % x[1], ", column ", pixel % x[2], " is not below ", softmax ? x[3] : 2,
                             o.ignore_label ? message(" and not the ignored ", *o.ignore_label) : std::string(", and no label is ignored")));
   }
   if (parts) *parts = {saved[State::kCe], saved[State::kDiceLoss], {saved.begin() + State::kDice, saved.begin() + layout.a()}};
@@ -85,7 +86,7 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
     dispatch(logits, [&]<class T>(auto& device) {
       kernels::segmentation_loss_backward<T>(device, logits.view4<const T>(), packed.data<const std::uint8_t>(),
                                              weights ? weights.data<const double>() : nullptr, state.data<const double>(),
-                                             dloss.data<const T>(), dlogits.view4<T>(), p);
+                                             dloss.data<const Precise<T>>(), dlogits.view4<T>(), p);
     });
     return {dlogits};
   });

@@ -4,15 +4,15 @@
 #include <mutex>
 #include <new>
 
-#include "lamina/core/error.hpp"
+#include "lamina/core/impl/cuda.hpp"
 #include "lamina/core/storage.hpp"
-#include "lamina/core/tensor.hpp"
 
 namespace lamina {
 namespace {
 
 class CachingAllocator {
  public:
+  explicit CachingAllocator(Device device) : device_(device) {}
   void* allocate(std::size_t bytes) {
     std::lock_guard lock(mutex_);
     const std::size_t size = rounded(bytes);
@@ -24,10 +24,10 @@ class CachingAllocator {
       free_.erase(it);
       return hand_out(p, got);
     }
-    void* p = std::aligned_alloc(64, size);
+    void* p = system_allocate(size);
     if (!p && !free_.empty()) {
       release_locked();
-      p = std::aligned_alloc(64, size);
+      p = system_allocate(size);
     }
     if (!p) fail(bytes);
     stats_.reserved += size;
@@ -60,6 +60,10 @@ class CachingAllocator {
   }
 
  private:
+  void* system_allocate(std::size_t bytes) const {
+    return device_.is_cpu() ? std::aligned_alloc(64, bytes) : detail::cuda_allocate(device_.index, bytes);
+  }
+  void system_free(void* p) const { device_.is_cpu() ? std::free(p) : detail::cuda_free(device_.index, p); }
   static std::size_t rounded(std::size_t bytes) {
     const std::size_t unit = bytes < (std::size_t{1} << 20) ? 512 : std::size_t{1} << 16;
     return bytes == 0 ? unit : (bytes + unit - 1) / unit * unit;
@@ -72,16 +76,17 @@ class CachingAllocator {
   }
   void release_locked() {
     for (auto& [size, p] : free_) {
-      std::free(p);
+      system_free(p);
       stats_.reserved -= size;
     }
     free_.clear();
   }
   [[noreturn]] void fail(std::size_t bytes) const {
-    throw MemoryError(message("out of memory on cpu: asked for ", bytes, " bytes with ", stats_.in_use, " in use",
+    throw MemoryError(message("out of memory on ", device_, ": asked for ", bytes, " bytes with ", stats_.in_use, " in use",
                               limit_ ? message(" and a limit of ", limit_) : std::string()));
   }
 
+  const Device device_;
   std::mutex mutex_;
   std::multimap<std::size_t, void*> free_;
   std::map<void*, std::size_t> used_;
@@ -89,11 +94,16 @@ class CachingAllocator {
   std::size_t limit_ = 0;
 };
 
-/// Never destroyed, so that tensors with static storage duration can outlive it.
+/// Never destroyed, so that tensors with static storage duration can outlive it. All work on a CUDA device is in the order of its one
+/// stream, so a block may be handed out again while the device still works on its last use.
 CachingAllocator& allocator(Device device) {
-  require<DeviceError>(device.is_cpu(), "device ", device, " is absent: this build of Lamina has no CUDA back end");
-  static CachingAllocator& cpu = *new CachingAllocator;
-  return cpu;
+  static CachingAllocator& cpu = *new CachingAllocator(kCpu);
+  if (device.is_cpu()) return cpu;
+  static auto& of_device = *new std::map<int, CachingAllocator>;
+  static auto& mutex = *new std::mutex;
+  (void)current_cuda(device.index);
+  const std::lock_guard lock(mutex);
+  return of_device.try_emplace(device.index, device).first->second;
 }
 
 }  // namespace
@@ -123,22 +133,28 @@ void reset_peak_memory(Device device) { allocator(device).reset_peak(); }
 void release_cached_memory(Device device) { allocator(device).release(); }
 void set_memory_limit(std::size_t bytes, Device device) { allocator(device).limit(bytes); }
 
+/// Stands before the memory on the host, apart from it on a device.
 struct Workspace::Block {
   Block* next;
+  void* device_memory;
 };
 
 void* Workspace::allocate(std::size_t bytes) {
-  auto* block = static_cast<Block*>(allocator(kCpu).allocate(bytes + 64));
-  block->next = blocks_;
+  constexpr std::size_t kHeader = 64;
+  const bool host = cuda_index_ < 0;
+  void* device_memory = host ? nullptr : allocator({Device::Type::cuda, cuda_index_}).allocate(bytes);
+  auto* block = static_cast<Block*>(allocator(kCpu).allocate(host ? bytes + kHeader : kHeader));
+  *block = {blocks_, device_memory};
   blocks_ = block;
-  return reinterpret_cast<char*>(block) + 64;
+  return host ? reinterpret_cast<char*>(block) + kHeader : device_memory;
 }
 
 Workspace::~Workspace() {
   while (blocks_) {
-    Block* next = blocks_->next;
+    const Block block = *blocks_;
+    if (block.device_memory) allocator({Device::Type::cuda, cuda_index_}).free(block.device_memory);
     allocator(kCpu).free(blocks_);
-    blocks_ = next;
+    blocks_ = block.next;
   }
 }
 

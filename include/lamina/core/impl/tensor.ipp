@@ -4,23 +4,12 @@
 #include <numbers>
 
 #include "lamina/core/dispatch.hpp"
+#include "lamina/core/impl/cuda.hpp"
+#include "lamina/core/impl/element.hpp"
 #include "lamina/core/tensor.hpp"
 
 namespace lamina {
 namespace {
-
-/// Calls `f.operator()<T>()` with the element type.
-template <class F>
-void with_element(DType t, F&& f) {
-  switch (t) {
-    case DType::f32: return f.template operator()<float>();
-    case DType::f64: return f.template operator()<double>();
-    case DType::bf16: return f.template operator()<BFloat16>();
-    case DType::u8: return f.template operator()<std::uint8_t>();
-    case DType::i32: return f.template operator()<std::int32_t>();
-    case DType::i64: return f.template operator()<std::int64_t>();
-  }
-}
 
 template <class To, class From>
 To convert(From v) {
@@ -53,17 +42,38 @@ std::size_t byte_size(const Shape& shape, DType dtype) { return static_cast<std:
 template <class F>
 Tensor generate(const Shape& shape, TensorOptions options, F&& f) {
   Tensor host = Tensor::empty(shape, {options.dtype, kCpu});
-  with_element(options.dtype, [&]<class T>() {
+  detail::with_element(options.dtype, [&]<class T>() {
     T* p = host.data<T>();
     for (std::int64_t i = 0; i < shape.numel(); ++i) p[i] = convert<T>(f(i));
   });
   return host.to(options.device);
 }
 
+detail::ByteRows byte_rows(const Tensor& t) {
+  const std::size_t size = size_of(t.dtype()), cols = static_cast<std::size_t>(t.rank() ? t.size(-1) : 1);
+  return {static_cast<char*>(t.storage().data()) + static_cast<std::size_t>(t.offset()) * size, cols * size,
+          static_cast<std::size_t>(t.numel()) / cols, (t.rank() ? static_cast<std::size_t>(t.ld()) : 1) * size};
+}
+
+/// A copy of which at least one side is on a device. Element types are converted by a kernel, or on the host.
+void copy_on_device(const Tensor& to, const Tensor& from) {
+  const bool to_host = to.device().is_cpu(), from_host = from.device().is_cpu();
+  if (to.dtype() != from.dtype()) {
+    if (to.device() == from.device() && detail::cuda_convert(to, from)) return;
+    return to.copy_from((from_host ? from : from.to(kCpu)).to(to.dtype()));
+  }
+  if (!to_host && !from_host && to.device() != from.device()) return to.copy_from(from.to(kCpu));
+  detail::cuda_copy(current_cuda((to_host ? from : to).device().index), byte_rows(to), byte_rows(from), to_host, from_host);
+}
+
 }  // namespace
 
 Tensor Tensor::empty(const Shape& shape, TensorOptions options) {
-  return make(Storage::allocate(byte_size(shape, options.dtype), options.device), 0, packed_ld(shape), shape, options);
+  try {
+    return make(Storage::allocate(byte_size(shape, options.dtype), options.device), 0, packed_ld(shape), shape, options);
+  } catch (const MemoryError& e) {
+    throw MemoryError(message(e.what(), ", for a tensor of shape ", shape, " and dtype ", name_of(options.dtype)));
+  }
 }
 
 Tensor Tensor::zeros(const Shape& shape, TensorOptions options) { return full(shape, 0, options); }
@@ -139,7 +149,7 @@ double Tensor::item() const {
   require(numel() == 1, "item() needs exactly one element, the shape is ", shape());
   double v = 0;
   const Tensor host = to(kCpu);
-  with_element(dtype(), [&]<class T>() { v = convert<double>(*host.data<T>()); });
+  detail::with_element(dtype(), [&]<class T>() { v = convert<double>(*host.data<T>()); });
   return v;
 }
 
@@ -186,11 +196,10 @@ Tensor Tensor::to(Device device) const {
 
 void Tensor::copy_from(const Tensor& source) const {
   require(source.shape() == shape(), "copy_from: destination shape ", shape(), ", source shape ", source.shape());
-  require<DeviceError>(device().is_cpu() && source.device().is_cpu(), "copy_from: no back end copies from ", source.device(), " to ",
-                       device());
   if (numel() == 0) return;
-  with_element(dtype(), [&]<class To>() {
-    with_element(source.dtype(), [&]<class From>() {
+  if (device().is_cuda() || source.device().is_cuda()) return copy_on_device(*this, source);
+  detail::with_element(dtype(), [&]<class To>() {
+    detail::with_element(source.dtype(), [&]<class From>() {
       const auto out = view2<To>();
       const auto in = source.view2<From>();
       for (std::int64_t r = 0; r < out.rows; ++r) {
@@ -207,11 +216,21 @@ void Tensor::copy_from(const Tensor& source) const {
 }
 
 void Tensor::fill(double value) const {
-  require<DeviceError>(device().is_cpu(), "fill: no back end for device ", device());
-  with_element(dtype(), [&]<class T>() {
+  if (device().is_cuda()) return numel() == 0 ? void() : detail::cuda_fill(*this, value);
+  detail::with_element(dtype(), [&]<class T>() {
     const auto v = view2<T>();
     for (std::int64_t r = 0; r < v.rows; ++r) std::fill_n(v.row(r), v.cols, convert<T>(value));
   });
+}
+
+void Tensor::move_to(Device device) const {
+  if (device == this->device()) return;
+  require(contiguous() && !impl_->node, "move_to: a tensor of shape ", shape(), " is a channel slice or the result of an op");
+  const Tensor moved = to(device);
+  impl_->storage = moved.impl_->storage;
+  impl_->offset = 0;
+  impl_->device = device;
+  if (impl_->grad) impl_->grad = Tensor(impl_->grad).to(device).impl_;
 }
 
 Tensor Tensor::detach() const { return (shape(), make(impl_->storage, impl_->offset, impl_->ld, impl_->shape, options())); }

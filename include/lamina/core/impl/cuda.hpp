@@ -1,0 +1,26 @@
+// What core/ asks of the CUDA runtime; every function throws DeviceError in a build without CUDA.
+#pragma once
+#include "lamina/core/error.hpp"
+#include "lamina/core/tensor.hpp"
+
+namespace lamina::detail {
+
+/// Device memory, or nullptr when there is none left.
+void* cuda_allocate(int device, std::size_t bytes);
+void cuda_free(int device, void* memory);
+
+/// `count` rows of `bytes`, `pitch` bytes apart.
+struct ByteRows {
+  void* data;
+  std::size_t bytes, count, pitch;
+  bool packed() const { return pitch == bytes; }
+};
+/// Copies between the host and a device, or within a device. What goes to the host is there afterwards.
+void cuda_copy(Cuda& cuda, const ByteRows& to, const ByteRows& from, bool to_host, bool from_host);
+
+/// `tensor`, on a device, filled with a value / from another element type on the same device.
+void cuda_fill(const Tensor& tensor, double value);
+/// True when a kernel converts; false when the conversion goes through the host.
+bool cuda_convert(const Tensor& to, const Tensor& from);
+
+}  // namespace lamina::detail

@@ -1,0 +1,235 @@
+// CUDA devices: contexts, memory, copies.
+#include "lamina/config.hpp"
+#include "lamina/core/impl/cuda.hpp"
+
+#if LAMINA_HAS_CUDA
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <map>
+#include <mutex>
+
+#include "lamina/core/impl/element.hpp"
+#include "lamina/kernels/copy.hpp"
+
+namespace lamina {
+namespace {
+
+/// Throws CudaError saying what was being done. Forgets the error, so that the process can go on where the device can.
+void check(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) [[likely]]
+    return;
+  (void)cudaGetLastError();
+  throw CudaError(message(what, ": ", cudaGetErrorName(error), ": ", cudaGetErrorString(error)));
+}
+
+cudaStream_t stream_of(const Cuda& cuda) { return static_cast<cudaStream_t>(cuda.stream); }
+
+/// Two pinned buffers: one is filled by the host while the device reads the other.
+class PinnedBuffers {
+ public:
+  static constexpr std::size_t kBytes = std::size_t{4} << 20;
+
+  /// A buffer that the device no longer reads. Pass it to `release` once its copy is queued.
+  char* acquire() {
+    Slot& slot = slots_[next_];
+    if (!slot.data) {
+      check(cudaHostAlloc(&slot.data, kBytes, cudaHostAllocDefault), "allocating a pinned buffer");
+      check(cudaEventCreateWithFlags(&slot.read, cudaEventDisableTiming), "creating an event");
+    } else {
+      check(cudaEventSynchronize(slot.read), "waiting for an upload");
+    }
+    return static_cast<char*>(slot.data);
+  }
+  void release(cudaStream_t stream) {
+    check(cudaEventRecord(slots_[next_].read, stream), "recording an event");
+    next_ = 1 - next_;
+  }
+
+ private:
+  struct Slot {
+    void* data = nullptr;
+    cudaEvent_t read{};
+  };
+  std::array<Slot, 2> slots_;
+  std::size_t next_ = 0;
+};
+
+struct Context {
+  Cuda cuda;
+  std::string name;
+  std::mutex uploads;
+  PinnedBuffers pinned;
+};
+
+/// Never destroyed: the driver may be gone before static objects are.
+Context& context(int index) {
+  const int count = cuda_device_count();
+  require<DeviceError>(
+      index >= 0 && index < count, "device cuda:", index,
+      " is absent: ", count == 0 ? std::string("this machine has no CUDA device") : message("this machine has ", count, " CUDA device(s)"));
+  static auto& contexts = *new std::map<int, Context>;
+  static auto& mutex = *new std::mutex;
+  const std::lock_guard lock(mutex);
+  check(cudaSetDevice(index), "choosing a device");
+  if (const auto it = contexts.find(index); it != contexts.end()) return it->second;
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, index), "reading the properties of a device");
+  cudaStream_t stream{};
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
+  Context& c = contexts[index];
+  c.cuda = {index, properties.multiProcessorCount, stream};
+  c.name = properties.name;
+  return c;
+}
+
+}  // namespace
+
+int cuda_device_count() {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess) return count;
+  (void)cudaGetLastError();
+  int driver = 0, runtime = 0;
+  (void)cudaDriverGetVersion(&driver);
+  (void)cudaRuntimeGetVersion(&runtime);
+  const auto version = [](int v) { return message(v / 1000, '.', v % 1000 / 10); };
+  // Without any driver the runtime may call it insufficient too.
+  require<DeviceError>(error != cudaErrorInsufficientDriver || driver == 0, "the driver supports CUDA ", version(driver),
+                       " but this build needs ", version(runtime), "; update the driver, or use --device cpu");
+  require<DeviceError>(error == cudaErrorNoDevice || error == cudaErrorInsufficientDriver,
+                       "looking for CUDA devices: ", cudaGetErrorName(error), ": ", cudaGetErrorString(error));
+  return 0;
+}
+
+Cuda& current_cuda(int index) { return context(index).cuda; }
+
+std::string device_name(Device device) { return device.is_cpu() ? "cpu" : context(device.index).name; }
+
+void synchronize(Device device) {
+  if (device.is_cuda()) check(cudaStreamSynchronize(stream_of(current_cuda(device.index))), "waiting for the device");
+}
+
+void upload(Cuda& cuda, void* device, const void* host, std::size_t bytes) {
+  detail::cuda_copy(cuda, {device, bytes, 1, bytes}, {const_cast<void*>(host), bytes, 1, bytes}, false, true);
+}
+void download(Cuda& cuda, void* host, const void* device, std::size_t bytes) {
+  detail::cuda_copy(cuda, {host, bytes, 1, bytes}, {const_cast<void*>(device), bytes, 1, bytes}, true, false);
+}
+
+namespace kernels::cuda {
+void check_launch(const char* kernel) {
+  const cudaError_t error = cudaGetLastError();
+  if (error != cudaSuccess) [[unlikely]]
+    throw CudaError(message("launching ", kernel, ": ", cudaGetErrorName(error), ": ", cudaGetErrorString(error)));
+}
+}  // namespace kernels::cuda
+
+namespace detail {
+namespace {
+
+/// Rows through the pinned buffers, as many at once as fit; a row that does not fit goes in parts.
+void upload_rows(Cuda& cuda, const ByteRows& to, const ByteRows& from) {
+  Context& c = context(cuda.index);
+  const std::lock_guard lock(c.uploads);
+  const cudaStream_t stream = stream_of(cuda);
+  const auto send = [&](std::size_t row, std::size_t rows, std::size_t begin, std::size_t bytes) {
+    char* buffer = c.pinned.acquire();
+    for (std::size_t i = 0; i < rows; ++i)
+      std::memcpy(buffer + i * bytes, static_cast<const char*>(from.data) + (row + i) * from.pitch + begin, bytes);
+    check(cudaMemcpy2DAsync(static_cast<char*>(to.data) + row * to.pitch + begin, to.pitch, buffer, bytes, bytes, rows,
+                            cudaMemcpyHostToDevice, stream),
+          "uploading");
+    c.pinned.release(stream);
+  };
+  const std::size_t at_once = PinnedBuffers::kBytes / to.bytes;
+  for (std::size_t row = 0; row < to.count && at_once > 0; row += at_once) send(row, std::min(at_once, to.count - row), 0, to.bytes);
+  if (at_once > 0) return;
+  for (std::size_t row = 0; row < to.count; ++row)
+    for (std::size_t begin = 0; begin < to.bytes; begin += PinnedBuffers::kBytes)
+      send(row, 1, begin, std::min(PinnedBuffers::kBytes, to.bytes - begin));
+}
+
+}  // namespace
+
+void* cuda_allocate(int device, std::size_t bytes) {
+  (void)current_cuda(device);
+  void* p = nullptr;
+  const cudaError_t error = cudaMalloc(&p, bytes);
+  if (error == cudaErrorMemoryAllocation) {
+    (void)cudaGetLastError();
+    return nullptr;
+  }
+  check(error, "allocating device memory");
+  return p;
+}
+
+void cuda_free(int device, void* memory) {
+  (void)current_cuda(device);
+  check(cudaFree(memory), "freeing device memory");
+}
+
+void cuda_copy(Cuda& cuda, const ByteRows& to, const ByteRows& from, bool to_host, bool from_host) {
+  if (to.bytes * to.count == 0) return;
+  if (to.count > 1 && to.packed() && from.packed()) {
+    const std::size_t all = to.bytes * to.count;
+    return cuda_copy(cuda, {to.data, all, 1, all}, {from.data, all, 1, all}, to_host, from_host);
+  }
+  if (from_host) return upload_rows(cuda, to, from);
+  check(cudaMemcpy2DAsync(to.data, to.pitch, from.data, from.pitch, to.bytes, to.count,
+                          to_host ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice, stream_of(cuda)),
+        "copying device memory");
+  if (to_host) check(cudaStreamSynchronize(stream_of(cuda)), "waiting for the device");
+}
+
+void cuda_fill(const Tensor& tensor, double value) {
+  with_element(tensor.dtype(), [&]<class T>() {
+    const T v = static_cast<T>(static_cast<Precise<T>>(value));
+    kernels::cuda::fill<T>(current_cuda(tensor.device().index), v, tensor.view2<T>());
+  });
+}
+
+bool cuda_convert(const Tensor& to, const Tensor& from) {
+  Cuda& cuda = current_cuda(to.device().index);
+  if (to.dtype() == DType::bf16 && from.dtype() == DType::f32)
+    kernels::cuda::convert<float, BFloat16>(cuda, from.view2<const float>(), to.view2<BFloat16>());
+  else if (to.dtype() == DType::f32 && from.dtype() == DType::bf16)
+    kernels::cuda::convert<BFloat16, float>(cuda, from.view2<const BFloat16>(), to.view2<float>());
+  else
+    return false;
+  return true;
+}
+
+}  // namespace detail
+}  // namespace lamina
+
+#else
+
+namespace lamina {
+namespace {
+[[noreturn]] void absent() {
+  throw DeviceError("this build of Lamina has no CUDA back end; configure it with -DLAMINA_CUDA=ON, or use device cpu");
+}
+}  // namespace
+
+int cuda_device_count() { return 0; }
+Cuda& current_cuda(int) { absent(); }
+std::string device_name(Device device) { return device.is_cpu() ? "cpu" : (absent(), std::string()); }
+void synchronize(Device device) {
+  if (device.is_cuda()) absent();
+}
+void upload(Cuda&, void*, const void*, std::size_t) { absent(); }
+void download(Cuda&, void*, const void*, std::size_t) { absent(); }
+
+namespace detail {
+void* cuda_allocate(int, std::size_t) { absent(); }
+void cuda_free(int, void*) { absent(); }
+void cuda_copy(Cuda&, const ByteRows&, const ByteRows&, bool, bool) { absent(); }
+void cuda_fill(const Tensor&, double) { absent(); }
+bool cuda_convert(const Tensor&, const Tensor&) { absent(); }
+}  // namespace detail
+}  // namespace lamina
+
+#endif
