@@ -18,8 +18,8 @@ namespace {
 
 /// Every photograph at its own size, against its own mask.
 metrics::ConfusionMatrix evaluate_at_original_size(const std::filesystem::path& checkpoint, const data::Dataset& dataset, data::Split split,
-                                                   ProgressLine& progress) {
-  infer::Predictor predictor(checkpoint);
+                                                   Device device, ProgressLine& progress) {
+  infer::Predictor predictor(checkpoint, device);
   metrics::ConfusionMatrix confusion(dataset.schema.classes());
   const auto& items = dataset.items(split);
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -79,11 +79,13 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   const data::Split split = data::split_named(options.split);
   require<DataError>(!dataset.items(split).empty(), options.data.data, ": its ", options.split, " split is empty");
 
+  const Device device = parse_device(options.device);
   metrics::ConfusionMatrix confusion(info.schema.classes());
   if (options.original_size) {
-    confusion = evaluate_at_original_size(path, dataset, split, progress);
+    confusion = evaluate_at_original_size(path, dataset, split, device, progress);
   } else {
     const auto model = train::load_segmenter(checkpoint, info);
+    model->to(device);
     data::Loader loader(dataset, split,
                         {.batch = info.config.batch,
                          .width = info.config.width,

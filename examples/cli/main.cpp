@@ -86,6 +86,8 @@ int run(int argc, char** argv) {
     sub->add_option("--seed", o.seed, "seed of the split when there are no lists");
   };
 
+  auto add_device = [](CLI::App* sub, std::string& device) { sub->add_option("--device", device, "cpu | cuda | cuda:N"); };
+
   CLI::App* check = verb("check", "examine a data set: files, classes, encodings, sizes, duplicates, class weights");
   add_data(check, data);
   check->callback([&] { code = cli::check(data, common); });
@@ -117,7 +119,7 @@ int run(int argc, char** argv) {
   t->add_option("--batch", train.batch, "images an update");
   t->add_option("--seed", train.seed, "seed of everything random");
   t->add_option("--val-every", train.val_every, "epochs between validations");
-  t->add_option("--device", train.device, "cpu");
+  add_device(t, train.device);
   t->add_option("--out", train.out, "run folder; default runs/<name of DATA>");
   t->add_option("--resume", resume, "auto: continue the run folder; never: refuse one that exists")
       ->check(CLI::IsMember({"auto", "never"}));
@@ -136,6 +138,7 @@ int run(int argc, char** argv) {
   e->add_option("--split", evaluate.split, "train | val | test")->check(CLI::IsMember({"train", "val", "test"}));
   add_weights(e, evaluate.weights);
   e->add_flag("--original-size", evaluate.original_size, "score at the photographs' own size instead of the training size");
+  add_device(e, evaluate.device);
   e->callback([&] { code = cli::evaluate(evaluate, common); });
 
   CLI::App* p = verb("predict", "segment photographs: index masks, color overlays, probabilities");
@@ -147,6 +150,7 @@ int run(int argc, char** argv) {
   p->add_option("--tile", predict.tile, "sliding window at the photograph's own scale: auto (when trained on crops) | always | never")
       ->check(CLI::IsMember({"auto", "always", "never"}));
   p->add_option("--overlap", predict.overlap, "share of a window that the next one covers again")->check(CLI::Range(0.0, 0.9));
+  add_device(p, predict.device);
   p->callback([&] { code = cli::predict(predict, common); });
 
   CLI::App* ph = verb("phantom", "draw a data set with exact labels: skin | sparse");

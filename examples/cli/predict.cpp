@@ -66,8 +66,8 @@ int predict(const PredictOptions& options, const Common& common) {
     require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(),
                          ": predict them into different --out folders");
   require_safe_output(options.out, files);
-  infer::Predictor predictor(fs::is_directory(options.run) ? train::RunFolder{options.run}.weights(options.weights)
-                                                           : fs::path(options.run));
+  infer::Predictor predictor(fs::is_directory(options.run) ? train::RunFolder{options.run}.weights(options.weights) : fs::path(options.run),
+                             parse_device(options.device));
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
 

@@ -40,6 +40,7 @@ struct EvaluateOptions {
   DataOptions data;
   std::string split = "val", weights = "best";
   bool original_size = false;
+  std::string device = "cpu";
 };
 
 struct PredictOptions {
@@ -49,6 +50,7 @@ struct PredictOptions {
   bool probabilities = false;
   std::string tile = "auto";  ///< auto | always | never
   double overlap = 0.25;
+  std::string device = "cpu";
 };
 
 struct PhantomOptions {

@@ -256,7 +256,7 @@ class Machine {
     if (f.state == State::unstarted) {
       f.stack = take_stack(f.number);
       // As lamina_shim_switch leaves it: six registers, then the address it returns to, at a stack aligned as after a call.
-      void** top = reinterpret_cast<void**>(f.stack->memory + kStackBytes) - 2;
+      void** top = reinterpret_cast<void**>(f.stack->memory + kStackBytes) - 1;
       *--top = reinterpret_cast<void*>(&Machine::entry);
       for (int i = 0; i < 6; ++i) *--top = nullptr;
       f.stack_pointer = top;

@@ -25,7 +25,10 @@ inline std::vector<Isa> instruction_sets() {
 inline std::vector<Device> cuda_devices() {
 #if LAMINA_HAS_CUDA
   if (cuda_device_count() > 0) return {{Device::Type::cuda, 0}};
-  static const bool said = (MESSAGE("skipped on cuda: this machine has no CUDA device"), true);
+  static const bool said = [] {
+    MESSAGE("skipped on cuda: this machine has no CUDA device");
+    return true;
+  }();
   (void)said;
 #endif
   return {};

@@ -22,6 +22,9 @@ struct Device {
 };
 inline constexpr Device kCpu{};
 
+/// "cpu", "cuda" or "cuda:1" as a device, whether or not it is there. Throws OptionError.
+Device parse_device(const std::string& text);
+
 /// A non-owning reference to a callable `void(task, worker)`.
 class TaskRef {
  public:

@@ -48,8 +48,8 @@ struct Prediction {
 /// A trained network with everything it needs to look at a photograph: one checkpoint file.
 class Predictor {
  public:
-  /// `path` is a checkpoint or a run folder (then its weights/best). Throws IoError, DataError.
-  explicit Predictor(const std::filesystem::path& path);
+  /// `path` is a checkpoint or a run folder (then its weights/best). Throws IoError, DataError, DeviceError.
+  explicit Predictor(const std::filesystem::path& path, Device device = kCpu);
 
   const data::LabelSchema& schema() const { return schema_; }
   const InputConfig& input() const { return input_; }
@@ -59,6 +59,8 @@ class Predictor {
   Prediction predict(const data::Image& image, const PredictOptions& options = {});
 
  private:
+  /// Class probabilities (N, H, W, classes), on the host.
+  Tensor probabilities(const Tensor& images);
   Tensor whole(const data::Image& image);
   Tensor tiled(const data::Image& image, const PredictOptions& options);
 

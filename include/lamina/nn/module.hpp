@@ -32,6 +32,11 @@ class Module {
   std::vector<Tensor> parameters() const;
   std::int64_t parameter_count() const;
 
+  /// Moves every parameter and floating-point buffer; handles that others hold move with them. Counters stay on the host.
+  void to(Device device);
+  /// Where the first parameter is; the CPU when there is none.
+  Device device() const;
+
   /// Training or evaluation behaviour of batch_norm and dropout, for the whole subtree.
   void train(bool on = true);
   void eval() { train(false); }

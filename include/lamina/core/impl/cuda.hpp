@@ -8,6 +8,7 @@ namespace lamina::detail {
 /// Device memory, or nullptr when there is none left.
 void* cuda_allocate(int device, std::size_t bytes);
 void cuda_free(int device, void* memory);
+void cuda_set_bytes(int device, void* memory, int value, std::size_t bytes);
 
 /// `count` rows of `bytes`, `pitch` bytes apart.
 struct ByteRows {

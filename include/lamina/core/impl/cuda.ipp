@@ -171,6 +171,10 @@ void cuda_free(int device, void* memory) {
   check(cudaFree(memory), "freeing device memory");
 }
 
+void cuda_set_bytes(int device, void* memory, int value, std::size_t bytes) {
+  check(cudaMemsetAsync(memory, value, bytes, stream_of(current_cuda(device))), "filling device memory");
+}
+
 void cuda_copy(Cuda& cuda, const ByteRows& to, const ByteRows& from, bool to_host, bool from_host) {
   if (to.bytes * to.count == 0) return;
   if (to.count > 1 && to.packed() && from.packed()) {
@@ -226,6 +230,7 @@ void download(Cuda&, void*, const void*, std::size_t) { absent(); }
 namespace detail {
 void* cuda_allocate(int, std::size_t) { absent(); }
 void cuda_free(int, void*) { absent(); }
+void cuda_set_bytes(int, void*, int, std::size_t) { absent(); }
 void cuda_copy(Cuda&, const ByteRows&, const ByteRows&, bool, bool) { absent(); }
 void cuda_fill(const Tensor&, double) { absent(); }
 bool cuda_convert(const Tensor&, const Tensor&) { absent(); }

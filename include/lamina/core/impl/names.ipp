@@ -1,10 +1,23 @@
+#include "lamina/core/device.hpp"
 #include "lamina/core/names.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <numeric>
 #include <utility>
 
 namespace lamina {
+
+Device parse_device(const std::string& text) {
+  if (text == "cpu") return kCpu;
+  if (text == "cuda") return {Device::Type::cuda, 0};
+  int index = 0;
+  const char* end = text.data() + text.size();
+  const bool numbered = text.starts_with("cuda:") && text.size() > 5;
+  require<OptionError>(numbered && std::from_chars(text.data() + 5, end, index).ptr == end && index >= 0, "unknown device \"", text,
+                       "\"; use cpu, cuda, or cuda:0, cuda:1, ...");
+  return {Device::Type::cuda, index};
+}
 namespace {
 
 /// Levenshtein distance.

@@ -1,5 +1,7 @@
 // Caching allocator: freed blocks are kept by size and handed out again, so that a training step allocates nothing new.
+#include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <new>
@@ -9,6 +11,8 @@
 
 namespace lamina {
 namespace {
+
+std::atomic<bool> poison{false};
 
 class CachingAllocator {
  public:
@@ -69,6 +73,8 @@ class CachingAllocator {
     return bytes == 0 ? unit : (bytes + unit - 1) / unit * unit;
   }
   void* hand_out(void* p, std::size_t size) {
+    if (poison.load(std::memory_order_relaxed))
+      device_.is_cpu() ? static_cast<void>(std::memset(p, 0xFF, size)) : detail::cuda_set_bytes(device_.index, p, 0xFF, size);
     used_.emplace(p, size);
     stats_.in_use += size;
     stats_.peak = std::max(stats_.peak, stats_.in_use);
@@ -132,6 +138,7 @@ MemoryStats memory_stats(Device device) { return allocator(device).stats(); }
 void reset_peak_memory(Device device) { allocator(device).reset_peak(); }
 void release_cached_memory(Device device) { allocator(device).release(); }
 void set_memory_limit(std::size_t bytes, Device device) { allocator(device).limit(bytes); }
+void set_memory_poison(bool on) { poison = on; }
 
 /// Stands before the memory on the host, apart from it on a device.
 struct Workspace::Block {

@@ -59,7 +59,7 @@ InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string
           input_config_from_json(text("input"))};
 }
 
-Predictor::Predictor(const std::filesystem::path& path) {
+Predictor::Predictor(const std::filesystem::path& path, Device device) {
   const auto file = std::filesystem::is_directory(path) ? path / "weights" / "best.safetensors" : path;
   const io::Checkpoint checkpoint = io::load_checkpoint(file);
   const InferenceInfo info = inference_info(checkpoint, file.string());
@@ -68,17 +68,20 @@ Predictor::Predictor(const std::filesystem::path& path) {
   model_ = models::build_segmenter(info.model, 0);
   model_->load_state(checkpoint.model);
   model_->eval();
+  model_->to(device);
 }
+
+Tensor Predictor::probabilities(const Tensor& images) { return softmax(model_->forward(images.to(model_->device()))).to(kCpu); }
 
 Tensor Predictor::whole(const data::Image& image) {
   const auto mode = data::resize_named(input_.resize);
   if (mode != data::Resize::pad) {
     const Tensor x = data::to_tensor(data::resized(image, input_.width, input_.height));
-    return first_image(resize_bilinear(softmax(model_->forward(x)), image.height, image.width, ResizeGrid::half_pixel));
+    return first_image(resize_bilinear(probabilities(x), image.height, image.width, ResizeGrid::half_pixel));
   }
   // Scaled to fit and centred: cut the border off again before going back.
   const auto [w, h] = data::fit_inside(image.width, image.height, input_.width, input_.height);
-  const Tensor p = softmax(model_->forward(data::to_tensor(data::fitted(image, input_.width, input_.height, mode))));
+  const Tensor p = probabilities(data::to_tensor(data::fitted(image, input_.width, input_.height, mode)));
   const Tensor inner = crop(p, {.top = (input_.height - h) / 2, .left = (input_.width - w) / 2, .height = h, .width = w});
   return first_image(resize_bilinear(inner, image.height, image.width, ResizeGrid::half_pixel));
 }
@@ -103,7 +106,7 @@ Tensor Predictor::tiled(const data::Image& image, const PredictOptions& options)
         std::copy_n(x.data<float>() + ((r + y) * width + c) * 3, count,
                     batch.data<float>() + (static_cast<std::int64_t>(i) * input_.height + y) * input_.width * 3);
     }
-    const Tensor p = softmax(model_->forward(batch)).packed();
+    const Tensor p = probabilities(batch).packed();
     for (std::size_t i = 0; i < n; ++i) {
       const auto [r, c] = windows[begin + i];
       for (std::int64_t y = 0; y < std::min<std::int64_t>(input_.height, height - r); ++y)

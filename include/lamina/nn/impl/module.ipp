@@ -52,6 +52,16 @@ std::int64_t Module::parameter_count() const {
   return n;
 }
 
+void Module::to(Device device) {
+  for (const NamedTensor& t : state())
+    if (t.tensor.dtype() != DType::i64) t.tensor.move_to(device);
+}
+
+Device Module::device() const {
+  const auto all = parameters();
+  return all.empty() ? kCpu : all[0].device();
+}
+
 void Module::train(bool on) {
   training_ = on;
   for (auto& [name, child] : children_) child->train(on);

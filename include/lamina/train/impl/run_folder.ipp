@@ -211,6 +211,21 @@ void append_metrics(const RunFolder& folder, const EpochRecord& r, const data::L
   write_lines(folder.file("metrics.jsonl"), objects);
 }
 
+namespace {
+std::string cuda_summary() {
+  if (!LAMINA_HAS_CUDA) return "not built in";
+  try {
+    const int count = cuda_device_count();
+    if (count == 0) return "built in; no device found";
+    std::string names;
+    for (int i = 0; i < count; ++i) names += (i ? ", " : "") + device_name({Device::Type::cuda, i});
+    return names;
+  } catch (const Error& e) {
+    return std::string("built in; not usable: ") + e.what();
+  }
+}
+}  // namespace
+
 std::vector<std::pair<std::string, std::string>> environment() {
   std::string cpu = "unknown";
   std::ifstream info("/proc/cpuinfo");
@@ -228,7 +243,7 @@ std::vector<std::pair<std::string, std::string>> environment() {
           {"hardware threads", std::to_string(std::thread::hardware_concurrency())},
           {"system", std::string(system.sysname) + " " + system.release + " " + system.machine},
           {"image formats", data::supported_formats()},
-          {"CUDA", LAMINA_HAS_CUDA ? "built in" : "not built in"}};
+          {"CUDA", cuda_summary()}};
 }
 
 }  // namespace lamina::train

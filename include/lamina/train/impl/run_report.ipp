@@ -101,6 +101,7 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   const TrainConfig& config = info.config;
   const data::LabelSchema& schema = info.schema;
   const auto model = load_segmenter(best, info);
+  model->to(parse_device(config.device));
   const auto mode = data::resize_named(config.resize);
 
   ReportContent content;
@@ -139,7 +140,7 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
       photo.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp((values[i] + 1) * 127.5f, 0.0f, 255.0f)));
     data::LabelImage truth(config.width, config.height), prediction(config.width, config.height);
     truth.labels = batch.labels.rows(in_batch, 1).clone().to_vector<std::uint8_t>();
-    prediction.labels = argmax(model->forward(x)).to_vector<std::uint8_t>();
+    prediction.labels = argmax(model->forward(x.to(model->device()))).to_vector<std::uint8_t>();
     Figure f{data::encode_png(triptych(photo, truth, prediction, schema.colors)),
              items[static_cast<std::size_t>(s.item)].name + ": Dice " + decimal(s.dice, 3)};
     io::write_file_atomically(folder.root / "overlays" / (kind + "_" + std::to_string(rank + 1) + ".png"), f.png);

@@ -51,7 +51,7 @@ void check_config(const TrainConfig& c) {
   require<OptionError>(c.width >= 1 && c.height >= 1, "--size ", c.width, "x", c.height, " must be positive");
   require<OptionError>(c.lr > 0, "--lr ", c.lr, " must be positive");
   require<OptionError>(c.val_every >= 1, "--val-every ", c.val_every, " must be at least 1");
-  require<OptionError>(c.device == "cpu", "--device ", c.device, ": this build has no such device; known: cpu");
+  if (const Device device = parse_device(c.device); device.is_cuda()) (void)current_cuda(device.index);
   require<OptionError>(!c.out.empty(), "the run folder has no name");
 }
 
@@ -116,7 +116,8 @@ class Run {
         events_(events),
         folder_{config.out},
         model_(models::build_segmenter(model_config(config, dataset.schema.classes()), config.seed)),
-        optimizer_(make_optimizer(config, model_->named_parameters())),
+        device_(parse_device(config.device)),
+        optimizer_(make_optimizer(config, (model_->to(device_), model_->named_parameters()))),
         loader_(dataset, data::Split::train,
                 {.batch = config.batch,
                  .width = config.width,
@@ -221,7 +222,7 @@ class Run {
         const double images = static_cast<double>(state_.images), rate = static_cast<double>(seen) / seconds;
         const double left = static_cast<double>(total_steps() - state_.step) * config_.batch / rate;
         events_.step({epoch, epoch_count(), state_.batch, loader_.batches(), state_.loss_sum / images, state_.ce_sum / images,
-                      state_.dice_sum / images, optimizer_->lr(), rate, left, memory_stats().peak});
+                      state_.dice_sum / images, optimizer_->lr(), rate, left, memory_stats(device_).peak});
       }
       if (stop && stop->load(std::memory_order_relaxed) && state_.batch < loader_.batches() && state_.step < total_steps()) return;
     }
@@ -244,7 +245,7 @@ class Run {
     const nn::RandomScope random(RandomKey{config_.seed, 0x73746570}.derive(static_cast<std::uint64_t>(state_.step)));
     optimizer_->set_lr(schedule_.lr(state_.step));
     SegmentationLossParts parts;
-    const Tensor loss = segmentation_loss(model_->forward(batch.images), batch.labels, loss_, &parts);
+    const Tensor loss = segmentation_loss(model_->forward(batch.images.to(device_)), batch.labels.to(device_), loss_, &parts);
     const double value = loss.item();
     require<NumericError>(std::isfinite(value), "the loss is ", value, " in epoch ", state_.epoch + 1, ", step ", state_.step, ", images ",
                           names_of(batch), "; ", kNotSaved, folder_.weights("last").string(), kCure);
@@ -319,6 +320,7 @@ class Run {
   const TrainEvents& events_;
   RunFolder folder_;
   std::unique_ptr<models::Segmenter> model_;
+  Device device_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   data::Loader loader_, val_loader_;
   optim::Schedule schedule_;

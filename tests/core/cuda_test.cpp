@@ -1,0 +1,149 @@
+// The CUDA device layer: on a GPU, or on the host shim.
+#include <cmath>
+#include <thread>
+
+#include "lamina/core/dispatch.hpp"
+#include "lamina/kernels/arithmetic.hpp"
+#include "lamina/ops/arithmetic.hpp"
+#include "support/op_check.hpp"
+#if LAMINA_HAS_SHIM
+#include "shim.hpp"
+#endif
+
+using namespace lamina;
+using namespace lamina::test;
+
+namespace {
+constexpr Device kCuda{Device::Type::cuda, 0};
+}
+
+TEST_CASE("a device that is absent is named, with the cure") {
+  check_throws<DeviceError>(
+      [] {
+        Tensor::zeros({2}, {DType::f32, {Device::Type::cuda, 99}});
+      },
+      {LAMINA_HAS_CUDA ? "CUDA" : "no CUDA back end; configure it with -DLAMINA_CUDA=ON"});
+  CHECK(device_name(kCpu) == "cpu");
+}
+
+#if LAMINA_HAS_CUDA
+TEST_CASE("tensors on a CUDA device: copies, slices, conversions, fill") {
+  for (Device device : cuda_devices()) {
+    CHECK(!device_name(device).empty());
+    for (DType dtype : {DType::f32, DType::f64, DType::bf16, DType::u8, DType::i32, DType::i64}) {
+      CAPTURE(name_of(dtype));
+      const Tensor host = Tensor::uniform({3, 5, 7, 6}, {1, 2}, 0, 100).to(dtype);
+      const Tensor there = host.to(device);
+      CHECK(there.device() == device);
+      CHECK(same_bytes(there.to(kCpu), host));
+      CHECK(same_bytes(there.clone().to(kCpu), host));
+      // A slice out of and into a wider tensor, in each direction.
+      CHECK(same_bytes(there.channels(1, 3).to(kCpu), host.channels(1, 3).clone()));
+      const Tensor wide = Tensor::full({3, 5, 7, 9}, 7, {dtype, device});
+      wide.channels(2, 6).copy_from(host);
+      CHECK(same_bytes(wide.channels(2, 6).to(kCpu), host));
+      CHECK(same_bytes(wide.channels(8, 1).to(kCpu), Tensor::full({3, 5, 7, 1}, 7, {dtype, kCpu})));
+      CHECK(same_bytes(wide.channels(0, 2).to(kCpu), Tensor::full({3, 5, 7, 2}, 7, {dtype, kCpu})));
+    }
+    const Tensor x = random_normal({4, 33}, 3, DType::f32), y = x.to(device);
+    CHECK(same_bytes(y.to(DType::bf16).to(kCpu), x.to(DType::bf16)));
+    CHECK(same_bytes(y.to(DType::bf16).to(DType::f32).to(kCpu), x.to(DType::bf16).to(DType::f32)));
+    CHECK(same_bytes(y.to(DType::f64).to(kCpu), x.to(DType::f64)));
+    CHECK(Tensor::full({}, 2.5, {DType::f32, device}).item() == 2.5);
+    CHECK(Tensor::zeros({0, 4}, {DType::f32, device}).to_vector<float>().empty());
+  }
+}
+
+TEST_CASE("uploads larger than the pinned buffers, one after the other, while the source changes") {
+  for (Device device : cuda_devices()) {
+    const std::int64_t n = (std::int64_t{9} << 20) / 4 + 3;  // two buffers and a bit
+    Tensor host = Tensor::full({n}, 1);
+    const Tensor first = host.to(device), wide = Tensor::zeros({3, n}, {DType::f32, device});
+    host.fill(2);
+    const Tensor second = host.to(device);
+    host.fill(3);
+    wide.rows(1, 1).copy_from(host.view_as({1, n}));
+    host.fill(4);
+    for (std::int64_t i : {std::int64_t{0}, n / 2, n - 1}) {
+      CHECK(first.to(kCpu).data<float>()[i] == 1);
+      CHECK(second.to(kCpu).data<float>()[i] == 2);
+      CHECK(wide.to(kCpu).data<float>()[n + i] == 3);
+      CHECK(wide.to(kCpu).data<float>()[2 * n + i] == 0);
+    }
+  }
+}
+
+TEST_CASE("move_to changes what every handle sees") {
+  for (Device device : cuda_devices()) {
+    Tensor w = Tensor::from({1.f, 2.f, 3.f}, {3});
+    w.set_requires_grad();
+    const Tensor handle = w;
+    mul(w, w).backward(Tensor::full({3}, 1));
+    w.move_to(device);
+    CHECK(handle.device() == device);
+    CHECK(handle.requires_grad());
+    CHECK(handle.grad().device() == device);
+    CHECK(handle.to(kCpu).to_vector<float>() == std::vector<float>{1, 2, 3});
+    w.move_to(kCpu);
+    CHECK(handle.to_vector<float>() == std::vector<float>{1, 2, 3});
+    check_throws<ShapeError>([&] { Tensor::zeros({2, 4}).channels(0, 2).move_to(device); }, {"move_to", "slice"});
+  }
+}
+
+TEST_CASE("tensors of different devices do not mix, and unsupported dtypes are named") {
+  for (Device device : cuda_devices()) {
+    const Tensor a = Tensor::zeros({2}), b = Tensor::zeros({2}, {DType::f32, device});
+    check_throws<DeviceError>([&] { add(a, b); }, {"add", "cpu", "cuda:0"});
+    const Tensor d = Tensor::zeros({2}, {DType::f64, device});
+    check_throws<DeviceError>([&] { add(d, d); }, {"f64", "cuda:0", "bf16"});
+  }
+}
+
+TEST_CASE("device memory: statistics, cache, limit; the message names bytes and tensor, and the process goes on") {
+  for (Device device : cuda_devices()) {
+    release_cached_memory(device);
+    const MemoryStats before = memory_stats(device);
+    {
+      const Tensor t = Tensor::empty({1000, 1000}, {DType::f32, device});
+      CHECK(memory_stats(device).in_use >= before.in_use + 4000000);
+    }
+    CHECK(memory_stats(device).in_use == before.in_use);
+    CHECK(memory_stats(device).reserved >= 4000000);
+    release_cached_memory(device);
+    CHECK(memory_stats(device).reserved == before.reserved);
+    set_memory_limit(1 << 20, device);
+    check_throws<MemoryError>(
+        [&] {
+          Tensor::empty({1000, 1000}, {DType::f32, device});
+        },
+        {"out of memory on cuda:0", "4000000 bytes", "(1000, 1000)", "f32", "limit"});
+    set_memory_limit(0, device);
+    CHECK(Tensor::full({1000, 1000}, 1, {DType::f32, device}).to(kCpu).data<float>()[999999] == 1);
+  }
+}
+
+#if LAMINA_HAS_SHIM
+TEST_CASE("an allocation that fails inside an op leaves the process able to go on") {
+  const Tensor x = Tensor::full({64, 64}, 1, {DType::f32, kCuda});
+  release_cached_memory(kCuda);
+  shim::fail_allocations(0);
+  check_throws<MemoryError>([&] { add(x, x); }, {"out of memory on cuda:0", "16384 bytes", "(64, 64)"});
+  shim::fail_allocations(-1);
+  CHECK(add(x, x).to(kCpu).data<float>()[5] == 2);
+}
+
+TEST_CASE("no device, or a driver that is too old") {
+  shim::set_machine(0, -1);
+  CHECK(cuda_device_count() == 0);
+  check_throws<DeviceError>([] { Tensor::zeros({1}, {DType::f32, kCuda}); }, {"cuda:0 is absent", "no CUDA device"});
+  shim::set_machine(-1, 12020);
+  check_throws<DeviceError>(
+      [] {
+        Tensor::zeros({1}, {DType::f32, kCuda});
+      },
+      {"driver supports CUDA 12.2", "needs 13.0", "update the driver"});
+  shim::set_machine(-1, -1);
+  CHECK(cuda_device_count() == 1);
+}
+#endif
+#endif
