@@ -213,27 +213,29 @@ bool cuda_convert(const Tensor& to, const Tensor& from) {
 
 namespace lamina {
 namespace {
-[[noreturn]] void absent() {
-  throw DeviceError("this build of Lamina has no CUDA back end; configure it with -DLAMINA_CUDA=ON, or use device cpu");
+[[noreturn]] void absent(int index) {
+  throw DeviceError(message("device cuda:", index,
+                            " is absent: this build of Lamina has no CUDA back end; configure it with -DLAMINA_CUDA=ON, "
+                            "or use device cpu"));
 }
 }  // namespace
 
 int cuda_device_count() { return 0; }
-Cuda& current_cuda(int) { absent(); }
-std::string device_name(Device device) { return device.is_cpu() ? "cpu" : (absent(), std::string()); }
+Cuda& current_cuda(int index) { absent(index); }
+std::string device_name(Device device) { return device.is_cpu() ? "cpu" : (absent(device.index), std::string()); }
 void synchronize(Device device) {
-  if (device.is_cuda()) absent();
+  if (device.is_cuda()) absent(device.index);
 }
-void upload(Cuda&, void*, const void*, std::size_t) { absent(); }
-void download(Cuda&, void*, const void*, std::size_t) { absent(); }
+void upload(Cuda& cuda, void*, const void*, std::size_t) { absent(cuda.index); }
+void download(Cuda& cuda, void*, const void*, std::size_t) { absent(cuda.index); }
 
 namespace detail {
-void* cuda_allocate(int, std::size_t) { absent(); }
-void cuda_free(int, void*) { absent(); }
-void cuda_set_bytes(int, void*, int, std::size_t) { absent(); }
-void cuda_copy(Cuda&, const ByteRows&, const ByteRows&, bool, bool) { absent(); }
-void cuda_fill(const Tensor&, double) { absent(); }
-bool cuda_convert(const Tensor&, const Tensor&) { absent(); }
+void* cuda_allocate(int index, std::size_t) { absent(index); }
+void cuda_free(int index, void*) { absent(index); }
+void cuda_set_bytes(int index, void*, int, std::size_t) { absent(index); }
+void cuda_copy(Cuda& cuda, const ByteRows&, const ByteRows&, bool, bool) { absent(cuda.index); }
+void cuda_fill(const Tensor& t, double) { absent(t.device().index); }
+bool cuda_convert(const Tensor& to, const Tensor&) { absent(to.device().index); }
 }  // namespace detail
 }  // namespace lamina
 
