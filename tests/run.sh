@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and runs every test that a fresh machine can run, meant to take at most 15 minutes on 2 cores. usage: bash tests/run.sh [--yes] [--full]
 #   --yes   install missing packages without asking (needs root)
-#   --full  also the timed and sub-project tests, the older instruction set, AddressSanitizer and ThreadSanitizer
+#   --full  also the timed and sub-project tests, the older instruction set, the sanitizers, every order of the host shim, and nvcc
 set -euo pipefail
 cd "$(dirname "$0")/.."
 yes=() full=0
@@ -13,15 +13,23 @@ for a in "$@"; do
   esac
 done
 bash third_party/install.sh "${yes[@]}"
-build() { cmake --preset "$1" "${@:2}" > /dev/null && cmake --build "build/$1"; }
+build() { cmake --preset "$1" "${@:3}" > /dev/null && cmake --build "build/$1" --target $2; }
 check() { ctest --test-dir "build/$1" --output-on-failure "${@:2}"; }
-build cpu -DLAMINA_BUILD_BENCHMARKS="$([[ $full == 1 ]] && echo ON || echo OFF)"
+build cpu all -DLAMINA_BUILD_BENCHMARKS="$([[ $full == 1 ]] && echo ON || echo OFF)"
 check cpu -LE full
+build shim device_tests # what computes, again, on the CUDA kernels
+check shim -L device
 if ((full)); then
   check cpu -L full
   LAMINA_ISA=v3 check cpu -LE 'full|tree'
+  for order in descending shuffled:1 shuffled:2; do LAMINA_SHIM_ORDER=$order check shim -L device; done
   for sanitizer in asan tsan; do
-    build "$sanitizer" -DLAMINA_BUILD_BENCHMARKS=OFF
+    build "$sanitizer" all -DLAMINA_BUILD_BENCHMARKS=OFF
     check "$sanitizer" -LE 'full|tree'
   done
+  for sanitizer in shim-asan shim-tsan; do
+    build "$sanitizer" "core_tests ops_tests optim_tests"
+    check "$sanitizer" -R '^(core|ops|optim)$'
+  done
+  if command -v nvcc > /dev/null; then build cuda lamina; else echo "skipped: nvcc was not found, so the CUDA kernels were not compiled for a GPU"; fi
 fi

@@ -34,13 +34,15 @@ def rows():
         stem = kernel_stem(header)
         device = lambda suffix: f"[{stem}](%skernels/{stem}.{suffix})" if (ROOT / f"kernels/{stem}.{suffix}").exists() else ""
         grads = list(dict.fromkeys(gradient(doc.replace("\n///", "")) for doc in ops.values() if doc)) or ["x"]
+        timed = [name for name in (header.stem, stem) if (ROOT / f"benchmarks/{name}_bench.cpp").exists()]
+        bench = f"[{timed[0]}](%sbenchmarks/{timed[0]}_bench.cpp)" if timed else "–"
         names = ", ".join(f"`{name}`" for name in ops)
-        yield f"| {names} | {device('cpp') or 'a view'} | {device('cu') or '–'} | {'; '.join(grads)} | [ops/{header.name}](%sinclude/lamina/ops/{header.name}) |"
+        yield f"| {names} | {device('cpp') or 'a view'} | {device('cu') or '–'} | {'; '.join(grads)} | {bench} | [ops/{header.name}](%sinclude/lamina/ops/{header.name}) |"
 
 
 def render(path):
     up = "../" * (len(path.relative_to(ROOT).parts) - 1)
-    table = "\n".join(["| op | CPU | CUDA | gradients of | source |", "|---|---|---|---|---|", *(row.replace("%s", up) for row in rows())])
+    table = "\n".join(["| op | CPU | CUDA | gradients of | benchmark | source |", "|---|---|---|---|---|---|", *(row.replace("%s", up) for row in rows())])
     text = path.read_text()
     new, found = re.subn(r"(<!-- ops:begin -->\n).*?(<!-- ops:end -->)", lambda m: m[1] + table + "\n" + m[2], text, flags=re.S)
     if found != 1:

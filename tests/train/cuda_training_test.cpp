@@ -1,0 +1,105 @@
+// Training on the CUDA device, or on the host shim: the same losses as on the CPU, and the whole trainer.
+#include "lamina/lamina.hpp"
+#include "lamina/train/run_folder.hpp"
+#include "lamina/train/trainer.hpp"
+#include "support/op_check.hpp"
+#include "support/runs.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+
+#if LAMINA_HAS_CUDA
+namespace {
+
+/// Bright squares on a dark ground, in 3 classes by their colour.
+void draw(Tensor& images, Tensor& labels) {
+  Random random({7, 7});
+  images = Tensor::full({2, 32, 32, 3}, -0.5);
+  labels = Tensor::zeros({2, 32, 32}, {DType::u8, kCpu});
+  for (std::int64_t n = 0; n < 2; ++n)
+    for (int square = 0; square < 4; ++square) {
+      const auto top = static_cast<std::int64_t>(random.below(22)), left = static_cast<std::int64_t>(random.below(22));
+      const int kind = square % 2;
+      for (std::int64_t i = top; i < top + 10; ++i)
+        for (std::int64_t j = left; j < left + 10; ++j) {
+          const std::int64_t pixel = (n * 32 + i) * 32 + j;
+          labels.data<std::uint8_t>()[pixel] = static_cast<std::uint8_t>(1 + kind);
+          for (int c = 0; c < 3; ++c) images.data<float>()[pixel * 3 + c] = c == kind ? 1.f : -0.5f;
+        }
+    }
+}
+
+/// The losses of `steps` updates of a U-Net of base 8 and depth 3.
+std::vector<double> losses_on(Device device, int steps) {
+  nn::RandomStream random(RandomKey{3});
+  models::UNet net({.in_channels = 3, .classes = 3, .base = 8, .depth = 3}, random);
+  net.to(device);
+  CHECK(net.device() == device);
+  optim::Sgd sgd(net.named_parameters(), {.lr = 0.05, .momentum = 0.9});
+  Tensor images, labels;
+  draw(images, labels);
+  const Tensor x = images.to(device), y = labels.to(device);
+  std::vector<double> losses;
+  for (int i = 0; i < steps; ++i) {
+    const Tensor loss = segmentation_loss(net.forward(x), y);
+    losses.push_back(loss.item());
+    sgd.zero_grad();
+    loss.backward();
+    sgd.step();
+  }
+  return losses;
+}
+
+}  // namespace
+
+TEST_CASE("20 steps of a U-Net have the same losses on both devices, and they fall by a third") {
+  for (Device device : cuda_devices()) {
+    const auto cpu = losses_on(kCpu, 20), cuda = losses_on(device, 20);
+    for (std::size_t i = 0; i < cpu.size(); ++i) {
+      CAPTURE(i);
+      CHECK(std::abs(cuda[i] - cpu[i]) <= 1e-4 * cpu[i]);
+    }
+    CHECK(cuda.back() < cuda.front() * 2 / 3);
+  }
+}
+
+TEST_CASE("the trainer on a CUDA device: a run, its report, the same bytes twice, predictions on either device") {
+  for (Device device : cuda_devices()) {
+    TempFolder f;
+    small_phantom(f / "data");
+    const auto train_into = [&](const char* out) {
+      const train::TrainConfig config = train::resolved({.data = (f / "data").string(),
+                                                         .base = 2,
+                                                         .depth = 1,
+                                                         .width = 16,
+                                                         .height = 16,
+                                                         .augment = "hflip",
+                                                         .epochs = 1,
+                                                         .batch = 2,
+                                                         .device = device.str(),
+                                                         .out = (f / out).string()});
+      const data::Dataset dataset = data::open_dataset(config.data, {.seed = config.seed});
+      return train::train(config, dataset, true, {}, nullptr);
+    };
+    CHECK(train_into("a") == train::Outcome::finished);
+    CHECK(train_into("b") == train::Outcome::finished);
+    check_same_run(f / "a", f / "b");
+    CHECK(std::filesystem::exists(f / "a" / "report.html"));
+    // What was trained on the device predicts on either.
+    const data::Image photo = data::read_image(data::open_dataset((f / "data").string(), {}).items(data::Split::val)[0].image);
+    const auto host = infer::Predictor(f / "a").predict(photo), there = infer::Predictor(f / "a", device).predict(photo);
+    CHECK(relative_error(there.probabilities, host.probabilities) < 1e-4);
+  }
+}
+
+TEST_CASE("training on a device that is not there says so before anything is written") {
+  TempFolder f;
+  small_phantom(f / "data");
+  const data::Dataset dataset = data::open_dataset((f / "data").string(), {});
+  train::TrainConfig config{.data = (f / "data").string(), .device = "cuda:7", .out = (f / "run").string()};
+  check_throws<DeviceError>([&] { train::train(config, dataset, true, {}, nullptr); }, {"cuda:7 is absent"});
+  config.device = "gpu";
+  check_throws<OptionError>([&] { train::train(config, dataset, true, {}, nullptr); }, {"unknown device \"gpu\"", "cuda:0"});
+  CHECK(!std::filesystem::exists(f / "run"));
+}
+#endif
