@@ -2,6 +2,7 @@
 #include "lamina/kernels/pool2d.hpp"
 
 #include "detail/isa.hpp"
+#include "detail/pool2d.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {
@@ -42,30 +43,6 @@ void max_row(View4<const T> x, i64 n, i64 p, T* y, i64 y_ld, std::uint8_t* winne
         first = false;
       }
   }
-}
-
-/// The windows whose row (or column) range holds `i`: [first, last].
-struct Windows {
-  i64 first, last;
-  Windows(i64 i, int pad, int kernel, int stride, i64 count) {
-    const i64 shifted = i + pad;
-    first = shifted < kernel ? 0 : (shifted - kernel) / stride + 1;
-    last = shifted / stride < count ? shifted / stride : count - 1;
-  }
-};
-
-/// The pixels of an axis that window `i` holds: [begin, end).
-struct Span {
-  i64 begin, end;
-  Span(i64 i, int pad, int kernel, int stride, i64 extent) : begin(i * stride - pad), end(begin + kernel) {
-    if (begin < 0) begin = 0;
-    if (end > extent) end = extent;
-  }
-};
-
-template <class T>
-T average_weight(Span h, Span w, const Pool2dParams& p) {
-  return T(1) / static_cast<T>(p.count_include_pad ? i64{p.kernel} * p.kernel : (h.end - h.begin) * (w.end - w.begin));
 }
 
 /// 2x2 windows at stride 2 that lie inside the image x; y are the windows.
