@@ -1,22 +1,16 @@
 // CPU twins of kernels/segmentation_loss.hpp. A register of pixels at a time is transposed into (class, pixel) scratch, so that every
-// step, exp and log included, is vector arithmetic at any number of classes. Algebra: with p the probabilities and per class
-// I = sum p [labelled], P = sum p, T = labelled pixels, Dice = (2 I + smooth) / (P + T + smooth), so d(Dice loss)/dp is a [labelled] + b
-// with two constants a class, and d(loss)/dz follows from the softmax's (or sigmoid's) derivative.
+// step, exp and log included, is vector arithmetic at any number of classes. d(loss)/dz follows from d(loss)/dp, of two constants a class
+// (detail/segmentation_loss.hpp), and the softmax's (or sigmoid's) derivative.
 #include "lamina/kernels/segmentation_loss.hpp"
 
 #include "detail/math.hpp"
+#include "detail/segmentation_loss.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {
 
 constexpr std::int64_t kTaskPixels = 4096;
 constexpr std::int64_t kFlush = 32;  // registers whose sums are taken in T before they go to double
-
-/// Sums over pixels: I, P, T a class, then the three below.
-struct Sums {
-  double* of_class;  // (3, classes)
-  double ce = 0, weight = 0, count = 0;
-};
 
 /// One worker's scratch: registers of kLanes pixels, a row a class.
 template <class T>
@@ -34,8 +28,8 @@ struct Scratch {
   void clear() {
     for (std::int64_t i = 0; i < 3 * classes; ++i) intersection[i] = Vec<T>{};
   }
-  void flush(Sums& sums) {
-    for (std::int64_t i = 0; i < 3 * classes; ++i) sums.of_class[i] += sum_lanes<T>(intersection[i]);
+  void flush(double* sums) {
+    for (std::int64_t i = 0; i < 3 * classes; ++i) sums[i] += sum_lanes<T>(intersection[i]);
     clear();
   }
 };
@@ -199,70 +193,27 @@ struct Loss {
   }
 };
 
-/// The state and the loss from the sums: group_sums (groups, 3, classes) as in Sums, group_counts (groups).
-double finish_loss(const SegmentationLossState& layout, const double* group_sums, const double* group_counts, const Sums& total,
-                   const double* class_weights, double* state, const SegmentationLossParams& p) {
-  const std::int64_t classes = layout.classes;
-  const double normalizer = p.ce_normalization == CeNormalization::pixel_count ? total.count : total.weight;
-  state[SegmentationLossState::kCeScale] = normalizer > 0 ? p.ce_weight / normalizer : 0;
-  const double ce = state[SegmentationLossState::kCe] = normalizer > 0 ? total.ce / normalizer : 0;
-  double *dice = state + SegmentationLossState::kDice, *a = state + layout.a(), *b = state + layout.b();
-  for (std::int64_t i = 0; i < classes + 2 * layout.groups * classes; ++i) dice[i] = 0;
-
-  const auto weight_of = [&](std::int64_t c) { return c == 0 && !p.include_background ? 0. : class_weights ? class_weights[c] : 1.; };
-  const auto counts = [&](std::int64_t g, std::int64_t c) {
-    return group_counts[g] > 0 && (c > 0 || p.include_background) &&
-           (p.empty_class != EmptyClass::skip || group_sums[(g * 3 + 2) * classes + c] > 0);
-  };
-  double dice_loss = 0, groups = 0;
-  for (std::int64_t g = 0; g < layout.groups; ++g) {
-    const double *intersection = group_sums + g * 3 * classes, *predicted = intersection + classes, *labelled = predicted + classes;
-    double weight = 0, score = 0;
-    for (std::int64_t c = 0; c < classes; ++c) {
-      if (!counts(g, c)) continue;
-      const double numerator = 2 * intersection[c] + p.smooth, denominator = predicted[c] + labelled[c] + p.smooth;
-      const bool formula = (labelled[c] > 0 || p.empty_class == EmptyClass::penalize) && denominator > 0;
-      const double d = formula ? numerator / denominator : p.empty_class == EmptyClass::zero ? 0 : 1, w = weight_of(c);
-      weight += w;
-      score += w * d;
-      dice[c] += d;
-      if (!formula) continue;
-      a[g * classes + c] = -2 * w / denominator;
-      b[g * classes + c] = w * numerator / (denominator * denominator);
-    }
-    if (!(weight > 0)) continue;
-    dice_loss += 1 - score / weight;
-    groups += 1;
-    for (std::int64_t c = 0; c < classes; ++c) {
-      a[g * classes + c] /= weight;
-      b[g * classes + c] /= weight;
-    }
-  }
-  if (groups > 0) dice_loss /= groups;
-  for (std::int64_t i = 0; i < 2 * layout.groups * classes; ++i) a[i] *= groups > 0 ? p.dice_weight / groups : 0;
-  for (std::int64_t c = 0; c < classes; ++c) {
-    double n = 0;
-    for (std::int64_t g = 0; g < layout.groups; ++g) n += counts(g, c) ? 1 : 0;
-    dice[c] = n > 0 ? dice[c] / n : __builtin_nan("");
-  }
-  state[SegmentationLossState::kDiceLoss] = dice_loss;
-  return p.ce_weight * ce + p.dice_weight * dice_loss;
-}
+/// Finishes the loss alone.
+struct Alone {
+  static constexpr std::int64_t rank = 0, size = 1;
+  double sum(double v) const { return v; }
+};
 
 }  // namespace
 
 template <class T>
 void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, const std::uint8_t* labels, const double* class_weights, double* state,
                                Precise<T>* loss, const SegmentationLossParams& p) {
-  const std::int64_t classes = logits.c, per_sample = 3 * classes + 4;  // the sums of a task: 3 a class, ce, weight, count, bad label
+  const std::int64_t classes = logits.c;
+  const SegmentationLossSums at{classes};
+  const std::int64_t per_task = at.size() + 1;  // the sums, and the first bad label
   Workspace workspace;
   const Loss<T> l(logits, labels, class_weights, p, workspace);
-  double* partials = workspace.take<double>((logits.n * l.tasks + 1) * per_sample);
+  double* partials = workspace.take<double>((logits.n * l.tasks + 1) * per_task);
   T* scratch = workspace.take<T>(cpu.concurrency() * Scratch<T>::size(classes));
   l.for_tasks(cpu, [&](std::int64_t task, int worker, std::int64_t, std::int64_t begin, std::int64_t end) {
-    double* out = partials + task * per_sample;
-    for (std::int64_t i = 0; i < per_sample; ++i) out[i] = 0;
-    Sums sums{out};
+    double* sums = partials + task * per_task;
+    for (std::int64_t i = 0; i < at.size(); ++i) sums[i] = 0;
     Scratch<T> s(scratch + worker * Scratch<T>::size(classes), classes);
     s.clear();
     std::int64_t bad = -1;
@@ -277,40 +228,31 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, const std::uint8
           for (std::int64_t c = 0; c < classes; ++c) l.forward_sigmoid(s, c, l.labels_at(i, c, lanes, bad), ce, weight, count);
       }
       s.flush(sums);
-      sums.ce += sum_lanes<T>(ce);
-      sums.weight += sum_lanes<T>(weight);
-      sums.count += sum_lanes<T>(count);
+      sums[at.ce()] += sum_lanes<T>(ce);
+      sums[at.weight()] += sum_lanes<T>(weight);
+      sums[at.count()] += sum_lanes<T>(count);
     }
-    out[3 * classes] = sums.ce;
-    out[3 * classes + 1] = sums.weight;
-    out[3 * classes + 2] = sums.count;
-    out[3 * classes + 3] = static_cast<double>(bad);
+    sums[at.size()] = static_cast<double>(bad);
   });
 
-  const SegmentationLossState layout{classes, p.dice_reduction == DiceReduction::sample ? logits.n : 1};
-  double *group_sums = workspace.take<double>(layout.groups * 3 * classes), *group_counts = workspace.take<double>(layout.groups);
-  for (std::int64_t i = 0; i < layout.groups * 3 * classes; ++i) group_sums[i] = 0;
-  for (std::int64_t g = 0; g < layout.groups; ++g) group_counts[g] = 0;
-  Sums total{nullptr};
+  const SegmentationLossState layout = state_layout(logits.n, classes, p);
+  double* sums = workspace.take<double>(layout.groups * at.size());
+  for (std::int64_t i = 0; i < layout.groups * at.size(); ++i) sums[i] = 0;
   state[SegmentationLossState::kBadLabel] = -1;
   for (std::int64_t task = 0; task < logits.n * l.tasks; ++task) {
-    const double *part = partials + task * per_sample, *rest = part + 3 * classes;
-    const std::int64_t g = layout.groups > 1 ? task / l.tasks : 0;
-    for (std::int64_t i = 0; i < 3 * classes; ++i) group_sums[g * 3 * classes + i] += part[i];
-    total.ce += rest[0];
-    total.weight += rest[1];
-    total.count += rest[2];
-    group_counts[g] += rest[2];
-    if (state[SegmentationLossState::kBadLabel] < 0) state[SegmentationLossState::kBadLabel] = rest[3];
+    const double* part = partials + task * per_task;
+    double* sum = sums + (layout.groups > 1 ? task / l.tasks : 0) * at.size();
+    for (std::int64_t i = 0; i < at.size(); ++i) sum[i] += part[i];
+    if (state[SegmentationLossState::kBadLabel] < 0) state[SegmentationLossState::kBadLabel] = part[at.size()];
   }
-  *loss = static_cast<T>(finish_loss(layout, group_sums, group_counts, total, class_weights, state, p));
+  *loss = static_cast<T>(finish_segmentation_loss(Alone{}, layout, sums, class_weights, state, p));
 }
 
 template <class T>
 void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, const std::uint8_t* labels, const double* class_weights,
                                 const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p) {
   const std::int64_t classes = logits.c;
-  const SegmentationLossState layout{classes, p.dice_reduction == DiceReduction::sample ? logits.n : 1};
+  const SegmentationLossState layout = state_layout(logits.n, classes, p);
   Workspace workspace;
   const Loss<T> l(logits, labels, class_weights, p, workspace);
   const double upstream = static_cast<double>(*dloss);

@@ -184,7 +184,9 @@ template <class S>
 struct WriteSum {
   S* sums;
   double factor;
-  __device__ void operator()(std::int64_t c, const double (&sum)[1]) const { sums[c] = narrow<S>(static_cast<float>(factor * sum[0])); }
+  __device__ void operator()(std::int64_t c, const double (&sum)[1]) const {
+    sums[c] = narrow<S>(static_cast<Compute<S>>(factor * sum[0]));
+  }
 };
 }  // namespace detail
 

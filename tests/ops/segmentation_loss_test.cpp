@@ -24,6 +24,13 @@ std::vector<double> weights_for(std::int64_t classes) {
   return w;
 }
 
+/// The devices to test: the CPU, and CUDA where there is one.
+std::vector<Device> devices() {
+  std::vector<Device> all = cuda_devices();
+  all.insert(all.begin(), kCpu);
+  return all;
+}
+
 SegmentationLossParts parts_of(const Tensor& logits, const Tensor& labels, const SegmentationLossOptions& o) {
   SegmentationLossParts parts;
   segmentation_loss(logits, labels, o, &parts);
@@ -83,8 +90,10 @@ double reference_loss(const Tensor& logits, const Tensor& labels, const Segmenta
 void check_loss(const std::string& name, const Tensor& logits, const Tensor& labels, const SegmentationLossOptions& o) {
   CAPTURE(name);
   CHECK(segmentation_loss(logits, labels, o).item() == doctest::Approx(reference_loss(logits, labels, o)).epsilon(1e-12));
-  check_op(
-      {.name = name, .inputs = {logits}, .op = [&](auto& in, auto&) { return segmentation_loss(in[0], labels, o); }, .takes_into = false});
+  check_op({.name = name,
+            .inputs = {logits, labels},
+            .op = [&](auto& in, auto&) { return segmentation_loss(in[0], in[1], o); },
+            .takes_into = false});
 }
 
 }  // namespace
@@ -135,7 +144,28 @@ TEST_CASE("segmentation_loss over several tasks, none of them whole registers") 
   const SegmentationLossOptions o{.class_weights = weights_for(5), .ignore_label = 255, .dice_reduction = DiceReduction::sample};
   const double want = reference_loss(logits, labels, o);
   CHECK(segmentation_loss(logits, labels, o).item() == doctest::Approx(want).epsilon(1e-12));
-  CHECK(segmentation_loss(logits.to(DType::f32), labels, o).item() == doctest::Approx(want).epsilon(1e-6));
+  for (Device device : devices())
+    CHECK(segmentation_loss(logits.to(DType::f32).to(device), labels.to(device), o).item() == doctest::Approx(want).epsilon(1e-6));
+}
+
+TEST_CASE("segmentation_loss on CUDA with more classes than a thread takes, one tile and several") {
+  for (Device device : cuda_devices())
+    for (const Shape& s : {Shape{1, 7, 5, 33}, Shape{2, 9, 8, 64}, Shape{1, 6, 11, 200}, Shape{1, 9, 9, 255}})
+      for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid}) {
+        const bool softmax = activation == LossActivation::softmax;
+        const OpCase c{.name = "segmentation_loss " + s.str(),
+                       .inputs = {random_normal(s, 6),
+                                  random_labels(softmax ? Shape{s[0], s[1], s[2]} : s, softmax ? static_cast<int>(s[3]) - 1 : 2, 5, 255)},
+                       .op =
+                           [&](auto& in, auto&) {
+                             return segmentation_loss(in[0], in[1],
+                                                      {.activation = activation, .class_weights = weights_for(s[3]), .ignore_label = 255});
+                           },
+                       .takes_into = false};
+        std::vector<std::string> failures;
+        cuda_failures(c, device, failures);
+        for (const std::string& f : failures) FAIL_CHECK(c.name << ": " << f);
+      }
 }
 
 TEST_CASE("segmentation_loss by hand") {
@@ -161,14 +191,18 @@ TEST_CASE("segmentation_loss: what each policy does with a class that nobody lab
   for (EmptyClass policy : {EmptyClass::skip, EmptyClass::one, EmptyClass::zero, EmptyClass::penalize})
     for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample})
       check_loss("policy " + std::to_string(int(policy)), logits, labels, {.dice_reduction = dice, .empty_class = policy});
-  const auto dice = [&](EmptyClass policy) { return parts_of(logits, labels, {.empty_class = policy}); };
-  CHECK(std::isnan(dice(EmptyClass::skip).dice[2]));
-  CHECK(dice(EmptyClass::one).dice[2] == 1);
-  CHECK(dice(EmptyClass::zero).dice[2] == 0);
-  CHECK(dice(EmptyClass::penalize).dice[2] > 0);
-  CHECK(dice(EmptyClass::penalize).dice[2] < 0.5);
-  CHECK(dice(EmptyClass::one).dice_loss < dice(EmptyClass::skip).dice_loss);
-  CHECK(dice(EmptyClass::zero).dice_loss > dice(EmptyClass::penalize).dice_loss);
+  for (Device device : devices()) {
+    CAPTURE(device.str());
+    const Tensor z = logits.to(DType::f32).to(device), y = labels.to(device);
+    const auto dice = [&](EmptyClass policy) { return parts_of(z, y, {.empty_class = policy}); };
+    CHECK(std::isnan(dice(EmptyClass::skip).dice[2]));
+    CHECK(dice(EmptyClass::one).dice[2] == 1);
+    CHECK(dice(EmptyClass::zero).dice[2] == 0);
+    CHECK(dice(EmptyClass::penalize).dice[2] > 0);
+    CHECK(dice(EmptyClass::penalize).dice[2] < 0.5);
+    CHECK(dice(EmptyClass::one).dice_loss < dice(EmptyClass::skip).dice_loss);
+    CHECK(dice(EmptyClass::zero).dice_loss > dice(EmptyClass::penalize).dice_loss);
+  }
 }
 
 TEST_CASE("segmentation_loss: ignored pixels have no influence and an exactly zero gradient") {
@@ -185,56 +219,64 @@ TEST_CASE("segmentation_loss: ignored pixels have no influence and an exactly ze
           if (dtype == DType::f32) other.data<float>()[i] = std::numeric_limits<float>::quiet_NaN();
           if (dtype == DType::f64) other.data<double>()[i] = std::numeric_limits<double>::infinity();
         }
-      logits.set_requires_grad();
-      other.set_requires_grad();
-      const Tensor a = segmentation_loss(logits, labels, o), b = segmentation_loss(other, labels, o);
-      CHECK(same_bytes(a, b));
-      a.backward();
-      b.backward();
-      CHECK(same_bytes(logits.grad(), other.grad()));
-      const auto g = other.grad().to(DType::f64).to_vector<double>();
-      for (std::int64_t i = 0; i < other.numel(); ++i) CHECK((g[static_cast<std::size_t>(i)] == 0) == ignored(i));
+      for (Device device : devices()) {
+        if (device.is_cuda() && dtype == DType::f64) continue;
+        Tensor x = logits.clone().to(device), z = other.clone().to(device);
+        x.set_requires_grad();
+        z.set_requires_grad();
+        const Tensor a = segmentation_loss(x, labels.to(device), o), b = segmentation_loss(z, labels.to(device), o);
+        CHECK(same_bytes(a.to(kCpu), b.to(kCpu)));
+        a.backward();
+        b.backward();
+        CHECK(same_bytes(x.grad().to(kCpu), z.grad().to(kCpu)));
+        const auto g = z.grad().to(kCpu).to(DType::f64).to_vector<double>();
+        for (std::int64_t i = 0; i < other.numel(); ++i) CHECK((g[static_cast<std::size_t>(i)] == 0) == ignored(i));
+      }
     }
 }
 
 TEST_CASE("segmentation_loss of nothing but ignored pixels is 0 with gradient 0") {
-  for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample}) {
-    Tensor logits = random_normal({1, 3, 3, 4}, 5, DType::f32), labels = Tensor::full({1, 3, 3}, 255, {DType::u8, kCpu});
-    logits.set_requires_grad();
-    const Tensor loss = segmentation_loss(logits, labels, {.ignore_label = 255, .dice_reduction = dice});
-    CHECK(loss.item() == 0);
-    loss.backward();
-    CHECK(logits.grad().to_vector<float>() == std::vector<float>(36, 0.f));
-  }
+  for (Device device : devices())
+    for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample}) {
+      Tensor logits = random_normal({1, 3, 3, 4}, 5, DType::f32).to(device), labels = Tensor::full({1, 3, 3}, 255, {DType::u8, device});
+      logits.set_requires_grad();
+      const Tensor loss = segmentation_loss(logits, labels, {.ignore_label = 255, .dice_reduction = dice});
+      CHECK(loss.item() == 0);
+      loss.backward();
+      CHECK(logits.grad().to_vector<float>() == std::vector<float>(36, 0.f));
+    }
 }
 
 TEST_CASE("segmentation_loss stays finite and exact for extreme logits") {
-  for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid}) {
-    const bool softmax = activation == LossActivation::softmax;
-    Tensor logits = Tensor::from({1e4f, -1e4f, -300.f, 300.f}, {1, 1, 2, 2});
-    logits.set_requires_grad();
-    const Tensor wrong = softmax ? Tensor::from({std::uint8_t{1}, std::uint8_t{0}}, {1, 1, 2})
-                                 : Tensor::from({std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{1}, std::uint8_t{0}}, {1, 1, 2, 2});
-    const Tensor loss = segmentation_loss(logits, wrong, {.activation = activation, .dice_weight = 0});
-    CHECK(loss.item() == doctest::Approx(softmax ? (2e4 + 600) / 2 : (2e4 + 600) / 4).epsilon(1e-7));
-    loss.backward();
-    for (float g : logits.grad().to_vector<float>()) CHECK(std::abs(g) == (softmax ? 0.5f : 0.25f));
-  }
+  for (Device device : devices())
+    for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid}) {
+      const bool softmax = activation == LossActivation::softmax;
+      Tensor logits = Tensor::from({1e4f, -1e4f, -300.f, 300.f}, {1, 1, 2, 2}).to(device);
+      logits.set_requires_grad();
+      const Tensor wrong = softmax ? Tensor::from({std::uint8_t{1}, std::uint8_t{0}}, {1, 1, 2})
+                                   : Tensor::from({std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{1}, std::uint8_t{0}}, {1, 1, 2, 2});
+      const Tensor loss = segmentation_loss(logits, wrong.to(device), {.activation = activation, .dice_weight = 0});
+      CHECK(loss.item() == doctest::Approx(softmax ? (2e4 + 600) / 2 : (2e4 + 600) / 4).epsilon(1e-7));
+      loss.backward();
+      for (float g : logits.grad().to_vector<float>()) CHECK(std::abs(g) == (softmax ? 0.5f : 0.25f));
+    }
 }
 
 TEST_CASE("segmentation_loss names the first label that is out of range") {
-  const Tensor logits = Tensor::zeros({2, 3, 4, 5});
-  Tensor labels = Tensor::zeros({2, 3, 4}, {DType::u8, kCpu});
-  labels.data<std::uint8_t>()[12 + 4 + 2] = 7;  // image 1, row 1, column 2
-  labels.data<std::uint8_t>()[23] = 9;
-  check_throws<DataError>([&] { segmentation_loss(logits, labels); },
-                          {"segmentation_loss", "label 7", "image 1", "row 1", "column 2", "below 5", "no label is ignored"});
-  check_throws<DataError>([&] { segmentation_loss(logits, labels, {.ignore_label = 7}); },
-                          {"label 9", "image 1", "row 2", "column 3", "ignored 7"});
-  Tensor planes = Tensor::zeros(logits.shape(), {DType::u8, kCpu});
-  planes.data<std::uint8_t>()[5 * 6 + 3] = 2;  // image 0, row 1, column 2
-  check_throws<DataError>([&] { segmentation_loss(logits, planes, {.activation = LossActivation::sigmoid}); },
-                          {"label 2", "image 0", "row 1", "column 2", "below 2"});
+  for (Device device : devices()) {
+    const Tensor logits = Tensor::zeros({2, 3, 4, 5}, {DType::f32, device});
+    Tensor labels = Tensor::zeros({2, 3, 4}, {DType::u8, kCpu});
+    labels.data<std::uint8_t>()[12 + 4 + 2] = 7;  // image 1, row 1, column 2
+    labels.data<std::uint8_t>()[23] = 9;
+    check_throws<DataError>([&] { segmentation_loss(logits, labels.to(device)); },
+                            {"segmentation_loss", "label 7", "image 1", "row 1", "column 2", "below 5", "no label is ignored"});
+    check_throws<DataError>([&] { segmentation_loss(logits, labels.to(device), {.ignore_label = 7}); },
+                            {"label 9", "image 1", "row 2", "column 3", "ignored 7"});
+    Tensor planes = Tensor::zeros(logits.shape(), {DType::u8, kCpu});
+    planes.data<std::uint8_t>()[5 * 6 + 3] = 2;  // image 0, row 1, column 2
+    check_throws<DataError>([&] { segmentation_loss(logits, planes.to(device), {.activation = LossActivation::sigmoid}); },
+                            {"label 2", "image 0", "row 1", "column 2", "below 2"});
+  }
 }
 
 TEST_CASE("segmentation_loss rejects wrong shapes, types and options") {

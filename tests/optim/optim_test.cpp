@@ -1,5 +1,7 @@
 #include <cmath>
 
+#include "lamina/core/dispatch.hpp"
+#include "lamina/kernels/optimizer.hpp"
 #include "lamina/optim/optimizer.hpp"
 #include "lamina/optim/schedule.hpp"
 #include "support/golden.hpp"
@@ -13,16 +15,51 @@ namespace {
 
 /// Plays the golden gradients through an optimiser and returns the final weights.
 template <class O, class Options>
-Tensor play(const io::TensorArchive& gold, const Options& options) {
-  Tensor w = gold.at("start").clone();
+Tensor play(const io::TensorArchive& gold, const Options& options, DType dtype = DType::f64, Device device = kCpu) {
+  Tensor w = gold.at("start").clone().to(dtype).to(device);
   w.set_requires_grad();
   O optimizer({{"w", w}}, options);
   const Tensor& grads = gold.at("grads");
   for (std::int64_t t = 0; t < grads.size(0); ++t) {
-    w.set_grad(grads.rows(t, 1).clone().view_as(w.shape()));
+    w.set_grad(grads.rows(t, 1).clone().view_as(w.shape()).to(dtype).to(device));
     optimizer.step();
   }
   return w;
+}
+
+/// The weights after two steps of each optimiser with everything on: several tensors, one of them empty, one a few chunks long, each with
+/// its own gradients; then the norm that clipped the gradients.
+template <class O, class Options>
+std::vector<Tensor> update_several(const Options& options, DType dtype, Device device) {
+  std::vector<nn::NamedTensor> parameters;
+  for (const Shape& s : {Shape{3, 5}, Shape{0}, Shape{9001}, Shape{1}, Shape{4096}})
+    parameters.push_back({"w" + std::to_string(parameters.size()), random_normal(s, parameters.size()).to(dtype).to(device)});
+  for (auto& p : parameters) p.tensor.set_requires_grad();
+  O optimizer(parameters, options);
+  for (std::uint64_t t = 0; t < 2; ++t) {
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      parameters[i].tensor.set_grad(random_normal(parameters[i].tensor.shape(), 10 * t + i).to(dtype).to(device));
+    optimizer.step();
+  }
+  std::vector<Tensor> results;
+  for (auto& p : parameters) results.push_back(p.tensor.detach().clone());
+  results.push_back(Tensor::full({}, optimizer.gradient_norm(), {DType::f64, kCpu}));
+  return results;
+}
+
+template <class O, class Options>
+void check_devices(const Options& options) {
+  for (Device device : cuda_devices())
+    for (DType dtype : {DType::f32, DType::bf16}) {
+      CAPTURE(name_of(dtype));
+      const auto want = update_several<O>(options, DType::f64, kCpu), got = update_several<O>(options, dtype, device),
+                 again = update_several<O>(options, dtype, device);
+      for (std::size_t i = 0; i < want.size(); ++i) {
+        CAPTURE(i);
+        CHECK(relative_error(got[i], want[i]) <= (dtype == DType::f32 ? 2e-6 : 1e-2));
+        CHECK(same_bytes(got[i].to(kCpu), again[i].to(kCpu)));
+      }
+    }
 }
 
 void check(const io::TensorArchive& gold, const char* name, const Tensor& w) {
@@ -45,6 +82,52 @@ TEST_CASE("optimisers follow PyTorch's trajectories") {
     check(gold, "sgd", play<Sgd>(gold, SgdOptions{.lr = 0.05}));
     check(gold, "sgd_momentum", play<Sgd>(gold, SgdOptions{.lr = 0.05, .momentum = 0.9, .gradient = {.weight_decay = 0.1}}));
     check(gold, "sgd_nesterov", play<Sgd>(gold, SgdOptions{.lr = 0.05, .momentum = 0.9, .nesterov = true}));
+  }
+}
+
+TEST_CASE("optimisers on CUDA: PyTorch's trajectories, and several tensors at once") {
+  const auto gold = golden("optim");
+  for (Device device : cuda_devices()) {
+    const auto check = [&](const char* name, const Tensor& w) { CHECK_MESSAGE(relative_error(w, gold.at(name)) < 2e-6, name); };
+    check("adam", play<Adam>(gold, AdamOptions{.lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3}, DType::f32, device));
+    check("adamw",
+          play<Adam>(gold, AdamOptions{.lr = 0.05, .gradient = {.weight_decay = 0.1, .decoupled_decay = true}}, DType::f32, device));
+    check("sgd", play<Sgd>(gold, SgdOptions{.lr = 0.05}, DType::f32, device));
+    check("sgd_nesterov", play<Sgd>(gold, SgdOptions{.lr = 0.05, .momentum = 0.9, .nesterov = true}, DType::f32, device));
+  }
+  check_devices<Adam>(AdamOptions{.epsilon = 1e-3, .gradient = {.clip_norm = 50, .clip_value = 0.4, .weight_decay = 0.1}});
+  check_devices<Adam>(AdamOptions{.epsilon_inside_correction = false,
+                                  .gradient = {.weight_decay = 0.1, .decoupled_decay = true, .decay_kernels_only = true}});
+  check_devices<Sgd>(SgdOptions{.momentum = 0.9, .gradient = {.clip_norm = 1}});
+  check_devices<Sgd>(SgdOptions{});
+}
+
+TEST_CASE("updates write a rounded copy of the weights where one is asked for") {
+  std::vector<Device> devices = cuda_devices();
+  devices.push_back(kCpu);
+  for (Device device : devices) {
+    const std::int64_t n = 5000;
+    const auto make = [&](std::uint64_t seed) { return random_normal({n}, seed, DType::f32).to(device); };
+    const Tensor w = make(1), g = make(2), m = make(3), v = Tensor::full({n}, 1, {DType::f32, device}), plain = w.clone();
+    const Tensor copy = Tensor::full({n}, std::nan(""), {DType::bf16, device});
+    const auto tensor = [&](BFloat16* to) {
+      return UpdateTensor<float>{w.data<float>(), g.data<const float>(), m.data<float>(), v.data<float>(), n, true, to};
+    };
+    const AdamUpdate adam{{}, 0.1, 0.9, 0.999, 1e-8, 1, true};
+    const SgdUpdate sgd{{}, 0.1, 0.9, false, false};
+    const auto check_copy = [&] {
+      CHECK(same_bytes(copy.to(kCpu), w.to(kCpu).to(DType::bf16)));
+      CHECK(!same_bytes(w.to(kCpu), plain.to(kCpu)));
+    };
+    dispatch(w, [&]<class T>(auto& dev) {
+      if constexpr (std::is_same_v<T, float>) {
+        UpdateTensor<float> list = tensor(copy.data<BFloat16>());
+        kernels::adam_update<float>(dev, &list, 1, adam);
+        check_copy();
+        kernels::sgd_update<float>(dev, &list, 1, sgd);
+        check_copy();
+      }
+    });
   }
 }
 

@@ -9,10 +9,11 @@ template <class T>
 struct UpdateTensor {
   T* w;
   const T* g;
-  T* m;  ///< first moment (Adam) or momentum buffer (SGD)
-  T* v;  ///< second moment (Adam); unused by SGD
+  Precise<T>* m;  ///< first moment (Adam) or momentum buffer (SGD)
+  Precise<T>* v;  ///< second moment (Adam); unused by SGD
   std::int64_t n;
-  bool decay;  ///< weight decay applies
+  bool decay;                ///< weight decay applies
+  BFloat16* copy = nullptr;  ///< where the new weights go too, rounded, for layers that compute in bf16; may be null
 };
 
 /// What every element's gradient goes through first: g = clamp(g * scale, -clip, clip) (+ weight_decay * w unless decoupled).
@@ -39,10 +40,11 @@ struct SgdUpdate {
 
 namespace kernels {
 
-/// In-place updates of all tensors in one launch. Sources: Kingma & Ba 2015; Loshchilov & Hutter 2019 (decoupled decay).
+/// In-place updates of all tensors in one launch; the list is host memory. Sources: Kingma & Ba 2015; Loshchilov & Hutter 2019 (decoupled
+/// decay).
 LAMINA_KERNEL(adam_update, const UpdateTensor<T>* tensors, std::int64_t count, const AdamUpdate& update)
 LAMINA_KERNEL(sgd_update, const UpdateTensor<T>* tensors, std::int64_t count, const SgdUpdate& update)
-/// *result = sum over all tensors of g^2, in double, in a fixed order. `result` is host memory.
+/// *result = sum over all tensors of g^2, in double, in a fixed order. `tensors` and `result` are host memory.
 LAMINA_KERNEL(gradient_square_sum, const UpdateTensor<T>* tensors, std::int64_t count, double* result)
 
 }  // namespace kernels

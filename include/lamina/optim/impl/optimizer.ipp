@@ -27,7 +27,7 @@ Optimizer::Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::s
       require(
           p.tensor.contiguous() && p.tensor.dtype() == parameters_[0].tensor.dtype() && p.tensor.device() == parameters_[0].tensor.device(),
           "optimiser: parameter ", p.name, " is a slice, or differs from the first in dtype or device");
-      moments_.push_back({moment + "." + p.name, Tensor::zeros(p.tensor.shape(), like(p.tensor))});
+      moments_.push_back({moment + "." + p.name, Tensor::zeros(p.tensor.shape(), precise_like(p.tensor))});
     }
 }
 
@@ -66,7 +66,9 @@ void Optimizer::apply(Update&& update) {
       const Tensor& w = parameters_[i].tensor;
       if (!w.grad()) continue;
       packed.push_back(w.grad().packed());
-      auto moment = [&](std::size_t k) { return k * n + i < moments_.size() ? moments_[k * n + i].tensor.template data<T>() : nullptr; };
+      auto moment = [&](std::size_t k) {
+        return k * n + i < moments_.size() ? moments_[k * n + i].tensor.template data<Precise<T>>() : nullptr;
+      };
       list.push_back({w.data<T>(), packed.back().template data<const T>(), moment(0), moment(1), w.numel(),
                       !gradient_.decay_kernels_only || w.rank() >= 2});
     }
