@@ -17,3 +17,4 @@
 #include "lamina/ops/segmentation_loss.hpp"
 #include "lamina/ops/slice_channels.hpp"
 #include "lamina/ops/softmax.hpp"
+#include "lamina/ops/warp.hpp"

@@ -1,0 +1,90 @@
+#include "lamina/ops/warp.hpp"
+
+#include "support/golden.hpp"
+#include "support/op_check.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+
+namespace {
+
+std::vector<AffineMap> maps_of(const Tensor& t) {
+  std::vector<AffineMap> maps;
+  const auto v = t.to_vector<double>();
+  for (std::size_t i = 0; i < v.size(); i += 6) maps.push_back({v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5]});
+  return maps;
+}
+
+/// The golden batch on a device and in a dtype.
+WarpedBatch golden_warp(const io::TensorArchive& file, Device device, DType dtype, bool sliced = false) {
+  const auto there = [&](const char* name) { return file.at(name).to(device); };
+  Tensor x = there("x");
+  if (sliced) {
+    const Tensor wide = Tensor::full(x.shape().with(-1, x.size(-1) + 2), 77, like(x));
+    wide.channels(1, x.size(-1)).copy_from(x);
+    x = wide.channels(1, x.size(-1));
+  }
+  const auto parameters = [&](const char* name) { return there(name).to(precise(dtype)); };
+  return warp(x, there("labels"), maps_of(file.at("maps")),
+              {.height = 6,
+               .width = 11,
+               .scale = parameters("scale"),
+               .offset = parameters("offset"),
+               .border = 40,
+               .outside = 200,
+               .dtype = dtype});
+}
+
+}  // namespace
+
+TEST_CASE("warp agrees with PyTorch's grid_sample: photographs bilinearly, masks at the nearest pixel, on every device") {
+  const auto file = golden("warp");
+  const auto check = [&](Device device, DType dtype, double tolerance) {
+    CAPTURE(device.str());
+    CAPTURE(name_of(dtype));
+    for (bool sliced : {false, true}) {
+      const WarpedBatch out = golden_warp(file, device, dtype, sliced);
+      CHECK(relative_error(out.images, file.at("y")) <= tolerance);
+      CHECK(same_bytes(out.labels.to(kCpu), file.at("labels_out")));
+    }
+  };
+  for (Isa isa : instruction_sets()) {
+    ThreadPool pool(2);
+    const ExecutorScope scope(pool, isa);
+    check(kCpu, DType::f64, 1e-12);
+    check(kCpu, DType::f32, 1e-6);
+  }
+  for (Device device : cuda_devices()) {
+    check(device, DType::f32, 1e-6);
+    check(device, DType::bf16, 4e-3);
+  }
+}
+
+TEST_CASE("warp: the identity, a flip, doubling, and what lies outside") {
+  const Tensor x = Tensor::from({std::uint8_t{10}, std::uint8_t{20}, std::uint8_t{30}, std::uint8_t{40}}, {1, 2, 2, 1}),
+               m = x.view_as({1, 2, 2});
+  const auto values = [&](const AffineMap& map, std::int64_t h, std::int64_t w) {
+    return warp(x, {}, std::vector<AffineMap>{map}, {.height = h, .width = w}).images.to_vector<float>();
+  };
+  CHECK(values({}, 2, 2) == std::vector<float>{10, 20, 30, 40});
+  CHECK(values({.xx = -1, .x = 2}, 2, 2) == std::vector<float>{20, 10, 40, 30});
+  CHECK(values({.xx = 0.5, .yy = 0.5}, 1, 4) == std::vector<float>{10, 12.5f, 17.5f, 20});
+  CHECK(values({.x = 1.25}, 1, 3) == std::vector<float>{20, 0, 0});
+  CHECK(values({.x = 1e300}, 1, 2) == std::vector<float>{0, 0});
+  const WarpedBatch moved = warp(x, m, std::vector<AffineMap>{{.x = 1}}, {.border = 5});
+  CHECK(moved.images.to_vector<float>() == std::vector<float>{20, 5, 40, 5});
+  CHECK(moved.labels.to_vector<std::uint8_t>() == std::vector<std::uint8_t>{20, 255, 40, 255});
+  CHECK(warp(Tensor::zeros({0, 2, 2, 3}, {DType::u8, kCpu}), {}, {}).images.shape() == Shape{0, 2, 2, 3});
+}
+
+TEST_CASE("warp rejects wrong shapes and types") {
+  const Tensor x = Tensor::zeros({2, 4, 5, 3}, {DType::u8, kCpu}), labels = Tensor::zeros({2, 4, 5}, {DType::u8, kCpu});
+  const std::vector<AffineMap> maps(2);
+  check_throws<ShapeError>([&] { warp(labels, {}, maps); }, {"warp", "(2, 4, 5)"});
+  check_throws<ShapeError>([&] { warp(x, {}, std::vector<AffineMap>(3)); }, {"3 maps", "(2, 4, 5, 3)"});
+  check_throws<ShapeError>([&] { warp(x, labels.view_as({2, 5, 4}), maps); }, {"(2, 5, 4)", "(2, 4, 5, 3)"});
+  check_throws<ShapeError>([&] { warp(x, {}, maps, {.height = -1}); }, {"-1"});
+  check_throws<ShapeError>([&] { warp(x, {}, maps, {.scale = Tensor::zeros({4})}); }, {"(3)", "(4)"});
+  check_throws<DeviceError>([&] { warp(x.to(DType::f32), {}, maps); }, {"u8", "f32"});
+  check_throws<DeviceError>([&] { warp(x, {}, maps, {.offset = Tensor::zeros({3}, {DType::f64, kCpu})}); }, {"f64"});
+}
