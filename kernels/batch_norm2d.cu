@@ -4,7 +4,7 @@
 #include "lamina/kernels/batch_norm2d.hpp"
 
 #include "detail/activate.hpp"
-#include "detail/reduce.cuh"
+#include "detail/normalize.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {
@@ -30,35 +30,6 @@ struct Affine {
   __device__ float operator()(float x, int i) const { return (x - mean[i]) * scale[i] + shift[i]; }
 };
 
-/// Sums of x - origin and of its square, the first pixel being the origin. Each thread's moments are Welford's, so that neither a large
-/// mean nor an outlier costs digits; they are brought together in double.
-template <class T, int N>
-struct Moments {
-  View2<const T> x;
-
-  __device__ void operator()(const ColumnWalk& walk, double (&sums)[2][N]) const {
-    float mean[N] = {}, squares[N] = {}, n = 0;
-    for (std::int64_t r = walk.begin; r < walk.end; r += walk.step) {
-      const auto v = load<N>(x.row(r) + walk.c);
-      const float share = 1 / ++n;
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        const float d = v.v[i] - mean[i];
-        mean[i] += d * share;
-        squares[i] += d * (v.v[i] - mean[i]);
-      }
-    }
-#pragma unroll
-    for (int i = 0; i < N; ++i) {
-      const double count = static_cast<double>(n), m = static_cast<double>(mean[i]) - static_cast<double>(widen(x.data[walk.c + i]));
-      sums[0][i] = count * m;
-      sums[1][i] = static_cast<double>(squares[i]) + count * m * m;
-    }
-  }
-};
-
-__device__ float inverse_deviation(double variance, double epsilon) { return static_cast<float>(1 / __builtin_sqrt(variance + epsilon)); }
-
 /// Mean, rstd and running statistics (which may be null) of a channel from its moments.
 template <class T>
 struct BatchStatistics {
@@ -67,15 +38,14 @@ struct BatchStatistics {
   float *running_mean, *running_var, *mean, *rstd;
 
   __device__ void operator()(std::int64_t c, const double (&sums)[2]) const {
-    const double shift = sums[0] / n, v = sums[1] / n - shift * shift, variance = v < 0 ? 0 : v;  // rounding; NaN stays
-    const double m = static_cast<double>(widen(origin[c])) + shift;
-    mean[c] = static_cast<float>(m);
-    rstd[c] = inverse_deviation(variance, epsilon);
+    const Moments moments(sums, n, static_cast<double>(widen(origin[c])));
+    mean[c] = static_cast<float>(moments.mean);
+    rstd[c] = inverse_deviation(moments.variance, epsilon);
     const auto mix = [&](float& running, double batch) {
       running = static_cast<float>((1 - momentum) * static_cast<double>(running) + momentum * batch);
     };
-    if (running_mean) mix(running_mean[c], m);
-    if (running_var) mix(running_var[c], variance * n / (n - 1));
+    if (running_mean) mix(running_mean[c], moments.mean);
+    if (running_var) mix(running_var[c], moments.variance * n / (n - 1));
   }
 };
 
@@ -201,13 +171,13 @@ void batch_norm2d_forward(Cuda& cuda, View2<const T> x, const Precise<T>* gamma,
         constexpr int N = decltype(n)::value;
         if (p.training)
           reduce_columns<2, N>(
-              cuda, x.rows, x.cols, Moments<T, N>{x},
+              cuda, 1, x.rows, x.cols, MomentSums<T, N>{x},
               BatchStatistics<T>{x.data, static_cast<double>(x.rows), p.momentum, p.epsilon, running_mean, running_var, mean, rstd});
         else
           launch<running_statistics_kernel>(cuda, blocks_for(x.cols, 256), 256, 0, running_mean, running_var, p.epsilon, x.cols, mean,
                                             rstd);
         with_activation(p.activation, [&](auto act) {
-          for_columns<N>(cuda, x.rows, x.cols, Forward<T, N, decltype(act)>{x, residual, y, {gamma, beta, mean, rstd}, act});
+          for_columns<N>(cuda, 1, x.rows, x.cols, Forward<T, N, decltype(act)>{x, residual, y, {gamma, beta, mean, rstd}, act});
         });
       },
       x, residual, y);
@@ -226,10 +196,10 @@ void batch_norm2d_backward(Cuda& cuda, View2<const T> x, View2<const T> y, View2
           using Act = decltype(act);
           const Gradient<T, N, Act> gradient{x, y, dy, {gamma, beta, mean, rstd}, act};
           if (dgamma || dbeta || (dx.data && p.training))
-            reduce_columns<2, N>(cuda, x.rows, x.cols, GradientSums<T, N, Act>{gradient},
+            reduce_columns<2, N>(cuda, 1, x.rows, x.cols, GradientSums<T, N, Act>{gradient},
                                  ChannelGradients{rstd, static_cast<double>(x.rows), dgamma, dbeta, offset, slope});
           if (dx.data || dresidual.data)
-            for_columns<N>(cuda, x.rows, x.cols,
+            for_columns<N>(cuda, 1, x.rows, x.cols,
                            Backward<T, N, Act>{gradient, p.training ? offset : nullptr, p.training ? slope : nullptr, dx, dresidual});
         });
       },

@@ -308,7 +308,7 @@ void segmentation_loss_forward(Cuda& cuda, View4<const T> logits, const std::uin
       },
       logits);
   const std::int64_t chunks = layout.groups > 1 ? l.chunks : logits.n * l.chunks;
-  finish_columns<1>(cuda, partials, layout.groups, chunks, at.size(), detail::WriteSum<double>{sums, 1});
+  finish_columns<1>(cuda, partials, layout.groups, chunks, at.size(), WriteSum<double>{sums});
   launch<finish_segmentation_loss_kernel>(cuda, 1, kThreads, kWarps * sizeof(double), layout, sums, class_weights, bad, state, loss, p);
 }
 

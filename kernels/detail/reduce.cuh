@@ -51,46 +51,54 @@ __device__ V block_sum(V v, V* shared) {
   return sum;
 }
 
-/// How blocks of kColumnThreads threads cover (rows, cols): `lanes` threads side by side have `width` neighbouring channels each and walk
-/// down the rows, `depth` of them at a time; `groups` blocks stand side by side, `chunks` below each other. By shape alone.
+/// How blocks of kColumnThreads threads cover each matrix (rows, cols) of a batch: `lanes` threads side by side have `width` neighbouring
+/// channels each and walk down the rows, `depth` of them at a time; `groups` blocks stand side by side, `chunks` below each other. By shape
+/// alone.
 inline constexpr int kColumnThreads = 256;
 struct ColumnPlan {
+  std::int64_t batch, rows, cols;
   int width, lanes, depth;
   std::int64_t groups, chunks;
 };
-LAMINA_HD constexpr ColumnPlan column_plan(std::int64_t rows, std::int64_t cols, int width) {
+LAMINA_HD constexpr ColumnPlan column_plan(std::int64_t batch, std::int64_t rows, std::int64_t cols, int width) {
   constexpr std::int64_t kMostLanes = 32, kRowsPerThread = 4, kMostBlocks = 1024;
-  const std::int64_t packs = cols / width, groups = (packs + kMostLanes - 1) / kMostLanes;
-  const std::int64_t lanes = (packs + groups - 1) / groups, depth = kColumnThreads / lanes;
-  const std::int64_t wanted = rows / (depth * kRowsPerThread), most = groups < kMostBlocks ? kMostBlocks / groups : 1;
-  return {width, static_cast<int>(lanes), static_cast<int>(depth), groups, wanted < 1 ? 1 : wanted < most ? wanted : most};
+  const std::int64_t packs = cols / width, groups = packs > kMostLanes ? (packs + kMostLanes - 1) / kMostLanes : 1;
+  const std::int64_t lanes = packs > groups ? (packs + groups - 1) / groups : 1, depth = kColumnThreads / lanes;
+  const std::int64_t wanted = rows / (depth * kRowsPerThread), across = groups * (batch > 1 ? batch : 1);
+  const std::int64_t most = across < kMostBlocks ? kMostBlocks / across : 1, chunks = wanted < 1 ? 1 : wanted < most ? wanted : most;
+  return {batch, rows, cols, width, static_cast<int>(lanes), static_cast<int>(depth), groups, chunks};
 }
 
-/// One thread's channels [c, c + width) and rows begin, begin + step, ... below end: none where the block is wider than the matrix.
+/// One thread's channels [c, c + width) of matrix `batch`, and its rows begin, begin + step, ... below end: none where the block is wider
+/// than the matrix. Rows are numbered through the batch.
 struct ColumnWalk {
-  std::int64_t c, begin, end, step;
+  std::int64_t batch, c, begin, end, step;
 };
-LAMINA_HD constexpr ColumnWalk column_walk(const ColumnPlan& p, std::int64_t rows, std::int64_t cols, std::int64_t group,
-                                           std::int64_t chunk, int thread) {
-  const std::int64_t c = (group * p.lanes + thread % p.lanes) * p.width, down = thread / p.lanes;
-  const std::int64_t first = rows * chunk / p.chunks, end = rows * (chunk + 1) / p.chunks;
-  const bool active = c < cols && down < p.depth;
-  return {c, active ? first + down : end, end, p.depth};
+LAMINA_HD constexpr ColumnWalk column_walk(const ColumnPlan& p, std::int64_t block, std::int64_t chunk, int thread) {
+  const std::int64_t batch = block / p.groups, c = (block % p.groups * p.lanes + thread % p.lanes) * p.width, down = thread / p.lanes;
+  const std::int64_t first = batch * p.rows + p.rows * chunk / p.chunks, end = batch * p.rows + p.rows * (chunk + 1) / p.chunks;
+  const bool active = c < p.cols && down < p.depth;
+  return {batch, c, active ? first + down : end, end, p.depth};
 }
 
 namespace detail {
 
+inline dim3 column_blocks(const ColumnPlan& p) { return {static_cast<unsigned>(p.batch * p.groups), static_cast<unsigned>(p.chunks)}; }
+__device__ __forceinline__ ColumnWalk this_walk(const ColumnPlan& p) {
+  return column_walk(p, blockIdx.x, blockIdx.y, static_cast<int>(threadIdx.x));
+}
+
 template <class F>
-__global__ void columns_kernel(ColumnPlan plan, std::int64_t rows, std::int64_t cols, F f) {
-  const ColumnWalk walk = column_walk(plan, rows, cols, blockIdx.x, blockIdx.y, static_cast<int>(threadIdx.x));
+__global__ void columns_kernel(ColumnPlan plan, F f) {
+  const ColumnWalk walk = this_walk(plan);
   if (walk.begin < walk.end) f(walk);
 }
 
 template <int K, int N, class F>
-__global__ void column_partials_kernel(ColumnPlan plan, std::int64_t rows, std::int64_t cols, F f, double* partials) {
+__global__ void column_partials_kernel(ColumnPlan plan, F f, double* partials) {
   LAMINA_SHARED(double, shared);  // (depth, K, across)
   const int across = plan.lanes * N, lane = static_cast<int>(threadIdx.x) % plan.lanes, down = static_cast<int>(threadIdx.x) / plan.lanes;
-  const ColumnWalk walk = column_walk(plan, rows, cols, blockIdx.x, blockIdx.y, static_cast<int>(threadIdx.x));
+  const ColumnWalk walk = this_walk(plan);
   double sums[K][N] = {};
   if (walk.begin < walk.end) f(walk, sums);
   if (down < plan.depth)
@@ -99,80 +107,84 @@ __global__ void column_partials_kernel(ColumnPlan plan, std::int64_t rows, std::
 #pragma unroll
       for (int i = 0; i < N; ++i) shared[(down * K + k) * across + lane * N + i] = sums[k][i];
   __syncthreads();
-  for (int i = static_cast<int>(threadIdx.x); i < K * across; i += static_cast<int>(blockDim.x)) {
-    const std::int64_t c = std::int64_t{blockIdx.x} * across + i % across;
-    if (c >= cols) continue;
+  for (int i = static_cast<int>(threadIdx.x); i < K * across; i += kColumnThreads) {
+    const std::int64_t c = blockIdx.x % plan.groups * across + i % across;
+    if (c >= plan.cols) continue;
     double sum = 0;
     for (int d = 0; d < plan.depth; ++d) sum += shared[d * K * across + i];
-    partials[(std::int64_t{blockIdx.y} * K + i / across) * cols + c] = sum;
+    partials[((walk.batch * plan.chunks + blockIdx.y) * K + i / across) * plan.cols + c] = sum;
   }
 }
 
 inline constexpr int kFinishDepth = 16;
 
-/// Adds up partials (batch, chunks, K, cols) over the chunks; a block has 32 columns.
+/// Adds up partials (batch, chunks, K, cols) over the chunks; a block has 32 of the (batch, cols).
 template <int K, class Finish>
-__global__ void finish_columns_kernel(const double* partials, std::int64_t chunks, std::int64_t cols, Finish finish) {
+__global__ void finish_columns_kernel(const double* partials, std::int64_t batch, std::int64_t chunks, std::int64_t cols, Finish finish) {
   LAMINA_SHARED(double, shared);  // (K, kFinishDepth, 32)
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize, down = static_cast<int>(threadIdx.x) / kWarpSize;
-  const std::int64_t c = std::int64_t{blockIdx.x} * kWarpSize + lane;
+  const std::int64_t i = std::int64_t{blockIdx.x} * kWarpSize + lane;
   double sums[K] = {};
-  if (c < cols)
+  if (i < batch * cols) {
+    const double* from = partials + i / cols * chunks * K * cols + i % cols;
     for (std::int64_t chunk = down; chunk < chunks; chunk += kFinishDepth)
 #pragma unroll
-      for (int k = 0; k < K; ++k) sums[k] += partials[((blockIdx.y * chunks + chunk) * K + k) * cols + c];
+      for (int k = 0; k < K; ++k) sums[k] += from[(chunk * K + k) * cols];
+  }
 #pragma unroll
   for (int k = 0; k < K; ++k) shared[(k * kFinishDepth + down) * kWarpSize + lane] = sums[k];
   __syncthreads();
-  if (down > 0 || c >= cols) return;
+  if (down > 0 || i >= batch * cols) return;
 #pragma unroll
   for (int k = 0; k < K; ++k) {
     sums[k] = 0;
     for (int d = 0; d < kFinishDepth; ++d) sums[k] += shared[(k * kFinishDepth + d) * kWarpSize + lane];
   }
-  finish(blockIdx.y * cols + c, sums);
+  finish(i, sums);
 }
 
 }  // namespace detail
 
-/// finish(b * cols + c, sums) for every column of every matrix b of a batch, sums[k] being the sum over the chunks of partials
-/// (batch, chunks, K, cols), batch <= 65535.
+/// finish(b * cols + c, sums) on the device for every column of every matrix b of a batch, sums[k] being the sum over the chunks of
+/// partials (batch, chunks, K, cols).
 template <int K, class Finish>
 void finish_columns(const Cuda& cuda, const double* partials, std::int64_t batch, std::int64_t chunks, std::int64_t cols, Finish finish) {
-  launch<detail::finish_columns_kernel<K, Finish>>(cuda, dim3(blocks_for(cols, kWarpSize), static_cast<unsigned>(batch)),
-                                                   kWarpSize * detail::kFinishDepth, K * detail::kFinishDepth * kWarpSize * sizeof(double),
-                                                   partials, chunks, cols, finish);
+  launch<detail::finish_columns_kernel<K, Finish>>(cuda, blocks_for(batch * cols, kWarpSize), kWarpSize * detail::kFinishDepth,
+                                                   K * detail::kFinishDepth * kWarpSize * sizeof(double), partials, batch, chunks, cols,
+                                                   finish);
 }
 
-/// finish(c, sums) on the device for each column: sums[k] holds what f(walk, sums) added to sums[k][i] for column walk.c + i, f being
-/// called by each thread for its N channels and its rows.
+/// finish(b * cols + c, sums) on the device for each column of each matrix (rows, cols) of a batch: sums[k] holds what f(walk, sums) added
+/// to sums[k][i] for column walk.c + i, f being called by each thread for its N channels and its rows.
 template <int K, int N, class F, class Finish>
-void reduce_columns(const Cuda& cuda, std::int64_t rows, std::int64_t cols, F f, Finish finish) {
-  const ColumnPlan plan = column_plan(rows, cols, N);
+void reduce_columns(const Cuda& cuda, std::int64_t batch, std::int64_t rows, std::int64_t cols, F f, Finish finish) {
+  const ColumnPlan plan = column_plan(batch, rows, cols, N);
   Workspace workspace(cuda);
-  double* partials = workspace.take<double>(plan.chunks * K * cols);
-  launch<detail::column_partials_kernel<K, N, F>>(
-      cuda, dim3(static_cast<unsigned>(plan.groups), static_cast<unsigned>(plan.chunks)), kColumnThreads,
-      static_cast<std::size_t>(plan.depth * K * plan.lanes * N) * sizeof(double), plan, rows, cols, f, partials);
-  finish_columns<K>(cuda, partials, 1, plan.chunks, cols, finish);
+  double* partials = workspace.take<double>(batch * plan.chunks * K * cols);
+  launch<detail::column_partials_kernel<K, N, F>>(cuda, detail::column_blocks(plan), kColumnThreads,
+                                                  static_cast<std::size_t>(plan.depth * K * plan.lanes * N) * sizeof(double), plan, f,
+                                                  partials);
+  finish_columns<K>(cuda, partials, batch, plan.chunks, cols, finish);
 }
 
 /// Calls f(walk) on the device, so that every row of every pack of N channels is walked once.
 template <int N, class F>
-void for_columns(const Cuda& cuda, std::int64_t rows, std::int64_t cols, F f) {
-  const ColumnPlan plan = column_plan(rows, cols, N);
-  launch<detail::columns_kernel<F>>(cuda, dim3(static_cast<unsigned>(plan.groups), static_cast<unsigned>(plan.chunks)), kColumnThreads, 0,
-                                    plan, rows, cols, f);
+void for_columns(const Cuda& cuda, std::int64_t batch, std::int64_t rows, std::int64_t cols, F f) {
+  const ColumnPlan plan = column_plan(batch, rows, cols, N);
+  launch<detail::columns_kernel<F>>(cuda, detail::column_blocks(plan), kColumnThreads, 0, plan, f);
 }
 
-namespace detail {
+/// Sums of rows for reduce_columns. Column j of x lies at offset j / x.cols * x.ld + j % x.cols: a row may be several of the view's.
 template <class T, int N>
 struct SumRows {
   View2<const T> x;
+  std::int64_t row_stride;
+
   __device__ void operator()(const ColumnWalk& walk, double (&sums)[1][N]) const {
+    const T* column = x.data + walk.c / x.cols * x.ld + walk.c % x.cols;
     float sum[N] = {};
     for (std::int64_t r = walk.begin; r < walk.end; r += walk.step) {
-      const auto v = load<N>(x.row(r) + walk.c);
+      const auto v = load<N>(column + r * row_stride);
 #pragma unroll
       for (int i = 0; i < N; ++i) sum[i] += v.v[i];
     }
@@ -180,23 +192,20 @@ struct SumRows {
     for (int i = 0; i < N; ++i) sums[0][i] = static_cast<double>(sum[i]);
   }
 };
+/// What reduce_columns may finish with: the sum of column j to sums[j].
 template <class S>
 struct WriteSum {
   S* sums;
-  double factor;
-  __device__ void operator()(std::int64_t c, const double (&sum)[1]) const {
-    sums[c] = narrow<S>(static_cast<Compute<S>>(factor * sum[0]));
-  }
+  __device__ void operator()(std::int64_t j, const double (&sum)[1]) const { sums[j] = narrow<S>(static_cast<Compute<S>>(sum[0])); }
 };
-}  // namespace detail
 
-/// sums[c] = factor * sum over r of x(r, c): one read of x.
+/// sums[c] = sum over r of x(r, c): one read of x.
 template <class T, class S>
-void column_sums(const Cuda& cuda, View2<const T> x, S* sums, double factor = 1) {
+void column_sums(const Cuda& cuda, View2<const T> x, S* sums) {
   with_pack_width<T>(
       [&](auto n) {
         constexpr int N = decltype(n)::value;
-        reduce_columns<1, N>(cuda, x.rows, x.cols, detail::SumRows<T, N>{x}, detail::WriteSum<S>{sums, factor});
+        reduce_columns<1, N>(cuda, 1, x.rows, x.cols, SumRows<T, N>{x, x.ld}, WriteSum<S>{sums});
       },
       x);
 }

@@ -35,17 +35,28 @@ TEST_CASE("group_norm: gradients, slices, instruction sets, threads") {
   // In a group of two elements dx is the small rest of terms that cancel.
   for (const auto& [shape, groups, tolerance] : cases) {
     const Shape channels{shape[3]};
-    check_op({"group_norm " + shape.str(),
-              {random_normal(shape, 1), random_normal(channels, 2), random_normal(channels, 3)},
-              [groups = groups](auto& in, auto& into) { return group_norm(in[0], in[1], in[2], groups, 1e-3, into); },
-              tolerance});
+    check_op({.name = "group_norm " + shape.str(),
+              .inputs = {random_normal(shape, 1), random_normal(channels, 2), random_normal(channels, 3)},
+              .op = [groups = groups](auto& in, auto& into) { return group_norm(in[0], in[1], in[2], groups, 1e-3, into); },
+              .float_tolerance = tolerance,
+              .precise = {false, true, true}});
   }
   // Several chunks an image; one chunk is 32,768 elements.
   OpCase large{"group_norm, several chunks",
                {random_normal({2, 71, 83, 16}, 4), random_normal({16}, 5), random_normal({16}, 6)},
                [](auto& in, auto& into) { return group_norm(in[0], in[1], in[2], 4, 1e-5, into); }};
   large.gradients = false;
+  large.precise = {false, true, true};
   check_op(large);
+  large.name = "group_norm, many groups and images";
+  large.inputs = {random_normal({5, 9, 13, 296}, 4), random_normal({296}, 5), random_normal({296}, 6)};
+  for (Device device : cuda_devices())
+    for (bool gradients : {false, true}) {
+      large.gradients = gradients;
+      std::vector<std::string> failures;
+      cuda_failures(large, device, failures);
+      for (const std::string& f : failures) FAIL_CHECK(large.name << ": " << f);
+    }
 }
 
 TEST_CASE("group_norm of a single element is beta") {
