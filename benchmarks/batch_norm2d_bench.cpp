@@ -1,36 +1,35 @@
 #include "lamina/ops/batch_norm2d.hpp"
 
-#include <benchmark/benchmark.h>
-
-#include <cmath>
+#include "support.hpp"
 
 using namespace lamina;
 
-/// Feature maps (4, H, H, C) in training with ReLU. Forward reads x twice and writes y; backward reads x and dy twice and writes dx.
-static void run(benchmark::State& state, bool backward) {
-  const std::int64_t h = state.range(0), c = state.range(1);
-  Tensor x = Tensor::normal({4, h, h, c}, {1, 2}), gamma = Tensor::full({c}, 1), beta = Tensor::zeros({c});
-  const Tensor dy = Tensor::normal(x.shape(), {3, 4}), mean = Tensor::zeros({c}), var = Tensor::full({c}, 1);
+/// In training, with ReLU. Forward reads x twice and writes y; backward reads x and dy twice and writes dx. With a residual, a tensor more
+/// is read, and in backward y, and one more written.
+void bench::add_cases() {
   const BatchNorm2dParams p{.activation = Activation::relu()};
-  double sum = 0;
-  for (float v : batch_norm2d(x, gamma, beta, mean, var, p).to_vector<float>()) sum += v;
-  if (!(std::abs(sum / static_cast<double>(x.numel()) - 0.3989) < 1e-2)) return state.SkipWithError("the mean of relu(normal) is off");
-  gamma.set_requires_grad();
-  beta.set_requires_grad();
-  if (backward) x.set_requires_grad();
-  const Tensor y = batch_norm2d(x, gamma, beta, mean, var, p);
-  for (auto _ : state) {
-    if (backward) {
-      for (const Tensor& t : {x, gamma, beta}) t.zero_grad();
-      y.backward(dy, true);
-      benchmark::DoNotOptimize(x.grad().data<float>());
-    } else {
-      benchmark::DoNotOptimize(batch_norm2d(x, gamma, beta, mean, var, p).data<float>());
-    }
+  for (const Maps& m : kFeatureMaps) {
+    const Shape channels{m.c};
+    Case c{.name = "batch_norm2d_forward",
+           .arguments = m.arguments(),
+           .inputs = {normal(m.shape()), precise(constant(channels, 1)), precise(constant(channels, 0)), precise(constant(channels, 0)),
+                      precise(constant(channels, 1))},
+           .op = [p](const Tensors& in) { return batch_norm2d(in[0], in[1], in[2], in[3], in[4], p); },
+           .elements = 3 * m.numel()};
+    add(c);
+    c.name = "batch_norm2d_backward";
+    c.gradients = {0, 1, 2};
+    c.elements = 5 * m.numel();
+    add(c);
+    c.inputs.push_back(normal(m.shape()));
+    c.op = [p](const Tensors& in) { return batch_norm2d(in[0], in[1], in[2], in[3], in[4], p, in[5]); };
+    c.name = "batch_norm2d_residual_forward";
+    c.gradients = {};
+    c.elements = 4 * m.numel();
+    add(c);
+    c.name = "batch_norm2d_residual_backward";
+    c.gradients = {0, 1, 2, 5};
+    c.elements = 8 * m.numel();
+    add(c);
   }
-  state.SetBytesProcessed(state.iterations() * x.numel() * (backward ? 20 : 12));
 }
-static void batch_norm2d_forward(benchmark::State& state) { run(state, false); }
-static void batch_norm2d_backward(benchmark::State& state) { run(state, true); }
-BENCHMARK(batch_norm2d_forward)->Args({256, 16})->Args({128, 32})->Args({64, 64})->Args({32, 256})->Args({16, 1024})->UseRealTime();
-BENCHMARK(batch_norm2d_backward)->Args({256, 16})->Args({128, 32})->Args({64, 64})->Args({32, 256})->Args({16, 1024})->UseRealTime();

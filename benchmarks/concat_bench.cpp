@@ -1,20 +1,15 @@
 #include "lamina/ops/concat.hpp"
 
-#include <benchmark/benchmark.h>
+#include "support.hpp"
 
 using namespace lamina;
 
-/// A skip connection, (4, 256, 256, 16) beside (4, 256, 256, 32): free when both were written into one buffer, else a copy.
-static void concat_skip(benchmark::State& state) {
-  const std::int64_t widths[] = {16, 32};
-  auto parts = Tensor::empty_slices({4, 256, 256}, widths);
-  parts[0].fill(1);
-  parts[1].fill(2);
-  if (state.range(0) == 0)
-    for (Tensor& t : parts) t = t.clone();
-  const Tensor y = concat(parts);
-  if (y.data<float>()[15] != 1 || y.data<float>()[16] != 2) return state.SkipWithError("the parts are not side by side");
-  for (auto _ : state) benchmark::DoNotOptimize(concat(parts).data<float>());
-  if (state.range(0) == 0) state.SetBytesProcessed(state.iterations() * y.numel() * 8);
+/// A skip connection of C channels beside 2 C: the copy that is made when the parts were not written into one buffer.
+void bench::add_cases() {
+  for (const Maps& m : kFeatureMaps)
+    add({.name = "concat",
+         .arguments = m.arguments(),
+         .inputs = {normal(m.shape()), normal(m.shape().with(-1, 2 * m.c))},
+         .op = [](const Tensors& in) { return concat(in); },
+         .elements = 6 * m.numel()});
 }
-BENCHMARK(concat_skip)->ArgName("adjacent")->Arg(0)->Arg(1)->UseRealTime();

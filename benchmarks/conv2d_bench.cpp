@@ -1,85 +1,77 @@
 #include "lamina/ops/conv2d.hpp"
 
-#include <benchmark/benchmark.h>
-
-#include <cmath>
+#include "support.hpp"
 
 using namespace lamina;
 
 namespace {
 
-enum Pass : int { forward, backward_data, backward_weights };
+/// (n, h, h, cin) -> (n, h, h, cout) with a k x k kernel, SAME size.
+struct Layer {
+  std::int64_t n, h, cin, cout, k = 3, dilation = 1, groups = 1;
+  Conv2dAlgorithm algorithm = Conv2dAlgorithm::automatic;
+};
 
-/// One pass over batches (4, H, H, Cin) -> (4, H, H, Cout) with a square kernel, SAME size; GFLOP/s of the defining sum.
-/// Arguments: H, Cin, Cout, kernel, dilation, Conv2dAlgorithm.
-template <Pass pass>
-void conv2d(benchmark::State& state) {
-  const std::int64_t h = state.range(0), cin = state.range(1), cout = state.range(2), k = state.range(3);
-  Conv2dParams p{.padding = Padding::tf_same(), .dilation = static_cast<int>(state.range(4))};
-  p = kernels::resolve_padding(p, h, h, k, k);
-  const Tensor x = Tensor::normal({4, h, h, cin}, {1, 1}), w = Tensor::normal({cout, k, k, cin}, {2, 2}),
-               y = Tensor::normal({4, h, h, cout}, {3, 3});
-  const Tensor dx = Tensor::empty(x.shape()), dw = Tensor::empty(w.shape()), out = Tensor::empty(y.shape());
-  const Tensor& result = pass == forward ? out : pass == backward_data ? dx : dw;
-  Cpu& cpu = current_cpu();
-  const auto run = [&](Conv2dAlgorithm algorithm) {
-    p.algorithm = algorithm;
-    if constexpr (pass == forward)
-      kernels::conv2d_forward<float>(cpu, x.view4<const float>(), w.view4<const float>(), static_cast<const float*>(nullptr),
-                                     out.view4<float>(), p);
-    else if constexpr (pass == backward_data)
-      kernels::conv2d_backward_data<float>(cpu, y.view4<const float>(), w.view4<const float>(), dx.view4<float>(), p);
-    else
-      kernels::conv2d_backward_weights<float>(cpu, x.view4<const float>(), y.view4<const float>(), dw.view4<float>(),
-                                              static_cast<float*>(nullptr), p);
-  };
-  const auto algorithm = static_cast<Conv2dAlgorithm>(state.range(5));
-  run(Conv2dAlgorithm::implicit_gemm);
-  const auto expected = result.to_vector<float>();
-  run(algorithm);
-  const auto got = result.to_vector<float>();
-  float error = 0, scale = 0;
-  for (std::size_t i = 0; i < got.size(); ++i)
-    error = std::max(error, std::abs(got[i] - expected[i])), scale = std::max(scale, std::abs(expected[i]));
-  if (!(error <= 1e-4f * scale)) return state.SkipWithError("the result is wrong");
-  for (auto _ : state) {
-    run(algorithm);
-    benchmark::ClobberMemory();
+/// The three passes of a layer; each reads two of x, w and y and writes the third.
+void add_layer(const Layer& l) {
+  const Shape x{l.n, l.h, l.h, l.cin}, w{l.cout, l.k, l.k, l.cin / l.groups}, y{l.n, l.h, l.h, l.cout};
+  const Conv2dParams p{.padding = Padding::tf_same(),
+                       .dilation = static_cast<int>(l.dilation),
+                       .groups = static_cast<int>(l.groups),
+                       .algorithm = l.algorithm};
+  bench::Case c{
+      .name = "conv2d_forward",
+      .arguments = {{"n", l.n}, {"h", l.h}, {"cin", l.cin}, {"cout", l.cout}, {"k", l.k}, {"d", l.dilation}, {"groups", l.groups}},
+      .inputs = {bench::normal(x), bench::normal(w, 0, 0.1)},
+      .op = [p](const bench::Tensors& in) { return conv2d(in[0], in[1], {}, p); },
+      .elements = static_cast<double>(x.numel() + w.numel() + y.numel()),
+      .flops = 2.0 * static_cast<double>(y.numel() * l.k * l.k * (l.cin / l.groups))};
+  if (l.algorithm != Conv2dAlgorithm::automatic) c.arguments.emplace_back(name_of(l.algorithm), 1);
+  add(c);
+  if (l.cin > 3) {  // nobody asks for the gradient of a photograph
+    c.name = "conv2d_backward_data";
+    c.gradients = {0};
+    add(c);
   }
-  state.counters["GFLOP/s"] = benchmark::Counter(
-      2e-9 * static_cast<double>(4 * h * h * cin * cout * k * k) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-}
-
-void shapes(benchmark::internal::Benchmark* b) {
-  constexpr auto automatic = static_cast<std::int64_t>(Conv2dAlgorithm::automatic);
-  b->ArgNames({"H", "Cin", "Cout", "k", "d", "algorithm"})->UseRealTime()->Unit(benchmark::kMillisecond);
-  // A U-Net of base 16 and depth 4 at 256 x 256, encoder and decoder, and its head.
-  for (auto [h, cin, cout] : {std::array<std::int64_t, 3>{256, 3, 16},
-                              {256, 16, 16},
-                              {256, 48, 16},
-                              {128, 16, 32},
-                              {128, 32, 32},
-                              {128, 96, 32},
-                              {64, 32, 64},
-                              {64, 64, 64},
-                              {64, 192, 64},
-                              {32, 64, 128},
-                              {32, 128, 128},
-                              {32, 384, 128},
-                              {16, 128, 256},
-                              {16, 256, 256}})
-    b->Args({h, cin, cout, 3, 1, automatic});
-  b->Args({256, 16, 2, 1, 1, automatic})->Args({256, 16, 12, 1, 1, automatic});
-  // Wider networks; atrous convolution.
-  for (auto [h, c] : {std::array<std::int64_t, 2>{128, 64}, {64, 128}, {32, 256}, {16, 512}}) b->Args({h, c, c, 3, 1, automatic});
-  for (std::int64_t d : {6, 12}) b->Args({32, 256, 64, 3, d, automatic});
-  // Every algorithm on one shape.
-  for (auto a : {Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd4})
-    b->Args({128, 32, 32, 3, 1, static_cast<std::int64_t>(a)});
+  c.name = "conv2d_backward_weights";
+  c.gradients = {1};
+  add(c);
 }
 
 }  // namespace
 
-BENCHMARK(conv2d<forward>)->Name("conv2d_forward")->Apply(shapes);
-BENCHMARK(conv2d<backward_data>)->Name("conv2d_backward_data")->Apply(shapes);
-BENCHMARK(conv2d<backward_weights>)->Name("conv2d_backward_weights")->Apply(shapes);
+void bench::add_cases() {
+  // U-Nets of base 16 (the encoder's two layers and the decoder's first of each level, two heads) and base 64.
+  for (const Layer& l : {Layer{4, 256, 3, 16},
+                         {4, 256, 16, 16},
+                         {4, 256, 48, 16},
+                         {4, 128, 16, 32},
+                         {4, 128, 32, 32},
+                         {4, 128, 96, 32},
+                         {4, 64, 32, 64},
+                         {4, 64, 64, 64},
+                         {4, 64, 192, 64},
+                         {4, 32, 64, 128},
+                         {4, 32, 128, 128},
+                         {4, 32, 384, 128},
+                         {4, 16, 128, 256},
+                         {4, 16, 256, 256},
+                         {4, 256, 16, 2, 1},
+                         {4, 256, 16, 12, 1}})
+    add_layer(l);
+  for (const Layer& l :
+       {Layer{8, 256, 3, 64}, {8, 256, 64, 64}, {8, 128, 128, 128}, {8, 64, 256, 256}, {8, 32, 512, 512}, {8, 16, 1024, 1024}})
+    add_layer(l);
+  // DeepLab: ASPP's branches on 33 x 33, depthwise ones too, and the decoder on 129 x 129.
+  for (const Layer& l : {Layer{4, 33, 2048, 256, 1},
+                         {4, 33, 2048, 256, 3, 6},
+                         {4, 33, 2048, 256, 3, 12},
+                         {4, 33, 2048, 256, 3, 18},
+                         {4, 33, 2048, 2048, 3, 12, 2048},
+                         {4, 129, 256, 48, 1},
+                         {4, 129, 304, 256},
+                         {4, 129, 304, 304, 3, 1, 304}})
+    add_layer(l);
+  for (auto algorithm : {Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd4})
+    add_layer({4, 128, 32, 32, 3, 1, 1, algorithm});
+}

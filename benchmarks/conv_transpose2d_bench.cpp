@@ -1,28 +1,29 @@
 #include "lamina/ops/conv_transpose2d.hpp"
 
-#include <benchmark/benchmark.h>
-
-#include <cmath>
+#include "support.hpp"
 
 using namespace lamina;
 
-/// Upsampling (4, H, H, C) -> (4, 2H, 2H, C / 2) with a k x k kernel and stride 2; GFLOP/s of the defining sum.
-static void conv_transpose2d_forward(benchmark::State& state) {
-  const std::int64_t h = state.range(0), c = state.range(1), k = state.range(2);
-  const Tensor x = Tensor::normal({4, h, h, c}, {1, 1}), w = Tensor::normal({c, k, k, c / 2}, {2, 2});
-  const ConvTranspose2dParams p{.stride = 2, .padding = Padding::tf_same()};
-  for (float v : conv_transpose2d(x, w, {}, p).to_vector<float>())
-    if (!std::isfinite(v)) return state.SkipWithError("the result is not finite");
-  for (auto _ : state) benchmark::DoNotOptimize(conv_transpose2d(x, w, {}, p).data<float>());
-  state.counters["GFLOP/s"] = benchmark::Counter(
-      2e-9 * static_cast<double>(4 * h * h * c * (c / 2) * k * k) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+/// Upsampling (n, h, h, c) -> (n, 2h, 2h, c / 2) with a k x k kernel and stride 2; each pass reads two of x, w and y and writes the third.
+void bench::add_cases() {
+  struct Layer {
+    std::int64_t n, h, c, k;
+  };
+  for (const Layer& l :
+       {Layer{4, 16, 256, 2}, {4, 32, 128, 2}, {4, 64, 64, 2}, {4, 128, 32, 2}, {4, 64, 64, 4}, {8, 16, 1024, 2}, {8, 128, 128, 2}}) {
+    const Shape x{l.n, l.h, l.h, l.c}, w{l.c, l.k, l.k, l.c / 2};
+    Case c{.name = "conv_transpose2d_forward",
+           .arguments = {{"n", l.n}, {"h", l.h}, {"c", l.c}, {"k", l.k}},
+           .inputs = {normal(x), normal(w, 0, 0.1)},
+           .op = [](const Tensors& in) { return conv_transpose2d(in[0], in[1], {}, {.stride = 2, .padding = Padding::tf_same()}); },
+           .elements = static_cast<double>(3 * x.numel() + w.numel()),
+           .flops = 2.0 * static_cast<double>(x.numel() * l.k * l.k * (l.c / 2))};
+    add(c);
+    c.name = "conv_transpose2d_backward_data";
+    c.gradients = {0};
+    add(c);
+    c.name = "conv_transpose2d_backward_weights";
+    c.gradients = {1};
+    add(c);
+  }
 }
-BENCHMARK(conv_transpose2d_forward)
-    ->ArgNames({"H", "C", "k"})
-    ->Args({16, 256, 2})
-    ->Args({32, 128, 2})
-    ->Args({64, 64, 2})
-    ->Args({128, 32, 2})
-    ->Args({64, 64, 4})
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);

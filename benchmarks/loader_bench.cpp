@@ -4,10 +4,12 @@
 #include <filesystem>
 
 #include "lamina/data/loader.hpp"
+#include "support.hpp"
+
+using namespace lamina;
 
 namespace {
 
-using namespace lamina;
 namespace fs = std::filesystem;
 
 /// A folder with sixteen 512x512 photographs and masks, removed at the end.
@@ -50,10 +52,15 @@ void load(benchmark::State& state, const char* augment, bool cached) {
   state.counters["images/s"] = benchmark::Counter(16.0 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 
-BENCHMARK_CAPTURE(load, cached_none, "none", true);
-BENCHMARK_CAPTURE(load, cached_hflip, "hflip", true);
-BENCHMARK_CAPTURE(load, cached_affine, "hflip,rotate=15,zoom=0.1,shift=0.1", true);
-BENCHMARK_CAPTURE(load, cached_affine_jitter, "hflip,rotate=15,scale=0.5:2,jitter=0.2", true);
-BENCHMARK_CAPTURE(load, decoded_hflip, "hflip", false);
-
 }  // namespace
+
+void bench::add_cases() {
+  const auto with = [](const char* name, const char* augment, bool cached) {
+    benchmark::RegisterBenchmark(name, [=](benchmark::State& state) { load(state, augment, cached); });
+  };
+  with("load/cached/none", "none", true);
+  with("load/cached/hflip", "hflip", true);
+  with("load/cached/affine", "hflip,rotate=15,zoom=0.1,shift=0.1", true);
+  with("load/cached/affine_jitter", "hflip,rotate=15,scale=0.5:2,jitter=0.2", true);
+  with("load/decoded/hflip", "hflip", false);
+}

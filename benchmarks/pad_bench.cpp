@@ -1,21 +1,22 @@
 #include "lamina/ops/pad.hpp"
 
-#include <benchmark/benchmark.h>
+#include "support.hpp"
 
 using namespace lamina;
 
-/// A border of two pixels around feature maps (4, H, H, C).
-static void pad_forward(benchmark::State& state) {
-  const std::int64_t h = state.range(0), c = state.range(1);
-  const Tensor x = Tensor::full({4, h, h, c}, 1);
-  const PadParams p = PadParams::symmetric(2);
-  if (pad(x, p).to_vector<float>()[0] != 0) return state.SkipWithError("the border is not zero");
-  std::int64_t bytes = 0;
-  for (auto _ : state) {
-    const Tensor y = pad(x, p);
-    bytes += (x.numel() + y.numel()) * 4;
-    benchmark::DoNotOptimize(y.data<float>());
+/// A border of two pixels around photographs and feature maps, and its removal; reads x and writes y.
+void bench::add_cases() {
+  for (const Maps& m : {Maps{4, 256, 3}, kFeatureMaps[0], kFeatureMaps[1], kFeatureMaps[3]}) {
+    const double inner = m.numel(), outer = static_cast<double>(m.n * (m.h + 4) * (m.h + 4) * m.c);
+    add({.name = "pad",
+         .arguments = m.arguments(),
+         .inputs = {normal(m.shape())},
+         .op = [](const Tensors& in) { return pad(in[0], PadParams::symmetric(2)); },
+         .elements = inner + outer});
+    add({.name = "crop",
+         .arguments = m.arguments(),
+         .inputs = {normal({m.n, m.h + 4, m.h + 4, m.c})},
+         .op = [m](const Tensors& in) { return crop(in[0], {.top = 2, .left = 2, .height = m.h, .width = m.h}); },
+         .elements = 2 * inner});
   }
-  state.SetBytesProcessed(bytes);
 }
-BENCHMARK(pad_forward)->Args({256, 3})->Args({256, 16})->Args({64, 64})->UseRealTime();

@@ -1,18 +1,26 @@
 #include "lamina/ops/pool2d.hpp"
 
-#include <benchmark/benchmark.h>
+#include "support.hpp"
 
 using namespace lamina;
 
-/// 2x2 pooling of encoder feature maps (4, H, H, C); reads x and writes y.
-template <Tensor (*op)(const Tensor&, const Pool2dParams&, const Tensor&)>
-static void forward(benchmark::State& state) {
-  const std::int64_t h = state.range(0), c = state.range(1);
-  const Tensor x = Tensor::full({4, h, h, c}, 0.5);
-  for (float v : op(x, {}, {}).to_vector<float>())
-    if (v != 0.5f) return state.SkipWithError("the pooled value is wrong");
-  for (auto _ : state) benchmark::DoNotOptimize(op(x, {}, {}).data<float>());
-  state.SetBytesProcessed(state.iterations() * x.numel() * 5);
+/// 2x2 pooling; reads x and writes y, a quarter of it; backward the other way round. Max pooling also writes or reads a byte for each y.
+void bench::add_cases() {
+  for (const Maps& m : {kFeatureMaps[0], kFeatureMaps[1], kFeatureMaps[2]}) {
+    const auto with = [&](const char* name, auto op, double winner, std::vector<std::size_t> gradients) {
+      add({.name = name,
+           .arguments = m.arguments(),
+           .inputs = {normal(m.shape())},
+           .op = op,
+           .gradients = std::move(gradients),
+           .elements = 1.25 * m.numel(),
+           .bytes = 0.25 * winner * m.numel()});
+    };
+    const auto max = [](const Tensors& in) { return max_pool2d(in[0]); };
+    const auto average = [](const Tensors& in) { return avg_pool2d(in[0]); };
+    with("max_pool2d_forward", max, 0, {});
+    with("max_pool2d_backward", max, 1, {0});
+    with("avg_pool2d_forward", average, 0, {});
+    with("avg_pool2d_backward", average, 0, {0});
+  }
 }
-BENCHMARK(forward<max_pool2d>)->Name("max_pool2d")->Args({256, 16})->Args({32, 512})->UseRealTime();
-BENCHMARK(forward<avg_pool2d>)->Name("avg_pool2d")->Args({256, 16})->Args({32, 512})->UseRealTime();

@@ -4,16 +4,29 @@
 
 using namespace lamina;
 
-/// Doubling of feature maps (4, H, H, C), as in a U-Net's decoder; reads x and writes y, backward reads dy and writes dx.
-static void run(benchmark::State& state, bool bilinear, bool backward) {
-  const std::int64_t h = state.range(0), c = state.range(1);
-  const Tensor x = Tensor::full({4, h, h, c}, 1.5);
-  const auto op = [&] { return bilinear ? resize_bilinear(x, 2 * h, 2 * h, ResizeGrid::half_pixel) : resize_nearest(x, 2 * h, 2 * h); };
-  const Tensor y = op();
-  if (y.data<float>()[y.numel() / 3] != 1.5f) return state.SkipWithError("a constant image changed");
-  bench::time_op(state, x, backward, x.numel() * 20, op);
+/// Maps (n, h, h, c) to (n, to, to, c): a U-Net's decoder doubles, DeepLab's goes from 33 to 129 and its logits from 129 to 513. Reads x
+/// and writes y, backward reads dy and writes dx.
+void bench::add_cases() {
+  struct Enlargement {
+    Maps from;
+    std::int64_t to;
+  };
+  for (const auto& [m, to] :
+       {Enlargement{{4, 128, 32}, 256}, {{4, 32, 128}, 64}, {{8, 128, 128}, 256}, {{4, 33, 256}, 129}, {{4, 129, 9}, 513}}) {
+    const auto with = [&](const char* name, auto op) {
+      for (const bool backward : {false, true}) {
+        Case c{.name = message(name, backward ? "_backward" : "_forward"),
+               .arguments = m.arguments(),
+               .inputs = {normal(m.shape())},
+               .op = op,
+               .elements = m.numel() + static_cast<double>(m.n * to * to * m.c)};
+        c.arguments.emplace_back("to", to);
+        if (backward) c.gradients = {0};
+        add(c);
+      }
+    };
+    with("resize_nearest", [to = to](const Tensors& in) { return resize_nearest(in[0], to, to); });
+    with("resize_bilinear", [to = to](const Tensors& in) { return resize_bilinear(in[0], to, to, ResizeGrid::half_pixel); });
+    with("resize_bilinear_corners", [to = to](const Tensors& in) { return resize_bilinear(in[0], to, to, ResizeGrid::align_corners); });
+  }
 }
-BENCHMARK_CAPTURE(run, nearest_forward, false, false)->Args({128, 32})->Args({32, 128})->UseRealTime();
-BENCHMARK_CAPTURE(run, nearest_backward, false, true)->Args({128, 32})->Args({32, 128})->UseRealTime();
-BENCHMARK_CAPTURE(run, bilinear_forward, true, false)->Args({128, 32})->Args({32, 128})->UseRealTime();
-BENCHMARK_CAPTURE(run, bilinear_backward, true, true)->Args({128, 32})->Args({32, 128})->UseRealTime();

@@ -1,4 +1,5 @@
 // The CUDA device layer: on a GPU, or on the host shim.
+#include <chrono>
 #include <cmath>
 #include <thread>
 
@@ -26,7 +27,36 @@ TEST_CASE("a device that is absent is named, with the cure") {
   CHECK(device_name(kCpu) == "cpu");
 }
 
+TEST_CASE("a stopwatch on the CPU measures what lies between its two calls") {
+  Stopwatch watch(kCpu);
+  watch.start();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK(watch.seconds() >= 0.02);
+  watch.start();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const double restarted = watch.seconds();
+  CHECK(restarted >= 0.001);
+  if (!LAMINA_HAS_CUDA) check_throws<DeviceError>([] { Stopwatch{kCuda}; }, {"cuda:0 is absent"});
+}
+
 #if LAMINA_HAS_CUDA
+TEST_CASE("a stopwatch on a CUDA device measures the work between its two calls") {
+  for (Device device : cuda_devices()) {
+    const Tensor x = Tensor::full({64, 64}, 1, {DType::f32, device});
+    Stopwatch outer(device), inner(device);
+    outer.start();
+    const Tensor y = add(x, x);
+    inner.start();
+    Tensor z = y;
+    for (int i = 0; i < 50; ++i) z = add(z, x);
+    const double some = inner.seconds(), all = outer.seconds();
+    CHECK(some > 0);
+    CHECK(all >= some);
+    CHECK(z.to(kCpu).data<float>()[4095] == 52);
+    check_throws<DeviceError>([] { Stopwatch{Device{Device::Type::cuda, 99}}; }, {"cuda:99 is absent"});
+  }
+}
+
 TEST_CASE("tensors on a CUDA device: copies, slices, conversions, fill") {
   for (Device device : cuda_devices()) {
     CHECK(!device_name(device).empty());

@@ -85,12 +85,12 @@ def rule_six_files():
         "kernels/{}.cpp": contracts,
         "include/lamina/ops/{}.hpp": contracts - KERNELS_WITHOUT_OP,
         "tests/ops/{}_test.cpp": ops,
-        "benchmarks/{}_bench.cpp": ops - OPS_WITHOUT_KERNEL,
+        "benchmarks/{}_bench.cpp": ops - OPS_WITHOUT_KERNEL | stems("kernels", ".cu"),
     }
     for pattern, names in wanted.items():
         for name in sorted(names):
             if not (root / pattern.format(name)).exists():
-                problems.append(f"op {name} has no {pattern.format(name)}")
+                problems.append(f"{name} has no {pattern.format(name)}")
     listed = set(re.findall(r"lamina/ops/(\w+)\.hpp", (include / "ops/ops.hpp").read_text()))
     for name in sorted(ops ^ listed):
         problems.append(f"include/lamina/ops/ops.hpp: {name} is {'not listed' if name in ops else 'no op'}")

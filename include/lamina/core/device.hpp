@@ -85,6 +85,23 @@ int cuda_device_count();
 std::string device_name(Device device);
 /// Waits until all work queued on the device is done. Throws CudaError when some of it failed.
 void synchronize(Device device);
+/// Measures the time between two points of a device's queue: by events on a CUDA device, by the clock on the CPU.
+class Stopwatch {
+ public:
+  /// Throws DeviceError, CudaError.
+  explicit Stopwatch(Device device);
+  ~Stopwatch();
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  /// The time starts when the device gets here: after what is queued already.
+  void start();
+  /// Seconds from start() to the end of what is queued by now, which is waited for. Throws CudaError when some of it failed.
+  double seconds();
+
+ private:
+  struct State;
+  State* state_;
+};
 /// Copies host memory to the device, in stream order, through pinned buffers: `host` may be reused at once. Throws CudaError.
 void upload(Cuda& cuda, void* device, const void* host, std::size_t bytes);
 /// Copies device memory to the host and waits for it. Throws CudaError.

@@ -19,6 +19,12 @@ struct ByteRows {
 /// Copies between the host and a device, or within a device. What goes to the host is there afterwards.
 void cuda_copy(Cuda& cuda, const ByteRows& to, const ByteRows& from, bool to_host, bool from_host);
 
+/// Points in a device's queue: `record` marks the end of what is queued by now; `seconds` waits for `to` and measures from `from`.
+void* cuda_event_create(int device);
+void cuda_event_destroy(void* event);
+void cuda_event_record(int device, void* event);
+double cuda_event_seconds(void* from, void* to);
+
 /// `tensor`, on a device, filled with a value / from another element type on the same device.
 void cuda_fill(const Tensor& tensor, double value);
 /// True when a kernel converts; false when the conversion goes through the host.

@@ -188,6 +188,27 @@ void cuda_copy(Cuda& cuda, const ByteRows& to, const ByteRows& from, bool to_hos
   if (to_host) check(cudaStreamSynchronize(stream_of(cuda)), "waiting for the device");
 }
 
+void* cuda_event_create(int device) {
+  (void)current_cuda(device);
+  cudaEvent_t event{};
+  check(cudaEventCreateWithFlags(&event, cudaEventDefault), "creating an event");
+  return event;
+}
+
+void cuda_event_destroy(void* event) { (void)cudaEventDestroy(static_cast<cudaEvent_t>(event)); }
+
+void cuda_event_record(int device, void* event) {
+  check(cudaEventRecord(static_cast<cudaEvent_t>(event), stream_of(current_cuda(device))), "recording an event");
+}
+
+double cuda_event_seconds(void* from, void* to) {
+  check(cudaEventSynchronize(static_cast<cudaEvent_t>(to)), "waiting for the device");
+  float milliseconds = 0;
+  check(cudaEventElapsedTime(&milliseconds, static_cast<cudaEvent_t>(from), static_cast<cudaEvent_t>(to)),
+        "reading the time between events");
+  return 1e-3 * static_cast<double>(milliseconds);
+}
+
 void cuda_fill(const Tensor& tensor, double value) {
   with_element(tensor.dtype(), [&]<class T>() {
     const T v = static_cast<T>(static_cast<Precise<T>>(value));
@@ -234,6 +255,10 @@ void* cuda_allocate(int index, std::size_t) { absent(index); }
 void cuda_free(int index, void*) { absent(index); }
 void cuda_set_bytes(int index, void*, int, std::size_t) { absent(index); }
 void cuda_copy(Cuda& cuda, const ByteRows&, const ByteRows&, bool, bool) { absent(cuda.index); }
+void* cuda_event_create(int index) { absent(index); }
+void cuda_event_destroy(void*) {}
+void cuda_event_record(int index, void*) { absent(index); }
+double cuda_event_seconds(void*, void*) { absent(0); }
 void cuda_fill(const Tensor& t, double) { absent(t.device().index); }
 bool cuda_convert(const Tensor& to, const Tensor&) { absent(to.device().index); }
 }  // namespace detail

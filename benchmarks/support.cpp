@@ -1,0 +1,235 @@
+#include "support.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string_view>
+
+#include "ceilings.hpp"
+#include "lamina/core/error.hpp"
+
+namespace lamina::bench {
+namespace {
+
+/// The sets of tensors that are worked on in turn hold at least this: several times the caches of the devices we know (50-60 MB).
+constexpr double kBeyondCaches = 192e6;
+constexpr double kMostSets = 64;
+/// Calls between two readings of a CUDA device's time, at least: its queue must not run empty.
+constexpr std::size_t kCalls = 16;
+
+bool any_failure = false;
+
+/// Random values of which each is used every `kPeriod` elements: a prime, so that neither rows nor images repeat.
+constexpr std::int64_t kPeriod = 999983;
+Tensor repeated(const Shape& shape, const Tensor& values) {
+  Tensor t = Tensor::empty(shape, like(values));
+  const std::size_t size = size_of(t.dtype());
+  for (std::int64_t i = 0; i < t.numel(); i += values.numel())
+    std::memcpy(static_cast<char*>(t.storage().data()) + static_cast<std::size_t>(i) * size, values.storage().data(),
+                static_cast<std::size_t>(std::min(values.numel(), t.numel() - i)) * size);
+  return t;
+}
+Tensor random_normal(const Shape& shape, double mean, double sd) {
+  static std::uint64_t stream = 0;
+  return repeated(shape, Tensor::normal({std::min(kPeriod, shape.numel())}, {1, ++stream}, mean, sd));
+}
+
+/// Tensors of a case on a device: `values` converted, and moved into slices where the case asks for it.
+Tensors place(const Case& c, const Tensors& values, TensorOptions options) {
+  Tensors placed;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Tensor& v = values[i];
+    const DType dtype = v.dtype() != DType::f32 ? v.dtype() : c.inputs[i].precise ? precise(options.dtype) : options.dtype;
+    Tensor t = v.to(dtype).to(options.device);
+    if (c.inputs[i].sliced) {
+      const std::int64_t width = t.size(-1);
+      const Tensor wide = Tensor::zeros(t.shape().with(-1, 2 * width), t.options());
+      wide.channels(width / 2, width).copy_from(t);
+      t = wide.channels(width / 2, width);
+    } else if (t.storage().same_as(v.storage())) {
+      t = t.clone();
+    }
+    placed.push_back(t);
+  }
+  return placed;
+}
+
+/// What is timed: the op, or its backward. Returns the result, or the gradients.
+std::function<Tensors()> call_of(const Case& c, Tensors inputs) {
+  if (c.gradients.empty()) return [op = c.op, inputs] { return Tensors{op(inputs)}; };
+  for (std::size_t i : c.gradients) inputs[i].set_requires_grad();
+  const Tensor y = c.op(inputs),
+               dy = repeated(y.shape(), Tensor::normal({std::min(kPeriod, y.numel())}, {7, 7})).to(y.dtype()).to(y.device());
+  return [inputs, y, dy, wanted = c.gradients] {
+    for (std::size_t i : wanted) inputs[i].zero_grad();
+    y.backward(dy, true);
+    Tensors gradients;
+    for (std::size_t i : wanted) gradients.push_back(inputs[i].grad());
+    return gradients;
+  };
+}
+
+/// max |a - b| / max |b|; infinite where a is not finite.
+double relative_error(const Tensor& a, const Tensor& b) {
+  const auto x = a.to_vector<double>(), y = b.to_vector<double>();
+  double error = x.size() == y.size() ? 0 : std::numeric_limits<double>::infinity(), scale = 1e-30;
+  for (std::size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
+    const double d = std::abs(x[i] - y[i]);
+    error = std::isfinite(d) ? std::max(error, d) : std::numeric_limits<double>::infinity();
+    scale = std::max(scale, std::abs(y[i]));
+  }
+  return error / scale;
+}
+
+double bytes_of(const Case& c, DType dtype) { return c.elements * static_cast<double>(size_of(dtype)) + c.bytes; }
+
+/// The case and row that run now. Google Benchmark calls a row several times, with more iterations each time.
+class Running {
+ public:
+  /// The calls of the row, one for each set of tensors; made, and their result checked, when the row is new.
+  const std::vector<std::function<Tensors()>>& calls(const Case& c, TensorOptions options) {
+    if (case_ == &c && row_.dtype == options.dtype && row_.device == options.device) return calls_;
+    calls_.clear();
+    if (case_ != &c) start(c);
+    release_cached_memory(options.device);
+    check(c, options);
+    const double bytes = bytes_of(c, options.dtype);
+    const double sets = bytes > 0 ? std::clamp(std::ceil(kBeyondCaches / bytes), 2.0, kMostSets) : 1;
+    for (double i = 0; i < sets; ++i) calls_.push_back(call_of(c, place(c, values_, options)));
+    row_ = options;
+    return calls_;
+  }
+
+ private:
+  /// All rows check the same values, which every type can hold.
+  void start(const Case& c) {
+    case_ = nullptr;
+    values_.clear();
+    for (const Input& input : c.inputs) values_.push_back(input.make());
+    representable_.clear();
+    for (const Tensor& v : values_) representable_.push_back(v.dtype() == DType::f32 ? v.to(DType::bf16).to(DType::f32) : v);
+    expected_ = call_of(c, place(c, representable_, {DType::f64, kCpu}))();
+    row_ = {};
+    case_ = &c;
+  }
+  void check(const Case& c, TensorOptions options) {
+    const Tensors got = call_of(c, place(c, representable_, options))();
+    const double tolerance = options.dtype == DType::bf16 ? 2e-2 : 1e-4;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const double error = relative_error(got[i].to(kCpu), expected_[i]);
+      require<NumericError>(error <= tolerance, "result ", i, " is off by ", error, " of its largest element; the tolerance is ",
+                            tolerance);
+    }
+  }
+
+  const Case* case_ = nullptr;
+  TensorOptions row_{DType::f64, kCpu};  // no row has this
+  Tensors values_, representable_, expected_;
+  std::vector<std::function<Tensors()>> calls_;
+};
+
+void run(benchmark::State& state, const Case& c, TensorOptions options) try {
+  static Running running;
+  const auto& calls = running.calls(c, options);
+  const std::size_t least = options.device.is_cuda() ? kCalls : 1, round = calls.size() * ((least + calls.size() - 1) / calls.size());
+  std::vector<Tensors> results(calls.size());  // kept, so that outputs take turns too
+  Stopwatch watch(options.device);
+  double seconds = 0;
+  while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(round))) {
+    watch.start();
+    for (std::size_t i = 0; i < round; ++i) results[i % calls.size()] = calls[i % calls.size()]();
+    const double elapsed = watch.seconds();
+    state.SetIterationTime(elapsed);
+    seconds += elapsed;
+  }
+  const double bytes = bytes_of(c, options.dtype), per_second = static_cast<double>(state.iterations()) / seconds;
+  const Ceilings& most = ceilings(options.device);
+  state.counters["share"] = std::max(bytes / most.bytes_per_second, c.flops / most.flops_per_second) * per_second;
+  if (bytes > 0) state.counters["GB/s"] = 1e-9 * bytes * per_second;
+  if (c.flops > 0) state.counters["GFLOP/s"] = 1e-9 * c.flops * per_second;
+} catch (const std::exception& e) {
+  any_failure = true;
+  state.SkipWithError(e.what());
+}
+
+/// The devices to measure on; says why CUDA is not among them.
+std::vector<Device> devices(std::string& cuda) {
+  std::vector<Device> found{kCpu};
+  try {
+    constexpr Device device{Device::Type::cuda, 0};
+    if (cuda_device_count() > 0) {
+      found.push_back(device);
+      cuda = device_name(device);
+    } else {
+      cuda = "skipped, no device";
+    }
+  } catch (const DeviceError& e) {
+    cuda = message("skipped, ", e.what());
+  }
+  return found;
+}
+
+std::vector<Case*>& cases() {
+  static std::vector<Case*> all;  // for the life of the process: Google Benchmark keeps references
+  return all;
+}
+
+}  // namespace
+
+Input normal(const Shape& shape, double mean, double sd) {
+  return {[=] { return random_normal(shape, mean, sd); }};
+}
+Input constant(const Shape& shape, double value) {
+  return {[=] { return Tensor::full(shape, value); }};
+}
+Input labels(const Shape& shape, std::int64_t classes) {
+  return {[=] {
+    const Tensor values = Tensor::empty({std::min(kPeriod, shape.numel())}, {DType::u8, kCpu});
+    Random random({2, static_cast<std::uint64_t>(classes)});
+    for (std::int64_t i = 0; i < values.numel(); ++i)
+      values.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(random.bits() % static_cast<std::uint32_t>(classes));
+    return repeated(shape, values);
+  }};
+}
+
+void add(Case c) { cases().push_back(new Case(std::move(c))); }
+
+int main(int argc, char** argv) {
+  const bool list = std::any_of(argv, argv + argc, [](std::string_view a) { return a.starts_with("--benchmark_list_tests"); });
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  std::string cuda;
+  const auto found = devices(cuda);
+  benchmark::AddCustomContext("cuda", cuda);
+  add_cases();
+  for (const Case* c : cases()) {
+    std::string name = c->name;
+    for (const auto& [key, value] : c->arguments) name += message('/', key, ':', value);
+    for (Device device : found)
+      for (DType dtype : {DType::f32, DType::bf16}) {
+        if (dtype == DType::bf16 && (device.is_cpu() || !c->on_bf16)) continue;
+        benchmark::RegisterBenchmark(message(name, device.is_cpu() ? "/cpu/" : "/cuda/", name_of(dtype)).c_str(),
+                                     [c, dtype, device](benchmark::State& state) {
+                                       run(state, *c, {dtype, device});
+                                     })
+            ->UseManualTime()
+            ->Unit(benchmark::kMicrosecond);
+      }
+  }
+  for (Device device : found)
+    if (!list && !cases().empty()) {
+      const Ceilings& most = ceilings(device);
+      benchmark::AddCustomContext(message(device_name(device), " copies"), message(1e-9 * most.bytes_per_second, " GB/s"));
+      benchmark::AddCustomContext(message(device_name(device), " multiply-adds"), message(1e-9 * most.flops_per_second, " GFLOP/s"));
+    }
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return any_failure;
+}
+
+}  // namespace lamina::bench
+
+int main(int argc, char** argv) { return lamina::bench::main(argc, argv); }
