@@ -65,11 +65,12 @@ void conv2d_backward_data(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T
 
 template <class T>
 void conv2d_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<Precise<T>> dw, Precise<T>* db, const Conv2dParams& p) {
+  const Algorithm chosen = algorithm<T>(dw, dy, p);
+  if (dw.data && chosen == Algorithm::direct) return conv2d_backward_weights_direct(cpu, x, dy, dw, db, p);  // reads dy once for both
   if (db) column_sums(cpu, dy.flat(), db);
   if (!dw.data) return;
-  switch (algorithm<T>(dw, dy, p)) {
+  switch (chosen) {
     case Algorithm::naive: return conv2d_backward_weights_naive(cpu, x, dy, dw, p);
-    case Algorithm::direct: return conv2d_backward_weights_direct(cpu, x, dy, dw, p);
     case Algorithm::winograd2: return conv2d_backward_weights_winograd<2>(cpu, x, dy, dw, p);
     case Algorithm::winograd4: return conv2d_backward_weights_winograd<4>(cpu, x, dy, dw, p);
     case Algorithm::depthwise: return conv2d_backward_weights_depthwise(cpu, x, dy, dw, p);

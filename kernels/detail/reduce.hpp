@@ -21,6 +21,32 @@ double row_sum(const T* x, std::int64_t cols) {
   return fold(0.0, x, cols, [](double a, double b) { return a + b; });
 }
 
+/// sums (cols) += the rows of x, in double. Narrow packed rows are added kGroup at a time, as one long row that fills registers.
+template <class T>
+void add_rows(View2<const T> x, double* sums) {
+  constexpr std::int64_t kGroup = 8, kNarrow = 64;
+  const auto add = [](const auto* from, std::int64_t cols, double* to) {
+    for (std::int64_t c = 0; c < cols; ++c) to[c] += static_cast<double>(from[c]);
+  };
+  std::int64_t r = 0;
+  if (x.contiguous() && x.cols < kNarrow) {
+    double group[kGroup * kNarrow] = {};
+    for (; r + kGroup <= x.rows; r += kGroup) add(x.row(r), kGroup * x.cols, group);
+    for (std::int64_t i = 0; i < kGroup; ++i) add(group + i * x.cols, x.cols, sums);
+  }
+  for (; r < x.rows; ++r) add(x.row(r), x.cols, sums);
+}
+
+/// sums (cols) = the sum of `parts` rows of doubles, added in order.
+template <class T>
+void sum_parts(const double* partials, std::int64_t parts, std::int64_t cols, T* sums) {
+  for (std::int64_t c = 0; c < cols; ++c) {
+    double sum = 0;
+    for (std::int64_t part = 0; part < parts; ++part) sum += partials[part * cols + c];
+    sums[c] = static_cast<T>(sum);
+  }
+}
+
 /// sums[c] = sum over r of x(r, c): chunks of rows in parallel, then the chunks in order. Sums in double.
 template <class T>
 void column_sums(Cpu& cpu, View2<const T> x, T* sums) {
@@ -29,16 +55,12 @@ void column_sums(Cpu& cpu, View2<const T> x, T* sums) {
   Workspace workspace;
   double* partials = workspace.take<double>(chunks * x.cols);  // (chunk, channel)
   cpu.parallel(chunks, [&](std::int64_t chunk, int) {
+    const std::int64_t begin = x.rows * chunk / chunks, end = x.rows * (chunk + 1) / chunks;
     double* sum = partials + chunk * x.cols;
     for (std::int64_t c = 0; c < x.cols; ++c) sum[c] = 0;
-    for (std::int64_t r = x.rows * chunk / chunks; r < x.rows * (chunk + 1) / chunks; ++r)
-      for (std::int64_t c = 0; c < x.cols; ++c) sum[c] += static_cast<double>(x.row(r)[c]);
+    add_rows<T>({x.row(begin), end - begin, x.cols, x.ld}, sum);
   });
-  for (std::int64_t c = 0; c < x.cols; ++c) {
-    double sum = 0;
-    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum += partials[chunk * x.cols + c];
-    sums[c] = static_cast<T>(sum);
-  }
+  sum_parts(partials, chunks, x.cols, sums);
 }
 
 /// How many partial results of `size` elements a reduction over `units` of work keeps: by shape alone, a power of two of at most 32, and

@@ -111,6 +111,9 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
       {{2, 30, 21, 16}, {32, 3, 3, 16}, pad(1)},  // several blocks of Winograd tiles, the last one not full
       {{2, 26, 17, 96}, {80, 3, 3, 96}, pad(1)},  // weights that are multiplied in groups of blocks
       {{1, 70, 70, 3}, {5, 3, 3, 3}, pad(2)},     // padding beyond SAME
+      {{2, 30, 31, 16}, {11, 1, 1, 16}},          // wgrad of 1x1 in several segments: x in registers, dy broadcast
+      {{1, 25, 26, 70}, {20, 1, 1, 70}},          // the same in several blocks of registers
+      {{1, 25, 26, 3}, {33, 1, 1, 3}},            // x broadcast
   };
   for (const ConvCase& c : cases)
     for (auto algorithm : {Conv2dAlgorithm::automatic, Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd2,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lamina/data/phantom.hpp"
@@ -26,17 +27,36 @@ inline std::vector<std::string> fields(const std::string& line, char separator =
   return out;
 }
 
+/// The records of a CSV file as RFC 4180 has them: fields in quotes may hold commas, line breaks, and quotes that are doubled.
+inline std::vector<std::vector<std::string>> csv_records(const std::string& text) {
+  std::vector<std::vector<std::string>> records;
+  std::vector<std::string> record{""};
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"')
+      record.back() += text[++i];
+    else if (c == '"')
+      quoted = !quoted;
+    else if (!quoted && c == ',')
+      record.emplace_back();
+    else if (!quoted && c == '\n')
+      records.push_back(std::exchange(record, {""}));
+    else
+      record.back() += c;
+  }
+  CHECK_MESSAGE((!quoted && record == std::vector<std::string>{""}), "the last record does not end");
+  return records;
+}
+
 /// metrics.csv without the columns that hold times.
 inline std::vector<std::vector<std::string>> metrics_without_times(const std::filesystem::path& run) {
-  std::vector<std::vector<std::string>> rows;
-  std::vector<std::size_t> times;
-  for (const std::string& line : lines(run / "metrics.csv")) {
-    auto row = fields(line);
-    if (rows.empty())
-      for (std::size_t i = row.size(); i-- > 0;)
-        if (row[i] == "seconds" || row[i] == "images_per_second") times.push_back(i);
-    for (const std::size_t i : times) row.erase(row.begin() + static_cast<std::ptrdiff_t>(i));
-    rows.push_back(std::move(row));
+  auto rows = csv_records(io::read_file(run / "metrics.csv"));
+  const auto header = rows.at(0);
+  for (auto& row : rows) {
+    CHECK(row.size() == header.size());
+    for (std::size_t i = header.size(); i-- > 0;)
+      if (header[i] == "seconds" || header[i] == "images_per_second") row.erase(row.begin() + static_cast<std::ptrdiff_t>(i));
   }
   return rows;
 }

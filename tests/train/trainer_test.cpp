@@ -250,24 +250,49 @@ TEST_CASE("the run folder: every file, the log across a resume, a report that op
   CHECK(report.find("src=\"data:image/png;base64,") != std::string::npos);
 }
 
-TEST_CASE("class names with commas and quotes stay one field of a CSV file") {
+TEST_CASE("names with commas, quotes and line breaks stay one field of every CSV file, also across a resume") {
   CHECK(train::csv_field("plain") == "plain");
   CHECK(train::csv_field("hand, left") == "\"hand, left\"");
   CHECK(train::csv_field("5\" scar") == "\"5\"\" scar\"");
+  const std::vector<std::string> awkward{"hand, left", "5\" scar", "two\nlines, \"quoted\"\n", "\r"};
   TempFolder f;
-  const train::RunFolder folder{f.path()};
-  data::LabelSchema schema;
-  schema.names = {"a,b", "c"};
-  train::EpochRecord record{.epoch = 1};
-  record.confusion = metrics::ConfusionMatrix::from_counts({{3, 1}, {2, 4}});
-  train::append_metrics(folder, record, schema);
-  const auto rows = lines(f / "metrics.csv");
-  REQUIRE(rows.size() == 2);
-  CHECK(rows[0].find(",\"dice_a,b\",dice_c,") != std::string::npos);
-  CHECK(fields(rows[1]).size() + 4 == fields(rows[0]).size());  // four quoted commas
-  train::truncate_metrics(folder, 0);
-  CHECK(lines(f / "metrics.csv").size() == 1);
-  CHECK(io::read_file(f / "metrics.jsonl").empty());
+  small_phantom(f / "data");
+  data::LabelSchema schema = data::parse_label_schema(io::read_file(f / "data/dataset.json"), "dataset.json");
+  std::copy(awkward.begin(), awkward.end(), schema.names.begin() + 1);
+  io::write_file_atomically(f / "data/dataset.json", data::to_json(schema));
+  for (const char* folder : {"images", "masks"})
+    for (const char* list : {"train.txt", "val.txt", "test.txt"}) {
+      fs::rename(f / "data" / folder / (lines(f / "data" / list).at(0) + ".png"),
+                 f / "data" / folder / (std::string(list) + ", \"1st\".png"));
+    }
+  for (const char* list : {"train.txt", "val.txt", "test.txt"}) {
+    auto items = lines(f / "data" / list);
+    items[0] = std::string(list) + ", \"1st\"";
+    std::string text;
+    for (const std::string& item : items) text += item + "\n";
+    io::write_file_atomically(f / "data" / list, text);
+  }
+  const auto whole = small(f / "data", f / "whole"), c = small(f / "data", f / "run");
+  run(whole);
+  for (const std::int64_t step : {4, 7}) run(c, step);
+  run(c);
+  check_same_run(whole.out, c.out);
+
+  const auto metrics = csv_records(io::read_file(f / "run/metrics.csv"));
+  CHECK(metrics.size() == 1 + 3);
+  for (const std::string& name : schema.names) CHECK(std::count(metrics[0].begin(), metrics[0].end(), "dice_" + name) == 1);
+  const auto confusion = csv_records(io::read_file(f / "run/confusion.csv"));
+  REQUIRE(confusion.size() == 1 + schema.names.size());
+  for (std::size_t k = 0; k < schema.names.size(); ++k) {
+    CHECK(confusion[0][k + 1] == schema.names[k]);
+    CHECK(confusion[k + 1][0] == schema.names[k]);
+    CHECK(confusion[k + 1].size() == confusion[0].size());
+  }
+  const auto images = csv_records(io::read_file(f / "run/per_image.csv"));
+  CHECK(std::any_of(images.begin(), images.end(), [](const auto& row) { return row[0] == "val.txt, \"1st\"" && row.size() == 3; }));
+  train::truncate_metrics({f / "run"}, 1);
+  CHECK(csv_records(io::read_file(f / "run/metrics.csv")).size() == 1 + 1);
+  CHECK(lines(f / "run/metrics.jsonl").size() == 1);
 }
 
 TEST_CASE("a network that answers one class five validations in a row is pointed out, once") {

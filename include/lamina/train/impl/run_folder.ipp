@@ -2,6 +2,7 @@
 
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -67,6 +68,20 @@ std::vector<std::string> lines_of(const std::filesystem::path& path) {
   std::istringstream in(io::read_file(path));
   for (std::string line; std::getline(in, line);) lines.push_back(line);
   return lines;
+}
+
+/// Rows of a CSV file from its lines: a line break inside quotes ends no row.
+std::vector<std::string> joined_quotes(const std::vector<std::string>& lines) {
+  std::vector<std::string> rows;
+  bool open = false;
+  for (const std::string& line : lines) {
+    if (open)
+      rows.back() += "\n" + line;
+    else
+      rows.push_back(line);
+    open ^= std::count(line.begin(), line.end(), '"') % 2 == 1;
+  }
+  return rows;
 }
 
 void write_lines(const std::filesystem::path& path, const std::vector<std::string>& lines) {
@@ -157,23 +172,18 @@ std::string csv_field(const std::string& text) {
 }
 
 void truncate_metrics(const RunFolder& folder, int epoch) {
-  for (const char* name : {"metrics.csv", "metrics.jsonl"}) {
-    const auto path = folder.file(name);
-    auto lines = lines_of(path);
-    if (lines.empty()) continue;
-    const bool csv = path.extension() == ".csv";
+  const auto keep = [&](const std::filesystem::path& path, const std::vector<std::string>& rows, std::size_t headers, auto&& epoch_of) {
     std::vector<std::string> kept;
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      if (csv && i == 0) {
-        kept.push_back(lines[i]);
-        continue;
-      }
-      const Json j = csv ? Json(std::atoi(lines[i].c_str())) : Json::parse(lines[i], nullptr, false);
-      const int row = csv ? j.get<int>() : j.is_object() ? j.value("epoch", 0) : 0;
-      if (row >= 1 && row <= epoch) kept.push_back(lines[i]);
-    }
-    if (kept.size() != lines.size()) write_lines(path, kept);
-  }
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (const int of = i < headers ? 0 : epoch_of(rows[i]); i < headers || (of >= 1 && of <= epoch)) kept.push_back(rows[i]);
+    if (kept.size() != rows.size()) write_lines(path, kept);
+  };
+  const auto csv = folder.file("metrics.csv"), jsonl = folder.file("metrics.jsonl");
+  keep(csv, joined_quotes(lines_of(csv)), 1, [](const std::string& row) { return std::atoi(row.c_str()); });
+  keep(jsonl, lines_of(jsonl), 0, [](const std::string& row) {
+    const Json j = Json::parse(row, nullptr, false);
+    return j.is_object() ? j.value("epoch", 0) : 0;
+  });
 }
 
 void append_metrics(const RunFolder& folder, const EpochRecord& r, const data::LabelSchema& schema) {
