@@ -31,7 +31,7 @@ Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p)
   constexpr std::int64_t kFewPixels = 512;   // below: packing the weights takes longer than using them
   constexpr std::int64_t kFewChannels = 12;  // below: transforms cost more than the multiplications they save
   if (p.algorithm != Algorithm::automatic) return p.algorithm;
-  const auto applies = [&](Algorithm a) { return conv2d_supports(a, w.n, w.h, w.w, w.c, p); };
+  const auto applies = [&](Algorithm a) { return conv2d_supports(Device::Type::cpu, a, w.n, w.h, w.w, w.c, p); };
   if (applies(Algorithm::depthwise)) return Algorithm::depthwise;
   if (out.pixels() < kFewPixels || !applies(Algorithm::direct)) return Algorithm::implicit_gemm;
   return applies(Algorithm::winograd4) && w.n >= kFewChannels && w.c >= kFewChannels ? Algorithm::winograd4 : Algorithm::direct;

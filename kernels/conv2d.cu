@@ -2,19 +2,30 @@
 #include "lamina/kernels/conv2d.hpp"
 
 #include "detail/conv2d_gradient.cuh"
+#include "detail/conv2d_implicit_gemm.cuh"
+#include "detail/conv2d_implicit_gemm_weights.cuh"
 #include "detail/conv2d_naive.cuh"
 #include "detail/partial_sums.cuh"
 
 namespace lamina::kernels::cuda {
 
+using Algorithm = Conv2dAlgorithm;
+
 template <class T>
 void conv2d_forward(Cuda& cuda, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p) {
-  conv2d_forward_naive(cuda, x, w, {b, p.activation}, y, p);
+  const Epilogue epilogue{b, p.activation};
+  switch (p.algorithm) {
+    case Algorithm::naive: return conv2d_forward_naive(cuda, x, w, epilogue, y, p);
+    default: return conv2d_forward_implicit_gemm(cuda, x, w, epilogue, y, p);
+  }
 }
 
 template <class T>
 void conv2d_gradient(Cuda& cuda, View4<const T> dy, View4<const T> w, Epilogue epilogue, View4<T> dx, const Conv2dParams& p) {
-  conv2d_backward_data_naive(cuda, dy, w, epilogue, dx, p);
+  switch (p.algorithm) {
+    case Algorithm::naive: return conv2d_backward_data_naive(cuda, dy, w, epilogue, dx, p);
+    default: return conv2d_backward_data_implicit_gemm(cuda, dy, w, epilogue, dx, p);
+  }
 }
 
 template <class T>
@@ -26,7 +37,10 @@ template <class T>
 void conv2d_backward_weights(Cuda& cuda, View4<const T> x, View4<const T> dy, View4<Precise<T>> dw, Precise<T>* db, const Conv2dParams& p) {
   if (db) column_sums(cuda, dy.flat(), db);
   if (!dw.data) return;
-  conv2d_backward_weights_naive(cuda, x, dy, dw, p);
+  switch (p.algorithm) {
+    case Algorithm::naive: return conv2d_backward_weights_naive(cuda, x, dy, dw, p);
+    default: return conv2d_backward_weights_implicit_gemm(cuda, x, dy, dw, p);
+  }
 }
 
 LAMINA_INSTANTIATE(&conv2d_forward<float>, &conv2d_forward<BFloat16>, &conv2d_backward_data<float>, &conv2d_backward_data<BFloat16>,

@@ -14,16 +14,6 @@ void pack_depthwise(View4<const T> w, T* packed) {
     for (std::int64_t c = 0; c < w.n; ++c) packed[tap * w.n + c] = w.pixel(c, 0, tap)[0];
 }
 
-/// The taps t whose input lies in [0, extent) for output i.
-struct TapRange {
-  std::int64_t begin, end;
-  TapRange(const CorrelationAxis& a, std::int64_t i, std::int64_t extent) : begin(0), end(a.taps) {
-    const std::int64_t first = a.origin + i * a.stride;
-    while (begin < end && first + begin * a.step < 0) ++begin;
-    while (begin < end && first + (end - 1) * a.step >= extent) --end;
-  }
-};
-
 /// y at the outputs of (h, w) = b + correlation of x with packed weights (kernel row, kernel col of kw, c).
 template <class T>
 void depthwise_correlation(Cpu& cpu, View4<const T> x, const CorrelationAxis& h, const CorrelationAxis& w, const T* packed, std::int64_t kw,
@@ -34,11 +24,12 @@ void depthwise_correlation(Cpu& cpu, View4<const T> x, const CorrelationAxis& h,
       [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
           const std::int64_t n = row / h.count, i = row % h.count;
-          const TapRange rows(h, i, x.h);
+          const IndexRange rows = taps_inside(h, i, i, x.h);
           T* out = y.pixel(n, h.out_first + i * h.out_step, w.out_first);
           for (std::int64_t j = 0; j < w.count;) {
             // P pixels that read the same taps, or one.
-            const TapRange cols(w, j, x.w), last(w, j + P - 1 < w.count ? j + P - 1 : w.count - 1, x.w);
+            const std::int64_t j_last = j + P - 1 < w.count ? j + P - 1 : w.count - 1;
+            const IndexRange cols = taps_inside(w, j, j, x.w), last = taps_inside(w, j_last, j_last, x.w);
             const bool wide = j + P <= w.count && cols.begin == 0 && cols.end == w.taps && last.begin == 0 && last.end == w.taps;
             for (std::int64_t c = 0; c < y.c; c += L) {
               const auto accumulate = [&]<int Q>() {
@@ -109,17 +100,15 @@ void conv2d_backward_weights_depthwise(Cpu& cpu, View4<const T> x, View4<const T
     __builtin_memset(sums, 0, static_cast<std::size_t>(size) * sizeof(T));
     for (std::int64_t row = rows * part / parts; row < rows * (part + 1) / parts; ++row) {
       const std::int64_t n = row / dy.h, i = row % dy.h;
-      const TapRange range(h, i, x.h);
+      const IndexRange range = taps_inside(h, i, i, x.h);
       for (std::int64_t c = 0; c < dy.c; c += L)
         for (std::int64_t r = range.begin; r < range.end; ++r)
           for (std::int64_t s = 0; s < w.taps; ++s) {
-            // Outputs j with 0 <= first + j * stride < x.w.
-            const std::int64_t first = w.origin + s * w.step, begin = first < 0 ? (-first + w.stride - 1) / w.stride : 0;
-            const std::int64_t room = x.w - first, fit = room > 0 ? (room + w.stride - 1) / w.stride : 0, end = fit < dy.w ? fit : dy.w;
+            const auto [begin, end] = outputs_inside(w, s, s, x.w);
             if (begin >= end) continue;
             T* sum = sums + (r * dw.w + s) * registers * L + c;
-            store(sum, load(sum) + depthwise_dot(x.pixel(n, h.origin + i * h.stride + r * h.step, first + begin * w.stride) + c,
-                                                 w.stride * x.ld, dy.pixel(n, i, begin) + c, dy.ld, end - begin, dy.c - c));
+            store(sum, load(sum) + depthwise_dot(x.pixel(n, h.input(i, r), w.input(begin, s)) + c, w.stride * x.ld,
+                                                 dy.pixel(n, i, begin) + c, dy.ld, end - begin, dy.c - c));
           }
     }
   });

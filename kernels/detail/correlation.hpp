@@ -1,55 +1,13 @@
-// The one geometry all passes of a convolution share: forward reads the image, dgrad reads dy, wgrad pairs the two.
+// The images that correlations read on the CPU.
 #pragma once
+#include "detail/correlation_axis.hpp"
 #include "detail/isa.hpp"
-#include "lamina/kernels/conv2d.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 
 /// The channels of an image are worked on in chunks of this many.
 inline constexpr int kChunk = 16;
 inline constexpr std::int64_t chunks_for(std::int64_t channels) { return (channels + kChunk - 1) / kChunk; }
-
-/// One axis of a correlation: output i < count reads input origin + i * stride + t * step for tap t < taps. In the images, output i is
-/// pixel out_first + i * out_step, and tap t is weight tap_first + t * tap_step.
-struct CorrelationAxis {
-  std::int64_t count, taps, origin, stride, step;
-  std::int64_t out_first = 0, out_step = 1;
-  std::int64_t tap_first = 0, tap_step = 1;
-
-  /// Input extent that `outputs` neighbouring outputs span.
-  std::int64_t span(std::int64_t outputs) const { return (outputs - 1) * stride + (taps - 1) * step + 1; }
-  /// Is input i, and nothing else, what output i reads of an axis of `extent`?
-  bool is_identity(std::int64_t extent) const { return taps == 1 && stride == 1 && origin == 0 && count == extent; }
-};
-
-inline CorrelationAxis forward_axis(std::int64_t out, std::int64_t k, std::int64_t pad, const Conv2dParams& p) {
-  return {.count = out, .taps = k, .origin = -pad, .stride = p.stride, .step = p.dilation};
-}
-
-/// The inputs of a convolution whose index is `first` modulo the stride, as outputs of a correlation of dy: those need the taps r with
-/// (first + pad - r * dilation) % stride == 0, which repeat every stride / gcd(stride, dilation). Taps run backwards, so that dy runs
-/// forwards. taps == 0 where no output reads such an input.
-inline CorrelationAxis gradient_axis(std::int64_t first, std::int64_t extent, std::int64_t k, std::int64_t pad, const Conv2dParams& p) {
-  std::int64_t gcd = p.dilation;
-  for (std::int64_t a = p.stride; a;) {
-    const std::int64_t rest = gcd % a;
-    gcd = a;
-    a = rest;
-  }
-  const std::int64_t period = p.stride / gcd;
-  std::int64_t tap = 0;
-  while (tap < period && tap < k && (first + pad - tap * p.dilation) % p.stride != 0) ++tap;
-  const std::int64_t taps = tap < period && tap < k ? (k - tap + period - 1) / period : 0, last = tap + (taps - 1) * period;
-  return {.count = first < extent ? (extent - first + p.stride - 1) / p.stride : 0,
-          .taps = taps,
-          .origin = taps ? (first + pad - last * p.dilation) / p.stride : 0,
-          .stride = 1,
-          .step = p.dilation / gcd,
-          .out_first = first,
-          .out_step = p.stride,
-          .tap_first = last,
-          .tap_step = -period};
-}
 
 /// Copies rows [row, row + rows) and columns [col, col + cols) of image n, channels [c0, c0 + c), to `tile` (rows, cols, ld), ld >= c;
 /// what lies outside the image or beyond c is zero.

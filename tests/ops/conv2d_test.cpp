@@ -118,7 +118,7 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
   for (const ConvCase& c : cases)
     for (auto algorithm : {Conv2dAlgorithm::automatic, Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd2,
                            Conv2dAlgorithm::winograd4, Conv2dAlgorithm::depthwise}) {
-      if (!kernels::conv2d_supports(algorithm, c.w[0], c.w[1], c.w[2], c.w[3], c.p)) continue;
+      if (!kernels::conv2d_supports(Device::Type::cpu, algorithm, c.w[0], c.w[1], c.w[2], c.w[3], c.p)) continue;
       OpCase naive = op_case(c, Conv2dAlgorithm::naive), op = op_case(c, algorithm);
       const auto expected = lamina::test::detail::run(naive, DType::f64, false, false);
       CAPTURE(op.name);
@@ -138,6 +138,44 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
         }
       }
     }
+}
+
+TEST_CASE("every CUDA algorithm and tile agrees with the naive one of the CPU in double") {
+  struct CudaCase {
+    ConvCase conv;
+    GemmTile tile = GemmTile::automatic;
+  };
+  const std::vector<CudaCase> cases = {
+      {{{1, 9, 13, 36}, {132, 3, 3, 36}, pad(1)}, GemmTile::m128n128},  // a tile and a bit in every direction, Ho != Wo
+      {{{2, 12, 11, 16}, {24, 3, 2, 16}, {.stride = 2, .padding = {1, 0, 2, 1}}}, GemmTile::m128n128},
+      {{{1, 9, 13, 32}, {72, 1, 1, 32}}, GemmTile::m64n64},  // a matrix product
+      {{{1, 9, 13, 9}, {70, 3, 3, 9}, pad(1)}, GemmTile::m64n64},
+      {{{2, 17, 10, 8}, {33, 4, 4, 8}, {.stride = 2, .padding = Padding::symmetric(1)}}, GemmTile::m128n32},
+      {{{1, 7, 12, 20}, {33, 1, 3, 20}, {.stride = 2}}, GemmTile::m128n32},
+      {{{1, 20, 9, 64}, {16, 3, 3, 64}, {.padding = Padding::symmetric(12), .dilation = 12}}},  // whole tiles of wgrad without a pixel
+      {{{2, 11, 14, 24}, {24, 3, 3, 8}, {.padding = Padding::symmetric(2), .dilation = 2, .groups = 3}}},
+      {{{1, 30, 21, 1}, {16, 3, 3, 1}, pad(1)}},
+      {{{1, 33, 18, 3}, {24, 7, 7, 3}, {.stride = 2, .padding = Padding::symmetric(3)}}},
+      {{{1, 14, 17, 4}, {5, 3, 3, 4}, {.padding = Padding::symmetric(2), .dilation = 2}}},
+      {{{1, 12, 19, 48}, {48, 3, 3, 1}, {.padding = Padding::symmetric(2), .dilation = 2, .groups = 48}}},
+      {{{2, 12, 9, 33}, {33, 3, 4, 1}, {.stride = 2, .padding = Padding::symmetric(1), .groups = 33}}},
+      {{{1, 40, 30, 8}, {16, 3, 3, 8}, pad(1)}},  // wgrad in several parts
+  };
+  for (Device device : cuda_devices())
+    for (const auto& [c, tile] : cases)
+      for (auto algorithm : {Conv2dAlgorithm::naive, Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::depthwise}) {
+        if (!kernels::conv2d_supports(device.type, algorithm, c.w[0], c.w[1], c.w[2], c.w[3], c.p)) continue;
+        OpCase op = op_case(c, algorithm);
+        op.op = [c = c, algorithm, tile = tile](const std::vector<Tensor>& t, const Tensor& into) {
+          ConvCase with = c;
+          with.p.tile = tile;
+          return run(with, t[0].device().is_cpu() ? Conv2dAlgorithm::naive : algorithm, t, into);
+        };
+        std::vector<std::string> failures;
+        cuda_failures(op, device, failures);
+        for (const std::string& f : failures) FAIL_CHECK(op.name << ": " << f);
+        CHECK(failures.empty());
+      }
 }
 
 TEST_CASE("conv2d rejects shapes and attributes") {
@@ -162,4 +200,9 @@ TEST_CASE("conv2d rejects shapes and attributes") {
   check_throws<DeviceError>([&] { conv2d(x, w.to(DType::f64)); }, {"conv2d", "f32", "f64"});
   check_throws<OptionError>([&] { conv2d(x, w, {}, {.stride = 2, .algorithm = Conv2dAlgorithm::winograd4}); },
                             {"winograd4", "stride 2", "automatic"});
+  for (Device device : cuda_devices())
+    for (Conv2dAlgorithm winograd : {Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd4})
+      check_throws<OptionError>([&] { conv2d(x.to(device), w.to(device), {}, {.algorithm = winograd}); },
+                                {name_of(winograd), "cuda", "automatic", "implicit_gemm"});
+  check_throws<ShapeError>([&] { conv2d(x, w, {}, {.padding = {1 << 30, 1 << 30, 0, 0}}); }, {"padding", "(1, 5, 5, 4)", "(2, 3, 3, 4)"});
 }

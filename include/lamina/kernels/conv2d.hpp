@@ -25,6 +25,10 @@ constexpr const char* name_of(Conv2dAlgorithm a) {
   return kNames[static_cast<int>(a)];
 }
 
+/// The block of results (rows x columns) that an implicit GEMM on CUDA computes at once; `automatic` is a function of the shape. The
+/// others are for tests and benchmarks. The CPU has its own.
+enum class GemmTile : std::uint8_t { automatic, m128n128, m64n64, m128n32 };
+
 /// Attributes of a 2-d convolution. Plain data.
 struct Conv2dParams {
   int stride = 1;
@@ -33,6 +37,7 @@ struct Conv2dParams {
   int groups = 1;
   Activation activation = {};
   Conv2dAlgorithm algorithm = Conv2dAlgorithm::automatic;
+  GemmTile tile = GemmTile::automatic;
 };
 
 namespace kernels {
@@ -61,16 +66,21 @@ LAMINA_HD constexpr Conv2dParams resolve_padding(Conv2dParams p, std::int64_t h,
   return p;
 }
 
-/// Does a CPU algorithm apply to weights (cout, kh, kw, cin / groups)? The same answer for all three passes.
-LAMINA_HD constexpr bool conv2d_supports(Conv2dAlgorithm a, std::int64_t cout, std::int64_t kh, std::int64_t kw, std::int64_t cin_per_group,
-                                         const Conv2dParams& p) {
+/// CUDA's direct algorithm is for at most this many input channels.
+inline constexpr std::int64_t kFewInputChannels = 4;
+
+/// Does an algorithm of a device apply to weights (cout, kh, kw, cin / groups)? The same answer for all three passes. The data gradient of
+/// CUDA's direct algorithm is that of implicit_gemm; Winograd is for CPUs only.
+LAMINA_HD constexpr bool conv2d_supports(Device::Type device, Conv2dAlgorithm a, std::int64_t cout, std::int64_t kh, std::int64_t kw,
+                                         std::int64_t cin_per_group, const Conv2dParams& p) {
+  const bool cpu = device == Device::Type::cpu;
   switch (a) {
     case Conv2dAlgorithm::automatic:
     case Conv2dAlgorithm::naive:
     case Conv2dAlgorithm::implicit_gemm: return true;
-    case Conv2dAlgorithm::direct: return p.groups == 1 && p.stride == 1;
+    case Conv2dAlgorithm::direct: return p.groups == 1 && (cpu ? p.stride == 1 : cin_per_group <= kFewInputChannels);
     case Conv2dAlgorithm::winograd2:
-    case Conv2dAlgorithm::winograd4: return p.groups == 1 && p.stride == 1 && p.dilation == 1 && kh == 3 && kw == 3;
+    case Conv2dAlgorithm::winograd4: return cpu && p.groups == 1 && p.stride == 1 && p.dilation == 1 && kh == 3 && kw == 3;
     case Conv2dAlgorithm::depthwise: return cin_per_group == 1 && p.groups == cout;
   }
   return false;

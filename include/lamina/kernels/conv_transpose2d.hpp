@@ -14,7 +14,9 @@ struct ConvTranspose2dParams {
   Activation activation = {};
 
   /// The convolution (Ho, Wo, Cout) -> (H, W, Cin) whose data gradient this is.
-  LAMINA_HD constexpr Conv2dParams transposed() const { return {stride, padding, dilation, groups, {}, Conv2dAlgorithm::automatic}; }
+  LAMINA_HD constexpr Conv2dParams transposed() const {
+    return {stride, padding, dilation, groups, {}, Conv2dAlgorithm::automatic, GemmTile::automatic};
+  }
 };
 
 namespace kernels {

@@ -50,6 +50,8 @@ inline Shape conv2d_shape(const Shape& x, const Shape& w, const Conv2dParams& pa
   const auto wo = kernels::conv2d_extent(x[2], w[2], params.stride, params.dilation, std::int64_t{left} + right);
   require(ho >= 1 && wo >= 1, "conv2d: the kernel of weights ", w, ", dilated by ", params.dilation,
           ", is larger than the padded image of x ", x);
+  require(ho <= detail::kConvLimit && wo <= detail::kConvLimit, "conv2d: the padding of x ", x, " with weights ", w, " makes an output of ",
+          ho, " x ", wo, " pixels; the most is ", detail::kConvLimit, " a side");
   return {x[0], ho, wo, w[0]};
 }
 
@@ -63,9 +65,10 @@ inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, con
   detail::require_conv_bias("conv2d", b, w.size(0));
   require_same_kind("conv2d", x, w);
   require_precise("conv2d", x, b);
-  require<OptionError>(kernels::conv2d_supports(params.algorithm, w.size(0), w.size(1), w.size(2), w.size(3), params), "conv2d: algorithm ",
-                       name_of(params.algorithm), " does not compute weights ", w.shape(), " with stride ", params.stride, ", dilation ",
-                       params.dilation, ", groups ", params.groups, "; use Conv2dAlgorithm::automatic");
+  require<OptionError>(kernels::conv2d_supports(x.device().type, params.algorithm, w.size(0), w.size(1), w.size(2), w.size(3), params),
+                       "conv2d: algorithm ", name_of(params.algorithm), " does not compute weights ", w.shape(), " with stride ",
+                       params.stride, ", dilation ", params.dilation, ", groups ", params.groups, " on ", x.device(),
+                       "; use Conv2dAlgorithm::automatic, or implicit_gemm, which computes them all");
   const Conv2dParams p = kernels::resolve_padding(params, x.size(1), x.size(2), w.size(1), w.size(2));
   const Tensor weights = w.packed();
   Tensor y = output_for("conv2d", shape, like(x), into);
