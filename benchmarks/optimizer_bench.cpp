@@ -1,5 +1,7 @@
 #include "lamina/kernels/optimizer.hpp"
 
+#include <iterator>
+
 #include "lamina/core/dispatch.hpp"
 #include "support.hpp"
 
@@ -32,10 +34,11 @@ std::vector<UpdateTensor<T>> updates(const std::vector<std::int64_t>& sizes, con
   for (std::int64_t n : sizes) {
     list.push_back({.w = in[0].data<T>() + at,
                     .g = in[1].data<const T>() + at,
-                    .m = in[2].data<T>() + at,
-                    .v = in[3].data<T>() + at,
+                    .m = in[2].data<Precise<T>>() + at,
+                    .v = in[3].data<Precise<T>>() + at,
                     .n = n,
-                    .decay = true});
+                    .decay = true,
+                    .copy = in.size() > 4 ? in[4].data<BFloat16>() + at : nullptr});
     at += place_of(n);
   }
   return list;
@@ -43,36 +46,45 @@ std::vector<UpdateTensor<T>> updates(const std::vector<std::int64_t>& sizes, con
 
 }  // namespace
 
-/// All parameters of a U-Net in one launch. Adam reads four tensors and writes three, SGD with momentum reads three and writes two.
+/// All parameters of a U-Net in one launch. Adam reads four tensors and writes three, SGD with momentum reads three and writes two, their
+/// gradients' norm reads one; moments are f32 beside bf16 weights. With a copy, the new weights are written once more, as bf16.
 void bench::add_cases() {
   for (std::int64_t base : {16, 64}) {
     const std::vector<std::int64_t> sizes = unet_sizes(base);
     std::int64_t total = 0, room = 0;
     for (std::int64_t n : sizes) total += n, room += place_of(n);
-    const auto with = [&](const char* name, double passes, auto update) {
-      add({.name = name,
-           .arguments = {{"base", base}, {"tensors", static_cast<std::int64_t>(sizes.size())}},
-           .inputs = {normal({room}), normal({room}, 0, 0.1), constant({room}, 0), constant({room}, 0.01)},
-           .op =
-               [sizes, update](const Tensors& in) {
-                 dispatch(in[0], [&]<class T>(auto& device) {
-                   const auto list = updates<T>(sizes, in);
-                   update(device, list.data(), static_cast<std::int64_t>(list.size()));
-                 });
-                 return in[0];
-               },
-           .elements = passes * static_cast<double>(total),
-           .on_bf16 = false});  // weights and moments are f32
+    Case c{.arguments = {{"base", base}, {"tensors", static_cast<std::int64_t>(sizes.size())}},
+           .inputs = {normal({room}), normal({room}, 0, 0.1), precise(constant({room}, 0)), precise(constant({room}, 0.01))}};
+    const auto with = [&](const char* name, double weights, double moments, auto update) {
+      c.name = name;
+      c.elements = weights * static_cast<double>(total);
+      c.bytes = 4 * moments * static_cast<double>(total) + (c.inputs.size() > 4 ? 2 * static_cast<double>(total) : 0);
+      c.op = [sizes, update](const Tensors& in) {
+        Tensor result;
+        dispatch(in[0], [&]<class T>(auto& device) { result = update(device, in[0], updates<T>(sizes, in)); });
+        return result;
+      };
+      add(c);
     };
-    with("adam", 7, []<class T>(auto& device, const UpdateTensor<T>* list, std::int64_t count) {
-      kernels::adam_update<T>(
-          device, list, count,
-          AdamUpdate{
-              .gradient = {}, .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .step = 10, .epsilon_inside_correction = true});
+    const auto adam = []<class T>(auto& device, const Tensor& w, const std::vector<UpdateTensor<T>>& list) {
+      const AdamUpdate update{
+          .gradient = {}, .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .step = 10, .epsilon_inside_correction = true};
+      kernels::adam_update<T>(device, list.data(), std::ssize(list), update);
+      return w;
+    };
+    with("adam", 3, 4, adam);
+    with("sgd", 3, 2, []<class T>(auto& device, const Tensor& w, const std::vector<UpdateTensor<T>>& list) {
+      const SgdUpdate update{.gradient = {}, .lr = 1e-3, .momentum = 0.9, .nesterov = false, .first = false};
+      kernels::sgd_update<T>(device, list.data(), std::ssize(list), update);
+      return w;
     });
-    with("sgd", 5, []<class T>(auto& device, const UpdateTensor<T>* list, std::int64_t count) {
-      kernels::sgd_update<T>(device, list, count,
-                             SgdUpdate{.gradient = {}, .lr = 1e-3, .momentum = 0.9, .nesterov = false, .first = false});
+    with("gradient_square_sum", 1, 0, []<class T>(auto& device, const Tensor&, const std::vector<UpdateTensor<T>>& list) {
+      double sum = 0;
+      kernels::gradient_square_sum<T>(device, list.data(), std::ssize(list), &sum);
+      return Tensor::scalar(sum);
     });
+    c.inputs.push_back({[room] { return Tensor::zeros({room}, {DType::bf16, kCpu}); }});
+    c.on_bf16 = false;
+    with("adam_bf16_copy", 3, 4, adam);
   }
 }
