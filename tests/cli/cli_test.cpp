@@ -347,6 +347,36 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
   check_error(w.lamina("predict run missing.png --out p"), 3, {"missing.png"});
 }
 
+TEST_CASE("multilabel: every verb; predicted masks are a data set's") {
+  const Workshop w;
+  for (const char* label : {"skin", "lesion"}) fs::create_directories(w / "data/masks" / label);
+  for (const auto& entry : fs::directory_iterator(w / "data/images")) {
+    data::LabelImage mask(32, 32);
+    for (std::size_t i = 0; i < mask.labels.size(); ++i) mask.labels[i] = i % 32 > 8 ? 255 : 0;
+    data::write_png(w / "data/masks/skin" / entry.path().filename(), mask);
+    for (std::size_t i = 0; i < mask.labels.size(); ++i) mask.labels[i] = i / 32 > 20 ? 255 : 0;
+    data::write_png(w / "data/masks/lesion" / entry.path().filename(), mask);
+    fs::remove(w / "data/masks" / entry.path().filename());
+  }
+  io::write_file_atomically(w / "data/dataset.json", R"({"task": "multilabel", "labels": {"skin": 0, "lesion": 1}})");
+  CHECK(json::parse(w.lamina("check data --json").out).at("encoding") == "multilabel");
+  const Result trained = w.lamina("train data --out run --json --quiet" + kSmall);
+  CHECK_MESSAGE(trained.code == 0, trained.err);
+  const json scores = json::parse(w.lamina("evaluate run data --json --quiet").out);
+  CHECK(scores.at("classes") == json{"skin", "lesion", "(none)"});
+  CHECK(scores.at("dice").at("per_class").size() == 3);
+  CHECK(scores.at("dice").at("macro_foreground").get<double>() == doctest::Approx(json::parse(trained.out).at("best_score").get<double>()));
+  CHECK(json::parse(w.lamina("evaluate run data --json --original-size").out).at("confusion") == scores.at("confusion"));
+  const json done = json::parse(w.lamina("predict run data/images --out p --probabilities --json --quiet").out);
+  CHECK(done.size() == 10);
+  CHECK(done[0].at("mask") == json{"p/masks/skin/skin_0000.png", "p/masks/lesion/skin_0000.png"});
+  // The predictions as the truth: all right.
+  fs::rename(w / "data/masks", w / "truth");
+  fs::copy(w / "p/masks", w / "data/masks", fs::copy_options::recursive);
+  const json perfect = json::parse(w.lamina("evaluate run data --json").out);
+  CHECK(perfect.at("accuracy") == 1);
+}
+
 TEST_CASE("odd settings train") {
   const Workshop w;
   int name = 0;

@@ -370,7 +370,8 @@ void sample(const LabelImage& mask, const Transform& t, const Border& border, in
     RowWalk walk(t.geometry, row);
     for (int column = 0; column < width; ++column, walk.advance()) {
       int px, py;
-      *out++ = walk.nearest(mask.width, mask.height, px, py) ? mask.at(px, py) : border.label;
+      out = walk.nearest(mask.width, mask.height, px, py) ? std::copy_n(&mask.at(px, py), mask.values(), out)
+                                                          : std::fill_n(out, mask.values(), border.label);
     }
   }
 }
@@ -409,10 +410,11 @@ Image resized(const Image& image, int width, int height) {
 
 LabelImage resized(const LabelImage& mask, int width, int height) {
   require_size(width, height);
-  LabelImage out(width, height);
+  LabelImage out(width, height, 0, mask.planes);
   const auto source = [](int i, int from, int to) { return static_cast<int>((2 * std::int64_t{i} + 1) * from / (2 * std::int64_t{to})); };
   for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x) out.at(x, y) = mask.at(source(x, mask.width, width), source(y, mask.height, height));
+    for (int x = 0; x < width; ++x)
+      std::copy_n(&mask.at(source(x, mask.width, width), source(y, mask.height, height)), mask.values(), &out.at(x, y));
   return out;
 }
 
@@ -439,10 +441,9 @@ LabelImage fitted(const LabelImage& mask, int width, int height, Resize mode, co
   if (mode == Resize::stretch) return resized(mask, width, height);
   const auto [w, h] = fit_inside(mask.width, mask.height, width, height);
   const LabelImage inner = resized(mask, w, h);
-  LabelImage out(width, height, border.label);
+  LabelImage out(width, height, border.label, mask.planes);
   for (int y = 0; y < h; ++y)
-    std::copy_n(&inner.labels[static_cast<std::size_t>(y) * static_cast<std::size_t>(w)], w,
-                &out.at((width - w) / 2, (height - h) / 2 + y));
+    std::copy_n(&inner.at(0, y), static_cast<std::size_t>(w) * mask.values(), &out.at((width - w) / 2, (height - h) / 2 + y));
   return out;
 }
 

@@ -27,6 +27,16 @@ std::vector<float> blend_profile(int window) {
 
 }  // namespace
 
+Tensor probabilities(const Tensor& logits, data::Task task) { return task == data::Task::multilabel ? sigmoid(logits) : softmax(logits); }
+
+std::vector<std::uint8_t> decisions(const Tensor& scores, data::Task task, float threshold) {
+  if (task != data::Task::multilabel) return argmax(scores).to_vector<std::uint8_t>();
+  const auto s = scores.to_vector<float>();
+  std::vector<std::uint8_t> set(s.size());
+  std::transform(s.begin(), s.end(), set.begin(), [=](float v) { return static_cast<std::uint8_t>(v > threshold); });
+  return set;
+}
+
 std::vector<int> window_starts(int size, int window, double overlap) {
   if (size <= window) return {0};
   const int stride = std::max(1, static_cast<int>(std::floor(window * (1 - overlap))));
@@ -74,11 +84,11 @@ Tensor Predictor::whole(const data::Image& image) {
   const auto mode = data::resize_named(input_.resize);
   if (mode != data::Resize::pad) {
     const Tensor x = data::to_tensor(data::resized(image, input_.width, input_.height));
-    return first_image(resize_bilinear(softmax(model_->forward(x)), image.height, image.width, ResizeGrid::half_pixel));
+    return first_image(resize_bilinear(probabilities(model_->forward(x), schema_.task), image.height, image.width, ResizeGrid::half_pixel));
   }
   // Scaled to fit and centred: cut the border off again before going back.
   const auto [w, h] = data::fit_inside(image.width, image.height, input_.width, input_.height);
-  const Tensor p = softmax(model_->forward(data::to_tensor(data::fitted(image, input_.width, input_.height, mode))));
+  const Tensor p = probabilities(model_->forward(data::to_tensor(data::fitted(image, input_.width, input_.height, mode))), schema_.task);
   const Tensor inner = crop(p, {.top = (input_.height - h) / 2, .left = (input_.width - w) / 2, .height = h, .width = w});
   return first_image(resize_bilinear(inner, image.height, image.width, ResizeGrid::half_pixel));
 }
@@ -103,7 +113,7 @@ Tensor Predictor::tiled(const data::Image& image, const PredictOptions& options)
         std::copy_n(x.data<float>() + ((r + y) * width + c) * 3, count,
                     batch.data<float>() + (static_cast<std::int64_t>(i) * input_.height + y) * input_.width * 3);
     }
-    const Tensor p = softmax(model_->forward(batch)).packed();
+    const Tensor p = probabilities(model_->forward(batch), schema_.task).packed();
     for (std::size_t i = 0; i < n; ++i) {
       const auto [r, c] = windows[begin + i];
       for (std::int64_t y = 0; y < std::min<std::int64_t>(input_.height, height - r); ++y)
@@ -131,9 +141,8 @@ Prediction Predictor::predict(const data::Image& image, const PredictOptions& op
   const NoGrad no_grad;
   Prediction result;
   result.probabilities = (tile ? tiled(image, options) : whole(image)).packed();
-  result.labels = data::LabelImage(image.width, image.height);
-  const auto labels = argmax(result.probabilities).to_vector<std::uint8_t>();
-  std::copy(labels.begin(), labels.end(), result.labels.labels.begin());
+  result.labels = data::LabelImage(image.width, image.height, 0, schema_.task == data::Task::multilabel ? schema_.classes() : 0);
+  result.labels.labels = decisions(result.probabilities, schema_.task, 0.5f);
   return result;
 }
 
