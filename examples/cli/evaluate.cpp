@@ -20,22 +20,22 @@ namespace {
 metrics::ConfusionMatrix evaluate_at_original_size(const std::filesystem::path& checkpoint, const data::Dataset& dataset, data::Split split,
                                                    Device device, ProgressLine& progress) {
   infer::Predictor predictor(checkpoint, device);
-  metrics::ConfusionMatrix confusion(dataset.schema.classes());
+  metrics::ConfusionMatrix confusion = train::confusion_of(dataset.schema);
   const auto& items = dataset.items(split);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto labels = predictor.predict(data::read_image(items[i].image)).labels;
-    const auto truth = dataset.masks.read(items[i].mask);
+    const auto truth = data::read_mask(items[i], dataset.masks);
     require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(),
                        ": the mask and its image differ in size");
-    confusion.add(truth.labels, labels.labels, data::kIgnoreLabel);
+    train::count_labels(confusion, dataset.schema, truth.labels, labels.labels);
     progress.update("evaluated " + std::to_string(i + 1) + " of " + std::to_string(items.size()));
   }
   return confusion;
 }
 
 void print_table(const metrics::ConfusionMatrix& m, const data::LabelSchema& schema) {
-  const std::vector<std::string>& names = schema.names;
-  const auto s = m.scores(schema.background), base = m.majority_baseline().scores(schema.background);
+  const std::vector<std::string> names = schema.outcomes();
+  const auto s = m.scores(schema.neutral_outcome()), base = m.majority_baseline().scores(schema.neutral_outcome());
   std::size_t width = 40;
   for (const std::string& n : names) width = std::max(width, n.size());
   auto cell = [](double v) {
@@ -74,13 +74,13 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   if (!where.ignore) where.ignore = info.config.ignore;
   if (!where.seed) where.seed = info.config.seed;  // the split of the run: nothing it was trained on is in its val
   const data::Dataset dataset = open_data(where, progress);
-  require<DataError>(dataset.schema.names == info.schema.names, options.data.data, ": its classes are not those that ", options.run,
-                     " was trained on");
+  require<DataError>(dataset.schema.outcomes() == info.schema.outcomes(), options.data.data, ": its classes are not those that ",
+                     options.run, " was trained on");
   const data::Split split = data::split_named(options.split);
   require<DataError>(!dataset.items(split).empty(), options.data.data, ": its ", options.split, " split is empty");
 
   const Device device = parse_device(options.device);
-  metrics::ConfusionMatrix confusion(info.schema.classes());
+  metrics::ConfusionMatrix confusion = train::confusion_of(info.schema);
   if (options.original_size) {
     confusion = evaluate_at_original_size(path, dataset, split, device, progress);
   } else {
@@ -92,17 +92,16 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
                          .height = info.config.height,
                          .resize = data::resize_named(info.config.resize),
                          .seed = info.config.seed});
-    confusion = train::evaluate(*model, loader, info.schema.classes(), info.schema.background, {.ignore_label = data::kIgnoreLabel},
-                                [&](std::int64_t done, std::int64_t all) {
-                                  progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
-                                })
-                    .confusion;
+    confusion =
+        train::evaluate(*model, loader, info.schema, {.ignore_label = data::kIgnoreLabel}, [&](std::int64_t done, std::int64_t all) {
+          progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
+        }).confusion;
   }
   progress.update("", false);
   if (common.json) {
-    Json result = json_scores(confusion, info.schema.background);
-    result["baseline"] = json_scores(confusion.majority_baseline(), info.schema.background);
-    result["classes"] = info.schema.names;
+    Json result = json_scores(confusion, info.schema.neutral_outcome());
+    result["baseline"] = json_scores(confusion.majority_baseline(), info.schema.neutral_outcome());
+    result["classes"] = info.schema.outcomes();
     result["images"] = dataset.items(split).size();
     result["epoch"] = info.state.epoch;
     std::printf("%s\n", result.dump(2).c_str());

@@ -85,18 +85,37 @@ int predict(const PredictOptions& options, const Common& common) {
       continue;
     }
     const infer::Prediction p = predictor.predict(photo, how);
-    const fs::path mask = fs::path(options.out) / "masks" / (stem + ".png"), over = fs::path(options.out) / "overlays" / (stem + ".png");
-    data::write_png(mask, p.labels, predictor.schema().colors);
+    const auto& names = predictor.schema().names;
+    const fs::path masks = fs::path(options.out) / "masks", over = fs::path(options.out) / "overlays" / (stem + ".png");
+    std::vector<fs::path> written;  // a mask; of classes that may overlap one a class, in the folders from which a data set reads them
+    if (p.labels.planes == 0) {
+      written.push_back(masks / (stem + ".png"));
+      data::write_png(written[0], p.labels, predictor.schema().colors);
+    }
+    for (int k = 0; k < p.labels.planes; ++k) {
+      data::LabelImage plane = p.labels.plane(k);
+      for (std::uint8_t& v : plane.labels) v *= 255;
+      io::create_folders(masks / names[static_cast<std::size_t>(k)]);
+      written.push_back(masks / names[static_cast<std::size_t>(k)] / (stem + ".png"));
+      data::write_png(written.back(), plane);
+    }
     data::write_png(over, data::overlay(photo, p.labels, predictor.schema().colors));
     if (options.probabilities) io::write_npy(fs::path(options.out) / "probabilities" / (stem + ".npy"), p.probabilities);
-    Json shares;
+    Json shares, files_written = Json::array();
     std::vector<std::int64_t> counts(256);
-    for (std::uint8_t v : p.labels.labels) ++counts[v];
-    for (int c = 0; c < predictor.schema().classes(); ++c)
-      shares[predictor.schema().names[static_cast<std::size_t>(c)]] =
-          static_cast<double>(counts[static_cast<std::size_t>(c)]) / static_cast<double>(p.labels.labels.size());
-    results.push_back({{"image", files[i].string()}, {"mask", mask.string()}, {"overlay", over.string()}, {"shares", shares}});
-    if (!common.json) std::printf("%s\n", mask.c_str());
+    const std::size_t values = p.labels.values();
+    for (std::size_t v = 0; v < p.labels.labels.size(); ++v)
+      if (const std::uint8_t label = p.labels.labels[v]; p.labels.planes == 0 || label == 1) ++counts[p.labels.planes ? v % values : label];
+    for (std::size_t c = 0; c < names.size(); ++c)
+      shares[names[c]] = static_cast<double>(counts[c]) / static_cast<double>(p.labels.labels.size() / values);
+    for (const fs::path& mask : written) {
+      files_written.push_back(mask.string());
+      if (!common.json) std::printf("%s\n", mask.c_str());
+    }
+    results.push_back({{"image", files[i].string()},
+                       {"mask", p.labels.planes ? files_written : files_written[0]},
+                       {"overlay", over.string()},
+                       {"shares", shares}});
   }
   if (common.json) std::printf("%s\n", results.dump(2).c_str());
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be read");

@@ -20,6 +20,13 @@ int terminal_width() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 100;
 }
 
+/// At most `bytes` of UTF-8 text, cut between characters.
+std::string shortened(const std::string& line, std::size_t bytes) {
+  if (line.size() <= bytes) return line;
+  while (bytes > 0 && (line[bytes] & 0xc0) == 0x80) --bytes;
+  return line.substr(0, bytes);
+}
+
 }  // namespace
 
 std::string clock_text(double seconds) {
@@ -48,7 +55,7 @@ void ProgressLine::update(const std::string& line, bool last) {
   printed_ = now;
   if (terminal_) {
     clear();
-    std::fputs(line.substr(0, static_cast<std::size_t>(terminal_width() - 1)).c_str(), stderr);
+    std::fputs(shortened(line, static_cast<std::size_t>(terminal_width() - 1)).c_str(), stderr);
     drawn_ = true;
   } else {
     std::fprintf(stderr, "%s\n", line.c_str());

@@ -34,7 +34,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
   const data::Dataset dataset = open_data({config.data, config.images, config.masks, config.ignore, config.seed}, progress);
-  const int background = dataset.schema.background;
+  const int background = dataset.schema.neutral_outcome();
 
   for (const auto& [name, value] : train::settings(config))
     progress.note("  " + name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + (value.empty() ? "-" : value));

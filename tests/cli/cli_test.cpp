@@ -25,8 +25,8 @@ Words split(const std::string& command) { return fields(command, ' '); }
 /// A folder with the small data set "data", in which commands run.
 struct Workshop : TempFolder {
   explicit Workshop(int count = 10) { small_phantom(*this / "data", count); }
-  Result lamina(const std::string& command, const Limits& limits = {}) const {
-    return Program(LAMINA_PROGRAM, split(command), path(), limits).wait();
+  Result lamina(const std::string& command, const Limits& limits = {}, ErrorStream errors = ErrorStream::file) const {
+    return Program(LAMINA_PROGRAM, split(command), path(), limits, errors).wait();
   }
   std::string read(const std::string& name) const { return io::read_file(*this / name); }
 };
@@ -246,6 +246,67 @@ TEST_CASE("an interrupt saves, exits with 130, and the same command completes th
   check_same_run(w / "whole", w / "run");
 }
 
+TEST_CASE("the progress line: redrawn on a terminal and gone at the end, a plain line now and then in a pipe") {
+  const auto is_progress = [](const std::string& line) { return line.starts_with("epoch ") && line.find(" [") != std::string::npos; };
+  // Without the rate, which varies.
+  const auto stable = [](const std::string& line) { return line.starts_with("epoch ") ? line.substr(0, line.rfind("  ")) : line; };
+  const std::string train = "train data --out run" + kSmall;
+
+  const Workshop piped;
+  const auto start = std::chrono::steady_clock::now();
+  const Result in_pipe = piped.lamina(train, {}, ErrorStream::pipe);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  CHECK(in_pipe.code == 0);
+  CHECK(in_pipe.err.find_first_of("\r\x1b") == std::string::npos);
+  Words notes;
+  int shown = 0;
+  for (const std::string& line : fields(in_pipe.err, '\n')) {
+    shown += is_progress(line);
+    if (!is_progress(line)) notes.push_back(stable(line));
+  }
+  CHECK(shown >= 1);
+  CHECK(shown <= 1 + static_cast<int>(seconds / 10));
+
+  const Workshop watched;
+  const Result on_terminal = watched.lamina(train, {}, ErrorStream::terminal);
+  CHECK(on_terminal.code == 0);
+  Words screen{""}, erased;
+  std::string line;
+  for (std::size_t i = 0; i < on_terminal.err.size(); ++i) {  // what a terminal does with the bytes
+    const std::string rest = on_terminal.err.substr(i, 5);
+    if (rest == "\r\x1b[2K") {
+      erased.push_back(std::exchange(line, ""));
+      i += 4;
+    } else if (rest.starts_with("\r\n")) {
+      screen.back() = stable(std::exchange(line, ""));
+      screen.emplace_back();
+      ++i;
+    } else {
+      line += rest[0];
+    }
+  }
+  CHECK(line.empty());
+  screen.pop_back();
+  CHECK(screen == notes);
+  CHECK(erased.size() >= 1);
+  for (const std::string& drawn : erased) {
+    CHECK_MESSAGE(is_progress(drawn), drawn);
+    CHECK(drawn.size() < kTerminalColumns);
+  }
+  CHECK(watched.lamina(train + " --quiet", {}, ErrorStream::terminal).err.empty());
+
+  // A name is not cut within a character.
+  std::string umlauts;
+  for (int i = 0; i < 60; ++i) umlauts += "\xc3\xa4";
+  for (const std::string& name : {umlauts, "x" + umlauts}) {
+    fs::copy(watched / "data/images/skin_0000.png", watched / (name + ".png"));
+    const std::string text = watched.lamina("predict run " + name + ".png --out p", {}, ErrorStream::terminal).err;
+    REQUIRE(text.find("\xc3\xa4") != std::string::npos);
+    for (std::size_t i = 0; i < text.size(); ++i)
+      if (text[i] == '\xc3') CHECK((i + 1 < text.size() && text[i + 1] == '\xa4'));
+  }
+}
+
 TEST_CASE("predict: original sizes, every output, damaged photographs, inputs never overwritten") {
   const Workshop w;
   CHECK(w.lamina("train data --out run --quiet" + kSmall).code == 0);
@@ -286,6 +347,36 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
   check_error(w.lamina("predict run own/masks --out own"), 2, {"photo.png would overwrite it"});
   CHECK(w.read("data/masks/skin_0000.png") == truth);
   check_error(w.lamina("predict run missing.png --out p"), 3, {"missing.png"});
+}
+
+TEST_CASE("multilabel: every verb; predicted masks are a data set's") {
+  const Workshop w;
+  for (const char* label : {"skin", "lesion"}) fs::create_directories(w / "data/masks" / label);
+  for (const auto& entry : fs::directory_iterator(w / "data/images")) {
+    data::LabelImage mask(32, 32);
+    for (std::size_t i = 0; i < mask.labels.size(); ++i) mask.labels[i] = i % 32 > 8 ? 255 : 0;
+    data::write_png(w / "data/masks/skin" / entry.path().filename(), mask);
+    for (std::size_t i = 0; i < mask.labels.size(); ++i) mask.labels[i] = i / 32 > 20 ? 255 : 0;
+    data::write_png(w / "data/masks/lesion" / entry.path().filename(), mask);
+    fs::remove(w / "data/masks" / entry.path().filename());
+  }
+  io::write_file_atomically(w / "data/dataset.json", R"({"task": "multilabel", "labels": {"skin": 0, "lesion": 1}})");
+  CHECK(json::parse(w.lamina("check data --json").out).at("encoding") == "multilabel");
+  const Result trained = w.lamina("train data --out run --json --quiet" + kSmall);
+  CHECK_MESSAGE(trained.code == 0, trained.err);
+  const json scores = json::parse(w.lamina("evaluate run data --json --quiet").out);
+  CHECK(scores.at("classes") == json{"skin", "lesion", "(none)"});
+  CHECK(scores.at("dice").at("per_class").size() == 3);
+  CHECK(scores.at("dice").at("macro_foreground").get<double>() == doctest::Approx(json::parse(trained.out).at("best_score").get<double>()));
+  CHECK(json::parse(w.lamina("evaluate run data --json --original-size").out).at("confusion") == scores.at("confusion"));
+  const json done = json::parse(w.lamina("predict run data/images --out p --probabilities --json --quiet").out);
+  CHECK(done.size() == 10);
+  CHECK(done[0].at("mask") == json{"p/masks/skin/skin_0000.png", "p/masks/lesion/skin_0000.png"});
+  // The predictions as the truth: all right.
+  fs::rename(w / "data/masks", w / "truth");
+  fs::copy(w / "p/masks", w / "data/masks", fs::copy_options::recursive);
+  const json perfect = json::parse(w.lamina("evaluate run data --json").out);
+  CHECK(perfect.at("accuracy") == 1);
 }
 
 TEST_CASE("odd settings train") {

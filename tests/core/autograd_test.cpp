@@ -28,6 +28,8 @@ TEST_CASE("gradients accumulate over calls and consumers; detach, NoGrad and fro
   {
     const NoGrad no_grad;
     CHECK(!mul(x, x).requires_grad());
+    { const NoGrad inner; }
+    CHECK(!mul(x, x).requires_grad());
   }
   CHECK(mul(x, x).requires_grad());
   const Tensor frozen = random_normal({2, 2}, 2);

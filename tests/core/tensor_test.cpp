@@ -50,6 +50,9 @@ TEST_CASE("tensors: construction, views, conversion, copies") {
   CHECK(t.rows(0, 1).storage().same_as(t.storage()));
   const Tensor batch = Tensor::from({1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f}, {3, 2});
   CHECK(batch.rows(1, 2).to_vector<float>() == std::vector<float>{3, 4, 5, 6});
+  const Tensor slice_of_batch = Tensor::from({1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f, 7.0f, 8.0f}, {2, 2, 2}).channels(1, 1);
+  CHECK(slice_of_batch.rows(1, 1).to_vector<float>() == std::vector<float>{6, 8});
+  CHECK(slice_of_batch.rows(1, 1).clone().to_vector<float>() == std::vector<float>{6, 8});
   CHECK(t.view_as({6}).shape() == Shape{6});
   CHECK(Tensor::scalar(2.5).item() == 2.5);
   CHECK(!Tensor{});
@@ -95,6 +98,11 @@ TEST_CASE("the caching allocator reuses blocks, counts bytes, and fails with a t
   }
   CHECK(memory_stats().in_use == before);
   CHECK(Tensor::empty({1 << 20}).storage().data() == first);
+  reset_peak_memory();
+  CHECK(memory_stats().peak == before);
+  (void)Tensor::empty({1 << 20});
+  CHECK(memory_stats().peak - before == std::size_t{4} << 20);
+  CHECK(memory_stats().in_use == before);
   set_memory_limit(before + (1 << 20));
   check_throws<MemoryError>([] { Tensor::empty({1 << 20}); }, {"4194304 bytes", "limit"});
   CHECK(Tensor::empty({1 << 10}).numel() == 1 << 10);
@@ -129,6 +137,9 @@ TEST_CASE("Philox4x32-10 gives the known answers of Random123; draws have the ri
   CHECK(!same_bytes(Tensor::uniform({100}, RandomKey{1, 2}.derive(0)), Tensor::uniform({100}, RandomKey{1, 2}.derive(1))));
   Random random(RandomKey{5});
   for (int i = 0; i < 1000; ++i) CHECK(random.below(7) < 7);
+  int upper = 0;  // without rejection the lower third would be twice as likely
+  for (int i = 0; i < 3000; ++i) upper += random.below(3 * (std::uint64_t{1} << 62)) >= std::uint64_t{1} << 62;
+  CHECK(upper == doctest::Approx(2000).epsilon(0.05));
 }
 
 TEST_CASE("executors: every task once, exceptions arrive, nested runs, a host's own pool") {
@@ -169,6 +180,12 @@ TEST_CASE("executors: every task once, exceptions arrive, nested runs, a host's 
   CHECK(serial.runs == 1);
   add(Tensor::zeros({300, 300}), Tensor::zeros({300, 300}));
   CHECK(serial.runs == 1);
+  {
+    const ExecutorScope outer(serial);
+    { const ExecutorScope inner(pool); }
+    add(Tensor::zeros({300, 300}), Tensor::zeros({300, 300}));
+  }
+  CHECK(serial.runs == 2);  // the inner scope gave the outer one back
 }
 
 TEST_CASE("dispatch refuses pairs without kernels") {

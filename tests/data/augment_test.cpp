@@ -229,3 +229,24 @@ TEST_CASE("pad keeps the shape of things and marks the rest") {
   CHECK(fitted(Image(8, 4, 3, 9), 6, 6, Resize::pad, {{1, 2, 3}, 0}).at(0, 0)[2] == 3);
   CHECK(fitted(Image(8, 4, 3, 9), 6, 6, Resize::crop).width == 8);
 }
+
+TEST_CASE("overlapping planes are sampled, resized and padded as each of them alone is") {
+  LabelImage both(20, 14, 0, 2);
+  for (int y = 0; y < 14; ++y)
+    for (int x = 0; x < 20; ++x) {
+      (&both.at(x, y))[0] = (x + y) % 3 == 0;
+      (&both.at(x, y))[1] = x * y % 4 == 1 ? kIgnoreLabel : x > 8;
+    }
+  const Transform t = draw_transform(parse_augment("hflip,rotate=40,zoom=0.3,shift=0.2"), {1, 2}, {20, 14, 16, 12}, false, 0);
+  std::vector<std::uint8_t> sampled(2 * 16 * 12), alone(16 * 12);
+  sample(both, t, {}, 16, 12, sampled.data());
+  for (int k = 0; k < 2; ++k) {
+    const LabelImage plane = both.plane(k);
+    sample(plane, t, {}, 16, 12, alone.data());
+    for (std::size_t i = 0; i < alone.size(); ++i) REQUIRE(sampled[2 * i + static_cast<std::size_t>(k)] == alone[i]);
+    CHECK(resized(both, 31, 9).plane(k).labels == resized(plane, 31, 9).labels);
+    for (const Resize mode : {Resize::stretch, Resize::crop, Resize::pad})
+      CHECK(fitted(both, 17, 17, mode).plane(k).labels == fitted(plane, 17, 17, mode).labels);
+  }
+  CHECK(std::count(alone.begin(), alone.end(), kIgnoreLabel) > 0);
+}

@@ -292,3 +292,91 @@ TEST_CASE("real data: wound photographs are binary, street scenes are index mask
     CHECK(d.items(Split::train).size() == 56);
   }
 }
+
+TEST_CASE("multilabel sets: a file with a channel a class, or a file a class; planes may overlap") {
+  Folder f;
+  f.text("dataset.json", R"({"task": "multilabel", "labels": {"vessel": 0, "red": 1, "bright": 2}})");
+  f.masks(rgb({kBlack, {255, 255, 0}, kBlue}));
+  Dataset d = open_dataset(f.path());
+  CHECK(d.masks.encoding() == MaskEncoding::multilabel);
+  CHECK(d.masks.planes() == 3);
+  CHECK(d.schema.background == -1);
+  CHECK(d.schema.outcomes() == std::vector<std::string>{"vessel", "red", "bright", "(none)"});
+  CHECK(d.schema.neutral_outcome() == 3);
+  const Labels expected{0, 0, 0, 1, 1, 0, 0, 0, 1};
+  const Item& item = d.items(Split::train)[0];
+  LabelImage mask = read_mask(item, d.masks);
+  CHECK(mask.planes == 3);
+  CHECK(mask.labels == expected);
+  CHECK(mask.plane(1).labels == Labels{0, 1, 0});
+  CHECK(to_json(parse_label_schema(to_json(d.schema), "again")) == to_json(d.schema));
+  for (const char* stem : {"a", "b", "c", "d"}) {
+    fs::remove(f / ("masks/" + std::string(stem) + ".png"));
+    io::write_npy(f / ("masks/" + std::string(stem) + ".npy"),
+                  Tensor::from<std::uint8_t>(std::span<const std::uint8_t>(expected), {1, 3, 3}));
+  }
+  d = open_dataset(f.path());
+  CHECK(read_mask(d.items(Split::train)[0], d.masks).labels == expected);
+
+  // A file a class: gray, palette or three equal channels; where there is none, the class is nowhere.
+  for (const char* stem : {"a", "b", "c", "d"}) fs::remove(f / ("masks/" + std::string(stem) + ".npy"));
+  for (const char* label : {"vessel", "red", "bright"}) io::create_folders(f / ("masks/" + std::string(label)));
+  for (const char* stem : {"a", "b", "c", "d"}) {
+    const std::string file = std::string(stem) + ".png";
+    write_png(f / ("masks/vessel/" + file), labels({0, 255, 0}));
+    write_png(f / ("masks/red/" + file), labels({0, 1, 0}), std::vector<Rgb>{kBlack, kRed});
+    if (*stem != 'd') write_png(f / ("masks/bright/" + file), rgb({kBlack, kBlack, kWhite}));
+  }
+  d = open_dataset(f.path());
+  int without = 0;
+  for (const Item& i : d.all_items()) {
+    CHECK(read_mask(i, d.masks).labels == (i.name == "d" ? Labels{0, 0, 0, 1, 1, 0, 0, 0, 0} : expected));
+    without += i.planes[2].empty();
+  }
+  CHECK(without == 1);
+  REQUIRE(d.findings.size() == 1);
+  CHECK_FALSE(d.findings[0].is_error);
+  CHECK(d.findings[0].text.find("bright has no file for 1 of 4 images, such as d") != std::string::npos);
+  write_png(f / "masks/red/c.png", labels({0, 128, 255}));
+  d = open_dataset(f.path(), {.ignore = 128});
+  for (const Item& i : d.all_items())
+    if (i.name == "c") CHECK(read_mask(i, d.masks).plane(1).labels == Labels{0, kIgnoreLabel, 1});
+}
+
+TEST_CASE("multilabel sets: what would be a guess is refused") {
+  Folder f;
+  const char* two = R"({"task": "multilabel", "labels": {"red": 0, "bright": 1}})";
+  f.text("dataset.json", two);
+  f.masks(rgb({kRed, kGreen, kBlue}));
+  refuses(f, "a.png: a multilabel mask has a channel for each label, numbered from 0 in \"labels\"; this one has 3 channels for 2 labels");
+  f.text("dataset.json", R"({"task": "multilabel", "labels": {"x": 0, "y": 1, "z": 3}})");
+  refuses(f, "numbered from 0");
+  f.text("dataset.json", R"({"task": "multilabel", "labels": {"x": 0, "y": 1, "z": 2}})");
+  write_png(f / "masks/b.png", rgb({kRed, {0, 7, 0}, kBlue}));
+  refuses(f, "b.png: the pixel at (1, 0) has the value 7 beside 255");
+  f.text("dataset.json", R"({"task": "multilabel"})");
+  refuses(f, "needs \"labels\"");
+  f.text("dataset.json", R"({"task": "ordinal", "labels": {"x": 0, "y": 1}})");
+  refuses(f, "task 'ordinal' cannot be learned yet");
+  f.text("dataset.json", R"({"task": "multilabel", "labels": {"../x": 0, "y": 1}})");
+  refuses(f, "cannot name a folder");
+  f.text("dataset.json", R"({"task": "multilabel", "labels": {"x": 0, "y": 1}, "roles": {"background": "x"}})");
+  refuses(f, "has no background");
+  f.text("dataset.json", two);
+  io::create_folders(f / "masks/red");
+  refuses(f, "some labels have a folder, but not bright");
+  io::create_folders(f / "masks/bright");
+  refuses(f, "there are files beside them");
+  for (const char* stem : {"a", "b", "c", "d"}) {
+    fs::remove(f / ("masks/" + std::string(stem) + ".png"));
+    write_png(f / ("masks/red/" + std::string(stem) + ".png"), labels({0, 1, 0}));
+  }
+  CHECK(open_dataset(f.path()).all_items().size() == 4);
+  write_png(f / "masks/bright/a.png", labels({0, 1}));
+  refuses(f, "bright/a.png: 2x1 pixels, but ");
+  write_png(f / "masks/bright/a.png", rgb({kRed, kRed, kBlack}));
+  refuses(f, "the mask of one label is gray");
+  fs::remove(f / "masks/bright/a.png");
+  fs::remove(f / "masks/red/a.png");
+  refuses(f, "a.png has no mask");
+}

@@ -82,26 +82,85 @@ TEST_CASE("any size, depth, width, channels and classes; every preset trains") {
     }
 }
 
-TEST_CASE("writing skips into shared buffers changes nothing: the network equals its plain composition") {
-  nn::RandomStream random({1, 2});
-  UNet net({.in_channels = 3, .classes = 2, .base = 4, .depth = 1}, random);
-  Tensor x = random_normal({1, 6, 8, 3}, 1, DType::f32);
-  const Tensor y = net.forward(x);
+namespace {
 
-  std::map<std::string, Tensor> p;
-  for (const auto& t : net.state()) p[t.name] = t.tensor;
-  auto level = [&](Tensor v, const std::string& name) {
+using Weights = std::map<std::string, Tensor>;
+
+Weights copies(const UNet& net) {
+  Weights weights;
+  for (const auto& t : net.state()) weights[t.name] = t.tensor.clone();
+  return weights;
+}
+
+/// The network that `o` describes, from ops alone, in training: weights by their names, running statistics updated in place. With `drop`
+/// nothing is left of the two deepest levels.
+Tensor composed(const Weights& p, const UNetOptions& o, Tensor x, bool drop) {
+  using O = UNetOptions;
+  const auto conv = [&](const Tensor& v, const std::string& name, const Conv2dParams& params) {
+    const auto bias = p.find(name + ".bias");
+    return conv2d(v, p.at(name + ".weight"), bias == p.end() ? Tensor{} : bias->second, params);
+  };
+  const auto level = [&](Tensor v, const std::string& name, bool encoder, int dilation) {
     for (const char* k : {"1", "2"}) {
-      v = conv2d(v, p.at(name + ".conv" + k + ".weight"), {}, {.padding = Padding::symmetric(1)});
+      v = conv(v, name + ".conv" + k, {.padding = Padding::symmetric(dilation), .dilation = dilation});
+      if (o.norm != O::Norm::after_conv) v = relu(v);
       const std::string n = name + ".norm" + k;
-      v = relu(batch_norm2d(v, p.at(n + ".weight"), p.at(n + ".bias"), {}, {}, {.training = true}));
+      if (o.norm == O::Norm::after_conv || (encoder && o.norm == O::Norm::after_activation_in_encoder))
+        v = batch_norm2d(v, p.at(n + ".weight"), p.at(n + ".bias"), p.at(n + ".running_mean"), p.at(n + ".running_var"),
+                         {.training = true, .momentum = o.norm_momentum, .epsilon = o.norm_epsilon});
+      if (o.norm == O::Norm::after_conv) v = relu(v);
     }
     return v;
   };
-  const Tensor skip = level(x, "down.0"), bottom = level(max_pool2d(skip), "down.1");
-  const Tensor merged = level(concat({skip.clone(), resize_nearest(bottom, 6, 8).clone()}), "merge.0");
-  const Tensor expected = conv2d(merged, p.at("head.weight"), p.at("head.bias"));
-  CHECK(relative_error(y, expected) < 1e-5);
+  std::vector<Tensor> levels;  // of the encoder
+  const int count = o.depth + 1 + o.extra_bottom;
+  for (int i = 0; i < count; ++i) {
+    x = level(x, i > o.depth ? "bottom" : "down." + std::to_string(i), true, i < o.dilated_levels ? 2 : 1);
+    if (drop && i >= count - 2) x = scale(x, 0);
+    levels.push_back(x);
+    if (i < o.depth) x = max_pool2d(x, {.kernel = 2, .stride = 2});
+  }
+  for (int i = o.depth - 1; i >= 0; --i) {
+    const Tensor& skip = levels[static_cast<std::size_t>(i)];
+    const std::string name = "up." + std::to_string(i);
+    if (o.up == O::Up::transposed_conv) {
+      x = conv_transpose2d(x, p.at(name + ".weight"), p.at(name + ".bias"), {.stride = 2});
+      const int h = static_cast<int>(skip.size(1) - x.size(1)), w = static_cast<int>(skip.size(2) - x.size(2));
+      x = pad(x, {.top = h / 2, .bottom = h - h / 2, .left = w / 2, .right = w - w / 2});
+    } else {
+      x = resize_nearest(x, skip.size(1), skip.size(2));
+      if (o.up == O::Up::nearest_conv2x2) x = relu(conv(x, name, {.padding = Padding::tf_same()}));
+    }
+    x = level(concat({skip.clone(), x.clone()}), "merge." + std::to_string(i), false, 1);
+  }
+  if (o.tail) x = relu(conv(x, "tail", {.padding = Padding::symmetric(1)}));
+  return conv(x, "head", {});
+}
+
+}  // namespace
+
+TEST_CASE("every preset equals its plain composition: skips written into shared buffers, odd sizes, dropout's place, statistics") {
+  nn::RandomStream random({1, 2});
+  const NoGrad no_grad;
+  for (const char* preset : {"bn", "keras", "keras32", "retina", "retina-shallow", "milesial"})
+    for (const bool drop : {false, true}) {
+      CAPTURE(preset);
+      CAPTURE(drop);
+      UNetOptions o = unet_preset(preset, 3, 2);
+      o.base = 3;
+      o.depth = 2;
+      o.names = UNetOptions::Names::lamina;
+      if (drop && o.dropout == UNetOptions::Dropout::none) continue;
+      o.dropout_rate = drop ? 0.9999999 : 0;
+      UNet net(o, random);
+      const Weights weights = copies(net);
+      const Tensor x = random_normal({2, 13, 18, 3}, 1, DType::f32);
+      const nn::RandomScope scope(RandomKey{3});
+      const Tensor y = net.forward(x);
+      CHECK(relative_error(y, composed(weights, o, x, drop)) < 1e-5);
+      for (const auto& [name, tensor] : copies(net))
+        if (name.find("running_") != std::string::npos) CHECK_MESSAGE(relative_error(tensor, weights.at(name)) < 1e-5, name);
+    }
 }
 
 TEST_CASE("U-Net errors") {

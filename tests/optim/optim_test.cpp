@@ -162,6 +162,52 @@ TEST_CASE("an optimiser restored from its state continues to the same bytes, at 
   CHECK(same_bytes(a, b));
 }
 
+TEST_CASE("SGD's momentum is part of its state") {
+  const Shape shape{4};
+  const auto grad = [&](int t) { return random_normal(shape, static_cast<std::uint64_t>(t)); };
+  Tensor a = random_normal(shape, 9);
+  a.set_requires_grad();
+  Sgd whole({{"w", a}}, {.lr = 0.1, .momentum = 0.9});
+  Tensor b;
+  std::vector<nn::NamedTensor> saved;
+  for (int t = 0; t < 4; ++t) {
+    if (t == 2) {
+      b = a.clone();
+      for (const auto& s : whole.state()) saved.push_back({s.name, s.tensor.clone()});
+    }
+    a.set_grad(grad(t));
+    whole.step();
+  }
+  b.set_requires_grad();
+  Sgd resumed({{"w", b}}, {.lr = 0.1, .momentum = 0.9});
+  resumed.load_state(saved);
+  for (int t = 2; t < 4; ++t) {
+    b.set_grad(grad(t));
+    resumed.step();
+  }
+  CHECK(same_bytes(a, b));
+}
+
+TEST_CASE("decay of kernels only, parameters without a gradient, zero_grad, the norm of the gradient") {
+  for (const bool decoupled : {true, false})
+    for (const bool kernels_only : {true, false}) {
+      Tensor w = Tensor::full({2, 2}, 1, {DType::f64, kCpu}), b = Tensor::full({2}, 1, {DType::f64, kCpu}), still = b.clone();
+      for (Tensor* t : {&w, &b, &still}) t->set_requires_grad();
+      Sgd sgd({{"w", w}, {"b", b}, {"still", still}},
+              {.lr = 0.5,
+               .gradient = {.clip_norm = 100, .weight_decay = 0.1, .decoupled_decay = decoupled, .decay_kernels_only = kernels_only}});
+      w.set_grad(Tensor::full({2, 2}, 2, like(w)));
+      b.set_grad(Tensor::zeros({2}, like(b)));
+      sgd.step();
+      CHECK(w.to_vector<double>()[3] == doctest::Approx(1 - 0.5 * (2 + 0.1)));
+      CHECK(b.to_vector<double>()[1] == doctest::Approx(kernels_only ? 1 : 1 - 0.5 * 0.1));
+      CHECK(still.to_vector<double>()[0] == 1);
+      CHECK(sgd.gradient_norm() == doctest::Approx(4));
+      sgd.zero_grad();
+      CHECK_FALSE(w.grad());
+    }
+}
+
 TEST_CASE("schedules") {
   const auto gold = golden("optim");
   const Schedule one({.kind = ScheduleOptions::Kind::onecycle, .lr = 2e-3, .total_steps = 50});
@@ -178,6 +224,13 @@ TEST_CASE("schedules") {
   const Schedule poly({.kind = ScheduleOptions::Kind::poly, .lr = 0.007, .total_steps = 100, .power = 0.9});
   CHECK(poly.lr(50) == doctest::Approx(0.007 * std::pow(0.5, 0.9)).epsilon(1e-12));
   CHECK(poly.lr(100) == 0);
+  CHECK(poly.lr(200) == 0);
+  const Schedule warm({.kind = ScheduleOptions::Kind::poly, .lr = 1, .total_steps = 100, .warmup_steps = 4, .power = 1, .end_lr = 0.5});
+  CHECK(warm.lr(1) == doctest::Approx(0.5 * 0.995));
+  CHECK(warm.lr(4) == doctest::Approx(0.98));
+  const Schedule flat({.lr = 2, .warmup_steps = 4});
+  CHECK(flat.lr(0) == doctest::Approx(0.5));
+  CHECK(flat.lr(3) == 2);
   const Schedule cosine({.kind = ScheduleOptions::Kind::cosine, .lr = 1, .total_steps = 100, .warmup_steps = 10, .end_lr = 0.5});
   CHECK(cosine.lr(0) == doctest::Approx(0.1 * 1.0));
   CHECK(cosine.lr(50) == doctest::Approx(0.75));

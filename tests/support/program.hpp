@@ -1,6 +1,8 @@
 #pragma once
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,6 +10,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "lamina/io/file.hpp"
@@ -25,22 +28,42 @@ struct Limits {
   rlim_t file_size = RLIM_INFINITY, memory = RLIM_INFINITY;  ///< bytes
 };
 
+/// Where a program's standard error goes; a terminal is kTerminalColumns wide.
+enum class ErrorStream { file, pipe, terminal };
+inline constexpr unsigned short kTerminalColumns = 60;
+
 /// A program running beside the test.
 class Program {
  public:
   Program(const std::string& path, const std::vector<std::string>& arguments, const std::filesystem::path& folder,
-          const Limits& limits = {}) {
+          const Limits& limits = {}, ErrorStream error_stream = ErrorStream::file) {
     std::vector<char*> argv{const_cast<char*>(path.c_str())};
     for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
     const std::string out = (streams_ / "out").string(), err = (streams_ / "err").string();
+    int error = -1;  // the program's end
+    if (error_stream == ErrorStream::pipe) {
+      int ends[2];
+      REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+      errors_ = ends[0];
+      error = ends[1];
+    } else if (error_stream == ErrorStream::terminal) {
+      errors_ = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+      REQUIRE((::grantpt(errors_) == 0 && ::unlockpt(errors_) == 0));
+      error = ::open(::ptsname(errors_), O_RDWR | O_NOCTTY | O_CLOEXEC);
+      const ::winsize size{.ws_row = 24, .ws_col = kTerminalColumns, .ws_xpixel = 0, .ws_ypixel = 0};
+      REQUIRE(::ioctl(error, TIOCSWINSZ, &size) == 0);
+    }
     pid_ = ::fork();
     if (pid_ == 0) {
       const auto redirect = [](const std::string& to, int descriptor) {
         ::dup2(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666), descriptor);
       };
       redirect(out, STDOUT_FILENO);
-      redirect(err, STDERR_FILENO);
+      if (error < 0)
+        redirect(err, STDERR_FILENO);
+      else
+        ::dup2(error, STDERR_FILENO);
       const auto limit = [](auto resource, rlim_t bytes) {
         const ::rlimit l{bytes, bytes};
         if (bytes != RLIM_INFINITY) (void)::setrlimit(resource, &l);
@@ -50,6 +73,7 @@ class Program {
       if (::chdir(folder.c_str()) == 0) ::execv(path.c_str(), argv.data());
       ::_exit(127);
     }
+    if (error >= 0) ::close(error);
   }
   ~Program() {
     if (pid_ > 0) {
@@ -62,16 +86,23 @@ class Program {
 
   void signal(int number) const { ::kill(pid_, number); }
   Result wait() {
+    Result result;
+    char text[4096];  // a terminal whose program has ended is an error to read
+    for (ssize_t n; errors_ >= 0 && (n = ::read(errors_, text, sizeof text)) > 0;) result.err.append(text, static_cast<std::size_t>(n));
+    if (errors_ >= 0) ::close(std::exchange(errors_, -1));
     int status = 0;
     ::waitpid(pid_, &status, 0);
     pid_ = -1;
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), io::read_file(streams_ / "out"),
-            io::read_file(streams_ / "err")};
+    result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    result.out = io::read_file(streams_ / "out");
+    if (std::filesystem::exists(streams_ / "err")) result.err = io::read_file(streams_ / "err");
+    return result;
   }
 
  private:
   TempFolder streams_;
   ::pid_t pid_ = -1;
+  int errors_ = -1;  ///< our end of a pipe or terminal
 };
 
 }  // namespace lamina::test

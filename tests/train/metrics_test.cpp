@@ -75,3 +75,20 @@ TEST_CASE("counting pixels: the ignored label, wrong labels, sums") {
   check_throws<DataError>([] { ConfusionMatrix::from_counts({{1, 2}, {3}}); }, {"row of 1"});
   check_throws<DataError>([] { ConfusionMatrix::from_counts({{1, -2}, {3, 4}}); }, {"-2"});
 }
+
+TEST_CASE("planes: every value is a decision between its class and none") {
+  ConfusionMatrix m(3);  // two planes, pixels (a, b)
+  const std::uint8_t truth[] = {1, 0, 1, 1, 0, 255, 0, 1, 0, 0}, prediction[] = {1, 1, 0, 1, 0, 1, 1, 1, 0, 0};
+  m.add_planes(truth, prediction, 255);
+  CHECK(m.total() == 9);
+  const auto s = m.scores(2);
+  CHECK(s.dice.per_class[0] == doctest::Approx(2.0 * 1 / (2 * 1 + 1 + 1)));  // plane a: truth 1 1 0 0 0, prediction 1 0 0 1 0
+  CHECK(s.dice.per_class[1] == doctest::Approx(2.0 * 2 / (2 * 2 + 1 + 0)));  // plane b: truth 0 1 - 1 0, prediction 1 1 - 1 0
+  CHECK(s.recall.per_class[0] == doctest::Approx(0.5));
+  CHECK(s.precision.per_class[1] == doctest::Approx(2.0 / 3));
+  CHECK(s.dice.macro_foreground == doctest::Approx((0.5 + 0.8) / 2));
+  CHECK(s.accuracy == doctest::Approx(6.0 / 9));
+  const std::uint8_t two[] = {2, 0}, odd[] = {0, 1, 0};
+  check_throws<DataError>([&] { m.add_planes(two, two); }, {"0 and 1", "label 2"});
+  check_throws<ShapeError>([&] { m.add_planes(odd, odd); }, {"3 labels", "2 planes"});
+}

@@ -73,7 +73,7 @@ double mean_gray(const Image& image);
 /// Samples a photograph bilinearly into (height, width, 3) floats, x * 2/255 - 1; gray is repeated. Pixels whose nearest source
 /// pixel is outside get the border color.
 void sample(const Image& image, const Transform& transform, const Border& border, int width, int height, float* out);
-/// Samples a mask at the nearest pixel into (height, width) labels.
+/// Samples a mask at the nearest pixel into (height, width, mask.values()) labels.
 void sample(const LabelImage& mask, const Transform& transform, const Border& border, int width, int height, std::uint8_t* out);
 
 /// Resizes a photograph with a triangle filter as wide as the reduction (antialiased bilinear, as PIL and torchvision do).

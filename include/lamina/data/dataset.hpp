@@ -18,7 +18,13 @@ Split split_named(std::string_view name);
 struct Item {
   std::string name;  ///< the photograph's file name without its ending
   std::filesystem::path image, mask;
+  std::vector<std::filesystem::path> planes{};  ///< one file a class, empty where the class is nowhere; `mask` is then the first of them
 };
+/// The item's mask. Throws IoError, DataError.
+LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& limits = {});
+/// What an item's mask holds, before its meaning is known; the planes of a multilabel set are known from `schema`. Throws IoError,
+/// DataError.
+MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& limits = {});
 
 struct DatasetOptions {
   std::filesystem::path images, masks;  ///< folders to use instead of DATA/images and DATA/masks; relative to the working directory
@@ -55,8 +61,8 @@ struct Dataset : DatasetFiles {
 
 /// Lists DATA/images/*, DATA/masks/* (same stem), train.txt, val.txt and test.txt (one item a line: a stem, or `IMAGE [MASK]` as
 /// paths inside DATA; `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the
-/// names. Throws DataError when there is no such folder, a list or dataset.json is malformed, or an option is wrong;
-/// unpaired and missing files are findings.
+/// names. A multilabel set may keep a file a class in DATA/masks/LABEL/*; where there is none, the class is nowhere. Throws DataError when
+/// there is no such folder, a list or dataset.json is malformed, or an option is wrong; unpaired and missing files are findings.
 DatasetFiles list_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
 
 /// Also inspects every mask and decides their encoding. Throws DataError with the first few findings when any is an error.

@@ -35,19 +35,27 @@ struct Image {
 /// The label of pixels that neither the loss nor the metrics count.
 inline constexpr std::uint8_t kIgnoreLabel = 255;
 
-/// A mask: one class index (or kIgnoreLabel) a pixel. Not an Image, so that nothing can blend labels: it is only ever sampled
-/// at the nearest pixel.
+/// A mask: one class index (or kIgnoreLabel) a pixel; or, of classes that may overlap, `planes` values a pixel, interleaved: 1 where the
+/// class is, 0 where it is not, or kIgnoreLabel. Not an Image, so that nothing can blend labels: it is only ever sampled at the nearest
+/// pixel.
 struct LabelImage {
   int width = 0, height = 0;
+  int planes = 0;  ///< 0: class indices
   std::vector<std::uint8_t> labels;
 
   LabelImage() = default;
-  LabelImage(int w, int h, std::uint8_t label = 0)
-      : width(w), height(h), labels(static_cast<std::size_t>(w) * static_cast<std::size_t>(h), label) {}
-  std::uint8_t& at(int x, int y) {
-    return labels[static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)];
+  LabelImage(int w, int h, std::uint8_t label = 0, int p = 0) : width(w), height(h), planes(p) {
+    labels.assign(static_cast<std::size_t>(w) * static_cast<std::size_t>(h) * values(), label);
   }
-  std::uint8_t at(int x, int y) const { return const_cast<LabelImage*>(this)->at(x, y); }
+  /// Labels that a pixel has.
+  std::size_t values() const { return static_cast<std::size_t>(planes ? planes : 1); }
+  /// The (first) label of a pixel.
+  std::uint8_t& at(int x, int y) {
+    return labels[(static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)) * values()];
+  }
+  const std::uint8_t& at(int x, int y) const { return const_cast<LabelImage*>(this)->at(x, y); }
+  /// One plane as a mask of 0, 1 and kIgnoreLabel.
+  LabelImage plane(int k) const;
 };
 
 /// What a decoder accepts; checked against the file's header before anything is allocated.
@@ -106,8 +114,8 @@ void write_png(const std::filesystem::path& path, const LabelImage& labels, std:
 
 /// `count` colors that are easy to tell apart; the first is black.
 std::vector<Rgb> default_colors(int count);
-/// The image with each label's color blended over it; labels that are black or beyond the palette stay clear. Throws DataError unless sizes
-/// agree.
+/// The image with each label's color blended over it, planes one after the other; labels that are black or beyond the palette stay clear.
+/// Throws DataError unless sizes agree.
 Image overlay(const Image& image, const LabelImage& labels, std::span<const Rgb> palette, double opacity = 0.5);
 
 }  // namespace lamina::data

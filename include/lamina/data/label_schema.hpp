@@ -27,6 +27,10 @@ struct LabelSchema {
   std::string file_ending = ".png";
 
   int classes() const { return static_cast<int>(names.size()); }
+  /// What scores count: the classes; in a multilabel set, where every plane of a pixel is a decision of its own, also "(none)".
+  std::vector<std::string> outcomes() const;
+  /// The outcome that foreground scores leave out: the background, or "(none)"; -1 when there is neither.
+  int neutral_outcome() const { return task == Task::multilabel ? classes() : background; }
   /// Removes the class with this value, if there is one, and makes the value the ignored one.
   void set_ignore(unsigned value);
 };

@@ -25,8 +25,8 @@ struct LoaderOptions {
 };
 
 struct Batch {
-  Tensor images;             ///< (N, H, W, 3) f32, x * 2/255 - 1
-  Tensor labels;             ///< (N, H, W) u8: class or kIgnoreLabel; undefined when the items have no masks
+  Tensor images;  ///< (N, H, W, 3) f32, x * 2/255 - 1
+  Tensor labels;  ///< (N, H, W) u8: class or kIgnoreLabel; multilabel: (N, H, W, classes), 0, 1 or kIgnoreLabel; none without masks
   std::vector<int> indices;  ///< of the items
 };
 

@@ -1,5 +1,7 @@
 #pragma once
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,11 +11,12 @@ namespace lamina::data {
 
 /// How a data set's mask files spell their classes.
 enum class MaskEncoding : std::uint8_t {
-  index,    ///< gray values are the labels' values
-  palette,  ///< palette indices are the labels' values
-  binary,   ///< 0 and full intensity (255), gray or three equal channels: background and foreground
-  colors,   ///< RGB: each label has a color
-  planes,   ///< one-hot: channel k is set where the pixel has class k
+  index,       ///< gray values are the labels' values
+  palette,     ///< palette indices are the labels' values
+  binary,      ///< 0 and full intensity (255), gray or three equal channels: background and foreground
+  colors,      ///< RGB: each label has a color
+  planes,      ///< one-hot: channel k is set where the pixel has class k
+  multilabel,  ///< planes that may overlap: a channel, or a file, for each class
 };
 const char* name_of(MaskEncoding encoding);
 
@@ -38,27 +41,34 @@ struct MaskContent {
 };
 MaskContent inspect_mask(const Raster& raster, const std::string& file);
 
-/// Turns a data set's mask files into class indices.
+/// Turns a data set's mask files into class indices, or planes.
 class MaskDecoder {
  public:
   MaskDecoder() = default;
   MaskDecoder(MaskEncoding encoding, const LabelSchema& schema);
 
   MaskEncoding encoding() const { return encoding_; }
+  /// LabelImage::planes of what is decoded.
+  int planes() const { return encoding_ == MaskEncoding::multilabel ? static_cast<int>(classes_.size()) : 0; }
   /// The class of a key of MaskContent::counts, kIgnoreLabel, or -1 for a value that is no label.
   int class_of(const MaskContent& content, std::uint32_t value) const;
-  /// Throws DataError naming `origin`, the first value that is no label and where it is.
+  /// Throws DataError naming `origin`, the first value that is no label and where it is; of planes, unless there is a channel for every
+  /// label and every sample is 0, the ignored value, or the one other value of the file.
   LabelImage decode(const Raster& raster, const std::string& origin) const;
   LabelImage read(const std::filesystem::path& path, const DecodeLimits& limits = {}) const;
+  /// One file a class, each gray or of a palette; a class whose path is empty is nowhere. Throws DataError also when sizes differ.
+  LabelImage read(std::span<const std::filesystem::path> planes, const DecodeLimits& limits = {}) const;
   /// One line for a person: "gray index masks: 0 background, 1 wound".
   std::string describe(const LabelSchema& schema) const;
 
  private:
   MaskEncoding encoding_ = MaskEncoding::index;
   std::map<std::uint32_t, int> classes_;  // by value, 0xRRGGBB or plane
+  std::optional<unsigned> ignore_;        // of planes
 };
 
-/// Decides how all the masks of a data set are encoded and completes `schema` (classes, names, values) where dataset.json did not.
+/// Decides how all the masks of a data set are encoded and completes `schema` (classes, names, values) where dataset.json did not. A
+/// multilabel set says in dataset.json what its planes are.
 /// Throws DataError, with the values found and what to write into dataset.json, when that would be a guess.
 MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& schema);
 

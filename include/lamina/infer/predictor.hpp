@@ -39,10 +39,16 @@ struct InferenceInfo {
 /// Throws DataError naming `origin` when the file was not written by Lamina's trainer.
 InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string& origin);
 
+/// Probabilities of logits (..., classes): each pixel sums to 1; of a multilabel task every plane is on its own.
+Tensor probabilities(const Tensor& logits, data::Task task);
+/// What f32 scores (..., classes) decide for: the likeliest class of each pixel; of a multilabel task 1 for each plane whose score is above
+/// `threshold`, else 0. Scores are logits or, with a threshold of 0.5, probabilities.
+std::vector<std::uint8_t> decisions(const Tensor& scores, data::Task task, float threshold = 0);
+
 /// What a network says of one photograph, at the photograph's own size.
 struct Prediction {
   data::LabelImage labels;
-  Tensor probabilities;  ///< (H, W, classes) f32, each pixel sums to 1
+  Tensor probabilities;  ///< (H, W, classes) f32
 };
 
 /// A trained network with everything it needs to look at a photograph: one checkpoint file.

@@ -33,6 +33,9 @@ class ConfusionMatrix {
   static ConfusionMatrix from_counts(const std::vector<std::vector<std::int64_t>>& counts);
   /// Counts pairs; pixels whose label equals `ignore` are left out. Throws DataError on a label or prediction that is no class.
   void add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> prediction, std::optional<int> ignore = {});
+  /// Counts planes: pairs of (pixels, classes() - 1) values, each a decision between its plane's class (1) and the last class (0: none).
+  /// Values whose label equals `ignore` are left out. Throws DataError on others.
+  void add_planes(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> prediction, std::optional<int> ignore = {});
   void add(const ConfusionMatrix& other);
   int classes() const { return classes_; }
   std::int64_t at(int truth, int prediction) const { return counts_[static_cast<std::size_t>(truth * classes_ + prediction)]; }

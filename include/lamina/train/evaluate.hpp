@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,17 @@ struct Evaluation {
 };
 
 /// Runs the network in evaluation mode over everything `loader` yields; its previous mode is restored. Dropout that stays on draws the
-/// same numbers in every call. `background` is the class that foreground scores leave out, -1 for none; `progress(done, all)` may be
-/// empty.
-Evaluation evaluate(models::Segmenter& model, data::Loader& loader, int classes, int background, const SegmentationLossOptions& loss,
+/// same numbers in every call. What is counted are the outcomes of `schema`, whose task also decides the loss's activation;
+/// `progress(done, all)` may be empty.
+Evaluation evaluate(models::Segmenter& model, data::Loader& loader, const data::LabelSchema& schema, SegmentationLossOptions loss,
                     const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+
+/// Counts a mask's labels, classes or planes, against a prediction in a matrix of the schema's outcomes; kIgnoreLabel is left out.
+void count_labels(metrics::ConfusionMatrix& confusion, const data::LabelSchema& schema, std::span<const std::uint8_t> truth,
+                  std::span<const std::uint8_t> prediction);
+/// An empty matrix of the schema's outcomes.
+metrics::ConfusionMatrix confusion_of(const data::LabelSchema& schema);
+/// What turns a network's logits into probabilities for this task.
+LossActivation activation_of(data::Task task);
 
 }  // namespace lamina::train

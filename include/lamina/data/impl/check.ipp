@@ -34,7 +34,7 @@ std::uint64_t hash64(std::string_view bytes, std::uint64_t h) {
   return h;
 }
 
-Inspection inspect(const Item& item, const DecodeLimits& limits) {
+Inspection inspect(const Item& item, const LabelSchema& schema, const DecodeLimits& limits) {
   Inspection result;
   try {
     const std::string bytes = io::read_file(item.image, static_cast<std::uint64_t>(limits.max_file_bytes));
@@ -54,7 +54,7 @@ Inspection inspect(const Item& item, const DecodeLimits& limits) {
   }
   if (item.mask.empty()) return result;
   try {
-    result.mask = inspect_mask(read_raster(item.mask, limits), item.mask.string());
+    result.mask = inspect_mask(item, schema, limits);
   } catch (const IoError& error) {
     result.mask_error = error.what();
   } catch (const DataError& error) {
@@ -93,7 +93,7 @@ class Checker {
     }
     inspections_.resize(items_.size());
     current_cpu().parallel(static_cast<std::int64_t>(items_.size()), [&](std::int64_t i, int) {
-      inspections_[static_cast<std::size_t>(i)] = inspect(items_[static_cast<std::size_t>(i)], options_.limits);
+      inspections_[static_cast<std::size_t>(i)] = inspect(items_[static_cast<std::size_t>(i)], files.schema, options_.limits);
     });
     check_files();
     check_duplicates();
@@ -174,6 +174,7 @@ class Checker {
 
   void count_classes() {
     const std::size_t classes = report_.schema.names.size(), background = static_cast<std::size_t>(std::max(report_.schema.background, 0));
+    const bool overlapping = report_.schema.task == Task::multilabel;                  // then nothing labelled is background
     std::map<std::string, std::pair<std::vector<std::string>, std::int64_t>> outside;  // by value: files, pixels
     std::vector<std::string> empty[3];
     for (SplitSummary& s : report_.splits) s.counts = ClassCounts::zeros(classes);
@@ -193,7 +194,7 @@ class Checker {
       }
       SplitSummary& split = report_.splits[static_cast<int>(splits_[i])];
       const std::int64_t labelled = split.counts.add(pixels);
-      if (pixels[background] < labelled) continue;
+      if (overlapping ? labelled > 0 : pixels[background] < labelled) continue;
       ++split.without_foreground;
       empty[static_cast<int>(splits_[i])].push_back(items_[i].mask.filename().string());
     }
@@ -342,8 +343,12 @@ ClassCounts count_classes(const Dataset& dataset, Split split) {
   ClassCounts counts = ClassCounts::zeros(classes);
   for (const Item& item : dataset.items(split)) {
     std::vector<std::int64_t> mask(classes);
-    for (const std::uint8_t label : dataset.masks.read(item.mask).labels)
-      if (label != kIgnoreLabel) ++mask[label];
+    const LabelImage labels = read_mask(item, dataset.masks);
+    for (std::size_t i = 0; i < labels.labels.size(); ++i)
+      if (const std::uint8_t label = labels.labels[i]; labels.planes)
+        mask[i % labels.values()] += label == 1;
+      else if (label != kIgnoreLabel)
+        ++mask[label];
     counts.add(mask);
   }
   return counts;

@@ -56,6 +56,7 @@ class Lister {
     if (options.need_masks || fs::is_directory(options.masks.empty() ? root / "masks" : options.masks)) {
       masks_folder_ = folder(options.masks, "masks", "--masks");
       masks_ = files_by_stem(masks_folder_, files_.findings);
+      if (files_.schema.task == Task::multilabel) find_planes();
     }
   }
 
@@ -81,7 +82,23 @@ class Lister {
     if (fs::exists(path)) files_.schema = parse_label_schema(io::read_file(path, 1 << 20), path.string());
     files_.has_schema = !files_.schema.names.empty();
     if (options_.ignore) files_.schema.set_ignore(*options_.ignore);
-    require<DataError>(files_.schema.task == Task::multiclass, path.string(), ": this version learns task 'multiclass' only");
+    require<DataError>(files_.schema.task != Task::ordinal, path.string(),
+                       ": task 'ordinal' cannot be learned yet; known: multiclass, multilabel");
+    require<DataError>(files_.schema.task == Task::multiclass || files_.has_schema, path.string(),
+                       ": task 'multilabel' needs \"labels\": a name for each plane");
+  }
+  /// DATA/masks/LABEL/*, where the labels have folders.
+  void find_planes() {
+    std::string missing;
+    for (const std::string& name : files_.schema.names)
+      if (fs::is_directory(masks_folder_ / name))
+        planes_.push_back(files_by_stem(masks_folder_ / name, files_.findings));
+      else
+        missing += (missing.empty() ? "" : ", ") + name;
+    if (planes_.empty()) return;
+    require<DataError>(missing.empty(), masks_folder_.string(), ": some labels have a folder, but not ", missing);
+    require<DataError>(masks_.empty(), masks_folder_.string(), ": the labels have folders, but there are files beside them");
+    for (const auto& files : planes_) masks_.insert(files.begin(), files.end());
   }
 
   void read_list(Split split) {
@@ -123,7 +140,12 @@ class Lister {
   }
   Item paired(const std::string& stem, const fs::path& image) const {
     const auto mask = masks_.find(stem);
-    return {stem, image, mask == masks_.end() ? fs::path() : mask->second};
+    Item item{stem, image, mask == masks_.end() ? fs::path() : mask->second};
+    for (const auto& files : planes_) {
+      const auto plane = files.find(stem);
+      item.planes.push_back(plane == files.end() ? fs::path() : plane->second);
+    }
+    return item;
   }
 
   /// Orders the items by a random number of their name, so that the split of one name hardly depends on the others.
@@ -144,8 +166,11 @@ class Lister {
   void find_unpaired() {
     std::set<fs::path> used;
     std::size_t items = 0;
+    std::vector<std::vector<std::string>> absent(planes_.size());  // names of the photographs without a file, by class
     for (const Item& item : files_.all_items()) {
       ++items;
+      for (std::size_t k = 0; k < item.planes.size(); ++k)
+        if (item.planes[k].empty() && !item.mask.empty()) absent[k].push_back(item.name);
       used.insert(item.mask);
       if (item.mask.empty())
         files_.findings.push_back({true, item.image.string() + " has no mask " + (masks_folder_ / item.name).string() + ".*"});
@@ -155,12 +180,18 @@ class Lister {
         if (!used.count(mask))
           files_.findings.push_back({true, mask.string() + " has no image " + (images_folder_ / stem).string() + ".*"});
     if (items == 0) files_.findings.push_back({true, images_folder_.string() + ": no images"});
+    for (std::size_t k = 0; k < absent.size(); ++k)
+      if (!absent[k].empty())
+        files_.findings.push_back(
+            {false, message((masks_folder_ / files_.schema.names[k]).string(), " has no file for ", absent[k].size(), " of ", items,
+                            " images, such as ", absent[k][0], ": the class is taken to be nowhere in them")});
   }
 
   const DatasetOptions& options_;
   DatasetFiles files_;
   fs::path images_folder_, masks_folder_;
   std::map<std::string, fs::path> images_, masks_;
+  std::vector<std::map<std::string, fs::path>> planes_;  // by class, where the classes have folders
 };
 
 void throw_errors(const DatasetFiles& files) {
@@ -183,6 +214,23 @@ Split split_named(std::string_view name) {
                             "'? (train, val, test)"));
 }
 
+LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& limits) {
+  return item.planes.empty() ? decoder.read(item.mask, limits) : decoder.read(item.planes, limits);
+}
+
+MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& limits) {
+  if (schema.task != Task::multilabel) return inspect_mask(read_raster(item.mask, limits), item.mask.string());
+  const LabelImage mask = read_mask(item, MaskDecoder(MaskEncoding::multilabel, schema), limits);
+  MaskContent content;
+  content.file = item.mask.string();
+  content.kind = MaskContent::Kind::planes;
+  content.width = mask.width;
+  content.height = mask.height;
+  for (std::size_t i = 0; i < mask.labels.size(); ++i)
+    if (mask.labels[i] == 1) ++content.counts[schema.values[i % mask.values()]];
+  return content;
+}
+
 std::vector<Item> DatasetFiles::all_items() const {
   std::vector<Item> items;
   for (const auto& split : splits) items.insert(items.end(), split.begin(), split.end());
@@ -198,8 +246,7 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   const std::vector<Item> items = dataset.all_items();
   std::vector<MaskContent> contents(items.size());
   current_cpu().parallel(static_cast<std::int64_t>(items.size()), [&](std::int64_t i, int) {
-    const fs::path& mask = items[static_cast<std::size_t>(i)].mask;
-    contents[static_cast<std::size_t>(i)] = inspect_mask(read_raster(mask, options.limits), mask.string());
+    contents[static_cast<std::size_t>(i)] = inspect_mask(items[static_cast<std::size_t>(i)], dataset.schema, options.limits);
   });
   try {
     dataset.masks = resolve_masks(contents, dataset.schema);

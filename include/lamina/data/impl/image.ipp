@@ -154,18 +154,27 @@ std::vector<Rgb> default_colors(int count) {
   return colors;
 }
 
+LabelImage LabelImage::plane(int k) const {
+  LabelImage one(width, height);
+  for (std::size_t i = 0; i < one.labels.size(); ++i) one.labels[i] = labels[i * values() + static_cast<std::size_t>(k)];
+  return one;
+}
+
 Image overlay(const Image& image, const LabelImage& labels, std::span<const Rgb> palette, double opacity) {
   require<DataError>(image.width == labels.width && image.height == labels.height, "overlay: the image has ", image.width, "x",
                      image.height, " pixels, the mask ", labels.width, "x", labels.height);
   Image out(image.width, image.height, 3);
   const int weight = static_cast<int>(std::lround(256 * std::clamp(opacity, 0.0, 1.0)));
-  const std::size_t channels = static_cast<std::size_t>(image.channels);
-  for (std::size_t i = 0; i < labels.labels.size(); ++i) {
-    const std::uint8_t label = labels.labels[i];
-    const bool clear = label >= palette.size() || palette[label] == Rgb{};
-    for (std::size_t c = 0; c < 3; ++c) {
-      const int v = image.pixels[i * channels + (channels == 3 ? c : 0)];
-      out.pixels[3 * i + c] = static_cast<std::uint8_t>(clear ? v : (v * (256 - weight) + palette[label][c] * weight + 128) >> 8);
+  const std::size_t channels = static_cast<std::size_t>(image.channels), values = labels.values();
+  for (std::size_t i = 0; i < out.pixels.size() / 3; ++i) {
+    for (std::size_t c = 0; c < 3; ++c) out.pixels[3 * i + c] = image.pixels[i * channels + (channels == 3 ? c : 0)];
+    for (std::size_t k = 0; k < values; ++k) {
+      const std::size_t label = labels.labels[i * values + k], color = labels.planes ? k : label;
+      if ((labels.planes && label != 1) || color >= palette.size() || palette[color] == Rgb{}) continue;
+      for (std::size_t c = 0; c < 3; ++c) {
+        std::uint8_t& v = out.pixels[3 * i + c];
+        v = static_cast<std::uint8_t>((v * (256 - weight) + palette[color][c] * weight + 128) >> 8);
+      }
     }
   }
   return out;

@@ -20,9 +20,15 @@ class SchemaReader {
     check(json.is_object(), "it is not a JSON object");
     if (json.contains("labels")) read_labels(json["labels"]);
     if (json.contains("task")) read_task(json["task"]);
+    if (schema_.task == Task::multilabel)
+      for (const std::string& name : schema_.names)
+        check(!name.empty() && name[0] != '.' && name.find('/') == std::string::npos, "the label '", name,
+              "' of a multilabel set cannot name a folder of masks: it is empty, has a '/' or begins with a dot");
     if (json.contains("file_ending")) schema_.file_ending = text_of(json["file_ending"], "file_ending");
     check(schema_.names.size() <= kIgnoreLabel, "more than 255 labels");
-    schema_.colors = default_colors(schema_.classes());
+    const bool overlapping = schema_.task == Task::multilabel;  // then no class is the background, and black marks none
+    schema_.colors = default_colors(schema_.classes() + overlapping);
+    if (overlapping) schema_.colors.erase(schema_.colors.begin()), schema_.background = -1;
     if (json.contains("colors")) read_colors(json["colors"]);
     if (json.contains("roles")) read_roles(json["roles"]);
     if (json.contains("ignore") && !json["ignore"].is_null()) schema_.set_ignore(value_of(json["ignore"], "ignore"));
@@ -132,6 +138,7 @@ class SchemaReader {
       if (role == "uncertain") schema_.uncertain = classes;
       if (role != "background") continue;
       check(classes.size() <= 1, "there can be one background");
+      check(classes.empty() || schema_.task != Task::multilabel, "a multilabel set has no background: it is where no plane is set");
       schema_.background = classes.empty() ? -1 : classes[0];
     }
   }
@@ -146,10 +153,16 @@ class SchemaReader {
 
 }  // namespace
 
+std::vector<std::string> LabelSchema::outcomes() const {
+  std::vector<std::string> all = names;
+  if (task == Task::multilabel) all.emplace_back("(none)");
+  return all;
+}
+
 void LabelSchema::set_ignore(unsigned value) {
   ignore = value;
   const auto it = std::find(values.begin(), values.end(), value);
-  if (it == values.end()) return;
+  if (it == values.end() || task == Task::multilabel) return;  // there the values number the planes
   const auto k = it - values.begin();
   values.erase(it);
   names.erase(names.begin() + k);

@@ -113,7 +113,7 @@ struct Loader::State {
     const auto sample = std::make_shared<Sample>();
     sample->image = fitted(to_photo(raster, item.image.string()), options.width, options.height, options.resize, options.border);
     if (!item.mask.empty()) {
-      const LabelImage mask = masks.read(item.mask, options.limits);
+      const LabelImage mask = read_mask(item, masks, options.limits);
       require<DataError>(mask.width == raster.width && mask.height == raster.height, item.mask.string(), ": the mask has ", mask.width, "x",
                          mask.height, " pixels, its image ", item.image.string(), " ", raster.width, "x", raster.height,
                          raster.orientation == 1 ? "" : message(" after applying its EXIF orientation ", raster.orientation));
@@ -130,8 +130,9 @@ struct Loader::State {
     const int width = options.width, height = options.height;
     const std::int64_t pixels = std::int64_t{width} * height;
     const bool labelled = !items[static_cast<std::size_t>(order[static_cast<std::size_t>(begin)])].mask.empty();
-    Batch batch{
-        Tensor::empty({count, height, width, 3}), labelled ? Tensor::empty({count, height, width}, {DType::u8, kCpu}) : Tensor(), {}};
+    const std::int64_t planes = masks.planes(), values = std::max<std::int64_t>(planes, 1);
+    Batch batch{Tensor::empty({count, height, width, 3}), {}, {}};
+    if (labelled) batch.labels = Tensor::empty({count, height, width, values}, {DType::u8, kCpu});
     for (std::int64_t i = 0; i < count; ++i) {
       const int item = order[static_cast<std::size_t>(begin + i)];
       const auto sample = read(item);
@@ -143,9 +144,11 @@ struct Loader::State {
       data::sample(sample->image, transform, options.border, width, height, batch.images.data<float>() + i * pixels * 3);
       require<DataError>(sample->mask.labels.empty() != labelled, items[static_cast<std::size_t>(item)].image.string(),
                          ": only some of the items have masks");
-      if (labelled) data::sample(sample->mask, transform, options.border, width, height, batch.labels.data<std::uint8_t>() + i * pixels);
+      if (labelled)
+        data::sample(sample->mask, transform, options.border, width, height, batch.labels.data<std::uint8_t>() + i * pixels * values);
       batch.indices.push_back(item);
     }
+    if (labelled && planes == 0) batch.labels = batch.labels.view_as({count, height, width});
     return batch;
   }
 };

@@ -78,6 +78,27 @@ std::string list(const Set& values, F&& text) {
   return s;
 }
 
+/// The given channels as planes.
+LabelImage decode_planes(const Raster& raster, int planes, std::optional<unsigned> ignore, const std::string& origin) {
+  LabelImage mask(raster.width, raster.height, 0, planes);
+  const auto count = static_cast<std::size_t>(planes), channels = static_cast<std::size_t>(raster.channels);
+  unsigned set = 0;  // the sample that means 1
+  for (std::size_t i = 0; i < mask.labels.size(); ++i) {
+    const std::size_t pixel = i / count;
+    const unsigned v = raster.sample(pixel * channels + i % count);
+    if (v == 0 || v == ignore) {
+      mask.labels[i] = v == ignore ? kIgnoreLabel : 0;
+      continue;
+    }
+    if (set == 0) set = v;
+    require<DataError>(v == set, origin, ": the pixel at (", pixel % static_cast<std::size_t>(raster.width), ", ",
+                       pixel / static_cast<std::size_t>(raster.width), ") has the value ", v, " beside ", set,
+                       "; the planes of a multilabel mask hold 0 and one other value (a lossy or smoothed file?)");
+    mask.labels[i] = 1;
+  }
+  return mask;
+}
+
 /// The decision for one data set.
 class Resolver {
  public:
@@ -232,6 +253,7 @@ const char* name_of(MaskEncoding encoding) {
     case MaskEncoding::binary: return "binary";
     case MaskEncoding::colors: return "colors";
     case MaskEncoding::planes: return "planes";
+    case MaskEncoding::multilabel: return "multilabel";
   }
   return "?";
 }
@@ -271,6 +293,10 @@ MaskDecoder::MaskDecoder(MaskEncoding encoding, const LabelSchema& schema) : enc
     classes_[by_color ? packed(schema.colors[k]) : schema.values[k]] = static_cast<int>(k);
   }
   if (encoding == MaskEncoding::binary) classes_ = {{0, 0}, {255, 1}};
+  if (encoding == MaskEncoding::multilabel) {
+    ignore_ = schema.ignore;
+    return;
+  }
   if (schema.ignore && encoding != MaskEncoding::colors) classes_[*schema.ignore] = kIgnoreLabel;
   if (schema.ignore_color && encoding == MaskEncoding::colors) classes_[packed(*schema.ignore_color)] = kIgnoreLabel;
 }
@@ -286,6 +312,13 @@ int MaskDecoder::class_of(const MaskContent& content, std::uint32_t value) const
 }
 
 LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) const {
+  if (encoding_ == MaskEncoding::multilabel) {
+    const bool fits = raster.channels == planes() && classes_.rbegin()->first + 1 == classes_.size();
+    require<DataError>(fits, origin, ": a multilabel mask has a channel for each label, numbered from 0 in \"labels\"; this one has ",
+                       raster.channels, raster.channels == 1 ? " channel for " : " channels for ", planes(),
+                       planes() == 1 ? " label" : " labels", ". Masks of one file a label go into a folder for each, named like the label");
+    return decode_planes(raster, planes(), ignore_, origin);
+  }
   const PixelValues value(raster);
   MaskContent content;  // what class_of needs to know
   content.kind = value.kind();
@@ -311,9 +344,31 @@ LabelImage MaskDecoder::read(const std::filesystem::path& path, const DecodeLimi
   return decode(read_raster(path, limits), path.string());
 }
 
+LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const DecodeLimits& limits) const {
+  LabelImage mask;
+  std::string first;
+  for (std::size_t k = 0; k < paths.size(); ++k) {
+    if (paths[k].empty()) continue;
+    const std::string origin = paths[k].string();
+    const Raster raster = read_raster(paths[k], limits);
+    const Kind kind = PixelValues(raster).kind();
+    require<DataError>(kind == Kind::gray || kind == Kind::palette, origin,
+                       ": the mask of one label is gray, this one has colors or channels");
+    const LabelImage plane = decode_planes(raster, 1, ignore_, origin);
+    if (first.empty()) {
+      first = origin;
+      mask = LabelImage(raster.width, raster.height, 0, static_cast<int>(paths.size()));
+    }
+    require<DataError>(plane.width == mask.width && plane.height == mask.height, origin, ": ", plane.width, "x", plane.height,
+                       " pixels, but ", first, " has ", mask.width, "x", mask.height);
+    for (std::size_t i = 0; i < plane.labels.size(); ++i) mask.labels[i * paths.size() + k] = plane.labels[i];
+  }
+  return mask;
+}
+
 std::string MaskDecoder::describe(const LabelSchema& schema) const {
-  constexpr const char* kText[] = {"gray index masks", "palette masks, read by index", "binary masks", "masks read by color",
-                                   "one-hot planes"};
+  constexpr const char* kText[] = {"gray index masks", "palette masks, read by index",     "binary masks", "masks read by color",
+                                   "one-hot planes",   "multilabel masks, a plane a class"};
   std::string s = std::string(kText[static_cast<std::size_t>(encoding_)]) + ":";
   for (std::size_t k = 0; k < schema.names.size(); ++k) {
     const std::string value = encoding_ == MaskEncoding::colors   ? hex_color(packed(schema.colors[k]))
@@ -325,7 +380,7 @@ std::string MaskDecoder::describe(const LabelSchema& schema) const {
 }
 
 MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& schema) {
-  const MaskEncoding encoding = Resolver(masks, schema).decide();
+  const MaskEncoding encoding = schema.task == Task::multilabel ? MaskEncoding::multilabel : Resolver(masks, schema).decide();
   return MaskDecoder(encoding, schema);
 }
 

@@ -27,6 +27,16 @@ std::vector<float> blend_profile(int window) {
 
 }  // namespace
 
+Tensor probabilities(const Tensor& logits, data::Task task) { return task == data::Task::multilabel ? sigmoid(logits) : softmax(logits); }
+
+std::vector<std::uint8_t> decisions(const Tensor& scores, data::Task task, float threshold) {
+  if (task != data::Task::multilabel) return argmax(scores).to_vector<std::uint8_t>();
+  const auto s = scores.to_vector<float>();
+  std::vector<std::uint8_t> set(s.size());
+  std::transform(s.begin(), s.end(), set.begin(), [=](float v) { return static_cast<std::uint8_t>(v > threshold); });
+  return set;
+}
+
 std::vector<int> window_starts(int size, int window, double overlap) {
   if (size <= window) return {0};
   const int stride = std::max(1, static_cast<int>(std::floor(window * (1 - overlap))));
@@ -71,7 +81,9 @@ Predictor::Predictor(const std::filesystem::path& path, Device device) {
   model_->to(device);
 }
 
-Tensor Predictor::probabilities(const Tensor& images) { return softmax(model_->forward(images.to(model_->device()))).to(kCpu); }
+Tensor Predictor::probabilities(const Tensor& images) {
+  return infer::probabilities(model_->forward(images.to(model_->device())), schema_.task).to(kCpu);
+}
 
 Tensor Predictor::whole(const data::Image& image) {
   const auto mode = data::resize_named(input_.resize);
@@ -134,9 +146,8 @@ Prediction Predictor::predict(const data::Image& image, const PredictOptions& op
   const NoGrad no_grad;
   Prediction result;
   result.probabilities = (tile ? tiled(image, options) : whole(image)).packed();
-  result.labels = data::LabelImage(image.width, image.height);
-  const auto labels = argmax(result.probabilities).to_vector<std::uint8_t>();
-  std::copy(labels.begin(), labels.end(), result.labels.labels.begin());
+  result.labels = data::LabelImage(image.width, image.height, 0, schema_.task == data::Task::multilabel ? schema_.classes() : 0);
+  result.labels.labels = decisions(result.probabilities, schema_.task, 0.5f);
   return result;
 }
 

@@ -56,6 +56,19 @@ void ConfusionMatrix::add(std::span<const std::uint8_t> truth, std::span<const s
     }
 }
 
+void ConfusionMatrix::add_planes(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> prediction, std::optional<int> ignore) {
+  const std::size_t none = static_cast<std::size_t>(classes_) - 1;
+  require(truth.size() == prediction.size() && truth.size() % none == 0, "confusion matrix: ", truth.size(), " labels and ",
+          prediction.size(), " predictions of ", none, " planes");
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    if (ignore && truth[i] == *ignore) continue;
+    require<DataError>(truth[i] <= 1 && prediction[i] <= 1, "confusion matrix: a plane holds 0 and 1, not the label ", int{truth[i]},
+                       " or the prediction ", int{prediction[i]});
+    const std::size_t plane = i % none;
+    ++counts_[(truth[i] ? plane : none) * (none + 1) + (prediction[i] ? plane : none)];
+  }
+}
+
 void ConfusionMatrix::add(const ConfusionMatrix& other) {
   require(classes_ == other.classes_, "confusion matrices of ", classes_, " and ", other.classes_, " classes");
   for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];

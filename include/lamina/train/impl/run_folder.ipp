@@ -13,6 +13,7 @@
 #include "lamina/config.hpp"
 #include "lamina/data/image.hpp"
 #include "lamina/io/file.hpp"
+#include "lamina/train/evaluate.hpp"
 
 namespace lamina::train {
 namespace {
@@ -187,14 +188,14 @@ void truncate_metrics(const RunFolder& folder, int epoch) {
 }
 
 void append_metrics(const RunFolder& folder, const EpochRecord& r, const data::LabelSchema& schema) {
-  const std::vector<std::string>& names = schema.names;
+  const std::vector<std::string> names = schema.outcomes();
   std::vector<std::pair<std::string, double>> columns{{"epoch", r.epoch},     {"step", static_cast<double>(r.step)},
                                                       {"lr", r.lr},           {"loss", r.loss},
                                                       {"ce", r.ce},           {"dice_loss", r.dice_loss},
                                                       {"seconds", r.seconds}, {"images_per_second", r.images_per_second}};
   const double none = std::numeric_limits<double>::quiet_NaN();
   columns.emplace_back("val_loss", r.val_loss.value_or(none));
-  const auto s = r.confusion.value_or(metrics::ConfusionMatrix(schema.classes())).scores(schema.background);
+  const auto s = r.confusion.value_or(confusion_of(schema)).scores(schema.neutral_outcome());
   columns.emplace_back("accuracy", s.accuracy);
   const std::pair<const char*, const metrics::ClassScores*> kinds[] = {
       {"dice", &s.dice}, {"iou", &s.iou}, {"precision", &s.precision}, {"recall", &s.recall}};

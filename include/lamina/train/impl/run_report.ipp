@@ -8,7 +8,6 @@
 #include "lamina/data/augment.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/file.hpp"
-#include "lamina/ops/argmax.hpp"
 #include "lamina/train/evaluate.hpp"
 #include "lamina/train/report.hpp"
 
@@ -33,7 +32,7 @@ data::Image triptych(const data::Image& photo, const data::LabelImage& truth, co
 }
 
 std::vector<std::string> charts(const TrainerState& state, const data::LabelSchema& schema, const RunFolder& folder) {
-  const std::vector<std::string>& names = schema.names;
+  const std::vector<std::string> names = schema.outcomes();
   auto line = [&](std::string name, auto value) {
     Series s{std::move(name), {}};
     for (const EpochRecord& r : state.history)
@@ -42,7 +41,7 @@ std::vector<std::string> charts(const TrainerState& state, const data::LabelSche
   };
   const double none = std::numeric_limits<double>::quiet_NaN();
   auto dice = [&](auto pick) {
-    return [=, &schema](const EpochRecord& r) { return r.confusion ? pick(r.confusion->scores(schema.background)) : none; };
+    return [=, &schema](const EpochRecord& r) { return r.confusion ? pick(r.confusion->scores(schema.neutral_outcome())) : none; };
   };
   const std::string loss = line_chart_svg({line("training", [](const EpochRecord& r) { return r.loss; }),
                                            line("validation", [&](const EpochRecord& r) { return r.val_loss.value_or(none); })},
@@ -106,15 +105,14 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
 
   ReportContent content;
   content.title = "Lamina: " + config.model + " (" + config.preset + ") on " + std::filesystem::path(config.data).filename().string();
-  content.class_names = schema.names;
-  content.confusion = metrics::ConfusionMatrix(schema.classes());
-  content.background = schema.background;
+  content.class_names = schema.outcomes();
+  content.background = schema.neutral_outcome();
   for (const data::Finding& f : dataset.findings) content.warnings.push_back(f.text);
-  for (const std::string& w : history_warnings(last.history, schema.names)) content.warnings.push_back(w);
+  for (const std::string& w : history_warnings(last.history, content.class_names)) content.warnings.push_back(w);
   const auto& items = dataset.items(data::Split::val);
   data::Loader loader(dataset, data::Split::val,
                       {.batch = config.batch, .width = config.width, .height = config.height, .resize = mode, .seed = config.seed});
-  Evaluation e = evaluate(*model, loader, schema.classes(), schema.background, {.ignore_label = data::kIgnoreLabel});
+  Evaluation e = evaluate(*model, loader, schema, {.ignore_label = data::kIgnoreLabel});
   content.confusion = e.confusion;
   std::stable_sort(e.images.begin(), e.images.end(),
                    [](const ImageScore& a, const ImageScore& b) { return !std::isnan(a.dice) && (std::isnan(b.dice) || a.dice > b.dice); });
@@ -122,7 +120,7 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   for (const ImageScore& s : e.images)
     per_image += csv_field(items[static_cast<std::size_t>(s.item)].name) + "," + decimal(s.dice, 6) + "," + decimal(s.accuracy, 6) + "\n";
   io::write_file_atomically(folder.file("per_image.csv"), per_image);
-  io::write_file_atomically(folder.file("confusion.csv"), confusion_csv(e.confusion, schema.names));
+  io::write_file_atomically(folder.file("confusion.csv"), confusion_csv(e.confusion, content.class_names));
 
   const auto scored =
       static_cast<std::size_t>(std::count_if(e.images.begin(), e.images.end(), [](const ImageScore& s) { return !std::isnan(s.dice); }));
@@ -138,9 +136,9 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
     const auto values = x.to_vector<float>();
     for (std::size_t i = 0; i < photo.pixels.size(); ++i)
       photo.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp((values[i] + 1) * 127.5f, 0.0f, 255.0f)));
-    data::LabelImage truth(config.width, config.height), prediction(config.width, config.height);
+    data::LabelImage truth(config.width, config.height, 0, dataset.masks.planes()), prediction = truth;
     truth.labels = batch.labels.rows(in_batch, 1).clone().to_vector<std::uint8_t>();
-    prediction.labels = argmax(model->forward(x.to(model->device()))).to_vector<std::uint8_t>();
+    prediction.labels = infer::decisions(model->forward(x.to(model->device())), schema.task);
     Figure f{data::encode_png(triptych(photo, truth, prediction, schema.colors)),
              items[static_cast<std::size_t>(s.item)].name + ": Dice " + decimal(s.dice, 3)};
     io::write_file_atomically(folder.root / "overlays" / (kind + "_" + std::to_string(rank + 1) + ".png"), f.png);
@@ -149,8 +147,9 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   for (std::size_t i = 0; i < shown; ++i) content.best.push_back(figure(e.images[i], "best", i));
   for (std::size_t i = 0; i < std::min(shown, scored - shown); ++i) content.worst.push_back(figure(e.images[scored - 1 - i], "worst", i));
 
-  const auto scores = e.confusion.scores(schema.background), baseline = e.confusion.majority_baseline().scores(schema.background);
-  const char* what = schema.background >= 0 ? "foreground Dice (mean over the classes that are not background)" : "macro Dice";
+  const auto scores = e.confusion.scores(schema.neutral_outcome()),
+             baseline = e.confusion.majority_baseline().scores(schema.neutral_outcome());
+  const char* what = schema.neutral_outcome() >= 0 ? "foreground Dice (mean over the classes that are not background)" : "macro Dice";
   content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " + what + " " +
                             decimal(scores.dice.macro_foreground, 3) + " on " + std::to_string(items.size()) +
                             " validation images. Always answering the most frequent class scores " +

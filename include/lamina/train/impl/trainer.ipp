@@ -135,7 +135,11 @@ class Run {
                      .seed = config.seed}),
         schedule_({.kind = optim::parse_schedule(config.schedule), .lr = config.lr, .total_steps = total_steps()}) {
     const LossTerms terms = parse_loss(config.loss);
-    loss_ = {.ce_weight = terms.ce, .dice_weight = terms.dice, .ignore_label = data::kIgnoreLabel, .empty_class = EmptyClass::penalize};
+    loss_ = {.activation = activation_of(dataset.schema.task),
+             .ce_weight = terms.ce,
+             .dice_weight = terms.dice,
+             .ignore_label = data::kIgnoreLabel,
+             .empty_class = EmptyClass::penalize};
     require<DataError>(!dataset.items(data::Split::train).empty(), "the training split of ", config.data, " is empty");
     require<OptionError>(std::min(config.width, config.height) >= model_->minimum_size(), "--size ", config.width, "x", config.height,
                          " is below the ", model_->minimum_size(), " pixels that the model needs");
@@ -271,12 +275,12 @@ class Run {
     const bool last = state_.epoch >= epoch_count();
     bool best = false;
     if (!dataset_.items(data::Split::val).empty() && (state_.epoch % config_.val_every == 0 || last)) {
-      const Evaluation e = evaluate(*model_, val_loader_, dataset_.schema.classes(), dataset_.schema.background, loss_);
+      const Evaluation e = evaluate(*model_, val_loader_, dataset_.schema, loss_);
       require<NumericError>(std::isfinite(e.loss), "the validation loss is ", e.loss, " after epoch ", state_.epoch, "; ", kNotSaved,
                             folder_.weights("last").string(), kCure);
       record.val_loss = e.loss;
       record.confusion = e.confusion;
-      const double score = selection_score(e.confusion, dataset_.schema.background);
+      const double score = selection_score(e.confusion, dataset_.schema.neutral_outcome());
       schedule_.observe(score);
       best = score > state_.best_score;
       if (best) state_.best_score = score, state_.best_epoch = state_.epoch;
@@ -284,13 +288,13 @@ class Run {
       best = true;  // nothing to choose by: the newest
       state_.best_epoch = state_.epoch;
     }
-    const std::size_t warned = history_warnings(state_.history, dataset_.schema.names).size();
+    const std::size_t warned = history_warnings(state_.history, dataset_.schema.outcomes()).size();
     state_.history.push_back(record);
     if (best) save("best");
     append_metrics(folder_, record, dataset_.schema);
     save("last");
-    log(epoch_line(record, epoch_count(), dataset_.schema.background));
-    const auto known = history_warnings(state_.history, dataset_.schema.names);
+    log(epoch_line(record, epoch_count(), dataset_.schema.neutral_outcome()));
+    const auto known = history_warnings(state_.history, dataset_.schema.outcomes());
     for (std::size_t i = warned; i < known.size(); ++i) warn(known[i]);
     if (events_.epoch) events_.epoch(record);
   }
