@@ -26,7 +26,8 @@ namespace detail {
 inline void require_kind(const char* op, const Tensor& first, const Tensor& t, DType dtype) {
   if (!t) return;
   require<DeviceError>(t.device() == first.device(), op, ": inputs are on ", first.device(), " and ", t.device());
-  require<DeviceError>(t.dtype() == dtype, op, ": inputs have dtypes ", name_of(first.dtype()), " and ", name_of(t.dtype()));
+  require<DeviceError>(t.dtype() == dtype, op, ": an input is ", name_of(t.dtype()), "; beside ", name_of(first.dtype()), " it must be ",
+                       name_of(dtype));
 }
 }  // namespace detail
 
