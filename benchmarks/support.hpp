@@ -28,10 +28,10 @@ using Tensors = std::vector<Tensor>;
 
 /// One op at one shape: rows NAME/ARGUMENT:VALUE/.../DEVICE/TYPE, for the CPU in f32 and CUDA in f32 and bf16.
 struct Case {
-  std::string name;
-  std::vector<std::pair<const char*, std::int64_t>> arguments;
-  std::vector<Input> inputs;
-  std::function<Tensor(const Tensors& inputs)> op;
+  std::string name = {};
+  std::vector<std::pair<const char*, std::int64_t>> arguments = {};
+  std::vector<Input> inputs = {};
+  std::function<Tensor(const Tensors& inputs)> op = {};
   std::vector<std::size_t> gradients = {};  ///< empty: the op is timed; else its backward, to the gradients of these inputs
   double elements = 0;                      ///< read and written, of the row's type
   double bytes = 0;                         ///< read and written, of types that do not change
