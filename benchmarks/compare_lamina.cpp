@@ -1,10 +1,9 @@
 // Lamina's side of compare_pytorch.py: times one case and prints JSON.
-// usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS
+// usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE]
 //        compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION REPEATS THREADS
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -18,52 +17,61 @@ using namespace lamina;
 
 namespace {
 
-double median_seconds(int repeats, const std::function<void()>& f) {
-  f();
-  f();
+/// The median of `repeats` measurements of f(): one call each on the CPU; ten on a CUDA device, whose queue must not run empty.
+double median_seconds(int repeats, const std::function<void()>& f, Device device = kCpu) {
+  const int calls = device.is_cpu() ? 1 : 10;
+  Stopwatch watch(device);
   std::vector<double> times;
-  for (int i = 0; i < repeats; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    f();
-    times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  for (int i = -2; i < repeats; ++i) {  // two that do not count
+    watch.start();
+    for (int k = 0; k < calls; ++k) f();
+    const double seconds = watch.seconds() / calls;
+    if (i >= 0) times.push_back(seconds);
   }
   std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
   return times[static_cast<std::size_t>(repeats / 2)];
 }
 
-void print(double seconds, double check) {
+void print(double seconds, double check, Device device = kCpu) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   std::printf("{\"seconds\": %.6g, \"peak_mb\": %.1f, \"tensor_mb\": %.1f, \"check\": %.9g}\n", seconds,
-              static_cast<double>(usage.ru_maxrss) / 1024, static_cast<double>(memory_stats().peak) / 1e6, check);
+              static_cast<double>(usage.ru_maxrss) / 1024, static_cast<double>(memory_stats(device).peak) / 1e6, check);
 }
 
-int unet(char** a) {
+int unet(char** a, Device device) {
   const bool train = std::strcmp(a[0], "train") == 0;
   const int batch = std::atoi(a[1]), size = std::atoi(a[2]), base = std::atoi(a[3]), depth = std::atoi(a[4]), classes = std::atoi(a[5]);
   nn::RandomStream random(RandomKey{1});
   models::UNet net({.in_channels = 3, .classes = classes, .base = base, .depth = depth}, random);
-  const Tensor x = Tensor::normal({batch, size, size, 3}, {1, 2});
+  const Tensor x = Tensor::normal({batch, size, size, 3}, {1, 2}).to(device);
   Tensor labels = Tensor::empty({batch, size, size}, {DType::u8, kCpu});
   for (std::int64_t i = 0; i < labels.numel(); ++i) labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i / 64 % classes);
-  double check = 0;
+  labels = labels.to(device);
+  net.to(device);
   if (!train) {
     net.eval();
     const NoGrad no_grad;
-    print(median_seconds(std::atoi(a[6]), [&] { check = net.forward(x).data<float>()[0]; }), check);
-    return std::isfinite(check) ? 0 : 1;
+    Tensor y;
+    const double seconds = median_seconds(
+        std::atoi(a[6]), [&] { y = net.forward(x); }, device);
+    const double first = y.to(kCpu).data<float>()[0];
+    print(seconds, first, device);
+    return std::isfinite(first) ? 0 : 1;
   }
   optim::Adam adam(net.named_parameters(), {.lr = 1e-3});
-  print(median_seconds(std::atoi(a[6]),
-                       [&] {
-                         const Tensor loss = segmentation_loss(net.forward(x), labels, {.empty_class = EmptyClass::penalize});
-                         adam.zero_grad();
-                         loss.backward();
-                         adam.step();
-                         check = loss.item();
-                       }),
-        check);
-  return std::isfinite(check) ? 0 : 1;
+  Tensor loss;
+  const double seconds = median_seconds(
+      std::atoi(a[6]),
+      [&] {
+        loss = segmentation_loss(net.forward(x), labels, {.empty_class = EmptyClass::penalize});
+        adam.zero_grad();
+        loss.backward();
+        adam.step();
+      },
+      device);
+  print(seconds, loss.item(), device);
+  return std::isfinite(loss.item()) ? 0 : 1;
 }
 
 int conv(char** a) {
@@ -97,14 +105,15 @@ int conv(char** a) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool is_unet = argc == 10 && std::strcmp(argv[1], "unet") == 0, is_conv = argc == 12 && std::strcmp(argv[1], "conv") == 0;
+  const bool is_unet = (argc == 10 || argc == 11) && std::strcmp(argv[1], "unet") == 0,
+             is_conv = argc == 12 && std::strcmp(argv[1], "conv") == 0;
   if (!is_unet && !is_conv) {
     std::fprintf(stderr,
-                 "usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS\n"
+                 "usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE]\n"
                  "       compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION REPEATS THREADS\n");
     return 2;
   }
-  ThreadPool pool(std::atoi(argv[argc - 1]));
+  ThreadPool pool(std::atoi(argv[is_unet ? 9 : 11]));
   const ExecutorScope scope(pool);
-  return is_unet ? unet(argv + 2) : conv(argv + 2);
+  return is_unet ? unet(argv + 2, parse_device(argc == 11 ? argv[10] : "cpu")) : conv(argv + 2);
 }
