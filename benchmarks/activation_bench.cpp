@@ -13,12 +13,12 @@ void bench::add_cases() {
       const auto op = [act](const Tensors& in) { return activation(in[0], act); };
       add({.name = message(name, "_forward"),
            .arguments = m.arguments(),
-           .inputs = {normal(m.shape())},
+           .inputs = {images(m.shape())},
            .op = op,
            .elements = 2 * m.numel()});
       add({.name = message(name, "_backward"),
            .arguments = m.arguments(),
-           .inputs = {normal(m.shape())},
+           .inputs = {images(m.shape())},
            .op = op,
            .gradients = {0},
            .elements = 3 * m.numel()});

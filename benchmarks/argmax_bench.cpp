@@ -9,7 +9,7 @@ void bench::add_cases() {
   for (const Maps& m : kLogits)
     add({.name = "argmax",
          .arguments = m.arguments(),
-         .inputs = {normal(m.shape())},
+         .inputs = {images(m.shape())},
          .op = [](const Tensors& in) { return argmax(in[0]); },
          .elements = m.numel(),
          .bytes = m.numel() / static_cast<double>(m.c)});

@@ -8,7 +8,7 @@ using namespace lamina;
 void bench::add_cases() {
   for (const Maps& m : kFeatureMaps) {
     const auto op = [](const Tensors& in) { return lamina::add(in[0], in[1]); };
-    const Input a = normal(m.shape()), b = normal(m.shape());
+    const Input a = images(m.shape()), b = images(m.shape());
     add({.name = "add", .arguments = m.arguments(), .inputs = {a, b}, .op = op, .elements = 3 * m.numel()});
     add({.name = "add_slices", .arguments = m.arguments(), .inputs = {sliced(a), sliced(b)}, .op = op, .elements = 3 * m.numel()});
     add({.name = "scale",

@@ -12,7 +12,7 @@ void bench::add_cases() {
     const Shape channels{m.c};
     Case c{.name = "batch_norm2d_forward",
            .arguments = m.arguments(),
-           .inputs = {normal(m.shape()), precise(constant(channels, 1)), precise(constant(channels, 0)), precise(constant(channels, 0)),
+           .inputs = {images(m.shape()), precise(constant(channels, 1)), precise(constant(channels, 0)), precise(constant(channels, 0)),
                       precise(constant(channels, 1))},
            .op = [p](const Tensors& in) { return batch_norm2d(in[0], in[1], in[2], in[3], in[4], p); },
            .elements = 3 * m.numel()};
@@ -21,7 +21,7 @@ void bench::add_cases() {
     c.gradients = {0, 1, 2};
     c.elements = 5 * m.numel();
     add(c);
-    c.inputs.push_back(normal(m.shape()));
+    c.inputs.push_back(images(m.shape()));
     c.op = [p](const Tensors& in) { return batch_norm2d(in[0], in[1], in[2], in[3], in[4], p, in[5]); };
     c.name = "batch_norm2d_residual_forward";
     c.gradients = {};

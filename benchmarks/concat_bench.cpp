@@ -9,7 +9,7 @@ void bench::add_cases() {
   for (const Maps& m : kFeatureMaps)
     add({.name = "concat",
          .arguments = m.arguments(),
-         .inputs = {normal(m.shape()), normal(m.shape().with(-1, 2 * m.c))},
+         .inputs = {images(m.shape()), images(m.shape().with(-1, 2 * m.c))},
          .op = [](const Tensors& in) { return concat(in); },
          .elements = 6 * m.numel()});
 }

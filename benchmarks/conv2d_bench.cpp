@@ -22,7 +22,7 @@ void add_layer(const Layer& l) {
   bench::Case c{
       .name = "conv2d_forward",
       .arguments = {{"n", l.n}, {"h", l.h}, {"cin", l.cin}, {"cout", l.cout}, {"k", l.k}, {"d", l.dilation}, {"groups", l.groups}},
-      .inputs = {bench::normal(x), bench::normal(w, 0, 0.1)},
+      .inputs = {bench::images(x), bench::weights(w)},
       .op = [p](const bench::Tensors& in) { return conv2d(in[0], in[1], {}, p); },
       .elements = static_cast<double>(x.numel() + w.numel() + y.numel()),
       .flops = 2.0 * static_cast<double>(y.numel() * l.k * l.k * (l.cin / l.groups))};

@@ -14,7 +14,7 @@ void bench::add_cases() {
     const Shape x{l.n, l.h, l.h, l.c}, w{l.c, l.k, l.k, l.c / 2};
     Case c{.name = "conv_transpose2d_forward",
            .arguments = {{"n", l.n}, {"h", l.h}, {"c", l.c}, {"k", l.k}},
-           .inputs = {normal(x), normal(w, 0, 0.1)},
+           .inputs = {images(x), weights(w)},
            .op = [](const Tensors& in) { return conv_transpose2d(in[0], in[1], {}, {.stride = 2, .padding = Padding::tf_same()}); },
            .elements = static_cast<double>(3 * x.numel() + w.numel()),
            .flops = 2.0 * static_cast<double>(x.numel() * l.k * l.k * (l.c / 2))};

@@ -13,7 +13,7 @@ void bench::add_cases() {
     return y;
   };
   for (const Maps& m : kFeatureMaps) {
-    const Input x = normal(m.shape());
+    const Input x = images(m.shape());
     add({.name = "copy", .arguments = m.arguments(), .inputs = {x}, .op = op, .elements = 2 * m.numel()});
     add({.name = "copy_slice", .arguments = m.arguments(), .inputs = {sliced(x)}, .op = op, .elements = 2 * m.numel()});
     add({.name = "convert",

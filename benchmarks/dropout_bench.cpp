@@ -8,7 +8,7 @@ using namespace lamina;
 void bench::add_cases() {
   for (const Maps& m : kFeatureMaps) {
     const auto with = [&](const char* name, auto op) {
-      add({.name = name, .arguments = m.arguments(), .inputs = {normal(m.shape())}, .op = op, .elements = 2 * m.numel()});
+      add({.name = name, .arguments = m.arguments(), .inputs = {images(m.shape())}, .op = op, .elements = 2 * m.numel()});
     };
     with("dropout", [](const Tensors& in) { return dropout(in[0], 0.5, {1, 2}); });
     with("dropout_channels", [](const Tensors& in) { return dropout_channels(in[0], 0.5, {1, 2}); });

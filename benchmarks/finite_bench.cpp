@@ -10,7 +10,7 @@ void bench::add_cases() {
   for (const Maps& m : kFeatureMaps)
     add({.name = "all_finite",
          .arguments = m.arguments(),
-         .inputs = {normal(m.shape())},
+         .inputs = {images(m.shape())},
          .op =
              [](const Tensors& in) {
                bool finite = false;

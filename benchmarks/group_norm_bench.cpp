@@ -9,7 +9,7 @@ void bench::add_cases() {
   for (const Maps& m : kFeatureMaps) {
     Case c{.name = "group_norm_forward",
            .arguments = m.arguments(),
-           .inputs = {normal(m.shape()), precise(constant({m.c}, 1)), precise(constant({m.c}, 0))},
+           .inputs = {images(m.shape()), precise(constant({m.c}, 1)), precise(constant({m.c}, 0))},
            .op = [](const Tensors& in) { return group_norm(in[0], in[1], in[2], 8); },
            .elements = 3 * m.numel()};
     add(c);

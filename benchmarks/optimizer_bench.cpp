@@ -54,7 +54,7 @@ void bench::add_cases() {
     std::int64_t total = 0, room = 0;
     for (std::int64_t n : sizes) total += n, room += place_of(n);
     Case c{.arguments = {{"base", base}, {"tensors", static_cast<std::int64_t>(sizes.size())}},
-           .inputs = {normal({room}), normal({room}, 0, 0.1), precise(constant({room}, 0)), precise(constant({room}, 0.01))}};
+           .inputs = {weights({room}), weights({room}), precise(constant({room}, 0)), precise(constant({room}, 0.01))}};
     const auto with = [&](const char* name, double weights, double moments, auto update) {
       c.name = name;
       c.elements = weights * static_cast<double>(total);
@@ -83,7 +83,7 @@ void bench::add_cases() {
       kernels::gradient_square_sum<T>(device, list.data(), std::ssize(list), &sum);
       return Tensor::scalar(sum);
     });
-    c.inputs.push_back({[room] { return Tensor::zeros({room}, {DType::bf16, kCpu}); }});
+    c.inputs.push_back({.make = [room] { return Tensor::zeros({room}, {DType::bf16, kCpu}); }});
     c.on_bf16 = false;
     with("adam_bf16_copy", 3, 4, adam);
   }

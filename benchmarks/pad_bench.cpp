@@ -10,12 +10,12 @@ void bench::add_cases() {
     const double inner = m.numel(), outer = static_cast<double>(m.n * (m.h + 4) * (m.h + 4) * m.c);
     add({.name = "pad",
          .arguments = m.arguments(),
-         .inputs = {normal(m.shape())},
+         .inputs = {images(m.shape())},
          .op = [](const Tensors& in) { return pad(in[0], PadParams::symmetric(2)); },
          .elements = inner + outer});
     add({.name = "crop",
          .arguments = m.arguments(),
-         .inputs = {normal({m.n, m.h + 4, m.h + 4, m.c})},
+         .inputs = {images({m.n, m.h + 4, m.h + 4, m.c})},
          .op = [m](const Tensors& in) { return crop(in[0], {.top = 2, .left = 2, .height = m.h, .width = m.h}); },
          .elements = 2 * inner});
   }

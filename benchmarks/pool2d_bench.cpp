@@ -10,7 +10,7 @@ void bench::add_cases() {
     const auto with = [&](const char* name, auto op, double winner, std::vector<std::size_t> gradients) {
       add({.name = name,
            .arguments = m.arguments(),
-           .inputs = {normal(m.shape())},
+           .inputs = {images(m.shape())},
            .op = op,
            .gradients = std::move(gradients),
            .elements = 1.25 * m.numel(),

@@ -10,7 +10,7 @@ void bench::add_cases() {
     const auto with = [&](const char* name, std::vector<int> axes) {
       add({.name = name,
            .arguments = m.arguments(),
-           .inputs = {normal(m.shape(), 1)},
+           .inputs = {images(m.shape(), 1)},
            .op = [p = ReduceParams{.axes = std::move(axes)}](const Tensors& in) { return mean(in[0], p); },
            .elements = m.numel()});
     };

@@ -17,7 +17,7 @@ void bench::add_cases() {
       for (const bool backward : {false, true}) {
         Case c{.name = message(name, backward ? "_backward" : "_forward"),
                .arguments = m.arguments(),
-               .inputs = {normal(m.shape())},
+               .inputs = {images(m.shape())},
                .op = op,
                .elements = m.numel() + static_cast<double>(m.n * to * to * m.c)};
         c.arguments.emplace_back("to", to);

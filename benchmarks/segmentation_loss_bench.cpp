@@ -11,7 +11,7 @@ void bench::add_cases() {
     const Shape pixels{m.n, m.h, m.h};
     Case c{.name = "segmentation_loss_forward",
            .arguments = m.arguments(),
-           .inputs = {normal(m.shape()), labels(pixels, m.c)},
+           .inputs = {images(m.shape()), labels(pixels, m.c)},
            .op =
                [](const Tensors& in) {
                  const Tensor& logits = in[0];

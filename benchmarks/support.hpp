@@ -1,6 +1,7 @@
 // What the op benchmarks share. A benchmark file states its cases - shapes, op, traffic, arithmetic - in `add_cases`; everything else is
-// here: on each device and type the result is checked against the CPU's in f64 from the same values, then the op is timed over
-// sets of tensors that no cache holds together, and reported as GFLOP/s, GB/s and the share of what the device can do (ceilings.hpp).
+// here: on each device and type the result of the first two images is checked against the CPU's in f64 from the same values, then the op
+// is timed over sets of tensors that no cache holds together, and reported as GFLOP/s, GB/s and the share of what the device can do
+// (ceilings.hpp).
 #pragma once
 #include <functional>
 #include <string>
@@ -14,12 +15,15 @@ namespace lamina::bench {
 /// A tensor that a case works on.
 struct Input {
   std::function<Tensor()> make;  ///< on the CPU: f32, or a type that stays as it is (labels)
+  bool images = false;           ///< the first axis is the batch: the check takes two of them
   bool precise = false;          ///< f32 beside bf16: parameters of channels, statistics
   bool sliced = false;           ///< a channel range in the middle of a tensor twice as wide
 };
-Input normal(const Shape& shape, double mean = 0, double sd = 1);
+/// Normal values: a batch of images, or what belongs to all of them.
+Input images(const Shape& shape, double mean = 0);
+Input weights(const Shape& shape, double sd = 0.1);
 Input constant(const Shape& shape, double value);
-/// u8, any of `classes`.
+/// u8 images, any of `classes`.
 Input labels(const Shape& shape, std::int64_t classes);
 inline Input precise(Input input) { return input.precise = true, input; }
 inline Input sliced(Input input) { return input.sliced = true, input; }
