@@ -60,7 +60,7 @@ def loss(a, dtype):
 
 def update(make):
     def case(a, dtype):
-        parameters = [p.to(dtype).requires_grad_() for p in UNet(3, 2, a["base"], 4).cuda().parameters()]
+        parameters = [p.detach().to(dtype).requires_grad_() for p in UNet(3, 2, a["base"], 4).cuda().parameters()]
         for p in parameters:
             p.grad = torch.randn_like(p)
         optimizer = make(parameters)
@@ -100,6 +100,8 @@ OPS = {
     "conv2d": convolution,
     "conv_transpose2d": transposed_convolution,
     "segmentation_loss": loss,
+    "l1_loss": on_maps(F.l1_loss, 2),
+    "mse_loss": on_maps(F.mse_loss, 2),
     "adam": update(lambda p: torch.optim.Adam(p, lr=1e-3, fused=True)),
     "sgd": update(lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9, fused=True)),
 }
@@ -130,6 +132,8 @@ def one_call(op, pass_name, arguments, dtype):
     floating = [t for t in inputs if t.is_floating_point()]
     if op.startswith("batch_norm2d"):
         floating = floating[:-2]  # not the running statistics
+    elif op in ("l1_loss", "mse_loss"):
+        floating = floating[:1]  # not the target
     wanted = [floating[i] for i in WANTED.get(pass_name, range(len(floating)))]
     for t in wanted:
         t.requires_grad_()
@@ -182,7 +186,7 @@ def steps(out, modes):
                 compute().backward()
                 optimizer.step()
 
-            found[f"{mode} {batch} {size} {base} {classes}"] = seconds_of([step] * 10)
+            found[f"{mode} {batch}_{size}_{base}_4_{classes}"] = seconds_of([step] * 10)
             path.write_text(json.dumps({"pytorch": torch.__version__, "seconds": found}, indent=1) + "\n")
 
 
