@@ -52,16 +52,11 @@ __global__ void __launch_bounds__(kDirectThreads) direct_kernel(Correlation<T> a
   }
   if (line >= lines) return;
   const std::int64_t k = k0 + own_k;
+  const Pack<float, 4> bias = a.epilogue.bias(k, a.k);
   with_activation(a.epilogue.act, [&](auto act) {
-    float b[4];
 #pragma unroll
-    for (int i = 0; i < 4; ++i) b[i] = a.epilogue.b && k + i < a.k ? a.epilogue.b[k + i] : 0;
-#pragma unroll
-    for (int q = 0; q < kDirectPixels; ++q) {
-      if (first + q >= a.pixels()) continue;
-      const float values[4] = {act(sums[q][0] + b[0]), act(sums[q][1] + b[1]), act(sums[q][2] + b[2]), act(sums[q][3] + b[3])};
-      store_quadruple(a.y.data + (first + q) * a.y.ld + k, values, a.k - k, a.wide_stores);
-    }
+    for (int q = 0; q < kDirectPixels; ++q)
+      if (first + q < a.pixels()) store_activated(a.y.data + (first + q) * a.y.ld + k, sums[q], bias, act, a.k - k, a.wide_stores);
   });
 }
 

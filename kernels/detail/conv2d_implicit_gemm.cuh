@@ -136,18 +136,12 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
   with_activation(a.epilogue.act, [&](auto act) {
 #pragma unroll
     for (int j = 0; j < Tile::kOwnCols; j += 4) {
-      const std::int64_t k = first_output() + Tile::col(own_col, j), channel = group * a.k + k;
-      float b[4];
+      const std::int64_t k = first_output() + Tile::col(own_col, j), first_channel = group * a.k;
+      const Pack<float, 4> bias = a.epilogue.bias(first_channel + k, first_channel + a.k);
 #pragma unroll
-      for (int e = 0; e < 4; ++e) b[e] = a.epilogue.b && k + e < a.k ? a.epilogue.b[channel + e] : 0;
-#pragma unroll
-      for (int i = 0; i < Tile::kOwnRows; ++i) {
-        const int m = own_row + i * Tile::kThreadRows;
-        if (first_pixel() + m >= last_pixel()) continue;
-        const float values[4] = {act(sums[i][j] + b[0]), act(sums[i][j + 1] + b[1]), act(sums[i][j + 2] + b[2]),
-                                 act(sums[i][j + 3] + b[3])};
-        store_quadruple(a.y.data + offsets[m] + channel, values, a.k - k, a.wide_stores);
-      }
+      for (int i = 0; i < Tile::kOwnRows; ++i)
+        if (const int m = own_row + i * Tile::kThreadRows; first_pixel() + m < last_pixel())
+          store_activated(a.y.data + offsets[m] + first_channel + k, sums[i] + j, bias, act, a.k - k, a.wide_stores);
     }
   });
 }
