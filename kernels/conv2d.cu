@@ -1,29 +1,47 @@
 // CUDA twins of kernels/conv2d.hpp: which algorithm computes which shape.
 #include "lamina/kernels/conv2d.hpp"
 
+#include "detail/conv2d_depthwise.cuh"
+#include "detail/conv2d_direct.cuh"
 #include "detail/conv2d_gradient.cuh"
 #include "detail/conv2d_implicit_gemm.cuh"
 #include "detail/conv2d_implicit_gemm_weights.cuh"
 #include "detail/conv2d_naive.cuh"
-#include "detail/partial_sums.cuh"
+#include "detail/reduce.cuh"
 
 namespace lamina::kernels::cuda {
 
+namespace {
+
 using Algorithm = Conv2dAlgorithm;
+
+/// The algorithm for weights w: a function of the shapes alone.
+template <class W>
+Algorithm algorithm(const W& w, const Conv2dParams& p) {
+  if (p.algorithm != Algorithm::automatic) return p.algorithm;
+  for (Algorithm a : {Algorithm::depthwise, Algorithm::direct})
+    if (conv2d_supports(Device::Type::cuda, a, w.n, w.h, w.w, w.c, p)) return a;
+  return Algorithm::implicit_gemm;
+}
+
+}  // namespace
 
 template <class T>
 void conv2d_forward(Cuda& cuda, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p) {
   const Epilogue epilogue{b, p.activation};
-  switch (p.algorithm) {
+  switch (algorithm(w, p)) {
     case Algorithm::naive: return conv2d_forward_naive(cuda, x, w, epilogue, y, p);
+    case Algorithm::direct: return conv2d_forward_direct(cuda, x, w, epilogue, y, p);
+    case Algorithm::depthwise: return conv2d_forward_depthwise(cuda, x, w, epilogue, y, p);
     default: return conv2d_forward_implicit_gemm(cuda, x, w, epilogue, y, p);
   }
 }
 
 template <class T>
 void conv2d_gradient(Cuda& cuda, View4<const T> dy, View4<const T> w, Epilogue epilogue, View4<T> dx, const Conv2dParams& p) {
-  switch (p.algorithm) {
+  switch (algorithm(w, p)) {
     case Algorithm::naive: return conv2d_backward_data_naive(cuda, dy, w, epilogue, dx, p);
+    case Algorithm::depthwise: return conv2d_backward_data_depthwise(cuda, dy, w, epilogue, dx, p);
     default: return conv2d_backward_data_implicit_gemm(cuda, dy, w, epilogue, dx, p);
   }
 }
@@ -37,8 +55,9 @@ template <class T>
 void conv2d_backward_weights(Cuda& cuda, View4<const T> x, View4<const T> dy, View4<Precise<T>> dw, Precise<T>* db, const Conv2dParams& p) {
   if (db) column_sums(cuda, dy.flat(), db);
   if (!dw.data) return;
-  switch (p.algorithm) {
+  switch (algorithm(dw, p)) {
     case Algorithm::naive: return conv2d_backward_weights_naive(cuda, x, dy, dw, p);
+    case Algorithm::depthwise: return conv2d_backward_weights_depthwise(cuda, x, dy, dw, p);
     default: return conv2d_backward_weights_implicit_gemm(cuda, x, dy, dw, p);
   }
 }

@@ -2,7 +2,7 @@
 #include "lamina/kernels/conv_transpose2d.hpp"
 
 #include "detail/conv2d_gradient.cuh"
-#include "detail/partial_sums.cuh"
+#include "detail/reduce.cuh"
 
 namespace lamina::kernels::cuda {
 

@@ -18,6 +18,7 @@ struct Correlation {
   std::int64_t groups, c, k;  ///< channels of x and of y in each group
   View4<T> y;
   Epilogue epilogue;
+  unsigned k_tiles;  ///< tiles beside each other in a group
   bool wide_stores;  ///< four channels of y can be stored at once
 
   LAMINA_HD std::int64_t pixels() const { return x.n * h.count * w.count; }
@@ -28,11 +29,11 @@ namespace detail {
 /// A step along the summed axis: channels from c on of tap (r, s).
 struct CorrelationStep {
   int r, s, c = 0;
-  __device__ void advance(int depth, const IndexRange& cols, std::int64_t channels) {
+  __device__ void advance(int depth, int s_begin, int s_end, int channels) {
     if ((c += depth) < channels) return;
     c = 0;
-    if (++s < cols.end) return;
-    s = static_cast<int>(cols.begin);
+    if (++s < s_end) return;
+    s = s_begin;
     ++r;
   }
 };
@@ -41,6 +42,13 @@ struct CorrelationStep {
 struct CopiedPixel {
   std::int64_t offset;
   unsigned row, col;  ///< modulo 2^32: extents, padding and dilated kernels are at most 2^30
+
+  /// Is what the tap `down` rows and `across` columns further reads inside the image?
+  template <class T>
+  __device__ bool reads(const Correlation<T>& a, std::int64_t down, std::int64_t across) const {
+    return row + static_cast<unsigned>(down) < static_cast<unsigned>(a.x.h) &&
+           col + static_cast<unsigned>(across) < static_cast<unsigned>(a.x.w);
+  }
 };
 template <class T>
 __device__ CopiedPixel copied_pixel(const Correlation<T>& a, std::int64_t m, std::int64_t channel) {
@@ -58,10 +66,13 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
   static_assert(Tile::kRows % kPerPass == 0 && Tile::kCols % kPerPass == 0);
   LAMINA_SHARED(T, shared);
   const int thread = static_cast<int>(threadIdx.x), own_row = Tile::thread_row(thread), own_col = Tile::thread_col(thread);
-  const std::int64_t k_tiles = (a.k + Tile::kCols - 1) / Tile::kCols, per_row = k_tiles * a.groups;
-  const std::int64_t begin = blockIdx.x / per_row * Tile::kRows, group = blockIdx.x % per_row / k_tiles;
-  const std::int64_t k0 = blockIdx.x % k_tiles * Tile::kCols, end = begin + Tile::kRows < a.pixels() ? begin + Tile::kRows : a.pixels();
-  const Region taps = taps_of_tile(a.h, a.w, begin, end, a.x.h, a.x.w);
+  const unsigned k_tile = blockIdx.x % a.k_tiles, rest = blockIdx.x / a.k_tiles;
+  const unsigned groups = static_cast<unsigned>(a.groups), group = rest % groups, pixel_tile = rest / groups;
+  const auto first_pixel = [&] { return std::int64_t{pixel_tile} * Tile::kRows; };
+  const auto first_output = [&] { return std::int64_t{k_tile} * Tile::kCols; };
+  const auto last_pixel = [&] { return first_pixel() + Tile::kRows < a.pixels() ? first_pixel() + Tile::kRows : a.pixels(); };
+  const Region taps = taps_of_tile(a.h, a.w, first_pixel(), last_pixel(), a.x.h, a.x.w);
+  const int s_begin = static_cast<int>(taps.cols.begin), s_end = static_cast<int>(taps.cols.end);
 
   // This thread's copies: kCopied channels of some pixels and of some output channels.
   constexpr int kPixels = Tile::kRows / kPerPass, kOutputs = Tile::kCols / kPerPass;
@@ -69,26 +80,26 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
   const std::int64_t kernel = a.kernel_rows * a.kernel_cols * a.c;
   CopiedPixel pixels[kPixels];
 #pragma unroll
-  for (int q = 0; q < kPixels; ++q) pixels[q] = copied_pixel(a, begin + copy_row + q * kPerPass, group * a.c + copy_c);
-  CorrelationStep next{static_cast<int>(taps.rows.begin), static_cast<int>(taps.cols.begin)};
-  const auto load = [&](int stage, std::int64_t) {
+  for (int q = 0; q < kPixels; ++q) pixels[q] = copied_pixel(a, first_pixel() + copy_row + q * kPerPass, group * a.c + copy_c);
+  CorrelationStep next{static_cast<int>(taps.rows.begin), s_begin};
+  const auto load = [&](int stage) {
     T* const to = shared + stage * kStage + copy_row * kPitch + copy_c;
-    const std::int64_t count = a.c - copy_c - next.c, down = next.r * a.h.step, across = next.s * a.w.step;
+    const int count = static_cast<int>(a.c) - copy_c - next.c;
+    const std::int64_t down = next.r * a.h.step, across = next.s * a.w.step;
     const std::int64_t from_x = (down * a.x.w + across) * a.x.ld + next.c;
 #pragma unroll
     for (int q = 0; q < kPixels; ++q) {
-      const bool inside = pixels[q].row + static_cast<unsigned>(down) < a.x.h && pixels[q].col + static_cast<unsigned>(across) < a.x.w;
-      copy_elements<Aligned>(to + q * kPerPass * kPitch, a.x.data, pixels[q].offset + from_x, inside ? count : 0);
+      copy_elements<Aligned>(to + q * kPerPass * kPitch, a.x.data, pixels[q].offset + from_x, pixels[q].reads(a, down, across) ? count : 0);
     }
     const std::int64_t tap = (a.h.tap_first + next.r * a.h.tap_step) * a.kernel_cols + a.w.tap_first + next.s * a.w.tap_step;
     const std::int64_t from_w = group * a.k * kernel + tap * a.c + copy_c + next.c;
 #pragma unroll
     for (int q = 0; q < kOutputs; ++q) {
       const int place = copy_row + q * kPerPass;
-      const std::int64_t k = k0 + Tile::col(place % Tile::kThreadCols, place / Tile::kThreadCols);
+      const std::int64_t k = first_output() + Tile::col(place % Tile::kThreadCols, place / Tile::kThreadCols);
       copy_elements<Aligned>(to + (Tile::kRows + q * kPerPass) * kPitch, a.weights, from_w + k * kernel, k < a.k ? count : 0);
     }
-    next.advance(kDepth<T>, taps.cols, a.c);
+    next.advance(kDepth<T>, s_begin, s_end, static_cast<int>(a.c));
   };
 
   float sums[Tile::kOwnRows][Tile::kOwnCols] = {};
@@ -112,12 +123,12 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
       }
     }
   };
-  pipeline(taps.size() * ((a.c + kDepth<T> - 1) / kDepth<T>), load, multiply);
+  pipeline(static_cast<int>(taps.size() * ((a.c + kDepth<T> - 1) / kDepth<T>)), load, multiply);
 
   __syncthreads();  // the stages become the places of the pixels in y
   std::int64_t* const offsets = reinterpret_cast<std::int64_t*>(shared);
   for (int m = thread; m < Tile::kRows; m += Tile::kThreads) {
-    const std::int64_t line = (begin + m) / a.w.count, j = (begin + m) % a.w.count;
+    const std::int64_t line = (first_pixel() + m) / a.w.count, j = (first_pixel() + m) % a.w.count;
     offsets[m] =
         ((line / a.h.count * a.y.h + a.h.out_first + line % a.h.count * a.h.out_step) * a.y.w + a.w.out_first + j * a.w.out_step) * a.y.ld;
   }
@@ -125,18 +136,12 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
   with_activation(a.epilogue.act, [&](auto act) {
 #pragma unroll
     for (int j = 0; j < Tile::kOwnCols; j += 4) {
-      const std::int64_t k = k0 + Tile::col(own_col, j), channel = group * a.k + k;
-      float b[4];
+      const std::int64_t k = first_output() + Tile::col(own_col, j), first_channel = group * a.k;
+      const Pack<float, 4> bias = a.epilogue.bias(first_channel + k, first_channel + a.k);
 #pragma unroll
-      for (int e = 0; e < 4; ++e) b[e] = a.epilogue.b && k + e < a.k ? a.epilogue.b[channel + e] : 0;
-#pragma unroll
-      for (int i = 0; i < Tile::kOwnRows; ++i) {
-        const int m = own_row + i * Tile::kThreadRows;
-        if (begin + m >= end) continue;
-        const float values[4] = {act(sums[i][j] + b[0]), act(sums[i][j + 1] + b[1]), act(sums[i][j + 2] + b[2]),
-                                 act(sums[i][j + 3] + b[3])};
-        store_quadruple(a.y.data + offsets[m] + channel, values, a.k - k, a.wide_stores);
-      }
+      for (int i = 0; i < Tile::kOwnRows; ++i)
+        if (const int m = own_row + i * Tile::kThreadRows; first_pixel() + m < last_pixel())
+          store_activated(a.y.data + offsets[m] + first_channel + k, sums[i] + j, bias, act, a.k - k, a.wide_stores);
     }
   });
 }
@@ -168,7 +173,8 @@ void launch_correlation(const Cuda& cuda, Correlation<T> a, GemmTile tile) {
   a.wide_stores = aligned_channels(a.y.data, a.y.ld, a.k, 4);
   const bool aligned_copies = aligned_channels(a.x.data, a.x.ld, a.c, kCopied<T>) && aligned_channels(a.weights, 0, a.c, kCopied<T>);
   with_tile(tile, a.pixels(), a.k, a.groups, [&]<class Tile>(Tile) {
-    const std::int64_t blocks = (a.pixels() + Tile::kRows - 1) / Tile::kRows * a.groups * ((a.k + Tile::kCols - 1) / Tile::kCols);
+    a.k_tiles = blocks_for(a.k, Tile::kCols);
+    const std::int64_t blocks = (a.pixels() + Tile::kRows - 1) / Tile::kRows * a.groups * a.k_tiles;
     constexpr std::size_t kBytes = 2 * (Tile::kRows + Tile::kCols) * (kDepth<T> + kCopied<T>)*sizeof(T);
     if (aligned_copies)
       launch<correlation_kernel<T, Tile, true>>(cuda, static_cast<unsigned>(blocks), Tile::kThreads, kBytes, a);
@@ -183,7 +189,7 @@ template <class T>
 void conv2d_forward_implicit_gemm(const Cuda& cuda, View4<const T> x, View4<const T> w, Epilogue epilogue, View4<T> y,
                                   const Conv2dParams& p) {
   const CorrelationAxis h = forward_axis(y.h, w.h, p.padding.top, p), v = forward_axis(y.w, w.w, p.padding.left, p);
-  detail::launch_correlation<T>(cuda, {x, h, v, w.data, w.h, w.w, p.groups, w.c, w.n / p.groups, y, epilogue, false}, p.tile);
+  detail::launch_correlation<T>(cuda, {x, h, v, w.data, w.h, w.w, p.groups, w.c, w.n / p.groups, y, epilogue, 0, false}, p.tile);
 }
 
 /// By classes of pixels with equal remainders modulo the stride: each is a stride-1 correlation of dy with its own taps.
@@ -195,11 +201,9 @@ void conv2d_backward_data_implicit_gemm(const Cuda& cuda, View4<const T> dy, Vie
   T* weights = workspace.take<T>(w.size());  // (groups, c, kernel rows, kernel cols, k)
   launch<detail::transpose_weights_kernel<T>>(cuda, static_cast<unsigned>(p.groups * taps * tiles), dim3(32, 8), 32 * 33 * sizeof(T),
                                               w.data, k, taps, w.c, weights);
-  for (std::int64_t u = 0; u < p.stride && u < dx.h; ++u)
-    for (std::int64_t v = 0; v < p.stride && v < dx.w; ++v) {
-      const CorrelationAxis h = gradient_axis(u, dx.h, w.h, p.padding.top, p), s = gradient_axis(v, dx.w, w.w, p.padding.left, p);
-      detail::launch_correlation<T>(cuda, {dy, h, s, weights, w.h, w.w, p.groups, k, w.c, dx, epilogue, false}, p.tile);
-    }
+  for_each_class(dx, w, p, [&](const CorrelationAxis& h, const CorrelationAxis& v) {
+    detail::launch_correlation<T>(cuda, {dy, h, v, weights, w.h, w.w, p.groups, k, w.c, dx, epilogue, 0, false}, p.tile);
+  });
 }
 
 }  // namespace lamina::kernels::cuda

@@ -1,28 +1,37 @@
-// The oracle on the device: one thread a result, from its defining sum. Any kernel, stride, dilation, padding and group count.
+// The oracle on the device: every result from its defining sum. Any kernel, stride, dilation, padding and group count.
 #pragma once
 #include "detail/conv2d_sums.hpp"
 #include "detail/epilogue.cuh"
+#include "detail/pixels.cuh"
 
 namespace lamina::kernels::cuda {
 
 namespace detail {
 template <class T>
-__global__ void forward_naive_kernel(View4<const T> x, View4<const T> w, Epilogue epilogue, View4<T> y, Conv2dParams p) {
-  for (std::int64_t i = global_thread(); i < y.size(); i += grid_threads()) {
-    const std::int64_t k = i % y.c, pixel = i / y.c;
-    const float sum = forward_sum(x, w, pixel / (y.h * y.w), pixel / y.w % y.h, pixel % y.w, k, p);
-    y.data[pixel * y.ld + k] = narrow<T>(epilogue(sum, k));
+struct ForwardSums {
+  View4<const T> x, w;
+  Epilogue epilogue;
+  Conv2dParams p;
+  template <int N>
+  __device__ Lanes<N> operator()(std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t k) const {
+    Lanes<N> out;
+    for (int e = 0; e < N; ++e) out.v[e] = epilogue(forward_sum(x, w, n, i, j, k + e, p), k + e);
+    return out;
   }
-}
+};
 
 template <class T>
-__global__ void backward_data_naive_kernel(View4<const T> dy, View4<const T> w, Epilogue epilogue, View4<T> dx, Conv2dParams p) {
-  for (std::int64_t i = global_thread(); i < dx.size(); i += grid_threads()) {
-    const std::int64_t c = i % dx.c, pixel = i / dx.c;
-    const float sum = backward_data_sum(dy, w, pixel / (dx.h * dx.w), pixel / dx.w % dx.h, pixel % dx.w, c, p);
-    dx.data[pixel * dx.ld + c] = narrow<T>(epilogue(sum, c));
+struct BackwardDataSums {
+  View4<const T> dy, w;
+  Epilogue epilogue;
+  Conv2dParams p;
+  template <int N>
+  __device__ Lanes<N> operator()(std::int64_t n, std::int64_t h, std::int64_t v, std::int64_t c) const {
+    Lanes<N> out;
+    for (int e = 0; e < N; ++e) out.v[e] = epilogue(backward_data_sum(dy, w, n, h, v, c + e, p), c + e);
+    return out;
   }
-}
+};
 
 template <class T>
 __global__ void backward_weights_naive_kernel(View4<const T> x, View4<const T> dy, View4<float> dw, Conv2dParams p) {
@@ -35,13 +44,13 @@ __global__ void backward_weights_naive_kernel(View4<const T> x, View4<const T> d
 
 template <class T>
 void conv2d_forward_naive(const Cuda& cuda, View4<const T> x, View4<const T> w, Epilogue epilogue, View4<T> y, const Conv2dParams& p) {
-  launch<detail::forward_naive_kernel<T>>(cuda, blocks_for(y.size(), 256), 256, 0, x, w, epilogue, y, p);
+  for_pixels(cuda, y, detail::ForwardSums<T>{x, w, epilogue, p});
 }
 
 template <class T>
 void conv2d_backward_data_naive(const Cuda& cuda, View4<const T> dy, View4<const T> w, Epilogue epilogue, View4<T> dx,
                                 const Conv2dParams& p) {
-  launch<detail::backward_data_naive_kernel<T>>(cuda, blocks_for(dx.size(), 256), 256, 0, dy, w, epilogue, dx, p);
+  for_pixels(cuda, dx, detail::BackwardDataSums<T>{dy, w, epilogue, p});
 }
 
 template <class T>

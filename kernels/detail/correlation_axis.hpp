@@ -49,6 +49,14 @@ LAMINA_HD constexpr CorrelationAxis gradient_axis(std::int64_t first, std::int64
           .tap_step = -period};
 }
 
+/// Calls f(h, w) with the gradient axes of every class of pixels of dx that share their remainders modulo the stride.
+template <class T, class F>
+inline void for_each_class(View4<T> dx, View4<const T> weights, const Conv2dParams& p, F&& f) {
+  for (std::int64_t u = 0; u < p.stride && u < dx.h; ++u)
+    for (std::int64_t v = 0; v < p.stride && v < dx.w; ++v)
+      f(gradient_axis(u, dx.h, weights.h, p.padding.top, p), gradient_axis(v, dx.w, weights.w, p.padding.left, p));
+}
+
 /// Indices [begin, end).
 struct IndexRange {
   std::int64_t begin, end;

@@ -1,6 +1,7 @@
 // What convolutions do to a result before it is stored.
 #pragma once
 #include "detail/activate.hpp"
+#include "detail/gemm_tile.cuh"
 
 namespace lamina::kernels::cuda {
 
@@ -15,6 +16,23 @@ struct Epilogue {
     with_activation(act, [&](auto a) { result = a(v); });
     return result;
   }
+  /// The bias of channels [k, k + 4) of those before `end`.
+  __device__ __forceinline__ Pack<float, 4> bias(std::int64_t k, std::int64_t end) const {
+    Pack<float, 4> out;
+#pragma unroll
+    for (int e = 0; e < 4; ++e) out.v[e] = b && k + e < end ? b[k + e] : 0;
+    return out;
+  }
 };
+
+/// Stores act(sums + bias) of the first `count` of four channels, at once where `wide` says that the address is aligned for it.
+template <class T, class Act>
+__device__ __forceinline__ void store_activated(T* to, const float* sums, const Pack<float, 4>& bias, Act act, std::int64_t count,
+                                                bool wide) {
+  float values[4];
+#pragma unroll
+  for (int e = 0; e < 4; ++e) values[e] = act(sums[e] + bias.v[e]);
+  store_quadruple(to, values, count, wide);
+}
 
 }  // namespace lamina::kernels::cuda

@@ -44,7 +44,7 @@ __device__ __forceinline__ void copy_element(T* shared, const T* data, std::int6
 }
 /// The same for the first `count` of kCopied<T> elements. Aligned: all or nothing.
 template <bool Aligned, class T>
-__device__ __forceinline__ void copy_elements(T* shared, const T* data, std::int64_t offset, std::int64_t count) {
+__device__ __forceinline__ void copy_elements(T* shared, const T* data, std::int64_t offset, int count) {
   if constexpr (Aligned) {
     copy_async<16>(shared, count > 0 ? data + offset : data, count > 0);
   } else {
@@ -65,17 +65,15 @@ __device__ __forceinline__ void store_quadruple(T* to, const float (&v)[4], std:
     if (e < count) to[e] = narrow<T>(v[e]);
 }
 
-/// Runs `steps` steps: load(stage, step) queues the copies of a step, multiply(stage) uses them.
+/// Runs `steps` steps: load(stage) queues the copies of the next one, multiply(stage) uses them.
 template <class Load, class Multiply>
-__device__ __forceinline__ void pipeline(std::int64_t steps, Load&& load, Multiply&& multiply) {
-  if (steps > 0) load(0, 0);
-  copy_async_commit();
-  for (std::int64_t step = 0; step < steps; ++step) {
+__device__ __forceinline__ void pipeline(int steps, Load&& load, Multiply&& multiply) {
+  for (int step = -1; step < steps; ++step) {  // the first turn only fills a stage
     copy_async_wait<0>();
     __syncthreads();  // everybody's copies of this step have landed, and the other stage is free
-    if (step + 1 < steps) load(static_cast<int>((step + 1) % 2), step + 1);
+    if (step + 1 < steps) load((step + 1) % 2);
     copy_async_commit();
-    multiply(static_cast<int>(step % 2));
+    if (step >= 0) multiply(step % 2);
   }
 }
 

@@ -163,7 +163,7 @@ TEST_CASE("every CUDA algorithm and tile agrees with the naive one of the CPU in
   };
   for (Device device : cuda_devices())
     for (const auto& [c, tile] : cases)
-      for (auto algorithm : {Conv2dAlgorithm::naive, Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::depthwise}) {
+      for (auto algorithm : {Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::depthwise}) {
         if (!kernels::conv2d_supports(device.type, algorithm, c.w[0], c.w[1], c.w[2], c.w[3], c.p)) continue;
         OpCase op = op_case(c, algorithm);
         op.op = [c = c, algorithm, tile = tile](const std::vector<Tensor>& t, const Tensor& into) {

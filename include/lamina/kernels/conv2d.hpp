@@ -69,8 +69,8 @@ LAMINA_HD constexpr Conv2dParams resolve_padding(Conv2dParams p, std::int64_t h,
 /// CUDA's direct algorithm is for at most this many input channels.
 inline constexpr std::int64_t kFewInputChannels = 4;
 
-/// Does an algorithm of a device apply to weights (cout, kh, kw, cin / groups)? The same answer for all three passes. The data gradient of
-/// CUDA's direct algorithm is that of implicit_gemm; Winograd is for CPUs only.
+/// Does an algorithm of a device apply to weights (cout, kh, kw, cin / groups)? The same answer for all three passes. The gradients of
+/// CUDA's direct algorithm are those of implicit_gemm, whose columns run over taps and channels; Winograd is for CPUs only.
 LAMINA_HD constexpr bool conv2d_supports(Device::Type device, Conv2dAlgorithm a, std::int64_t cout, std::int64_t kh, std::int64_t kw,
                                          std::int64_t cin_per_group, const Conv2dParams& p) {
   const bool cpu = device == Device::Type::cpu;
