@@ -8,6 +8,14 @@
 namespace lamina::kernels::cuda {
 namespace {
 
+/// f(i, j) for every window of `windows` that holds pixel (h, w).
+template <class T, class F>
+__device__ __forceinline__ void for_windows(View4<const T> windows, std::int64_t h, std::int64_t w, const Pool2dParams& p, F f) {
+  const Windows rows(h, p.padding.top, p.kernel, p.stride, windows.h), cols(w, p.padding.left, p.kernel, p.stride, windows.w);
+  for (std::int64_t i = rows.first; i <= rows.last; ++i)
+    for (std::int64_t j = cols.first; j <= cols.last; ++j) f(i, j);
+}
+
 template <class T>
 struct MaxForward {
   View4<const T> x;
@@ -51,16 +59,13 @@ struct MaxBackward {
   template <int N>
   __device__ Lanes<N> operator()(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) const {
     Lanes<N> sum = zero_lanes<N>();
-    const Windows rows(h, p.padding.top, p.kernel, p.stride, dy.h), cols(w, p.padding.left, p.kernel, p.stride, dy.w);
-    for (std::int64_t i = rows.first; i <= rows.last; ++i)
-      for (std::int64_t j = cols.first; j <= cols.last; ++j) {
-        const auto position =
-            static_cast<std::uint8_t>((h + p.padding.top - i * p.stride) * p.kernel + (w + p.padding.left - j * p.stride));
-        const Lanes<N> g = load<N>(dy.pixel(n, i, j) + c);
-        const std::uint8_t* won = winner + ((n * dy.h + i) * dy.w + j) * dy.c + c;
+    for_windows(dy, h, w, p, [&](std::int64_t i, std::int64_t j) {
+      const auto position = static_cast<std::uint8_t>((h + p.padding.top - i * p.stride) * p.kernel + (w + p.padding.left - j * p.stride));
+      const Lanes<N> g = load<N>(dy.pixel(n, i, j) + c);
+      const std::uint8_t* won = winner + ((n * dy.h + i) * dy.w + j) * dy.c + c;
 #pragma unroll
-        for (int k = 0; k < N; ++k) sum.v[k] += won[k] == position ? g.v[k] : 0.f;
-      }
+      for (int k = 0; k < N; ++k) sum.v[k] += won[k] == position ? g.v[k] : 0.f;
+    });
     return sum;
   }
 };
@@ -90,12 +95,10 @@ struct AverageBackward {
   template <int N>
   __device__ Lanes<N> operator()(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) const {
     Lanes<N> sum = zero_lanes<N>();
-    const Windows rows(h, p.padding.top, p.kernel, p.stride, dy.h), cols(w, p.padding.left, p.kernel, p.stride, dy.w);
-    for (std::int64_t i = rows.first; i <= rows.last; ++i)
-      for (std::int64_t j = cols.first; j <= cols.last; ++j) {
-        const Span height(i, p.padding.top, p.kernel, p.stride, dx.h), width(j, p.padding.left, p.kernel, p.stride, dx.w);
-        add_scaled(sum, average_weight<float>(height, width, p), load<N>(dy.pixel(n, i, j) + c));
-      }
+    for_windows(dy, h, w, p, [&](std::int64_t i, std::int64_t j) {
+      const Span height(i, p.padding.top, p.kernel, p.stride, dx.h), width(j, p.padding.left, p.kernel, p.stride, dx.w);
+      add_scaled(sum, average_weight<float>(height, width, p), load<N>(dy.pixel(n, i, j) + c));
+    });
     return sum;
   }
 };
