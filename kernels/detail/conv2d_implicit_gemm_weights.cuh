@@ -7,15 +7,6 @@
 
 namespace lamina::kernels::cuda {
 
-/// Splits the sums over `pixels` so that there are enough blocks, but not too many partial sums of `size` elements.
-LAMINA_HD constexpr std::int64_t weight_gradient_parts(std::int64_t tiles, std::int64_t pixels, std::int64_t size) {
-  constexpr std::int64_t kBlocks = 512, kFewestPixels = 128, kMostElements = std::int64_t{1} << 25;
-  std::int64_t parts = kBlocks / tiles;
-  if (parts > pixels / kFewestPixels) parts = pixels / kFewestPixels;
-  if (parts > kMostElements / size) parts = kMostElements / size;
-  return parts < 1 ? 1 : parts;
-}
-
 /// dw of (groups, k, taps, c), or its parts. Plain data.
 template <class T>
 struct WeightGradient {
@@ -24,7 +15,8 @@ struct WeightGradient {
   std::int64_t groups, c, k;  ///< channels of x and of dy in each group
   std::int64_t parts;
   unsigned k_tiles, col_tiles;
-  float* sums;  ///< (parts, groups, k, kernel rows, kernel cols, c)
+  bool aligned_dy;  ///< its channels can be copied 16 bytes at a time
+  float* sums;      ///< (parts, groups, k, kernel rows, kernel cols, c)
 };
 
 namespace detail {
@@ -55,7 +47,8 @@ struct PixelWalk {
   }
 };
 
-/// Rows of the tile are output channels, columns (tap, channel). Stage: (kDepth pixels, rows) of dy, then (kDepth, cols) of x.
+/// Rows of the tile are output channels, columns (tap, channel). Aligned: channels of x can be copied 16 bytes at a time. Stage: (kDepth
+/// pixels, rows) of dy, then (kDepth, cols) of x.
 template <class T, class Tile, bool Aligned>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) weight_gradient_kernel(WeightGradient<T> a) {
   constexpr int kStage = (Tile::kRows + Tile::kCols) * kDepth<T>;
@@ -79,7 +72,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) wei
   const int across = thread % kAcross * kCopied<T>, down = thread / kAcross;
   PixelWalk walk(region, first * kDepth<T> + down);
   const std::int64_t from_dy = group * a.k + first_k() + across, from_x = group * a.c, tap = (first_col() + across) / a.c;
-  const int count_dy = static_cast<int>(a.k - first_k()) - across, count_x = static_cast<int>(cols - first_col()) - across;
+  const int count_dy = static_cast<int>(a.k - first_k()) - across, count_x = static_cast<int>(last + 1 - first_col()) - across;
   const int r = static_cast<int>(tap / a.w.taps), s = static_cast<int>(tap % a.w.taps), c = static_cast<int>((first_col() + across) % a.c);
   // Copies what column (tap (r, s), channel c) reads for the pixel of the walk.
   const auto copy_x = [&](T* to, int r, int s, int c, bool valid, auto copy) {
@@ -92,9 +85,14 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) wei
     T* to_x = shared + stage * kStage + kDepth<T> * Tile::kRows + down * Tile::kCols + across;
 #pragma unroll 1
     for (int d = 0; d < kDepth<T>; d += kDown, to_dy += kDown * Tile::kRows, to_x += kDown * Tile::kCols, walk.advance(kDown)) {
-      if (Tile::kRows >= Tile::kCols || across < Tile::kRows)
-        copy_elements<Aligned>(to_dy, a.dy.data, ((walk.image * a.dy.h + walk.row) * a.dy.w + walk.col) * a.dy.ld + from_dy,
-                               walk.image < a.dy.n ? count_dy : 0);
+      if (Tile::kRows >= Tile::kCols || across < Tile::kRows) {
+        const std::int64_t from = ((walk.image * a.dy.h + walk.row) * a.dy.w + walk.col) * a.dy.ld + from_dy;
+        const int count = walk.image < a.dy.n ? count_dy : 0;
+        if (a.aligned_dy)
+          copy_elements<true>(to_dy, a.dy.data, from, count);
+        else
+          copy_elements<false>(to_dy, a.dy.data, from, count);
+      }
       if (Tile::kCols < Tile::kRows && across >= Tile::kCols) continue;
       if constexpr (Aligned) {
         copy_x(to_x, r, s, c, count_x > 0,
@@ -154,7 +152,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) wei
 template <class T>
 void conv2d_backward_weights_implicit_gemm(const Cuda& cuda, View4<const T> x, View4<const T> dy, View4<float> dw, const Conv2dParams& p) {
   const std::int64_t k = dw.n / p.groups, cols = dw.h * dw.w * dw.c;
-  const bool aligned_copies = aligned_channels(x.data, x.ld, dw.c, kCopied<T>) && aligned_channels(dy.data, dy.ld, k, kCopied<T>);
+  const bool aligned_x = aligned_channels(x.data, x.ld, dw.c, kCopied<T>);
   with_tile(p.tile, k, cols, p.groups, [&]<class Tile>(Tile) {
     const unsigned k_tiles = blocks_for(k, Tile::kRows), col_tiles = blocks_for(cols, Tile::kCols);
     const std::int64_t tiles = p.groups * std::int64_t{k_tiles} * col_tiles;
@@ -162,10 +160,11 @@ void conv2d_backward_weights_implicit_gemm(const Cuda& cuda, View4<const T> x, V
     Workspace workspace(cuda);
     float* partials = workspace.take<float>(parts * dw.size());
     const CorrelationAxis h = forward_axis(dy.h, dw.h, p.padding.top, p), w = forward_axis(dy.w, dw.w, p.padding.left, p);
-    const WeightGradient<T> a{x, dy, h, w, p.groups, dw.c, k, parts, k_tiles, col_tiles, partials};
+    const WeightGradient<T> a{
+        x, dy, h, w, p.groups, dw.c, k, parts, k_tiles, col_tiles, aligned_channels(dy.data, dy.ld, k, kCopied<T>), partials};
     constexpr std::size_t kBytes = 2 * (Tile::kRows + Tile::kCols) * kDepth<T> * sizeof(T);
     const auto blocks = static_cast<unsigned>(tiles * parts);
-    if (aligned_copies)
+    if (aligned_x)
       launch<detail::weight_gradient_kernel<T, Tile, true>>(cuda, blocks, Tile::kThreads, kBytes, a);
     else
       launch<detail::weight_gradient_kernel<T, Tile, false>>(cuda, blocks, Tile::kThreads, kBytes, a);

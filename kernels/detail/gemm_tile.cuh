@@ -2,25 +2,9 @@
 // in registers, from two stages of shared memory that cp.async fills while the other one is used.
 #pragma once
 #include "detail/async_copy.cuh"
-#include "lamina/kernels/conv2d.hpp"
+#include "detail/gemm_plan.hpp"
 
 namespace lamina::kernels::cuda {
-
-/// A tile of Rows x Cols results, of which each thread has OwnRows x OwnCols. A warp spans 4 x 8 threads.
-template <int Rows, int Cols, int OwnRows, int OwnCols>
-struct Tile {
-  static constexpr int kRows = Rows, kCols = Cols, kOwnRows = OwnRows, kOwnCols = OwnCols;
-  static constexpr int kThreadRows = Rows / OwnRows, kThreadCols = Cols / OwnCols, kThreads = kThreadRows * kThreadCols;
-  static constexpr int kBlocksPerProcessor = 512 / kThreads;  // so that a thread may have 128 registers
-  static_assert(kThreadRows % 4 == 0 && kThreadCols % 8 == 0 && OwnRows % 4 == 0 && OwnCols % 4 == 0);
-
-  /// The place of a thread among the kThreadRows x kThreadCols.
-  LAMINA_HD static constexpr int thread_row(int thread) { return thread / 32 / (kThreadCols / 8) * 4 + thread % 32 / 8; }
-  LAMINA_HD static constexpr int thread_col(int thread) { return thread / 32 % (kThreadCols / 8) * 8 + thread % 8; }
-  /// The row and column of a thread's i-th and j-th results: quadruples of neighbours, which it can load or store at once.
-  LAMINA_HD static constexpr int row(int thread_row, int i) { return (i / 4 * kThreadRows + thread_row) * 4 + i % 4; }
-  LAMINA_HD static constexpr int col(int thread_col, int j) { return (j / 4 * kThreadCols + thread_col) * 4 + j % 4; }
-};
 
 /// Elements of the summed axis that a stage holds, and elements that one copy moves.
 template <class T>
@@ -77,17 +61,14 @@ __device__ __forceinline__ void pipeline(int steps, Load&& load, Multiply&& mult
   }
 }
 
-/// Calls f(tile) with the tile a convolution's matrix product of `rows` x `cols` results (`batch` of them) works in: by shape alone.
+/// Calls f with the tile of a matrix product of `rows` x `cols` results (`batch` of them): `wanted`, or what the shape decides.
 template <class F>
-void with_tile(GemmTile tile, std::int64_t rows, std::int64_t cols, std::int64_t batch, F&& f) {
-  constexpr std::int64_t kManyBlocks = 256;
-  if (tile == GemmTile::automatic) {
-    const std::int64_t blocks = (rows + 127) / 128 * ((cols + 127) / 128) * batch;
-    tile = cols <= 32 ? GemmTile::m128n32 : cols > 64 && rows > 64 && blocks >= kManyBlocks ? GemmTile::m128n128 : GemmTile::m64n64;
+void with_tile(GemmTile wanted, std::int64_t rows, std::int64_t cols, std::int64_t batch, F&& f) {
+  switch (wanted == GemmTile::automatic ? tile_for(rows, cols, batch) : wanted) {
+    case GemmTile::m128n128: return f(Tile<128, 128, 8, 8>{});
+    case GemmTile::m128n32: return f(Tile<128, 32, 8, 4>{});
+    default: return f(Tile<64, 64, 8, 4>{});
   }
-  if (tile == GemmTile::m128n128) return f(Tile<128, 128, 8, 8>{});
-  if (tile == GemmTile::m128n32) return f(Tile<128, 32, 8, 4>{});
-  f(Tile<64, 64, 8, 4>{});
 }
 
 }  // namespace lamina::kernels::cuda

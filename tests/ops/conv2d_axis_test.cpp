@@ -1,4 +1,4 @@
-// The index arithmetic of convolutions, against the definition, for every small combination of extents and attributes.
+// The index arithmetic and the plans of convolutions, against the definition, for every small combination of extents and attributes.
 #include <doctest/doctest.h>
 
 #include <set>
@@ -7,6 +7,7 @@
 
 #define LAMINA_ISA geometry
 #include "../../kernels/detail/correlation_axis.hpp"
+#include "../../kernels/detail/gemm_plan.hpp"
 
 using namespace lamina;
 using namespace lamina::kernels;
@@ -173,4 +174,44 @@ TEST_CASE("tiles of atrous convolutions skip the taps that read padding") {
   CHECK(forward18 < 0.75);
   CHECK(weights6 == doctest::Approx((1 - 2.0 / 3 * 6 / 33) * (1 - 2.0 / 3 * 6 / 33)));
   CHECK(weights18 == doctest::Approx((1 - 2.0 / 3 * 18 / 33) * (1 - 2.0 / 3 * 18 / 33)));
+}
+
+namespace {
+/// Do the threads of a block cover its tile, each result once, in quadruples of neighbours?
+template <class Tile>
+bool covers() {
+  std::set<std::pair<int, int>> threads, results;
+  bool quadruples = true;
+  for (int thread = 0; thread < Tile::kThreads; ++thread) {
+    const int row = Tile::thread_row(thread), col = Tile::thread_col(thread);
+    threads.insert({row, col});
+    for (int i = 0; i < Tile::kOwnRows; ++i)
+      for (int j = 0; j < Tile::kOwnCols; ++j) {
+        results.insert({Tile::row(row, i), Tile::col(col, j)});
+        quadruples = quadruples && Tile::col(col, j) == Tile::col(col, j / 4 * 4) + j % 4;
+      }
+  }
+  return quadruples && static_cast<int>(threads.size()) == Tile::kThreads &&
+         static_cast<int>(results.size()) == Tile::kRows * Tile::kCols && results.begin()->first == 0 && results.begin()->second == 0 &&
+         *results.rbegin() == std::pair{Tile::kRows - 1, Tile::kCols - 1};
+}
+}  // namespace
+
+TEST_CASE("tiles are covered once; their choice and the split of wgrad depend on the shape") {
+  CHECK(covers<Tile<128, 128, 8, 8>>());
+  CHECK(covers<Tile<64, 64, 8, 4>>());
+  CHECK(covers<Tile<128, 32, 8, 4>>());
+  CHECK(tile_for(4 * 33 * 33, 2048, 1) == GemmTile::m128n128);  // DeepLab's last stage
+  CHECK(tile_for(4 * 33 * 33, 256, 1) == GemmTile::m64n64);     // 70 large tiles would leave half of a GPU idle
+  CHECK(tile_for(8 * 256 * 256, 64, 1) == GemmTile::m64n64);
+  CHECK(tile_for(8 * 256 * 256, 9, 1) == GemmTile::m128n32);
+  for (Index tiles : {1, 3, 72, 511, 512, 513, 100000})
+    for (Index pixels : {0, 1, 127, 128, 4356, 524288})
+      for (Index size : {1, 27, 36864, 1 << 24, 1 << 26}) {
+        const Index parts = weight_gradient_parts(tiles, pixels, size);
+        CHECK(parts >= 1);
+        CHECK((parts == 1 || (parts * tiles <= 512 && parts * 128 <= pixels && parts * size <= 1 << 25)));
+      }
+  CHECK(weight_gradient_parts(1, 524288, 27) == 512);
+  CHECK(weight_gradient_parts(72, 4356, 589824) == 7);
 }
