@@ -46,6 +46,16 @@ TEST_CASE("a gradient never aliases the cotangent, and a cotangent is never chan
   add(x, x.detach()).backward(dy);  // hands dy itself to the leaf
   x.grad().fill(5);
   CHECK(dy.to_vector<double>() == std::vector<double>(3, 1.0));
+  x.zero_grad();
+  const Tensor h = scale(x, 3);  // its gradient is a sum on the way, first of the cotangent with itself, then of two slices of one
+  add(h, h).backward(dy, true);
+  CHECK(dy.to_vector<double>() == std::vector<double>(3, 1.0));
+  CHECK(x.grad().to_vector<double>() == std::vector<double>(3, 6.0));
+  x.zero_grad();
+  const Tensor wide = Tensor::from({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}, {6});
+  concat({h, h}).backward(wide);
+  CHECK(wide.to_vector<double>() == std::vector<double>{1, 2, 3, 4, 5, 6});
+  CHECK(x.grad().to_vector<double>() == std::vector<double>{15, 21, 27});
 }
 
 TEST_CASE("a tape of 100,000 ops is walked and freed without recursion") {
