@@ -87,13 +87,10 @@ __global__ void square_sums_kernel(Table<T> table, double* partials) {
   if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
 
-__global__ void total_kernel(const double* partials, std::int64_t count, double* total) {
-  LAMINA_SHARED(double, shared);
-  double sum = 0;
-  for (std::int64_t i = threadIdx.x; i < count; i += kThreads) sum += partials[i];
-  sum = block_sum(sum, shared);
-  if (threadIdx.x == 0) *total = sum;
-}
+struct WriteTotal {
+  double* total;
+  __device__ void operator()(double sum) const { *total = sum; }
+};
 
 constexpr std::size_t kSumBytes = kThreads / kWarpSize * sizeof(double);
 
@@ -119,7 +116,7 @@ void gradient_square_sum(Cuda& cuda, const UpdateTensor<T>* tensors, std::int64_
   const Table<T> table(cuda, tensors, count, workspace);
   double *partials = workspace.take<double>(table.chunks), *total = workspace.take<double>(1);
   launch<square_sums_kernel<T>>(cuda, static_cast<unsigned>(table.chunks), kThreads, kSumBytes, table, partials);
-  launch<total_kernel>(cuda, 1, kThreads, kSumBytes, partials, table.chunks, total);
+  finish_sum(cuda, partials, table.chunks, WriteTotal{total});
   download(cuda, result, total, sizeof *result);
 }
 

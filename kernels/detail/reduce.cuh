@@ -51,6 +51,24 @@ __device__ V block_sum(V v, V* shared) {
   return sum;
 }
 
+namespace detail {
+template <class Finish>
+__global__ void finish_sum_kernel(const double* partials, std::int64_t count, Finish finish) {
+  LAMINA_SHARED(double, shared);  // (warps)
+  double sum = 0;
+  for (std::int64_t i = threadIdx.x; i < count; i += blockDim.x) sum += partials[i];
+  sum = block_sum(sum, shared);
+  if (threadIdx.x == 0) finish(sum);
+}
+}  // namespace detail
+
+/// finish(sum of the partials) on the device.
+template <class Finish>
+void finish_sum(const Cuda& cuda, const double* partials, std::int64_t count, Finish finish) {
+  constexpr int kThreads = 1024;
+  launch<detail::finish_sum_kernel<Finish>>(cuda, 1, kThreads, kThreads / kWarpSize * sizeof(double), partials, count, finish);
+}
+
 /// How blocks of kColumnThreads threads cover each matrix (rows, cols) of a batch: `lanes` threads side by side have `width` neighbouring
 /// channels each and walk down the rows, `depth` of them at a time; `groups` blocks stand side by side, `chunks` below each other. By shape
 /// alone.

@@ -12,6 +12,7 @@
 #include "lamina/ops/pad.hpp"
 #include "lamina/ops/pool2d.hpp"
 #include "lamina/ops/reduce.hpp"
+#include "lamina/ops/regression_loss.hpp"
 #include "lamina/ops/reshape.hpp"
 #include "lamina/ops/resize.hpp"
 #include "lamina/ops/segmentation_loss.hpp"

@@ -1,0 +1,23 @@
+#pragma once
+#include "lamina/core/device.hpp"
+#include "lamina/core/dtype.hpp"
+
+namespace lamina {
+
+/// How far a prediction x is from its target t, an element.
+enum class RegressionLoss : std::uint8_t {
+  l1,   ///< |x - t|
+  mse,  ///< (x - t)^2
+};
+
+namespace kernels {
+
+/// *loss = factor * sum of the elements' losses, in a fixed order; overwrites loss.
+LAMINA_KERNEL(regression_loss_forward, View2<const T> x, View2<const T> target, RegressionLoss kind, double factor, Precise<T>* loss)
+/// dx = *dloss * factor * d(loss of the element)/dx, for l1 0 where x is the target; the target's gradient is that of -factor. Overwrites
+/// dx.
+LAMINA_KERNEL(regression_loss_backward, View2<const T> x, View2<const T> target, RegressionLoss kind, double factor,
+              const Precise<T>* dloss, View2<T> dx)
+
+}  // namespace kernels
+}  // namespace lamina

@@ -1,0 +1,52 @@
+#pragma once
+#include "lamina/autograd/node.hpp"
+#include "lamina/core/dispatch.hpp"
+#include "lamina/kernels/regression_loss.hpp"
+
+namespace lamina {
+
+/// Attributes of a loss between images.
+struct RegressionLossParams {
+  enum class Reduction : std::uint8_t { mean, sum };
+  Reduction reduction = Reduction::mean;  ///< over all elements
+};
+
+namespace detail {
+inline Tensor regression_loss(const char* op, RegressionLoss kind, const Tensor& x, const Tensor& target, const RegressionLossParams& p) {
+  require(x.shape() == target.shape(), op, ": x and target must have one shape, got ", x.shape(), " and ", target.shape());
+  require_same_kind(op, x, target);
+  const bool mean = p.reduction == RegressionLossParams::Reduction::mean;
+  require(x.numel() > 0 || !mean, op, ": x ", x.shape(), " has no elements to average");
+  const double factor = mean ? 1 / static_cast<double>(x.numel()) : 1;
+  Tensor loss = Tensor::empty({}, precise_like(x));
+  dispatch(x, [&]<class T>(auto& device) {
+    kernels::regression_loss_forward<T>(device, x.view2<const T>(), target.view2<const T>(), kind, factor, loss.data<Precise<T>>());
+  });
+  return record(op, {x, target}, loss, [=](const Tensor& dloss, NeedsGrad need) -> Grads {
+    const auto gradient = [&](bool wanted, double sign) {
+      if (!wanted) return Tensor{};
+      Tensor dx = Tensor::empty(x.shape(), like(x));
+      dispatch(x, [&]<class T>(auto& device) {
+        kernels::regression_loss_backward<T>(device, x.view2<const T>(), target.view2<const T>(), kind, sign * factor,
+                                             dloss.data<const Precise<T>>(), dx.view2<T>());
+      });
+      return dx;
+    };
+    return {gradient(need[0], 1), gradient(need[1], -1)};
+  });
+}
+}  // namespace detail
+
+/// The mean (or sum) of |x - target|, a scalar: x, target of one shape. The slope where they are equal is 0.
+/// Gradients: x, target. Throws ShapeError (also for the mean of nothing), DeviceError. Kernels: kernels/regression_loss.{cpp,cu}.
+inline Tensor l1_loss(const Tensor& x, const Tensor& target, const RegressionLossParams& p = {}) {
+  return detail::regression_loss("l1_loss", RegressionLoss::l1, x, target, p);
+}
+
+/// The mean (or sum) of (x - target)^2, a scalar: x, target of one shape.
+/// Gradients: x, target. Throws ShapeError (also for the mean of nothing), DeviceError. Kernels: kernels/regression_loss.{cpp,cu}.
+inline Tensor mse_loss(const Tensor& x, const Tensor& target, const RegressionLossParams& p = {}) {
+  return detail::regression_loss("mse_loss", RegressionLoss::mse, x, target, p);
+}
+
+}  // namespace lamina

@@ -1,0 +1,62 @@
+// CPU twins of kernels/regression_loss.hpp. Memory passes: forward reads x and target, backward reads both and writes dx.
+#include "detail/regression_loss.hpp"
+
+#include "detail/lanes.hpp"
+
+namespace lamina::kernels::LAMINA_ISA {
+namespace {
+
+/// Sum of f(x - target) over n elements: a few registers' worth in T, then in double.
+template <class T, class F>
+double error_sum(const T* x, const T* target, std::int64_t n, F f) {
+  constexpr std::int64_t kFlush = 64 * kLanes<T>;
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; i += kFlush) {
+    Vec<T> part{};
+    for_lanes<T>(n - i < kFlush ? n - i : kFlush,
+                 [&](std::int64_t j, auto lanes) { part += f(load(x + i + j, lanes) - load(target + i + j, lanes)); });
+    sum += sum_lanes<T>(part);
+  }
+  return sum;
+}
+
+}  // namespace
+
+template <class T>
+void regression_loss_forward(Cpu& cpu, View2<const T> x, View2<const T> target, RegressionLoss kind, double factor, Precise<T>* loss) {
+  constexpr std::int64_t kTask = 1 << 15;
+  const bool packed = x.contiguous() && target.contiguous();  // then one long row, cut anywhere
+  const std::int64_t rows = packed ? x.size() : x.rows, cols = packed ? 1 : x.cols;
+  const std::int64_t per_task = cols < kTask ? kTask / (cols < 1 ? 1 : cols) : 1, tasks = (rows + per_task - 1) / per_task;
+  Workspace workspace;
+  double* partials = workspace.take<double>(tasks);
+  with_regression_loss(kind, [&](auto f) {
+    cpu.parallel(tasks, [&](std::int64_t task, int) {
+      const std::int64_t begin = task * per_task, end = begin + per_task < rows ? begin + per_task : rows;
+      double sum = 0;
+      if (packed)
+        sum = error_sum(x.data + begin, target.data + begin, end - begin, f);
+      else
+        for (std::int64_t r = begin; r < end; ++r) sum += error_sum(x.row(r), target.row(r), cols, f);
+      partials[task] = sum;
+    });
+  });
+  double sum = 0;
+  for (std::int64_t task = 0; task < tasks; ++task) sum += partials[task];
+  *loss = static_cast<T>(factor * sum);
+}
+
+template <class T>
+void regression_loss_backward(Cpu& cpu, View2<const T> x, View2<const T> target, RegressionLoss kind, double factor,
+                              const Precise<T>* dloss, View2<T> dx) {
+  const T scale = static_cast<T>(factor * static_cast<double>(*dloss));
+  with_regression_loss(kind, [&](auto f) {
+    map(
+        cpu, dx, [&](Vec<T> a, Vec<T> b) { return scale * f.slope(a - b); }, x, target);
+  });
+}
+
+LAMINA_INSTANTIATE(&regression_loss_forward<float>, &regression_loss_forward<double>, &regression_loss_backward<float>,
+                   &regression_loss_backward<double>)
+
+}  // namespace lamina::kernels::LAMINA_ISA

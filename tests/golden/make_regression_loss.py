@@ -1,0 +1,19 @@
+"""regression_loss.safetensors: torch's l1_loss and mse_loss of two images, with gradients of both. Needs torch, safetensors."""
+import pathlib
+
+import torch
+from safetensors.torch import save_file
+
+g = torch.Generator().manual_seed(6)
+x, target = torch.randn(2, 3, 5, 4, generator=g, dtype=torch.float64), torch.randn(2, 3, 5, 4, generator=g, dtype=torch.float64)
+target[0, 0, 0] = x[0, 0, 0]  # where l1 has no slope
+out = {}
+for op in "l1_loss", "mse_loss":
+    for reduction in "mean", "sum":
+        leaves = [t.clone().requires_grad_() for t in (x, target)]
+        y = getattr(torch.nn.functional, op)(*leaves, reduction=reduction)
+        dy = torch.tensor(-1.75, dtype=torch.float64)
+        y.backward(dy)
+        values = {"x": x, "target": target, "y": y.detach(), "dy": dy, "dx": leaves[0].grad, "dtarget": leaves[1].grad}
+        out |= {f"{op}.{reduction}.{name}": t.clone() for name, t in values.items()}
+save_file(out, pathlib.Path(__file__).parent / "regression_loss.safetensors")
