@@ -36,7 +36,7 @@ __global__ void sum_columns_kernel(View2<const S> x, int team, double factor, Vi
   double sum = 0;
   if (r < x.rows)
     for (std::int64_t c = threadIdx.x % static_cast<unsigned>(team); c < x.cols; c += team) sum += static_cast<double>(widen(x.row(r)[c]));
-  for (int lanes = team / 2; lanes > 0; lanes /= 2) sum += __shfl_xor_sync(kFullMask, sum, lanes);
+  sum = team_sum(sum, team);
   if (r < x.rows && threadIdx.x % static_cast<unsigned>(team) == 0) *y.row(r) = narrow<T>(static_cast<float>(factor * sum));
 }
 template <class S, class T>

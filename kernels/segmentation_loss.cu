@@ -24,14 +24,15 @@ struct Loss {
   Loss(View4<const T> logits, const std::uint8_t* labels, const double* class_weights, const SegmentationLossParams& p)
       : logits(logits), labels(labels), class_weights(class_weights), p(p), classes(static_cast<int>(logits.c)), team(1) {
     constexpr int kClassesPerThread = 32;
-    constexpr std::int64_t kMostBlocks = 1024;
+    constexpr std::int64_t kMostBlocks = 1024, kTilesPerBlock = 2;
     while (team * kClassesPerThread < classes) team *= 2;
     tile_pixels = kThreads / team;
     stride = classes | 1;  // odd: threads at the same class of neighbouring pixels meet different banks
     pixels = logits.h * logits.w;
     tiles = (pixels + tile_pixels - 1) / tile_pixels;
     const std::int64_t most = logits.n < kMostBlocks ? kMostBlocks / (logits.n > 0 ? logits.n : 1) : 1;
-    chunks = tiles < most ? tiles : most;
+    chunks = (tiles + kTilesPerBlock - 1) / kTilesPerBlock;
+    if (chunks > most) chunks = most;
   }
   unsigned blocks() const { return static_cast<unsigned>(logits.n * chunks); }
   std::size_t shared_bytes() const {
@@ -120,10 +121,6 @@ struct Block {
   // A pixel's team.
   __device__ int rank() const { return thread() % l.team; }
   __device__ int pixel() const { return thread() / l.team; }
-  __device__ float team_sum(float v) const {
-    for (int lanes = l.team / 2; lanes > 0; lanes /= 2) v += __shfl_xor_sync(kFullMask, v, lanes);
-    return v;
-  }
   /// The team's pixel becomes exp(z - max); returns their sum. `own` becomes z - max of the label in the thread that has it.
   __device__ float exponentials(float& own) const {
     float *z = tile + pixel() * l.stride, top = -__builtin_inff(), sum = 0;
@@ -136,7 +133,7 @@ struct Block {
       if (c == label[pixel()]) own = z[c] - top;
       sum += z[c] = ::expf(z[c] - top);
     }
-    return team_sum(sum);
+    return team_sum(sum, l.team);
   }
 
   /// f(tile element, class, index of the element's label) for the tile's elements, each thread at one class.
@@ -257,7 +254,7 @@ __global__ void segmentation_loss_gradient_kernel(Loss<T> l, SegmentationLossSta
         z[c] *= inverse;
         mean += z[c] * slope(c);
       }
-      mean = block.team_sum(mean);
+      mean = team_sum(mean, l.team);
       const float w = label < 0 ? 0 : scale * block.weight[label];
       for (int c = block.rank(); c < l.classes; c += l.team)
         z[c] = label < 0 ? 0 : z[c] * (slope(c) - mean) + w * (z[c] - (c == label ? 1.f : 0.f));

@@ -31,12 +31,16 @@ void with_pack_width(F&& f, const Views&... views) {
     f(std::integral_constant<int, 1>{});
 }
 
-/// The sum over a warp, in every lane.
+/// The sum over each `team` neighbouring lanes (a power of two), in every one of them.
+template <class V>
+__device__ __forceinline__ V team_sum(V v, int team) {
+#pragma unroll
+  for (int lanes = team / 2; lanes > 0; lanes /= 2) v += __shfl_xor_sync(kFullMask, v, lanes);
+  return v;
+}
 template <class V>
 __device__ __forceinline__ V warp_sum(V v) {
-#pragma unroll
-  for (int lanes = kWarpSize / 2; lanes > 0; lanes /= 2) v += __shfl_xor_sync(kFullMask, v, lanes);
-  return v;
+  return team_sum(v, kWarpSize);
 }
 
 /// The sum over the block, in every thread. `shared` has room for one value a warp.
