@@ -10,26 +10,17 @@ void bench::add_cases() {
   const BatchNorm2dParams p{.activation = Activation::relu()};
   for (const Maps& m : kFeatureMaps) {
     const Shape channels{m.c};
-    Case c{.name = "batch_norm2d_forward",
+    Case c{.name = "batch_norm2d",
            .arguments = m.arguments(),
            .inputs = {images(m.shape()), precise(constant(channels, 1)), precise(constant(channels, 0)), precise(constant(channels, 0)),
                       precise(constant(channels, 1))},
            .op = [p](const Tensors& in) { return batch_norm2d(in[0], in[1], in[2], in[3], in[4], p); },
            .elements = 3 * m.numel()};
-    add(c);
-    c.name = "batch_norm2d_backward";
-    c.gradients = {0, 1, 2};
-    c.elements = 5 * m.numel();
-    add(c);
+    add_both(c, {0, 1, 2}, 5 * m.numel());
+    c.name = "batch_norm2d_residual";
     c.inputs.push_back(images(m.shape()));
     c.op = [p](const Tensors& in) { return batch_norm2d(in[0], in[1], in[2], in[3], in[4], p, in[5]); };
-    c.name = "batch_norm2d_residual_forward";
-    c.gradients = {};
     c.elements = 4 * m.numel();
-    add(c);
-    c.name = "batch_norm2d_residual_backward";
-    c.gradients = {0, 1, 2, 5};
-    c.elements = 8 * m.numel();
-    add(c);
+    add_both(c, {0, 1, 2, 5}, 8 * m.numel());
   }
 }

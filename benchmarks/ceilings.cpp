@@ -1,7 +1,5 @@
 #include "ceilings.hpp"
 
-#include <immintrin.h>
-
 #include <algorithm>
 #include <map>
 #include <vector>
@@ -16,28 +14,23 @@ namespace {
 constexpr int kChains = 12;  // independent sums: two units of latency 4, and some
 constexpr std::int64_t kRounds = 1 << 20;
 
-/// Returns what keeps the sums alive.
-[[gnu::target("avx2,fma")]] float fma_rounds_v3() {
-  __m256 sums[kChains];
-  for (int i = 0; i < kChains; ++i) sums[i] = _mm256_set1_ps(static_cast<float>(i));
-  const __m256 a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.25f);
-  for (std::int64_t r = 0; r < kRounds; ++r)
-#pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) sums[i] = _mm256_fmadd_ps(sums[i], a, b);
-  for (int i = 1; i < kChains; ++i) sums[0] = _mm256_add_ps(sums[0], sums[i]);
-  return _mm256_cvtss_f32(sums[0]);
-}
+typedef float Floats8 __attribute__((vector_size(32)));
+typedef float Floats16 __attribute__((vector_size(64)));
 
-[[gnu::target("avx512f")]] float fma_rounds_avx512() {
-  __m512 sums[kChains];
-  for (int i = 0; i < kChains; ++i) sums[i] = _mm512_set1_ps(static_cast<float>(i));
-  const __m512 a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.25f);
+/// Returns what keeps the sums alive.
+template <class Vector>
+[[gnu::always_inline]] inline float multiply_add_rounds() {
+  Vector sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = Vector{} + static_cast<float>(i);
+  const Vector a = Vector{} + 0.5f, b = Vector{} + 0.25f;
   for (std::int64_t r = 0; r < kRounds; ++r)
 #pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) sums[i] = _mm512_fmadd_ps(sums[i], a, b);
-  for (int i = 1; i < kChains; ++i) sums[0] = _mm512_add_ps(sums[0], sums[i]);
-  return _mm512_cvtss_f32(sums[0]);
+    for (int i = 0; i < kChains; ++i) sums[i] = sums[i] * a + b;
+  for (int i = 1; i < kChains; ++i) sums[0] += sums[i];
+  return sums[0][0];
 }
+[[gnu::target("avx2,fma")]] float rounds_v3() { return multiply_add_rounds<Floats8>(); }
+[[gnu::target("avx512f,fma")]] float rounds_avx512() { return multiply_add_rounds<Floats16>(); }
 
 /// The least of several times of `f()`, after one that does not count.
 template <class F>
@@ -79,7 +72,7 @@ double detail::multiply_adds(Cpu& cpu) {
   const int threads = cpu.concurrency();
   std::vector<float> results(static_cast<std::size_t>(threads));
   cpu.parallel(threads, [&](std::int64_t task, int) {
-    results[static_cast<std::size_t>(task)] = cpu.isa == Isa::avx512 ? fma_rounds_avx512() : fma_rounds_v3();
+    results[static_cast<std::size_t>(task)] = cpu.isa == Isa::avx512 ? rounds_avx512() : rounds_v3();
   });
   for (float v : results) require<NumericError>(v > 0 && v < 100, "the multiply-adds of the ceiling went wrong");
   return static_cast<double>(threads) * kRounds * kChains * (cpu.isa == Isa::avx512 ? 16 : 8);

@@ -20,22 +20,14 @@ void add_layer(const Layer& l) {
                        .groups = static_cast<int>(l.groups),
                        .algorithm = l.algorithm};
   bench::Case c{
-      .name = "conv2d_forward",
+      .name = "conv2d",
       .arguments = {{"n", l.n}, {"h", l.h}, {"cin", l.cin}, {"cout", l.cout}, {"k", l.k}, {"d", l.dilation}, {"groups", l.groups}},
       .inputs = {bench::images(x), bench::weights(w)},
       .op = [p](const bench::Tensors& in) { return conv2d(in[0], in[1], {}, p); },
       .elements = static_cast<double>(x.numel() + w.numel() + y.numel()),
       .flops = 2.0 * static_cast<double>(y.numel() * l.k * l.k * (l.cin / l.groups))};
   if (l.algorithm != Conv2dAlgorithm::automatic) c.arguments.emplace_back(name_of(l.algorithm), 1);
-  add(c);
-  if (l.cin > 3) {  // nobody asks for the gradient of a photograph
-    c.name = "conv2d_backward_data";
-    c.gradients = {0};
-    add(c);
-  }
-  c.name = "conv2d_backward_weights";
-  c.gradients = {1};
-  add(c);
+  add_passes(c);
 }
 
 }  // namespace

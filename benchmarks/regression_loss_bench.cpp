@@ -8,16 +8,9 @@ using namespace lamina;
 void bench::add_cases() {
   for (const Maps& m : {Maps{16, 256, 3}, Maps{16, 512, 3}}) {
     const auto with = [&](const char* name, auto op) {
-      Case c{.name = message(name, "_forward"),
-             .arguments = m.arguments(),
-             .inputs = {images(m.shape()), images(m.shape())},
-             .op = op,
-             .elements = 2 * m.numel()};
-      add(c);
-      c.name = message(name, "_backward");
-      c.gradients = {0};
-      c.elements = 3 * m.numel();
-      add(c);
+      add_both(
+          {.name = name, .arguments = m.arguments(), .inputs = {images(m.shape()), images(m.shape())}, .op = op, .elements = 2 * m.numel()},
+          {0}, 3 * m.numel());
     };
     with("l1_loss", [](const Tensors& in) { return l1_loss(in[0], in[1]); });
     with("mse_loss", [](const Tensors& in) { return mse_loss(in[0], in[1]); });

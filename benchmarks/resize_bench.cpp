@@ -13,17 +13,11 @@ void bench::add_cases() {
   };
   for (const auto& [m, to] :
        {Enlargement{{4, 128, 32}, 256}, {{4, 32, 128}, 64}, {{8, 128, 128}, 256}, {{4, 33, 256}, 129}, {{4, 129, 9}, 513}}) {
+    const double moved = m.numel() + static_cast<double>(m.n * to * to * m.c);
     const auto with = [&](const char* name, auto op) {
-      for (const bool backward : {false, true}) {
-        Case c{.name = message(name, backward ? "_backward" : "_forward"),
-               .arguments = m.arguments(),
-               .inputs = {images(m.shape())},
-               .op = op,
-               .elements = m.numel() + static_cast<double>(m.n * to * to * m.c)};
-        c.arguments.emplace_back("to", to);
-        if (backward) c.gradients = {0};
-        add(c);
-      }
+      Case c{.name = name, .arguments = m.arguments(), .inputs = {images(m.shape())}, .op = op, .elements = moved};
+      c.arguments.emplace_back("to", to);
+      add_both(c, {0}, moved);
     };
     with("resize_nearest", [to = to](const Tensors& in) { return resize_nearest(in[0], to, to); });
     with("resize_bilinear", [to = to](const Tensors& in) { return resize_bilinear(in[0], to, to, ResizeGrid::half_pixel); });

@@ -205,6 +205,28 @@ Input labels(const Shape& shape, std::int64_t classes) {
 
 void add(Case c) { cases().push_back(new Case(std::move(c))); }
 
+void add_both(Case c, std::vector<std::size_t> gradients, double elements) {
+  const std::string name = c.name;
+  c.name = name + "_forward";
+  add(c);
+  c.name = name + "_backward";
+  c.gradients = std::move(gradients);
+  c.elements = elements;
+  add(std::move(c));
+}
+
+void add_passes(const Case& c) {
+  const auto pass = [&](const char* name, std::vector<std::size_t> gradients) {
+    Case one = c;
+    one.name += name;
+    one.gradients = std::move(gradients);
+    add(std::move(one));
+  };
+  pass("_forward", {});
+  pass("_backward_data", {0});
+  pass("_backward_weights", {1});
+}
+
 int main(int argc, char** argv) {
   const bool list = std::any_of(argv, argv + argc, [](std::string_view a) { return a.starts_with("--benchmark_list_tests"); });
   benchmark::Initialize(&argc, argv);

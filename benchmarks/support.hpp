@@ -43,6 +43,10 @@ struct Case {
   bool on_bf16 = true;                      ///< f32 only otherwise
 };
 void add(Case c);
+/// NAME_forward, and NAME_backward to the gradients of `gradients`, which moves `elements`.
+void add_both(Case c, std::vector<std::size_t> gradients, double elements);
+/// The three passes of a convolution of inputs x and w: NAME_forward, NAME_backward_data, NAME_backward_weights.
+void add_passes(const Case& c);
 
 /// What each benchmark file defines: calls `add` (or Google Benchmark's own registration).
 void add_cases();
