@@ -27,6 +27,7 @@ void add_layer(const Layer& l) {
       .elements = static_cast<double>(x.numel() + w.numel() + y.numel()),
       .flops = 2.0 * static_cast<double>(y.numel() * l.k * l.k * (l.cin / l.groups))};
   if (l.algorithm != Conv2dAlgorithm::automatic) c.arguments.emplace_back(name_of(l.algorithm), 1);
+  if (!kernels::conv2d_supports(Device::Type::cuda, l.algorithm, w[0], w[1], w[2], w[3], p)) c.cuda = {};
   add_passes(c);
 }
 

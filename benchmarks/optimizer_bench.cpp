@@ -84,7 +84,7 @@ void bench::add_cases() {
       return Tensor::scalar(sum);
     });
     c.inputs.push_back({.make = [room] { return Tensor::zeros({room}, {DType::bf16, kCpu}); }});
-    c.on_bf16 = false;
+    c.cuda = {DType::f32};
     with("adam_bf16_copy", 3, 4, adam);
   }
 }

@@ -239,15 +239,13 @@ int main(int argc, char** argv) {
     std::string name = c->name;
     for (const auto& [key, value] : c->arguments) name += message('/', key, ':', value);
     for (Device device : found)
-      for (DType dtype : {DType::f32, DType::bf16}) {
-        if (dtype == DType::bf16 && (device.is_cpu() || !c->on_bf16)) continue;
+      for (DType dtype : device.is_cpu() ? std::vector{DType::f32} : c->cuda)
         benchmark::RegisterBenchmark(message(name, device.is_cpu() ? "/cpu/" : "/cuda/", name_of(dtype)).c_str(),
                                      [c, dtype, device](benchmark::State& state) {
                                        run(state, *c, {dtype, device});
                                      })
             ->UseManualTime()
             ->Unit(benchmark::kMicrosecond);
-      }
   }
   for (Device device : found)
     if (!list && !cases().empty()) {

@@ -36,11 +36,11 @@ struct Case {
   std::vector<std::pair<const char*, std::int64_t>> arguments = {};
   std::vector<Input> inputs = {};
   std::function<Tensor(const Tensors& inputs)> op = {};
-  std::vector<std::size_t> gradients = {};  ///< empty: the op is timed; else its backward, to the gradients of these inputs
-  double elements = 0;                      ///< read and written, of the row's type
-  double bytes = 0;                         ///< read and written, of types that do not change
-  double flops = 0;                         ///< of the defining sum, 2 a multiply-add, whatever is run
-  bool on_bf16 = true;                      ///< f32 only otherwise
+  std::vector<std::size_t> gradients = {};              ///< empty: the op is timed; else its backward, to the gradients of these inputs
+  double elements = 0;                                  ///< read and written, of the row's type
+  double bytes = 0;                                     ///< read and written, of types that do not change
+  double flops = 0;                                     ///< of the defining sum, 2 a multiply-add, whatever is run
+  std::vector<DType> cuda = {DType::f32, DType::bf16};  ///< the types of its rows on CUDA
 };
 void add(Case c);
 /// NAME_forward, and NAME_backward to the gradients of `gradients`, which moves `elements`.

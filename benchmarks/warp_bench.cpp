@@ -19,6 +19,6 @@ void bench::add_cases() {
                return warp(in[0], in[1], maps, {.height = m.h, .width = m.h}).images;
              },
          .bytes = m.numel() * (4 + 1) + 2 * m.numel() / 3,
-         .on_bf16 = false});
+         .cuda = {DType::f32}});
   }
 }
