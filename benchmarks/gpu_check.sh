@@ -38,7 +38,7 @@ mkdir -p "$out"
 
 have() { command -v "$1" > /dev/null; }
 left() { echo $((deadline - report_seconds - SECONDS)); }
-skip() { echo "skipped: $1"; skipped+=("$1"); }
+skip() { skipped+=("$1"); }
 
 # step NAME SECONDS COMMAND...: runs it for at most so long, its output in NAME.log; what it prints last is shown when it fails.
 step() {
@@ -70,7 +70,8 @@ step() {
   return $code
 }
 finish() {
-  ((${#skipped[@]})) && printf 'gpu_check %s: skipped: %s\n' "$part" "$(printf '%s; ' "${skipped[@]}")"
+  local what
+  for what in "${skipped[@]}"; do echo "gpu_check $part: skipped: $what"; done
   ((${#failed[@]})) && echo "gpu_check $part: FAILED: ${failed[*]}" && exit 1
   if ((${#unfinished[@]})); then
     echo "gpu_check $part: time ran out at: ${unfinished[*]}; run it again to go on"
