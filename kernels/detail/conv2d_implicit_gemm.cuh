@@ -1,6 +1,6 @@
 // Forward and data gradient as tiled matrix products in fp32: (pixels, taps x channels) x (taps x channels, output channels). Patches are
 // never stored: a stage of shared memory holds some channels of one tap. Taps that lie outside the image for a whole tile are skipped,
-// which is what makes atrous convolutions with large rates cheap; a 1x1 convolution is one tap of one long row of pixels.
+// which is what makes atrous convolutions with large rates cheap; for a 1x1 convolution every pixel is an image.
 #pragma once
 #include "detail/correlation_axis.hpp"
 #include "detail/epilogue.cuh"
@@ -88,9 +88,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
     const std::int64_t down = next.r * a.h.step, across = next.s * a.w.step;
     const std::int64_t from_x = (down * a.x.w + across) * a.x.ld + next.c;
 #pragma unroll
-    for (int q = 0; q < kPixels; ++q) {
+    for (int q = 0; q < kPixels; ++q)
       copy_elements<Aligned>(to + q * kPerPass * kPitch, a.x.data, pixels[q].offset + from_x, pixels[q].reads(a, down, across) ? count : 0);
-    }
     const std::int64_t tap = (a.h.tap_first + next.r * a.h.tap_step) * a.kernel_cols + a.w.tap_first + next.s * a.w.tap_step;
     const std::int64_t from_w = group * a.k * kernel + tap * a.c + copy_c + next.c;
 #pragma unroll
@@ -164,11 +163,10 @@ __global__ void transpose_weights_kernel(const T* from, std::int64_t rows, std::
 
 template <class T>
 void launch_correlation(const Cuda& cuda, Correlation<T> a, GemmTile tile) {
-  if (a.h.is_identity(a.x.h) && a.w.is_identity(a.x.w) && a.h.out_step == 1 && a.w.out_step == 1) {  // pixel by pixel: one long row
-    a.x = {a.x.data, 1, 1, a.pixels(), a.x.c, a.x.ld};
-    a.y = {a.y.data, 1, 1, a.x.w, a.y.c, a.y.ld};
-    a.h = {.count = 1, .taps = 1, .origin = 0, .stride = 1, .step = 1};
-    a.w = {.count = a.x.w, .taps = 1, .origin = 0, .stride = 1, .step = 1};
+  if (a.h.is_identity(a.x.h) && a.w.is_identity(a.x.w) && a.h.out_step == 1 && a.w.out_step == 1) {  // images of one pixel each
+    a.x = {a.x.data, a.pixels(), 1, 1, a.x.c, a.x.ld};
+    a.y = {a.y.data, a.x.n, 1, 1, a.y.c, a.y.ld};
+    a.h = a.w = {.count = 1, .taps = 1, .origin = 0, .stride = 1, .step = 1};
   }
   a.wide_stores = aligned_channels(a.y.data, a.y.ld, a.k, 4);
   const bool aligned_copies = aligned_channels(a.x.data, a.x.ld, a.c, kCopied<T>) && aligned_channels(a.weights, 0, a.c, kCopied<T>);
