@@ -161,6 +161,10 @@ __global__ void transpose_weights_kernel(const T* from, std::int64_t rows, std::
     if (c0 + i < cols && r0 + x < rows) to[first + ((c0 + i) * taps + tap) * rows + r0 + x] = tile[x * 33 + i];
 }
 
+/// Operands that are widened in registers take more of them than 128 x 128 sums leave: their tile is half as wide.
+template <class T>
+inline constexpr bool kUnpacked = sizeof(T) < sizeof(float);
+
 template <class T>
 void launch_correlation(const Cuda& cuda, Correlation<T> a, GemmTile tile) {
   if (a.h.is_identity(a.x.h) && a.w.is_identity(a.x.w) && a.h.out_step == 1 && a.w.out_step == 1) {  // images of one pixel each
@@ -170,14 +174,15 @@ void launch_correlation(const Cuda& cuda, Correlation<T> a, GemmTile tile) {
   }
   a.wide_stores = aligned_channels(a.y.data, a.y.ld, a.k, 4);
   const bool aligned_copies = aligned_channels(a.x.data, a.x.ld, a.c, kCopied<T>) && aligned_channels(a.weights, 0, a.c, kCopied<T>);
-  with_tile(tile, a.pixels(), a.k, a.groups, [&]<class Tile>(Tile) {
-    a.k_tiles = blocks_for(a.k, Tile::kCols);
-    const std::int64_t blocks = (a.pixels() + Tile::kRows - 1) / Tile::kRows * a.groups * a.k_tiles;
-    constexpr std::size_t kBytes = 2 * (Tile::kRows + Tile::kCols) * (kDepth<T> + kCopied<T>)*sizeof(T);
+  with_tile(tile, a.pixels(), a.k, a.groups, [&]<class Wanted>(Wanted) {
+    using Chosen = std::conditional_t<kUnpacked<T> && Wanted::kOwnCols == 8, Tile<128, 64, 8, 4>, Wanted>;
+    a.k_tiles = blocks_for(a.k, Chosen::kCols);
+    const std::int64_t blocks = (a.pixels() + Chosen::kRows - 1) / Chosen::kRows * a.groups * a.k_tiles;
+    constexpr std::size_t kBytes = 2 * (Chosen::kRows + Chosen::kCols) * (kDepth<T> + kCopied<T>)*sizeof(T);
     if (aligned_copies)
-      launch<correlation_kernel<T, Tile, true>>(cuda, static_cast<unsigned>(blocks), Tile::kThreads, kBytes, a);
+      launch<correlation_kernel<T, Chosen, true>>(cuda, static_cast<unsigned>(blocks), Chosen::kThreads, kBytes, a);
     else
-      launch<correlation_kernel<T, Tile, false>>(cuda, static_cast<unsigned>(blocks), Tile::kThreads, kBytes, a);
+      launch<correlation_kernel<T, Chosen, false>>(cuda, static_cast<unsigned>(blocks), Chosen::kThreads, kBytes, a);
   });
 }
 
