@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every code block of README.md works: C++ compiles, CMake configures and builds, verbs and options of `lamina` exist, other commands name
 scripts that are there. usage: readme_test.py SOURCE_DIR BUILD_DIR CXX"""
+import json
 import pathlib
 import re
 import subprocess
@@ -42,6 +43,10 @@ def sh(code):
             for option in (w for w in words[2:] if w.startswith("--")):
                 if not re.search(rf"^ *{re.escape(option)}\b", known, re.M):
                     problems.append(f"lamina {words[1]} has no option {option}: {line}")
+        elif words[0] == "cmake":
+            presets = [p["name"] for p in json.loads((root / "CMakePresets.json").read_text())["configurePresets"]]
+            if words[2].removeprefix("build/") not in presets:
+                problems.append(f"there is no preset {words[2]}: {line}")
         elif words[0] == "bash":
             run("bash", "-n", root / words[1])
             known = (root / words[1]).read_text()
