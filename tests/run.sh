@@ -14,7 +14,7 @@ for a in "$@"; do
 done
 bash third_party/install.sh "${yes[@]}"
 build() { cmake --preset "$1" "${@:3}" > /dev/null && cmake --build "build/$1" --target $2; }
-check() { ctest --test-dir "build/$1" --output-on-failure "${@:2}"; }
+check() { ctest --test-dir "build/$1" -j "$(nproc)" --output-on-failure "${@:2}"; }
 build cpu all -DLAMINA_BUILD_BENCHMARKS="$([[ $full == 1 ]] && echo ON || echo OFF)"
 check cpu -LE full
 build shim device_tests # what computes, again, on the CUDA kernels
