@@ -101,7 +101,7 @@ struct Warp {
   std::source_location at;
 };
 
-/// "name" of a kernel's pretty name.
+/// "file:line".
 std::string where(const std::source_location& at) {
   const std::string file = at.file_name();
   return file.substr(file.find_last_of('/') + 1) + ":" + std::to_string(at.line());
@@ -521,7 +521,6 @@ cudaError_t cudaGetLastError() {
   const Lock lock;
   return std::exchange(runtime().last, cudaSuccess);
 }
-cudaError_t cudaPeekAtLastError() { return runtime().last; }
 
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 0;
@@ -543,12 +542,6 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
 }
 cudaError_t cudaDriverGetVersion(int* v) { return *v = runtime().driver, cudaSuccess; }
 cudaError_t cudaRuntimeGetVersion(int* v) { return *v = 13000, cudaSuccess; }
-cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
-  const Lock lock;
-  *total = runtime().limit;
-  *free = runtime().limit - runtime().allocated;
-  return cudaSuccess;
-}
 
 cudaError_t cudaMalloc(void** p, std::size_t bytes) {
   const Lock lock;
@@ -617,7 +610,6 @@ cudaError_t cudaStreamSynchronize(cudaStream_t) {
   const Lock lock;
   return runtime().drain();
 }
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }  // one queue: always in order
 cudaError_t cudaDeviceSynchronize() { return cudaStreamSynchronize(nullptr); }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) { return *e = reinterpret_cast<cudaEvent_t>(new Event), cudaSuccess; }
@@ -641,7 +633,6 @@ cudaError_t cudaEventSynchronize(cudaEvent_t e) {
   const Lock lock;
   return of(e)->done ? cudaSuccess : runtime().drain();
 }
-cudaError_t cudaEventQuery(cudaEvent_t e) { return of(e)->done ? cudaSuccess : cudaErrorNotReady; }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
   if (!of(from)->recorded || !of(to)->recorded) return cudaErrorInvalidValue;
   if (!of(from)->done || !of(to)->done) return cudaErrorNotReady;
