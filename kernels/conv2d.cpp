@@ -26,6 +26,10 @@ using Algorithm = Conv2dAlgorithm;
 ///     4x4    64 ->  64  49 / 37 / 51     57 / 58 /  8     27 /  28 /  56
 ///    32x32  256 ->  64  88 / 65 / 80    115 / 92 / 78     (1x1)
 ///   256x256  16 ->  12   - /  - /  -     25 / 30 / 26     (1x1: bound by memory)
+/// and on two cores, batch 2, with dilation (the better Winograd; atrous tiles are ragged) or stride:
+///    33x33  256 -> 256  72 /  86 / 95     143 / 142 / 81   145 / 144 / 136  dilation 6
+///    33x33  256 -> 256  83 /  97 / 96      98 / 106 / 63   127 / 127 / 123  dilation 18
+///    64x64   64 -> 128 101 /  81 / 69     125 / 108 / 81   (3x3, stride 2)
 template <class T>
 Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p) {
   constexpr std::int64_t kFewPixels = 512;   // below: packing the weights takes longer than using them
@@ -34,7 +38,11 @@ Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p)
   const auto applies = [&](Algorithm a) { return conv2d_supports(Device::Type::cpu, a, w.n, w.h, w.w, w.c, p); };
   if (applies(Algorithm::depthwise)) return Algorithm::depthwise;
   if (out.pixels() < kFewPixels || !applies(Algorithm::direct)) return Algorithm::implicit_gemm;
-  return applies(Algorithm::winograd4) && w.n >= kFewChannels && w.c >= kFewChannels ? Algorithm::winograd4 : Algorithm::direct;
+  if (!applies(Algorithm::winograd4) || w.n < kFewChannels || w.c < kFewChannels) return Algorithm::direct;
+  const std::int64_t two = WinogradTiles<2>(out.n, out.h, out.w, p.dilation).multiplications(),
+                     four = WinogradTiles<4>(out.n, out.h, out.w, p.dilation).multiplications();
+  if (out.pixels() * 9 <= two && out.pixels() * 9 <= four) return Algorithm::direct;  // a large dilation: tiles mostly outside the image
+  return two < four ? Algorithm::winograd2 : Algorithm::winograd4;
 }
 
 }  // namespace

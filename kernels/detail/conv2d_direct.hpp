@@ -1,6 +1,6 @@
 // Direct convolution: blocks of output pixels x registers of output channels stay in registers while every tap and input channel is
 // broadcast against packed weights, from a tile: a zero-padded window of the image in scratch, or the image itself where the kernel is
-// 1x1. Any kernel and dilation; stride 1, one group.
+// 1x1. Any kernel, stride and dilation; one group.
 #pragma once
 #include "detail/microkernel.hpp"
 #include "detail/weights.hpp"
@@ -8,23 +8,26 @@
 
 namespace lamina::kernels::LAMINA_ISA {
 
-/// The windows of an image x that blocks of output rows read; stride 1: x itself where every output reads one pixel, otherwise zero-padded
+/// The windows of an image x that blocks of output rows read: x itself where every output reads one pixel of it, otherwise zero-padded
 /// copies. Images of few channels are copied as they are, so that the taps of a row touch; others in chunks, a fixed distance apart.
 template <class T>
 struct DirectTiles {
   View4<const T> x;
   CorrelationAxis h, w;
   bool in_place;
-  std::int64_t chunk, pixel_step, row_step;  // channels of a chunk; elements between pixels and between rows of a tile
+  std::int64_t chunk, pixel_step, row_step;   // channels of a chunk; elements between pixels and between rows of a tile
+  std::int64_t out_pixel_step, out_row_step;  // elements between what neighbouring outputs read
   std::int64_t rows_per_tile, tiles_per_image;
 
   /// Tiles of about `budget` elements, of equal height.
   DirectTiles(View4<const T> x_, const CorrelationAxis& h_, const CorrelationAxis& w_, std::int64_t budget)
-      : x(x_), h(h_), w(w_), in_place(h.is_identity(x.h) && w.is_identity(x.w)) {
+      : x(x_), h(h_), w(w_), in_place(h.is_pointwise(x.h) && w.is_pointwise(x.w)) {
     chunk = in_place || x.c < kChunk ? x.c : kChunk;
     pixel_step = in_place ? x.ld : chunk;
-    row_step = w.span(w.count) * pixel_step;
-    const std::int64_t fit = budget / (chunks() * row_step) - h.span(1) + 1, rows = fit < 1 ? 1 : fit > h.count ? h.count : fit;
+    row_step = (in_place ? x.w : w.span(w.count)) * pixel_step;
+    out_pixel_step = w.stride * pixel_step, out_row_step = h.stride * row_step;
+    const std::int64_t fit = (budget / (chunks() * row_step) - h.span(1)) / h.stride + 1;
+    const std::int64_t rows = fit < 1 ? 1 : fit > h.count ? h.count : fit;
     tiles_per_image = (h.count + rows - 1) / rows;
     rows_per_tile = (h.count + tiles_per_image - 1) / tiles_per_image;
   }
@@ -49,10 +52,11 @@ struct DirectTiles {
   }
   /// What the output rows from `row` on read of image n; perhaps copied to `scratch`.
   const T* tile(std::int64_t n, std::int64_t row, T* scratch) const {
-    if (in_place) return x.pixel(n, row, 0);
+    if (in_place) return x.pixel(n, row * h.stride, 0);
     T* to = scratch;
     for (std::int64_t c = 0; c < x.c; c += chunk, to += chunk_step())
-      copy_window(x, n, h.origin + row, h.span(rows_per_tile), w.origin, w.span(w.count), c, x.c - c < chunk ? x.c - c : chunk, chunk, to);
+      copy_window(x, n, {h.input(row, 0), h.span(rows_per_tile)}, {w.origin, w.span(w.count)}, c, x.c - c < chunk ? x.c - c : chunk, chunk,
+                  to);
     return scratch;
   }
 };
@@ -82,7 +86,7 @@ struct DirectRow {
   Runs runs;
   const T* b;
   bool relu;
-  std::int64_t channels, pixel_step, out_step;  // of y; elements between pixels of the tile, and of y
+  std::int64_t channels, pixel_step, out_step;  // of y; elements between what neighbouring outputs read of the tile, and of y
 
   /// `count` pixels of registers [k, k + V * kLanes) from `tile`, in blocks of P; a rest that fills no block overlaps the one before.
   /// Step is pixel_step, or 0 where that is not known at compile time.
@@ -134,7 +138,8 @@ struct DirectRow {
   template <int V>
   void compute(const T* tile, const T* weights, std::int64_t k, T* out, std::int64_t count) const {
     if (pixel_step == kChunk) return compute<V, kChunk>(tile, weights, k, out, count);
-    if (pixel_step == 3) return compute<V, 3>(tile, weights, k, out, count);  // RGB
+    if (pixel_step == 2 * kChunk) return compute<V, 2 * kChunk>(tile, weights, k, out, count);  // stride 2
+    if (pixel_step == 3) return compute<V, 3>(tile, weights, k, out, count);                    // RGB
     compute<V, 0>(tile, weights, k, out, count);
   }
 };
@@ -148,7 +153,7 @@ void direct_correlation(Cpu& cpu, View4<const T> x, const CorrelationAxis& h, co
   const ChannelBlocks out = channel_blocks<T>(y.c);
   const std::int64_t block_size = h.taps * w.taps * x.c * out.vectors * kLanes<T>;
   const DirectRow<T> row{
-      .runs = tiles.runs(), .b = b, .relu = relu, .channels = y.c, .pixel_step = tiles.pixel_step, .out_step = w.out_step * y.ld};
+      .runs = tiles.runs(), .b = b, .relu = relu, .channels = y.c, .pixel_step = tiles.out_pixel_step, .out_step = w.out_step * y.ld};
   Workspace workspace;
   T* packed = workspace.take<T>(out.blocks * block_size);
   T* scratch = workspace.take<T>(cpu.concurrency() * tiles.scratch_size());
@@ -160,7 +165,7 @@ void direct_correlation(Cpu& cpu, View4<const T> x, const CorrelationAxis& h, co
     with_vectors(out.vectors, [&]<int V>() {
       for (std::int64_t block = 0; block < out.blocks; ++block)
         for (std::int64_t i = first; i < last; ++i)
-          row.template compute<V>(tile + (i - first) * tiles.row_step, packed + block * block_size, block * V * kLanes<T>,
+          row.template compute<V>(tile + (i - first) * tiles.out_row_step, packed + block * block_size, block * V * kLanes<T>,
                                   y.pixel(n, h.out_first + i * h.out_step, w.out_first), w.count);
     });
   });
@@ -176,8 +181,16 @@ void conv2d_forward_direct(Cpu& cpu, View4<const T> x, View4<const T> w, const T
 
 template <class T>
 void conv2d_backward_data_direct(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p) {
-  direct_correlation(cpu, dy, gradient_axis(0, dx.h, w.h, p.padding.top, p), gradient_axis(0, dx.w, w.w, p.padding.left, p),
-                     WeightReader<T>{w, true}, static_cast<const T*>(nullptr), false, dx);
+  for_each_class(dx, w, p, [&](const CorrelationAxis& down, const CorrelationAxis& across) {
+    if (down.taps > 0 && across.taps > 0)
+      return direct_correlation(cpu, dy, down, across, WeightReader<T>{w, true}, static_cast<const T*>(nullptr), false, dx);
+    cpu.parallel(dx.n * down.count, [&](std::int64_t row, int) {  // pixels that no output reads
+      for (std::int64_t i = 0; i < across.count; ++i)
+        __builtin_memset(
+            dx.pixel(row / down.count, down.out_first + row % down.count * down.out_step, across.out_first + i * across.out_step), 0,
+            static_cast<std::size_t>(dx.c) * sizeof(T));
+    });
+  });
 }
 
 }  // namespace lamina::kernels::LAMINA_ISA

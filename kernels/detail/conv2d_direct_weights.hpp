@@ -128,7 +128,7 @@ void conv2d_backward_weights_direct(Cpu& cpu, View4<const T> x, View4<const T> d
   constexpr std::int64_t L = kLanes<T>, kSize = static_cast<std::int64_t>(sizeof(T));
   const CorrelationAxis h = forward_axis(dy.h, dw.h, p.padding.top, p), w = forward_axis(dy.w, dw.w, p.padding.left, p);
   const DirectTiles<T> tiles(x, h, w, kTileBytes / kSize);
-  if (tiles.in_place) return conv2d_backward_weights_pointwise(cpu, x.flat(), dy.flat(), dw, db);
+  if (h.is_identity(x.h) && w.is_identity(x.w)) return conv2d_backward_weights_pointwise(cpu, x.flat(), dy.flat(), dw, db);
   const Runs runs = tiles.runs();
   const ChannelBlocks out = channel_blocks<T>(dy.c);
   const std::int64_t fit = kSegmentBytes / kSize / out.padded, segment = fit < 32 ? 32 : fit;
@@ -143,7 +143,8 @@ void conv2d_backward_weights_direct(Cpu& cpu, View4<const T> x, View4<const T> d
     for (std::int64_t i = first; i < tiles.first_row(t % tiles.tiles_per_image + 1); ++i)
       for (std::int64_t j = 0; j < dy.w; j += segment) {
         const View2<const T> z{dy.pixel(n, i, j), j + segment < dy.w ? segment : dy.w - j, dy.c, dy.ld};
-        direct_gradient<T>(tile + (i - first) * tiles.row_step + j * tiles.pixel_step, runs, tiles.pixel_step, z, out, block_size, to);
+        direct_gradient<T>(tile + (i - first) * tiles.out_row_step + j * tiles.out_pixel_step, runs, tiles.out_pixel_step, z, out,
+                           block_size, to);
         if (bias) add_rows(z, bias);
       }
   });

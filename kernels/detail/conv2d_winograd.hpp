@@ -1,5 +1,7 @@
 // Winograd convolution, 3x3 with stride 1: F(M x M, 3 x 3) does (M + 2)^2 / (9 M^2) of the multiplications (M = 4: a quarter). Blocks of
 // tiles are transformed, multiplied with the transformed weights point by point, and transformed back while they are in the L2 cache.
+// Of an atrous convolution the outputs whose coordinates share their remainders modulo the dilation are an ordinary convolution: its tiles
+// take every dilation-th pixel.
 // Forward and dgrad here; conv2d_winograd_weights.hpp has wgrad.
 #pragma once
 #include "detail/microkernel.hpp"
@@ -15,34 +17,49 @@ inline constexpr std::int64_t kBlock = 24;
 template <int Width>
 inline constexpr std::int64_t kPointPitch = kBlock* Width + kChunk;
 
-/// The tiles of an image batch: tile t writes outputs (M, M) from (row(t), col(t)) and reads inputs (M + 2, M + 2) at those plus the
-/// origin.
+/// The tiles of an image batch: tile t writes outputs (M, M), `step` pixels apart, from (row(t), col(t)), and reads inputs (M + 2, M + 2),
+/// as far apart, from there plus the origin. Outputs beyond the image are not written; a tile may have none.
 template <int M>
 struct WinogradTiles {
-  std::int64_t n, h, w;  // output images
-  std::int64_t down, across;
+  std::int64_t n, h, w, step;               // output images; the dilation
+  std::int64_t phases_down, phases_across;  // remainders modulo the dilation
+  std::int64_t down, across;                // tiles of one phase
 
-  WinogradTiles(std::int64_t n_, std::int64_t h_, std::int64_t w_)
-      : n(n_), h(h_), w(w_), down((h_ + M - 1) / M), across((w_ + M - 1) / M) {}
-  std::int64_t count() const { return n * down * across; }
-  std::int64_t image(std::int64_t t) const { return t / (down * across); }
-  std::int64_t row(std::int64_t t) const { return t / across % down * M; }
-  std::int64_t col(std::int64_t t) const { return t % across * M; }
+  WinogradTiles(std::int64_t n_, std::int64_t h_, std::int64_t w_, std::int64_t dilation)
+      : n(n_),
+        h(h_),
+        w(w_),
+        step(dilation),
+        phases_down(step < h ? step : h),
+        phases_across(step < w ? step : w),
+        down((h - 1) / (step * M) + 1),
+        across((w - 1) / (step * M) + 1) {}
+  std::int64_t count() const { return n * phases_down * phases_across * down * across; }
+  std::int64_t multiplications() const { return count() * (M + 2) * (M + 2); }  // a pair of channels
+  std::int64_t image(std::int64_t t) const { return t / (down * across) / (phases_down * phases_across); }
+  std::int64_t row(std::int64_t t) const { return t / (down * across) / phases_across % phases_down + t / across % down * M * step; }
+  std::int64_t col(std::int64_t t) const { return t / (down * across) % phases_across + t % across * M * step; }
+  /// Of M outputs from `first` on, those before `end`.
+  std::int64_t inside(std::int64_t first, std::int64_t end) const {
+    const std::int64_t count = (end - first + step - 1) / step;
+    return count < 0 ? 0 : count < M ? count : M;
+  }
 };
 
-/// A window of (rows, cols) pixels of image n, channels [c0, c0 + kChunk), as pointers: into x, or into `buffer` filled up with zeros.
+/// A window of (extent, extent) pixels, `step` apart, of image n, channels [c0, c0 + kChunk), as pointers: into x, or into `buffer` filled
+/// up with zeros.
 template <class T>
 struct Window {
   const T* data;
   std::int64_t row_step, pixel_step;
 
-  Window(View4<const T> x, std::int64_t n, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols, std::int64_t c0,
+  Window(View4<const T> x, std::int64_t n, std::int64_t row, std::int64_t col, std::int64_t extent, std::int64_t step, std::int64_t c0,
          T* buffer)
-      : data(x.data + ((n * x.h + row) * x.w + col) * x.ld + c0), row_step(x.w * x.ld), pixel_step(x.ld) {
-    const std::int64_t c = x.c - c0 < kChunk ? x.c - c0 : kChunk;
-    if (row >= 0 && row + rows <= x.h && col >= 0 && col + cols <= x.w && c == kChunk) return;
-    copy_window(x, n, row, rows, col, cols, c0, c, kChunk, buffer);
-    data = buffer, row_step = cols * kChunk, pixel_step = kChunk;
+      : data(x.data + ((n * x.h + row) * x.w + col) * x.ld + c0), row_step(step * x.w * x.ld), pixel_step(step * x.ld) {
+    const std::int64_t c = x.c - c0 < kChunk ? x.c - c0 : kChunk, last = (extent - 1) * step;
+    if (row >= 0 && row + last < x.h && col >= 0 && col + last < x.w && c == kChunk) return;
+    copy_window(x, n, {row, extent, step}, {col, extent, step}, c0, c, kChunk, buffer);
+    data = buffer, row_step = extent * kChunk, pixel_step = kChunk;
   }
 };
 
@@ -57,7 +74,7 @@ void winograd_input(View4<const T> x, std::int64_t origin_h, std::int64_t origin
   for (std::int64_t t = 0; t < count; ++t) {
     const std::int64_t tile = first + t, n = tiles.image(tile), row = tiles.row(tile) + origin_h, col = tiles.col(tile) + origin_w;
     for (std::int64_t c = 0; c < chunks_for(x.c); ++c) {
-      const Window<T> window(x, n, row, A, col, A, c * kChunk, buffer);
+      const Window<T> window(x, n, row, col, A, tiles.step, c * kChunk, buffer);
       T* to = points + c * A * A * pitch + t * kChunk;
       for (int part = 0; part < kChunk; part += kLanes<T>)
         both_axes<A, A, Vec<T>>([&](int i, int j) { return load(window.data + i * window.row_step + j * window.pixel_step + part); },
@@ -77,7 +94,8 @@ void winograd_output(const T* products, const WinogradTiles<M>& tiles, std::int6
   const bool relu = act.kind == Activation::Kind::relu;
   for (std::int64_t t = 0; t < count; ++t) {
     const std::int64_t tile = first + t, row = tiles.row(tile), col = tiles.col(tile);
-    const std::int64_t rows = y.h - row < M ? y.h - row : M, cols = y.w - col < M ? y.w - col : M;
+    const std::int64_t rows = tiles.inside(row, y.h), cols = tiles.inside(col, y.w);
+    if (rows == 0 || cols == 0) continue;
     T* out = y.pixel(tiles.image(tile), row, col);
     for (std::int64_t k = 0; k < y.c; k += kLanes<T>) {
       const T* from = products + k / kLanes<T> * A * A * pitch + t * kLanes<T>;
@@ -87,7 +105,7 @@ void winograd_output(const T* products, const WinogradTiles<M>& tiles, std::int6
                               [&](int i, int j, Vec<T> v) {
                                 v += bias;
                                 if (relu) v = v < 0 ? Vec<T>{} : v;
-                                T* to = out + (i * y.w + j) * y.ld + k;
+                                T* to = out + (i * y.w + j) * tiles.step * y.ld + k;
                                 if (whole)
                                   store(to, v);
                                 else if (i < rows && j < cols)
@@ -208,12 +226,12 @@ struct WinogradPlan {
   static constexpr std::int64_t kOutChunk = kRegistersPerChunk * kPoints * kPointPitch<kLanes<T>>;
 };
 
-/// y = act(b + correlation of x with the 3x3 weights), taps starting at (origin_h, origin_w) of output pixel (0, 0).
+/// y = act(b + correlation of x with the 3x3 weights), taps `dilation` apart, starting at (origin_h, origin_w) of output pixel (0, 0).
 template <int M, class T>
-void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std::int64_t origin_w, const WeightReader<T>& weights,
-                          const T* b, Activation act, View4<T> y) {
+void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std::int64_t origin_w, std::int64_t dilation,
+                          const WeightReader<T>& weights, const T* b, Activation act, View4<T> y) {
   using Plan = WinogradPlan<M, T>;
-  const Plan plan(WinogradTiles<M>(y.n, y.h, y.w), x.c, y.c);
+  const Plan plan(WinogradTiles<M>(y.n, y.h, y.w, dilation), x.c, y.c);
   const bool fused = act.is_none() || act.kind == Activation::Kind::relu;
   Workspace workspace;
   T* u = workspace.take<T>(Plan::kPoints * plan.weights);  // (xi, block, chunk, kChunk, registers of a block)
@@ -264,13 +282,13 @@ void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std
 
 template <int M, class T>
 void conv2d_forward_winograd(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p) {
-  winograd_correlation<M>(cpu, x, -p.padding.top, -p.padding.left, WeightReader<T>{w, false}, b, p.activation, y);
+  winograd_correlation<M>(cpu, x, -p.padding.top, -p.padding.left, p.dilation, WeightReader<T>{w, false}, b, p.activation, y);
 }
 
 template <int M, class T>
 void conv2d_backward_data_winograd(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p) {
-  winograd_correlation<M>(cpu, dy, p.padding.top - 2, p.padding.left - 2, WeightReader<T>{w, true}, static_cast<const T*>(nullptr),
-                          Activation::none(), dx);
+  winograd_correlation<M>(cpu, dy, p.padding.top - std::int64_t{2} * p.dilation, p.padding.left - std::int64_t{2} * p.dilation, p.dilation,
+                          WeightReader<T>{w, true}, static_cast<const T*>(nullptr), Activation::none(), dx);
 }
 
 }  // namespace lamina::kernels::LAMINA_ISA

@@ -15,7 +15,7 @@ void winograd_output_gradient(View4<const T> dy, const WinogradTiles<M>& tiles, 
   for (std::int64_t t = 0; t < count; ++t) {
     const std::int64_t tile = first + t;
     for (std::int64_t k = 0; k < dy.c; k += kChunk) {
-      const Window<T> window(dy, tiles.image(tile), tiles.row(tile), M, tiles.col(tile), M, k, buffer);
+      const Window<T> window(dy, tiles.image(tile), tiles.row(tile), tiles.col(tile), M, tiles.step, k, buffer);
       for (int part = 0; part < kChunk && k + part < dy.c; part += L) {
         T* to = points + (k + part) / L * A * A * pitch + t * L;
         both_axes<M, A, Vec<T>>([&](int i, int j) { return load(window.data + i * window.row_step + j * window.pixel_step + part); },
@@ -77,7 +77,7 @@ void winograd_weights_gradient(const T* sums, std::int64_t chunk, std::int64_t k
 template <int M, class T>
 void conv2d_backward_weights_winograd(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<T> dw, const Conv2dParams& p) {
   using Plan = WinogradPlan<M, T>;
-  const Plan plan(WinogradTiles<M>(dy.n, dy.h, dy.w), x.c, dy.c);
+  const Plan plan(WinogradTiles<M>(dy.n, dy.h, dy.w, p.dilation), x.c, dy.c);
   const auto transform_x = [&](std::int64_t block, std::int64_t chunk, T* points) {
     winograd_input(chunk_of(x, chunk), -p.padding.top, -p.padding.left, plan.tiles, plan.first(block), plan.count(block),
                    points + chunk * Plan::kInChunk);

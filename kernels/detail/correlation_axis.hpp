@@ -15,8 +15,10 @@ struct CorrelationAxis {
   LAMINA_HD constexpr std::int64_t input(std::int64_t i, std::int64_t t) const { return origin + i * stride + t * step; }
   /// Input extent that `outputs` neighbouring outputs span.
   LAMINA_HD constexpr std::int64_t span(std::int64_t outputs) const { return (outputs - 1) * stride + (taps - 1) * step + 1; }
+  /// Does every output read one input, none of them padding, the first at 0?
+  LAMINA_HD constexpr bool is_pointwise(std::int64_t extent) const { return taps == 1 && origin == 0 && input(count - 1, 0) < extent; }
   /// Is input i, and nothing else, what output i reads of an axis of `extent`?
-  LAMINA_HD constexpr bool is_identity(std::int64_t extent) const { return taps == 1 && stride == 1 && origin == 0 && count == extent; }
+  LAMINA_HD constexpr bool is_identity(std::int64_t extent) const { return is_pointwise(extent) && stride == 1 && count == extent; }
 };
 
 LAMINA_HD constexpr CorrelationAxis forward_axis(std::int64_t out, std::int64_t k, std::int64_t pad, const Conv2dParams& p) {

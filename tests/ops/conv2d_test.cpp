@@ -102,6 +102,14 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
       {{1, 1, 1, 64}, {64, 3, 3, 64}, pad(1)},
       {{1, 33, 20, 16}, {16, 4, 4, 16}, {.stride = 2, .padding = Padding::symmetric(1)}},
       {{1, 33, 20, 16}, {16, 7, 7, 16}, {.stride = 2, .padding = Padding::symmetric(3)}},
+      {{1, 33, 20, 16}, {20, 3, 3, 16}, {.stride = 2, .padding = Padding::tf_same()}},
+      {{1, 20, 19, 33}, {16, 3, 2, 33}, {.stride = 3, .padding = Padding::symmetric(2), .dilation = 2}},
+      {{1, 32, 31, 3}, {16, 3, 3, 3}, {.stride = 2, .padding = Padding::symmetric(1)}},
+      {{2, 17, 20, 24}, {12, 1, 1, 24}, {.stride = 2}},  // classes of pixels that no output reads
+      {{2, 14, 20, 24}, {12, 1, 2, 24}, {.stride = 2, .padding = {1, 0, 0, 1}}},
+      {{2, 33, 26, 16}, {16, 3, 3, 16}, {.padding = Padding::symmetric(2), .dilation = 2}},
+      {{1, 33, 26, 20}, {20, 3, 3, 20}, {.padding = Padding::symmetric(6), .dilation = 6}},
+      {{1, 35, 26, 16}, {18, 3, 3, 16}, {.padding = {0, 5, 9, 1}, .dilation = 4}},  // Winograd tiles without an output
       {{1, 5, 5, 64}, {64, 3, 3, 64}},
       {{1, 12, 19, 48}, {48, 3, 3, 1}, {.padding = Padding::symmetric(2), .dilation = 2, .groups = 48}},
       {{1, 12, 19, 33}, {33, 3, 3, 1}, {.stride = 2, .padding = Padding::symmetric(1), .groups = 33}},

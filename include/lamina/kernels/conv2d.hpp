@@ -78,9 +78,9 @@ LAMINA_HD constexpr bool conv2d_supports(Device::Type device, Conv2dAlgorithm a,
     case Conv2dAlgorithm::automatic:
     case Conv2dAlgorithm::naive:
     case Conv2dAlgorithm::implicit_gemm: return true;
-    case Conv2dAlgorithm::direct: return p.groups == 1 && (cpu ? p.stride == 1 : cin_per_group <= kFewInputChannels);
+    case Conv2dAlgorithm::direct: return p.groups == 1 && (cpu || cin_per_group <= kFewInputChannels);
     case Conv2dAlgorithm::winograd2:
-    case Conv2dAlgorithm::winograd4: return cpu && p.groups == 1 && p.stride == 1 && p.dilation == 1 && kh == 3 && kw == 3;
+    case Conv2dAlgorithm::winograd4: return cpu && p.groups == 1 && p.stride == 1 && kh == 3 && kw == 3;
     case Conv2dAlgorithm::depthwise: return cin_per_group == 1 && p.groups == cout;
   }
   return false;
