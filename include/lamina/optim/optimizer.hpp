@@ -20,7 +20,7 @@ struct AdamOptions {
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   bool epsilon_inside_correction = true;  ///< true: PyTorch. false: TensorFlow/Keras ("epsilon hat", outside the bias correction)
-  GradientOptions gradient;
+  GradientOptions gradient = {};
 };
 
 /// SGD with (Nesterov) momentum, PyTorch's convention: buffer = momentum * buffer + g; w -= lr * buffer.
@@ -28,7 +28,7 @@ struct SgdOptions {
   double lr = 1e-2;
   double momentum = 0;
   bool nesterov = false;
-  GradientOptions gradient;
+  GradientOptions gradient = {};
 };
 
 /// Updates parameters from their accumulated gradients. Parameters without a gradient are skipped.
