@@ -107,6 +107,8 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
       {{1, 32, 31, 3}, {16, 3, 3, 3}, {.stride = 2, .padding = Padding::symmetric(1)}},
       {{2, 17, 20, 24}, {12, 1, 1, 24}, {.stride = 2}},  // classes of pixels that no output reads
       {{2, 14, 20, 24}, {12, 1, 2, 24}, {.stride = 2, .padding = {1, 0, 0, 1}}},
+      {{1, 90, 60, 24}, {12, 1, 1, 24}, {.stride = 2}},  // several tiles of rows, in the image itself
+      {{1, 90, 60, 16}, {12, 3, 3, 16}, {.stride = 2, .padding = Padding::symmetric(1)}},
       {{2, 33, 26, 16}, {16, 3, 3, 16}, {.padding = Padding::symmetric(2), .dilation = 2}},
       {{1, 33, 26, 20}, {20, 3, 3, 20}, {.padding = Padding::symmetric(6), .dilation = 6}},
       {{1, 35, 26, 16}, {18, 3, 3, 16}, {.padding = {0, 5, 9, 1}, .dilation = 4}},  // Winograd tiles without an output
