@@ -15,7 +15,7 @@ struct SegmentationLossOptions {
   double ce_weight = 1;                 ///< factor of the cross-entropy
   double dice_weight = 1;               ///< factor of the Dice loss
   std::vector<double> class_weights{};  ///< one a class, or none (all 1); both terms use them
-  std::optional<int> ignore_label;      ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
+  std::optional<int> ignore_label{};    ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
   double smooth = 1;                    ///< added to Dice's numerator and denominator
   CeNormalization ce_normalization = CeNormalization::weight_sum;
   DiceReduction dice_reduction = DiceReduction::batch;
