@@ -54,8 +54,10 @@ def transposed_convolution(a, dtype):
 
 
 def loss(a, dtype):
-    labels = torch.randint(0, a["c"], (a["n"], a["h"], a["h"]), device="cuda")
-    return [maps(a["n"], a["h"], a["c"], dtype)], lambda x: ce_plus_dice(x, labels, -100)
+    size = a.get("to", a["h"])
+    labels = torch.randint(0, a["c"], (a["n"], size, size), device="cuda")
+    large = (lambda x: F.interpolate(x, size=(size, size), mode="bilinear")) if "to" in a else lambda x: x
+    return [maps(a["n"], a["h"], a["c"], dtype)], lambda x: ce_plus_dice(large(x), labels, -100)
 
 
 def update(make):

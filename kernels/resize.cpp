@@ -1,46 +1,12 @@
 // CPU twins of kernels/resize.hpp.
 #include "lamina/kernels/resize.hpp"
 
-#include "detail/isa.hpp"
+#include "detail/resize.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {
-
 using i64 = std::int64_t;
-
-/// The taps of every output position of one axis.
-template <class T>
-struct Axis {
-  struct Tap {
-    i64 lower, upper;
-    T low, high;  ///< weights
-  };
-  Tap* taps;
-  Axis(Workspace& ws, i64 in, i64 out, ResizeGrid grid) : taps(ws.take<Tap>(out)) {
-    for (i64 o = 0; o < out; ++o) {
-      const BilinearTap t = bilinear_tap(o, in, out, grid);
-      taps[o] = {t.lower, t.upper, static_cast<T>(1 - t.weight), static_cast<T>(t.weight)};
-    }
-  }
-  /// The share of input position i in output position o.
-  T share(i64 o, i64 i) const { return (taps[o].lower == i ? taps[o].low : T(0)) + (taps[o].upper == i ? taps[o].high : T(0)); }
-};
-
-/// For every input position the outputs [first, last) that read it.
-struct Readers {
-  i64 *first, *last;
-  template <class T>
-  Readers(Workspace& ws, const Axis<T>& axis, i64 in, i64 out) : first(ws.take<i64>(in)), last(ws.take<i64>(in)) {
-    for (i64 i = 0; i < in; ++i) first[i] = last[i] = 0;
-    for (i64 o = 0; o < out; ++o)
-      for (i64 i : {axis.taps[o].lower, axis.taps[o].upper}) {
-        if (last[i] == 0) first[i] = o;
-        last[i] = o + 1;
-      }
-  }
-};
-
-}  // namespace
+}
 
 template <class T>
 void resize_nearest_forward(Cpu& cpu, View4<const T> x, View4<T> y) {
@@ -88,23 +54,11 @@ template <class T>
 void resize_bilinear_forward(Cpu& cpu, View4<const T> x, View4<T> y, ResizeGrid grid) {
   if (y.size() == 0) return;
   Workspace ws;
-  const Axis<T> rows(ws, x.h, y.h, grid), cols(ws, x.w, y.w, grid);
-  const i64 c = x.c;
-  T* blended = ws.take<T>(cpu.concurrency() * x.w * c);  // one input row a worker: the vertical blend
+  const BilinearAxis<T> rows(ws, x.h, y.h, grid), cols(ws, x.w, y.w, grid);
+  T* blended = ws.take<T>(cpu.concurrency() * x.w * x.c);  // one input row a worker: the vertical blend
   cpu.parallel(y.n * y.h, [&](i64 row, int worker) {
-    const i64 n = row / y.h;
-    const auto v = rows.taps[row % y.h];
-    T* __restrict line = blended + worker * x.w * c;
-    for (i64 w = 0; w < x.w; ++w) {
-      const T *a = x.pixel(n, v.lower, w), *b = x.pixel(n, v.upper, w);
-      for (i64 k = 0; k < c; ++k) line[w * c + k] = v.low * a[k] + v.high * b[k];
-    }
-    T* __restrict out = y.pixel(n, row % y.h, 0);
-    for (i64 w = 0; w < y.w; ++w, out += y.ld) {
-      const auto u = cols.taps[w];
-      const T *a = line + u.lower * c, *b = line + u.upper * c;
-      for (i64 k = 0; k < c; ++k) out[k] = u.low * a[k] + u.high * b[k];
-    }
+    const i64 n = row / y.h, h = row % y.h;
+    bilinear_row(x, n, rows.taps[h], cols, blended + worker * x.w * x.c, y.pixel(n, h, 0), y.ld);
   });
 }
 
@@ -112,8 +66,8 @@ template <class T>
 void resize_bilinear_backward(Cpu& cpu, View4<const T> dy, View4<T> dx, ResizeGrid grid) {
   if (dx.size() == 0) return;
   Workspace ws;
-  const Axis<T> rows(ws, dx.h, dy.h, grid), cols(ws, dx.w, dy.w, grid);
-  const Readers row_readers(ws, rows, dx.h, dy.h), col_readers(ws, cols, dx.w, dy.w);
+  const BilinearAxis<T> rows(ws, dx.h, dy.h, grid), cols(ws, dx.w, dy.w, grid);
+  const BilinearReaders row_readers(ws, rows), col_readers(ws, cols);
   const i64 c = dx.c;
   T* gathered = ws.take<T>(cpu.concurrency() * dy.w * c);  // one output row a worker: the vertical sum
   cpu.parallel(dx.n * dx.h, [&](i64 row, int worker) {
@@ -127,14 +81,7 @@ void resize_bilinear_backward(Cpu& cpu, View4<const T> dy, View4<T> dx, ResizeGr
         for (i64 k = 0; k < c; ++k) line[w * c + k] += share * g[k];
       }
     }
-    for (i64 w = 0; w < dx.w; ++w) {
-      T* __restrict out = dx.pixel(n, h, w);
-      for (i64 k = 0; k < c; ++k) out[k] = 0;
-      for (i64 o = col_readers.first[w]; o < col_readers.last[w]; ++o) {
-        const T share = cols.share(o, w);
-        for (i64 k = 0; k < c; ++k) out[k] += share * line[o * c + k];
-      }
-    }
+    bilinear_gather_row(line, cols, col_readers, c, dx.pixel(n, h, 0), dx.ld);
   });
 }
 

@@ -2,7 +2,7 @@
 // which caches serve; the backward passes gather, so they need neither zeroing nor atomics.
 #include "lamina/kernels/resize.hpp"
 
-#include "detail/pixels.cuh"
+#include "detail/resize.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {
@@ -34,26 +34,6 @@ struct NearestBackward {
   }
 };
 
-/// One axis of a bilinear resize as tables on the device: the taps of every output position, and for every input position the outputs
-/// [first, last) between which all that read it lie.
-struct AxisTables {
-  struct Tap {
-    int lower, upper;
-    float low, high;
-  };
-  struct Readers {
-    int first, last;
-  };
-  Tap* taps;
-  Readers* readers;
-
-  /// The share of input position i in output position o.
-  __device__ float share(std::int64_t o, std::int64_t i) const {
-    const Tap t = taps[o];
-    return (t.lower == i ? t.low : 0.f) + (t.upper == i ? t.high : 0.f);
-  }
-};
-
 /// The first of `out` output positions for which `past` holds; it holds for none or for all from some position on.
 template <class F>
 __device__ int first_output(std::int64_t out, F past) {
@@ -68,7 +48,7 @@ __device__ int first_output(std::int64_t out, F past) {
   return static_cast<int>(low);
 }
 
-__global__ void axis_kernel(AxisTables axis, std::int64_t in, std::int64_t out, ResizeGrid grid) {
+__global__ void bilinear_axis_kernel(BilinearAxis axis, std::int64_t in, std::int64_t out, ResizeGrid grid) {
   for (std::int64_t i = global_thread(); i < in + out; i += grid_threads()) {
     if (i < out) {
       const BilinearTap t = bilinear_tap(i, in, out, grid);
@@ -82,37 +62,25 @@ __global__ void axis_kernel(AxisTables axis, std::int64_t in, std::int64_t out, 
   }
 }
 
-AxisTables axis_tables(Cuda& cuda, Workspace& workspace, std::int64_t in, std::int64_t out, ResizeGrid grid) {
-  const AxisTables axis{workspace.take<AxisTables::Tap>(out), workspace.take<AxisTables::Readers>(in)};
-  launch<axis_kernel>(cuda, blocks_for(in + out, 128), 128, 0, axis, in, out, grid);
-  return axis;
-}
-
 template <class T>
 struct BilinearForward {
   View4<const T> x;
-  AxisTables rows, cols;
+  BilinearAxis rows, cols;
 
   template <int N>
   __device__ Lanes<N> operator()(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) const {
-    const AxisTables::Tap v = rows.taps[h], u = cols.taps[w];
-    Lanes<N> sum = zero_lanes<N>();
-    add_scaled(sum, v.low * u.low, load<N>(x.pixel(n, v.lower, u.lower) + c));
-    add_scaled(sum, v.low * u.high, load<N>(x.pixel(n, v.lower, u.upper) + c));
-    add_scaled(sum, v.high * u.low, load<N>(x.pixel(n, v.upper, u.lower) + c));
-    add_scaled(sum, v.high * u.high, load<N>(x.pixel(n, v.upper, u.upper) + c));
-    return sum;
+    return bilinear_sample<N>(x, n, rows.taps[h], cols.taps[w], c);
   }
 };
 
 template <class T>
 struct BilinearBackward {
   View4<const T> dy;
-  AxisTables rows, cols;
+  BilinearAxis rows, cols;
 
   template <int N>
   __device__ Lanes<N> operator()(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) const {
-    const AxisTables::Readers v = rows.readers[h], u = cols.readers[w];
+    const BilinearAxis::Readers v = rows.readers[h], u = cols.readers[w];
     Lanes<N> sum = zero_lanes<N>();
     for (int i = v.first; i < v.last; ++i) {
       Lanes<N> line = zero_lanes<N>();
@@ -124,6 +92,12 @@ struct BilinearBackward {
 };
 
 }  // namespace
+
+BilinearAxis bilinear_axis(Cuda& cuda, Workspace& workspace, std::int64_t in, std::int64_t out, ResizeGrid grid) {
+  const BilinearAxis axis{workspace.take<BilinearAxis::Tap>(out), workspace.take<BilinearAxis::Readers>(in)};
+  launch<bilinear_axis_kernel>(cuda, blocks_for(in + out, 128), 128, 0, axis, in, out, grid);
+  return axis;
+}
 
 template <class T>
 void resize_nearest_forward(Cuda& cuda, View4<const T> x, View4<T> y) {
@@ -137,13 +111,13 @@ void resize_nearest_backward(Cuda& cuda, View4<const T> dy, View4<T> dx) {
 template <class T>
 void resize_bilinear_forward(Cuda& cuda, View4<const T> x, View4<T> y, ResizeGrid grid) {
   Workspace workspace(cuda);
-  const AxisTables rows = axis_tables(cuda, workspace, x.h, y.h, grid), cols = axis_tables(cuda, workspace, x.w, y.w, grid);
+  const BilinearAxis rows = bilinear_axis(cuda, workspace, x.h, y.h, grid), cols = bilinear_axis(cuda, workspace, x.w, y.w, grid);
   for_pixels(cuda, y, BilinearForward<T>{x, rows, cols}, x);
 }
 template <class T>
 void resize_bilinear_backward(Cuda& cuda, View4<const T> dy, View4<T> dx, ResizeGrid grid) {
   Workspace workspace(cuda);
-  const AxisTables rows = axis_tables(cuda, workspace, dx.h, dy.h, grid), cols = axis_tables(cuda, workspace, dx.w, dy.w, grid);
+  const BilinearAxis rows = bilinear_axis(cuda, workspace, dx.h, dy.h, grid), cols = bilinear_axis(cuda, workspace, dx.w, dy.w, grid);
   for_pixels(cuda, dx, BilinearBackward<T>{dy, rows, cols}, dy);
 }
 

@@ -1,16 +1,19 @@
 // CPU twins of kernels/segmentation_loss.hpp. A register of pixels at a time is transposed into (class, pixel) scratch, so that every
 // step, exp and log included, is vector arithmetic at any number of classes. d(loss)/dz follows from d(loss)/dp, of two constants a class
-// (detail/segmentation_loss.hpp), and the softmax's (or sigmoid's) derivative.
+// (detail/segmentation_loss.hpp), and the softmax's (or sigmoid's) derivative. Logits smaller than the labels are interpolated a row of
+// labels at a time, their gradient gathered from the rows that read them.
 #include "lamina/kernels/segmentation_loss.hpp"
 
 #include "detail/math.hpp"
+#include "detail/resize.hpp"
 #include "detail/segmentation_loss.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {
 
 constexpr std::int64_t kTaskPixels = 4096;
-constexpr std::int64_t kFlush = 32;  // registers whose sums are taken in T before they go to double
+constexpr std::int64_t kBandRows = 8;  // rows of small logits whose gradients are gathered together
+constexpr std::int64_t kFlush = 32;    // registers whose sums are taken in T before they go to double
 
 /// One worker's scratch: registers of kLanes pixels, a row a class.
 template <class T>
@@ -99,41 +102,69 @@ LAMINA_HD Vec<T> softmax_parts(Scratch<T>& s, Vec<T>& sum, F&& visit) {
   return 1 / sum;
 }
 
+/// Pixels that follow each other: the first one's index in the batch, their number, their logits `ld` apart.
+template <class T>
+struct Run {
+  std::int64_t first, count;
+  const T* logits;
+  std::int64_t ld;
+};
+
 /// Everything the passes over the pixels share.
 template <class T>
 struct Loss {
   View4<const T> logits;
-  const std::uint8_t* labels;
+  View4<const std::uint8_t> labels;
   const T* weights;  // (C)
   SegmentationLossParams p;
-  std::int64_t pixels, tasks;  // a sample
+  BilinearAxis<T> rows, cols;
+  bool upsampled;
+  std::int64_t pixels, run_pixels, runs, task_runs, tasks;  // a sample; a run; a sample; a task; a sample
 
-  Loss(View4<const T> logits, const std::uint8_t* labels, const double* class_weights, const SegmentationLossParams& p,
+  Loss(View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights, const SegmentationLossParams& p,
        Workspace& workspace)
-      : logits(logits), labels(labels), p(p), pixels(logits.h * logits.w), tasks((pixels + kTaskPixels - 1) / kTaskPixels) {
+      : logits(logits),
+        labels(labels),
+        p(p),
+        rows(workspace, logits.h, labels.h, p.upsample),
+        cols(workspace, logits.w, labels.w, p.upsample),
+        upsampled(logits.h != labels.h || logits.w != labels.w),
+        pixels(labels.h * labels.w),
+        run_pixels(upsampled ? labels.w : kTaskPixels),
+        runs((pixels + run_pixels - 1) / run_pixels),
+        task_runs(run_pixels < kTaskPixels ? kTaskPixels / run_pixels : 1),
+        tasks((runs + task_runs - 1) / task_runs) {
     T* w = workspace.take<T>(logits.c);
     for (std::int64_t c = 0; c < logits.c; ++c) w[c] = class_weights ? static_cast<T>(class_weights[c]) : T(1);
     weights = w;
   }
   bool softmax() const { return p.activation == LossActivation::softmax; }
-  std::int64_t planes() const { return softmax() ? 1 : logits.c; }
   int label_limit() const { return softmax() ? static_cast<int>(logits.c) : 2; }
+  /// Elements of a worker's scratch for run(): a row of labels' logits, and one of the small logits'.
+  std::int64_t lines() const { return upsampled ? (labels.w + logits.w) * logits.c : 0; }
 
-  /// Calls f(task, sample, first pixel, end) for the fixed chunks of pixels, each within a sample.
+  /// Run r of sample n: its logits where they lie, or interpolated to `scratch`.
+  Run<T> run(std::int64_t n, std::int64_t r, T* scratch) const {
+    const std::int64_t begin = r * run_pixels, first = n * pixels + begin, left = pixels - begin;
+    if (!upsampled) return {first, left < run_pixels ? left : run_pixels, logits.data + first * logits.ld, logits.ld};
+    bilinear_row(logits, n, rows.taps[r], cols, scratch + labels.w * logits.c, scratch, logits.c);
+    return {first, run_pixels, scratch, logits.c};
+  }
+  /// Calls f(task, worker, sample, first run, end) for the fixed chunks of runs, each within a sample.
   template <class F>
   void for_tasks(Cpu& cpu, F&& f) const {
     cpu.parallel(logits.n * tasks, [&](std::int64_t task, int worker) {
-      const std::int64_t n = task / tasks, begin = task % tasks * kTaskPixels;
-      f(task, worker, n, n * pixels + begin, n * pixels + (begin + kTaskPixels < pixels ? begin + kTaskPixels : pixels));
+      const std::int64_t begin = task % tasks * task_runs;
+      f(task, worker, task / tasks, begin, begin + task_runs < runs ? begin + task_runs : runs);
     });
   }
 
   /// Labels of plane c for the register of pixels at `pixel`; records the first bad index in `bad`.
   Vec<T> labels_at(std::int64_t pixel, std::int64_t c, int count, std::int64_t& bad) const {
     Vec<T> label;
-    const std::int64_t at = pixel * planes() + c;
-    const int lane = read_labels<T>(labels + at, planes(), count, label_limit(), p.ignore_label, label);
-    if (const std::int64_t index = at + lane * planes(); lane >= 0 && (bad < 0 || index < bad)) bad = index;
+    const std::int64_t at = pixel * labels.c + c;
+    const int lane = read_labels<T>(labels.data + at, labels.c, count, label_limit(), p.ignore_label, label);
+    if (const std::int64_t index = at + lane * labels.c; lane >= 0 && (bad < 0 || index < bad)) bad = index;
     return label;
   }
 
@@ -202,8 +233,8 @@ struct Alone {
 }  // namespace
 
 template <class T>
-void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, const std::uint8_t* labels, const double* class_weights, double* state,
-                               Precise<T>* loss, const SegmentationLossParams& p) {
+void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
+                               double* state, Precise<T>* loss, const SegmentationLossParams& p) {
   const std::int64_t classes = logits.c;
   const SegmentationLossSums at{classes};
   const std::int64_t per_task = at.size() + 1;  // the sums, and the first bad label
@@ -211,26 +242,31 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, const std::uint8
   const Loss<T> l(logits, labels, class_weights, p, workspace);
   double* partials = workspace.take<double>((logits.n * l.tasks + 1) * per_task);
   T* scratch = workspace.take<T>(cpu.concurrency() * Scratch<T>::size(classes));
-  l.for_tasks(cpu, [&](std::int64_t task, int worker, std::int64_t, std::int64_t begin, std::int64_t end) {
+  T* lines = workspace.take<T>(cpu.concurrency() * l.lines());
+  l.for_tasks(cpu, [&](std::int64_t task, int worker, std::int64_t n, std::int64_t first_run, std::int64_t last_run) {
     double* sums = partials + task * per_task;
     for (std::int64_t i = 0; i < at.size(); ++i) sums[i] = 0;
     Scratch<T> s(scratch + worker * Scratch<T>::size(classes), classes);
     s.clear();
     std::int64_t bad = -1;
-    for (std::int64_t first = begin; first < end; first += kFlush * kLanes<T>) {
-      Vec<T> ce{}, weight{}, count{};
-      for (std::int64_t i = first; i < end && i < first + kFlush * kLanes<T>; i += kLanes<T>) {
-        const int lanes = static_cast<int>(i + kLanes<T> < end ? kLanes<T> : end - i);
-        transpose_in(logits.data + i * logits.ld, logits.ld, lanes, s);
-        if (l.softmax())
-          l.forward_softmax(s, l.labels_at(i, 0, lanes, bad), ce, weight, count);
-        else
-          for (std::int64_t c = 0; c < classes; ++c) l.forward_sigmoid(s, c, l.labels_at(i, c, lanes, bad), ce, weight, count);
+    for (std::int64_t r = first_run; r < last_run; ++r) {
+      const Run<T> run = l.run(n, r, lines + worker * l.lines());
+      for (std::int64_t first = 0; first < run.count; first += kFlush * kLanes<T>) {
+        Vec<T> ce{}, weight{}, count{};
+        for (std::int64_t i = first; i < run.count && i < first + kFlush * kLanes<T>; i += kLanes<T>) {
+          const int lanes = static_cast<int>(i + kLanes<T> < run.count ? kLanes<T> : run.count - i);
+          transpose_in(run.logits + i * run.ld, run.ld, lanes, s);
+          if (l.softmax())
+            l.forward_softmax(s, l.labels_at(run.first + i, 0, lanes, bad), ce, weight, count);
+          else
+            for (std::int64_t c = 0; c < classes; ++c)
+              l.forward_sigmoid(s, c, l.labels_at(run.first + i, c, lanes, bad), ce, weight, count);
+        }
+        s.flush(sums);
+        sums[at.ce()] += sum_lanes<T>(ce);
+        sums[at.weight()] += sum_lanes<T>(weight);
+        sums[at.count()] += sum_lanes<T>(count);
       }
-      s.flush(sums);
-      sums[at.ce()] += sum_lanes<T>(ce);
-      sums[at.weight()] += sum_lanes<T>(weight);
-      sums[at.count()] += sum_lanes<T>(count);
     }
     sums[at.size()] = static_cast<double>(bad);
   });
@@ -249,7 +285,7 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, const std::uint8
 }
 
 template <class T>
-void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, const std::uint8_t* labels, const double* class_weights,
+void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
                                 const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p) {
   const std::int64_t classes = logits.c;
   const SegmentationLossState layout = state_layout(logits.n, classes, p);
@@ -260,18 +296,46 @@ void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, const std::uint
   for (std::int64_t i = 0; i < 2 * layout.groups * classes; ++i) slopes[i] = static_cast<T>(upstream * state[layout.a() + i]);
   const T scale = static_cast<T>(upstream * state[SegmentationLossState::kCeScale]);
   T* scratch = workspace.take<T>(cpu.concurrency() * Scratch<T>::size(classes));
-  l.for_tasks(cpu, [&](std::int64_t, int worker, std::int64_t n, std::int64_t begin, std::int64_t end) {
+  const auto gradient = [&](int worker, std::int64_t n, const Run<T>& run, T* to, std::int64_t ld) {  // of the run's logits; may be them
     const T *a = slopes + (layout.groups > 1 ? n : 0) * classes, *b = a + layout.groups * classes;
     Scratch<T> s(scratch + worker * Scratch<T>::size(classes), classes);
     std::int64_t bad = -1;
-    for (std::int64_t i = begin; i < end; i += kLanes<T>) {
-      const int lanes = static_cast<int>(i + kLanes<T> < end ? kLanes<T> : end - i);
-      transpose_in(logits.data + i * logits.ld, logits.ld, lanes, s);
+    for (std::int64_t i = 0; i < run.count; i += kLanes<T>) {
+      const int lanes = static_cast<int>(i + kLanes<T> < run.count ? kLanes<T> : run.count - i);
+      transpose_in(run.logits + i * run.ld, run.ld, lanes, s);
       if (l.softmax())
-        l.backward_softmax(s, l.labels_at(i, 0, lanes, bad), a, b, scale);
+        l.backward_softmax(s, l.labels_at(run.first + i, 0, lanes, bad), a, b, scale);
       else
-        for (std::int64_t c = 0; c < classes; ++c) l.backward_sigmoid(s, c, l.labels_at(i, c, lanes, bad), a[c], b[c], scale);
-      transpose_out(s, dlogits.data + i * dlogits.ld, dlogits.ld, lanes);
+        for (std::int64_t c = 0; c < classes; ++c) l.backward_sigmoid(s, c, l.labels_at(run.first + i, c, lanes, bad), a[c], b[c], scale);
+      transpose_out(s, to + i * ld, ld, lanes);
+    }
+  };
+  if (!l.upsampled)
+    return l.for_tasks(cpu, [&](std::int64_t, int worker, std::int64_t n, std::int64_t r, std::int64_t) {  // a task is a run
+      const Run<T> run = l.run(n, r, nullptr);
+      gradient(worker, n, run, dlogits.data + run.first * dlogits.ld, dlogits.ld);
+    });
+
+  const BilinearReaders row_readers(workspace, l.rows), col_readers(workspace, l.cols);
+  const std::int64_t bands = (logits.h + kBandRows - 1) / kBandRows;
+  T* all_lines = workspace.take<T>(cpu.concurrency() * l.lines());
+  cpu.parallel(logits.n * bands, [&](std::int64_t task, int worker) {
+    const std::int64_t n = task / bands, begin = task % bands * kBandRows,
+                       end = begin + kBandRows < logits.h ? begin + kBandRows : logits.h;
+    for (std::int64_t i = 0; i < (end - begin) * logits.w; ++i)
+      for (std::int64_t c = 0; c < classes; ++c) dlogits.pixel(n, begin, i)[c] = 0;
+    T *line = all_lines + worker * l.lines(), *gathered = line + labels.w * classes;  // (W, C), (w, C)
+    for (std::int64_t o = row_readers.first[begin]; o < row_readers.last[end - 1]; ++o) {
+      gradient(worker, n, l.run(n, o, line), line, classes);
+      bilinear_gather_row(line, l.cols, col_readers, classes, gathered, classes);
+      const auto tap = l.rows.taps[o];
+      for (std::int64_t h = tap.lower > begin ? tap.lower : begin; h <= tap.upper && h < end; ++h) {
+        const T share = l.rows.share(o, h);
+        for (std::int64_t w = 0; w < logits.w; ++w) {
+          T* __restrict out = dlogits.pixel(n, h, w);
+          for (std::int64_t c = 0; c < classes; ++c) out[c] += share * gathered[w * classes + c];
+        }
+      }
     }
   });
 }

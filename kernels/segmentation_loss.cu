@@ -1,158 +1,24 @@
 // CUDA twins of kernels/segmentation_loss.hpp. Memory passes: forward reads logits and labels once and writes a few sums; backward reads
 // both again and writes dlogits once. A block brings tiles of pixels to shared memory as floats, in the order they lie in; then a few
 // threads share each pixel's softmax, and afterwards every thread has one class, to add it up over the tile's pixels.
+// Logits smaller than the labels are interpolated on their way to the tile; the gradient is then gathered: a block has a rectangle of
+// small pixels, and adds up what each tile of the labels that read them holds of it.
 #include "lamina/kernels/segmentation_loss.hpp"
 
-#include "detail/reduce.cuh"
-#include "detail/segmentation_loss.hpp"
+#include "detail/segmentation_loss.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {
-
-constexpr int kThreads = 256, kWarps = kThreads / kWarpSize;
-
-/// Everything that the passes over the pixels share. A block has tiles [first_tile, last_tile) of one sample.
-template <class T>
-struct Loss {
-  View4<const T> logits;
-  const std::uint8_t* labels;
-  const double* class_weights;  // (C) or null
-  SegmentationLossParams p;
-  int classes, team, tile_pixels, stride;  // `team` threads share a pixel, whose classes are `stride` floats from the next one's
-  std::int64_t pixels, tiles, chunks;      // a sample
-
-  Loss(View4<const T> logits, const std::uint8_t* labels, const double* class_weights, const SegmentationLossParams& p)
-      : logits(logits), labels(labels), class_weights(class_weights), p(p), classes(static_cast<int>(logits.c)), team(1) {
-    constexpr int kClassesPerThread = 32;
-    constexpr std::int64_t kMostBlocks = 1024, kTilesPerBlock = 2;
-    while (team * kClassesPerThread < classes) team *= 2;
-    tile_pixels = kThreads / team;
-    stride = classes | 1;  // odd: threads at the same class of neighbouring pixels meet different banks
-    pixels = logits.h * logits.w;
-    tiles = (pixels + tile_pixels - 1) / tile_pixels;
-    const std::int64_t most = logits.n < kMostBlocks ? kMostBlocks / (logits.n > 0 ? logits.n : 1) : 1;
-    chunks = (tiles + kTilesPerBlock - 1) / kTilesPerBlock;
-    if (chunks > most) chunks = most;
-  }
-  unsigned blocks() const { return static_cast<unsigned>(logits.n * chunks); }
-  std::size_t shared_bytes() const {
-    const int tile = tile_pixels * stride;
-    return kWarps * sizeof(double) + static_cast<std::size_t>((tile > 3 * kThreads ? tile : 3 * kThreads) + tile_pixels + 3 * classes) * 4;
-  }
-};
-
-/// One block's share of the work, and its shared memory.
-template <class T>
-struct Block {
-  const Loss<T>& l;
-  double* warps;          // for block_sum
-  float* tile;            // (tile_pixels, stride); afterwards (3, stripes, classes)
-  int* label;             // (tile_pixels): -1 where ignored
-  float *weight, *a, *b;  // (classes)
-  std::int64_t sample, first_tile, last_tile;
-
-  __device__ Block(const Loss<T>& l, double* shared)
-      : l(l),
-        warps(shared),
-        tile(reinterpret_cast<float*>(shared + kWarps)),
-        label(reinterpret_cast<int*>(tile + (l.tile_pixels * l.stride > 3 * kThreads ? l.tile_pixels * l.stride : 3 * kThreads))),
-        weight(reinterpret_cast<float*>(label + l.tile_pixels)),
-        a(weight + l.classes),
-        b(a + l.classes),
-        sample(blockIdx.x / l.chunks) {
-    const std::int64_t chunk = blockIdx.x % l.chunks;
-    first_tile = l.tiles * chunk / l.chunks;
-    last_tile = l.tiles * (chunk + 1) / l.chunks;
-    for (int c = thread(); c < l.classes; c += kThreads) weight[c] = l.class_weights ? static_cast<float>(l.class_weights[c]) : 1;
-  }
-  __device__ static int thread() { return static_cast<int>(threadIdx.x); }
-  __device__ bool softmax() const { return l.p.activation == LossActivation::softmax; }
-  __device__ std::int64_t first_pixel(std::int64_t t) const { return sample * l.pixels + t * l.tile_pixels; }
-  __device__ int pixels_of(std::int64_t t) const {
-    const std::int64_t left = l.pixels - t * l.tile_pixels;
-    return static_cast<int>(left < l.tile_pixels ? left : l.tile_pixels);
-  }
-  /// The label at `index`, -1 where it is ignored; `bad` (unless null) becomes the least index of one that is no class below `limit`.
-  __device__ int label_at(std::int64_t index, int limit, unsigned long long* bad) const {
-    const int value = l.labels[index];
-    if (value == l.p.ignore_label) return -1;
-    if (bad && value >= limit) atomicMin(bad, static_cast<unsigned long long>(index));
-    return value;
-  }
-
-  /// f(place in the tile, pixel, class, N) for the tile's elements in their order, N at a time.
-  template <int N, class F>
-  __device__ void for_elements(int count, F f) const {
-    for (int e = thread() * N; e < count * l.classes; e += kThreads * N) f(e / l.classes, e % l.classes);
-  }
-  /// Logits to `tile`, labels of pixels to `label`.
-  template <int N>
-  __device__ void load_tile(std::int64_t t, unsigned long long* bad) const {
-    const std::int64_t first = first_pixel(t);
-    const int count = pixels_of(t);
-    __syncthreads();  // the last tile may still be read
-    for_elements<N>(count, [&](int pixel, int c) {
-      const auto v = load<N>(l.logits.data + (first + pixel) * l.logits.ld + c);
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        tile[pixel * l.stride + c] = v.v[i];
-        if (++c == l.classes) c = 0, ++pixel;
-      }
-    });
-    if (softmax())
-      for (int i = thread(); i < l.tile_pixels; i += kThreads) label[i] = i < count ? label_at(first + i, l.classes, bad) : -1;
-    __syncthreads();
-  }
-  template <int N>
-  __device__ void store_tile(std::int64_t t, View4<T> to) const {
-    const std::int64_t first = first_pixel(t);
-    for_elements<N>(pixels_of(t), [&](int pixel, int c) {
-      T* at = to.data + (first + pixel) * to.ld + c;
-      Pack<float, N> v;
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        v.v[i] = tile[pixel * l.stride + c];
-        if (++c == l.classes) c = 0, ++pixel;
-      }
-      store<N>(at, v);
-    });
-  }
-
-  // A pixel's team.
-  __device__ int rank() const { return thread() % l.team; }
-  __device__ int pixel() const { return thread() / l.team; }
-  /// The team's pixel becomes exp(z - max); returns their sum. `own` becomes z - max of the label in the thread that has it.
-  __device__ float exponentials(float& own) const {
-    float *z = tile + pixel() * l.stride, top = -__builtin_inff(), sum = 0;
-    for (int c = rank(); c < l.classes; c += l.team) top = z[c] > top ? z[c] : top;
-    for (int lanes = l.team / 2; lanes > 0; lanes /= 2) {
-      const float other = __shfl_xor_sync(kFullMask, top, lanes);
-      top = other > top ? other : top;
-    }
-    for (int c = rank(); c < l.classes; c += l.team) {
-      if (c == label[pixel()]) own = z[c] - top;
-      sum += z[c] = ::expf(z[c] - top);
-    }
-    return team_sum(sum, l.team);
-  }
-
-  /// f(tile element, class, index of the element's label) for the tile's elements, each thread at one class.
-  template <class F>
-  __device__ void for_class(std::int64_t t, F f) const {
-    const int stripes = kThreads / l.classes, c = thread() % l.classes, count = pixels_of(t);
-    if (thread() < stripes * l.classes)
-      for (int i = thread() / l.classes; i < count; i += stripes) f(i, c, tile[i * l.stride + c]);
-  }
-};
+using namespace segmentation;
 
 /// partials (n, chunks, SegmentationLossSums).
-template <class T, int N>
-__global__ void segmentation_loss_sums_kernel(Loss<T> l, double* partials, unsigned long long* bad) {
+template <class Logits>
+__global__ void segmentation_loss_sums_kernel(Loss l, Logits logits, double* partials, unsigned long long* bad) {
   LAMINA_SHARED(double, shared);
-  const Block<T> block(l, shared);
+  const Block block(l, shared);
   float ce = 0, weight = 0, count = 0, intersection = 0, predicted = 0, labelled = 0;  // the last three of this thread's class
   for (std::int64_t t = block.first_tile; t < block.last_tile; ++t) {
-    block.template load_tile<N>(t, bad);
+    block.load_tile(logits, t, bad);
     if (block.softmax()) {
       float own = 0;
       const int label = block.label[block.pixel()];
@@ -174,7 +40,7 @@ __global__ void segmentation_loss_sums_kernel(Loss<T> l, double* partials, unsig
       });
     } else {
       block.for_class(t, [&](int i, int c, float z) {
-        const int target = block.label_at((block.first_pixel(t) + i) * l.classes + c, 2, bad);
+        const int target = block.label_at(block.index(t, i) * l.classes + c, 2, bad);
         if (target < 0) return;
         const float e = ::expf(z > 0 ? -z : z), prob = (z > 0 ? 1 : e) / (1 + e), w = block.weight[c];
         predicted += prob;
@@ -230,46 +96,43 @@ __global__ void finish_segmentation_loss_kernel(SegmentationLossState layout, co
   state[SegmentationLossState::kBadLabel] = *bad == ~0ull ? -1. : static_cast<double>(*bad);
 }
 
-template <class T, int N>
-__global__ void segmentation_loss_gradient_kernel(Loss<T> l, SegmentationLossState layout, const double* state, const float* dloss,
-                                                  View4<T> dlogits) {
+template <class Logits, class Gradient>
+__global__ void segmentation_loss_gradient_kernel(Loss l, Logits logits, SegmentationLossState layout, const double* state,
+                                                  const float* dloss, Gradient dlogits) {
   LAMINA_SHARED(double, shared);
-  const Block<T> block(l, shared);
-  const double upstream = static_cast<double>(*dloss);
-  const std::int64_t group = layout.groups > 1 ? block.sample : 0;
-  const float scale = static_cast<float>(upstream * state[SegmentationLossState::kCeScale]);
-  for (int c = block.thread(); c < l.classes; c += kThreads) {
-    block.a[c] = static_cast<float>(upstream * state[layout.a() + group * l.classes + c]);
-    block.b[c] = static_cast<float>(upstream * state[layout.b() + group * l.classes + c]);
-  }
+  const Block block(l, shared);
+  const float scale = block.load_slopes(layout, state, dloss);
   for (std::int64_t t = block.first_tile; t < block.last_tile; ++t) {
-    block.template load_tile<N>(t, nullptr);
-    if (block.softmax()) {
-      float unused, mean = 0;  // mean: of the slopes under p
-      const int label = block.label[block.pixel()];
-      const float inverse = 1 / block.exponentials(unused);
-      float* z = block.tile + block.pixel() * l.stride;
-      const auto slope = [&](int c) { return block.b[c] + (c == label ? block.a[c] : 0); };
-      for (int c = block.rank(); c < l.classes; c += l.team) {
-        z[c] *= inverse;
-        mean += z[c] * slope(c);
-      }
-      mean = team_sum(mean, l.team);
-      const float w = label < 0 ? 0 : scale * block.weight[label];
-      for (int c = block.rank(); c < l.classes; c += l.team)
-        z[c] = label < 0 ? 0 : z[c] * (slope(c) - mean) + w * (z[c] - (c == label ? 1.f : 0.f));
-    } else {
-      block.for_class(t, [&](int i, int c, float z) {
-        const int target = block.label_at((block.first_pixel(t) + i) * l.classes + c, 2, nullptr);
-        const float e = ::expf(z > 0 ? -z : z), d = 1 + e, prob = (z > 0 ? 1 : e) / d;
-        const float slope = block.b[c] + (target ? block.a[c] : 0), t01 = target ? 1.f : 0.f;
-        block.tile[i * l.stride + c] =
-            target < 0 ? 0 : e / (d * d) * slope + scale * block.weight[c] * (prob - t01);  // e / d^2 = p (1 - p)
-      });
-    }
-    __syncthreads();
-    block.template store_tile<N>(t, dlogits);
+    block.load_tile(logits, t, nullptr);
+    block.differentiate(t, scale);
+    dlogits.store(block, t);
   }
+}
+
+template <class T>
+__global__ void segmentation_loss_gather_kernel(Loss l, UpsampledLogits<T> logits, GatherPlan plan, SegmentationLossState layout,
+                                                const double* state, const float* dloss, View4<T> dlogits) {
+  LAMINA_SHARED(double, shared);
+  const int blocks = plan.down * plan.across, sample = static_cast<int>(blockIdx.x) / blocks;
+  const Region own = plan.rectangle(static_cast<int>(blockIdx.x) % blocks), region = logits.readers(own);
+  const Block block(l, shared, sample, region);
+  const float scale = block.load_slopes(layout, state, dloss);
+  float* sums = block.b + l.classes;  // (own.height, own.width, classes)
+  for (std::int64_t t = 0; t < block.last_tile; ++t) {
+    block.load_tile(logits, t, nullptr);
+    block.differentiate(t, scale);
+    for (int e = Block::thread(); e < own.height * own.width * l.classes; e += kThreads) {
+      const int c = e % l.classes, pixel = e / l.classes, h = own.top + pixel / own.width, w = own.left + pixel % own.width;
+      const float sum = (t > 0 ? sums[e] : 0) + logits.gathered(block, region, t, h, w, c);
+      sums[e] = sum;
+      if (t == block.last_tile - 1) dlogits.pixel(sample, h, w)[c] = narrow<T>(sum);
+    }
+  }
+}
+
+template <class T>
+bool same_size(View4<const T> logits, View4<const std::uint8_t> labels) {
+  return logits.h == labels.h && logits.w == labels.w;
 }
 
 /// Calls f(N) with the constant number of logits that every view can load at once: where pixels follow each other without a gap, they may
@@ -290,35 +153,47 @@ void with_logits_at_once(F&& f, const Views&... views) {
 }  // namespace
 
 template <class T>
-void segmentation_loss_forward(Cuda& cuda, View4<const T> logits, const std::uint8_t* labels, const double* class_weights, double* state,
-                               Precise<T>* loss, const SegmentationLossParams& p) {
-  const Loss<T> l(logits, labels, class_weights, p);
+void segmentation_loss_forward(Cuda& cuda, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
+                               double* state, Precise<T>* loss, const SegmentationLossParams& p) {
+  const Loss l(logits.c, labels, class_weights, p);
   const SegmentationLossSums at{logits.c};
   const SegmentationLossState layout = state_layout(logits.n, logits.c, p);
   Workspace workspace(cuda);
   double *partials = workspace.take<double>(logits.n * l.chunks * at.size()), *sums = workspace.take<double>(layout.groups * at.size());
   unsigned long long* bad = workspace.take<unsigned long long>(1);
   (void)cudaMemsetAsync(bad, 0xFF, sizeof *bad, stream_of(cuda));
-  with_logits_at_once<T>(
-      [&](auto n) {
-        launch<segmentation_loss_sums_kernel<T, decltype(n)::value>>(cuda, l.blocks(), kThreads, l.shared_bytes(), l, partials, bad);
-      },
-      logits);
+  const auto add_up = [&]<class Logits>(const Logits& from) {
+    launch<segmentation_loss_sums_kernel<Logits>>(cuda, l.blocks(), kThreads, l.shared_bytes(), l, from, partials, bad);
+  };
+  if (same_size(logits, labels))
+    with_logits_at_once<T>([&](auto n) { add_up(StoredLogits<const T, decltype(n)::value>{logits}); }, logits);
+  else
+    add_up(UpsampledLogits<T>(cuda, workspace, logits, l));
   const std::int64_t chunks = layout.groups > 1 ? l.chunks : logits.n * l.chunks;
   finish_columns<1>(cuda, partials, layout.groups, chunks, at.size(), WriteSum<double>{sums});
   launch<finish_segmentation_loss_kernel>(cuda, 1, kThreads, kWarps * sizeof(double), layout, sums, class_weights, bad, state, loss, p);
 }
 
 template <class T>
-void segmentation_loss_backward(Cuda& cuda, View4<const T> logits, const std::uint8_t* labels, const double* class_weights,
+void segmentation_loss_backward(Cuda& cuda, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
                                 const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p) {
-  const Loss<T> l(logits, labels, class_weights, p);
-  with_logits_at_once<T>(
-      [&](auto n) {
-        launch<segmentation_loss_gradient_kernel<T, decltype(n)::value>>(cuda, l.blocks(), kThreads, l.shared_bytes(), l,
-                                                                         state_layout(logits.n, logits.c, p), state, dloss, dlogits);
-      },
-      logits, dlogits);
+  const Loss l(logits.c, labels, class_weights, p);
+  const SegmentationLossState layout = state_layout(logits.n, logits.c, p);
+  if (same_size(logits, labels))
+    return with_logits_at_once<T>(
+        [&](auto n) {
+          using Logits = StoredLogits<const T, decltype(n)::value>;
+          using Gradient = StoredLogits<T, decltype(n)::value>;
+          launch<segmentation_loss_gradient_kernel<Logits, Gradient>>(cuda, l.blocks(), kThreads, l.shared_bytes(), l, Logits{logits},
+                                                                      layout, state, dloss, Gradient{dlogits});
+        },
+        logits, dlogits);
+  Workspace workspace(cuda);
+  const GatherPlan plan(logits.h, logits.w, l);
+  const auto sums = static_cast<std::size_t>(plan.side_h * plan.side_w * logits.c) * sizeof(float);
+  launch<segmentation_loss_gather_kernel<T>>(cuda, static_cast<unsigned>(logits.n * plan.down * plan.across), kThreads,
+                                             l.shared_bytes() + sums, l, UpsampledLogits<T>(cuda, workspace, logits, l), plan, layout,
+                                             state, dloss, dlogits);
 }
 
 LAMINA_INSTANTIATE(&segmentation_loss_forward<float>, &segmentation_loss_forward<BFloat16>, &segmentation_loss_backward<float>,

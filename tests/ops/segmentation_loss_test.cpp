@@ -96,6 +96,27 @@ void check_loss(const std::string& name, const Tensor& logits, const Tensor& lab
             .takes_into = false});
 }
 
+/// Logits and the size of their labels.
+struct Case {
+  Shape logits;
+  std::int64_t height, width;
+};
+
+/// The case's value and gradient against those of the loss after resize_bilinear, in double.
+void check_composed(const OpCase& upsampled, SegmentationLossOptions o, std::int64_t height, std::int64_t width) {
+  CAPTURE(upsampled.name);
+  Tensor a = upsampled.inputs[0].clone(), b = a.clone();
+  a.set_requires_grad();
+  b.set_requires_grad();
+  const Tensor fused = upsampled.op({a, upsampled.inputs[1]}, {}), large = resize_bilinear(b, height, width, *o.upsample);
+  o.upsample.reset();
+  const Tensor composed = segmentation_loss(large, upsampled.inputs[1], o);
+  fused.backward();
+  composed.backward();
+  CHECK(relative_error(fused, composed) < 1e-12);
+  CHECK(relative_error(a.grad(), b.grad()) < 1e-12);
+}
+
 }  // namespace
 
 TEST_CASE("segmentation_loss: definition, gradients, slices, instruction sets, threads") {
@@ -137,6 +158,14 @@ TEST_CASE("segmentation_loss agrees with PyTorch") {
   check("penalize", {.empty_class = EmptyClass::penalize});
   check("sigmoid",
         {.activation = LossActivation::sigmoid, .class_weights = w, .ignore_label = 255, .ce_normalization = CeNormalization::pixel_count});
+  check("half_pixel", {.class_weights = w, .ignore_label = 255, .upsample = ResizeGrid::half_pixel});
+  check("align_corners", {.class_weights = w, .ignore_label = 255, .upsample = ResizeGrid::align_corners});
+  check("one_row", {.class_weights = w, .ignore_label = 255, .dice_reduction = DiceReduction::sample, .upsample = ResizeGrid::half_pixel});
+  check("sigmoid_upsampled", {.activation = LossActivation::sigmoid,
+                              .class_weights = w,
+                              .ignore_label = 255,
+                              .ce_normalization = CeNormalization::pixel_count,
+                              .upsample = ResizeGrid::align_corners});
 }
 
 TEST_CASE("segmentation_loss over several tasks, none of them whole registers") {
@@ -150,7 +179,7 @@ TEST_CASE("segmentation_loss over several tasks, none of them whole registers") 
 
 TEST_CASE("segmentation_loss on CUDA with more classes than a thread takes, one tile and several") {
   for (Device device : cuda_devices())
-    for (const Shape& s : {Shape{1, 7, 5, 33}, Shape{2, 9, 8, 64}, Shape{1, 6, 11, 200}, Shape{1, 9, 9, 255}})
+    for (const Shape& s : {Shape{1, 7, 5, 33}, Shape{2, 9, 8, 64}, Shape{1, 6, 11, 200}, Shape{1, 9, 9, 256}})
       for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid}) {
         const bool softmax = activation == LossActivation::softmax;
         const OpCase c{.name = "segmentation_loss " + s.str(),
@@ -166,6 +195,45 @@ TEST_CASE("segmentation_loss on CUDA with more classes than a thread takes, one 
         cuda_failures(c, device, failures);
         for (const std::string& f : failures) FAIL_CHECK(c.name << ": " << f);
       }
+}
+
+TEST_CASE("segmentation_loss with upsample: that of the resized logits, gradients, slices, instruction sets, threads") {
+  for (const Case& c : {Case{{2, 3, 4, 3}, 12, 16}, Case{{1, 4, 3, 2}, 8, 6}, Case{{1, 5, 3, 9}, 11, 8}, Case{{2, 1, 3, 48}, 5, 7},
+                        Case{{1, 1, 1, 4}, 6, 5}, Case{{1, 3, 4, 1}, 3, 9}, Case{{2, 9, 2, 3}, 10, 2}, Case{{0, 2, 2, 4}, 3, 3}})
+    for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid})
+      for (ResizeGrid grid : {ResizeGrid::half_pixel, ResizeGrid::align_corners}) {
+        const Shape &s = c.logits, pixels{s[0], c.height, c.width};
+        const bool softmax = activation == LossActivation::softmax, half = grid == ResizeGrid::half_pixel;
+        const SegmentationLossOptions o{.activation = activation,
+                                        .class_weights = weights_for(s[3]),
+                                        .ignore_label = 255,
+                                        .dice_reduction = half ? DiceReduction::batch : DiceReduction::sample,
+                                        .empty_class = half ? EmptyClass::skip : EmptyClass::penalize,
+                                        .upsample = grid};
+        const OpCase upsampled{.name = message("segmentation_loss ", s, " to ", pixels, softmax ? " softmax" : " sigmoid",
+                                               half ? " half_pixel" : " align_corners"),
+                               .inputs = {random_normal(s, 8), random_labels(softmax ? pixels : Shape{s[0], c.height, c.width, s[3]},
+                                                                             softmax ? static_cast<int>(s[3]) : 2, 5)},
+                               .op = [&](auto& in, auto&) { return segmentation_loss(in[0], in[1], o); },
+                               .takes_into = false};
+        check_op(upsampled);
+        check_composed(upsampled, o, c.height, c.width);
+      }
+}
+
+TEST_CASE("segmentation_loss with upsample over several tasks, bands, blocks and tiles") {
+  for (const Case& c : {Case{{2, 21, 17, 5}, 97, 65}, Case{{1, 1, 2, 3}, 37, 40}, Case{{1, 3, 2, 33}, 14, 8}, Case{{1, 2, 3, 256}, 5, 7}}) {
+    const Shape& s = c.logits;
+    const SegmentationLossOptions o{.class_weights = weights_for(s[3]), .ignore_label = 255, .upsample = ResizeGrid::half_pixel};
+    const OpCase upsampled{.name = message("segmentation_loss ", s),
+                           .inputs = {random_normal(s, 9), random_labels({s[0], c.height, c.width}, static_cast<int>(s[3]) - 1, 9)},
+                           .op = [&](auto& in, auto&) { return segmentation_loss(in[0], in[1], o); },
+                           .takes_into = false};
+    check_composed(upsampled, o, c.height, c.width);
+    std::vector<std::string> failures;
+    for (Device device : cuda_devices()) cuda_failures(upsampled, device, failures);
+    for (const std::string& f : failures) FAIL_CHECK(upsampled.name << ": " << f);
+  }
 }
 
 TEST_CASE("segmentation_loss by hand") {
@@ -237,14 +305,17 @@ TEST_CASE("segmentation_loss: ignored pixels have no influence and an exactly ze
 
 TEST_CASE("segmentation_loss of nothing but ignored pixels is 0 with gradient 0") {
   for (Device device : devices())
-    for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample}) {
-      Tensor logits = random_normal({1, 3, 3, 4}, 5, DType::f32).to(device), labels = Tensor::full({1, 3, 3}, 255, {DType::u8, device});
-      logits.set_requires_grad();
-      const Tensor loss = segmentation_loss(logits, labels, {.ignore_label = 255, .dice_reduction = dice});
-      CHECK(loss.item() == 0);
-      loss.backward();
-      CHECK(logits.grad().to_vector<float>() == std::vector<float>(36, 0.f));
-    }
+    for (std::int64_t size : {3, 7})
+      for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample}) {
+        Tensor logits = random_normal({1, 3, 3, 4}, 5, DType::f32).to(device),
+               labels = Tensor::full({1, size, size}, 255, {DType::u8, device});
+        logits.set_requires_grad();
+        const Tensor loss =
+            segmentation_loss(logits, labels, {.ignore_label = 255, .dice_reduction = dice, .upsample = ResizeGrid::half_pixel});
+        CHECK(loss.item() == 0);
+        loss.backward();
+        CHECK(logits.grad().to_vector<float>() == std::vector<float>(36, 0.f));
+      }
 }
 
 TEST_CASE("segmentation_loss stays finite and exact for extreme logits") {
@@ -276,6 +347,9 @@ TEST_CASE("segmentation_loss names the first label that is out of range") {
     planes.data<std::uint8_t>()[5 * 6 + 3] = 2;  // image 0, row 1, column 2
     check_throws<DataError>([&] { segmentation_loss(logits, planes.to(device), {.activation = LossActivation::sigmoid}); },
                             {"label 2", "image 0", "row 1", "column 2", "below 2"});
+    const Tensor small = Tensor::zeros({2, 2, 3, 5}, {DType::f32, device});
+    check_throws<DataError>([&] { segmentation_loss(small, labels.to(device), {.upsample = ResizeGrid::align_corners}); },
+                            {"label 7", "image 1", "row 1", "column 2", "below 5"});
   }
 }
 
@@ -285,10 +359,23 @@ TEST_CASE("segmentation_loss rejects wrong shapes, types and options") {
       [&] {
         segmentation_loss(x, y.view_as({2, 4, 3}));
       },
-      {"segmentation_loss", "(2, 3, 4)", "(2, 4, 3)", "(2, 3, 4, 5)"});
+      {"segmentation_loss", "(2, 3, 4)", "(2, 4, 3)", "(2, 3, 4, 5)", "upsample"});
   check_throws<ShapeError>([&] { segmentation_loss(x, y, {.activation = LossActivation::sigmoid}); }, {"(2, 3, 4, 5)", "(2, 3, 4)"});
+  const SegmentationLossOptions upsample{.upsample = ResizeGrid::half_pixel};
+  check_throws<ShapeError>(
+      [&] {
+        segmentation_loss(Tensor::zeros({2, 4, 2, 5}), y, upsample);
+      },
+      {"`upsample`", "(2, 3, 4)", "(2, 4, 2, 5)", "resize_bilinear"});
+  check_throws<ShapeError>(
+      [&] {
+        segmentation_loss(Tensor::zeros({1, 2, 2, 5}), y, upsample);
+      },
+      {"(1, 3, 4)", "(2, 3, 4)", "(1, 2, 2, 5)"});
+  check_throws<ShapeError>([&] { segmentation_loss(Tensor::zeros({2, 0, 4, 5}), y, upsample); }, {"empty", "(2, 0, 4, 5)"});
+  check_throws<ShapeError>([&] { segmentation_loss(x, y.view_as({6, 4}), upsample); }, {"(2, 3, 4)", "(6, 4)"});
   check_throws<ShapeError>([&] { segmentation_loss(Tensor::zeros({2, 3, 4}), y); }, {"(N, H, W, C)", "(2, 3, 4)"});
-  check_throws<ShapeError>([&] { segmentation_loss(Tensor::zeros({1, 1, 1, 256}), y); }, {"1 to 255 classes", "(1, 1, 1, 256)"});
+  check_throws<ShapeError>([&] { segmentation_loss(Tensor::zeros({1, 1, 1, 257}), y); }, {"1 to 256 classes", "(1, 1, 1, 257)"});
   check_throws<ShapeError>([&] { segmentation_loss(x, y, {.class_weights = {1, 2}}); }, {"2 class weights", "(2, 3, 4, 5)"});
   check_throws<DeviceError>([&] { segmentation_loss(x, y.to(DType::i32)); }, {"u8", "i32"});
   check_throws<OptionError>([&] { segmentation_loss(x, y, {.class_weights = {1, 1, -1, 1, 1}}); }, {"class weights", "-1"});

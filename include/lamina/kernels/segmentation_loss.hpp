@@ -1,6 +1,7 @@
 #pragma once
 #include "lamina/core/device.hpp"
 #include "lamina/core/dtype.hpp"
+#include "lamina/kernels/resize.hpp"
 
 namespace lamina {
 
@@ -27,7 +28,8 @@ struct SegmentationLossParams {
   CeNormalization ce_normalization = CeNormalization::weight_sum;
   DiceReduction dice_reduction = DiceReduction::batch;
   EmptyClass empty_class = EmptyClass::skip;
-  bool include_background = true;  ///< does class 0 take part in Dice?
+  bool include_background = true;                ///< does class 0 take part in Dice?
+  ResizeGrid upsample = ResizeGrid::half_pixel;  ///< how logits of a smaller size than the labels' are interpolated
 };
 
 namespace kernels {
@@ -49,12 +51,14 @@ struct SegmentationLossState {
   LAMINA_HD std::int64_t size() const { return b() + groups * classes; }
 };
 
-/// *loss = ce_weight * CE + dice_weight * (1 - Dice), see ops/segmentation_loss.hpp. labels packed: (N, H, W), with sigmoid (N, H, W, C).
-/// class_weights (C) may be null. Overwrites state and loss.
-LAMINA_KERNEL(segmentation_loss_forward, View4<const T> logits, const std::uint8_t* labels, const double* class_weights, double* state,
-              Precise<T>* loss, const SegmentationLossParams& p)
-/// dlogits = *dloss * d(loss)/d(logits), the probabilities computed again; exactly 0 at ignored labels. Overwrites dlogits.
-LAMINA_KERNEL(segmentation_loss_backward, View4<const T> logits, const std::uint8_t* labels, const double* class_weights,
+/// *loss = ce_weight * CE + dice_weight * (1 - Dice), see ops/segmentation_loss.hpp. labels packed: (N, H, W, 1), with sigmoid
+/// (N, H, W, C). logits (N, h, w, C) with h <= H, w <= W: of a smaller size they are resized to (H, W) as resize_bilinear_forward does,
+/// a few pixels at a time. class_weights (C) may be null. Overwrites state and loss.
+LAMINA_KERNEL(segmentation_loss_forward, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
+              double* state, Precise<T>* loss, const SegmentationLossParams& p)
+/// dlogits (N, h, w, C) = *dloss * d(loss)/d(logits), the probabilities computed again; exactly 0 where only ignored labels see a logit.
+/// Overwrites dlogits.
+LAMINA_KERNEL(segmentation_loss_backward, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
               const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p)
 
 }  // namespace kernels

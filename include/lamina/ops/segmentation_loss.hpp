@@ -5,6 +5,7 @@
 #include "lamina/autograd/node.hpp"
 #include "lamina/core/dispatch.hpp"
 #include "lamina/kernels/segmentation_loss.hpp"
+#include "lamina/ops/resize.hpp"
 
 namespace lamina {
 
@@ -14,12 +15,15 @@ struct SegmentationLossOptions {
   double ce_weight = 1;                 ///< factor of the cross-entropy
   double dice_weight = 1;               ///< factor of the Dice loss
   std::vector<double> class_weights{};  ///< one a class, or none (all 1); both terms use them
-  std::optional<int> ignore_label;      ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
+  std::optional<int> ignore_label{};    ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
   double smooth = 1;                    ///< added to Dice's numerator and denominator
   CeNormalization ce_normalization = CeNormalization::weight_sum;
   DiceReduction dice_reduction = DiceReduction::batch;
   EmptyClass empty_class = EmptyClass::skip;
   bool include_background = true;  ///< does class 0 take part in Dice?
+  /// Bilinear upsampling of logits to the labels' size, where they are smaller: the loss of resize_bilinear(logits, H, W, *upsample)
+  /// without the large logits, or their gradient, ever being in memory. None: the sizes must be equal.
+  std::optional<ResizeGrid> upsample{};
 };
 
 /// The terms of a segmentation loss, for logging.
@@ -35,18 +39,23 @@ struct SegmentationLossParts {
 ///   DiceLoss = 1 - sum_c w[c] Dice[c] / sum_c w[c], Dice[c] = (2 sum_i p_i[c] t_i[c] + smooth) / (sum_i p_i[c] + sum_i t_i[c] + smooth),
 ///              t the labels as zeros and ones (Milletari et al. 2016), over the batch or averaged over its samples.
 /// Sums are taken in double. When every label is ignored, loss and gradient are 0.
-/// logits (N, H, W, C), C in [1, 255]; labels u8: (N, H, W) of classes, with sigmoid (N, H, W, C) of 0 and 1.
+/// logits (N, H, W, C), with `upsample` (N, h, w, C), h in [1, H], w in [1, W]; C in [1, 256].
+/// labels u8: (N, H, W) of classes, with sigmoid (N, H, W, C) of 0 and 1.
 /// Gradient: logits. Throws ShapeError, DeviceError, OptionError, and DataError naming the first label out of range.
 /// Kernels: kernels/segmentation_loss.{cpp,cu}.
 inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, const SegmentationLossOptions& o = {},
                                 SegmentationLossParts* parts = nullptr) {
   const char* op = "segmentation_loss";
   const Shape& x = logits.shape();
-  require(x.rank() == 4 && x[3] >= 1 && x[3] <= 255, op, ": logits must be (N, H, W, C) with 1 to 255 classes, got ", x);
+  require(x.rank() == 4 && x[3] >= 1 && x[3] <= 256, op, ": logits must be (N, H, W, C) with 1 to 256 classes, got ", x);
   const bool softmax = o.activation == LossActivation::softmax;
-  const Shape expected = softmax ? Shape{x[0], x[1], x[2]} : x;
-  require(labels.shape() == expected, op, ": labels must have shape ", expected, softmax ? " (N, H, W)" : " (N, H, W, C)", ", got ",
-          labels.shape(), " with logits ", x);
+  const Shape& y = labels.shape();
+  const Shape full = o.upsample && y.rank() >= 3 ? detail::resize_shape(op, x, y[1], y[2]) : x;  // of the logits that meet the labels
+  const Shape expected = softmax ? Shape{full[0], full[1], full[2]} : full;
+  require(y == expected, op, ": labels must have shape ", expected, softmax ? " (N, H, W)" : " (N, H, W, C)", ", got ", y, " with logits ",
+          x, o.upsample ? "" : "; the option `upsample` interpolates smaller logits");
+  require(full[1] >= x[1] && full[2] >= x[2], op, ": `upsample` only enlarges, and labels ", y, " are smaller than logits ", x,
+          ": use resize_bilinear on the logits");
   require<DeviceError>(labels.dtype() == DType::u8, op, ": labels must be u8, got ", name_of(labels.dtype()));
   require<DeviceError>(labels.device() == logits.device(), op, ": logits are on ", logits.device(), ", labels on ", labels.device());
   require(o.class_weights.empty() || static_cast<std::int64_t>(o.class_weights.size()) == x[3], op, ": ", o.class_weights.size(),
@@ -59,16 +68,18 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
   require<OptionError>(!o.ignore_label || (*o.ignore_label >= 0 && *o.ignore_label <= 255), op, ": ignore_label must be in [0, 255], got ",
                        o.ignore_label.value_or(0));
 
-  const SegmentationLossParams p{o.activation,       o.ce_weight,      o.dice_weight, o.ignore_label.value_or(-1), o.smooth,
-                                 o.ce_normalization, o.dice_reduction, o.empty_class, o.include_background};
+  const SegmentationLossParams p{
+      o.activation,       o.ce_weight,      o.dice_weight, o.ignore_label.value_or(-1), o.smooth,
+      o.ce_normalization, o.dice_reduction, o.empty_class, o.include_background,        o.upsample.value_or(ResizeGrid::half_pixel)};
   using State = kernels::SegmentationLossState;
   const State layout{x[3], o.dice_reduction == DiceReduction::sample ? x[0] : 1};
-  const Tensor state = Tensor::empty({layout.size()}, {DType::f64, logits.device()}), packed = labels.packed();
+  const Tensor state = Tensor::empty({layout.size()}, {DType::f64, logits.device()}),
+               packed = labels.packed().view_as(full.with(-1, softmax ? 1 : x[3]));
   Tensor weights;
   if (!o.class_weights.empty()) weights = Tensor::from(std::span<const double>(o.class_weights), {x[3]}, logits.device());
   Tensor loss = Tensor::empty({}, precise_like(logits));
   dispatch(logits, [&]<class T>(auto& device) {
-    kernels::segmentation_loss_forward<T>(device, logits.view4<const T>(), packed.data<const std::uint8_t>(),
+    kernels::segmentation_loss_forward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(),
                                           weights ? weights.data<const double>() : nullptr, state.data<double>(), loss.data<Precise<T>>(),
                                           p);
   });
@@ -76,15 +87,15 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
   const std::vector<double> saved = state.to_vector<double>();
   if (const auto bad = static_cast<std::int64_t>(saved[State::kBadLabel]); bad >= 0) {
     const std::int64_t pixel = softmax ? bad : bad / x[3];
-    throw DataError(message(op, ": label ", int{packed.to(kCpu).data<const std::uint8_t>()[bad]}, " at image ", pixel / (x[1] * x[2]),
-                            ", row ", pixel / x[2] % x[1], ", column ", pixel % x[2], " is not below ", softmax ? x[3] : 2,
+    throw DataError(message(op, ": label ", int{packed.to(kCpu).data<const std::uint8_t>()[bad]}, " at image ", pixel / (full[1] * full[2]),
+                            ", row ", pixel / full[2] % full[1], ", column ", pixel % full[2], " is not below ", softmax ? x[3] : 2,
                             o.ignore_label ? message(" and not the ignored ", *o.ignore_label) : std::string(", and no label is ignored")));
   }
   if (parts) *parts = {saved[State::kCe], saved[State::kDiceLoss], {saved.begin() + State::kDice, saved.begin() + layout.a()}};
   return record(op, {logits}, loss, [=](const Tensor& dloss, NeedsGrad) -> Grads {
     Tensor dlogits = Tensor::empty(logits.shape(), like(logits));
     dispatch(logits, [&]<class T>(auto& device) {
-      kernels::segmentation_loss_backward<T>(device, logits.view4<const T>(), packed.data<const std::uint8_t>(),
+      kernels::segmentation_loss_backward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(),
                                              weights ? weights.data<const double>() : nullptr, state.data<const double>(),
                                              dloss.data<const Precise<T>>(), dlogits.view4<T>(), p);
     });
