@@ -1,5 +1,5 @@
-// CPU twins of kernels/batch_norm2d.hpp. Memory passes, each over x-sized tensors: forward reads x, then reads x (and the residual)
-// and writes y; backward reads x (or y with it) and dy, then the same again and writes dx.
+// CPU twins of kernels/batch_norm2d.hpp. Memory passes, each over x-sized tensors: forward reads x (unless its moments are given), then
+// x again (and the residual) and writes y; backward reads x (or y with it) and dy, then the same again and writes dx.
 #include "lamina/kernels/batch_norm2d.hpp"
 
 #include "detail/normalize.hpp"
@@ -7,13 +7,17 @@
 namespace lamina::kernels::LAMINA_ISA {
 namespace {
 
-/// mean, rstd and running statistics of the batch.
+/// mean, rstd and running statistics of the batch, from its moments where they are given.
 template <class T>
-void batch_statistics(Cpu& cpu, View2<const T> x, T* running_mean, T* running_var, T* mean, T* rstd, const BatchNorm2dParams& p) {
+void batch_statistics(Cpu& cpu, View2<const T> x, const double* moments, T* running_mean, T* running_var, T* mean, T* rstd,
+                      const BatchNorm2dParams& p) {
   Workspace workspace;
-  double *m = workspace.take<double>(x.cols), *variance = workspace.take<double>(x.cols);
-  column_moments(cpu, x, m, variance);
-  const double n = static_cast<double>(x.rows);
+  if (!moments) {
+    double* own = workspace.take<double>(2 * x.cols);
+    column_moments(cpu, x, own, own + x.cols);
+    moments = own;
+  }
+  const double *m = moments, *variance = moments + x.cols, n = static_cast<double>(x.rows);
   for (std::int64_t c = 0; c < x.cols; ++c) {
     mean[c] = static_cast<T>(m[c]);
     rstd[c] = static_cast<T>(inverse_deviation(variance[c], p.epsilon));
@@ -36,13 +40,13 @@ T* channel_scales(Workspace& workspace, std::int64_t cols, const T* gamma, const
 }  // namespace
 
 template <class T>
-void batch_norm2d_forward(Cpu& cpu, View2<const T> x, const Precise<T>* gamma, const Precise<T>* beta, View2<const T> residual,
-                          Precise<T>* running_mean, Precise<T>* running_var, Precise<T>* mean, Precise<T>* rstd, View2<T> y,
-                          const BatchNorm2dParams& p) {
+void batch_norm2d_forward(Cpu& cpu, View2<const T> x, const double* moments, const Precise<T>* gamma, const Precise<T>* beta,
+                          View2<const T> residual, Precise<T>* running_mean, Precise<T>* running_var, Precise<T>* mean, Precise<T>* rstd,
+                          View2<T> y, const BatchNorm2dParams& p) {
   if (x.rows == 0) return;
   Workspace workspace;
   if (p.training) {
-    batch_statistics(cpu, x, running_mean, running_var, mean, rstd, p);
+    batch_statistics(cpu, x, moments, running_mean, running_var, mean, rstd, p);
   } else {
     for (std::int64_t c = 0; c < x.cols; ++c) {
       mean[c] = running_mean[c];

@@ -1,6 +1,6 @@
-// CUDA twins of kernels/batch_norm2d.hpp. Memory passes over x-sized tensors: forward reads x for the statistics, then x (and the residual)
-// and writes y; backward reads x (or y with it) and dy for the sums, then the same again and writes dx (and dresidual). A thread keeps
-// the constants of its channels in registers and walks down the rows.
+// CUDA twins of kernels/batch_norm2d.hpp. Memory passes over x-sized tensors: forward reads x for the statistics (unless they
+// are given), then x (and the residual) and writes y; backward reads x (or y with it) and dy for the sums, then the same again and writes
+// dx (and dresidual). A thread keeps the constants of its channels in registers and walks down the rows.
 #include "lamina/kernels/batch_norm2d.hpp"
 
 #include "detail/activate.hpp"
@@ -31,23 +31,25 @@ struct Affine {
 };
 
 /// Mean, rstd and running statistics (which may be null) of a channel from its moments.
-template <class T>
 struct BatchStatistics {
-  const T* origin;
   double n, momentum, epsilon;
   float *running_mean, *running_var, *mean, *rstd;
 
-  __device__ void operator()(std::int64_t c, const double (&sums)[2]) const {
-    const Moments moments(sums, n, static_cast<double>(widen(origin[c])));
-    mean[c] = static_cast<float>(moments.mean);
-    rstd[c] = inverse_deviation(moments.variance, epsilon);
+  __device__ void operator()(std::int64_t c, double batch_mean, double variance) const {
+    mean[c] = static_cast<float>(batch_mean);
+    rstd[c] = inverse_deviation(variance, epsilon);
     const auto mix = [&](float& running, double batch) {
       running = static_cast<float>((1 - momentum) * static_cast<double>(running) + momentum * batch);
     };
-    if (running_mean) mix(running_mean[c], moments.mean);
-    if (running_var) mix(running_var[c], moments.variance * n / (n - 1));
+    if (running_mean) mix(running_mean[c], batch_mean);
+    if (running_var) mix(running_var[c], variance * n / (n - 1));
   }
 };
+
+/// `moments` (2, cols): means, then variances.
+__global__ void batch_statistics_kernel(const double* moments, std::int64_t cols, BatchStatistics statistics) {
+  for (std::int64_t c = global_thread(); c < cols; c += grid_threads()) statistics(c, moments[c], moments[cols + c]);
+}
 
 __global__ void running_statistics_kernel(const float* running_mean, const float* running_var, double epsilon, std::int64_t cols,
                                           float* mean, float* rstd) {
@@ -162,20 +164,21 @@ struct Backward {
 }  // namespace
 
 template <class T>
-void batch_norm2d_forward(Cuda& cuda, View2<const T> x, const Precise<T>* gamma, const Precise<T>* beta, View2<const T> residual,
-                          Precise<T>* running_mean, Precise<T>* running_var, Precise<T>* mean, Precise<T>* rstd, View2<T> y,
-                          const BatchNorm2dParams& p) {
+void batch_norm2d_forward(Cuda& cuda, View2<const T> x, const double* moments, const Precise<T>* gamma, const Precise<T>* beta,
+                          View2<const T> residual, Precise<T>* running_mean, Precise<T>* running_var, Precise<T>* mean, Precise<T>* rstd,
+                          View2<T> y, const BatchNorm2dParams& p) {
   if (x.rows == 0) return;
+  const BatchStatistics statistics{static_cast<double>(x.rows), p.momentum, p.epsilon, running_mean, running_var, mean, rstd};
+  const unsigned channel_blocks = blocks_for(x.cols, 256);
   with_pack_width<T>(
       [&](auto n) {
         constexpr int N = decltype(n)::value;
-        if (p.training)
-          reduce_columns<2, N>(
-              cuda, 1, x.rows, x.cols, MomentSums<T, N>{x},
-              BatchStatistics<T>{x.data, static_cast<double>(x.rows), p.momentum, p.epsilon, running_mean, running_var, mean, rstd});
+        if (!p.training)
+          launch<running_statistics_kernel>(cuda, channel_blocks, 256, 0, running_mean, running_var, p.epsilon, x.cols, mean, rstd);
+        else if (moments)
+          launch<batch_statistics_kernel>(cuda, channel_blocks, 256, 0, moments, x.cols, statistics);
         else
-          launch<running_statistics_kernel>(cuda, blocks_for(x.cols, 256), 256, 0, running_mean, running_var, p.epsilon, x.cols, mean,
-                                            rstd);
+          column_moments<N>(cuda, 1, x.rows, x, statistics);
         with_activation(p.activation, [&](auto act) {
           for_columns<N>(cuda, 1, x.rows, x.cols, Forward<T, N, decltype(act)>{x, residual, y, {gamma, beta, mean, rstd}, act});
         });

@@ -8,6 +8,7 @@
 #include "detail/conv2d_naive.hpp"
 #include "detail/conv2d_winograd.hpp"
 #include "detail/conv2d_winograd_weights.hpp"
+#include "detail/normalize.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {
@@ -45,10 +46,8 @@ Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p)
   return two < four ? Algorithm::winograd2 : Algorithm::winograd4;
 }
 
-}  // namespace
-
 template <class T>
-void conv2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p) {
+void forward(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p) {
   switch (algorithm<T>(w, y, p)) {
     case Algorithm::naive: return conv2d_forward_naive(cpu, x, w, b, y, p);
     case Algorithm::direct: return conv2d_forward_direct(cpu, x, w, b, y, p);
@@ -57,6 +56,14 @@ void conv2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const Precise<
     case Algorithm::depthwise: return conv2d_forward_depthwise(cpu, x, w, b, y, p);
     default: return conv2d_forward_implicit_gemm(cpu, x, w, b, y, p);
   }
+}
+
+}  // namespace
+
+template <class T>
+void conv2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, double* moments, const Conv2dParams& p) {
+  forward<T>(cpu, x, w, b, y, p);
+  if (moments && y.pixels() > 0) column_moments<T>(cpu, y.flat(), moments, moments + y.c);
 }
 
 template <class T>

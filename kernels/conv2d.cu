@@ -7,7 +7,7 @@
 #include "detail/conv2d_implicit_gemm.cuh"
 #include "detail/conv2d_implicit_gemm_weights.cuh"
 #include "detail/conv2d_naive.cuh"
-#include "detail/reduce.cuh"
+#include "detail/normalize.cuh"
 
 namespace lamina::kernels::cuda {
 
@@ -27,14 +27,23 @@ Algorithm algorithm(const W& w, const Conv2dParams& p) {
 }  // namespace
 
 template <class T>
-void conv2d_forward(Cuda& cuda, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p) {
+void conv2d_forward(Cuda& cuda, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, double* moments,
+                    const Conv2dParams& p) {
+  if (y.pixels() == 0) return;
   const Epilogue epilogue{b, p.activation};
   switch (algorithm(w, p)) {
-    case Algorithm::naive: return conv2d_forward_naive(cuda, x, w, epilogue, y, p);
-    case Algorithm::direct: return conv2d_forward_direct(cuda, x, w, epilogue, y, p);
-    case Algorithm::depthwise: return conv2d_forward_depthwise(cuda, x, w, epilogue, y, p);
-    default: return conv2d_forward_implicit_gemm(cuda, x, w, epilogue, y, p);
+    case Algorithm::direct: return conv2d_forward_direct(cuda, x, w, epilogue, y, moments, p);
+    case Algorithm::naive: conv2d_forward_naive(cuda, x, w, epilogue, y, p); break;
+    case Algorithm::depthwise: conv2d_forward_depthwise(cuda, x, w, epilogue, y, p); break;
+    default: return conv2d_forward_implicit_gemm(cuda, x, w, epilogue, y, moments, p);
   }
+  // Bound by memory or by its sums: the moments are a pass of their own.
+  if (moments)
+    with_pack_width<T>(
+        [&](auto n) {
+          column_moments<decltype(n)::value, T>(cuda, 1, y.pixels(), y.flat(), WriteMoments{moments, moments + y.c});
+        },
+        y.flat());
 }
 
 template <class T>

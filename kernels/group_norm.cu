@@ -29,22 +29,8 @@ void for_groups(const Cuda& cuda, const Groups& groups, F f) {
   launch<groups_kernel<F>>(cuda, blocks_for(groups.count * kWarpSize, kThreads), kThreads, 0, groups, f);
 }
 
-template <class T>
-struct ChannelMoments {
-  const T* origin;
-  double n;
-  std::int64_t channels;
-  double *means, *variances;  // (N, C)
-
-  __device__ void operator()(std::int64_t i, const double (&sums)[2]) const {
-    const Moments moments(sums, n, static_cast<double>(widen(origin[i % channels])));
-    means[i] = moments.mean;
-    variances[i] = moments.variance;
-  }
-};
-
 struct GroupStatistics {
-  const double *means, *variances;
+  const double *means, *variances;  // (N, C)
   std::int64_t width;
   double epsilon;
   float *mean, *rstd;
@@ -199,8 +185,7 @@ void group_norm_forward(Cuda& cuda, View4<const T> x, const Precise<T>* gamma, c
   with_pack_width<T>(
       [&](auto n) {
         constexpr int N = decltype(n)::value;
-        reduce_columns<2, N>(cuda, x.n, pixels, x.c, MomentSums<T, N>{x.flat()},
-                             ChannelMoments<T>{x.data, static_cast<double>(pixels), x.c, means, variances});
+        column_moments<N>(cuda, x.n, pixels, x.flat(), WriteMoments{means, variances});
         for_groups(cuda, by, GroupStatistics{means, variances, by.width, epsilon, mean, rstd});
         for_columns<N>(cuda, x.n, pixels, x.c, Forward<T, N>{x.flat(), y.flat(), by, gamma, beta, mean, rstd});
       },

@@ -6,7 +6,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-OP = re.compile(r"((?:^///.*\n)*)^inline (?:Tensor|WarpedBatch) (\w+)\(", re.M)
+OP = re.compile(r"((?:^///.*\n)*)^inline (?:Tensor|Measured|WarpedBatch) (\w+)\(", re.M)
 
 
 def without_detail(text):

@@ -15,7 +15,7 @@ LAMINA_HD constexpr int direct_lines(std::int64_t k) { return kDirectThreads / (
 
 template <class T>
 __global__ void __launch_bounds__(kDirectThreads) direct_kernel(Correlation<T> a) {
-  LAMINA_SHARED(float, weights);  // (kDirectChunk elements of the patch, channels)
+  LAMINA_SHARED(float, weights);  // (kDirectChunk elements of the patch, channels); then moments (lines, 2, channels)
   const int channels = direct_channels(a.k), quads = channels / 4, lines = direct_lines(a.k), thread = static_cast<int>(threadIdx.x);
   const int own_k = thread % quads * 4, line = thread / quads;  // threads beyond the last line have no pixels
   const std::int64_t k0 = std::int64_t{blockIdx.x % a.k_tiles} * channels;
@@ -50,13 +50,26 @@ __global__ void __launch_bounds__(kDirectThreads) direct_kernel(Correlation<T> a
       ++r;
     }
   }
-  if (line >= lines) return;
-  const std::int64_t k = k0 + own_k;
-  const Pack<float, 4> bias = a.epilogue.bias(k, a.k);
-  with_activation(a.epilogue.act, [&](auto act) {
+  if (a.moments.values) __syncthreads();  // the weights have been used
+  if (line < lines) {
+    const std::int64_t k = k0 + own_k;
+    const Pack<float, 4> bias = a.epilogue.bias(k, a.k);
+    RunningMoments<4> own;
+    with_activation(a.epilogue.act, [&](auto act) {
 #pragma unroll
-    for (int q = 0; q < kDirectPixels; ++q)
-      if (first + q < a.pixels()) store_activated(a.y.data + (first + q) * a.y.ld + k, sums[q], bias, act, a.k - k, a.wide_stores);
+      for (int q = 0; q < kDirectPixels; ++q)
+        if (first + q < a.pixels()) {
+          const auto v = store_activated(a.y.data + (first + q) * a.y.ld + k, sums[q], bias, act, a.k - k, a.wide_stores);
+          if (a.moments.values) own.add(v);
+        }
+    });
+    if (a.moments.values) keep_part(weights, line, channels, own_k, own);
+  }
+  if (!a.moments.values) return;
+  const std::int64_t tile = blockIdx.x / a.k_tiles, rows = a.moments.count(tile);
+  write_tile(a.moments, tile, k0, a.k - k0, weights, lines, channels, [&](int part) {
+    const std::int64_t left = rows - part * kDirectPixels;
+    return left < kDirectPixels ? left : kDirectPixels;
   });
 }
 
@@ -64,24 +77,29 @@ __global__ void __launch_bounds__(kDirectThreads) direct_kernel(Correlation<T> a
 
 /// At most kFewInputChannels, one group.
 template <class T>
-void conv2d_forward_direct(const Cuda& cuda, View4<const T> x, View4<const T> w, Epilogue epilogue, View4<T> y, const Conv2dParams& p) {
+void conv2d_forward_direct(const Cuda& cuda, View4<const T> x, View4<const T> w, Epilogue epilogue, View4<T> y, double* moments,
+                           const Conv2dParams& p) {
   const unsigned k_tiles = blocks_for(w.n, detail::direct_channels(w.n));
-  const Correlation<T> a{x,
-                         forward_axis(y.h, w.h, p.padding.top, p),
-                         forward_axis(y.w, w.w, p.padding.left, p),
-                         w.data,
-                         w.h,
-                         w.w,
-                         1,
-                         w.c,
-                         w.n,
-                         y,
-                         epilogue,
-                         k_tiles,
-                         aligned_channels(y.data, y.ld, w.n, 4)};
-  const unsigned pixel_tiles = blocks_for(a.pixels(), detail::direct_lines(w.n) * detail::kDirectPixels);
-  launch<detail::direct_kernel<T>>(cuda, pixel_tiles * k_tiles, detail::kDirectThreads,
-                                   static_cast<std::size_t>(detail::kDirectChunk * detail::direct_channels(w.n)) * sizeof(float), a);
+  Correlation<T> a{x,
+                   forward_axis(y.h, w.h, p.padding.top, p),
+                   forward_axis(y.w, w.w, p.padding.left, p),
+                   w.data,
+                   w.h,
+                   w.w,
+                   1,
+                   w.c,
+                   w.n,
+                   y,
+                   epilogue,
+                   k_tiles,
+                   aligned_channels(y.data, y.ld, w.n, 4)};
+  const int channels = detail::direct_channels(w.n), lines = detail::direct_lines(w.n);
+  const int floats = detail::kDirectChunk * channels, moment_floats = moments ? 2 * lines * channels : 0;
+  with_tile_moments(cuda, y, lines * detail::kDirectPixels, moments, [&](const TileMoments& tiles) {
+    a.moments = tiles;
+    launch<detail::direct_kernel<T>>(cuda, static_cast<unsigned>(tiles.tiles()) * k_tiles, detail::kDirectThreads,
+                                     static_cast<std::size_t>(floats > moment_floats ? floats : moment_floats) * sizeof(float), a);
+  });
 }
 
 }  // namespace lamina::kernels::cuda

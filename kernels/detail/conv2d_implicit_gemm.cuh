@@ -5,6 +5,7 @@
 #include "detail/correlation_axis.hpp"
 #include "detail/epilogue.cuh"
 #include "detail/gemm_tile.cuh"
+#include "detail/tile_moments.cuh"
 
 namespace lamina::kernels::cuda {
 
@@ -20,6 +21,7 @@ struct Correlation {
   Epilogue epilogue;
   unsigned k_tiles;  ///< tiles beside each other in a group
   bool wide_stores;  ///< four channels of y can be stored at once
+  TileMoments moments = {};
 
   LAMINA_HD std::int64_t pixels() const { return x.n * h.count * w.count; }
 };
@@ -124,8 +126,10 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
   };
   pipeline(static_cast<int>(taps.size() * ((a.c + kDepth<T> - 1) / kDepth<T>)), load, multiply);
 
-  __syncthreads();  // the stages become the places of the pixels in y
+  __syncthreads();  // the stages become the places of the pixels in y, and the moments of the threads' rows
   std::int64_t* const offsets = reinterpret_cast<std::int64_t*>(shared);
+  float* const parts = reinterpret_cast<float*>(offsets + Tile::kRows);  // (kThreadRows, 2, kCols)
+  static_assert(sizeof(T) * 2 * kStage >= sizeof(std::int64_t) * Tile::kRows + sizeof(float) * 2 * Tile::kThreadRows * Tile::kCols);
   for (int m = thread; m < Tile::kRows; m += Tile::kThreads) {
     const std::int64_t line = (first_pixel() + m) / a.w.count, j = (first_pixel() + m) % a.w.count;
     offsets[m] =
@@ -137,12 +141,20 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
     for (int j = 0; j < Tile::kOwnCols; j += 4) {
       const std::int64_t k = first_output() + Tile::col(own_col, j), first_channel = group * a.k;
       const Pack<float, 4> bias = a.epilogue.bias(first_channel + k, first_channel + a.k);
+      RunningMoments<4> own;
 #pragma unroll
       for (int i = 0; i < Tile::kOwnRows; ++i)
-        if (const int m = own_row + i * Tile::kThreadRows; first_pixel() + m < last_pixel())
-          store_activated(a.y.data + offsets[m] + first_channel + k, sums[i] + j, bias, act, a.k - k, a.wide_stores);
+        if (const int m = own_row + i * Tile::kThreadRows; first_pixel() + m < last_pixel()) {
+          const auto v = store_activated(a.y.data + offsets[m] + first_channel + k, sums[i] + j, bias, act, a.k - k, a.wide_stores);
+          if (a.moments.values) own.add(v);
+        }
+      if (a.moments.values) keep_part(parts, own_row, Tile::kCols, Tile::col(own_col, j), own);
     }
   });
+  if (!a.moments.values) return;
+  const int rows = static_cast<int>(last_pixel() - first_pixel());
+  write_tile(a.moments, pixel_tile, group * a.k + first_output(), a.k - first_output(), parts, Tile::kThreadRows, Tile::kCols,
+             [&](int part) { return (rows - part + Tile::kThreadRows - 1) / Tile::kThreadRows; });
 }
 
 /// (groups, rows, taps, cols) -> (groups, cols, taps, rows): block (tile of cols, tile of rows, group and tap).
@@ -165,8 +177,9 @@ __global__ void transpose_weights_kernel(const T* from, std::int64_t rows, std::
 template <class T>
 inline constexpr bool kUnpacked = sizeof(T) < sizeof(float);
 
+/// `moments` as in conv2d_forward.
 template <class T>
-void launch_correlation(const Cuda& cuda, Correlation<T> a, GemmTile tile) {
+void launch_correlation(const Cuda& cuda, Correlation<T> a, GemmTile tile, double* moments = nullptr) {
   if (a.h.is_identity(a.x.h) && a.w.is_identity(a.x.w) && a.h.out_step == 1 && a.w.out_step == 1) {  // images of one pixel each
     a.x = {a.x.data, a.pixels(), 1, 1, a.x.c, a.x.ld};
     a.y = {a.y.data, a.x.n, 1, 1, a.y.c, a.y.ld};
@@ -179,20 +192,23 @@ void launch_correlation(const Cuda& cuda, Correlation<T> a, GemmTile tile) {
     a.k_tiles = blocks_for(a.k, Chosen::kCols);
     const std::int64_t blocks = (a.pixels() + Chosen::kRows - 1) / Chosen::kRows * a.groups * a.k_tiles;
     constexpr std::size_t kBytes = 2 * (Chosen::kRows + Chosen::kCols) * (kDepth<T> + kCopied<T>)*sizeof(T);
-    if (aligned_copies)
-      launch<correlation_kernel<T, Chosen, true>>(cuda, static_cast<unsigned>(blocks), Chosen::kThreads, kBytes, a);
-    else
-      launch<correlation_kernel<T, Chosen, false>>(cuda, static_cast<unsigned>(blocks), Chosen::kThreads, kBytes, a);
+    with_tile_moments(cuda, a.y, Chosen::kRows, moments, [&](const TileMoments& tiles) {
+      a.moments = tiles;
+      if (aligned_copies)
+        launch<correlation_kernel<T, Chosen, true>>(cuda, static_cast<unsigned>(blocks), Chosen::kThreads, kBytes, a);
+      else
+        launch<correlation_kernel<T, Chosen, false>>(cuda, static_cast<unsigned>(blocks), Chosen::kThreads, kBytes, a);
+    });
   });
 }
 
 }  // namespace detail
 
 template <class T>
-void conv2d_forward_implicit_gemm(const Cuda& cuda, View4<const T> x, View4<const T> w, Epilogue epilogue, View4<T> y,
+void conv2d_forward_implicit_gemm(const Cuda& cuda, View4<const T> x, View4<const T> w, Epilogue epilogue, View4<T> y, double* moments,
                                   const Conv2dParams& p) {
   const CorrelationAxis h = forward_axis(y.h, w.h, p.padding.top, p), v = forward_axis(y.w, w.w, p.padding.left, p);
-  detail::launch_correlation<T>(cuda, {x, h, v, w.data, w.h, w.w, p.groups, w.c, w.n / p.groups, y, epilogue, 0, false}, p.tile);
+  detail::launch_correlation<T>(cuda, {x, h, v, w.data, w.h, w.w, p.groups, w.c, w.n / p.groups, y, epilogue, 0, false}, p.tile, moments);
 }
 
 /// By classes of pixels with equal remainders modulo the stride: each is a stride-1 correlation of dy with its own taps.

@@ -25,14 +25,18 @@ struct Epilogue {
   }
 };
 
-/// Stores act(sums + bias) of the first `count` of four channels, at once where `wide` says that the address is aligned for it.
+/// Stores act(sums + bias) of the first `count` of four channels, at once where `wide` says that the address is aligned for it. Returns
+/// what can be read there afterwards: rounded.
 template <class T, class Act>
-__device__ __forceinline__ void store_activated(T* to, const float* sums, const Pack<float, 4>& bias, Act act, std::int64_t count,
-                                                bool wide) {
-  float values[4];
+__device__ __forceinline__ Pack<float, 4> store_activated(T* to, const float* sums, const Pack<float, 4>& bias, Act act, std::int64_t count,
+                                                          bool wide) {
+  Pack<float, 4> values;
 #pragma unroll
-  for (int e = 0; e < 4; ++e) values[e] = act(sums[e] + bias.v[e]);
-  store_quadruple(to, values, count, wide);
+  for (int e = 0; e < 4; ++e) values.v[e] = act(sums[e] + bias.v[e]);
+  store_quadruple(to, values.v, count, wide);
+#pragma unroll
+  for (int e = 0; e < 4; ++e) values.v[e] = widen(narrow<T>(values.v[e]));
+  return values;
 }
 
 }  // namespace lamina::kernels::cuda

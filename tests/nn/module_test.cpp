@@ -135,6 +135,46 @@ TEST_CASE("layers are called in turn and named by position") {
   CHECK(net(Tensor::zeros({1, 4, 4, 3})).shape() == Shape{1, 4, 4, 2});
 }
 
+TEST_CASE("conv_norm is norm(conv(x)): value, gradients and running statistics") {
+  std::vector<Device> devices = cuda_devices();
+  devices.push_back(kCpu);
+  for (Device device : devices)
+    for (bool training : {true, false})
+      for (Activation act : {Activation::none(), Activation::relu()}) {  // of the convolution
+        const auto results = [&](bool fused) {
+          RandomStream random({4, 0});
+          Conv2d conv({.in = 5, .out = 9, .padding = Padding::symmetric(1), .activation = act}, random);
+          BatchNorm2d norm({.channels = 9, .activation = Activation::relu()});
+          for (Module* m : {static_cast<Module*>(&conv), static_cast<Module*>(&norm)}) {
+            m->to(device);
+            m->train(training);
+          }
+          const CostScope cost;
+          Tensor x = Tensor::normal({2, 13, 9, 5}, {4, 1}).to(device), residual = Tensor::normal({2, 13, 9, 9}, {4, 2}).to(device);
+          x.set_requires_grad();
+          residual.set_requires_grad();
+          const Tensor y = fused ? conv_norm(conv, norm, x, residual) : norm(conv(x), residual);
+          CHECK(cost.macs() == 2 * 13 * 9 * 9 * 5 * 9);
+          y.backward(Tensor::normal(y.shape(), {4, 3}).to(device));
+          std::vector<Tensor> out{y.detach(), x.grad(), residual.grad()};
+          for (const Module* m : {static_cast<Module*>(&conv), static_cast<Module*>(&norm)}) {
+            for (const Tensor& p : m->parameters()) out.push_back(p.grad());
+            for (const NamedTensor& b : m->named_buffers()) out.push_back(b.tensor);
+          }
+          return out;
+        };
+        const auto fused = results(true), apart = results(false);
+        REQUIRE(fused.size() == 3 + 2 + 2 + 3);
+        for (std::size_t i = 0; i < fused.size(); ++i) {
+          CAPTURE(i);
+          if (device.is_cpu())
+            CHECK(same_bytes(fused[i], apart[i]));
+          else
+            CHECK(relative_error(fused[i], apart[i]) < 2e-6);
+        }
+      }
+}
+
 TEST_CASE("moments of the initialisers are those of their definitions") {
   const Shape shape{64, 3, 3, 128};  // 73728 values
   const double in = 9 * 128, out = 9 * 64;

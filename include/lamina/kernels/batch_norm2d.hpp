@@ -16,11 +16,13 @@ struct BatchNorm2dParams {
 namespace kernels {
 
 /// y = act((x - mean) * rstd * gamma + beta + residual) over (pixels, channels) matrices; overwrites y.
-/// Training: mean and the biased variance are the batch's; the running ones (unless null) take the mean and the unbiased variance.
+/// Training: mean and the biased variance are the batch's, read from `moments` (2, channels) unless that is null; the running ones (unless
+/// null) take the mean and the unbiased variance.
 /// Otherwise they are the running ones. Writes mean and rstd = 1 / sqrt(variance + epsilon), which the backward needs.
 /// gamma, beta, residual.data may be null (1, 0, 0).
-LAMINA_KERNEL(batch_norm2d_forward, View2<const T> x, const Precise<T>* gamma, const Precise<T>* beta, View2<const T> residual,
-              Precise<T>* running_mean, Precise<T>* running_var, Precise<T>* mean, Precise<T>* rstd, View2<T> y, const BatchNorm2dParams& p)
+LAMINA_KERNEL(batch_norm2d_forward, View2<const T> x, const double* moments, const Precise<T>* gamma, const Precise<T>* beta,
+              View2<const T> residual, Precise<T>* running_mean, Precise<T>* running_var, Precise<T>* mean, Precise<T>* rstd, View2<T> y,
+              const BatchNorm2dParams& p)
 /// Gradients of x, the residual, gamma and beta; overwrites those that are not null. `y` is the output, or null where there was no
 /// residual: then the activation is recomputed from x. dx may be dy, but not when dresidual is wanted.
 LAMINA_KERNEL(batch_norm2d_backward, View2<const T> x, View2<const T> y, View2<const T> dy, const Precise<T>* gamma, const Precise<T>* beta,

@@ -87,8 +87,9 @@ LAMINA_HD constexpr bool conv2d_supports(Device::Type device, Conv2dAlgorithm a,
 }
 
 /// y[n,p,q,k] = act(b[k] + sum_{r,s,c} x[n, p*stride - top + r*dilation, q*stride - left + s*dilation, c] * w[k,r,s,c]); overwrites y.
+/// `moments` (2, Cout), unless null, takes the means and biased variances of y's channels as they are stored; an empty y leaves it alone.
 /// In all three passes `p.padding` is resolved (never `same`) and w, dw are packed (Cout, Kh, Kw, Cin/groups); b may be null.
-LAMINA_KERNEL(conv2d_forward, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p)
+LAMINA_KERNEL(conv2d_forward, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, double* moments, const Conv2dParams& p)
 /// dx = d(sum(dy * conv(x)))/dx (dgrad); overwrites dx. `dy` is the gradient before the activation; p.activation is ignored.
 LAMINA_KERNEL(conv2d_backward_data, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p)
 /// dw and db (wgrad), never rounded to bf16; overwrites both. dw.data or db may be null: that one is not computed. p.activation is ignored.

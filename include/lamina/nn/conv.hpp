@@ -41,6 +41,8 @@ class Conv2d : public Module {
   /// Throws OptionError on channels, kernel or groups below 1.
   Conv2d(const Conv2dOptions& o, RandomStream& random);
   Tensor operator()(const Tensor& x, const Tensor& into = {}) const;
+  /// The same with the moments of the result's channels.
+  Measured measured(const Tensor& x) const;
 
  private:
   Conv2dParams params_;

@@ -1,4 +1,5 @@
 #pragma once
+#include "lamina/nn/conv.hpp"
 #include "lamina/nn/module.hpp"
 #include "lamina/ops/batch_norm2d.hpp"
 #include "lamina/ops/group_norm.hpp"
@@ -18,12 +19,15 @@ class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(const BatchNorm2dOptions& o);
   /// act(bn(x) + residual); batch statistics (and an update of the running ones) in training, running statistics in evaluation.
-  Tensor operator()(const Tensor& x, const Tensor& residual = {}, const Tensor& into = {}) const;
+  Tensor operator()(const Measured& x, const Tensor& residual = {}, const Tensor& into = {}) const;
 
  private:
   BatchNorm2dOptions options_;
   Tensor weight_, bias_, running_mean_, running_var_, batches_;
 };
+
+/// norm(conv(x), residual, into), where in training the convolution takes the statistics that the normalisation needs.
+Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& norm, const Tensor& x, const Tensor& residual = {}, const Tensor& into = {});
 
 struct GroupNormOptions {
   int groups = 1, channels = 0;

@@ -3,6 +3,7 @@
 #include "lamina/core/dispatch.hpp"
 #include "lamina/kernels/conv2d.hpp"
 #include "lamina/ops/activation.hpp"
+#include "lamina/ops/batch_norm2d.hpp"
 
 namespace lamina {
 
@@ -55,14 +56,11 @@ inline Shape conv2d_shape(const Shape& x, const Shape& w, const Conv2dParams& pa
   return {x[0], ho, wo, w[0]};
 }
 
-/// 2-d cross-correlation with zero padding, bias and activation; dilation > 1 is atrous convolution (Chen et al. 2017).
-/// x (N, H, W, Cin), w (Cout, Kh, Kw, Cin/groups), b (Cout) or none -> (N, Ho, Wo, Cout), written to `into` when given;
-/// Ho = (H + top + bottom - dilation*(Kh-1) - 1) / stride + 1, or ceil(H / stride) with SAME padding.
-/// The bias, and the gradients of weights and bias, are f32 for bf16 images. Gradients: x, w, b. Throws ShapeError, DeviceError,
-/// OptionError. Kernels: kernels/conv2d.{cpp,cu}.
-inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const Conv2dParams& params = {}, const Tensor& into = {}) {
+namespace detail {
+/// conv2d, or conv2d_measured.
+inline Measured conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& into, bool measure) {
   const Shape shape = conv2d_shape(x.shape(), w.shape(), params);
-  detail::require_conv_bias("conv2d", b, w.size(0));
+  require_conv_bias("conv2d", b, w.size(0));
   require_same_kind("conv2d", x, w);
   require_precise("conv2d", x, b);
   require<OptionError>(kernels::conv2d_supports(x.device().type, params.algorithm, w.size(0), w.size(1), w.size(2), w.size(3), params),
@@ -71,14 +69,19 @@ inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, con
                        "; use Conv2dAlgorithm::automatic, or implicit_gemm, which computes them all");
   const Conv2dParams p = kernels::resolve_padding(params, x.size(1), x.size(2), w.size(1), w.size(2));
   const Tensor weights = w.packed();
-  Tensor y = output_for("conv2d", shape, like(x), into);
+  const Tensor y = output_for("conv2d", shape, like(x), into);
+  Tensor moments;
+  if (measure) {
+    moments = Tensor::empty({2, shape[3]}, {DType::f64, x.device()});
+    if (y.numel() == 0) moments.fill(0);
+  }
   dispatch(x, [&]<class T>(auto& device) {
     kernels::conv2d_forward<T>(device, x.view4<const T>(), weights.view4<const T>(), b ? b.data<const Precise<T>>() : nullptr, y.view4<T>(),
-                               p);
+                               data_or_null<double>(moments), p);
   });
   const Tensor saved = p.activation.is_none() ? Tensor{} : y.detach();
-  return record("conv2d", {x, w, b}, y, [x, weights, saved, p](const Tensor& dy, NeedsGrad need) -> Grads {
-    const Tensor dz = detail::before_activation(dy, saved, p.activation);
+  record("conv2d", {x, w, b}, y, [x, weights, saved, p](const Tensor& dy, NeedsGrad need) -> Grads {
+    const Tensor dz = before_activation(dy, saved, p.activation);
     const TensorOptions options = precise_like(x);
     Tensor dx, dw, db;
     if (need[0]) dx = Tensor::empty(x.shape(), like(x));
@@ -94,6 +97,23 @@ inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, con
     });
     return {dx, dw, db};
   });
+  return {y, moments};
+}
+}  // namespace detail
+
+/// 2-d cross-correlation with zero padding, bias and activation; dilation > 1 is atrous convolution (Chen et al. 2017).
+/// x (N, H, W, Cin), w (Cout, Kh, Kw, Cin/groups), b (Cout) or none -> (N, Ho, Wo, Cout), written to `into` when given;
+/// Ho = (H + top + bottom - dilation*(Kh-1) - 1) / stride + 1, or ceil(H / stride) with SAME padding.
+/// The bias, and the gradients of weights and bias, are f32 for bf16 images. Gradients: x, w, b. Throws ShapeError, DeviceError,
+/// OptionError. Kernels: kernels/conv2d.{cpp,cu}.
+inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const Conv2dParams& params = {}, const Tensor& into = {}) {
+  return detail::conv2d(x, w, b, params, into, false).x;
+}
+/// conv2d with the moments of its result's channels, for batch_norm2d; on CUDA they are taken before the result leaves the registers. Of an
+/// empty batch they are 0. Gradients: x, w, b.
+inline Measured conv2d_measured(const Tensor& x, const Tensor& w, const Tensor& b = {}, const Conv2dParams& params = {},
+                                const Tensor& into = {}) {
+  return detail::conv2d(x, w, b, params, into, true);
 }
 
 }  // namespace lamina

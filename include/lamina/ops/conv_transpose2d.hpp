@@ -46,7 +46,7 @@ inline Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b
       if (need[0]) {
         dx = Tensor::empty(x.shape(), like(x));
         kernels::conv2d_forward<T>(device, dz.view4<const T>(), weights.view4<const T>(), static_cast<const Precise<T>*>(nullptr),
-                                   dx.view4<T>(), p);
+                                   dx.view4<T>(), nullptr, p);
       }
       if (need[1]) {
         dw = Tensor::empty(weights.shape(), precise_like(x));

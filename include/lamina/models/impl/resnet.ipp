@@ -27,10 +27,10 @@ class ResNet50::Bottleneck : public nn::Module {
     }
   }
   Tensor operator()(const Tensor& x, const Tensor& into) const {
-    const Tensor shortcut = project_ ? (*project_norm_)((*project_)(x)) : x;
-    Tensor y = (*norm_[0])((*conv_[0])(x));
-    y = (*norm_[1])((*conv_[1])(y));
-    return (*norm_[2])((*conv_[2])(y), shortcut, into);
+    const Tensor shortcut = project_ ? nn::conv_norm(*project_, *project_norm_, x) : x;
+    Tensor y = nn::conv_norm(*conv_[0], *norm_[0], x);
+    y = nn::conv_norm(*conv_[1], *norm_[1], y);
+    return nn::conv_norm(*conv_[2], *norm_[2], y, shortcut, into);
   }
 
  private:
@@ -63,7 +63,7 @@ ResNet50::ResNet50(int in_channels, nn::RandomStream& random) {
 
 std::vector<Tensor> ResNet50::forward(const Tensor& x, const std::vector<Tensor>& into) const {
   auto slot = [&](std::size_t i) { return i < into.size() ? into[i] : Tensor{}; };
-  std::vector<Tensor> features{(*bn1_)((*conv1_)(x), {}, slot(0))};  // (N, H/2, W/2, 64)
+  std::vector<Tensor> features{nn::conv_norm(*conv1_, *bn1_, x, {}, slot(0))};  // (N, H/2, W/2, 64)
   Tensor y = max_pool2d(features[0], {.kernel = 3, .stride = 2, .padding = Padding::symmetric(1)});
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     y = (*layers_[i])(y, slot(i + 1));  // (N, H/4, W/4, 256) ... (N, H/32, W/32, 2048)

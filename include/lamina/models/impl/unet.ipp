@@ -104,7 +104,7 @@ class UNet::Level : public nn::Module {
   Tensor operator()(Tensor x, const Tensor& into = {}) const {
     for (int k = 0; k < 2; ++k) {
       const Tensor last = k == 1 ? into : Tensor{};
-      x = norm_[k] ? (*norm_[k])((*conv_[k])(x), {}, last) : (*conv_[k])(x, last);
+      x = norm_[k] ? nn::conv_norm(*conv_[k], *norm_[k], x, {}, last) : (*conv_[k])(x, last);
     }
     return x;
   }

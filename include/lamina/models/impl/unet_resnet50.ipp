@@ -26,7 +26,7 @@ class UNetResNet50::Decoder : public nn::Module {
       }
   }
   Tensor block(int i, Tensor x) const {
-    for (int k = 0; k < 2; ++k) x = (*norm_[i][k])((*conv_[i][k])(x));
+    for (int k = 0; k < 2; ++k) x = nn::conv_norm(*conv_[i][k], *norm_[i][k], x);
     return x;
   }
 

@@ -30,6 +30,11 @@ Tensor Conv2d::operator()(const Tensor& x, const Tensor& into) const {
   CostScope::count(y.numel() * weight_.numel() / weight_.size(0));
   return y;
 }
+Measured Conv2d::measured(const Tensor& x) const {
+  Measured y = conv2d_measured(x, weight_, bias_, params_);
+  CostScope::count(y.x.numel() * weight_.numel() / weight_.size(0));
+  return y;
+}
 
 ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& o, RandomStream& random) : params_{.stride = o.stride} {
   require<OptionError>(o.in >= 1 && o.out >= 1 && o.kernel >= 1, "ConvTranspose2d: in ", o.in, ", out ", o.out, ", kernel ", o.kernel,

@@ -14,12 +14,16 @@ BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& o) : options_(o) {
   batches_ = add_buffer("num_batches_tracked", Tensor::zeros({}, {DType::i64, kCpu}));
 }
 
-Tensor BatchNorm2d::operator()(const Tensor& x, const Tensor& residual, const Tensor& into) const {
+Tensor BatchNorm2d::operator()(const Measured& x, const Tensor& residual, const Tensor& into) const {
   if (training()) ++*batches_.data<std::int64_t>();
   return batch_norm2d(
       x, weight_, bias_, running_mean_, running_var_,
       {.training = training(), .momentum = options_.momentum, .epsilon = options_.epsilon, .activation = options_.activation}, residual,
       into);
+}
+
+Tensor conv_norm(const Conv2d& conv, const BatchNorm2d& norm, const Tensor& x, const Tensor& residual, const Tensor& into) {
+  return norm(norm.training() ? conv.measured(x) : Measured(conv(x)), residual, into);
 }
 
 GroupNorm::GroupNorm(const GroupNormOptions& o) : options_(o) {
