@@ -69,8 +69,9 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
   LAMINA_SHARED(T, shared);
   const int thread = static_cast<int>(threadIdx.x), own_row = Tile::thread_row(thread), own_col = Tile::thread_col(thread);
   const unsigned k_tile = blockIdx.x % a.k_tiles, rest = blockIdx.x / a.k_tiles;
-  const unsigned groups = static_cast<unsigned>(a.groups), group = rest % groups, pixel_tile = rest / groups;
-  const auto first_pixel = [&] { return std::int64_t{pixel_tile} * Tile::kRows; };
+  const unsigned groups = static_cast<unsigned>(a.groups), group = rest % groups;
+  const auto pixel_tile = [&] { return std::int64_t{blockIdx.x / a.k_tiles / groups}; };  // divided anew, not kept in a register
+  const auto first_pixel = [&] { return pixel_tile() * Tile::kRows; };
   const auto first_output = [&] { return std::int64_t{k_tile} * Tile::kCols; };
   const auto last_pixel = [&] { return first_pixel() + Tile::kRows < a.pixels() ? first_pixel() + Tile::kRows : a.pixels(); };
   const Region taps = taps_of_tile(a.h, a.w, first_pixel(), last_pixel(), a.x.h, a.x.w);
@@ -153,7 +154,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
   });
   if (!a.moments.values) return;
   const int rows = static_cast<int>(last_pixel() - first_pixel());
-  write_tile(a.moments, pixel_tile, group * a.k + first_output(), a.k - first_output(), parts, Tile::kThreadRows, Tile::kCols,
+  write_tile(a.moments, pixel_tile(), group * a.k + first_output(), a.k - first_output(), parts, Tile::kThreadRows, Tile::kCols,
              [&](int part) { return (rows - part + Tile::kThreadRows - 1) / Tile::kThreadRows; });
 }
 

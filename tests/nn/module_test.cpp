@@ -143,7 +143,8 @@ TEST_CASE("conv_norm is norm(conv(x)): value, gradients and running statistics")
       for (Activation act : {Activation::none(), Activation::relu()}) {  // of the convolution
         const auto results = [&](bool fused) {
           RandomStream random({4, 0});
-          Conv2d conv({.in = 5, .out = 9, .padding = Padding::symmetric(1), .activation = act}, random);
+          const bool bias = !act.is_none();  // one that is normalised away has no gradient but rounding
+          Conv2d conv({.in = 5, .out = 9, .padding = Padding::symmetric(1), .bias = bias, .activation = act}, random);
           BatchNorm2d norm({.channels = 9, .activation = Activation::relu()});
           for (Module* m : {static_cast<Module*>(&conv), static_cast<Module*>(&norm)}) {
             m->to(device);
@@ -164,7 +165,7 @@ TEST_CASE("conv_norm is norm(conv(x)): value, gradients and running statistics")
           return out;
         };
         const auto fused = results(true), apart = results(false);
-        REQUIRE(fused.size() == 3 + 2 + 2 + 3);
+        REQUIRE(fused.size() == apart.size());
         for (std::size_t i = 0; i < fused.size(); ++i) {
           CAPTURE(i);
           if (device.is_cpu())
