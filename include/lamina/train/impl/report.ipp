@@ -122,7 +122,7 @@ std::string scores_table(const ReportContent& content) {
   mean("always the most frequent class: macro foreground", &metrics::ClassScores::macro_foreground, base, "baseline");
   html += "</table><p>Pixel accuracy " + number(s.accuracy) + "; always answering the most frequent class scores " + number(base.accuracy) +
           ".</p>";
-  return html;
+  return content.grades.empty() ? html : html + "<p>Grades: " + escaped(content.grades) + ".</p>";
 }
 
 std::string gallery(const std::vector<Figure>& figures) {
