@@ -386,9 +386,9 @@ TEST_CASE("ordinal: every verb; predicted masks are a data set's") {
   CHECK(json::parse(w.lamina("check grades --json").out).at("task") == "ordinal");
   const std::string command = "train grades --out run --json --quiet --base 4 --depth 2 --size 32 --batch 2 --lr 2e-2 --epochs ";
   check_error(w.lamina(command + "1 --class-weights 1,2,3,4"), 2, {"4 numbers for 3 grades above the lowest"});
-  const Result trained = w.lamina(command + "6 --class-weights balanced");
+  const Result trained = w.lamina(command + "24 --class-weights balanced");
   CHECK_MESSAGE(trained.code == 0, trained.err);
-  CHECK(w.lamina(command + "6 --class-weights balanced").code == 0);  // finished: nothing to do
+  CHECK(w.lamina(command + "24 --class-weights balanced").code == 0);  // finished: nothing to do
   const json scores = json::parse(w.lamina("evaluate run grades --json --quiet").out), grades = scores.at("ordinal");
   CHECK(scores.at("classes") == json{"none", "mild", "moderate", "severe"});
   CHECK(scores.at("confusion").size() == 4);

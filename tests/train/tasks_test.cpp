@@ -50,7 +50,7 @@ train::Outcome run(const train::TrainConfig& config, std::int64_t stop_at = -1) 
 }
 
 /// Trains "whole", and "run" once interrupted, on the folder's "data": they end the same.
-void train_twice(const TempFolder& f) {
+void train_twice(const TempFolder& f, int epochs) {
   const auto config = [&](const char* out) {
     return train::resolved({.data = (f / "data").string(),
                             .base = 4,
@@ -60,7 +60,7 @@ void train_twice(const TempFolder& f) {
                             .augment = "hflip,vflip",
                             .class_weights = "balanced",
                             .lr = 2e-2,
-                            .epochs = 12,
+                            .epochs = epochs,
                             .batch = 2,
                             .out = (f / out).string()});
   };
@@ -96,7 +96,7 @@ TEST_CASE("multilabel: training learns overlapping planes, scores count each pla
   CHECK(red == 15 * 10 * kSize);
   CHECK(bright == 10 * 10 * kSize);
 
-  train_twice(f);
+  train_twice(f, 12);
   CHECK(csv_records(io::read_file(f / "run/confusion.csv"))[0] == std::vector<std::string>{"true\\predicted", "red", "bright", "(none)"});
 
   // The scores of the best epoch, from predictions.
@@ -160,7 +160,7 @@ TEST_CASE("ordinal: training learns grades, the best epoch is that of the best k
   const data::CheckReport report = data::check_dataset(f / "data");
   CHECK(report.errors() == 0);
   CHECK(report.encoding == data::MaskEncoding::index);
-  train_twice(f);
+  train_twice(f, 24);
   CHECK(csv_records(io::read_file(f / "run/confusion.csv"))[0] ==
         std::vector<std::string>{"true\\predicted", "none", "mild", "moderate", "severe"});
 
