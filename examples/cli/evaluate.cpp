@@ -57,6 +57,7 @@ void print_table(const metrics::ConfusionMatrix& m, const data::LabelSchema& sch
   row("micro", s.dice.micro, s.iou.micro, s.precision.micro, s.recall.micro);
   row("always the most frequent class: macro", base.dice.macro, base.iou.macro, base.precision.macro, base.recall.macro);
   std::printf("pixel accuracy %.4f (always the most frequent class: %.4f)\n", s.accuracy, base.accuracy);
+  if (const std::string grades = train::grades_text(m, schema); !grades.empty()) std::printf("%s\n", grades.c_str());
 }
 
 }  // namespace
@@ -99,8 +100,8 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   }
   progress.update("", false);
   if (common.json) {
-    Json result = json_scores(confusion, info.schema.neutral_outcome());
-    result["baseline"] = json_scores(confusion.majority_baseline(), info.schema.neutral_outcome());
+    Json result = json_scores(confusion, info.schema);
+    result["baseline"] = json_scores(confusion.majority_baseline(), info.schema);
     result["classes"] = info.schema.outcomes();
     result["images"] = dataset.items(split).size();
     result["epoch"] = info.state.epoch;

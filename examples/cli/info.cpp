@@ -33,7 +33,7 @@ int info(const InfoOptions& options, const Common& common) {
     const std::filesystem::path target(options.target);
     const auto path = std::filesystem::is_directory(target) ? train::RunFolder{target}.weights("best") : target;
     const train::RunInfo run = train::run_info(io::load_checkpoint(path), path.string());
-    config = train::model_config(run.config, run.schema.classes());
+    config = train::model_config(run.config, run.schema.outputs());
     width = run.config.width, height = run.config.height;
     result = {{"checkpoint", path.string()},        {"data", run.config.data},
               {"epoch", run.state.epoch},           {"best_epoch", run.state.best_epoch},

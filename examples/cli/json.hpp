@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "lamina/data/label_schema.hpp"
 #include "lamina/metrics/confusion.hpp"
 
 namespace cli {
@@ -12,8 +13,8 @@ using Json = nlohmann::ordered_json;
 /// NaN (no such class) is null.
 inline Json json_number(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
 
-inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, int background) {
-  const auto s = m.scores(background);
+inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, const lamina::data::LabelSchema& schema) {
+  const auto s = m.scores(schema.neutral_outcome());
   auto kind = [](const lamina::metrics::ClassScores& c) {
     Json per_class = Json::array();
     for (double v : c.per_class) per_class.push_back(json_number(v));
@@ -28,12 +29,19 @@ inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, int backgroun
     for (int p = 0; p < m.classes(); ++p) row.push_back(m.at(t, p));
     confusion.push_back(row);
   }
-  return {{"dice", kind(s.dice)},
-          {"iou", kind(s.iou)},
-          {"precision", kind(s.precision)},
-          {"recall", kind(s.recall)},
-          {"accuracy", json_number(s.accuracy)},
-          {"confusion", confusion}};
+  Json result{{"dice", kind(s.dice)},
+              {"iou", kind(s.iou)},
+              {"precision", kind(s.precision)},
+              {"recall", kind(s.recall)},
+              {"accuracy", json_number(s.accuracy)},
+              {"confusion", confusion}};
+  if (schema.task == lamina::data::Task::ordinal) {
+    const auto grades = m.ordinal_scores();
+    result["ordinal"] = {{"mean_absolute_error", json_number(grades.mean_absolute_error)},
+                         {"within_one", json_number(grades.within_one)},
+                         {"quadratic_kappa", json_number(grades.quadratic_kappa)}};
+  }
+  return result;
 }
 
 }  // namespace cli

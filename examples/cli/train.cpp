@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lamina/train/evaluate.hpp"
 #include "lamina/train/run_folder.hpp"
 #include "open_data.hpp"
 #include "progress.hpp"
@@ -34,7 +35,6 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
   const data::Dataset dataset = open_data({config.data, config.images, config.masks, config.ignore, config.seed}, progress);
-  const int background = dataset.schema.neutral_outcome();
 
   for (const auto& [name, value] : train::settings(config))
     progress.note("  " + name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + (value.empty() ? "-" : value));
@@ -49,7 +49,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   };
   events.epoch = [&](const train::EpochRecord& r) {
     rate = r.images_per_second;
-    progress.note(train::epoch_line(r, epochs, background));
+    progress.note(train::epoch_line(r, epochs, dataset.schema));
   };
   events.message = [&](const std::string& m) { progress.note(m); };
   events.warning = [&](const std::string& m) { progress.note("warning: " + m); };
@@ -73,7 +73,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
     if (rate > 0) result["images_per_second"] = rate;
     std::printf("%s\n", result.dump(2).c_str());
   } else {
-    if (scored) std::printf("best epoch %d, %s Dice %.4f\n", state.best_epoch, background >= 0 ? "foreground" : "macro", state.best_score);
+    if (scored) std::printf("best epoch %d, %s %.4f\n", state.best_epoch, train::selection_name(dataset.schema), state.best_score);
     std::printf("report  %s\nnext    %s\n", report.c_str(), folder.file("next_steps.txt").string().c_str());
   }
   return kOk;

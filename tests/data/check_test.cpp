@@ -69,6 +69,27 @@ TEST_CASE("a sound data set: counts, shares, encoding, no findings") {
   CHECK(j["class_weights"]["enet"][1].get<double>() == doctest::Approx(1 / std::log(1.27)));
 }
 
+TEST_CASE("grades: weights are those of the outputs, each saying yes from a grade on") {
+  Folder f;
+  io::write_file_atomically(f / "dataset.json", R"({"task": "ordinal", "labels": {"none": 0, "mild": 1, "severe": 2}})");
+  f.pair("0", photo(0), mask_of(2));
+  f.pair("4", photo(4), mask_of(2));
+  const CheckReport r = f.check();
+  CHECK(r.findings.empty());
+  CHECK(r.splits[0].counts.pixels == std::vector<std::int64_t>{4 * 48, 3 * 16, 16});
+  CHECK(r.splits[0].outputs.pixels == std::vector<std::int64_t>{4 * 16, 16});
+  CHECK(r.splits[0].outputs.images == std::vector<std::int64_t>{4, 1});
+  CHECK(count_outputs(open_dataset(f.path()), Split::train).pixels == r.splits[0].outputs.pixels);
+  CHECK(r.suggested_weights().at("balanced") == std::vector<double>{80 / (2 * 64.0), 80 / (2 * 16.0)});
+  const auto j = nlohmann::json::parse(r.json());
+  CHECK(j["task"] == "ordinal");
+  CHECK(j["class_weights"]["balanced"].size() == 2);
+  CHECK(j["splits"]["train"]["pixels"] == std::vector<int>{192, 48, 16});
+  const std::string text = r.text(), none = text.substr(text.find("\n  none ") + 1), severe = text.substr(text.find("\n  severe ") + 1);
+  CHECK(none.substr(0, none.find('\n')).find("6                -") != std::string::npos);
+  CHECK(severe.substr(0, severe.find('\n')).find("2           2.5000") != std::string::npos);
+}
+
 TEST_CASE("every kind of defect is found, and one does not hide another") {
   Folder f;
   const std::string whole = io::read_file(f / "images/0.png");

@@ -356,8 +356,6 @@ TEST_CASE("multilabel sets: what would be a guess is refused") {
   refuses(f, "b.png: the pixel at (1, 0) has the value 7 beside 255");
   f.text("dataset.json", R"({"task": "multilabel"})");
   refuses(f, "needs \"labels\"");
-  f.text("dataset.json", R"({"task": "ordinal", "labels": {"x": 0, "y": 1}})");
-  refuses(f, "task 'ordinal' cannot be learned yet");
   f.text("dataset.json", R"({"task": "multilabel", "labels": {"../x": 0, "y": 1}})");
   refuses(f, "cannot name a folder");
   f.text("dataset.json", R"({"task": "multilabel", "labels": {"x": 0, "y": 1}, "roles": {"background": "x"}})");
@@ -379,4 +377,49 @@ TEST_CASE("multilabel sets: what would be a guess is refused") {
   fs::remove(f / "masks/bright/a.png");
   fs::remove(f / "masks/red/a.png");
   refuses(f, "a.png has no mask");
+}
+
+TEST_CASE("ordinal sets: index masks of grades; a network says one thing less than there are grades") {
+  Folder f;
+  f.text("dataset.json", R"({"task": "ordinal", "labels": {"severe": 2, "none": 0, "mild": 1, "ignore": 9}})");
+  f.masks(labels({2, 9, 1}));
+  const Dataset d = open_dataset(f.path());
+  CHECK(d.masks.describe(d.schema) == "gray index masks: 0 none < 1 mild < 2 severe; 9 ignored");
+  CHECK(f.read("a") == Labels{2, kIgnoreLabel, 1});
+  CHECK(d.masks.planes() == 0);
+  CHECK(d.schema.classes() == 3);
+  CHECK(d.schema.outputs() == 2);
+  CHECK(d.schema.neutral_outcome() == 0);
+  CHECK(d.schema.colors == grade_colors(3));
+  const LabelSchema again = parse_label_schema(to_json(d.schema), "again");
+  CHECK(again.task == Task::ordinal);
+  CHECK(to_json(again) == to_json(d.schema));
+  write_png(f / "masks/b.png", labels({0, 3, 1}));
+  refuses(f, "b.png: 1 pixels have the value 3, which is none of the labels");
+  // The highest grade may be left out.
+  f.masks(labels({0, 2, 1}));
+  CHECK(open_dataset(f.path(), {.ignore = 2}).schema.outputs() == 1);
+  CHECK(f.read("a", {.ignore = 2}) == Labels{0, kIgnoreLabel, 1});
+}
+
+TEST_CASE("ordinal sets: labels that are no grades are refused") {
+  Folder f;
+  f.masks(labels({0, 1, 2}));
+  const auto refuses_labels = [&](const std::string& more, const char* reason) {
+    f.text("dataset.json", R"({"task": "ordinal")" + more + "}");
+    refuses(f, reason);
+    CHECK_THROWS_AS(parse_label_schema(R"({"task": "ordinal")" + more + "}", "text"), DataError);
+  };
+  refuses_labels("", "dataset.json: task 'ordinal' needs \"labels\": a name for each grade");
+  refuses_labels(R"(, "labels": {"none": 0, "mild": 1, "severe": 3})", "no label has the value 2 and 'severe' has 3; number the labels");
+  refuses_labels(R"(, "labels": {"mild": 1, "severe": 2})", "no label has the value 0 and 'mild' has 1");
+  refuses_labels(R"(, "labels": {"none": 0, "mild": 1, "severe": 2}, "ignore": 1)", "no label has the value 1");
+  refuses_labels(R"(, "labels": {"none": 0})", "at least two grades; 'none' is the only label");
+  refuses_labels(R"(, "labels": {"none": 0, "mild": 1, "background": 2})", "puts the background above 'none'");
+  std::string many = R"(, "labels": {)";
+  for (int g = 0; g < 256; ++g) many += message(g ? ", " : "", '"', "grade ", g, "\": ", g);
+  refuses_labels(many + "}", "more than 255 labels");
+  f.text("dataset.json", R"({"task": "ordinal", "labels": {"none": 0, "mild": 1, "severe": 2}})");
+  CHECK(open_dataset(f.path()).schema.outputs() == 2);
+  refuses(f, "no label has the value 1 and 'severe' has 2", {.ignore = 1});
 }

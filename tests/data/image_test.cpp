@@ -191,7 +191,7 @@ TEST_CASE("overlays color the labels and leave black ones clear") {
   const Image out = overlay(image, mask, std::vector<Rgb>{{0, 0, 0}, {200, 0, 100}}, 0.5);
   CHECK(out.pixels == std::vector<std::uint8_t>{100, 100, 100, 150, 50, 100});
   CHECK_THROWS_AS(overlay(image, LabelImage(1, 1), {}), DataError);
-  const auto colors = default_colors(32);
-  for (std::size_t i = 0; i < colors.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j) CHECK(colors[i] != colors[j]);
+  for (const auto& colors : {default_colors(32), grade_colors(32), grade_colors(2)})
+    for (std::size_t i = 0; i < colors.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j) CHECK(colors[i] != colors[j]);
 }

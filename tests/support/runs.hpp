@@ -98,4 +98,29 @@ inline void small_phantom(const std::filesystem::path& out, int count = 10, int 
   data::write_phantom(data::phantom_named("skin"), out, {.count = count, .width = width, .height = height, .seed = 3});
 }
 
+/// Discs of four grades on a plain ground, the brighter the worse; the topmost row of every mask is ignored.
+inline void small_grades(const std::filesystem::path& out, int count, int size = 32) {
+  for (const char* folder : {"images", "masks"}) io::create_folders(out / folder);
+  io::write_file_atomically(out / "dataset.json",
+                            R"({"task": "ordinal", "labels": {"none": 0, "mild": 1, "moderate": 2, "severe": 3}, "ignore": 255})");
+  Random random(RandomKey{5});
+  const auto below = [&](int n) { return static_cast<int>(random.below(static_cast<std::uint64_t>(n))); };
+  for (int i = 0; i < count; ++i) {
+    data::Image image(size, size, 3);
+    data::LabelImage mask(size, size);
+    for (int disc = 0; disc < 3; ++disc) {
+      const int radius = size / 8 + below(size / 8), cx = below(size), cy = below(size), grade = 1 + (i + disc) % 3;
+      for (int y = 0; y < size; ++y)
+        for (int x = 0; x < size; ++x)
+          if ((x - cx) * (x - cx) + (y - cy) * (y - cy) <= radius * radius) mask.at(x, y) = static_cast<std::uint8_t>(grade);
+    }
+    for (std::size_t p = 0; p < image.pixels.size(); ++p)
+      image.pixels[p] = static_cast<std::uint8_t>(30 + 60 * mask.labels[p / 3] + below(30));
+    std::fill_n(mask.labels.begin(), size, std::uint8_t{255});
+    const std::string file = std::to_string(i) + ".png";
+    data::write_png(out / "images" / file, image);
+    data::write_png(out / "masks" / file, mask);
+  }
+}
+
 }  // namespace lamina::test

@@ -76,6 +76,27 @@ TEST_CASE("counting pixels: the ignored label, wrong labels, sums") {
   check_throws<DataError>([] { ConfusionMatrix::from_counts({{1, -2}, {3, 4}}); }, {"-2"});
 }
 
+TEST_CASE("grades: how far predictions are off, against values by hand") {
+  const auto m = ConfusionMatrix::from_counts({{20, 5, 1}, {3, 10, 6}, {0, 2, 13}});
+  const auto s = m.ordinal_scores();
+  CHECK(s.mean_absolute_error == doctest::Approx(18.0 / 60));  // 5 + 3 + 6 + 2 pixels off by one, one by two
+  CHECK(s.within_one == doctest::Approx(59.0 / 60));
+  // Observed 5 + 3 + 6 + 2 + 4 = 20; expected of rows 26 19 15 and columns 23 17 20:
+  // (26*17 + 19*23 + 19*20 + 15*17 + 4 * (26*20 + 15*23)) / 60 = 4974 / 60.
+  CHECK(s.quadratic_kappa == doctest::Approx(1 - 20 * 60 / 4974.0));
+  CHECK(ConfusionMatrix::from_counts({{9, 0}, {0, 1}}).ordinal_scores().quadratic_kappa == 1);
+  CHECK(ConfusionMatrix::from_counts({{0, 5}, {5, 0}}).ordinal_scores().quadratic_kappa == -1);
+  CHECK(m.majority_baseline().ordinal_scores().quadratic_kappa == 0);
+  CHECK(m.majority_baseline().ordinal_scores().mean_absolute_error == doctest::Approx((19 + 2 * 15) / 60.0));
+  const std::int64_t many = 3000000019;  // products of counts that no longer fit
+  CHECK(ConfusionMatrix::from_counts({{many, many}, {many, many}}).ordinal_scores().quadratic_kappa == 0);
+  const auto one = ConfusionMatrix::from_counts({{0, 0, 0}, {0, 0, 0}, {0, 0, 7}}).ordinal_scores();
+  CHECK(one.mean_absolute_error == 0);
+  CHECK(std::isnan(one.quadratic_kappa));
+  const auto none = ConfusionMatrix(3).ordinal_scores();
+  for (const double v : {none.mean_absolute_error, none.within_one, none.quadratic_kappa}) CHECK(std::isnan(v));
+}
+
 TEST_CASE("planes: every value is a decision between its class and none") {
   ConfusionMatrix m(3);  // two planes, pixels (a, b)
   const std::uint8_t truth[] = {1, 0, 1, 1, 0, 255, 0, 1, 0, 0}, prediction[] = {1, 1, 0, 1, 0, 1, 1, 1, 0, 0};

@@ -12,6 +12,7 @@ namespace lamina::data {
 struct SplitSummary {
   int items = 0;
   ClassCounts counts;
+  ClassCounts outputs;         ///< where each output of a network should say yes: as counts; of grades, from which grade on
   int without_foreground = 0;  ///< images whose mask has the background (class 0 if there is none) only
   /// The accuracy of always answering with the most frequent class.
   double majority_share() const;
@@ -32,15 +33,16 @@ struct CheckReport {
 
   int errors() const;
   int warnings() const;
-  /// Weights of the training split by every rule of kWeightRules; empty when it has no labelled pixel.
+  /// Weights of a network's outputs on the training split by every rule of kWeightRules; empty when none of them is ever to say yes.
   std::map<std::string, std::vector<double>> suggested_weights() const;
   /// A page for a person / an object for programs, both ending with a newline.
   std::string text() const;
   std::string json() const;
 };
 
-/// Counts the classes of a split's masks. Throws IoError, DataError.
-ClassCounts count_classes(const Dataset& dataset, Split split);
+/// Counts where each output of a network should say yes (SplitSummary::outputs): what class weights are made from. Throws IoError,
+/// DataError.
+ClassCounts count_outputs(const Dataset& dataset, Split split);
 
 /// Reads every file of the data set. Errors: unpaired, unreadable or truncated files, sizes that differ between image and mask,
 /// encodings that would have to be guessed, values that are no label, the same picture in two splits. Warnings: lossy mask files,

@@ -114,6 +114,8 @@ void write_png(const std::filesystem::path& path, const LabelImage& labels, std:
 
 /// `count` colors that are easy to tell apart; the first is black.
 std::vector<Rgb> default_colors(int count);
+/// `count` colors that show an order: black, then from yellow to dark red.
+std::vector<Rgb> grade_colors(int count);
 /// The image with each label's color blended over it, planes one after the other; labels that are black or beyond the palette stay clear.
 /// Throws DataError unless sizes agree.
 Image overlay(const Image& image, const LabelImage& labels, std::span<const Rgb> palette, double opacity = 0.5);

@@ -39,16 +39,18 @@ struct InferenceInfo {
 /// Throws DataError naming `origin` when the file was not written by Lamina's trainer.
 InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string& origin);
 
-/// Probabilities of logits (..., classes): each pixel sums to 1; of a multilabel task every plane is on its own.
+/// Probabilities of logits (..., outputs): each pixel's classes sum to 1; of a multilabel task every plane is on its own. Of grades,
+/// output k is the probability that the grade is above k, so that a pixel's sum is its expected grade.
 Tensor probabilities(const Tensor& logits, data::Task task);
-/// What f32 scores (..., classes) decide for: the likeliest class of each pixel; of a multilabel task 1 for each plane whose score is above
-/// `threshold`, else 0. Scores are logits or, with a threshold of 0.5, probabilities.
+/// What f32 scores (..., outputs) decide for: the likeliest class of each pixel; of a multilabel task 1 for each plane whose score is above
+/// `threshold`, else 0; the grade that is the number of a pixel's scores above `threshold`, wherever they are (Niu et al. 2016). Scores are
+/// logits or, with a threshold of 0.5, probabilities.
 std::vector<std::uint8_t> decisions(const Tensor& scores, data::Task task, float threshold = 0);
 
 /// What a network says of one photograph, at the photograph's own size.
 struct Prediction {
   data::LabelImage labels;
-  Tensor probabilities;  ///< (H, W, classes) f32
+  Tensor probabilities;  ///< (H, W, LabelSchema::outputs) f32
 };
 
 /// A trained network with everything it needs to look at a photograph: one checkpoint file.
@@ -65,7 +67,7 @@ class Predictor {
   Prediction predict(const data::Image& image, const PredictOptions& options = {});
 
  private:
-  /// Class probabilities (N, H, W, classes), on the host.
+  /// Probabilities (N, H, W, outputs), on the host.
   Tensor probabilities(const Tensor& images);
   Tensor whole(const data::Image& image);
   Tensor tiled(const data::Image& image, const PredictOptions& options);

@@ -25,6 +25,15 @@ struct Scores {
   double accuracy = 0;
 };
 
+/// Scores of classes that are grades in ascending order: how far off the predictions are. NaN without pixels.
+struct OrdinalScores {
+  double mean_absolute_error = 0;  ///< in grades
+  double within_one = 0;           ///< share of the pixels that are at most one grade off
+  /// 1 - sum(d^2 observed) / sum(d^2 expected), d a pixel's error in grades, expected of predictions with the same totals that know
+  /// nothing of the labels (Cohen 1968): 1 perfect, 0 as by chance, less when worse. NaN when all is one grade.
+  double quadratic_kappa = 0;
+};
+
 /// Pixel counts: `at(truth, prediction)`. Accumulated over a whole set, so that a score is never a mean of per-image means.
 class ConfusionMatrix {
  public:
@@ -44,6 +53,7 @@ class ConfusionMatrix {
   std::int64_t total() const;
   /// `background`: the class that macro_foreground leaves out; -1 for none.
   Scores scores(int background = 0) const;
+  OrdinalScores ordinal_scores() const;
   /// The matrix of a predictor that always answers the most frequent label: what the scores must beat.
   ConfusionMatrix majority_baseline() const;
 

@@ -36,5 +36,15 @@ void count_labels(metrics::ConfusionMatrix& confusion, const data::LabelSchema& 
 metrics::ConfusionMatrix confusion_of(const data::LabelSchema& schema);
 /// What turns a network's logits into probabilities for this task.
 LossActivation activation_of(data::Task task);
+/// What those probabilities are trained towards: u8 labels (N, H, W) as the loader gives them. Of grades, (N, H, W, outputs): a grade of g
+/// sets the first g outputs and clears the others, an ignored label is ignored in all. Throws DataError on a label that is no grade.
+Tensor loss_targets(const Tensor& labels, const data::LabelSchema& schema);
+
+/// The score that the best epoch is chosen by and what it is called: foreground Dice, or macro Dice where nothing is background; of grades
+/// quadratic kappa. NaN where the validation split leaves it undefined.
+double selection_score(const metrics::ConfusionMatrix& confusion, const data::LabelSchema& schema);
+const char* selection_name(const data::LabelSchema& schema);
+/// A sentence on metrics::OrdinalScores beside those of always answering the most frequent grade; empty unless the classes are grades.
+std::string grades_text(const metrics::ConfusionMatrix& confusion, const data::LabelSchema& schema);
 
 }  // namespace lamina::train

@@ -37,6 +37,7 @@ struct ReportContent {
   std::vector<std::string> class_names;
   metrics::ConfusionMatrix confusion{2};  ///< of the validation split, best epoch
   int background = 0;                     ///< class that foreground scores leave out; -1: none
+  std::string grades;                     ///< grades_text
   std::vector<std::string> charts;        ///< SVG
   std::vector<Figure> best, worst;        ///< photograph, label and prediction side by side
   std::vector<std::pair<std::string, std::string>> settings, environment;

@@ -57,11 +57,8 @@ enum class Outcome { finished, interrupted };
 Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events,
               const std::atomic<bool>* stop = nullptr);
 
-/// The score by which the best epoch is chosen: macro-foreground Dice; 0 when no foreground class occurs.
-double selection_score(const metrics::ConfusionMatrix& confusion, int background);
-
 /// An epoch as one line for people, with the score of "always the most frequent class" beside the metrics.
-std::string epoch_line(const EpochRecord& record, int epochs, int background);
+std::string epoch_line(const EpochRecord& record, int epochs, const data::LabelSchema& schema);
 
 /// What the validations of a run warn of: five in a row with nearly everything predicted as one class although the labels hold others.
 std::vector<std::string> history_warnings(const std::vector<EpochRecord>& history, const std::vector<std::string>& class_names);

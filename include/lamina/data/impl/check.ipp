@@ -63,6 +63,14 @@ Inspection inspect(const Item& item, const LabelSchema& schema, const DecodeLimi
   return result;
 }
 
+/// Pixels of one mask for which each output of a network should say yes, from its pixels of each class. Of grades: those above.
+std::vector<std::int64_t> output_pixels(const LabelSchema& schema, std::vector<std::int64_t> pixels) {
+  if (schema.task != Task::ordinal) return pixels;
+  for (std::size_t grade = pixels.size() - 1; grade-- > 1;) pixels[grade] += pixels[grade + 1];
+  pixels.erase(pixels.begin());
+  return pixels;
+}
+
 /// "3 of 20 train images ...: a.png, b.png, ..."
 std::string examples(const std::vector<std::string>& names) {
   std::string s;
@@ -177,7 +185,10 @@ class Checker {
     const bool overlapping = report_.schema.task == Task::multilabel;                  // then nothing labelled is background
     std::map<std::string, std::pair<std::vector<std::string>, std::int64_t>> outside;  // by value: files, pixels
     std::vector<std::string> empty[3];
-    for (SplitSummary& s : report_.splits) s.counts = ClassCounts::zeros(classes);
+    for (SplitSummary& s : report_.splits) {
+      s.counts = ClassCounts::zeros(classes);
+      s.outputs = ClassCounts::zeros(static_cast<std::size_t>(report_.schema.outputs()));
+    }
     for (std::size_t i = 0; i < items_.size(); ++i) {
       const MaskContent& mask = inspections_[i].mask;
       if (items_[i].mask.empty() || !inspections_[i].mask_error.empty()) continue;
@@ -194,6 +205,7 @@ class Checker {
       }
       SplitSummary& split = report_.splits[static_cast<int>(splits_[i])];
       const std::int64_t labelled = split.counts.add(pixels);
+      split.outputs.add(output_pixels(report_.schema, pixels));
       if (overlapping ? labelled > 0 : pixels[background] < labelled) continue;
       ++split.without_foreground;
       empty[static_cast<int>(splits_[i])].push_back(items_[i].mask.filename().string());
@@ -260,7 +272,7 @@ int CheckReport::warnings() const { return static_cast<int>(findings.size()) - e
 
 std::map<std::string, std::vector<double>> CheckReport::suggested_weights() const {
   std::map<std::string, std::vector<double>> weights;
-  const ClassCounts& counts = splits[0].counts;
+  const ClassCounts& counts = splits[0].outputs;
   if (std::all_of(counts.pixels.begin(), counts.pixels.end(), [](std::int64_t n) { return n == 0; })) return weights;
   for (const std::string_view rule : kWeightRules) weights.emplace(rule, class_weights(weight_rule_named(rule), counts));
   return weights;
@@ -274,6 +286,7 @@ std::string CheckReport::text() const {
   if (has_encoding) {
     s += "  masks    " + encoding_text + "\n\n";
     const auto weights = suggested_weights();
+    const bool ordinal = schema.task == Task::ordinal;  // then there is no output for the lowest grade
     s += format("  %-16s %10s %10s %10s %8s", "class", "train %", "val %", "test %", "images");
     for (const std::string_view rule : kWeightRules)
       if (rule != "none" && !weights.empty()) s += format(" %16s", rule.data());
@@ -288,12 +301,14 @@ std::string CheckReport::text() const {
       }
       s += format(" %8lld", static_cast<long long>(images));
       for (const std::string_view rule : kWeightRules)
-        if (rule != "none" && !weights.empty()) s += format(" %16.4f", weights.at(std::string(rule))[c]);
+        if (rule != "none" && !weights.empty())
+          s += ordinal && c == 0 ? format(" %16s", "-") : format(" %16.4f", weights.at(std::string(rule))[c - ordinal]);
       s += '\n';
     }
     if (!weights.empty())
-      s += format("\n  Always answering '%s' is right for %.2f %% of the training pixels: judge by Dice, not by accuracy.\n",
-                  schema.names[static_cast<std::size_t>(splits[0].majority_class())].c_str(), 100 * splits[0].majority_share());
+      s += format("\n  Always answering '%s' is right for %.2f %% of the training pixels: judge by %s, not by accuracy.\n",
+                  schema.names[static_cast<std::size_t>(splits[0].majority_class())].c_str(), 100 * splits[0].majority_share(),
+                  ordinal ? "quadratic kappa" : "Dice");
   }
   s += '\n';
   for (const bool is_error : {true, false})
@@ -317,6 +332,7 @@ std::string CheckReport::json() const {
   j["image_formats"] = image_formats;
   j["mask_formats"] = mask_formats;
   if (has_encoding) {
+    j["task"] = name_of(schema.task);
     j["encoding"] = name_of(encoding);
     j["classes"] = schema.names;
     j["values"] = schema.values;
@@ -338,9 +354,9 @@ std::string CheckReport::json() const {
 
 CheckReport check_dataset(const std::filesystem::path& root, const DatasetOptions& options) { return Checker(root, options).run(root); }
 
-ClassCounts count_classes(const Dataset& dataset, Split split) {
+ClassCounts count_outputs(const Dataset& dataset, Split split) {
   const auto classes = static_cast<std::size_t>(dataset.schema.classes());
-  ClassCounts counts = ClassCounts::zeros(classes);
+  ClassCounts counts = ClassCounts::zeros(static_cast<std::size_t>(dataset.schema.outputs()));
   for (const Item& item : dataset.items(split)) {
     std::vector<std::int64_t> mask(classes);
     const LabelImage labels = read_mask(item, dataset.masks);
@@ -349,7 +365,7 @@ ClassCounts count_classes(const Dataset& dataset, Split split) {
         mask[i % labels.values()] += label == 1;
       else if (label != kIgnoreLabel)
         ++mask[label];
-    counts.add(mask);
+    counts.add(output_pixels(dataset.schema, std::move(mask)));
   }
   return counts;
 }

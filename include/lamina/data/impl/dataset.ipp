@@ -82,10 +82,7 @@ class Lister {
     if (fs::exists(path)) files_.schema = parse_label_schema(io::read_file(path, 1 << 20), path.string());
     files_.has_schema = !files_.schema.names.empty();
     if (options_.ignore) files_.schema.set_ignore(*options_.ignore);
-    require<DataError>(files_.schema.task != Task::ordinal, path.string(),
-                       ": task 'ordinal' cannot be learned yet; known: multiclass, multilabel");
-    require<DataError>(files_.schema.task == Task::multiclass || files_.has_schema, path.string(),
-                       ": task 'multilabel' needs \"labels\": a name for each plane");
+    check_labels(files_.schema, path.string());
   }
   /// DATA/masks/LABEL/*, where the labels have folders.
   void find_planes() {

@@ -154,6 +154,15 @@ std::vector<Rgb> default_colors(int count) {
   return colors;
 }
 
+std::vector<Rgb> grade_colors(int count) {
+  std::vector<Rgb> colors{Rgb{}};
+  for (int i = 1; i < count; ++i) {
+    const double t = count > 2 ? (i - 1.0) / (count - 2) : 1;
+    colors.push_back(from_hsv(0.15 * (1 - t), 0.6 + 0.4 * t, 1 - 0.4 * t));
+  }
+  return colors;
+}
+
 LabelImage LabelImage::plane(int k) const {
   LabelImage one(width, height);
   for (std::size_t i = 0; i < one.labels.size(); ++i) one.labels[i] = labels[i * values() + static_cast<std::size_t>(k)];

@@ -29,9 +29,11 @@ class SchemaReader {
     const bool overlapping = schema_.task == Task::multilabel;  // then no class is the background, and black marks none
     schema_.colors = default_colors(schema_.classes() + overlapping);
     if (overlapping) schema_.colors.erase(schema_.colors.begin()), schema_.background = -1;
+    if (schema_.task == Task::ordinal) schema_.colors = grade_colors(schema_.classes());
     if (json.contains("colors")) read_colors(json["colors"]);
     if (json.contains("roles")) read_roles(json["roles"]);
     if (json.contains("ignore") && !json["ignore"].is_null()) schema_.set_ignore(value_of(json["ignore"], "ignore"));
+    check_labels(schema_, origin_);
     return schema_;
   }
 
@@ -153,6 +155,8 @@ class SchemaReader {
 
 }  // namespace
 
+const char* name_of(Task task) { return kTasks[static_cast<std::size_t>(task)]; }
+
 std::vector<std::string> LabelSchema::outcomes() const {
   std::vector<std::string> all = names;
   if (task == Task::multilabel) all.emplace_back("(none)");
@@ -176,6 +180,20 @@ void LabelSchema::set_ignore(unsigned value) {
   for (int& c : uncertain) c = moved(c);
 }
 
+void check_labels(const LabelSchema& schema, const std::string& origin) {
+  const std::string task = message(origin, ": task '", name_of(schema.task), "' ");
+  require<DataError>(schema.task == Task::multiclass || schema.classes() > 0, task, "needs \"labels\": a name for each ",
+                     schema.task == Task::ordinal ? "grade" : "plane");
+  if (schema.task != Task::ordinal) return;
+  for (unsigned grade = 0; grade < schema.values.size(); ++grade)
+    require<DataError>(schema.values[grade] == grade, task,
+                       "needs grades numbered 0, 1, 2 ... from the lowest, but no label has the value ", grade, " and '",
+                       schema.names[grade], "' has ", schema.values[grade], "; number the labels and the masks without a gap");
+  require<DataError>(schema.classes() > 1, task, "needs at least two grades; '", schema.names[0], "' is the only label");
+  require<DataError>(schema.background <= 0, task, "puts the background above '", schema.names[0],
+                     "': make it the lowest grade, or leave its pixels out with \"ignore\"");
+}
+
 LabelSchema parse_label_schema(std::string_view json, const std::string& origin) { return SchemaReader(origin).read(json); }
 
 std::string to_json(const LabelSchema& schema, std::int64_t items) {
@@ -192,7 +210,7 @@ std::string to_json(const LabelSchema& schema, std::int64_t items) {
   if (schema.has_colors && schema.ignore_color) colors["ignore"] = *schema.ignore_color;
   json["labels"] = labels;
   json["file_ending"] = schema.file_ending;
-  json["task"] = kTasks[static_cast<std::size_t>(schema.task)];
+  json["task"] = name_of(schema.task);
   if (schema.ignore) json["ignore"] = *schema.ignore;
   Json roles = Json::object();
   roles["background"] = Json::array();

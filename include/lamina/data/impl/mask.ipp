@@ -374,7 +374,7 @@ std::string MaskDecoder::describe(const LabelSchema& schema) const {
     const std::string value = encoding_ == MaskEncoding::colors   ? hex_color(packed(schema.colors[k]))
                               : encoding_ == MaskEncoding::binary ? (k ? "full" : "0")
                                                                   : std::to_string(schema.values[k]);
-    s += message(k ? ", " : " ", value, " ", schema.names[k]);
+    s += message(k == 0 ? " " : schema.task == Task::ordinal ? " < " : ", ", value, " ", schema.names[k]);
   }
   return schema.ignore ? message(s, "; ", *schema.ignore, " ignored") : s;
 }

@@ -27,14 +27,15 @@ std::vector<float> blend_profile(int window) {
 
 }  // namespace
 
-Tensor probabilities(const Tensor& logits, data::Task task) { return task == data::Task::multilabel ? sigmoid(logits) : softmax(logits); }
+Tensor probabilities(const Tensor& logits, data::Task task) { return task == data::Task::multiclass ? softmax(logits) : sigmoid(logits); }
 
 std::vector<std::uint8_t> decisions(const Tensor& scores, data::Task task, float threshold) {
-  if (task != data::Task::multilabel) return argmax(scores).to_vector<std::uint8_t>();
+  if (task == data::Task::multiclass) return argmax(scores).to_vector<std::uint8_t>();
   const auto s = scores.to_vector<float>();
-  std::vector<std::uint8_t> set(s.size());
-  std::transform(s.begin(), s.end(), set.begin(), [=](float v) { return static_cast<std::uint8_t>(v > threshold); });
-  return set;
+  const std::size_t counted = task == data::Task::ordinal ? static_cast<std::size_t>(scores.size(-1)) : 1;  // into one decision
+  std::vector<std::uint8_t> decided(s.size() / counted);
+  for (std::size_t i = 0; i < s.size(); ++i) decided[i / counted] += s[i] > threshold;
+  return decided;
 }
 
 std::vector<int> window_starts(int size, int window, double overlap) {
@@ -103,8 +104,8 @@ Tensor Predictor::tiled(const data::Image& image, const PredictOptions& options)
              cols = window_starts(image.width, input_.width, options.overlap);
   const auto vertical = blend_profile(input_.height), horizontal = blend_profile(input_.width);
   const Tensor x = data::to_tensor(image);  // (1, H, W, 3)
-  const std::int64_t classes = schema_.classes(), height = image.height, width = image.width;
-  const Tensor sum = Tensor::zeros({height, width, classes}), weights = Tensor::zeros({height, width});
+  const std::int64_t outputs = schema_.outputs(), height = image.height, width = image.width;
+  const Tensor sum = Tensor::zeros({height, width, outputs}), weights = Tensor::zeros({height, width});
   std::vector<std::pair<int, int>> windows;
   for (int r : rows)
     for (int c : cols) windows.emplace_back(r, c);
@@ -124,15 +125,15 @@ Tensor Predictor::tiled(const data::Image& image, const PredictOptions& options)
       for (std::int64_t y = 0; y < std::min<std::int64_t>(input_.height, height - r); ++y)
         for (std::int64_t u = 0; u < std::min<std::int64_t>(input_.width, width - c); ++u) {
           const float weight = vertical[static_cast<std::size_t>(y)] * horizontal[static_cast<std::size_t>(u)];
-          const float* from = p.data<float>() + ((static_cast<std::int64_t>(i) * input_.height + y) * input_.width + u) * classes;
+          const float* from = p.data<float>() + ((static_cast<std::int64_t>(i) * input_.height + y) * input_.width + u) * outputs;
           const std::int64_t at = (r + y) * width + c + u;
-          for (std::int64_t k = 0; k < classes; ++k) sum.data<float>()[at * classes + k] += weight * from[k];
+          for (std::int64_t k = 0; k < outputs; ++k) sum.data<float>()[at * outputs + k] += weight * from[k];
           weights.data<float>()[at] += weight;
         }
     }
   }
   for (std::int64_t i = 0; i < height * width; ++i)
-    for (std::int64_t k = 0; k < classes; ++k) sum.data<float>()[i * classes + k] /= weights.data<float>()[i];
+    for (std::int64_t k = 0; k < outputs; ++k) sum.data<float>()[i * outputs + k] /= weights.data<float>()[i];
   return sum;
 }
 

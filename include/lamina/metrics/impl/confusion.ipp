@@ -114,6 +114,25 @@ Scores ConfusionMatrix::scores(int background) const {
   return s;
 }
 
+OrdinalScores ConfusionMatrix::ordinal_scores() const {
+  std::int64_t pixels = 0, error = 0, near = 0, observed = 0, truth = 0, prediction = 0, squares = 0;
+  for (int t = 0; t < classes_; ++t)
+    for (int p = 0; p < classes_; ++p) {
+      const std::int64_t n = at(t, p), d = std::abs(t - p);
+      pixels += n;
+      error += d * n;
+      near += d <= 1 ? n : 0;
+      observed += d * d * n;
+      truth += t * n;
+      prediction += p * n;
+      squares += (t * t + p * p) * n;
+    }
+  // The sum of (t - p)^2 over all pairs of a label and a prediction, divided by the pixels.
+  const double mean = static_cast<double>(prediction) / static_cast<double>(pixels);
+  const double expected = static_cast<double>(squares) - 2 * static_cast<double>(truth) * mean;
+  return {ratio(error, pixels), ratio(near, pixels), expected > 0 ? 1 - static_cast<double>(observed) / expected : kNone};
+}
+
 ConfusionMatrix ConfusionMatrix::majority_baseline() const {
   int majority = 0;
   for (int c = 1; c < classes_; ++c)

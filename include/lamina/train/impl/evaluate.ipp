@@ -1,10 +1,48 @@
 #include "lamina/train/evaluate.hpp"
 
+#include <cstdio>
+
 #include "lamina/infer/predictor.hpp"
 
 namespace lamina::train {
 
-LossActivation activation_of(data::Task task) { return task == data::Task::multilabel ? LossActivation::sigmoid : LossActivation::softmax; }
+LossActivation activation_of(data::Task task) { return task == data::Task::multiclass ? LossActivation::softmax : LossActivation::sigmoid; }
+
+Tensor loss_targets(const Tensor& labels, const data::LabelSchema& schema) {
+  if (schema.task != data::Task::ordinal) return labels;
+  const int outputs = schema.outputs();
+  const Tensor targets = Tensor::empty({labels.size(0), labels.size(1), labels.size(2), outputs}, {DType::u8, kCpu});
+  std::uint8_t* out = targets.data<std::uint8_t>();
+  for (const std::uint8_t grade : labels.to_vector<std::uint8_t>()) {
+    const bool ignored = grade == data::kIgnoreLabel;
+    require<DataError>(ignored || grade <= outputs, "the label ", int{grade}, " is none of the grades 0 to ", outputs);
+    for (int k = 0; k < outputs; ++k) *out++ = ignored ? data::kIgnoreLabel : grade > k;
+  }
+  return targets;
+}
+
+double selection_score(const metrics::ConfusionMatrix& confusion, const data::LabelSchema& schema) {
+  if (schema.task == data::Task::ordinal) return confusion.ordinal_scores().quadratic_kappa;
+  return confusion.scores(schema.neutral_outcome()).dice.macro_foreground;
+}
+
+const char* selection_name(const data::LabelSchema& schema) {
+  if (schema.task == data::Task::ordinal) return "quadratic kappa";
+  return schema.neutral_outcome() >= 0 ? "foreground Dice" : "macro Dice";
+}
+
+std::string grades_text(const metrics::ConfusionMatrix& confusion, const data::LabelSchema& schema) {
+  if (schema.task != data::Task::ordinal) return {};
+  const auto s = confusion.ordinal_scores(), base = confusion.majority_baseline().ordinal_scores();
+  const auto beside = [](double value, double baseline) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.4f (%.4f)", value, baseline);
+    return std::string(text);
+  };
+  return "mean absolute error " + beside(s.mean_absolute_error, base.mean_absolute_error) + " grades, within one grade " +
+         beside(s.within_one, base.within_one) + ", quadratic kappa " + beside(s.quadratic_kappa, base.quadratic_kappa) +
+         "; in brackets always the most frequent grade";
+}
 
 metrics::ConfusionMatrix confusion_of(const data::LabelSchema& schema) {
   return metrics::ConfusionMatrix(static_cast<int>(schema.outcomes().size()));
@@ -31,7 +69,7 @@ Evaluation evaluate(models::Segmenter& model, data::Loader& loader, const data::
   data::Batch batch;
   std::int64_t done = 0;
   while (loader.next(batch)) {
-    const Tensor logits = model.forward(batch.images.to(device)), labels = batch.labels.to(device);
+    const Tensor logits = model.forward(batch.images.to(device)), labels = loss_targets(batch.labels, schema).to(device);
     const std::int64_t n = batch.labels.size(0), values = batch.labels.numel() / std::max<std::int64_t>(n, 1);
     result.loss += segmentation_loss(logits, labels, loss).item() * static_cast<double>(n);
     const auto predicted = infer::decisions(logits, schema.task), truth = batch.labels.to_vector<std::uint8_t>();

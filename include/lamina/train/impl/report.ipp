@@ -122,7 +122,7 @@ std::string scores_table(const ReportContent& content) {
   mean("always the most frequent class: macro foreground", &metrics::ClassScores::macro_foreground, base, "baseline");
   html += "</table><p>Pixel accuracy " + number(s.accuracy) + "; always answering the most frequent class scores " + number(base.accuracy) +
           ".</p>";
-  return html;
+  return content.grades.empty() ? html : html + "<p>Grades: " + escaped(content.grades) + ".</p>";
 }
 
 std::string gallery(const std::vector<Figure>& figures) {
@@ -207,7 +207,7 @@ std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<s
   const int n = m.classes();
   require(static_cast<int>(names.size()) == n, "confusion_svg: ", names.size(), " names for ", n, " classes");
   const double cell = n <= 12 ? 46 : n <= 20 ? 30 : 20, left = 120, top = 110, size = cell * n;
-  const int width = static_cast<int>(left + size + 20), height = static_cast<int>(top + size + 30);
+  const int width = static_cast<int>(std::max(left + size + 20, 340.0)), height = static_cast<int>(top + size + 30);
   std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + std::to_string(width) + " " + std::to_string(height) +
                     "\" width=\"" + std::to_string(width) + "\" height=\"" + std::to_string(height) +
                     "\"><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>";

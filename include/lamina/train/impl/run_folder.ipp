@@ -142,7 +142,7 @@ RunInfo run_info(const io::Checkpoint& c, const std::string& origin) {
 }
 
 std::unique_ptr<models::Segmenter> load_segmenter(const io::Checkpoint& c, const RunInfo& info) {
-  auto model = models::build_segmenter(model_config(info.config, info.schema.classes()), info.config.seed);
+  auto model = models::build_segmenter(model_config(info.config, info.schema.outputs()), info.config.seed);
   model->load_state(c.model);
   model->eval();
   return model;
@@ -195,8 +195,15 @@ void append_metrics(const RunFolder& folder, const EpochRecord& r, const data::L
                                                       {"seconds", r.seconds}, {"images_per_second", r.images_per_second}};
   const double none = std::numeric_limits<double>::quiet_NaN();
   columns.emplace_back("val_loss", r.val_loss.value_or(none));
-  const auto s = r.confusion.value_or(confusion_of(schema)).scores(schema.neutral_outcome());
+  const metrics::ConfusionMatrix confusion = r.confusion.value_or(confusion_of(schema));
+  const auto s = confusion.scores(schema.neutral_outcome());
   columns.emplace_back("accuracy", s.accuracy);
+  if (schema.task == data::Task::ordinal) {
+    const auto grades = confusion.ordinal_scores();
+    columns.emplace_back("mean_absolute_error", grades.mean_absolute_error);
+    columns.emplace_back("within_one", grades.within_one);
+    columns.emplace_back("quadratic_kappa", grades.quadratic_kappa);
+  }
   const std::pair<const char*, const metrics::ClassScores*> kinds[] = {
       {"dice", &s.dice}, {"iou", &s.iou}, {"precision", &s.precision}, {"recall", &s.recall}};
   for (const auto& [kind, scores] : kinds) {

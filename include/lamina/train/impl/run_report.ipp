@@ -46,12 +46,19 @@ std::vector<std::string> charts(const TrainerState& state, const data::LabelSche
   const std::string loss = line_chart_svg({line("training", [](const EpochRecord& r) { return r.loss; }),
                                            line("validation", [&](const EpochRecord& r) { return r.val_loss.value_or(none); })},
                                           {.title = "Loss", .x_label = "epoch", .y_label = "loss"});
+  std::vector<Series> lines{line("Dice foreground", dice([](const metrics::Scores& s) { return s.dice.macro_foreground; })),
+                            line("Dice macro", dice([](const metrics::Scores& s) { return s.dice.macro; })),
+                            line("IoU macro", dice([](const metrics::Scores& s) { return s.iou.macro; })),
+                            line("accuracy", dice([](const metrics::Scores& s) { return s.accuracy; }))};
+  if (schema.task == data::Task::ordinal) {
+    auto grades = [&](auto member) {
+      return [=](const EpochRecord& r) { return r.confusion ? r.confusion->ordinal_scores().*member : none; };
+    };
+    lines.push_back(line("quadratic kappa", grades(&metrics::OrdinalScores::quadratic_kappa)));
+    lines.push_back(line("within one grade", grades(&metrics::OrdinalScores::within_one)));
+  }
   const std::string scores =
-      line_chart_svg({line("Dice foreground", dice([](const metrics::Scores& s) { return s.dice.macro_foreground; })),
-                      line("Dice macro", dice([](const metrics::Scores& s) { return s.dice.macro; })),
-                      line("IoU macro", dice([](const metrics::Scores& s) { return s.iou.macro; })),
-                      line("accuracy", dice([](const metrics::Scores& s) { return s.accuracy; }))},
-                     {.title = "Validation scores", .x_label = "epoch", .y_label = "score", .unit_range = true});
+      line_chart_svg(lines, {.title = "Validation scores", .x_label = "epoch", .y_label = "score", .unit_range = true});
   std::vector<Series> classes;
   for (std::size_t c = 0; c < names.size() && c < 20; ++c)
     classes.push_back(line(names[c], dice([c](const metrics::Scores& s) { return s.dice.per_class[c]; })));
@@ -114,6 +121,7 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
                       {.batch = config.batch, .width = config.width, .height = config.height, .resize = mode, .seed = config.seed});
   Evaluation e = evaluate(*model, loader, schema, {.ignore_label = data::kIgnoreLabel});
   content.confusion = e.confusion;
+  content.grades = grades_text(e.confusion, schema);
   std::stable_sort(e.images.begin(), e.images.end(),
                    [](const ImageScore& a, const ImageScore& b) { return !std::isnan(a.dice) && (std::isnan(b.dice) || a.dice > b.dice); });
   std::string per_image = "image,dice,accuracy\n";
@@ -147,14 +155,15 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   for (std::size_t i = 0; i < shown; ++i) content.best.push_back(figure(e.images[i], "best", i));
   for (std::size_t i = 0; i < std::min(shown, scored - shown); ++i) content.worst.push_back(figure(e.images[scored - 1 - i], "worst", i));
 
-  const auto scores = e.confusion.scores(schema.neutral_outcome()),
-             baseline = e.confusion.majority_baseline().scores(schema.neutral_outcome());
-  const char* what = schema.neutral_outcome() >= 0 ? "foreground Dice (mean over the classes that are not background)" : "macro Dice";
-  content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " + what + " " +
-                            decimal(scores.dice.macro_foreground, 3) + " on " + std::to_string(items.size()) +
-                            " validation images. Always answering the most frequent class scores " +
-                            decimal(baseline.dice.macro_foreground, 3) + ", at a pixel accuracy of " + decimal(baseline.accuracy, 3) +
-                            ": accuracy alone says little here.");
+  const metrics::ConfusionMatrix baseline = e.confusion.majority_baseline();
+  const char* meaning = schema.task == data::Task::ordinal ? "1 perfect, 0 as by chance"
+                        : schema.neutral_outcome() >= 0    ? "mean over the classes that are not background"
+                                                           : "mean over the classes";
+  content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " +
+                            selection_name(schema) + " (" + meaning + ") " + decimal(selection_score(e.confusion, schema), 3) + " on " +
+                            std::to_string(items.size()) + " validation images. Always answering the most frequent class scores " +
+                            decimal(selection_score(baseline, schema), 3) + ", at a pixel accuracy of " +
+                            decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.");
   content.charts = charts(last, schema, folder);
   for (const Setting& s : settings(config)) content.settings.emplace_back(s.name, s.value);
   content.settings.emplace_back("parameters", std::to_string(model->parameter_count()));

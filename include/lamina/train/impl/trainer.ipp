@@ -55,10 +55,10 @@ void check_config(const TrainConfig& c) {
   require<OptionError>(!c.out.empty(), "the run folder has no name");
 }
 
-/// Class weights as the setting asks: none, numbers, or a rule over the pixel counts of the training masks.
+/// Class weights, one an output, as the setting asks: none, numbers, or a rule over the pixel counts of the training masks.
 std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset) {
   const std::string& text = config.class_weights;
-  const int classes = dataset.schema.classes();
+  const int outputs = dataset.schema.outputs();
   if (text == "none") return {};
   if (text.find_first_of("0123456789") == 0) {
     std::vector<double> weights;
@@ -71,12 +71,12 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
       weights.push_back(w);
       begin = end + 1;
     }
-    require<OptionError>(static_cast<int>(weights.size()) == classes, "--class-weights has ", weights.size(), " numbers for ", classes,
-                         " classes");
+    require<OptionError>(static_cast<int>(weights.size()) == outputs, "--class-weights has ", weights.size(), " numbers for ", outputs,
+                         dataset.schema.task == data::Task::ordinal ? " grades above the lowest" : " classes");
     return weights;
   }
   const data::WeightRule rule = data::weight_rule_named(text);
-  return data::class_weights(rule, data::count_classes(dataset, data::Split::train));
+  return data::class_weights(rule, data::count_outputs(dataset, data::Split::train));
 }
 
 /// Keeps other processes out of a run folder; the system releases it whatever ends the process.
@@ -115,7 +115,7 @@ class Run {
         dataset_(dataset),
         events_(events),
         folder_{config.out},
-        model_(models::build_segmenter(model_config(config, dataset.schema.classes()), config.seed)),
+        model_(models::build_segmenter(model_config(config, dataset.schema.outputs()), config.seed)),
         device_(parse_device(config.device)),
         optimizer_(make_optimizer(config, (model_->to(device_), model_->named_parameters()))),
         loader_(dataset, data::Split::train,
@@ -249,7 +249,8 @@ class Run {
     const nn::RandomScope random(RandomKey{config_.seed, 0x73746570}.derive(static_cast<std::uint64_t>(state_.step)));
     optimizer_->set_lr(schedule_.lr(state_.step));
     SegmentationLossParts parts;
-    const Tensor loss = segmentation_loss(model_->forward(batch.images.to(device_)), batch.labels.to(device_), loss_, &parts);
+    const Tensor targets = loss_targets(batch.labels, dataset_.schema).to(device_);
+    const Tensor loss = segmentation_loss(model_->forward(batch.images.to(device_)), targets, loss_, &parts);
     const double value = loss.item();
     require<NumericError>(std::isfinite(value), "the loss is ", value, " in epoch ", state_.epoch + 1, ", step ", state_.step, ", images ",
                           names_of(batch), "; ", kNotSaved, folder_.weights("last").string(), kCure);
@@ -280,7 +281,7 @@ class Run {
                             folder_.weights("last").string(), kCure);
       record.val_loss = e.loss;
       record.confusion = e.confusion;
-      const double score = selection_score(e.confusion, dataset_.schema.neutral_outcome());
+      const double score = std::max(0.0, selection_score(e.confusion, dataset_.schema));  // 0 also when it is undefined
       schedule_.observe(score);
       best = score > state_.best_score;
       if (best) state_.best_score = score, state_.best_epoch = state_.epoch;
@@ -293,7 +294,7 @@ class Run {
     if (best) save("best");
     append_metrics(folder_, record, dataset_.schema);
     save("last");
-    log(epoch_line(record, epoch_count(), dataset_.schema.neutral_outcome()));
+    log(epoch_line(record, epoch_count(), dataset_.schema));
     const auto known = history_warnings(state_.history, dataset_.schema.outcomes());
     for (std::size_t i = warned; i < known.size(); ++i) warn(known[i]);
     if (events_.epoch) events_.epoch(record);
@@ -305,7 +306,7 @@ class Run {
     c.model = model_->state();
     c.optimizer = optimizer_->state();
     c.metadata["config"] = to_json(config_);
-    c.metadata["model"] = models::to_json(model_config(config_, dataset_.schema.classes()));
+    c.metadata["model"] = models::to_json(model_config(config_, dataset_.schema.outputs()));
     c.metadata["input"] = infer::to_json({.width = config_.width, .height = config_.height, .resize = config_.resize});
     c.metadata["labels"] = data::to_json(dataset_.schema);
     c.metadata["trainer"] = to_json(state_);
@@ -336,12 +337,7 @@ class Run {
 
 }  // namespace
 
-double selection_score(const metrics::ConfusionMatrix& confusion, int background) {
-  const double score = confusion.scores(background).dice.macro_foreground;
-  return std::isnan(score) ? 0 : score;
-}
-
-std::string epoch_line(const EpochRecord& r, int epochs, int background) {
+std::string epoch_line(const EpochRecord& r, int epochs, const data::LabelSchema& schema) {
   auto text = [](const char* format, auto... values) {
     char buffer[256];
     std::snprintf(buffer, sizeof buffer, format, values...);
@@ -349,7 +345,12 @@ std::string epoch_line(const EpochRecord& r, int epochs, int background) {
   };
   std::string line = text("epoch %d/%d  loss %.4f", r.epoch, epochs, r.loss);
   if (r.val_loss) line += text("  val loss %.4f", *r.val_loss);
+  if (r.confusion && schema.task == data::Task::ordinal) {
+    const auto s = r.confusion->ordinal_scores();
+    line += text("  quadratic kappa %.4f  mean error %.4f grades", s.quadratic_kappa, s.mean_absolute_error);
+  }
   if (r.confusion) {
+    const int background = schema.neutral_outcome();
     const auto s = r.confusion->scores(background), base = r.confusion->majority_baseline().scores(background);
     line += background >= 0 ? text("  Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro)
                             : text("  Dice macro %.4f", s.dice.macro);
