@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cmath>
 #include <numeric>
+#include <thread>
 
 #include "lamina/core/dispatch.hpp"
 #include "lamina/ops/arithmetic.hpp"
@@ -153,10 +154,17 @@ TEST_CASE("executors: every task once, exceptions arrive, nested runs, a host's 
   pool.run(1000, TaskRef(count));
   for (auto& h : hits) CHECK(h == 1);
   CHECK(outside == 0);
-  auto fail = [](std::int64_t i, int) {
-    if (i == 17) throw DataError("task 17");
+  std::atomic<bool> thrown{false};  // by a later task, first
+  auto fail = [&](std::int64_t i, int) {
+    if (i == 17)
+      while (!thrown) std::this_thread::yield();
+    if (i == 18) thrown = true;
+    if (i >= 17) throw DataError(message("task ", i, '.'));
   };
-  check_throws<DataError>([&] { pool.run(100, TaskRef(fail)); }, {"task 17"});
+  for (int round = 0; round < 20; ++round) {
+    thrown = false;
+    check_throws<DataError>([&] { pool.run(100, TaskRef(fail)); }, {"task 17."});
+  }
   std::atomic<int> inner{0};
   auto nested = [&](std::int64_t, int) {
     auto leaf = [&](std::int64_t, int) { inner++; };

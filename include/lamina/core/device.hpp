@@ -46,7 +46,7 @@ class Executor {
   /// The most tasks that run at once; `worker` is below it.
   virtual int concurrency() const = 0;
   /// Calls `task(i, worker)` once for each i in [0, tasks) and returns when all are done. Tasks with the same `worker` never
-  /// overlap. The first exception a task throws is rethrown here after all tasks have ended.
+  /// overlap. After all tasks have ended, the exception of the lowest-numbered task that threw is rethrown here.
   virtual void run(std::int64_t tasks, TaskRef task) = 0;
 };
 

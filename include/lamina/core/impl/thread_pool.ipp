@@ -26,6 +26,7 @@ struct ThreadPool::State {
   std::int64_t tasks = 0;
   std::atomic<std::int64_t> next{0};
   std::exception_ptr error;
+  std::int64_t error_task = 0;  // the first one that threw
 
   void work(int worker);
   void loop(int worker);
@@ -46,7 +47,7 @@ void ThreadPool::State::work(int worker) {
       (*task)(i, worker);
     } catch (...) {
       std::lock_guard lock(mutex);
-      if (!error) error = std::current_exception();
+      if (!error || i < error_task) error = std::current_exception(), error_task = i;
     }
   }
   running_pool = outer_pool;
