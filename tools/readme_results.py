@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Renders measured results into README.md, between `<!-- results:begin -->` and `<!-- results:end -->`: the last lines of the quickstart from
-benchmarks/results/quickstart.txt (`bash examples/quickstart.sh | tail -n 8`) and the table of benchmarks/results/compare_pytorch.json. What has
+benchmarks/results/quickstart.txt (`bash examples/quickstart.sh | tail -n 8`) and the networks of benchmarks/results/compare_pytorch.json. What has
 no file is left out. usage: tools/readme_results.py"""
 import json
 import pathlib
@@ -19,8 +19,12 @@ if comparison.exists():
     data = json.loads(comparison.read_text())
     lines = [f"Beside PyTorch {data['pytorch']} on {data['machine']} (`{data['command']}`):", "", "| case | Lamina, ms | PyTorch, ms (layout) | ratio |", "|---|---|---|---|"]
     for r in data["results"]:
-        lines.append(f"| {r['case']} | {1e3 * r['lamina']['seconds']:.2f} | {1e3 * r['pytorch']['seconds']:.2f} ({r['layout']}) | {r['ratio']:.2f} |")
-    parts.append("\n".join(lines))
+        if r["case"].startswith("unet"):  # mode, batch, size, base, depth, classes
+            lines.append(f"| {r['case']} | {1e3 * r['lamina']['seconds']:.2f} | {1e3 * r['pytorch']['seconds']:.2f} ({r['layout']}) | {r['ratio']:.2f} |")
+    convolutions = [r for r in data["results"] if r["case"].startswith("conv")]
+    parts.append("\n".join(lines) + "\n\nA case is mode, batch, image size, channels of the first level, depth and classes. The single convolutions of the same run are in "
+                 "[compare_pytorch.json](benchmarks/results/compare_pytorch.json): PyTorch was faster in "
+                 f"{sum(r['ratio'] < 1 for r in convolutions)} of {len(convolutions)}.")
 
 readme = ROOT / "README.md"
 body = "\n\n".join(parts) + "\n" if parts else ""
