@@ -1,15 +1,11 @@
 // Runs the real program.
-#include <doctest/doctest.h>
-
-#include <nlohmann/json.hpp>
 #include <random>
 
 #include "lamina/config.hpp"
 #include "lamina/data/image.hpp"
 #include "lamina/io/npy.hpp"
 #include "support/op_check.hpp"
-#include "support/program.hpp"
-#include "support/runs.hpp"
+#include "support/workshop.hpp"
 
 using namespace lamina;
 using namespace lamina::test;
@@ -18,26 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using Words = std::vector<std::string>;
-
 Words split(const std::string& command) { return fields(command, ' '); }
-
-/// A folder with the small data set "data", in which commands run.
-struct Workshop : TempFolder {
-  explicit Workshop(int count = 10) { small_phantom(*this / "data", count); }
-  Result lamina(const std::string& command, const Limits& limits = {}, ErrorStream errors = ErrorStream::file) const {
-    return Program(LAMINA_PROGRAM, split(command), path(), limits, errors).wait();
-  }
-  std::string read(const std::string& name) const { return io::read_file(*this / name); }
-};
-
-const std::string kSmall = " --base 2 --depth 2 --size 32 --batch 2 --lr 1e-2 --epochs 3";
-
-void check_error(const Result& r, int code, const Words& words) {
-  CHECK_MESSAGE(r.code == code, r.err);
-  for (const std::string& word : words)
-    CHECK_MESSAGE(r.err.find(word) != std::string::npos, "\"" << r.err << "\" lacks \"" << word << "\"");
-}
 
 }  // namespace
 
@@ -349,71 +326,6 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
   check_error(w.lamina("predict run missing.png --out p"), 3, {"missing.png"});
 }
 
-TEST_CASE("multilabel: every verb; predicted masks are a data set's") {
-  const Workshop w;
-  for (const char* label : {"skin", "lesion"}) fs::create_directories(w / "data/masks" / label);
-  for (const auto& entry : fs::directory_iterator(w / "data/images")) {
-    data::LabelImage mask(32, 32);
-    for (std::size_t i = 0; i < mask.labels.size(); ++i) mask.labels[i] = i % 32 > 8 ? 255 : 0;
-    data::write_png(w / "data/masks/skin" / entry.path().filename(), mask);
-    for (std::size_t i = 0; i < mask.labels.size(); ++i) mask.labels[i] = i / 32 > 20 ? 255 : 0;
-    data::write_png(w / "data/masks/lesion" / entry.path().filename(), mask);
-    fs::remove(w / "data/masks" / entry.path().filename());
-  }
-  io::write_file_atomically(w / "data/dataset.json", R"({"task": "multilabel", "labels": {"skin": 0, "lesion": 1}})");
-  CHECK(json::parse(w.lamina("check data --json").out).at("encoding") == "multilabel");
-  const Result trained = w.lamina("train data --out run --json --quiet" + kSmall);
-  CHECK_MESSAGE(trained.code == 0, trained.err);
-  const json scores = json::parse(w.lamina("evaluate run data --json --quiet").out);
-  CHECK(scores.at("classes") == json{"skin", "lesion", "(none)"});
-  CHECK(scores.at("dice").at("per_class").size() == 3);
-  CHECK(scores.at("dice").at("macro_foreground").get<double>() == doctest::Approx(json::parse(trained.out).at("best_score").get<double>()));
-  CHECK(json::parse(w.lamina("evaluate run data --json --original-size").out).at("confusion") == scores.at("confusion"));
-  const json done = json::parse(w.lamina("predict run data/images --out p --probabilities --json --quiet").out);
-  CHECK(done.size() == 10);
-  CHECK(done[0].at("mask") == json{"p/masks/skin/skin_0000.png", "p/masks/lesion/skin_0000.png"});
-  // The predictions as the truth: all right.
-  fs::rename(w / "data/masks", w / "truth");
-  fs::copy(w / "p/masks", w / "data/masks", fs::copy_options::recursive);
-  const json perfect = json::parse(w.lamina("evaluate run data --json").out);
-  CHECK(perfect.at("accuracy") == 1);
-}
-
-TEST_CASE("ordinal: every verb; predicted masks are a data set's") {
-  const Workshop w(1);
-  small_grades(w / "grades", 15);
-  CHECK(w.lamina("check grades").out.find("0 none < 1 mild < 2 moderate < 3 severe") != std::string::npos);
-  CHECK(json::parse(w.lamina("check grades --json").out).at("task") == "ordinal");
-  const std::string command = "train grades --out run --json --quiet --base 4 --depth 2 --size 32 --batch 2 --lr 2e-2 --epochs ";
-  check_error(w.lamina(command + "1 --class-weights 1,2,3,4"), 2, {"4 numbers for 3 grades above the lowest"});
-  const Result trained = w.lamina(command + "24 --class-weights balanced");
-  CHECK_MESSAGE(trained.code == 0, trained.err);
-  CHECK(w.lamina(command + "24 --class-weights balanced").code == 0);  // finished: nothing to do
-  const json scores = json::parse(w.lamina("evaluate run grades --json --quiet").out), grades = scores.at("ordinal");
-  CHECK(scores.at("classes") == json{"none", "mild", "moderate", "severe"});
-  CHECK(scores.at("confusion").size() == 4);
-  CHECK(grades.at("quadratic_kappa").get<double>() == doctest::Approx(json::parse(trained.out).at("best_score").get<double>()));
-  const json baseline = scores.at("baseline").at("ordinal");
-  CHECK(grades.at("mean_absolute_error").get<double>() < 0.5 * baseline.at("mean_absolute_error").get<double>());
-  CHECK(grades.at("within_one").get<double>() > baseline.at("within_one").get<double>());
-  CHECK(baseline.at("quadratic_kappa") == 0);
-  CHECK(json::parse(w.lamina("evaluate run grades --json --original-size").out).at("confusion") == scores.at("confusion"));
-  CHECK(w.lamina("evaluate run grades").out.find("quadratic kappa") != std::string::npos);
-  CHECK(w.lamina("info run").code == 0);
-  const json done = json::parse(w.lamina("predict run grades/images --out p --probabilities --json --quiet").out);
-  CHECK(done.size() == 15);
-  CHECK(done[0].at("shares").size() == 4);
-  CHECK(io::read_npy(w / "p/probabilities/0.npy").shape() == Shape{32, 32, 3});
-  const data::Raster mask = data::read_raster(w / "p/masks/0.png");
-  CHECK(*std::max_element(mask.samples.begin(), mask.samples.end()) == 3);
-  // The predictions as the truth: all right.
-  fs::rename(w / "grades/masks", w / "truth");
-  fs::copy(w / "p/masks", w / "grades/masks");
-  const json perfect = json::parse(w.lamina("evaluate run grades --json").out).at("ordinal");
-  CHECK(perfect.at("mean_absolute_error") == 0);
-  CHECK(perfect.at("quadratic_kappa") == 1);
-}
-
 TEST_CASE("odd settings train") {
   const Workshop w;
   int name = 0;
@@ -471,45 +383,3 @@ TEST_CASE("small and lopsided data sets train") {
   CHECK(out.find("report") != std::string::npos);
   check_error(w.lamina("evaluate run_no_val data"), 3, {"val split is empty"});
 }
-
-#if LAMINA_HAS_CUDA
-TEST_CASE("--device cuda: train, evaluate, predict; doctor names the device") {
-  if (cuda_devices().empty()) return;
-  const Workshop w;
-  const std::string tiny = " --base 2 --depth 1 --size 16 --batch 2 --epochs 1 --device cuda";
-  const Result trained = w.lamina("train data --out run --quiet" + tiny);
-  CHECK_MESSAGE(trained.code == 0, trained.err);
-  CHECK(fs::exists(w / "run/report.html"));
-  const auto scores = [&](const std::string& more) { return json::parse(w.lamina("evaluate run data --json --quiet" + more).out); };
-  const json there = scores(" --device cuda"), here = scores("");
-  CHECK(there.at("accuracy").get<double>() == doctest::Approx(here.at("accuracy").get<double>()).epsilon(0.01));
-  const std::string photo = fs::directory_iterator(w / "data/images")->path().string();
-  CHECK(w.lamina("predict run " + photo + " --out p --device cuda").code == 0);
-  CHECK(w.lamina("doctor").out.find(device_name({Device::Type::cuda, 0})) != std::string::npos);
-  check_error(w.lamina("train data --out other --device cuda:9"), 1, {"cuda:9 is absent"});
-}
-#endif
-
-TEST_CASE("--device names what it knows") {
-  const Workshop w;
-  check_error(w.lamina("train data --out run --device gpu"), 2, {"unknown device \"gpu\"", "cuda:0"});
-#if !LAMINA_HAS_CUDA
-  check_error(w.lamina("train data --out run --device cuda"), 1, {"cuda:0 is absent", "LAMINA_CUDA=ON", "cpu"});
-#endif
-  CHECK(!fs::exists(w / "run"));
-}
-
-#if LAMINA_HAS_SHIM
-TEST_CASE("no device, an old driver, too little memory: what the program says") {
-  const Workshop w;
-  const auto with = [&](const char* name, const char* value) {
-    ::setenv(name, value, 1);
-    const Result r = w.lamina("train data --out run --base 2 --depth 1 --size 16 --batch 2 --epochs 1 --device cuda");
-    ::unsetenv(name);
-    return r;
-  };
-  check_error(with("LAMINA_SHIM_DEVICES", "0"), 1, {"cuda:0 is absent", "no CUDA device"});
-  check_error(with("LAMINA_SHIM_DRIVER", "12020"), 1, {"driver supports CUDA 12.2", "update the driver"});
-  check_error(with("LAMINA_SHIM_MEMORY", "20000"), 5, {"out of memory on cuda:0", "bytes"});
-}
-#endif
