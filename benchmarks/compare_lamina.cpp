@@ -1,5 +1,5 @@
 // Lamina's side of compare_pytorch.py: times one case and prints JSON.
-// usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE]
+// usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE [f32|bf16]]
 //        compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION REPEATS THREADS
 #include <sys/resource.h>
 
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lamina/lamina.hpp"
+#include "lamina/train/config.hpp"
 
 using namespace lamina;
 
@@ -39,23 +40,24 @@ void print(double seconds, double check, Device device = kCpu) {
               static_cast<double>(usage.ru_maxrss) / 1024, static_cast<double>(memory_stats(device).peak) / 1e6, check);
 }
 
-int unet(char** a, Device device) {
+int unet(char** a, Device device, DType dtype) {
   const bool train = std::strcmp(a[0], "train") == 0;
   const int batch = std::atoi(a[1]), size = std::atoi(a[2]), base = std::atoi(a[3]), depth = std::atoi(a[4]), classes = std::atoi(a[5]);
   nn::RandomStream random(RandomKey{1});
   models::UNet net({.in_channels = 3, .classes = classes, .base = base, .depth = depth}, random);
-  const Tensor x = Tensor::normal({batch, size, size, 3}, {1, 2}).to(device);
+  const Tensor x = Tensor::normal({batch, size, size, 3}, {1, 2}).to(device).to(dtype);
   Tensor labels = Tensor::empty({batch, size, size}, {DType::u8, kCpu});
   for (std::int64_t i = 0; i < labels.numel(); ++i) labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i / 64 % classes);
   labels = labels.to(device);
   net.to(device);
+  net.to(dtype);
   if (!train) {
     net.eval();
     const NoGrad no_grad;
     Tensor y;
     const double seconds = median_seconds(
         std::atoi(a[6]), [&] { y = net.forward(x); }, device);
-    const double first = y.to(kCpu).data<float>()[0];
+    const double first = y.to(kCpu).to(DType::f32).data<float>()[0];
     print(seconds, first, device);
     return std::isfinite(first) ? 0 : 1;
   }
@@ -105,15 +107,16 @@ int conv(char** a) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool is_unet = (argc == 10 || argc == 11) && std::strcmp(argv[1], "unet") == 0,
+  const bool is_unet = argc >= 10 && argc <= 12 && std::strcmp(argv[1], "unet") == 0,
              is_conv = argc == 12 && std::strcmp(argv[1], "conv") == 0;
   if (!is_unet && !is_conv) {
     std::fprintf(stderr,
-                 "usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE]\n"
+                 "usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE [f32|bf16]]\n"
                  "       compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION REPEATS THREADS\n");
     return 2;
   }
   ThreadPool pool(std::atoi(argv[is_unet ? 9 : 11]));
   const ExecutorScope scope(pool);
-  return is_unet ? unet(argv + 2, parse_device(argc == 11 ? argv[10] : "cpu")) : conv(argv + 2);
+  if (is_conv) return conv(argv + 2);
+  return unet(argv + 2, parse_device(argc > 10 ? argv[10] : "cpu"), train::parse_precision(argc > 11 ? argv[11] : "f32"));
 }

@@ -155,8 +155,10 @@ for bench in "${benches[@]}"; do
     --benchmark_out="$out/ops/$bench.json" --benchmark_out_format=json
 done
 for case in "4 256 16 4 12" "8 256 64 4 32"; do  # batch, size, base, depth, classes; its log is JSON
-  # shellcheck disable=SC2086  # words
-  step "steps/${case// /_}" 60 "$build/benchmarks/compare_lamina" unet train $case 10 4 cuda
+  for precision in f32 bf16; do
+    # shellcheck disable=SC2086  # words
+    step "steps/${case// /_} lamina_$precision" 60 "$build/benchmarks/compare_lamina" unet train $case 10 4 cuda $precision
+  done
 done
 if "$python" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then
   step pytorch_steps_eager 60 "$python" benchmarks/gpu_pytorch.py steps "$out/pytorch_steps.json" eager_f32 eager_bf16

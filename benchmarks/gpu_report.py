@@ -41,7 +41,8 @@ def gather(folder):
             report["ops"][name] = ours
     for path in sorted(folder.glob("steps/*.log")):
         if data := load(path):
-            report["steps"][path.stem] = {"lamina_f32": data["seconds"]}
+            case, mode = path.stem.split()
+            report["steps"].setdefault(case, {})[mode] = data["seconds"]
     steps = load(folder / "pytorch_steps.json") or {"seconds": {}}
     for name, seconds in steps["seconds"].items():
         mode, case = name.split()
@@ -86,7 +87,7 @@ def main():
                 rows.append([name.replace("/cuda/", " "), number(row["microseconds"]), number(rate, 0), f"{row['share']:.0%}",
                              number(row.get("pytorch_microseconds")), number(row.get("ratio"), 2)])
         table(["op", "us", "GFLOP/s" if wanted else "GB/s", "of the ceiling", "PyTorch us", "ratio"], rows)
-    print("## Training steps, ms: batch_size_base_depth_classes; ours in f32\n")
+    print("## Training steps, ms: batch_size_base_depth_classes\n")
     modes = sorted({mode for step in report["steps"].values() for mode in step})
     table(["U-Net", *modes], [[case, *(number(1e3 * step[m], 2) if m in step else "" for m in modes)] for case, step in sorted(report["steps"].items())])
 

@@ -41,7 +41,7 @@ __device__ __forceinline__ void for_chunk(const Table<T>& table, F f) {
 
 template <class T>
 __device__ __forceinline__ void set_weight(const UpdateTensor<T>& p, std::int64_t i, float w) {
-  p.w[i] = narrow<T>(w);
+  p.w[i] = w;
   if (p.copy) p.copy[i] = BFloat16(w);
 }
 
@@ -49,9 +49,9 @@ template <class T>
 __global__ void adam_update_kernel(Table<T> table, GradientRule gradient, double lr, AdamStep<float> step) {
   for_chunk(table, [&](const UpdateTensor<T>& p, std::int64_t i) {
     const GradientStep<float> rule(gradient, lr, p.decay);
-    const float w = widen(p.w[i]);
+    const float w = p.w[i];
     float m = p.m[i], v = p.v[i];
-    const float by = step(rule(widen(p.g[i]), w), m, v);
+    const float by = step(rule(p.g[i], w), m, v);
     p.m[i] = m;
     p.v[i] = v;
     set_weight(p, i, w * rule.shrink - by);
@@ -62,7 +62,7 @@ template <class T>
 __global__ void sgd_update_kernel(Table<T> table, GradientRule gradient, double lr, SgdStep<float> step) {
   for_chunk(table, [&](const UpdateTensor<T>& p, std::int64_t i) {
     const GradientStep<float> rule(gradient, lr, p.decay);
-    const float w = widen(p.w[i]), slope = rule(widen(p.g[i]), w);
+    const float w = p.w[i], slope = rule(p.g[i], w);
     float by;
     if (step.momentum != 0) {
       float m = p.m[i];
@@ -80,7 +80,7 @@ __global__ void square_sums_kernel(Table<T> table, double* partials) {
   LAMINA_SHARED(double, shared);
   double sum = 0;
   for_chunk(table, [&](const UpdateTensor<T>& p, std::int64_t i) {
-    const double g = static_cast<double>(widen(p.g[i]));
+    const double g = p.g[i];
     sum += g * g;
   });
   sum = block_sum(sum, shared);
@@ -120,7 +120,6 @@ void gradient_square_sum(Cuda& cuda, const UpdateTensor<T>* tensors, std::int64_
   download(cuda, result, total, sizeof *result);
 }
 
-LAMINA_INSTANTIATE(&adam_update<float>, &adam_update<BFloat16>, &sgd_update<float>, &sgd_update<BFloat16>, &gradient_square_sum<float>,
-                   &gradient_square_sum<BFloat16>)
+LAMINA_INSTANTIATE(&adam_update<float>, &sgd_update<float>, &gradient_square_sum<float>)
 
 }  // namespace lamina::kernels::cuda

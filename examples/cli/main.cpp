@@ -120,6 +120,7 @@ int run(int argc, char** argv) {
   t->add_option("--seed", train.seed, "seed of everything random");
   t->add_option("--val-every", train.val_every, "epochs between validations");
   add_device(t, train.device);
+  t->add_option("--precision", train.precision, "f32 | bf16: of kernels and activations; bf16 needs --device cuda");
   t->add_option("--out", train.out, "run folder; default runs/<name of DATA>");
   t->add_option("--resume", resume, "auto: continue the run folder; never: refuse one that exists")
       ->check(CLI::IsMember({"auto", "never"}));

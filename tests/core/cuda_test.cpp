@@ -109,14 +109,14 @@ TEST_CASE("move_to changes what every handle sees") {
     w.set_requires_grad();
     const Tensor handle = w;
     mul(w, w).backward(Tensor::full({3}, 1));
-    w.move_to(device);
+    w.move_to({w.dtype(), device});
     CHECK(handle.device() == device);
     CHECK(handle.requires_grad());
     CHECK(handle.grad().device() == device);
     CHECK(handle.to(kCpu).to_vector<float>() == std::vector<float>{1, 2, 3});
-    w.move_to(kCpu);
+    w.move_to({w.dtype(), kCpu});
     CHECK(handle.to_vector<float>() == std::vector<float>{1, 2, 3});
-    check_throws<ShapeError>([&] { Tensor::zeros({2, 4}).channels(0, 2).move_to(device); }, {"move_to", "slice"});
+    check_throws<ShapeError>([&] { Tensor::zeros({2, 4}).channels(0, 2).move_to({DType::f32, device}); }, {"move_to", "slice"});
   }
 }
 

@@ -73,6 +73,20 @@ TEST_CASE("train and eval reach the whole tree") {
   CHECK(net.second.norm.training());
 }
 
+TEST_CASE("to(dtype) rounds kernels; biases, norms and statistics stay precise, and other handles follow") {
+  Net net(1);
+  const Tensor handle = net.parameters()[0];
+  const Tensor before = handle.clone();
+  net.to(DType::bf16);
+  for (const NamedTensor& t : net.state())
+    if (t.tensor.dtype() != DType::i64) CHECK_MESSAGE((t.tensor.dtype() == DType::bf16) == (t.tensor.rank() >= 2), t.name);
+  CHECK(net.options().dtype == DType::bf16);
+  CHECK(same_bytes(handle, before.to(DType::bf16)));
+  net.to(DType::f64);
+  for (const NamedTensor& t : net.state())
+    if (t.tensor.dtype() != DType::i64) CHECK_MESSAGE(t.tensor.dtype() == DType::f64, t.name);
+}
+
 TEST_CASE("load_state copies by name, and tells everything that does not fit without changing anything") {
   Net from(1), to(2);
   CHECK_FALSE(same_bytes(from.head.state()[0].tensor, to.head.state()[0].tensor));

@@ -131,35 +131,62 @@ TEST_CASE("updates write a rounded copy of the weights where one is asked for") 
   }
 }
 
-TEST_CASE("an optimiser restored from its state continues to the same bytes, at any thread count") {
+TEST_CASE("a bf16 parameter is the rounded copy of an f32 master, so that small updates add up") {
+  std::vector<Device> devices = cuda_devices();
+  devices.push_back(kCpu);
+  for (Device device : devices) {
+    const Shape shape{5, 7};
+    const Tensor start = random_normal(shape, 1).to(DType::bf16).to(device);
+    Tensor w = start.clone(), twin = start.to(DType::f32), bias = Tensor::zeros({5}, like(twin)), twin_bias = bias.clone();
+    for (Tensor* t : {&w, &twin, &bias, &twin_bias}) t->set_requires_grad();
+    const AdamOptions options{.lr = 1e-4};  // a step is less than half of what separates neighbouring bf16 numbers near 1
+    Adam mixed({{"w", w}, {"bias", bias}}, options), whole({{"w", twin}, {"bias", twin_bias}}, options);
+    CHECK(mixed.state().size() == whole.state().size() + 1);
+    CHECK(same_bytes(mixed.state()[4].tensor.to(kCpu), twin.to(kCpu)));
+    CHECK(mixed.state()[4].name == "master.w");
+    for (std::uint64_t t = 0; t < 100; ++t) {
+      const Tensor g = Tensor::uniform(shape, {t, 0}, 0.5, 1).to(device), h = Tensor::full({5}, 1, like(bias));
+      w.set_grad(g), twin.set_grad(g), bias.set_grad(h), twin_bias.set_grad(h);
+      mixed.step();
+      whole.step();
+    }
+    CHECK(same_bytes(w.to(kCpu), twin.to(kCpu).to(DType::bf16)));
+    CHECK(same_bytes(bias.to(kCpu), twin_bias.to(kCpu)));
+    CHECK(relative_error(w, start) > 1e-3);
+  }
+}
+
+TEST_CASE("an optimiser restored from its state continues to the same bytes, at any thread count, also with masters") {
   auto make = [](Tensor& w) {
     w.set_requires_grad();
     return std::make_unique<Adam>(std::vector<nn::NamedTensor>{{"w", w}},
                                   AdamOptions{.gradient = {.clip_norm = 0.5, .decay_kernels_only = true}});
   };
   const Shape shape{3, 100, 101};
-  auto step = [&](Optimizer& o, const Tensor& w, int t) {
-    w.set_grad(random_normal(shape, static_cast<std::uint64_t>(t), DType::f32));
-    o.step();
-  };
-  Tensor a = random_normal(shape, 1, DType::f32);
-  auto whole = make(a);
-  Tensor at_three;
-  std::vector<nn::NamedTensor> saved;
-  for (int t = 0; t < 6; ++t) {
-    if (t == 3) {
-      at_three = a.clone();
-      for (const auto& s : whole->state()) saved.push_back({s.name, s.tensor.clone()});
+  for (DType dtype : {DType::f32, DType::bf16}) {
+    auto step = [&](Optimizer& o, const Tensor& w, int t) {
+      w.set_grad(random_normal(shape, static_cast<std::uint64_t>(t), DType::f32));
+      o.step();
+    };
+    Tensor a = random_normal(shape, 1).to(dtype);
+    auto whole = make(a);
+    Tensor at_three;
+    std::vector<nn::NamedTensor> saved;
+    for (int t = 0; t < 6; ++t) {
+      if (t == 3) {
+        at_three = a.clone();
+        for (const auto& s : whole->state()) saved.push_back({s.name, s.tensor.clone()});
+      }
+      step(*whole, a, t);
     }
-    step(*whole, a, t);
+    ThreadPool three(3);
+    const ExecutorScope scope(three);
+    Tensor b = at_three.clone();
+    auto resumed = make(b);
+    resumed->load_state(saved);
+    for (int t = 3; t < 6; ++t) step(*resumed, b, t);
+    CHECK(same_bytes(a, b));
   }
-  ThreadPool three(3);
-  const ExecutorScope scope(three);
-  Tensor b = at_three.clone();
-  auto resumed = make(b);
-  resumed->load_state(saved);
-  for (int t = 3; t < 6; ++t) step(*resumed, b, t);
-  CHECK(same_bytes(a, b));
 }
 
 TEST_CASE("SGD's momentum is part of its state") {

@@ -333,6 +333,8 @@ TEST_CASE("settings that make no run are refused before anything is written") {
   refused([](auto& c) { c.resize = "strech"; }, {"stretch"});
   refused([](auto& c) { c.width = 3; }, {"--size 3x32", "4"});
   refused([](auto& c) { c.device = "gpu"; }, {"unknown device \"gpu\""});
+  refused([](auto& c) { c.precision = "bf16"; }, {"--precision bf16", "--device cuda"});
+  refused([](auto& c) { c.precision = "fp16"; }, {"unknown precision \"fp16\"", "bf16"});
   refused([](auto& c) { c.class_weights = "balancd"; }, {"balanced"});
   refused([](auto& c) { c.class_weights = "1,2"; }, {"2 numbers for 9 classes"});
   refused([](auto& c) { c.class_weights = "1,x,3"; }, {"\"x\" is not a weight"});

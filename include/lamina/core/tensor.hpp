@@ -91,9 +91,9 @@ class Tensor {
   /// Converted copy (this tensor when nothing changes), off the tape.
   Tensor to(DType dtype) const;
   Tensor to(Device device) const;
-  /// Moves what all handles to this tensor share, a leaf's gradient included, to another device. Throws ShapeError on a channel slice or
-  /// the result of an op.
-  void move_to(Device device) const;
+  /// Moves and converts what all handles to this tensor share; a leaf's gradient goes along and stays precise. Throws ShapeError on a
+  /// channel slice or the result of an op.
+  void move_to(TensorOptions options) const;
   /// Overwrites the elements; shapes must agree, dtypes and devices may differ.
   void copy_from(const Tensor& source) const;
   void fill(double value) const;

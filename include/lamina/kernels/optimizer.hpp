@@ -4,13 +4,13 @@
 
 namespace lamina {
 
-/// One parameter of an update: n elements of weights, gradients and up to two moments. Plain data.
+/// One parameter of an update: n elements of weights, gradients and up to two moments, in float or double. Plain data.
 template <class T>
 struct UpdateTensor {
   T* w;
   const T* g;
-  Precise<T>* m;  ///< first moment (Adam) or momentum buffer (SGD)
-  Precise<T>* v;  ///< second moment (Adam); unused by SGD
+  T* m;  ///< first moment (Adam) or momentum buffer (SGD)
+  T* v;  ///< second moment (Adam); unused by SGD
   std::int64_t n;
   bool decay;                ///< weight decay applies
   BFloat16* copy = nullptr;  ///< where the new weights go too, rounded, for layers that compute in bf16; may be null

@@ -34,8 +34,11 @@ class Module {
 
   /// Moves every parameter and floating-point buffer; handles that others hold move with them. Counters stay on the host.
   void to(Device device);
-  /// Where the first parameter is; the CPU when there is none.
-  Device device() const;
+  /// Stores the kernels (parameters of rank >= 2) as `dtype`, what must stay precise (biases, norms, statistics) as precise(dtype). An
+  /// optimiser made afterwards updates bf16 kernels in f32.
+  void to(DType dtype);
+  /// Where the first parameter is, and its dtype; f32 on the CPU when there is none. Segmenters begin with a kernel.
+  TensorOptions options() const;
 
   /// Training or evaluation behaviour of batch_norm and dropout, for the whole subtree.
   void train(bool on = true);

@@ -31,7 +31,8 @@ struct SgdOptions {
   GradientOptions gradient = {};
 };
 
-/// Updates parameters from their accumulated gradients. Parameters without a gradient are skipped.
+/// Updates parameters from their accumulated gradients. Parameters without a gradient are skipped. A bf16 parameter (Module::to) is the
+/// rounded copy of an f32 master, which starts as the parameter when the optimiser is made (mixed precision: Micikevicius et al. 2018).
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -44,7 +45,8 @@ class Optimizer {
   void set_lr(double lr) { lr_ = lr; }
   /// 2-norm of all gradients as of the last step() that clipped by norm, else 0.
   double gradient_norm() const { return gradient_norm_; }
-  /// Everything but the learning rate: moments ("m.<parameter>") and the step counter ("step", i64). Shares the memory.
+  /// Everything but the learning rate: moments ("m.<parameter>"), masters ("master.<parameter>") and the step counter ("step", i64).
+  /// Shares the memory.
   std::vector<nn::NamedTensor> state() const;
   /// Throws DataError when names or shapes do not match state().
   void load_state(const std::vector<nn::NamedTensor>& source);
@@ -57,6 +59,7 @@ class Optimizer {
 
  private:
   std::vector<nn::NamedTensor> parameters_;
+  std::vector<Tensor> masters_;           // of the bf16 parameters; none for the others
   std::vector<nn::NamedTensor> moments_;  // moment-major: all m, then all v
   Tensor steps_;
   GradientOptions gradient_;

@@ -32,6 +32,7 @@ struct TrainConfig {
   int ignore = -1;    ///< -1: the data set's
   int val_every = 1;  ///< epochs between validations; the last epoch is always validated
   std::string device = "cpu";
+  std::string precision = "f32";  ///< f32 | bf16 (CUDA): what kernels and activations are stored as; sums, norms and updates stay f32
 
   // Not part of the result.
   int threads = 0;  ///< 0: one a hardware thread
@@ -47,6 +48,9 @@ std::string differences(const TrainConfig& a, const TrainConfig& b);
 
 /// The config with base and depth of the preset filled in, so that what is printed and saved is what runs. Throws OptionError.
 TrainConfig resolved(TrainConfig config);
+
+/// The dtype that --precision names. Throws OptionError.
+DType parse_precision(const std::string& name);
 
 /// The network that the settings name.
 models::ModelConfig model_config(const TrainConfig& config, int classes);

@@ -223,14 +223,14 @@ void Tensor::fill(double value) const {
   });
 }
 
-void Tensor::move_to(Device device) const {
-  if (device == this->device()) return;
+void Tensor::move_to(TensorOptions options) const {
   require(contiguous() && !impl_->node, "move_to: a tensor of shape ", shape(), " is a channel slice or the result of an op");
-  const Tensor moved = to(device);
+  const Tensor moved = to(options.device).to(options.dtype);
   impl_->storage = moved.impl_->storage;
-  impl_->offset = 0;
-  impl_->device = device;
-  if (impl_->grad) impl_->grad = Tensor(impl_->grad).to(device).impl_;
+  impl_->offset = moved.impl_->offset;
+  impl_->dtype = options.dtype;
+  impl_->device = options.device;
+  if (impl_->grad) impl_->grad = Tensor(impl_->grad).to(options.device).to(precise(options.dtype)).impl_;
 }
 
 Tensor Tensor::detach() const { return (shape(), make(impl_->storage, impl_->offset, impl_->ld, impl_->shape, options())); }

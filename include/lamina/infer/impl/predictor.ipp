@@ -82,9 +82,7 @@ Predictor::Predictor(const std::filesystem::path& path, Device device) {
   model_->to(device);
 }
 
-Tensor Predictor::probabilities(const Tensor& images) {
-  return infer::probabilities(model_->forward(images.to(model_->device())), schema_.task).to(kCpu);
-}
+Tensor Predictor::probabilities(const Tensor& images) { return infer::probabilities((*model_)(images), schema_.task).to(kCpu); }
 
 Tensor Predictor::whole(const data::Image& image) {
   const auto mode = data::resize_named(input_.resize);

@@ -54,12 +54,18 @@ std::int64_t Module::parameter_count() const {
 
 void Module::to(Device device) {
   for (const NamedTensor& t : state())
-    if (t.tensor.dtype() != DType::i64) t.tensor.move_to(device);
+    if (t.tensor.dtype() != DType::i64) t.tensor.move_to({t.tensor.dtype(), device});
 }
 
-Device Module::device() const {
+void Module::to(DType dtype) {
+  for (const NamedTensor& t : named_parameters()) t.tensor.move_to({t.tensor.rank() >= 2 ? dtype : precise(dtype), t.tensor.device()});
+  for (const NamedTensor& t : named_buffers())
+    if (t.tensor.dtype() != DType::i64) t.tensor.move_to({precise(dtype), t.tensor.device()});
+}
+
+TensorOptions Module::options() const {
   const auto all = parameters();
-  return all.empty() ? kCpu : all[0].device();
+  return all.empty() ? TensorOptions{} : all[0].options();
 }
 
 void Module::train(bool on) {

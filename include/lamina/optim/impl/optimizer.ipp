@@ -22,13 +22,16 @@ Optimizer::Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::s
   require_range(gradient.clip_norm >= 0, "clip_norm", gradient.clip_norm, "[0, inf)");
   require_range(gradient.clip_value >= 0, "clip_value", gradient.clip_value, "[0, inf)");
   require_range(gradient.weight_decay >= 0, "weight_decay", gradient.weight_decay, "[0, inf)");
+  const TensorOptions first = precise_like(parameters_[0].tensor);
+  for (const nn::NamedTensor& p : parameters_) {
+    const DType dtype = precise(p.tensor.dtype());
+    require(p.tensor.contiguous() && dtype == first.dtype && p.tensor.device() == first.device, "optimiser: parameter ", p.name,
+            " is a slice, or differs from the first in dtype or device");
+    masters_.push_back(p.tensor.dtype() == dtype ? Tensor{} : p.tensor.to(dtype));
+  }
   for (const std::string& moment : moments)
-    for (const nn::NamedTensor& p : parameters_) {
-      require(
-          p.tensor.contiguous() && p.tensor.dtype() == parameters_[0].tensor.dtype() && p.tensor.device() == parameters_[0].tensor.device(),
-          "optimiser: parameter ", p.name, " is a slice, or differs from the first in dtype or device");
+    for (const nn::NamedTensor& p : parameters_)
       moments_.push_back({moment + "." + p.name, Tensor::zeros(p.tensor.shape(), precise_like(p.tensor))});
-    }
 }
 
 void Optimizer::zero_grad() {
@@ -37,6 +40,8 @@ void Optimizer::zero_grad() {
 
 std::vector<nn::NamedTensor> Optimizer::state() const {
   std::vector<nn::NamedTensor> all = moments_;
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    if (masters_[i]) all.push_back({"master." + parameters_[i].name, masters_[i]});
   all.push_back({"step", steps_});
   return all;
 }
@@ -58,19 +63,18 @@ template <class Update>
 void Optimizer::apply(Update&& update) {
   std::int64_t& step = *steps_.data<std::int64_t>();
   ++step;
-  dispatch(parameters_[0].tensor, [&]<class T>(auto& device) {
+  dispatch(masters_[0] ? masters_[0] : parameters_[0].tensor, [&]<class Stored>(auto& device) {
+    using T = Precise<Stored>;
     std::vector<UpdateTensor<T>> list;
     std::vector<Tensor> packed;  // keeps packed copies of sliced gradients alive
     const std::size_t n = parameters_.size();
     for (std::size_t i = 0; i < n; ++i) {
-      const Tensor& w = parameters_[i].tensor;
-      if (!w.grad()) continue;
-      packed.push_back(w.grad().packed());
-      auto moment = [&](std::size_t k) {
-        return k * n + i < moments_.size() ? moments_[k * n + i].tensor.template data<Precise<T>>() : nullptr;
-      };
-      list.push_back({w.data<T>(), packed.back().template data<const T>(), moment(0), moment(1), w.numel(),
-                      !gradient_.decay_kernels_only || w.rank() >= 2});
+      const Tensor& p = parameters_[i].tensor;
+      if (!p.grad()) continue;
+      packed.push_back(p.grad().packed().to(dtype_of<T>));
+      auto moment = [&](std::size_t k) { return k * n + i < moments_.size() ? moments_[k * n + i].tensor.template data<T>() : nullptr; };
+      list.push_back({(masters_[i] ? masters_[i] : p).template data<T>(), packed.back().template data<const T>(), moment(0), moment(1),
+                      p.numel(), !gradient_.decay_kernels_only || p.rank() >= 2, masters_[i] ? p.data<BFloat16>() : nullptr});
     }
     const auto count = static_cast<std::int64_t>(list.size());
     GradientRule rule{1, gradient_.clip_value, gradient_.weight_decay, gradient_.decoupled_decay};

@@ -42,6 +42,7 @@ void for_fields(Config& c, F&& f) {
   f("ignore", c.ignore);
   f("val_every", c.val_every);
   f("device", c.device);
+  f("precision", c.precision);
 }
 
 Json json_of(const TrainConfig& config) {
@@ -81,6 +82,11 @@ TrainConfig resolved(TrainConfig config) {
     if (config.init.empty()) config.init = nn::name_of(preset.init);
   }
   return config;
+}
+
+DType parse_precision(const std::string& name) {
+  constexpr Named<DType> kPrecisions[] = {{DType::f32, name_of(DType::f32)}, {DType::bf16, name_of(DType::bf16)}};
+  return parse_name("precision", name, kPrecisions);
 }
 
 models::ModelConfig model_config(const TrainConfig& c, int classes) {

@@ -61,7 +61,6 @@ Evaluation evaluate(models::Segmenter& model, data::Loader& loader, const data::
   const NoGrad no_grad;
   const nn::RandomScope random(RandomKey{0, 0x6576616c});
   const bool training = model.training();
-  const Device device = model.device();
   model.eval();
   loss.activation = activation_of(schema.task);
   Evaluation result{confusion_of(schema), 0, {}};
@@ -69,7 +68,7 @@ Evaluation evaluate(models::Segmenter& model, data::Loader& loader, const data::
   data::Batch batch;
   std::int64_t done = 0;
   while (loader.next(batch)) {
-    const Tensor logits = model.forward(batch.images.to(device)), labels = loss_targets(batch.labels, schema).to(device);
+    const Tensor logits = model(batch.images), labels = loss_targets(batch.labels, schema).to(logits.device());
     const std::int64_t n = batch.labels.size(0), values = batch.labels.numel() / std::max<std::int64_t>(n, 1);
     result.loss += segmentation_loss(logits, labels, loss).item() * static_cast<double>(n);
     const auto predicted = infer::decisions(logits, schema.task), truth = batch.labels.to_vector<std::uint8_t>();

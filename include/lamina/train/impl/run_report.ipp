@@ -108,6 +108,7 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   const data::LabelSchema& schema = info.schema;
   const auto model = load_segmenter(best, info);
   model->to(parse_device(config.device));
+  model->to(parse_precision(config.precision));
   const auto mode = data::resize_named(config.resize);
 
   ReportContent content;
@@ -146,7 +147,7 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
       photo.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp((values[i] + 1) * 127.5f, 0.0f, 255.0f)));
     data::LabelImage truth(config.width, config.height, 0, dataset.masks.planes()), prediction = truth;
     truth.labels = batch.labels.rows(in_batch, 1).clone().to_vector<std::uint8_t>();
-    prediction.labels = infer::decisions(model->forward(x.to(model->device())), schema.task);
+    prediction.labels = infer::decisions((*model)(x), schema.task);
     Figure f{data::encode_png(triptych(photo, truth, prediction, schema.colors)),
              items[static_cast<std::size_t>(s.item)].name + ": Dice " + decimal(s.dice, 3)};
     io::write_file_atomically(folder.root / "overlays" / (kind + "_" + std::to_string(rank + 1) + ".png"), f.png);

@@ -51,7 +51,9 @@ void check_config(const TrainConfig& c) {
   require<OptionError>(c.width >= 1 && c.height >= 1, "--size ", c.width, "x", c.height, " must be positive");
   require<OptionError>(c.lr > 0, "--lr ", c.lr, " must be positive");
   require<OptionError>(c.val_every >= 1, "--val-every ", c.val_every, " must be at least 1");
-  if (const Device device = parse_device(c.device); device.is_cuda()) (void)current_cuda(device.index);
+  const Device device = parse_device(c.device);
+  if (device.is_cuda()) (void)current_cuda(device.index);
+  require<OptionError>(parse_precision(c.precision) == DType::f32 || device.is_cuda(), "--precision ", c.precision, " needs --device cuda");
   require<OptionError>(!c.out.empty(), "the run folder has no name");
 }
 
@@ -107,6 +109,14 @@ std::uint32_t checksum_of_items(const data::Dataset& dataset) {
   return sum;
 }
 
+/// The untrained network where it trains.
+std::unique_ptr<models::Segmenter> build_model(const TrainConfig& config, int outputs) {
+  auto model = models::build_segmenter(model_config(config, outputs), config.seed);
+  model->to(parse_device(config.device));
+  model->to(parse_precision(config.precision));
+  return model;
+}
+
 /// One run, from the opened data set to the report.
 class Run {
  public:
@@ -115,9 +125,9 @@ class Run {
         dataset_(dataset),
         events_(events),
         folder_{config.out},
-        model_(models::build_segmenter(model_config(config, dataset.schema.outputs()), config.seed)),
+        model_(build_model(config, dataset.schema.outputs())),
         device_(parse_device(config.device)),
-        optimizer_(make_optimizer(config, (model_->to(device_), model_->named_parameters()))),
+        optimizer_(make_optimizer(config, model_->named_parameters())),
         loader_(dataset, data::Split::train,
                 {.batch = config.batch,
                  .width = config.width,
@@ -250,7 +260,7 @@ class Run {
     optimizer_->set_lr(schedule_.lr(state_.step));
     SegmentationLossParts parts;
     const Tensor targets = loss_targets(batch.labels, dataset_.schema).to(device_);
-    const Tensor loss = segmentation_loss(model_->forward(batch.images.to(device_)), targets, loss_, &parts);
+    const Tensor loss = segmentation_loss((*model_)(batch.images), targets, loss_, &parts);
     const double value = loss.item();
     require<NumericError>(std::isfinite(value), "the loss is ", value, " in epoch ", state_.epoch + 1, ", step ", state_.step, ", images ",
                           names_of(batch), "; ", kNotSaved, folder_.weights("last").string(), kCure);
