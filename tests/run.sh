@@ -23,13 +23,9 @@ if ((full)); then
   check cpu -L full
   LAMINA_ISA=v3 check cpu -LE 'full|tree'
   for order in descending shuffled:1 shuffled:2; do LAMINA_SHIM_ORDER=$order check shim -L device; done
-  for sanitizer in asan tsan; do
-    build "$sanitizer" all -DLAMINA_BUILD_BENCHMARKS=OFF
+  for sanitizer in asan tsan; do # the shim again: CPU kernels, CUDA kernels and everything above them
+    build "$sanitizer" all
     check "$sanitizer" -LE 'full|tree'
-  done
-  for sanitizer in shim-asan shim-tsan; do
-    build "$sanitizer" "core_tests ops_tests optim_tests"
-    check "$sanitizer" -R '^(core|ops|optim)$'
   done
   if command -v nvcc > /dev/null; then build cuda lamina; else echo "skipped: nvcc was not found, so the CUDA kernels were not compiled for a GPU"; fi
 fi
