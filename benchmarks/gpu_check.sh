@@ -4,7 +4,7 @@
 #
 #   bash benchmarks/gpu_check.sh --part check [--out DIR] [--minutes 8]
 #     builds; runs the test suite, which checks every kernel on the GPU (poisoned outputs, odd shapes, slices, the same bytes twice); trains
-#     a U-Net on both devices and compares; runs compute-sanitizer's memcheck, racecheck and synccheck on a few ops
+#     a U-Net on both devices and compares; runs compute-sanitizer's memcheck, racecheck and synccheck on the convolutions and a few ops
 #   bash benchmarks/gpu_check.sh --part bench [--out DIR] [--minutes 8]
 #     builds; runs every benchmark on the GPU; times PyTorch's ops in the same shapes, and training steps beside PyTorch, eager and compiled;
 #     writes benchmarks/results/gpu/DEVICE.json and ends with short tables
@@ -40,9 +40,10 @@ have() { command -v "$1" > /dev/null; }
 left() { echo $((deadline - report_seconds - SECONDS)); }
 skip() { skipped+=("$1"); }
 
-# step NAME SECONDS COMMAND...: runs it for at most so long, its output in NAME.log; what it prints last is shown when it fails.
+# step NAME SECONDS COMMAND...: runs it for at most so long, its output in NAME.log; what it prints last is shown when it fails. To take
+# longer is to fail too, unless the part had less time left.
 step() {
-  local name=$1 most=$2 start=$SECONDS code
+  local name=$1 limit=$2 most=$2 start=$SECONDS code
   shift 2
   if [[ $out/$name.done -nt $out/built_$part ]]; then
     echo "done before: $name"
@@ -59,11 +60,11 @@ step() {
   if ((code == 0)); then
     echo "ok: $name, $((SECONDS - start)) s"
     touch "$out/$name.done"
-  elif ((code == 124 || code == 137)); then
+  elif ((most < limit && (code == 124 || code == 137))); then
     echo "out of time: $name, after $((SECONDS - start)) s"
     unfinished+=("$name")
   else
-    echo "FAILED ($code): $name; the end of $out/$name.log:"
+    echo "FAILED ($code), after $((SECONDS - start)) of $limit s: $name; the end of $out/$name.log:"
     tail -n 20 "$out/$name.log"
     failed+=("$name")
   fi
@@ -106,7 +107,8 @@ build() {
   # shellcheck disable=SC2016  # for the inner shell
   timeout -k 5 "$(left)" bash -c '
     set -e
-    cmake --preset cuda -DLAMINA_CUDA_ARCHITECTURES="$1" -DLAMINA_BUILD_EXAMPLES=OFF ${2:+-DCMAKE_PREFIX_PATH="$(realpath "$2")"}
+    cmake --preset cuda -DCMAKE_CUDA_FLAGS=-lineinfo -DLAMINA_CUDA_ARCHITECTURES="$1" -DLAMINA_BUILD_EXAMPLES=OFF \
+      ${2:+-DCMAKE_PREFIX_PATH="$(realpath "$2")"}
     cmake --build build/cuda --target "${@:3}"' build "$architectures" "${LAMINA_DEPS:-}" "$@" > "$log" 2>&1
   code=$?
   if ((code == 0)); then
@@ -134,10 +136,13 @@ if [[ $part == check ]]; then
   build "${areas[@]/%/_tests}" || finish
   step train 60 "$build/tests/train_tests" --test-case='20 steps of a U-Net have the same losses*'
   for area in "${areas[@]}"; do step "tests/$area" 240 "$build/tests/${area}_tests"; done
+  grep -qs 'skipped on cuda' "$out/train.log" "$out"/tests/*.log && echo "FAILED: the tests found no GPU" && failed+=("no GPU in the tests")
   if have compute-sanitizer; then
     for tool in memcheck racecheck synccheck; do
-      step "sanitizer/$tool" 90 compute-sanitizer --tool "$tool" --error-exitcode 9 "$build/tests/ops_tests" \
+      sanitizer=(compute-sanitizer --tool "$tool" --error-exitcode 9 "$build/tests/ops_tests")
+      step "sanitizer/$tool" 180 "${sanitizer[@]}" \
         --source-file='*/softmax_test.cpp,*/pool2d_test.cpp,*/batch_norm2d_test.cpp,*/segmentation_loss_test.cpp'
+      step "sanitizer/${tool}_conv2d" 180 "${sanitizer[@]}" --test-case='every CUDA algorithm and tile*'
     done
   else
     skip "compute-sanitizer: it is not installed"
@@ -151,7 +156,7 @@ for source in benchmarks/*_bench.cpp; do
 done
 build "${benches[@]}" compare_lamina || finish
 for bench in "${benches[@]}"; do
-  step "ops/$bench" 120 "$build/benchmarks/$bench" --benchmark_filter=/cuda/ --benchmark_min_time=0.03 \
+  step "ops/$bench" 240 "$build/benchmarks/$bench" --benchmark_filter=/cuda/ --benchmark_min_time=0.03 \
     --benchmark_out="$out/ops/$bench.json" --benchmark_out_format=json
 done
 for case in "4 256 16 4 12" "8 256 64 4 32"; do  # batch, size, base, depth, classes; its log is JSON
@@ -162,7 +167,7 @@ for case in "4 256 16 4 12" "8 256 64 4 32"; do  # batch, size, base, depth, cla
 done
 if "$python" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then
   step pytorch_steps_eager 60 "$python" benchmarks/gpu_pytorch.py steps "$out/pytorch_steps.json" eager_f32 eager_bf16
-  step pytorch_ops 180 "$python" benchmarks/gpu_pytorch.py ops "$out/pytorch_ops.json" "$out"/ops/*.json
+  step pytorch_ops 480 "$python" benchmarks/gpu_pytorch.py ops "$out/pytorch_ops.json" "$out"/ops/*.json
   step pytorch_steps_compiled 150 "$python" benchmarks/gpu_pytorch.py steps "$out/pytorch_steps.json" compile_bf16
 else
   skip "the comparison: $python has no PyTorch that sees the GPU (set PYTHON)"

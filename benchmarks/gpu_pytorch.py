@@ -144,14 +144,24 @@ def one_call(op, pass_name, arguments, dtype):
     return lambda: torch.autograd.grad(y, wanted, dy, retain_graph=True)
 
 
+def rows_of(path):
+    """The rows of our benchmark's output; none where it was stopped while it wrote them."""
+    try:
+        return json.loads(Path(path).read_text())["benchmarks"]
+    except json.JSONDecodeError:
+        return []
+
+
 def ops(out, ours):
-    found = {}
+    """Goes on where an earlier call was stopped."""
+    target = Path(out)
+    found = json.loads(target.read_text())["seconds"] if target.exists() else {}
     for path in ours:
-        for row in json.loads(Path(path).read_text())["benchmarks"]:
+        for row in rows_of(path):
             parts = row["name"].removesuffix("/manual_time").split("/")
             split = re.fullmatch(r"(\w+?)(?:_(forward|backward_data|backward_weights|backward))?", parts[0])
             arguments = dict(p.split(":") for p in parts[1:-2] if ":" in p)
-            if parts[-2] != "cuda" or split[1] not in OPS or "error_occurred" in row:
+            if parts[-2] != "cuda" or split[1] not in OPS or "error_occurred" in row or row["name"] in found:
                 continue
             dtype = torch.bfloat16 if parts[-1] == "bf16" else torch.float32
             sets = min(MOST_SETS, max(2, math.ceil(BEYOND_L2 / (1e3 * row.get("GB/s", 1) * row["real_time"]))))  # real_time: microseconds
@@ -161,7 +171,7 @@ def ops(out, ours):
             except (RuntimeError, torch.OutOfMemoryError) as error:  # an op that PyTorch lacks for this type
                 print(f"{row['name']}: {str(error).splitlines()[0]}", file=sys.stderr)
             calls = None
-    Path(out).write_text(json.dumps({"pytorch": torch.__version__, "cudnn": torch.backends.cudnn.version(), "seconds": found}, indent=1) + "\n")
+        target.write_text(json.dumps({"pytorch": torch.__version__, "cudnn": torch.backends.cudnn.version(), "seconds": found}, indent=1) + "\n")
 
 
 def steps(out, modes):

@@ -71,7 +71,7 @@ def main():
         sys.exit(__doc__)
     folder, results = Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / "benchmarks/results/gpu"
     report = gather(folder)
-    if not report["device"]:
+    if not report["device"] or report["device"].startswith("skipped"):
         sys.exit(f"{folder}/ops holds no results of our benchmarks")
     results.mkdir(parents=True, exist_ok=True)
     target = results / (re.sub(r"[^A-Za-z0-9.-]+", "_", report["device"]) + ".json")

@@ -14,15 +14,10 @@ struct Identity {
 };
 
 template <class T>
-__global__ void fill_kernel(T value, View2<T> y) {
-  for (std::int64_t i = global_thread(); i < y.size(); i += grid_threads()) y.row(i / y.cols)[i % y.cols] = value;
-}
-
-template <class From, class To>
-__global__ void convert_kernel(View2<const From> x, View2<To> y) {
-  for (std::int64_t i = global_thread(); i < y.size(); i += grid_threads())
-    y.row(i / y.cols)[i % y.cols] = static_cast<To>(static_cast<float>(x.row(i / y.cols)[i % y.cols]));
-}
+struct Constant {
+  Compute<T> value;
+  __device__ Compute<T> operator()() const { return value; }
+};
 
 }  // namespace
 
@@ -33,12 +28,16 @@ void copy(Cuda& cuda, View2<const T> x, View2<T> y) {
 
 template <class T>
 void fill(Cuda& cuda, T value, View2<T> y) {
-  launch<fill_kernel<T>>(cuda, blocks_for(y.size(), 256), 256, 0, value, y);
+  map(cuda, y, Constant<T>{widen(value)});
 }
 
 template <class From, class To>
 void convert(Cuda& cuda, View2<const From> x, View2<To> y) {
-  launch<convert_kernel<From, To>>(cuda, blocks_for(y.size(), 256), 256, 0, x, y);
+  constexpr int kThreads = 256, kWide = 4;
+  if (pack_width<From>(x) > 1 && pack_width<To>(y) > 1)
+    launch<detail::map_kernel<kWide, To, Identity, From>>(cuda, blocks_for(y.size() / kWide, kThreads), kThreads, 0, y, Identity{}, x);
+  else
+    launch<detail::map_kernel<1, To, Identity, From>>(cuda, blocks_for(y.size(), kThreads), kThreads, 0, y, Identity{}, x);
 }
 
 LAMINA_INSTANTIATE(&copy<float>, &copy<BFloat16>, &fill<float>, &fill<double>, &fill<BFloat16>, &fill<std::uint8_t>, &fill<std::int32_t>,

@@ -28,7 +28,7 @@ struct MaxForward {
     const std::int64_t h0 = i * p.stride - p.padding.top, w0 = j * p.stride - p.padding.left;
     const Span rows(i, p.padding.top, p.kernel, p.stride, x.h), cols(j, p.padding.left, p.kernel, p.stride, x.w);
     Lanes<N> best = zero_lanes<N>();
-    std::uint8_t at[N] = {};
+    Pack<std::uint8_t, N> at{};
     bool first = true;
     for (std::int64_t h = rows.begin; h < rows.end; ++h)
       for (std::int64_t w = cols.begin; w < cols.end; ++w, first = false) {
@@ -38,14 +38,10 @@ struct MaxForward {
         for (int k = 0; k < N; ++k) {
           const bool wins = first || ((in.v[k] > best.v[k] || in.v[k] != in.v[k]) && best.v[k] == best.v[k]);
           best.v[k] = wins ? in.v[k] : best.v[k];
-          at[k] = wins ? position : at[k];
+          at.v[k] = wins ? position : at.v[k];
         }
       }
-    if (winner) {
-      std::uint8_t* to = winner + ((n * y.h + i) * y.w + j) * y.c + c;
-#pragma unroll
-      for (int k = 0; k < N; ++k) to[k] = at[k];
-    }
+    if (winner) *reinterpret_cast<Pack<std::uint8_t, N>*>(winner + ((n * y.h + i) * y.w + j) * y.c + c) = at;
     return best;
   }
 };
@@ -62,9 +58,9 @@ struct MaxBackward {
     for_windows(dy, h, w, p, [&](std::int64_t i, std::int64_t j) {
       const auto position = static_cast<std::uint8_t>((h + p.padding.top - i * p.stride) * p.kernel + (w + p.padding.left - j * p.stride));
       const Lanes<N> g = load<N>(dy.pixel(n, i, j) + c);
-      const std::uint8_t* won = winner + ((n * dy.h + i) * dy.w + j) * dy.c + c;
+      const auto won = *reinterpret_cast<const Pack<std::uint8_t, N>*>(winner + ((n * dy.h + i) * dy.w + j) * dy.c + c);
 #pragma unroll
-      for (int k = 0; k < N; ++k) sum.v[k] += won[k] == position ? g.v[k] : 0.f;
+      for (int k = 0; k < N; ++k) sum.v[k] += won.v[k] == position ? g.v[k] : 0.f;
     });
     return sum;
   }

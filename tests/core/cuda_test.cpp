@@ -86,7 +86,7 @@ TEST_CASE("tensors on a CUDA device: copies, slices, conversions, fill") {
 
 TEST_CASE("uploads larger than the pinned buffers, one after the other, while the source changes") {
   for (Device device : cuda_devices()) {
-    const std::int64_t n = (std::int64_t{9} << 20) / 4 + 3;  // two buffers and a bit
+    const std::int64_t n = (std::int64_t{9} << 20) / 4 + 3;  // four buffers and a bit, of eight
     Tensor host = Tensor::full({n}, 1);
     const Tensor first = host.to(device), wide = Tensor::zeros({3, n}, {DType::f32, device});
     host.fill(2);
@@ -163,15 +163,14 @@ TEST_CASE("an allocation that fails inside an op leaves the process able to go o
 }
 
 TEST_CASE("no device, or a driver that is too old") {
+  const auto use = [] {
+    Tensor::zeros({1}, {DType::f32, {Device::Type::cuda, 1}});  // one that was not used before
+  };
   shim::set_machine(0, -1);
   CHECK(cuda_device_count() == 0);
-  check_throws<DeviceError>([] { Tensor::zeros({1}, {DType::f32, kCuda}); }, {"cuda:0 is absent", "no CUDA device"});
+  check_throws<DeviceError>(use, {"cuda:1 is absent", "no CUDA device"});
   shim::set_machine(-1, 12020);
-  check_throws<DeviceError>(
-      [] {
-        Tensor::zeros({1}, {DType::f32, kCuda});
-      },
-      {"driver supports CUDA 12.2", "needs 13.0", "update the driver"});
+  check_throws<DeviceError>(use, {"driver supports CUDA 12.2", "needs 13.0", "update the driver"});
   shim::set_machine(-1, -1);
   CHECK(cuda_device_count() == 1);
 }

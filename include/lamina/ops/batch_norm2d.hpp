@@ -61,7 +61,9 @@ inline Tensor batch_norm2d(const Measured& measured, const Tensor& gamma, const 
   require(p.training || running_mean, op, ": evaluation needs running_mean and running_var");
   require(!p.training || x.numel() != x.size(-1), op, ": training needs more than one value per channel, got shape ", x.shape());
 
-  const Tensor mean = Tensor::zeros({x.size(-1)}, precise_like(x)), rstd = Tensor::zeros({x.size(-1)}, precise_like(x));
+  const Tensor mean = Tensor::empty({x.size(-1)}, precise_like(x)), rstd = Tensor::empty({x.size(-1)}, precise_like(x));
+  if (x.numel() == 0)
+    for (const Tensor& t : {mean, rstd}) t.fill(0);
   Tensor y = output_for(op, x.shape(), like(x), into);
   dispatch(x, [&]<class T>(auto& device) {
     using P = Precise<T>;

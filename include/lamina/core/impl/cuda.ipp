@@ -27,10 +27,11 @@ void check(cudaError_t error, const char* what) {
 
 cudaStream_t stream_of(const Cuda& cuda) { return static_cast<cudaStream_t>(cuda.stream); }
 
-/// Two pinned buffers: one is filled by the host while the device reads the other.
+/// Pinned buffers that take turns: the host fills some while the device has others to read. A training step uploads several times, and a
+/// buffer that the device reads in its queue's order must not hold up the next step.
 class PinnedBuffers {
  public:
-  static constexpr std::size_t kBytes = std::size_t{4} << 20;
+  static constexpr std::size_t kBytes = std::size_t{2} << 20, kCount = 8;
 
   /// A buffer that the device no longer reads. Pass it to `release` once its copy is queued.
   char* acquire() {
@@ -45,7 +46,7 @@ class PinnedBuffers {
   }
   void release(cudaStream_t stream) {
     check(cudaEventRecord(slots_[next_].read, stream), "recording an event");
-    next_ = 1 - next_;
+    next_ = (next_ + 1) % kCount;
   }
 
  private:
@@ -53,7 +54,7 @@ class PinnedBuffers {
     void* data = nullptr;
     cudaEvent_t read{};
   };
-  std::array<Slot, 2> slots_;
+  std::array<Slot, kCount> slots_;
   std::size_t next_ = 0;
 };
 
@@ -66,15 +67,18 @@ struct Context {
 
 /// Never destroyed: the driver may be gone before static objects are.
 Context& context(int index) {
-  const int count = cuda_device_count();
-  require<DeviceError>(
-      index >= 0 && index < count, "device cuda:", index,
-      " is absent: ", count == 0 ? std::string("this machine has no CUDA device") : message("this machine has ", count, " CUDA device(s)"));
   static auto& contexts = *new std::map<int, Context>;
   static auto& mutex = *new std::mutex;
   const std::lock_guard lock(mutex);
+  const auto it = contexts.find(index);
+  if (it == contexts.end()) {
+    const int count = cuda_device_count();
+    require<DeviceError>(
+        index >= 0 && index < count, "device cuda:", index, " is absent: ",
+        count == 0 ? std::string("this machine has no CUDA device") : message("this machine has ", count, " CUDA device(s)"));
+  }
   check(cudaSetDevice(index), "choosing a device");
-  if (const auto it = contexts.find(index); it != contexts.end()) return it->second;
+  if (it != contexts.end()) return it->second;
   cudaDeviceProp properties;
   check(cudaGetDeviceProperties(&properties, index), "reading the properties of a device");
   cudaStream_t stream{};
@@ -130,6 +134,14 @@ void check_launch(const char* kernel) {
 namespace detail {
 namespace {
 
+/// Queues a copy of rows of `bytes`. One row has no pitch: a long one would exceed what the runtime takes as such.
+void queue_copy(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t bytes, std::size_t rows,
+                cudaMemcpyKind kind, cudaStream_t stream) {
+  check(rows == 1 ? cudaMemcpyAsync(to, from, bytes, kind, stream)
+                  : cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, bytes, rows, kind, stream),
+        "copying device memory");
+}
+
 /// Rows through the pinned buffers, as many at once as fit; a row that does not fit goes in parts.
 void upload_rows(Cuda& cuda, const ByteRows& to, const ByteRows& from) {
   Context& c = context(cuda.index);
@@ -139,9 +151,7 @@ void upload_rows(Cuda& cuda, const ByteRows& to, const ByteRows& from) {
     char* buffer = c.pinned.acquire();
     for (std::size_t i = 0; i < rows; ++i)
       std::memcpy(buffer + i * bytes, static_cast<const char*>(from.data) + (row + i) * from.pitch + begin, bytes);
-    check(cudaMemcpy2DAsync(static_cast<char*>(to.data) + row * to.pitch + begin, to.pitch, buffer, bytes, bytes, rows,
-                            cudaMemcpyHostToDevice, stream),
-          "uploading");
+    queue_copy(static_cast<char*>(to.data) + row * to.pitch + begin, to.pitch, buffer, bytes, bytes, rows, cudaMemcpyHostToDevice, stream);
     c.pinned.release(stream);
   };
   const std::size_t at_once = PinnedBuffers::kBytes / to.bytes;
@@ -182,9 +192,8 @@ void cuda_copy(Cuda& cuda, const ByteRows& to, const ByteRows& from, bool to_hos
     return cuda_copy(cuda, {to.data, all, 1, all}, {from.data, all, 1, all}, to_host, from_host);
   }
   if (from_host) return upload_rows(cuda, to, from);
-  check(cudaMemcpy2DAsync(to.data, to.pitch, from.data, from.pitch, to.bytes, to.count,
-                          to_host ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice, stream_of(cuda)),
-        "copying device memory");
+  queue_copy(to.data, to.pitch, from.data, from.pitch, to.bytes, to.count, to_host ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice,
+             stream_of(cuda));
   if (to_host) check(cudaStreamSynchronize(stream_of(cuda)), "waiting for the device");
 }
 

@@ -140,26 +140,28 @@ void release_cached_memory(Device device) { allocator(device).release(); }
 void set_memory_limit(std::size_t bytes, Device device) { allocator(device).limit(bytes); }
 void set_memory_poison(bool on) { poison = on; }
 
-/// Stands before the memory on the host, apart from it on a device.
+/// Stands before the memory on the host, apart from it on a device. It knows the device's allocator: the destructor must not ask the
+/// device, which may have failed.
 struct Workspace::Block {
   Block* next;
+  CachingAllocator* device;  // null: on the host
   void* device_memory;
 };
 
 void* Workspace::allocate(std::size_t bytes) {
   constexpr std::size_t kHeader = 64;
-  const bool host = cuda_index_ < 0;
-  void* device_memory = host ? nullptr : allocator({Device::Type::cuda, cuda_index_}).allocate(bytes);
-  auto* block = static_cast<Block*>(allocator(kCpu).allocate(host ? bytes + kHeader : kHeader));
-  *block = {blocks_, device_memory};
+  CachingAllocator* device = cuda_index_ < 0 ? nullptr : &allocator({Device::Type::cuda, cuda_index_});
+  void* device_memory = device ? device->allocate(bytes) : nullptr;
+  auto* block = static_cast<Block*>(allocator(kCpu).allocate(device ? kHeader : bytes + kHeader));
+  *block = {blocks_, device, device_memory};
   blocks_ = block;
-  return host ? reinterpret_cast<char*>(block) + kHeader : device_memory;
+  return device ? device_memory : reinterpret_cast<char*>(block) + kHeader;
 }
 
 Workspace::~Workspace() {
   while (blocks_) {
     const Block block = *blocks_;
-    if (block.device_memory) allocator({Device::Type::cuda, cuda_index_}).free(block.device_memory);
+    if (block.device) block.device->free(block.device_memory);
     allocator(kCpu).free(blocks_);
     blocks_ = block.next;
   }
