@@ -162,7 +162,7 @@ done
 for case in "4 256 16 4 12" "8 256 64 4 32"; do  # batch, size, base, depth, classes; its log is JSON
   for precision in f32 bf16; do
     # shellcheck disable=SC2086  # words
-    step "steps/${case// /_} lamina_$precision" 60 "$build/benchmarks/compare_lamina" unet train $case 10 4 cuda $precision
+    step "steps/${case// /_}.lamina_$precision" 60 "$build/benchmarks/compare_lamina" unet train $case 10 4 cuda $precision
   done
 done
 if "$python" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then

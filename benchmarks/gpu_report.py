@@ -41,7 +41,7 @@ def gather(folder):
             report["ops"][name] = ours
     for path in sorted(folder.glob("steps/*.log")):
         if data := load(path):
-            case, mode = path.stem.split()
+            case, mode = path.stem.split(".")
             report["steps"].setdefault(case, {})[mode] = data["seconds"]
     steps = load(folder / "pytorch_steps.json") or {"seconds": {}}
     for name, seconds in steps["seconds"].items():
