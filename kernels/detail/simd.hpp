@@ -85,7 +85,7 @@ template <class T>
   constexpr int L = kLanes<T>;
 #pragma GCC unroll 4
   for (int d = 1; d < L; d *= 2) {
-    Vec<Index> low, high;  // lanes L + i are those of the second operand
+    Vec<Index> low{}, high{};  // lanes L + i are those of the second operand
     for (int i = 0; i < L; ++i) low[i] = i & d ? L + i - d : i, high[i] = i & d ? L + i : i + d;
 #pragma GCC unroll 16
     for (int i = 0; i < L; ++i)
