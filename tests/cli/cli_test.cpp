@@ -79,6 +79,7 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train data --resume nver"), 2, {"auto", "never"});
   check_error(w.lamina("info --preset kers"), 2, {"keras"});
   check_error(w.lamina("phantom skinn out"), 2, {"skin"});
+  check_error(w.lamina("phantom skin data --count 3 --size 32"), 2, {"data is a data set already"});
   CHECK_FALSE(fs::exists(w / "runs"));
   CHECK(w.entries() == 1);
 }

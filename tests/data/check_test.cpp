@@ -202,6 +202,13 @@ TEST_CASE("phantoms: complete, exact, repeatable data sets") {
   CHECK_THROWS_WITH_AS(phantom_named("skins"), doctest::Contains("did you mean 'skin'"), OptionError);
   CHECK_THROWS_AS(draw_phantom(Phantom::skin, 0, 8, 64, {}), OptionError);
   CHECK_THROWS_AS(write_phantom(Phantom::skin, folder / "x", {.count = 0}), OptionError);
+  CHECK_THROWS_AS(write_phantom(Phantom::skin, folder / "x", {.width = 8}), OptionError);
+  CHECK_FALSE(fs::exists(folder / "x"));
+  Folder mine;  // photographs and lists of one's own: nothing of them is replaced
+  CHECK_THROWS_AS(write_phantom(Phantom::skin, mine.path(), {.count = 3, .width = 16, .height = 16}), OptionError);
+  CHECK(io::read_file(mine / "train.txt") == "0\n1\n2\n3\n");
+  write_phantom(Phantom::skin, folder / "y", {.count = 3, .width = 16, .height = 16});
+  CHECK_THROWS_AS(write_phantom(Phantom::skin, folder / "y", {.count = 3, .width = 16, .height = 16}), OptionError);
 }
 
 TEST_CASE("an uncertain band separates skin from what is behind it") {

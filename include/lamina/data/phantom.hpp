@@ -36,7 +36,8 @@ struct PhantomOptions {
   int width = 256, height = 256;
   std::uint64_t seed = 0;
 };
-/// Writes a data set folder: images/, masks/ (palette PNG), train.txt, val.txt, test.txt, dataset.json. Throws OptionError, IoError.
+/// Writes a data set folder: images/, masks/ (palette PNG), train.txt, val.txt, test.txt, dataset.json. Throws OptionError where there
+/// is one already, IoError.
 void write_phantom(Phantom kind, const std::filesystem::path& folder, const PhantomOptions& options = {});
 
 /// Photographs and their labelled overlays side by side, `columns` pairs a row, on a light ground.

@@ -46,9 +46,15 @@ LabelSchema phantom_schema(Phantom kind) {
 
 int phantom_scenes(Phantom kind) { return kind == Phantom::skin ? detail::kSkinScenes : 1; }
 
-PhantomSample draw_phantom(Phantom kind, int scene, int width, int height, RandomKey key) {
+namespace {
+void check_sides(int width, int height) {
   require<OptionError>(std::min(width, height) >= 16 && std::max(width, height) <= 4096, "a phantom of ", width, "x", height,
                        " pixels: sides go from 16 to 4096");
+}
+}  // namespace
+
+PhantomSample draw_phantom(Phantom kind, int scene, int width, int height, RandomKey key) {
+  check_sides(width, height);
   require<OptionError>(scene >= 0 && scene < phantom_scenes(kind), "scene ", scene, " is not in 0..", phantom_scenes(kind) - 1);
   return kind == Phantom::skin ? detail::draw_skin(scene, width, height, key) : detail::draw_sparse(width, height, key);
 }
@@ -56,6 +62,14 @@ PhantomSample draw_phantom(Phantom kind, int scene, int width, int height, Rando
 void write_phantom(Phantom kind, const std::filesystem::path& folder, const PhantomOptions& options) {
   require<OptionError>(options.count >= 1 && options.count <= 9999, "a phantom data set of ", options.count,
                        " pictures: 1 to 9999 are possible");
+  check_sides(options.width, options.height);
+  const auto refuse = [&](bool data, const std::string& has) {
+    require<OptionError>(!data, folder.string(), " is a data set already (it has ", has, "); choose another folder");
+  };
+  refuse(std::filesystem::exists(folder / "dataset.json"), "dataset.json");  // which is written last
+  if (std::filesystem::exists(folder / "images"))
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "images"))
+      refuse(!entry.path().filename().string().starts_with(std::string(name_of(kind)) + '_'), entry.path().filename().string());
   const LabelSchema schema = phantom_schema(kind);
   io::create_folders(folder / "images");
   io::create_folders(folder / "masks");
