@@ -90,6 +90,27 @@ TEST_CASE("grades: weights are those of the outputs, each saying yes from a grad
   CHECK(severe.substr(0, severe.find('\n')).find("2           2.5000") != std::string::npos);
 }
 
+TEST_CASE("overlapping labels: shares are those of all pixels") {
+  Folder f;
+  io::write_file_atomically(f / "dataset.json", R"({"task": "multilabel", "labels": {"red": 0, "bright": 1}})");
+  for (int i = 0; i < 6; ++i) {  // red covers a quarter, bright half of that
+    const std::string file = std::to_string(i) + ".png";
+    fs::remove(f / ("masks/" + file));
+    for (const auto& [folder, pixels] : {std::pair{"masks/red/", 16}, {"masks/bright/", 8}}) {
+      LabelImage plane(8, 8);
+      std::fill_n(plane.labels.begin(), pixels, std::uint8_t{255});
+      io::create_folders(f / folder);
+      write_png(f / (folder + file), plane);
+    }
+  }
+  const CheckReport r = f.check();
+  CHECK(r.errors() == 0);
+  CHECK(r.splits[0].majority_share() == 1 - (0.25 + 0.125) / 2);
+  const std::string text = r.text(), red = text.substr(text.find("\n  red ") + 1);
+  CHECK(red.substr(0, red.find('\n')).find(" 25.0000    25.0000 ") != std::string::npos);
+  CHECK(text.find("Always answering none is right for 81.25 %") != std::string::npos);
+}
+
 TEST_CASE("every kind of defect is found, and one does not hide another") {
   Folder f;
   const std::string whole = io::read_file(f / "images/0.png");
@@ -138,7 +159,7 @@ TEST_CASE("labels: values outside, absent classes, ambiguous encodings") {
   r = f.check();
   CHECK(count(r, true, "--ignore 255") == 1);
   CHECK_FALSE(r.has_encoding);
-  CHECK(r.text().find("1 errors") != std::string::npos);
+  CHECK(r.text().find("1 error,") != std::string::npos);
   CHECK(nlohmann::json::parse(r.json())["ok"] == false);
 }
 

@@ -206,6 +206,7 @@ class Checker {
       SplitSummary& split = report_.splits[static_cast<int>(splits_[i])];
       const std::int64_t labelled = split.counts.add(pixels);
       split.outputs.add(output_pixels(report_.schema, pixels));
+      split.decisions += overlapping ? std::int64_t{mask.width} * mask.height * static_cast<std::int64_t>(classes) : labelled;
       if (overlapping ? labelled > 0 : pixels[background] < labelled) continue;
       ++split.without_foreground;
       empty[static_cast<int>(splits_[i])].push_back(items_[i].mask.filename().string());
@@ -261,8 +262,10 @@ int SplitSummary::majority_class() const {
   return static_cast<int>(std::max_element(counts.pixels.begin(), counts.pixels.end()) - counts.pixels.begin());
 }
 double SplitSummary::majority_share() const {
-  const auto total = std::accumulate(counts.pixels.begin(), counts.pixels.end(), std::int64_t{0});
-  return total ? static_cast<double>(counts.pixels[static_cast<std::size_t>(majority_class())]) / static_cast<double>(total) : 0;
+  if (decisions == 0) return 0;
+  const auto labelled = std::accumulate(counts.pixels.begin(), counts.pixels.end(), std::int64_t{0});
+  const auto right = labelled < decisions ? decisions - labelled : counts.pixels[static_cast<std::size_t>(majority_class())];
+  return static_cast<double>(right) / static_cast<double>(decisions);
 }
 
 int CheckReport::errors() const {
@@ -287,6 +290,7 @@ std::string CheckReport::text() const {
     s += "  masks    " + encoding_text + "\n\n";
     const auto weights = suggested_weights();
     const bool ordinal = schema.task == Task::ordinal;  // then there is no output for the lowest grade
+    const bool overlapping = schema.task == Task::multilabel;
     s += format("  %-16s %10s %10s %10s %8s", "class", "train %", "val %", "test %", "images");
     for (const std::string_view rule : kWeightRules)
       if (rule != "none" && !weights.empty()) s += format(" %16s", rule.data());
@@ -295,8 +299,8 @@ std::string CheckReport::text() const {
       s += format("  %-16s", schema.names[c].c_str());
       std::int64_t images = 0;
       for (const SplitSummary& split : splits) {
-        const double total = static_cast<double>(std::accumulate(split.counts.pixels.begin(), split.counts.pixels.end(), std::int64_t{0}));
-        s += total > 0 ? format(" %10.4f", 100 * static_cast<double>(split.counts.pixels[c]) / total) : format(" %10s", "-");
+        const double pixels = static_cast<double>(split.decisions) / (overlapping ? static_cast<double>(schema.names.size()) : 1);
+        s += pixels > 0 ? format(" %10.4f", 100 * static_cast<double>(split.counts.pixels[c]) / pixels) : format(" %10s", "-");
         images += split.counts.images[c];
       }
       s += format(" %8lld", static_cast<long long>(images));
@@ -306,15 +310,18 @@ std::string CheckReport::text() const {
       s += '\n';
     }
     if (!weights.empty())
-      s += format("\n  Always answering '%s' is right for %.2f %% of the training pixels: judge by %s, not by accuracy.\n",
-                  schema.names[static_cast<std::size_t>(splits[0].majority_class())].c_str(), 100 * splits[0].majority_share(),
-                  ordinal ? "quadratic kappa" : "Dice");
+      s += message("\n  Always answering ",
+                   overlapping ? "none" : "'" + schema.names[static_cast<std::size_t>(splits[0].majority_class())] + "'",
+                   format(" is right for %.2f %% of the training ", 100 * splits[0].majority_share()),
+                   overlapping ? "pixels, averaged over the labels" : "pixels", ": judge by ", ordinal ? "quadratic kappa" : "Dice",
+                   ", not by accuracy.\n");
   }
   s += '\n';
   for (const bool is_error : {true, false})
     for (const Finding& f : findings)
       if (f.is_error == is_error) s += std::string(is_error ? "  error    " : "  warning  ") + f.text + '\n';
-  return s + format("  %d errors, %d warnings\n", errors(), warnings());
+  const auto counted = [](int n, const char* what) { return format(n == 1 ? "%d %s" : "%d %ss", n, what); };
+  return s + "  " + counted(errors(), "error") + ", " + counted(warnings(), "warning") + '\n';
 }
 
 std::string CheckReport::json() const {
