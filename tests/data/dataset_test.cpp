@@ -43,7 +43,7 @@ TEST_CASE("lists: stems, paths, two columns, comments; nothing outside the folde
   write_png(f / "images/with space.png", Image(3, 1, 3));
   write_png(f / "masks/with space.png", labels({1, 1, 1}));
   f.text("train.txt", "\xef\xbb\xbf# comment\r\na\r\n\nimages/b.png masks/c.png\nwith space\n");
-  f.text("val.txt", "images/c.png\nimages/with space.png\tmasks/with space.png");
+  f.text("val.txt", "images/c.png\nimages/with space.png\tmasks/with space.png\nimages/with space.png masks/with space.png");
   const Dataset d = open_dataset(f.path());
   CHECK(d.splits_from_lists);
   REQUIRE(d.items(Split::train).size() == 3);
@@ -51,7 +51,11 @@ TEST_CASE("lists: stems, paths, two columns, comments; nothing outside the folde
   CHECK(d.items(Split::train)[1].mask == f / "masks/c.png");
   CHECK(d.items(Split::train)[2].image == f / "images/with space.png");
   CHECK(d.items(Split::val)[0].mask == f / "masks/c.png");
-  CHECK(d.items(Split::val)[1].name == "with space");
+  REQUIRE(d.items(Split::val).size() == 3);
+  for (const int tab_or_space : {1, 2}) {
+    CHECK(d.items(Split::val)[static_cast<std::size_t>(tab_or_space)].image == f / "images/with space.png");
+    CHECK(d.items(Split::val)[static_cast<std::size_t>(tab_or_space)].mask == f / "masks/with space.png");
+  }
   CHECK(d.items(Split::test).empty());
   f.text("val.txt", "nobody\n");
   refuses(f, "val.txt line 1: 'nobody' is neither");

@@ -112,11 +112,17 @@ class Lister {
       files_.splits[static_cast<int>(split)].push_back(item_of(line, message(path.string(), " line ", number)));
     }
   }
-  /// Names may hold spaces, so the whole line is tried first; a tab always separates.
+  /// Names may hold spaces, so the whole line is tried first, then each space that leaves two files; a tab always separates.
   Item item_of(const std::string& line, const std::string& where) {
     if (const auto it = images_.find(line); it != images_.end()) return paired(it->first, it->second);
     if (fs::is_regular_file(inside(line, where))) return paired(fs::path(line).stem().string(), inside(line, where));
-    const std::size_t gap = line.find('\t') != std::string::npos ? line.find('\t') : line.find(' ');
+    const auto is_file = [&](const std::string& name) { return fs::is_regular_file(inside(trimmed(name), where)); };
+    std::size_t gap = line.find('\t');
+    if (gap == std::string::npos) {
+      gap = line.find(' ');
+      for (std::size_t i = gap; i != std::string::npos; i = line.find(' ', i + 1))
+        if (is_file(line.substr(0, i)) && is_file(line.substr(i))) gap = i;
+    }
     if (gap != std::string::npos) {
       const std::string image = trimmed(line.substr(0, gap)), mask = trimmed(line.substr(gap));
       Item item{fs::path(image).stem().string(), inside(image, where), inside(mask, where)};
