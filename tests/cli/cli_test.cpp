@@ -383,4 +383,9 @@ TEST_CASE("small and lopsided data sets train") {
   CHECK(out.find("-1") == std::string::npos);
   CHECK(out.find("report") != std::string::npos);
   check_error(w.lamina("evaluate run_no_val data"), 3, {"val split is empty"});
+  const auto steps = lines(w / "run_no_val/next_steps.txt");
+  CHECK(w.lamina(steps.at(1).substr(steps.at(1).find(' ') + 1)).code == 0);
+  const std::string report = w.read("run_no_val/report.html");
+  CHECK(report.find("There is no val split") != std::string::npos);
+  for (const char* empty : {"n/a", "Confusion matrix", "Validation scores"}) CHECK_MESSAGE(report.find(empty) == std::string::npos, empty);
 }

@@ -34,12 +34,12 @@ struct ReportContent {
   std::string title;
   std::vector<std::string> summary;  ///< sentences at the top
   std::vector<std::string> warnings;
-  std::vector<std::string> class_names;
-  metrics::ConfusionMatrix confusion{2};  ///< of the validation split, best epoch
-  int background = 0;                     ///< class that foreground scores leave out; -1: none
-  std::string grades;                     ///< grades_text
-  std::vector<std::string> charts;        ///< SVG
-  std::vector<Figure> best, worst;        ///< photograph, label and prediction side by side
+  std::vector<std::string> class_names, class_colors;  ///< colors in the pictures as CSS has them; empty: not drawn
+  metrics::ConfusionMatrix confusion{2};               ///< of the validation split, best epoch
+  int background = 0;                                  ///< class that foreground scores leave out; -1: none
+  std::string grades;                                  ///< grades_text
+  std::vector<std::string> charts;                     ///< SVG
+  std::vector<Figure> best, worst;                     ///< photograph, label and prediction side by side
   std::vector<std::pair<std::string, std::string>> settings, environment;
   std::vector<std::pair<std::string, std::string>> next_steps;  ///< what for, command
 };

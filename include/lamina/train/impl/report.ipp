@@ -125,6 +125,15 @@ std::string scores_table(const ReportContent& content) {
   return content.grades.empty() ? html : html + "<p>Grades: " + escaped(content.grades) + ".</p>";
 }
 
+/// What the three pictures of a figure are, and what their colors mean.
+std::string key(const ReportContent& content) {
+  std::string html = "<p>Photograph, label, prediction.";
+  for (std::size_t k = 0; k < content.class_colors.size(); ++k)
+    if (const std::string& color = content.class_colors[k]; !color.empty())
+      html += " <span class=key><i style=\"background:" + color + "\"></i>" + escaped(content.class_names[k]) + "</span>";
+  return html + "</p>";
+}
+
 std::string gallery(const std::vector<Figure>& figures) {
   std::string html = "<div class=gallery>";
   for (const Figure& f : figures)
@@ -142,8 +151,10 @@ table{border-collapse:collapse;font-size:14px}th{text-align:left;font-weight:500
 tr.mean th,tr.mean td{border-top:1px solid #ddd;font-weight:600}tr.baseline{color:#777}tr.baseline .bar{background:#ccc}
 .charts{display:flex;flex-wrap:wrap;gap:16px}.charts svg{max-width:100%;height:auto}.curves svg{flex:1 1 440px;max-width:520px}
 .gallery{display:flex;flex-wrap:wrap;gap:14px}.gallery figure{margin:0}.gallery img{display:block;max-width:100%;border:1px solid #ddd}figcaption{font-size:13px;color:#555;margin-top:3px}
+.key{white-space:nowrap;margin-left:10px}.key i{display:inline-block;width:11px;height:11px;margin-right:5px;border:1px solid #bbb}
 .warning{background:#fff4e0;border-left:4px solid #d55e00;padding:8px 12px;margin:8px 0}
-pre{background:#f5f5f5;padding:10px 12px;overflow-x:auto;font-size:13px;margin:4px 0 12px}.two{display:flex;flex-wrap:wrap;gap:48px}
+pre{background:#f5f5f5;padding:10px 12px;overflow-x:auto;font-size:13px;margin:4px 0 12px}
+.two{display:flex;flex-wrap:wrap;align-items:flex-start;gap:48px}
 )";
 
 }  // namespace
@@ -176,7 +187,11 @@ std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions
   for (double v = std::ceil(x.lo / x_step) * x_step; v <= x.hi + 1e-9; v += x_step) svg += text(px(v), bottom + 16, tick(v), "middle", 11);
   svg += text((kLeft + right) / 2, kHeight - 10, o.x_label, "middle", 12);
   svg += text(14, (kTop + bottom) / 2, o.y_label, "middle", 12, "transform=\"rotate(-90 14 " + number((kTop + bottom) / 2, 1) + ")\"");
+  const auto drawn = std::count_if(series.begin(), series.end(), [](const Series& s) { return !s.points.empty(); });
+  const double row = std::min(17.0, (bottom - kTop) / static_cast<double>(std::max<std::ptrdiff_t>(drawn, 1)));
+  double ly = kTop + 8;  // of the legend's next entry
   for (std::size_t i = 0; i < series.size(); ++i) {
+    if (series[i].points.empty()) continue;
     const std::string color = kColors[i % std::size(kColors)];
     const std::string dash = i >= std::size(kColors) ? " stroke-dasharray=\"5 3\"" : "";
     std::string path;
@@ -194,10 +209,10 @@ std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions
       svg += "<circle cx=\"" + number(px(series[i].points[0].first), 1) + "\" cy=\"" + number(py(series[i].points[0].second), 1) +
              "\" r=\"3\" fill=\"" + color + "\"/>";
     if (series.size() > 1) {
-      const double ly = kTop + 8 + 17 * static_cast<double>(i);
       svg += "<line x1=\"" + number(right + 8, 1) + "\" x2=\"" + number(right + 26, 1) + "\" y1=\"" + number(ly, 1) + "\" y2=\"" +
              number(ly, 1) + "\" stroke=\"" + color + "\" stroke-width=\"2.5\"" + dash + "/>" +
-             text(right + 31, ly + 4, series[i].name, "start", 11);
+             text(right + 31, ly + 4, series[i].name, "start", row < 15 ? 10 : 11);
+      ly += row;
     }
   }
   return svg + "</svg>";
@@ -207,7 +222,7 @@ std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<s
   const int n = m.classes();
   require(static_cast<int>(names.size()) == n, "confusion_svg: ", names.size(), " names for ", n, " classes");
   const double cell = n <= 12 ? 46 : n <= 20 ? 30 : 20, left = 120, top = 110, size = cell * n;
-  const int width = static_cast<int>(std::max(left + size + 20, 340.0)), height = static_cast<int>(top + size + 30);
+  const int width = static_cast<int>(std::max(left + size + 80, 400.0)), height = static_cast<int>(top + size + 30);
   std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + std::to_string(width) + " " + std::to_string(height) +
                     "\" width=\"" + std::to_string(width) + "\" height=\"" + std::to_string(height) +
                     "\"><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>";
@@ -238,12 +253,14 @@ std::string render_report(const ReportContent& content) {
                      escaped(content.title) + "</title><style>" + kStyle + "</style></head><body><h1>" + escaped(content.title) + "</h1>";
   for (const std::string& s : content.summary) html += "<p>" + escaped(s) + "</p>";
   for (const std::string& w : content.warnings) html += "<div class=warning>" + escaped(w) + "</div>";
-  html += "<h2>Scores on the validation split</h2>" + scores_table(content);
+  const bool measured = content.confusion.total() > 0;
+  if (measured) html += "<h2>Scores on the validation split</h2>" + scores_table(content);
   html += "<h2>Curves</h2><div class=\"charts curves\">";
   for (const std::string& c : content.charts) html += c;
-  html += "</div><h2>Confusion matrix</h2><div class=charts>" + confusion_svg(content.confusion, content.class_names) + "</div>";
-  if (!content.best.empty()) html += "<h2>Best images</h2><p>Photograph, label, prediction.</p>" + gallery(content.best);
-  if (!content.worst.empty()) html += "<h2>Worst images</h2><p>Photograph, label, prediction.</p>" + gallery(content.worst);
+  html += "</div>";
+  if (measured) html += "<h2>Confusion matrix</h2><div class=charts>" + confusion_svg(content.confusion, content.class_names) + "</div>";
+  if (!content.best.empty()) html += "<h2>Best images</h2>" + key(content) + gallery(content.best);
+  if (!content.worst.empty()) html += "<h2>Worst images</h2>" + key(content) + gallery(content.worst);
   html += "<h2>What next</h2>";
   for (const auto& [what, command] : content.next_steps) html += "<div>" + escaped(what) + "</div><pre>" + escaped(command) + "</pre>";
   html +=

@@ -69,7 +69,8 @@ std::vector<std::string> charts(const TrainerState& state, const data::LabelSche
   const std::pair<const char*, const std::string*> files[] = {
       {"loss", &loss}, {"scores", &scores}, {"dice_per_class", &per_class}, {"learning_rate", &rate}};
   for (const auto& [name, svg] : files) io::write_file_atomically(folder.root / "plots" / (std::string(name) + ".svg"), *svg);
-  return {loss, scores, per_class, rate};
+  const bool measured = std::any_of(state.history.begin(), state.history.end(), [](const EpochRecord& r) { return !!r.confusion; });
+  return measured ? std::vector{loss, scores, per_class, rate} : std::vector{loss, rate};
 }
 
 std::string confusion_csv(const metrics::ConfusionMatrix& m, const std::vector<std::string>& names) {
@@ -114,6 +115,8 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   ReportContent content;
   content.title = "Lamina: " + config.model + " (" + config.preset + ") on " + std::filesystem::path(config.data).filename().string();
   content.class_names = schema.outcomes();
+  for (const data::Rgb& c : schema.colors)
+    content.class_colors.push_back(c == data::Rgb{} ? "" : message("rgb(", int{c[0]}, ",", int{c[1]}, ",", int{c[2]}, ")"));
   content.background = schema.neutral_outcome();
   for (const data::Finding& f : dataset.findings) content.warnings.push_back(f.text);
   for (const std::string& w : history_warnings(last.history, content.class_names)) content.warnings.push_back(w);
@@ -160,17 +163,21 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   const char* meaning = schema.task == data::Task::ordinal ? "1 perfect, 0 as by chance"
                         : schema.neutral_outcome() >= 0    ? "mean over the classes that are not background"
                                                            : "mean over the classes";
-  content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " +
-                            selection_name(schema) + " (" + meaning + ") " + decimal(selection_score(e.confusion, schema), 3) + " on " +
-                            std::to_string(items.size()) + " validation images. Always answering the most frequent class scores " +
-                            decimal(selection_score(baseline, schema), 3) + ", at a pixel accuracy of " +
-                            decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.");
+  if (items.empty())
+    content.summary.push_back("There is no val split: nothing was measured, and the weights are those of the last epoch.");
+  else
+    content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " +
+                              selection_name(schema) + " (" + meaning + ") " + decimal(selection_score(e.confusion, schema), 3) + " on " +
+                              std::to_string(items.size()) + " validation images. Always answering the most frequent class scores " +
+                              decimal(selection_score(baseline, schema), 3) + ", at a pixel accuracy of " +
+                              decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.");
   content.charts = charts(last, schema, folder);
   for (const Setting& s : settings(config)) content.settings.emplace_back(s.name, s.value);
   content.settings.emplace_back("parameters", std::to_string(model->parameter_count()));
   content.environment = environment();
   const std::string run = quoted(folder.root.string()), data = quoted(config.data);
-  content.next_steps = {{"Score the run again, as JSON:", "lamina evaluate " + run + " " + data + " --split val --json"},
+  content.next_steps = {{"Score the run again, as JSON:",
+                         "lamina evaluate " + run + " " + data + (items.empty() ? " --split train" : " --split val") + " --json"},
                         {"Segment your own photographs:", "lamina predict " + run + " PHOTO.jpg --out predictions"},
                         {"See what the network is:", "lamina info " + run}};
   std::string steps;
