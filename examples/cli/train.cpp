@@ -26,10 +26,10 @@ void on_signal(int signal) {
 
 int train(lamina::train::TrainConfig config, bool resume, const Common& common) {
   using namespace lamina;
-  if (config.out.empty()) {
-    const auto data = std::filesystem::path(config.data).lexically_normal();
-    config.out = (std::filesystem::path("runs") / (data.has_filename() ? data : data.parent_path()).filename()).string();
-  }
+  auto data_folder = std::filesystem::path(config.data).lexically_normal();
+  if (!data_folder.has_filename()) data_folder = data_folder.parent_path();  // "data/", as shells complete it, is "data"
+  config.data = data_folder.string();
+  if (config.out.empty()) config.out = (std::filesystem::path("runs") / data_folder.filename()).string();
   config = train::resolved(config);
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);

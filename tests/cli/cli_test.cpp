@@ -123,6 +123,7 @@ TEST_CASE("an existing run folder: other settings, --resume never, damaged check
   check_error(w.lamina(train + " --seed 4"), 2, {"seed: 4 here, 0 there", "choose another --out"});
   check_error(w.lamina(train + " --resume never"), 2, {"holds a run already"});
   check_error(w.lamina(train), 0, {"finished"});
+  check_error(w.lamina("train ./data/ --out run" + kSmall), 0, {"finished"});
   damage(w / "run/weights/last.safetensors");
   check_error(w.lamina(train), 0, {"warning", "last.safetensors", "continuing from run/weights/prev.safetensors"});
   CHECK(w.read("run/weights/last.safetensors") == whole);
