@@ -1,6 +1,7 @@
 // lamina check and lamina phantom.
 #include <cstdio>
 
+#include "json.hpp"
 #include "lamina/data/check.hpp"
 #include "lamina/data/phantom.hpp"
 #include "open_data.hpp"
@@ -24,7 +25,7 @@ int phantom(const PhantomOptions& options, const Common& common) {
   if (!common.json)
     std::printf("wrote %d %s phantoms of %dx%d to %s\n", options.count, options.kind.c_str(), width, height, options.out.c_str());
   else
-    std::printf("{\"out\": \"%s\", \"count\": %d}\n", options.out.c_str(), options.count);
+    std::printf("%s\n", Json{{"out", options.out}, {"count", options.count}}.dump().c_str());
   return kOk;
 }
 

@@ -26,8 +26,12 @@ std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, c
   std::vector<std::string> names;
   std::string word, kind;
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConfigError)) {
+    const std::string text = error.what(), entry = text.substr(text.rfind(' ') + 1);  // "[section]" is "section.++" to CLI11
+    return "the --config file has an entry that is unknown or malformed: " + entry.substr(0, entry.find(".++"));
+  }
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
     const std::string text = error.what();
-    return "the --config file has an entry that is unknown or malformed: " + text.substr(text.rfind(' ') + 1);
+    return text.substr(0, text.find(':')) + " takes one value and can be given once";
   }
   if (used.empty()) {
     for (const CLI::App* verb : verbs) names.push_back(verb->get_name());

@@ -21,6 +21,7 @@ Words split(const std::string& command) { return fields(command, ' '); }
 TEST_CASE("check, train, evaluate, predict, info: what scripts rely on") {
   const Workshop w;
   CHECK(json::parse(w.lamina("check data --json").out).is_object());
+  CHECK(json::parse(w.lamina("phantom skin a\"b --count 1 --size 32 --json").out).at("out") == "a\"b");
   const Result trained = w.lamina("train data --out run --json --quiet" + kSmall);
   CHECK_MESSAGE(trained.code == 0, trained.err);
   CHECK(trained.err.empty());
@@ -74,6 +75,7 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train"), 2, {"DATA"});
   check_error(w.lamina("train data --epochs many"), 2, {"--epochs", "many"});
   check_error(w.lamina("train data --epochs -1"), 2, {"--epochs -1"});
+  check_error(w.lamina("train data --epochs 1 --epochs 2"), 2, {"--epochs takes one value and can be given once"});
   check_error(w.lamina("train data --size 32y32"), 2, {"32y32", "WxH"});
   check_error(w.lamina("train data --optimizer adan"), 2, {"did you mean \"adam\""});
   check_error(w.lamina("train data --resume nver"), 2, {"auto", "never"});
@@ -96,6 +98,8 @@ TEST_CASE("a --config file: used, overruled by the command line, unknown entries
   CHECK(json::parse(w.lamina("evaluate run data --config c.toml --json").out).at("images") == lines(w / "data/test.txt").size());
   io::write_file_atomically(w / "wrong.toml", "[train]\nepoch = 2\n");
   check_error(w.lamina("train data --config wrong.toml --out other"), 2, {"--config", "epoch"});
+  io::write_file_atomically(w / "wrong.toml", "[trian]\nepochs = 2\n");
+  check_error(w.lamina("train data --config wrong.toml --out other"), 2, {"malformed: trian\n"});
   check_error(w.lamina("train data --config missing.toml --out other"), 2, {"missing.toml"});
   CHECK_FALSE(fs::exists(w / "other"));
 }
