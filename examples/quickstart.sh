@@ -44,7 +44,7 @@ phase data
 phase train
 
 "$lamina" evaluate "$out" "$data" --split val
-first=$(find "$data/images" -type f | sort | head -n 1)
+first=$(find "$data/images" -type f -iregex '.*/[^./][^/]*\.\(png\|jpe?g\|bmp\|p[bgpn]m\|tiff?\)' | sort | sed -n 1p)
 "$lamina" predict "$out" "$first" --out "$out/predictions"
 phase evaluate
 
