@@ -169,12 +169,14 @@ TEST_CASE("ordinal: training learns grades, the best epoch is that of the best k
   const data::Dataset dataset = data::open_dataset(f / "data");
   metrics::ConfusionMatrix confusion(4);
   double error = 0, pixels = 0;
+  std::map<std::string, double> error_of;  // the mean in each image
   for (const data::Item& item : dataset.items(data::Split::val)) {
     const infer::Prediction p = predictor.predict(data::read_image(item.image));
     REQUIRE(p.probabilities.shape() == Shape{kSize, kSize, 3});
     const auto probabilities = p.probabilities.to_vector<float>();
     const data::LabelImage truth = data::read_mask(item, dataset.masks);
     REQUIRE(p.labels.labels.size() == truth.labels.size());
+    const double error_before = error, pixels_before = pixels;
     for (std::size_t i = 0; i < truth.labels.size(); ++i) {
       int yes = 0;
       for (std::size_t k = 0; k < 3; ++k) yes += probabilities[3 * i + k] > 0.5f;
@@ -184,6 +186,7 @@ TEST_CASE("ordinal: training learns grades, the best epoch is that of the best k
       ++pixels;
     }
     confusion.add(truth.labels, p.labels.labels, data::kIgnoreLabel);
+    error_of[item.name] = (error - error_before) / (pixels - pixels_before);
   }
   const auto best = best_epoch(f / "run", "quadratic_kappa");
   CHECK(pixels == 3 * kSize * (kSize - 1));
@@ -192,5 +195,19 @@ TEST_CASE("ordinal: training learns grades, the best epoch is that of the best k
   CHECK(best.at("within_one") == doctest::Approx(confusion.ordinal_scores().within_one).epsilon(1e-6));
   CHECK(best.at("quadratic_kappa") > 0.9);
   CHECK(error / pixels < 0.3 * confusion.majority_baseline().ordinal_scores().mean_absolute_error);
-  CHECK(io::read_file(f / "run/report.html").find("mean absolute error") != std::string::npos);
+  const std::string report_text = io::read_file(f / "run/report.html");
+  CHECK(report_text.find("mean absolute error") != std::string::npos);
+  CHECK(report_text.find(": off by 0.") != std::string::npos);
+
+  // Images are ranked by how far off their grades are.
+  const auto rows = csv_records(io::read_file(f / "run/per_image.csv"));
+  REQUIRE(rows.size() == 1 + error_of.size());
+  CHECK(rows[0] == std::vector<std::string>{"image", "dice", "accuracy", "absolute_error"});
+  double last = 0;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    const double listed = std::stod(rows[i][3]);
+    CHECK(listed == doctest::Approx(error_of.at(rows[i][0])).epsilon(1e-5));
+    CHECK(listed >= last);
+    last = listed;
+  }
 }

@@ -15,6 +15,7 @@ struct ImageScore {
   int item = 0;     ///< index in the split
   double dice = 0;  ///< macro-foreground Dice of this image alone; NaN when it has no such class
   double accuracy = 0;
+  double absolute_error = 0;  ///< mean, in grades, where the classes are grades; NaN otherwise, or when it has no label
 };
 
 struct Evaluation {

@@ -1,5 +1,6 @@
 #include "lamina/train/evaluate.hpp"
 
+#include <cmath>
 #include <cstdio>
 
 #include "lamina/infer/predictor.hpp"
@@ -77,7 +78,8 @@ Evaluation evaluate(models::Segmenter& model, data::Loader& loader, const data::
       metrics::ConfusionMatrix one = confusion_of(schema);
       count_labels(one, schema, std::span(truth).subspan(from, count), std::span(predicted).subspan(from, count));
       const auto scores = one.scores(schema.neutral_outcome());
-      result.images.push_back({batch.indices[static_cast<std::size_t>(i)], scores.dice.macro_foreground, scores.accuracy});
+      const double error = schema.task == data::Task::ordinal ? one.ordinal_scores().mean_absolute_error : NAN;
+      result.images.push_back({batch.indices[static_cast<std::size_t>(i)], scores.dice.macro_foreground, scores.accuracy, error});
       result.confusion.add(one);
     }
     if (progress) progress(++done, loader.batches());

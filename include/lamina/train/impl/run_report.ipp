@@ -126,16 +126,21 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   Evaluation e = evaluate(*model, loader, schema, {.ignore_label = data::kIgnoreLabel});
   content.confusion = e.confusion;
   content.grades = grades_text(e.confusion, schema);
-  std::stable_sort(e.images.begin(), e.images.end(),
-                   [](const ImageScore& a, const ImageScore& b) { return !std::isnan(a.dice) && (std::isnan(b.dice) || a.dice > b.dice); });
-  std::string per_image = "image,dice,accuracy\n";
+  // Best first: by Dice, grades by how far off they are; images without a score last.
+  const bool graded = schema.task == data::Task::ordinal;
+  auto quality = [&](const ImageScore& s) { return graded ? -s.absolute_error : s.dice; };
+  std::stable_sort(e.images.begin(), e.images.end(), [&](const ImageScore& a, const ImageScore& b) {
+    return !std::isnan(quality(a)) && (std::isnan(quality(b)) || quality(a) > quality(b));
+  });
+  std::string per_image = graded ? "image,dice,accuracy,absolute_error\n" : "image,dice,accuracy\n";
   for (const ImageScore& s : e.images)
-    per_image += csv_field(items[static_cast<std::size_t>(s.item)].name) + "," + decimal(s.dice, 6) + "," + decimal(s.accuracy, 6) + "\n";
+    per_image += csv_field(items[static_cast<std::size_t>(s.item)].name) + "," + decimal(s.dice, 6) + "," + decimal(s.accuracy, 6) +
+                 (graded ? "," + decimal(s.absolute_error, 6) : "") + "\n";
   io::write_file_atomically(folder.file("per_image.csv"), per_image);
   io::write_file_atomically(folder.file("confusion.csv"), confusion_csv(e.confusion, content.class_names));
 
-  const auto scored =
-      static_cast<std::size_t>(std::count_if(e.images.begin(), e.images.end(), [](const ImageScore& s) { return !std::isnan(s.dice); }));
+  const auto scored = static_cast<std::size_t>(
+      std::count_if(e.images.begin(), e.images.end(), [&](const ImageScore& s) { return !std::isnan(quality(s)); }));
   const std::size_t shown = std::min<std::size_t>(4, (scored + 1) / 2);
   auto figure = [&](const ImageScore& s, const std::string& kind, std::size_t rank) {
     loader.start(0, s.item / config.batch);
@@ -152,7 +157,8 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
     truth.labels = batch.labels.rows(in_batch, 1).clone().to_vector<std::uint8_t>();
     prediction.labels = infer::decisions((*model)(x), schema.task);
     Figure f{data::encode_png(triptych(photo, truth, prediction, schema.colors)),
-             items[static_cast<std::size_t>(s.item)].name + ": Dice " + decimal(s.dice, 3)};
+             items[static_cast<std::size_t>(s.item)].name +
+                 (graded ? ": off by " + decimal(s.absolute_error, 3) + " grades on average" : ": Dice " + decimal(s.dice, 3))};
     io::write_file_atomically(folder.root / "overlays" / (kind + "_" + std::to_string(rank + 1) + ".png"), f.png);
     return f;
   };
@@ -160,9 +166,9 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   for (std::size_t i = 0; i < std::min(shown, scored - shown); ++i) content.worst.push_back(figure(e.images[scored - 1 - i], "worst", i));
 
   const metrics::ConfusionMatrix baseline = e.confusion.majority_baseline();
-  const char* meaning = schema.task == data::Task::ordinal ? "1 perfect, 0 as by chance"
-                        : schema.neutral_outcome() >= 0    ? "mean over the classes that are not background"
-                                                           : "mean over the classes";
+  const char* meaning = graded                          ? "1 perfect, 0 as by chance"
+                        : schema.neutral_outcome() >= 0 ? "mean over the classes that are not background"
+                                                        : "mean over the classes";
   if (items.empty())
     content.summary.push_back("There is no val split: nothing was measured, and the weights are those of the last epoch.");
   else
