@@ -31,6 +31,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   config.data = data_folder.string();
   if (config.out.empty()) config.out = (std::filesystem::path("runs") / data_folder.filename()).string();
   config = train::resolved(config);
+  train::check_settings(config);
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);

@@ -77,7 +77,13 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train data --epochs -1"), 2, {"--epochs -1"});
   check_error(w.lamina("train data --epochs 1 --epochs 2"), 2, {"--epochs takes one value and can be given once"});
   check_error(w.lamina("train data --size 32y32"), 2, {"32y32", "WxH"});
-  check_error(w.lamina("train data --optimizer adan"), 2, {"did you mean \"adam\""});
+  // Settings are read before data, which can take long: there is none here.
+  check_error(w.lamina("train none --optimizer adan"), 2, {"did you mean \"adam\""});
+  check_error(w.lamina("train none --loss ce+dise"), 2, {"did you mean \"dice\""});
+  check_error(w.lamina("train none --schedule cosin"), 2, {"did you mean \"cosine\""});
+  check_error(w.lamina("train none --resize strech"), 2, {"stretch"});
+  check_error(w.lamina("train none --augment hfilp"), 2, {"hflip"});
+  check_error(w.lamina("train none --precision bf16"), 2, {"--device cuda"});
   check_error(w.lamina("train data --resume nver"), 2, {"auto", "never"});
   check_error(w.lamina("info --preset kers"), 2, {"keras"});
   check_error(w.lamina("phantom skinn out"), 2, {"skin"});

@@ -46,6 +46,9 @@ struct TrainEvents {
 
 enum class Outcome { finished, interrupted };
 
+/// What of the settings can be told wrong before any data is read. Throws OptionError; DeviceError where the device is absent.
+void check_settings(const TrainConfig& config);
+
 /// Trains the configured network and keeps the run folder: config.json, env.json, metrics.csv, metrics.jsonl, log.txt (appended to),
 /// weights/{best,last,prev}.safetensors, plots/, overlays/, confusion.csv, per_image.csv, report.html, next_steps.txt.
 /// A run folder that exists is continued from weights/last (or prev, when last is damaged) if its settings and its data are the same;

@@ -30,31 +30,22 @@ constexpr const char* kCure = ". Try a smaller --lr or --clip-norm 1";
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+enum class OptimizerKind { adam, adamw, sgd };
+OptimizerKind parse_optimizer(const std::string& name) {
+  constexpr Named<OptimizerKind> kKinds[] = {{OptimizerKind::adam, "adam"}, {OptimizerKind::adamw, "adamw"}, {OptimizerKind::sgd, "sgd"}};
+  return parse_name("optimizer", name, kKinds);
+}
+
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, std::vector<nn::NamedTensor> parameters) {
-  enum class Kind { adam, adamw, sgd };
-  constexpr Named<Kind> kKinds[] = {{Kind::adam, "adam"}, {Kind::adamw, "adamw"}, {Kind::sgd, "sgd"}};
-  const Kind kind = parse_name("optimizer", c.optimizer, kKinds);
+  const OptimizerKind kind = parse_optimizer(c.optimizer);
   const optim::GradientOptions gradient{.clip_norm = c.clip_norm,
                                         .clip_value = c.clip_value,
                                         .weight_decay = c.weight_decay,
-                                        .decoupled_decay = kind == Kind::adamw,
+                                        .decoupled_decay = kind == OptimizerKind::adamw,
                                         .decay_kernels_only = true};
-  if (kind == Kind::sgd)
+  if (kind == OptimizerKind::sgd)
     return std::make_unique<optim::Sgd>(std::move(parameters), optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .gradient = gradient});
   return std::make_unique<optim::Adam>(std::move(parameters), optim::AdamOptions{.lr = c.lr, .gradient = gradient});
-}
-
-void check_config(const TrainConfig& c) {
-  require<OptionError>(c.epochs >= 1 || c.steps >= 1, "--epochs ", c.epochs, " must be at least 1");
-  require<OptionError>(c.steps >= 0, "--steps ", c.steps, " must not be negative");
-  require<OptionError>(c.batch >= 1, "--batch ", c.batch, " must be at least 1");
-  require<OptionError>(c.width >= 1 && c.height >= 1, "--size ", c.width, "x", c.height, " must be positive");
-  require<OptionError>(c.lr > 0, "--lr ", c.lr, " must be positive");
-  require<OptionError>(c.val_every >= 1, "--val-every ", c.val_every, " must be at least 1");
-  const Device device = parse_device(c.device);
-  if (device.is_cuda()) (void)current_cuda(device.index);
-  require<OptionError>(parse_precision(c.precision) == DType::f32 || device.is_cuda(), "--precision ", c.precision, " needs --device cuda");
-  require<OptionError>(!c.out.empty(), "the run folder has no name");
 }
 
 /// Class weights, one an output, as the setting asks: none, numbers, or a rule over the pixel counts of the training masks.
@@ -394,9 +385,28 @@ std::vector<std::string> history_warnings(const std::vector<EpochRecord>& histor
   return warnings;
 }
 
+void check_settings(const TrainConfig& c) {
+  require<OptionError>(c.epochs >= 1 || c.steps >= 1, "--epochs ", c.epochs, " must be at least 1");
+  require<OptionError>(c.steps >= 0, "--steps ", c.steps, " must not be negative");
+  require<OptionError>(c.batch >= 1, "--batch ", c.batch, " must be at least 1");
+  require<OptionError>(c.width >= 1 && c.height >= 1, "--size ", c.width, "x", c.height, " must be positive");
+  require<OptionError>(c.lr > 0, "--lr ", c.lr, " must be positive");
+  require<OptionError>(c.val_every >= 1, "--val-every ", c.val_every, " must be at least 1");
+  const Device device = parse_device(c.device);
+  if (device.is_cuda()) (void)current_cuda(device.index);
+  require<OptionError>(parse_precision(c.precision) == DType::f32 || device.is_cuda(), "--precision ", c.precision, " needs --device cuda");
+  require<OptionError>(!c.out.empty(), "the run folder has no name");
+  // Names that nobody knows.
+  parse_loss(c.loss);
+  parse_optimizer(c.optimizer);
+  optim::parse_schedule(c.schedule);
+  data::resize_named(c.resize);
+  data::parse_augment(c.augment);
+}
+
 Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events,
               const std::atomic<bool>* stop) {
-  check_config(config);
+  check_settings(config);
   return Run(config, dataset, events).go(resume, stop);
 }
 
