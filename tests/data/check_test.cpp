@@ -111,6 +111,30 @@ TEST_CASE("overlapping labels: shares are those of all pixels") {
   CHECK(text.find("Always answering none is right for 81.25 %") != std::string::npos);
 }
 
+TEST_CASE("overlapping labels: what is ignored is no decision, and everything may be set") {
+  Folder f;
+  io::write_file_atomically(f / "dataset.json", R"({"task": "multilabel", "labels": {"red": 0, "bright": 1}, "ignore": 7})");
+  for (int i = 0; i < 6; ++i) {
+    const std::string file = std::to_string(i) + ".png";
+    fs::remove(f / ("masks/" + file));
+    for (const char* folder : {"masks/red/", "masks/bright/"}) {
+      const bool red = folder[6] == 'r';
+      LabelImage plane(8, 8);
+      std::fill_n(plane.labels.begin(), i < 4 ? 16 : 64, std::uint8_t{255});  // the training images: a quarter is red, the rest ignored
+      if (red && i < 4) std::fill(plane.labels.begin() + 16, plane.labels.end(), std::uint8_t{7});
+      io::create_folders(f / folder);
+      write_png(f / (folder + file), plane);
+    }
+  }
+  const CheckReport r = f.check();
+  CHECK(r.splits[0].labelled == std::vector<std::int64_t>{4 * 16, 4 * 64});
+  CHECK(r.splits[0].majority_share() == 4 * 48.0 / (4 * 80));
+  CHECK(r.splits[1].majority_share() == 0);
+  const std::string text = r.text(), red = text.substr(text.find("\n  red ") + 1), bright = text.substr(text.find("\n  bright ") + 1);
+  CHECK(red.substr(0, red.find('\n')).find("100.0000   100.0000 ") != std::string::npos);
+  CHECK(bright.substr(0, bright.find('\n')).find(" 25.0000   100.0000 ") != std::string::npos);
+}
+
 TEST_CASE("every kind of defect is found, and one does not hide another") {
   Folder f;
   const std::string whole = io::read_file(f / "images/0.png");

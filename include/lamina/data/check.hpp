@@ -12,9 +12,10 @@ namespace lamina::data {
 struct SplitSummary {
   int items = 0;
   ClassCounts counts;
-  ClassCounts outputs;         ///< where each output of a network should say yes: as counts; of grades, from which grade on
-  std::int64_t decisions = 0;  ///< one for each labelled pixel; where classes overlap, one for each pixel and class
-  int without_foreground = 0;  ///< images whose mask has the background (class 0 if there is none) only
+  ClassCounts outputs;                 ///< where each output of a network should say yes: as counts; of grades, from which grade on
+  std::vector<std::int64_t> labelled;  ///< by class: pixels that have it or are known not to; one number unless classes overlap
+  bool overlapping = false;            ///< a pixel can have several classes, or none
+  int without_foreground = 0;          ///< images whose mask has the background (class 0 if there is none) only
   /// The accuracy of always answering with the most frequent class; where classes overlap, with none.
   double majority_share() const;
   int majority_class() const;

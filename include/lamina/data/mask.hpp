@@ -32,8 +32,9 @@ struct MaskContent {
   Kind kind = Kind::gray;  ///< three equal channels count as gray
   int width = 0, height = 0;
   unsigned max_value = 255;
-  std::map<std::uint32_t, std::int64_t> counts;  ///< pixels by gray value, palette index, 0xRRGGBB or plane
-  bool too_many_values = false;                  ///< more than kMostValues; `counts` is not complete
+  std::map<std::uint32_t, std::int64_t> counts;   ///< pixels by gray value, palette index, 0xRRGGBB or plane
+  std::map<std::uint32_t, std::int64_t> ignored;  ///< of multilabel masks: by plane, the pixels where it is not known whether it is set
+  bool too_many_values = false;                   ///< more than kMostValues; `counts` is not complete
   std::vector<Rgb> palette;
 
   /// "the value 7", "the color #ff0000", "several planes"

@@ -182,12 +182,13 @@ class Checker {
 
   void count_classes() {
     const std::size_t classes = report_.schema.names.size(), background = static_cast<std::size_t>(std::max(report_.schema.background, 0));
-    const bool overlapping = report_.schema.task == Task::multilabel;                  // then nothing labelled is background
     std::map<std::string, std::pair<std::vector<std::string>, std::int64_t>> outside;  // by value: files, pixels
     std::vector<std::string> empty[3];
     for (SplitSummary& s : report_.splits) {
       s.counts = ClassCounts::zeros(classes);
       s.outputs = ClassCounts::zeros(static_cast<std::size_t>(report_.schema.outputs()));
+      s.labelled.resize(classes);
+      s.overlapping = report_.schema.task == Task::multilabel;
     }
     for (std::size_t i = 0; i < items_.size(); ++i) {
       const MaskContent& mask = inspections_[i].mask;
@@ -206,8 +207,9 @@ class Checker {
       SplitSummary& split = report_.splits[static_cast<int>(splits_[i])];
       const std::int64_t labelled = split.counts.add(pixels);
       split.outputs.add(output_pixels(report_.schema, pixels));
-      split.decisions += overlapping ? std::int64_t{mask.width} * mask.height * static_cast<std::int64_t>(classes) : labelled;
-      if (overlapping ? labelled > 0 : pixels[background] < labelled) continue;
+      for (std::int64_t& n : split.labelled) n += split.overlapping ? std::int64_t{mask.width} * mask.height : labelled;
+      for (const auto& [value, count] : mask.ignored) split.labelled[static_cast<std::size_t>(decoder_.class_of(mask, value))] -= count;
+      if (split.overlapping ? labelled > 0 : pixels[background] < labelled) continue;  // of overlapping labels, none is background
       ++split.without_foreground;
       empty[static_cast<int>(splits_[i])].push_back(items_[i].mask.filename().string());
     }
@@ -262,10 +264,11 @@ int SplitSummary::majority_class() const {
   return static_cast<int>(std::max_element(counts.pixels.begin(), counts.pixels.end()) - counts.pixels.begin());
 }
 double SplitSummary::majority_share() const {
-  if (decisions == 0) return 0;
-  const auto labelled = std::accumulate(counts.pixels.begin(), counts.pixels.end(), std::int64_t{0});
-  const auto right = labelled < decisions ? decisions - labelled : counts.pixels[static_cast<std::size_t>(majority_class())];
-  return static_cast<double>(right) / static_cast<double>(decisions);
+  if (labelled.empty()) return 0;
+  const auto sum = [](const std::vector<std::int64_t>& n) { return std::accumulate(n.begin(), n.end(), std::int64_t{0}); };
+  const auto all = overlapping ? sum(labelled) : labelled[0];
+  const auto right = overlapping ? all - sum(counts.pixels) : counts.pixels[static_cast<std::size_t>(majority_class())];
+  return all == 0 ? 0 : static_cast<double>(right) / static_cast<double>(all);
 }
 
 int CheckReport::errors() const {
@@ -290,7 +293,7 @@ std::string CheckReport::text() const {
     s += "  masks    " + encoding_text + "\n\n";
     const auto weights = suggested_weights();
     const bool ordinal = schema.task == Task::ordinal;  // then there is no output for the lowest grade
-    const bool overlapping = schema.task == Task::multilabel;
+    const bool overlapping = splits[0].overlapping;
     s += format("  %-16s %10s %10s %10s %8s", "class", "train %", "val %", "test %", "images");
     for (const std::string_view rule : kWeightRules)
       if (rule != "none" && !weights.empty()) s += format(" %16s", rule.data());
@@ -299,7 +302,7 @@ std::string CheckReport::text() const {
       s += format("  %-16s", schema.names[c].c_str());
       std::int64_t images = 0;
       for (const SplitSummary& split : splits) {
-        const double pixels = static_cast<double>(split.decisions) / (overlapping ? static_cast<double>(schema.names.size()) : 1);
+        const auto pixels = static_cast<double>(split.labelled[c]);
         s += pixels > 0 ? format(" %10.4f", 100 * static_cast<double>(split.counts.pixels[c]) / pixels) : format(" %10s", "-");
         images += split.counts.images[c];
       }

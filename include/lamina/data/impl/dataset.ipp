@@ -230,7 +230,7 @@ MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const Deco
   content.width = mask.width;
   content.height = mask.height;
   for (std::size_t i = 0; i < mask.labels.size(); ++i)
-    if (mask.labels[i] == 1) ++content.counts[schema.values[i % mask.values()]];
+    if (mask.labels[i] != 0) ++(mask.labels[i] == 1 ? content.counts : content.ignored)[schema.values[i % mask.values()]];
   return content;
 }
 
