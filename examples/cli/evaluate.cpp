@@ -66,7 +66,7 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
-  const auto path = train::RunFolder{options.run}.weights(options.weights);
+  const auto path = io::find_weights(options.run, options.weights);
   const io::Checkpoint checkpoint = io::load_checkpoint(path);
   const train::RunInfo info = train::run_info(checkpoint, path.string());
   DataOptions where = options.data;

@@ -30,8 +30,7 @@ int info(const InfoOptions& options, const Common& common) {
   models::ModelConfig config = options.model;
   Json result;
   if (!options.target.empty()) {
-    const std::filesystem::path target(options.target);
-    const auto path = std::filesystem::is_directory(target) ? train::RunFolder{target}.weights("best") : target;
+    const auto path = io::find_weights(options.target);
     const train::RunInfo run = train::run_info(io::load_checkpoint(path), path.string());
     config = train::model_config(run.config, run.schema.outputs());
     width = run.config.width, height = run.config.height;

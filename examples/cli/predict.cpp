@@ -6,9 +6,9 @@
 
 #include "json.hpp"
 #include "lamina/infer/predictor.hpp"
+#include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/npy.hpp"
-#include "lamina/train/run_folder.hpp"
 #include "progress.hpp"
 #include "verbs.hpp"
 
@@ -65,14 +65,13 @@ int predict(const PredictOptions& options, const Common& common) {
   infer::PredictOptions how{.overlap = options.overlap};
   using Tiling = infer::PredictOptions::Tiling;
   how.tiling = options.tile == "always" ? Tiling::always : options.tile == "never" ? Tiling::never : Tiling::automatic;
+  infer::Predictor predictor(io::find_weights(options.run, options.weights), parse_device(options.device));
   const auto files = collect(options.images, progress);
   std::set<std::string> stems;
   for (const fs::path& f : files)
     require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(),
                          ": predict them into different --out folders");
   require_safe_output(options.out, files);
-  infer::Predictor predictor(fs::is_directory(options.run) ? train::RunFolder{options.run}.weights(options.weights) : fs::path(options.run),
-                             parse_device(options.device));
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
 

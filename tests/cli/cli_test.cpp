@@ -84,6 +84,9 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train none --resize strech"), 2, {"stretch"});
   check_error(w.lamina("train none --augment hfilp"), 2, {"hflip"});
   check_error(w.lamina("train none --precision bf16"), 2, {"--device cuda"});
+  check_error(w.lamina("train none --model unett"), 2, {"did you mean \"unet\""});
+  check_error(w.lamina("train none --preset kers"), 2, {"did you mean \"keras\""});
+  check_error(w.lamina("train none --depth 9"), 2, {"depth 9"});
   check_error(w.lamina("train data --resume nver"), 2, {"auto", "never"});
   check_error(w.lamina("info --preset kers"), 2, {"keras"});
   check_error(w.lamina("phantom skinn out"), 2, {"skin"});
@@ -338,6 +341,12 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
   check_error(w.lamina("predict run own/masks --out own"), 2, {"photo.png would overwrite it"});
   CHECK(w.read("data/masks/skin_0000.png") == truth);
   check_error(w.lamina("predict run missing.png --out p"), 3, {"missing.png"});
+  check_error(w.lamina("predict data/images/skin_0000.png run --out p"), 3, {"skin_0000.png: neither a run folder nor a .safetensors"});
+  check_error(w.lamina("predict data run --out p"), 3, {"data: not the folder of a training run"});
+  check_error(w.lamina("evaluate norun data"), 3, {"norun: no such run folder"});
+  check_error(w.lamina("info norun"), 3, {"norun: no such run folder"});
+  fs::remove(w / "run/weights/best.safetensors");
+  check_error(w.lamina("evaluate run data"), 3, {"best.safetensors is missing; the run has the weights last"});
 }
 
 TEST_CASE("odd settings train") {

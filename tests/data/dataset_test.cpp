@@ -96,7 +96,7 @@ TEST_CASE("the seeded split: complete, disjoint, repeatable, and nearly the same
 
 TEST_CASE("dataset.json: read, checked, written") {
   const LabelSchema s = parse_label_schema(R"({
-    "channel_names": {"0": "R"}, "labels": {"background": 0, "face": 3, "uncertain": 1, "ignore": 9}, "file_ending": ".bmp",
+    "channel_names": {"0": "R"}, "name": "faces", "test": [], "labels": {"background": 0, "face": 3, "uncertain": 1, "ignore": 9}, "file_ending": ".bmp",
     "roles": {"uncertain": ["uncertain"], "foreground": ["face"]}, "colors": {"background": "#000000", "face": [1, 2, 3], "uncertain": [9, 9, 9]}})",
                                            "d.json");
   CHECK(s.names == std::vector<std::string>{"background", "uncertain", "face"});
@@ -116,6 +116,9 @@ TEST_CASE("dataset.json: read, checked, written") {
   };
   bad("", "not a JSON object");
   bad("[1]", "not a JSON object");
+  bad(R"({"lables": {"a": 0}})", "unknown field 'lables'; did you mean 'labels'?");
+  bad(R"({"labels": {"a": 0}, "colours": {}})", "did you mean 'colors'?");
+  bad(R"({"labels": {"a": 0}, "ignored": 255})", "did you mean 'ignore'?");
   bad(R"({"labels": []})", "not an object");
   bad(R"({"labels": {}})", "empty");
   bad(R"({"labels": {"a": 0, "b": 0}})", "share the value 0");

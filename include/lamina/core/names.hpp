@@ -15,6 +15,8 @@ struct Named {
   const char* name;
 };
 
+/// Levenshtein distance: how many single-character edits turn a into b.
+std::size_t edit_distance(std::string_view a, std::string_view b);
 /// The candidate with the fewest single-character edits from `word` (the first of equals): for "unknown X; did you mean Y?".
 std::string_view nearest_name(std::string_view word, std::span<const std::string_view> candidates);
 /// Throws OptionError: unknown `what` "text"; did you mean ...? known: ...

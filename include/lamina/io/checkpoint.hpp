@@ -25,4 +25,8 @@ void save_checkpoint_rotating(const std::filesystem::path& path, const std::file
 /// Throws IoError, DataError naming the file and the broken rule.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
+/// The checkpoint `which` (best, last, prev) of the run folder `run`; a .safetensors file is itself. Throws DataError that says which
+/// checkpoints there are.
+std::filesystem::path find_weights(const std::filesystem::path& run, const std::string& which = "best");
+
 }  // namespace lamina::io

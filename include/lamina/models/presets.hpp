@@ -20,8 +20,10 @@ struct ModelConfig {
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& text);
 
-/// Builds the network. Throws OptionError: an unknown model, preset or initialiser (with the nearest name), or an option that the
+/// Throws OptionError: an unknown model, preset or initialiser (with the nearest name), an option outside its range or one that the
 /// preset fixes.
+void check_config(const ModelConfig& config);
+/// Builds the network. Throws as check_config.
 std::unique_ptr<Segmenter> build_segmenter(const ModelConfig& config, std::uint64_t seed);
 
 /// What running the network on one image costs.

@@ -38,12 +38,14 @@ struct UNetOptions {
 /// Counts: reference architectures by zhixuhao/unet, sohiniroych/Unet-using-TF and milesial/Pytorch-UNet.
 /// Throws OptionError that names the nearest preset.
 UNetOptions unet_preset(const std::string& preset, int in_channels, int classes);
+/// Throws OptionError on options outside their range.
+void check_options(const UNetOptions& options);
 
 /// x (N, H, W, in_channels) of any size -> logits (N, H, W, classes). Skips are written straight into the buffers that the decoder
 /// reads, so concatenation copies nothing.
 class UNet : public Segmenter {
  public:
-  /// Throws OptionError on options outside their range.
+  /// Throws as check_options.
   UNet(const UNetOptions& options, nn::RandomStream& random);
   Tensor forward(const Tensor& x) override;
   int in_channels() const override { return options_.in_channels; }

@@ -18,10 +18,8 @@ Device parse_device(const std::string& text) {
                        "\"; use cpu, cuda, or cuda:0, cuda:1, ...");
   return {Device::Type::cuda, index};
 }
-namespace {
 
-/// Levenshtein distance.
-std::size_t distance(std::string_view a, std::string_view b) {
+std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -32,11 +30,10 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-}  // namespace
-
 std::string_view nearest_name(std::string_view word, std::span<const std::string_view> candidates) {
-  const auto best = std::min_element(candidates.begin(), candidates.end(),
-                                     [&](std::string_view a, std::string_view b) { return distance(word, a) < distance(word, b); });
+  const auto best = std::min_element(candidates.begin(), candidates.end(), [&](std::string_view a, std::string_view b) {
+    return edit_distance(word, a) < edit_distance(word, b);
+  });
   return best == candidates.end() ? std::string_view() : *best;
 }
 

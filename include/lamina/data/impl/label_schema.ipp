@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "lamina/core/names.hpp"
+
 namespace lamina::data {
 namespace {
 
@@ -18,6 +20,7 @@ class SchemaReader {
   LabelSchema read(std::string_view text) {
     const Json json = Json::parse(text, nullptr, false);
     check(json.is_object(), "it is not a JSON object");
+    check_spelling(json);
     if (json.contains("labels")) read_labels(json["labels"]);
     if (json.contains("task")) read_task(json["task"]);
     if (schema_.task == Task::multilabel)
@@ -53,6 +56,15 @@ class SchemaReader {
     return j.get<unsigned>();
   }
 
+  /// nnU-Net's own fields and anybody's notes are left alone; what is nearly one of ours is a slip that would have no effect.
+  void check_spelling(const Json& json) const {
+    constexpr std::string_view kFields[] = {"labels", "task", "file_ending", "colors", "roles", "ignore"};
+    for (const auto& [key, value] : json.items()) {
+      const std::string_view nearest = nearest_name(key, kFields);
+      check(key == nearest || 3 * edit_distance(key, nearest) > key.size(), "unknown field '", key, "'; did you mean '",
+            std::string(nearest), "'?");
+    }
+  }
   void read_labels(const Json& labels) {
     check(labels.is_object(), "'labels' is not an object of names and values");
     std::vector<std::pair<unsigned, std::string>> found;

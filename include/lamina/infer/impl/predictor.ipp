@@ -71,7 +71,7 @@ InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string
 }
 
 Predictor::Predictor(const std::filesystem::path& path, Device device) {
-  const auto file = std::filesystem::is_directory(path) ? path / "weights" / "best.safetensors" : path;
+  const auto file = io::find_weights(path);
   const io::Checkpoint checkpoint = io::load_checkpoint(file);
   const InferenceInfo info = inference_info(checkpoint, file.string());
   schema_ = info.schema;

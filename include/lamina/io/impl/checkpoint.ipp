@@ -82,4 +82,19 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   return checkpoint;
 }
 
+std::filesystem::path find_weights(const std::filesystem::path& run, const std::string& which) {
+  require<DataError>(std::filesystem::exists(run), run.string(), ": no such run folder or checkpoint");
+  if (!std::filesystem::is_directory(run)) {
+    require<DataError>(run.extension() == ".safetensors", run.string(), ": neither a run folder nor a .safetensors file");
+    return run;
+  }
+  const auto file = [&](const std::string& name) { return run / "weights" / (name + ".safetensors"); };
+  if (std::filesystem::exists(file(which))) return file(which);
+  std::string others;
+  for (const char* name : {"best", "last", "prev"})
+    if (std::filesystem::exists(file(name))) others += std::string(others.empty() ? "" : ", ") + name;
+  throw DataError(others.empty() ? run.string() + ": not the folder of a training run: it has no weights/" + which + ".safetensors"
+                                 : file(which).string() + " is missing; the run has the weights " + others);
+}
+
 }  // namespace lamina::io

@@ -30,21 +30,34 @@ ModelConfig model_config_from_json(const std::string& text) {
   }
 }
 
-std::unique_ptr<Segmenter> build_segmenter(const ModelConfig& config, std::uint64_t seed) {
+namespace {
+
+/// None for preset smp, which has none.
+std::optional<UNetOptions> unet_options(const ModelConfig& config) {
   enum class Model { unet };
   constexpr Named<Model> kModels[] = {{Model::unet, "unet"}};
   (void)parse_name("model", config.model, kModels);
-  nn::RandomStream random({seed, 0x696e6974});
   if (config.preset == "smp") {
     require<OptionError>(config.base == 0 && config.depth == 0 && config.init.empty(),
                          "preset smp has a fixed ResNet-50 encoder: drop --base, --depth and --init");
-    return std::make_unique<UNetResNet50>(config.in_channels ? config.in_channels : 3, config.classes ? config.classes : 1, random);
+    return {};
   }
   UNetOptions o = unet_preset(config.preset, config.in_channels, config.classes);
   if (config.base) o.base = config.base;
   if (config.depth) o.depth = config.depth;
   if (!config.init.empty()) o.init = nn::parse_init(config.init);
-  return std::make_unique<UNet>(o, random);
+  check_options(o);
+  return o;
+}
+
+}  // namespace
+
+void check_config(const ModelConfig& config) { (void)unet_options(config); }
+
+std::unique_ptr<Segmenter> build_segmenter(const ModelConfig& config, std::uint64_t seed) {
+  nn::RandomStream random({seed, 0x696e6974});
+  if (const auto options = unet_options(config)) return std::make_unique<UNet>(*options, random);
+  return std::make_unique<UNetResNet50>(config.in_channels ? config.in_channels : 3, config.classes ? config.classes : 1, random);
 }
 
 ModelCost model_cost(const ModelConfig& config, int height, int width) {

@@ -130,13 +130,17 @@ UNetOptions unet_preset(const std::string& preset, int in_channels, int classes)
   throw_unknown_name("U-Net preset", preset, names);
 }
 
-UNet::UNet(const UNetOptions& o, nn::RandomStream& random) : options_(o) {
+void check_options(const UNetOptions& o) {
   require<OptionError>(o.in_channels >= 1 && o.classes >= 1, "U-Net: in_channels ", o.in_channels, " and classes ", o.classes,
                        " must be at least 1");
   require<OptionError>(o.base >= 1 && o.base <= 4096, "U-Net: base ", o.base, " is outside [1, 4096]");
   require<OptionError>(o.depth >= 1 && o.depth <= 8, "U-Net: depth ", o.depth, " is outside [1, 8]");
   require<OptionError>(o.tail >= 0 && o.dilated_levels >= 0, "U-Net: tail ", o.tail, " and dilated_levels ", o.dilated_levels,
                        " must not be negative");
+}
+
+UNet::UNet(const UNetOptions& o, nn::RandomStream& random) : options_(o) {
+  check_options(o);
   const Names names{o.names == UNetOptions::Names::milesial, o.depth};
   for (int i = 0; i <= o.depth; ++i)
     down_.push_back(
