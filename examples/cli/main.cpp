@@ -138,7 +138,7 @@ int run(int argc, char** argv) {
         ->check(CLI::IsMember({"best", "last", "prev"}));
   };
   CLI::App* e = verb("evaluate", "score a trained run on a split of a data set");
-  e->add_option("RUN", evaluate.run, "run folder")->required();
+  e->add_option("RUN", evaluate.run, "run folder or .safetensors file")->required();
   add_data(e, evaluate.data);
   e->add_option("--split", evaluate.split, "train | val | test")->check(CLI::IsMember({"train", "val", "test"}));
   add_weights(e, evaluate.weights);
@@ -147,7 +147,7 @@ int run(int argc, char** argv) {
   e->callback([&] { code = cli::evaluate(evaluate, common); });
 
   CLI::App* p = verb("predict", "segment photographs: index masks, color overlays, probabilities");
-  p->add_option("RUN", predict.run, "run folder")->required();
+  p->add_option("RUN", predict.run, "run folder or .safetensors file")->required();
   p->add_option("IMAGE", predict.images, "photographs, or folders of them")->required();
   p->add_option("--out", predict.out, "output folder")->required();
   add_weights(p, predict.weights);

@@ -85,7 +85,7 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train none --augment hfilp"), 2, {"hflip"});
   check_error(w.lamina("train none --precision bf16"), 2, {"--device cuda"});
   check_error(w.lamina("train none --model unett"), 2, {"did you mean \"unet\""});
-  check_error(w.lamina("train none --preset kers"), 2, {"did you mean \"keras\""});
+  check_error(w.lamina("train none --preset kers"), 2, {"did you mean \"keras\"", "smp"});
   check_error(w.lamina("train none --depth 9"), 2, {"depth 9"});
   check_error(w.lamina("train data --resume nver"), 2, {"auto", "never"});
   check_error(w.lamina("info --preset kers"), 2, {"keras"});

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "lamina/models/segmenter.hpp"
+#include "lamina/models/unet.hpp"
 
 namespace lamina::models {
 
@@ -20,10 +20,10 @@ struct ModelConfig {
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& text);
 
-/// Throws OptionError: an unknown model, preset or initialiser (with the nearest name), an option outside its range or one that the
-/// preset fixes.
-void check_config(const ModelConfig& config);
-/// Builds the network. Throws as check_config.
+/// The options of the U-Net that is named; none for preset smp, whose network is fixed. Throws OptionError: an unknown model, preset or
+/// initialiser (with the nearest name), an option outside its range or one that the preset fixes.
+std::optional<UNetOptions> unet_options(const ModelConfig& config);
+/// Builds the network. Throws as unet_options.
 std::unique_ptr<Segmenter> build_segmenter(const ModelConfig& config, std::uint64_t seed);
 
 /// What running the network on one image costs.

@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lamina/models/segmenter.hpp"
@@ -33,8 +34,9 @@ struct UNetOptions {
   Names names = Names::lamina;
 };
 
-/// The presets `keras`, `keras32`, `retina`, `retina-shallow`, `bn` and `milesial` for the given input channels and classes
-/// (0: those of the source, whose published parameter count it then has).
+/// `bn`, `keras`, `keras32`, `retina`, `retina-shallow`, `milesial`.
+std::vector<std::string_view> unet_presets();
+/// One of these for the given input channels and classes (0: those of the source, whose published parameter count it then has).
 /// Counts: reference architectures by zhixuhao/unet, sohiniroych/Unet-using-TF and milesial/Pytorch-UNet.
 /// Throws OptionError that names the nearest preset.
 UNetOptions unet_preset(const std::string& preset, int in_channels, int classes);

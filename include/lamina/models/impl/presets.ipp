@@ -1,9 +1,9 @@
 #include "lamina/models/presets.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
-#include "lamina/models/unet.hpp"
 #include "lamina/models/unet_resnet50.hpp"
 
 namespace lamina::models {
@@ -30,9 +30,6 @@ ModelConfig model_config_from_json(const std::string& text) {
   }
 }
 
-namespace {
-
-/// None for preset smp, which has none.
 std::optional<UNetOptions> unet_options(const ModelConfig& config) {
   enum class Model { unet };
   constexpr Named<Model> kModels[] = {{Model::unet, "unet"}};
@@ -42,6 +39,9 @@ std::optional<UNetOptions> unet_options(const ModelConfig& config) {
                          "preset smp has a fixed ResNet-50 encoder: drop --base, --depth and --init");
     return {};
   }
+  std::vector<std::string_view> known = unet_presets();
+  known.emplace_back("smp");
+  if (std::find(known.begin(), known.end(), config.preset) == known.end()) throw_unknown_name("preset", config.preset, known);
   UNetOptions o = unet_preset(config.preset, config.in_channels, config.classes);
   if (config.base) o.base = config.base;
   if (config.depth) o.depth = config.depth;
@@ -49,10 +49,6 @@ std::optional<UNetOptions> unet_options(const ModelConfig& config) {
   check_options(o);
   return o;
 }
-
-}  // namespace
-
-void check_config(const ModelConfig& config) { (void)unet_options(config); }
 
 std::unique_ptr<Segmenter> build_segmenter(const ModelConfig& config, std::uint64_t seed) {
   nn::RandomStream random({seed, 0x696e6974});

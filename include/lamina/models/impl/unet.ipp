@@ -1,5 +1,7 @@
 #include "lamina/models/unet.hpp"
 
+#include <span>
+
 #include "lamina/core/names.hpp"
 #include "lamina/ops/ops.hpp"
 
@@ -11,7 +13,7 @@ struct Preset {
   UNetOptions options;
 };
 
-const Preset* presets(std::size_t& count) {
+std::span<const Preset> presets() {
   using O = UNetOptions;
   static const Preset table[] = {
       {"bn", {.base = 16, .depth = 4}},
@@ -55,7 +57,6 @@ const Preset* presets(std::size_t& count) {
         .init = nn::Init::he_normal}},
       {"milesial", {.up = O::Up::transposed_conv, .init = nn::Init::torch_default, .names = O::Names::milesial}},
   };
-  count = std::size(table);
   return table;
 }
 
@@ -115,19 +116,21 @@ class UNet::Level : public nn::Module {
   nn::BatchNorm2d* norm_[2] = {};
 };
 
-UNetOptions unet_preset(const std::string& preset, int in_channels, int classes) {
-  std::size_t count = 0;
-  const Preset* table = presets(count);
+std::vector<std::string_view> unet_presets() {
   std::vector<std::string_view> names;
-  for (std::size_t i = 0; i < count; ++i) {
-    names.emplace_back(table[i].name);
-    if (preset != table[i].name) continue;
-    UNetOptions o = table[i].options;
+  for (const Preset& p : presets()) names.emplace_back(p.name);
+  return names;
+}
+
+UNetOptions unet_preset(const std::string& preset, int in_channels, int classes) {
+  for (const Preset& p : presets()) {
+    if (preset != p.name) continue;
+    UNetOptions o = p.options;
     if (in_channels) o.in_channels = in_channels;
     if (classes) o.classes = classes;
     return o;
   }
-  throw_unknown_name("U-Net preset", preset, names);
+  throw_unknown_name("U-Net preset", preset, unet_presets());
 }
 
 void check_options(const UNetOptions& o) {

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
-#include "lamina/models/unet.hpp"
 
 namespace lamina::train {
 namespace {
@@ -75,11 +74,10 @@ std::string differences(const TrainConfig& a, const TrainConfig& b) {
 }
 
 TrainConfig resolved(TrainConfig config) {
-  if (config.model == "unet" && config.preset != "smp") {
-    const models::UNetOptions preset = models::unet_preset(config.preset, 3, 2);
-    if (config.base == 0) config.base = preset.base;
-    if (config.depth == 0) config.depth = preset.depth;
-    if (config.init.empty()) config.init = nn::name_of(preset.init);
+  if (const auto network = models::unet_options(model_config(config, 0))) {
+    config.base = network->base;
+    config.depth = network->depth;
+    config.init = nn::name_of(network->init);
   }
   return config;
 }

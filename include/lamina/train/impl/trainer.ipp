@@ -402,7 +402,7 @@ void check_settings(const TrainConfig& c) {
   optim::parse_schedule(c.schedule);
   data::resize_named(c.resize);
   data::parse_augment(c.augment);
-  models::check_config(model_config(c, 0));
+  models::unet_options(model_config(c, 0));
 }
 
 Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events,
