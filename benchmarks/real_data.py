@@ -36,10 +36,10 @@ def lamina(program, data, spec, seed, epochs, folder, threads):
     return {"system": "Lamina", "seed": seed, "epochs": epochs, "images_per_second": images / seconds, "loss": float(rows[-1]["loss"]), "dice": scores["dice"]}
 
 
-def pytorch(data, spec, seed, epochs, stop_after, threads):
+def pytorch(data, spec, seed, epochs, stop_after, threads, layout):
     ignore = ["--ignore", str(spec["ignore"])] if spec["ignore"] is not None else []
     return json.loads(run([sys.executable, HERE / "real_data_pytorch.py", data, "--epochs", str(epochs), "--seed", str(seed), "--stop-after", str(stop_after),
-                           "--threads", str(threads), *ignore]))
+                           "--threads", str(threads), "--layout", layout, *ignore]))
 
 
 def mean_and_error(values):
@@ -54,6 +54,7 @@ def main():
     p.add_argument("--sets", default=",".join(SETS))
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--rate-epochs", type=int, default=3, help="epochs of each of the three rate measurements, ours and PyTorch's in turn")
+    p.add_argument("--layout", choices=["auto", "nchw", "nhwc"], default="auto", help="PyTorch's memory layout while scoring; auto: the faster")
     p.add_argument("--results", type=Path, default=HERE / "results" / "real_data")
     a = p.parse_args()
     a.results.mkdir(parents=True, exist_ok=True)
@@ -76,11 +77,12 @@ def main():
         rates = {"lamina": [], "pytorch": []}
         for i in range(3):
             rates["lamina"].append(cached(f"rate{i}_lamina", lambda: ours(0, a.rate_epochs))["images_per_second"])
-            rates["pytorch"].append(cached(f"rate{i}_pytorch", lambda: pytorch(data, spec, 0, spec["epochs"], a.rate_epochs, a.threads))["images_per_second"])
+            rates["pytorch"].append(cached(f"rate{i}_pytorch", lambda: pytorch(data, spec, 0, spec["epochs"], a.rate_epochs, a.threads, "auto"))["images_per_second"])
         scores = {"lamina": [], "pytorch": []}
         for seed in map(int, a.seeds.split(",")):
             scores["lamina"].append(cached(f"seed{seed}_lamina", lambda: ours(seed, spec["epochs"]))["dice"][spec["score"]])
-            scores["pytorch"].append(cached(f"seed{seed}_pytorch", lambda: pytorch(data, spec, seed, spec["epochs"], 0, a.threads))["dice"][spec["score"]])
+            label = f"seed{seed}_pytorch" + (f"_{a.layout}" if a.layout != "auto" else "")
+            scores["pytorch"].append(cached(label, lambda: pytorch(data, spec, seed, spec["epochs"], 0, a.threads, a.layout))["dice"][spec["score"]])
         summary.append((name, spec, scores, rates))
 
     print("\n| set | score | Lamina | PyTorch | difference in standard errors | Lamina images/s | PyTorch images/s | ratio |\n|---|---|---|---|---|---|---|---|")
