@@ -47,9 +47,10 @@ int main(int argc, char** argv) {
       for (data::Batch batch; validation.next(batch);)
         confusion.add(batch.labels.to_vector<std::uint8_t>(), argmax(net.forward(batch.images)).to_vector<std::uint8_t>(),
                       data::kIgnoreLabel);
-      std::printf("epoch %d: loss %.4f, Dice %.4f, always the most frequent class %.4f\n", epoch,
-                  total / static_cast<double>(training.batches()), confusion.scores().dice.macro,
-                  confusion.majority_baseline().scores().dice.macro);
+      const int background = dataset.schema.background;
+      std::printf("epoch %d: loss %.4f, foreground Dice %.4f (always the most frequent class: %.4f)\n", epoch,
+                  total / static_cast<double>(training.batches()), confusion.scores(background).dice.macro_foreground,
+                  confusion.majority_baseline().scores(background).dice.macro_foreground);
     }
     io::save_checkpoint("unet.safetensors", {.model = net.state()});
     std::printf("wrote unet.safetensors\n");
