@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
   try {
     lamina::infer::Predictor predictor(argv[1]);
     const auto prediction = predictor.predict(lamina::data::read_image(argv[2]));
-    lamina::data::write_png(argv[3], prediction.labels, predictor.schema().colors);
+    lamina::data::write_mask(argv[3], prediction.labels, predictor.schema());
     return 0;
   } catch (const lamina::Error& e) {
     std::fprintf(stderr, "segment_image: %s\n", e.what());

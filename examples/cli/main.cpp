@@ -87,7 +87,7 @@ int run(int argc, char** argv) {
     sub->add_option("--images", o.images, "name of the folder with the photographs");
     sub->add_option("--masks", o.masks, "name of the folder with the masks");
     sub->add_option("--ignore", o.ignore, "mask value that neither loss nor metrics count; -1: as dataset.json says");
-    sub->add_option("--seed", o.seed, "seed of the split when there are no lists");
+    sub->add_option("--seed", o.seed, "seed of the split when there are no lists")->check(CLI::NonNegativeNumber);
   };
 
   auto add_device = [](CLI::App* sub, std::string& device) { sub->add_option("--device", device, "cpu | cuda | cuda:N"); };
@@ -121,7 +121,7 @@ int run(int argc, char** argv) {
   t->add_option("--epochs", train.epochs, "passes over the training split");
   t->add_option("--steps", train.steps, "updates instead of epochs; 0: use epochs");
   t->add_option("--batch", train.batch, "images an update");
-  t->add_option("--seed", train.seed, "seed of everything random");
+  t->add_option("--seed", train.seed, "seed of everything random")->check(CLI::NonNegativeNumber);
   t->add_option("--val-every", train.val_every, "epochs between validations");
   add_device(t, train.device);
   t->add_option("--precision", train.precision, "f32 | bf16: of kernels and activations; bf16 needs --device cuda");
@@ -163,7 +163,7 @@ int run(int argc, char** argv) {
   ph->add_option("OUT", phantom.out, "folder to create")->required();
   ph->add_option("--count", phantom.count, "images");
   ph->add_option("--size", phantom.size, "W[xH]");
-  ph->add_option("--seed", phantom.seed, "seed");
+  ph->add_option("--seed", phantom.seed, "seed")->check(CLI::NonNegativeNumber);
   ph->callback([&] { code = cli::phantom(phantom, common); });
 
   CLI::App* i = verb("info", "what a run, a checkpoint or a model preset is: parameters, multiply-adds, layers");
@@ -200,7 +200,9 @@ int main(int argc, char** argv) {
     return code;
   };
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) return fail("the results could not be written to the standard output", cli::kDisk);
+    return code;
   } catch (const lamina::OptionError& e) {
     return fail(e.what(), cli::kUsage);
   } catch (const lamina::DataError& e) {

@@ -43,17 +43,24 @@ std::vector<fs::path> collect(const std::vector<std::string>& names, ProgressLin
   return files;
 }
 
-/// Results never land where they could replace photographs or labels.
-void require_safe_output(const fs::path& out, const std::vector<fs::path>& photos) {
+/// Results never land where they could replace photographs or labels: masks that are there already have to be those of an earlier run,
+/// which wrote an overlay before each.
+void require_safe_output(const fs::path& out, const std::vector<fs::path>& photos, const data::LabelSchema& schema) {
   for (const char* part : {"images", "dataset.json"})
     require<OptionError>(!fs::exists(out / part), "--out ", out.string(), " is a data set (it has ", part,
                          "): its masks could be overwritten; choose another folder");
-  for (const fs::path& photo : photos)
-    for (const char* kind : {"masks", "overlays"}) {
-      const fs::path result = out / kind / (photo.stem().string() + ".png");
+  for (const fs::path& photo : photos) {
+    const std::string file = photo.stem().string() + ".png";
+    const fs::path overlay = out / "overlays" / file;
+    std::vector<fs::path> masks{out / "masks" / file};
+    for (const std::string& name : schema.names) masks.push_back(out / "masks" / name / file);
+    for (const fs::path& result : {masks[0], overlay})
       require<OptionError>(!fs::exists(result) || !fs::equivalent(result, photo), "the result of ", photo.string(),
                            " would overwrite it; choose another --out");
-    }
+    for (const fs::path& mask : masks)
+      require<OptionError>(!fs::exists(mask) || fs::exists(overlay), mask.string(), " is there already and not from an earlier predict (",
+                           overlay.string(), " is missing): it would be overwritten; choose another --out");
+  }
 }
 
 }  // namespace
@@ -71,7 +78,7 @@ int predict(const PredictOptions& options, const Common& common) {
   for (const fs::path& f : files)
     require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(),
                          ": predict them into different --out folders");
-  require_safe_output(options.out, files);
+  require_safe_output(options.out, files, predictor.schema());
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
 
@@ -91,10 +98,11 @@ int predict(const PredictOptions& options, const Common& common) {
     const infer::Prediction p = predictor.predict(photo, how);
     const auto& names = predictor.schema().names;
     const fs::path masks = fs::path(options.out) / "masks", over = fs::path(options.out) / "overlays" / (stem + ".png");
+    data::write_png(over, data::overlay(photo, p.labels, predictor.schema().colors));
     std::vector<fs::path> written;  // a mask; of classes that may overlap one a class, in the folders from which a data set reads them
     if (p.labels.planes == 0) {
       written.push_back(masks / (stem + ".png"));
-      data::write_png(written[0], p.labels, predictor.schema().colors);
+      data::write_mask(written[0], p.labels, predictor.schema());
     }
     for (int k = 0; k < p.labels.planes; ++k) {
       data::LabelImage plane = p.labels.plane(k);
@@ -103,7 +111,6 @@ int predict(const PredictOptions& options, const Common& common) {
       written.push_back(masks / names[static_cast<std::size_t>(k)] / (stem + ".png"));
       data::write_png(written.back(), plane);
     }
-    data::write_png(over, data::overlay(photo, p.labels, predictor.schema().colors));
     if (options.probabilities) io::write_npy(fs::path(options.out) / "probabilities" / (stem + ".npy"), p.probabilities);
     Json shares, files_written = Json::array();
     std::vector<std::int64_t> counts(256);

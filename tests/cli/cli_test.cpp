@@ -87,10 +87,19 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train none --model unett"), 2, {"did you mean \"unet\""});
   check_error(w.lamina("train none --preset kers"), 2, {"did you mean \"keras\"", "smp"});
   check_error(w.lamina("train none --depth 9"), 2, {"depth 9"});
+  check_error(w.lamina("train none --seed -1"), 2, {"--seed", "-1"});
+  check_error(w.lamina("train none --clip-norm -1"), 2, {"clip_norm = -1"});
+  check_error(w.lamina("train none --weight-decay nan"), 2, {"weight_decay = nan"});
+  check_error(w.lamina("train none --optimizer sgd --momentum 2"), 2, {"momentum = 2"});
+  check_error(w.lamina("train none --class-weights balancd"), 2, {"did you mean 'balanced'"});
+  check_error(w.lamina("train none --class-weights 1,-1"), 2, {"\"-1\" is not a weight"});
+  check_error(w.lamina("train none --class-weights 0,0"), 2, {"every class weighs nothing"});
+  for (const char* verb : {"doctor", "check data --json", "info"})  // results that nobody can read are an error too
+    check_error(w.lamina(verb, {.file_size = 0}, ErrorStream::pipe), 6, {"could not be written to the standard output"});
   check_error(w.lamina("train data --resume nver"), 2, {"auto", "never"});
   check_error(w.lamina("info --preset kers"), 2, {"keras"});
   check_error(w.lamina("phantom skinn out"), 2, {"skin"});
-  check_error(w.lamina("phantom skin data --count 3 --size 32"), 2, {"data is a data set already"});
+  check_error(w.lamina("phantom skin data --count 3 --size 32"), 2, {"data is not empty (it has "});
   CHECK_FALSE(fs::exists(w / "runs"));
   CHECK(w.entries() == 1);
 }
@@ -299,6 +308,25 @@ TEST_CASE("the progress line: redrawn on a terminal and gone at the end, a plain
   }
 }
 
+TEST_CASE("predicted masks hold the values of the data set, so that they can be masks of it") {
+  const Workshop w;
+  json description = json::parse(w.read("data/dataset.json"));
+  for (auto& [name, value] : description.at("labels").items()) value = 3 * value.get<int>() + 1;
+  io::write_file_atomically(w / "data/dataset.json", description.dump());
+  for (const auto& entry : fs::directory_iterator(w / "data/masks")) {
+    const data::Raster old = data::read_raster(entry.path());
+    data::LabelImage mask(old.width, old.height);
+    for (std::size_t i = 0; i < old.samples.size(); ++i) mask.labels[i] = static_cast<std::uint8_t>(3 * old.samples[i] + 1);
+    data::write_png(entry.path(), mask);
+  }
+  CHECK(w.lamina("train data --out run --quiet" + kSmall).code == 0);
+  CHECK(w.lamina("predict run data/images --out p").code == 0);
+  fs::remove_all(w / "data/masks");
+  fs::rename(w / "p/masks", w / "data/masks");
+  const Result checked = w.lamina("check data");
+  CHECK_MESSAGE(checked.code == 0, checked.out);
+}
+
 TEST_CASE("predict: original sizes, every output, damaged photographs, inputs never overwritten") {
   const Workshop w;
   CHECK(w.lamina("train data --out run --quiet" + kSmall).code == 0);
@@ -340,6 +368,13 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
   fs::copy(w / "data/images/skin_0000.png", w / "own/masks/photo.png");
   check_error(w.lamina("predict run own/masks --out own"), 2, {"photo.png would overwrite it"});
   CHECK(w.read("data/masks/skin_0000.png") == truth);
+  fs::create_directories(w / "lab");
+  fs::rename(w / "own/masks", w / "lab/photos");
+  fs::create_directories(w / "lab/masks");
+  io::write_file_atomically(w / "lab/masks/photo.png", truth);
+  check_error(w.lamina("predict run lab/photos --out lab"), 2, {"lab/masks/photo.png is there already and not from an earlier predict"});
+  CHECK(w.read("lab/masks/photo.png") == truth);
+  CHECK(w.lamina("predict run data/images/skin_0000.png --out whole --tile never").code == 0);  // but a prediction may be repeated
   check_error(w.lamina("predict run missing.png --out p"), 3, {"missing.png"});
   check_error(w.lamina("predict data/images/skin_0000.png run --out p"), 3, {"skin_0000.png: neither a run folder nor a .safetensors"});
   check_error(w.lamina("predict data run --out p"), 3, {"data: not the folder of a training run"});

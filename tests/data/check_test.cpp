@@ -252,6 +252,18 @@ TEST_CASE("phantoms: complete, exact, repeatable data sets") {
   Folder mine;  // photographs and lists of one's own: nothing of them is replaced
   CHECK_THROWS_AS(write_phantom(Phantom::skin, mine.path(), {.count = 3, .width = 16, .height = 16}), OptionError);
   CHECK(io::read_file(mine / "train.txt") == "0\n1\n2\n3\n");
+  io::create_folders(folder / "lists");
+  io::write_file_atomically(folder / "lists/train.txt", "mine");
+  CHECK_THROWS_WITH_AS(write_phantom(Phantom::skin, folder / "lists", {.count = 3, .width = 16, .height = 16}),
+                       doctest::Contains("lists is not empty (it has train.txt)"), OptionError);
+  CHECK(io::read_file(folder / "lists/train.txt") == "mine");
+  io::create_folders(folder / "stopped/images");  // as a kill leaves it
+  io::write_file_atomically(folder / "stopped/.unfinished_phantom", "");
+  io::write_file_atomically(folder / "stopped/images/.lamina-1-1.tmp", "half");
+  write_phantom(Phantom::skin, folder / "stopped", {.count = 3, .width = 16, .height = 16});
+  CHECK_FALSE(fs::exists(folder / "stopped/.unfinished_phantom"));
+  CHECK(check_dataset(folder / "stopped").errors() == 0);
+  CHECK_FALSE(fs::exists(folder / "stopped/images/.lamina-1-1.tmp"));
   write_phantom(Phantom::skin, folder / "y", {.count = 3, .width = 16, .height = 16});
   CHECK_THROWS_AS(write_phantom(Phantom::skin, folder / "y", {.count = 3, .width = 16, .height = 16}), OptionError);
 }

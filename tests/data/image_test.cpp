@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "lamina/data/mask.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/npy.hpp"
 #include "lamina/io/safetensors.hpp"
@@ -182,6 +183,23 @@ TEST_CASE("PNG files written are read back") {
   CHECK(plain.samples == mask.labels);
   CHECK_THROWS_WITH_AS(encode_png(Image()), doctest::Contains("0x0"), DataError);
   CHECK_THROWS_WITH_AS(write_png(folder / "none/x.png", photo), doctest::Contains("none/x.png"), IoError);
+}
+
+TEST_CASE("masks are written with the values of their data set") {
+  LabelSchema schema = parse_label_schema(R"({"labels": {"skin": 3, "wound": 7}, "colors": {"skin": "#010203", "wound": "#040506"}})", "s");
+  LabelImage mask(3, 1);
+  mask.labels = {1, 0, 1};
+  const Raster palette = decode_raster(encode_mask(mask, schema), "m");
+  CHECK(palette.samples == std::vector<std::uint8_t>{7, 3, 7});
+  CHECK(palette.palette.at(3) == Rgb{1, 2, 3});
+  CHECK(palette.palette.at(7) == Rgb{4, 5, 6});
+  schema.values[1] = 1000;
+  const Raster gray = decode_raster(encode_mask(mask, schema), "m");
+  CHECK(gray.max_value == 65535);
+  CHECK(gray.sample(0) == 1000);
+  CHECK(gray.sample(1) == 3);
+  mask.labels[0] = 2;
+  CHECK_THROWS_WITH_AS(encode_mask(mask, schema), doctest::Contains("2 classes holds the label 2"), DataError);
 }
 
 TEST_CASE("overlays color the labels and leave black ones clear") {

@@ -20,6 +20,7 @@ TEST_CASE("index masks: classes are the values that occur") {
   CHECK(open_dataset(f.path(), {.ignore = 2}).schema.classes() == 2);
   CHECK(f.read("a", {.ignore = 0}) == Labels{kIgnoreLabel, 0, 1});
   CHECK(open_dataset(f.path(), {.ignore = 0}).schema.values == std::vector<unsigned>{1, 2});
+  CHECK(open_dataset(f.path(), {.ignore = 0}).schema.background == -1);
 }
 
 TEST_CASE("0/255 masks are binary, also with three equal channels, also beside 1-bit ones") {

@@ -108,6 +108,8 @@ std::string encode_png(const Image& image);
 /// An 8-bit palette PNG whose indices are the labels; labels beyond `palette` get a default color. Without a palette, a gray PNG
 /// whose values are the labels.
 std::string encode_png(const LabelImage& labels, std::span<const Rgb> palette = {});
+/// A 16-bit gray PNG of height x width samples.
+std::string encode_png(std::span<const std::uint16_t> gray, int width, int height);
 /// Written atomically; throw IoError.
 void write_png(const std::filesystem::path& path, const Image& image);
 void write_png(const std::filesystem::path& path, const LabelImage& labels, std::span<const Rgb> palette = {});

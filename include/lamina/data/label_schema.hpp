@@ -51,7 +51,8 @@ void check_labels(const LabelSchema& schema, const std::string& origin);
 /// Reads dataset.json: nnU-Net's `labels` ({"background": 0, "face": 2}; its first version's {"0": "background"} too; a label
 /// called "ignore" is the ignored one) and `file_ending`, and ours: `task`, `ignore` (a value), `colors` ({"face": [255, 0, 0]}
 /// or "#ff0000"; one called "ignore" is the ignored color), `roles` ({"background": "background", "uncertain": ["uncertain"]}). Other
-/// fields are left alone. Throws DataError naming `origin`, the field and the rule; also as check_labels.
+/// fields are left alone, unless one is nearly one of these. Throws DataError naming `origin`, the field and the rule; also as
+/// check_labels.
 LabelSchema parse_label_schema(std::string_view json, const std::string& origin);
 /// The same format: parse_label_schema(to_json(s)) equals s. With `items` it has the other fields nnU-Net requires.
 std::string to_json(const LabelSchema& schema, std::int64_t items = 0);

@@ -68,6 +68,12 @@ class MaskDecoder {
   std::optional<unsigned> ignore_;        // of planes
 };
 
+/// A PNG whose samples are the `values` of the labels' classes, as an index mask of the data set has them: 8-bit with the classes' colors
+/// as its palette, or 16-bit gray where a value is above 255. Throws DataError on labels that are no class.
+std::string encode_mask(const LabelImage& labels, const LabelSchema& schema);
+/// Written atomically; throws IoError too.
+void write_mask(const std::filesystem::path& path, const LabelImage& labels, const LabelSchema& schema);
+
 /// Decides how all the masks of a data set are encoded and completes `schema` (classes, names, values) where dataset.json did not. A
 /// multilabel set says in dataset.json what its planes are.
 /// Throws DataError, with the values found and what to write into dataset.json, when that would be a guess.

@@ -174,14 +174,24 @@ class Lister {
       ++items;
       for (std::size_t k = 0; k < item.planes.size(); ++k)
         if (item.planes[k].empty() && !item.mask.empty()) absent[k].push_back(item.name);
-      used.insert(item.mask);
+      used.insert({item.mask, item.image});
       if (item.mask.empty())
         files_.findings.push_back({true, item.image.string() + " has no mask " + (masks_folder_ / item.name).string() + ".*"});
     }
-    if (!files_.splits_from_lists)
-      for (const auto& [stem, mask] : masks_)
-        if (!used.count(mask))
-          files_.findings.push_back({true, mask.string() + " has no image " + (images_folder_ / stem).string() + ".*"});
+    std::vector<std::string> unlisted;
+    for (const auto& [stem, mask] : masks_)
+      if (used.count(mask))
+        continue;
+      else if (files_.splits_from_lists)
+        unlisted.push_back(mask.string());
+      else
+        files_.findings.push_back({true, mask.string() + " has no image " + (images_folder_ / stem).string() + ".*"});
+    if (files_.splits_from_lists)
+      for (const auto& [stem, image] : images_)
+        if (!used.count(image)) unlisted.push_back(image.string());
+    if (!unlisted.empty())
+      files_.findings.push_back(
+          {false, message(unlisted.size(), " images and masks are in no list and left out, such as ", unlisted.back())});
     if (items == 0) files_.findings.push_back({true, images_folder_.string() + ": no images"});
     for (std::size_t k = 0; k < absent.size(); ++k)
       if (!absent[k].empty())

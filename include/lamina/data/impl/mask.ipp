@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <set>
 
+#include "lamina/io/file.hpp"
+
 namespace lamina::data {
 namespace {
 
@@ -151,7 +153,7 @@ class Resolver {
     schema_.values = values;
     schema_.names = names;
     schema_.colors = default_colors(static_cast<int>(values.size()));
-    schema_.background = 0;
+    schema_.background = values[0] == 0 ? 0 : -1;  // 0 may be the ignored value
   }
   static std::vector<std::string> numbered(const std::vector<unsigned>& values) {
     std::vector<std::string> names;
@@ -245,6 +247,26 @@ class Resolver {
 };
 
 }  // namespace
+
+std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
+  const auto classes = schema.values.size();
+  std::vector<std::uint16_t> samples(labels.labels.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    require<DataError>(labels.labels[i] < classes, "a mask of ", classes, " classes holds the label ", int{labels.labels[i]});
+    samples[i] = static_cast<std::uint16_t>(schema.values[labels.labels[i]]);
+  }
+  const unsigned largest = *std::max_element(schema.values.begin(), schema.values.end());
+  if (largest > 255) return encode_png(samples, labels.width, labels.height);
+  LabelImage mask(labels.width, labels.height);
+  std::copy(samples.begin(), samples.end(), mask.labels.begin());
+  std::vector<Rgb> palette = default_colors(static_cast<int>(largest) + 1);
+  for (std::size_t k = 0; k < classes; ++k) palette[schema.values[k]] = schema.colors[k];
+  return encode_png(mask, palette);
+}
+
+void write_mask(const std::filesystem::path& path, const LabelImage& labels, const LabelSchema& schema) {
+  io::write_file_atomically(path, encode_mask(labels, schema));
+}
 
 const char* name_of(MaskEncoding encoding) {
   switch (encoding) {

@@ -63,16 +63,20 @@ void write_phantom(Phantom kind, const std::filesystem::path& folder, const Phan
   require<OptionError>(options.count >= 1 && options.count <= 9999, "a phantom data set of ", options.count,
                        " pictures: 1 to 9999 are possible");
   check_sides(options.width, options.height);
-  const auto refuse = [&](bool data, const std::string& has) {
-    require<OptionError>(!data, folder.string(), " is a data set already (it has ", has, "); choose another folder");
-  };
-  refuse(std::filesystem::exists(folder / "dataset.json"), "dataset.json");  // which is written last
-  if (std::filesystem::exists(folder / "images"))
-    for (const auto& entry : std::filesystem::directory_iterator(folder / "images"))
-      refuse(!entry.path().filename().string().starts_with(std::string(name_of(kind)) + '_'), entry.path().filename().string());
+  const auto unfinished = folder / ".unfinished_phantom";  // there from the first to the last file: what was stopped may be drawn again
+  if (std::filesystem::exists(folder) && !std::filesystem::exists(unfinished)) {
+    const std::filesystem::directory_iterator first(folder);
+    require<OptionError>(first == std::filesystem::directory_iterator(), folder.string(), " is not empty (it has ",
+                         first == std::filesystem::directory_iterator() ? "" : first->path().filename().string(),
+                         "), and nothing of it is to be lost; choose another folder");
+  }
+  io::create_folders(folder);
+  io::write_file_atomically(unfinished, "");
   const LabelSchema schema = phantom_schema(kind);
-  io::create_folders(folder / "images");
-  io::create_folders(folder / "masks");
+  for (const char* part : {"images", "masks"}) {
+    io::create_folders(folder / part);
+    io::remove_leftovers(folder / part);
+  }
   const auto stem = [&](std::int64_t i) {
     char number[8];
     std::snprintf(number, sizeof number, "%04d", static_cast<int>(i));
@@ -91,6 +95,7 @@ void write_phantom(Phantom kind, const std::filesystem::path& folder, const Phan
   for (int k = 0; k < 3; ++k)
     io::write_file_atomically(folder / (std::string(k == 0 ? "train" : k == 1 ? "val" : "test") + ".txt"), lists[k]);
   io::write_file_atomically(folder / "dataset.json", to_json(schema, options.count));
+  std::filesystem::remove(unfinished);
 }
 
 Image contact_sheet(const std::vector<PhantomSample>& samples, const LabelSchema& schema, int columns) {

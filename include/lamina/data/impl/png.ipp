@@ -80,7 +80,8 @@ std::vector<png_bytep> row_pointers(std::uint8_t* pixels, int height, std::size_
   return rows;
 }
 
-std::string encode(int width, int height, int color_type, const std::uint8_t* pixels, std::size_t row_bytes, std::span<const Rgb> palette) {
+std::string encode(int width, int height, int color_type, const std::uint8_t* pixels, std::size_t row_bytes, std::span<const Rgb> palette,
+                   int depth = 8) {
   static const std::string origin = "PNG encoder";
   require<DataError>(width > 0 && height > 0, origin, ": an image of ", width, "x", height, " pixels");
   Png writer(Png::Mode::write, origin);
@@ -89,10 +90,11 @@ std::string encode(int width, int height, int color_type, const std::uint8_t* pi
   const auto rows = row_pointers(const_cast<std::uint8_t*>(pixels), height, row_bytes);
   writer.guarded([&] {
     png_set_write_fn(writer.png, &writer.state, on_write, on_flush);
-    png_set_IHDR(writer.png, writer.info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), 8, color_type,
+    png_set_IHDR(writer.png, writer.info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), depth, color_type,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (!colors.empty()) png_set_PLTE(writer.png, writer.info, colors.data(), static_cast<int>(colors.size()));
     png_write_info(writer.png, writer.info);
+    if (depth == 16) png_set_swap(writer.png);  // from little-endian
     png_write_image(writer.png, const_cast<png_bytepp>(rows.data()));
     png_write_end(writer.png, nullptr);
   });
@@ -147,6 +149,13 @@ std::string encode_png(const LabelImage& labels, std::span<const Rgb> palette) {
   std::vector<Rgb> colors = default_colors(std::max(used, static_cast<int>(palette.size())));
   std::copy(palette.begin(), palette.end(), colors.begin());
   return encode(labels.width, labels.height, PNG_COLOR_TYPE_PALETTE, labels.labels.data(), width, colors);
+}
+
+std::string encode_png(std::span<const std::uint16_t> gray, int width, int height) {
+  require<DataError>(gray.size() == static_cast<std::size_t>(width) * static_cast<std::size_t>(height), "PNG encoder: ", gray.size(),
+                     " samples for ", width, "x", height, " pixels");
+  return encode(width, height, PNG_COLOR_TYPE_GRAY, reinterpret_cast<const std::uint8_t*>(gray.data()), 2 * static_cast<std::size_t>(width),
+                {}, 16);
 }
 
 void write_png(const std::filesystem::path& path, const Image& image) { io::write_file_atomically(path, encode_png(image)); }

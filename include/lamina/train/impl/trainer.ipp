@@ -48,28 +48,34 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, std::vect
   return std::make_unique<optim::Adam>(std::move(parameters), optim::AdamOptions{.lr = c.lr, .gradient = gradient});
 }
 
+/// The numbers of a --class-weights that is a list; empty when it is none or a rule.
+std::vector<double> listed_weights(const std::string& text) {
+  std::vector<double> weights;
+  if (text == "none") return weights;
+  if (text.find_first_of("-.0123456789") != 0) return (void)data::weight_rule_named(text), weights;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    double w = 0;
+    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, w);
+    require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0 && std::isfinite(w), "--class-weights: \"",
+                         text.substr(begin, end - begin), "\" is not a weight");
+    weights.push_back(w);
+    begin = end + 1;
+  }
+  require<OptionError>(*std::max_element(weights.begin(), weights.end()) > 0, "--class-weights ", text, ": every class weighs nothing");
+  return weights;
+}
+
 /// Class weights, one an output, as the setting asks: none, numbers, or a rule over the pixel counts of the training masks.
 std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset) {
-  const std::string& text = config.class_weights;
   const int outputs = dataset.schema.outputs();
-  if (text == "none") return {};
-  if (text.find_first_of("0123456789") == 0) {
-    std::vector<double> weights;
-    for (std::size_t begin = 0; begin <= text.size();) {
-      const std::size_t end = std::min(text.find(',', begin), text.size());
-      double w = 0;
-      const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, w);
-      require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0, "--class-weights: \"",
-                           text.substr(begin, end - begin), "\" is not a weight");
-      weights.push_back(w);
-      begin = end + 1;
-    }
+  if (config.class_weights == "none") return {};
+  if (std::vector<double> weights = listed_weights(config.class_weights); !weights.empty()) {
     require<OptionError>(static_cast<int>(weights.size()) == outputs, "--class-weights has ", weights.size(), " numbers for ", outputs,
                          dataset.schema.task == data::Task::ordinal ? " grades above the lowest" : " classes");
     return weights;
   }
-  const data::WeightRule rule = data::weight_rule_named(text);
-  return data::class_weights(rule, data::count_outputs(dataset, data::Split::train));
+  return data::class_weights(data::weight_rule_named(config.class_weights), data::count_outputs(dataset, data::Split::train));
 }
 
 /// Keeps other processes out of a run folder; the system releases it whatever ends the process.
@@ -398,7 +404,8 @@ void check_settings(const TrainConfig& c) {
   require<OptionError>(!c.out.empty(), "the run folder has no name");
   // Names that nobody knows.
   parse_loss(c.loss);
-  parse_optimizer(c.optimizer);
+  make_optimizer(c, {{"any", Tensor::zeros({1})}});
+  listed_weights(c.class_weights);
   optim::parse_schedule(c.schedule);
   data::resize_named(c.resize);
   data::parse_augment(c.augment);
