@@ -8,7 +8,7 @@
 #include "lamina/ops/arithmetic.hpp"
 #include "support/op_check.hpp"
 #if LAMINA_HAS_SHIM
-#include "shim.hpp"
+#include <cuda_runtime.h>
 #endif
 
 using namespace lamina;
@@ -153,6 +153,17 @@ TEST_CASE("device memory: statistics, cache, limit; the message names bytes and 
 }
 
 #if LAMINA_HAS_SHIM
+TEST_CASE("a device is named without a context on it") {
+  shim::set_machine(4, -1);
+  CHECK(cudaSetDevice(0) == cudaSuccess);
+  CHECK(device_name({Device::Type::cuda, 3}) == "host shim");
+  int chosen = -1;
+  CHECK(cudaGetDevice(&chosen) == cudaSuccess);
+  CHECK(chosen == 0);
+  check_throws<DeviceError>([] { device_name({Device::Type::cuda, 4}); }, {"cuda:4 is absent", "4 CUDA device(s)"});
+  shim::set_machine(-1, -1);
+}
+
 TEST_CASE("an allocation that fails inside an op leaves the process able to go on") {
   const Tensor x = Tensor::full({64, 64}, 1, {DType::f32, kCuda});
   release_cached_memory(kCuda);

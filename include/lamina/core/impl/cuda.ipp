@@ -60,10 +60,23 @@ class PinnedBuffers {
 
 struct Context {
   Cuda cuda;
-  std::string name;
   std::mutex uploads;
   PinnedBuffers pinned;
 };
+
+/// Throws DeviceError when there is no such device.
+void require_present(int index) {
+  const int count = cuda_device_count();
+  require<DeviceError>(
+      index >= 0 && index < count, "device cuda:", index,
+      " is absent: ", count == 0 ? std::string("this machine has no CUDA device") : message("this machine has ", count, " CUDA device(s)"));
+}
+
+cudaDeviceProp properties_of(int index) {
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, index), "reading the properties of a device");
+  return properties;
+}
 
 /// Never destroyed: the driver may be gone before static objects are.
 Context& context(int index) {
@@ -71,21 +84,14 @@ Context& context(int index) {
   static auto& mutex = *new std::mutex;
   const std::lock_guard lock(mutex);
   const auto it = contexts.find(index);
-  if (it == contexts.end()) {
-    const int count = cuda_device_count();
-    require<DeviceError>(
-        index >= 0 && index < count, "device cuda:", index, " is absent: ",
-        count == 0 ? std::string("this machine has no CUDA device") : message("this machine has ", count, " CUDA device(s)"));
-  }
+  if (it == contexts.end()) require_present(index);
   check(cudaSetDevice(index), "choosing a device");
   if (it != contexts.end()) return it->second;
-  cudaDeviceProp properties;
-  check(cudaGetDeviceProperties(&properties, index), "reading the properties of a device");
+  const int multiprocessors = properties_of(index).multiProcessorCount;
   cudaStream_t stream{};
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
   Context& c = contexts[index];
-  c.cuda = {index, properties.multiProcessorCount, stream};
-  c.name = properties.name;
+  c.cuda = {index, multiprocessors, stream};
   return c;
 }
 
@@ -110,7 +116,11 @@ int cuda_device_count() {
 
 Cuda& current_cuda(int index) { return context(index).cuda; }
 
-std::string device_name(Device device) { return device.is_cpu() ? "cpu" : context(device.index).name; }
+std::string device_name(Device device) {
+  if (device.is_cpu()) return "cpu";
+  require_present(device.index);
+  return properties_of(device.index).name;  // without a context, which takes hundreds of MiB of the device
+}
 
 void synchronize(Device device) {
   if (device.is_cuda()) check(cudaStreamSynchronize(stream_of(current_cuda(device.index))), "waiting for the device");
