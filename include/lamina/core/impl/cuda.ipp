@@ -36,12 +36,11 @@ class PinnedBuffers {
   /// A buffer that the device no longer reads. Pass it to `release` once its copy is queued.
   char* acquire() {
     Slot& slot = slots_[next_];
-    if (!slot.data) {
-      check(cudaHostAlloc(&slot.data, kBytes, cudaHostAllocDefault), "allocating a pinned buffer");
+    if (!slot.data) slot.data = allocate();
+    if (!slot.read)
       check(cudaEventCreateWithFlags(&slot.read, cudaEventDisableTiming), "creating an event");
-    } else {
+    else
       check(cudaEventSynchronize(slot.read), "waiting for an upload");
-    }
     return static_cast<char*>(slot.data);
   }
   void release(cudaStream_t stream) {
@@ -50,6 +49,16 @@ class PinnedBuffers {
   }
 
  private:
+  static void* allocate() {
+    void* data = nullptr;
+    const cudaError_t error = cudaHostAlloc(&data, kBytes, cudaHostAllocDefault);
+    if (error == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();
+      throw MemoryError(message("out of pinned memory on cpu: asked for ", kBytes, " bytes, for uploads to a CUDA device"));
+    }
+    check(error, "allocating pinned memory");
+    return data;
+  }
   struct Slot {
     void* data = nullptr;
     cudaEvent_t read{};
