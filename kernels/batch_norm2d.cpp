@@ -1,5 +1,6 @@
 // CPU twins of kernels/batch_norm2d.hpp. Memory passes, each over x-sized tensors: forward reads x (unless its moments are given), then
-// x again (and the residual) and writes y; backward reads x (or y with it) and dy, then the same again and writes dx.
+// x again (and the residual) and writes y; backward reads x and dy, then both again and writes dx. With a residual it reads y too and
+// writes dresidual in the first of these passes, and reads that in place of y and dy in the second.
 #include "lamina/kernels/batch_norm2d.hpp"
 
 #include "detail/normalize.hpp"
@@ -79,7 +80,14 @@ void batch_norm2d_backward(Cpu& cpu, View2<const T> x, View2<const T> y, View2<c
       return act.pull(y.data ? load(y.row(r) + c, lanes) : act(affine(vx)), load(dy.row(r) + c, lanes));
     };
     double* sums = workspace.take<double>(2 * cols);  // of g and of g * (x - mean)
-    if (dgamma || dbeta || (dx.data && p.training))
+    const bool summed = dgamma || dbeta || (dx.data && p.training), kept = summed && dresidual.data;
+    if (kept)
+      column_products(cpu, x, mean, sums, [&](Vec<T> vx, std::int64_t r, std::int64_t c, auto lanes) {
+        const Vec<T> g = pull(Affine<T>(mean, scale, beta, c, lanes), vx, r, c, lanes);
+        store(dresidual.row(r) + c, g, lanes);
+        return g;
+      });
+    else if (summed)
       column_products(cpu, x, mean, sums, [&](Vec<T> vx, std::int64_t r, std::int64_t c, auto lanes) {
         return pull(Affine<T>(mean, scale, beta, c, lanes), vx, r, c, lanes);
       });
@@ -87,7 +95,7 @@ void batch_norm2d_backward(Cpu& cpu, View2<const T> x, View2<const T> y, View2<c
       if (dbeta) dbeta[c] = static_cast<T>(sums[c]);
       if (dgamma) dgamma[c] = static_cast<T>(sums[cols + c] * static_cast<double>(rstd[c]));
     }
-    if (!dx.data && !dresidual.data) return;
+    if (!dx.data && (kept || !dresidual.data)) return;
     // dx = scale * (g - mean(g) - xhat * mean(g * xhat)); with running statistics the means are no function of x.
     T *offset = workspace.take<T>(cols), *slope = workspace.take<T>(cols);
     for (std::int64_t c = 0; c < cols; ++c) {
@@ -99,8 +107,8 @@ void batch_norm2d_backward(Cpu& cpu, View2<const T> x, View2<const T> y, View2<c
       const Affine<T> affine(mean, scale, beta, c, lanes);
       const Vec<T> o = load(offset + c, lanes), s = load(slope + c, lanes);
       for (std::int64_t r = begin; r < end; ++r) {
-        const Vec<T> vx = load(x.row(r) + c, lanes), g = pull(affine, vx, r, c, lanes);
-        if (dresidual.data) store(dresidual.row(r) + c, g, lanes);
+        const Vec<T> vx = load(x.row(r) + c, lanes), g = kept ? load(dresidual.row(r) + c, lanes) : pull(affine, vx, r, c, lanes);
+        if (dresidual.data && !kept) store(dresidual.row(r) + c, g, lanes);
         if (dx.data) store(dx.row(r) + c, affine.scale * (g - o - (vx - affine.mean) * s), lanes);
       }
     });

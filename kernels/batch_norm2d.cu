@@ -1,6 +1,8 @@
 // CUDA twins of kernels/batch_norm2d.hpp. Memory passes over x-sized tensors: forward reads x for the statistics (unless they
-// are given), then x (and the residual) and writes y; backward reads x (or y with it) and dy for the sums, then the same again and writes
-// dx (and dresidual). A thread keeps the constants of its channels in registers and walks down the rows.
+// are given), then x and writes y; backward reads x and dy for the sums, then both again and writes dx: 3 or 2, and 5. With a residual
+// and an activation, forward reads the residual too; backward reads x, y and dy for the sums and writes dresidual, the gradient before the
+// activation, which it then reads with x to write dx: 7. The activation's slope cannot be had from x alone there: 6 would take a mask, a
+// bit an element, in place of y. A thread keeps the constants of its channels in registers and walks down the rows.
 #include "lamina/kernels/batch_norm2d.hpp"
 
 #include "detail/activate.hpp"
@@ -95,16 +97,18 @@ struct Gradient {
   }
 };
 
-/// Sums of g and of g * (x - mean).
-template <class T, int N, class Act>
+/// Sums of g and of g * (x - mean). Keep: g itself, the gradient of the residual, is written; without a store in the loop, loads run ahead.
+template <class T, int N, class Act, bool Keep>
 struct GradientSums {
   Gradient<T, N, Act> gradient;
+  View2<T> dresidual;
 
   __device__ void operator()(const ColumnWalk& walk, double (&sums)[2][N]) const {
     const Affine<N> affine(gradient.channels, walk.c);
     float s0[N] = {}, s1[N] = {};
     for (std::int64_t r = walk.begin; r < walk.end; r += walk.step) {
       const auto v = load<N>(gradient.x.row(r) + walk.c), g = gradient(affine, v, r, walk.c);
+      if constexpr (Keep) store<N>(dresidual.row(r) + walk.c, g);
 #pragma unroll
       for (int i = 0; i < N; ++i) {
         s0[i] += g.v[i];
@@ -197,13 +201,25 @@ void batch_norm2d_backward(Cuda& cuda, View2<const T> x, View2<const T> y, View2
         constexpr int N = decltype(n)::value;
         with_activation(p.activation, [&](auto act) {
           using Act = decltype(act);
-          const Gradient<T, N, Act> gradient{x, y, dy, {gamma, beta, mean, rstd}, act};
-          if (dgamma || dbeta || (dx.data && p.training))
-            reduce_columns<2, N>(cuda, 1, x.rows, x.cols, GradientSums<T, N, Act>{gradient},
+          const ChannelParameters channels{gamma, beta, mean, rstd};
+          const Gradient<T, N, Act> gradient{x, y, dy, channels, act};
+          const bool sums = dgamma || dbeta || (dx.data && p.training);
+          const auto add_up = [&](auto keep) {
+            reduce_columns<2, N>(cuda, 1, x.rows, x.cols, GradientSums<T, N, Act, decltype(keep)::value>{gradient, dresidual},
                                  ChannelGradients{rstd, static_cast<double>(x.rows), dgamma, dbeta, offset, slope});
-          if (dx.data || dresidual.data)
-            for_columns<N>(cuda, 1, x.rows, x.cols,
-                           Backward<T, N, Act>{gradient, p.training ? offset : nullptr, p.training ? slope : nullptr, dx, dresidual});
+          };
+          const auto finish = [&]<class A>(const Gradient<T, N, A>& g, View2<T> residual) {
+            if (dx.data || residual.data)
+              for_columns<N>(cuda, 1, x.rows, x.cols,
+                             Backward<T, N, A>{g, p.training ? offset : nullptr, p.training ? slope : nullptr, dx, residual});
+          };
+          if (sums && dresidual.data) {
+            add_up(std::true_type{});
+            finish(Gradient<T, N, Identity>{x, {}, dresidual, channels, {}}, {});
+          } else {
+            if (sums) add_up(std::false_type{});
+            finish(gradient, dresidual);
+          }
         });
       },
       x, y, dy, dx, dresidual);

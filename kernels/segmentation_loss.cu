@@ -162,6 +162,7 @@ void segmentation_loss_forward(Cuda& cuda, View4<const T> logits, View4<const st
   double *partials = workspace.take<double>(logits.n * l.chunks * at.size()), *sums = workspace.take<double>(layout.groups * at.size());
   unsigned long long* bad = workspace.take<unsigned long long>(1);
   (void)cudaMemsetAsync(bad, 0xFF, sizeof *bad, stream_of(cuda));
+  check_launch("cudaMemsetAsync");
   const auto add_up = [&]<class Logits>(const Logits& from) {
     launch<segmentation_loss_sums_kernel<Logits>>(cuda, l.blocks(), kThreads, l.shared_bytes(), l, from, partials, bad);
   };

@@ -1,5 +1,6 @@
-// CUDA twins of kernels/softmax.hpp. A group of lanes has one row, so that neighbouring lanes read neighbouring classes; a row of up to 256
-// classes stays in registers, so every pass reads its inputs and writes its output once.
+// CUDA twins of kernels/softmax.hpp. A group of lanes has one row, so that neighbouring lanes read neighbouring classes. A row of up to 256
+// classes stays in registers: forward reads x once and writes y; backward reads dy once and y twice, the second time soon after the first,
+// and writes dx. Longer rows are read anew for every step.
 #include "lamina/kernels/softmax.hpp"
 
 #include "detail/launch.cuh"

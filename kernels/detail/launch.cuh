@@ -24,8 +24,8 @@ inline constexpr int kWarpSize = 32;
 /// Most bytes of shared memory a block may ask for without an opt-in.
 inline constexpr std::size_t kSharedBytes = 48 * 1024;
 
-/// Throws CudaError naming the kernel when its launch failed. What fails while it runs is reported by the next synchronisation; with
-/// CUDA_LAUNCH_BLOCKING=1 in the environment, here.
+/// Throws CudaError naming the kernel when its launch failed. What fails while it runs is reported by the next synchronisation, with the
+/// kernels launched last; with CUDA_LAUNCH_BLOCKING=1 in the environment, here.
 void check_launch(const char* kernel);
 
 namespace detail {

@@ -92,6 +92,20 @@ TEST_CASE("anomaly mode names the first op that is not finite, forward and backw
   CHECK(std::isinf(mul(big, big).to_vector<double>()[0]));
 }
 
+TEST_CASE("anomaly mode sees what is not finite on a CUDA device too, in f32 and in bf16") {
+  for (Device device : cuda_devices())
+    for (DType dtype : {DType::f32, DType::bf16}) {
+      CAPTURE(name_of(dtype));
+      const Tensor big = Tensor::full({3, 100}, 1e30, {dtype, device});
+      const AnomalyMode anomaly;
+      check_throws<NumericError>([&] { mul(big, big); }, {"output of mul", "(3, 100)"});
+      Tensor x = Tensor::full({3, 100}, 1e-20, {dtype, device});
+      x.set_requires_grad();
+      const Tensor y = scale(mul(x, big), 1e20);  // finite; its gradient, 1e20 * 1e30, is not
+      check_throws<NumericError>([&] { y.backward(Tensor::full({3, 100}, 1, like(y))); }, {"gradient of mul", "input 0"});
+    }
+}
+
 TEST_CASE("gradcheck accepts right gradients and finds wrong ones") {
   auto square = [](double factor) {
     return [factor](const std::vector<Tensor>& in) {

@@ -8,7 +8,7 @@
 #include "lamina/ops/arithmetic.hpp"
 #include "support/op_check.hpp"
 #if LAMINA_HAS_SHIM
-#include "shim.hpp"
+#include <cuda_runtime.h>
 #endif
 
 using namespace lamina;
@@ -152,7 +152,49 @@ TEST_CASE("device memory: statistics, cache, limit; the message names bytes and 
   }
 }
 
+TEST_CASE("scratch memory that cannot be had: the message says whose it was, and nothing stays allocated") {
+  for (Device device : cuda_devices()) {
+    const std::size_t here = memory_stats(kCpu).in_use, there = memory_stats(device).in_use;
+    {
+      Workspace workspace(current_cuda(device.index));
+      CHECK(workspace.take<float>(1000) != nullptr);
+      set_memory_limit(1, kCpu);  // what is kept about the block is on the host
+      check_throws<MemoryError>([&] { workspace.take<float>(1000000); }, {"out of memory on cpu", "scratch memory of a kernel"});
+      set_memory_limit(0, kCpu);
+      set_memory_limit(1 << 20, device);
+      check_throws<MemoryError>([&] { workspace.take<float>(1000000); },
+                                {"out of memory on cuda:0", "4000000 bytes", "scratch memory of a kernel"});
+      set_memory_limit(0, device);
+    }
+    CHECK(memory_stats(kCpu).in_use == here);
+    CHECK(memory_stats(device).in_use == there);
+  }
+}
+
 #if LAMINA_HAS_SHIM
+TEST_CASE("a device is named without a context on it") {
+  shim::set_machine(4, -1);
+  CHECK(cudaSetDevice(0) == cudaSuccess);
+  CHECK(device_name({Device::Type::cuda, 3}) == "host shim");
+  int chosen = -1;
+  CHECK(cudaGetDevice(&chosen) == cudaSuccess);
+  CHECK(chosen == 0);
+  check_throws<DeviceError>([] { device_name({Device::Type::cuda, 4}); }, {"cuda:4 is absent", "4 CUDA device(s)"});
+  shim::set_machine(-1, -1);
+}
+
+TEST_CASE("pinned memory that cannot be had is an error of memory, with the bytes, and the process goes on") {
+  shim::set_machine(3, -1);
+  const Device device{Device::Type::cuda, 2};  // one that has no pinned buffers yet
+  const Tensor host = Tensor::full({5}, 3), there = Tensor::empty({5}, {DType::f32, device});
+  shim::fail_allocations(0);
+  check_throws<MemoryError>([&] { there.copy_from(host); }, {"out of pinned memory", "2097152 bytes", "uploads"});
+  shim::fail_allocations(-1);
+  there.copy_from(host);
+  CHECK(there.to_vector<float>() == std::vector<float>(5, 3));
+  shim::set_machine(-1, -1);
+}
+
 TEST_CASE("an allocation that fails inside an op leaves the process able to go on") {
   const Tensor x = Tensor::full({64, 64}, 1, {DType::f32, kCuda});
   release_cached_memory(kCuda);

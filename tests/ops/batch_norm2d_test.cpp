@@ -34,6 +34,20 @@ TEST_CASE("batch_norm2d: values, gradients, slices, instruction sets, threads") 
                             auto& into) { return batch_norm2d(t[0], t[1], t[2], running(t[0], 0.3), running(t[0], 1.7), p, t[3], into); },
                   .precise = {false, true, true, false}});
       }
+  // Some gradients only: the residual's is written with the sums where they are taken, else with x's.
+  for (bool training : {true, false})
+    for (std::size_t only : {0, 1, 3}) {
+      const std::vector<bool> differentiable{only == 0, only == 1, false, true};
+      check_op({.name = "batch_norm2d, some gradients",
+                .inputs = inputs_for({2, 3, 5, 9}),
+                .op =
+                    [training](auto& t, auto& into) {
+                      const BatchNorm2dParams p{.training = training, .activation = Activation::relu()};
+                      return batch_norm2d(t[0], t[1], t[2], running(t[0], 0.3), running(t[0], 1.7), p, t[3], into);
+                    },
+                .differentiable = differentiable,
+                .precise = {false, true, true, false}});
+    }
   check_op({"without gamma, beta and running statistics", {random_normal({2, 3, 5, 3}, 1)}, [](auto& t, auto& into) {
               return batch_norm2d(t[0], {}, {}, {}, {}, {}, {}, into);
             }});

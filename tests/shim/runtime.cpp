@@ -34,6 +34,12 @@ struct Runtime {
     driver = static_cast<int>(setting("LAMINA_SHIM_DRIVER", 13000));
   }
 
+  /// Counts towards fail_allocations.
+  bool may_allocate() {
+    if (allocations_left == 0) return false;
+    if (allocations_left > 0) --allocations_left;
+    return true;
+  }
   cudaError_t remember(cudaError_t e) {
     if (e != cudaSuccess) last = e;
     return e;
@@ -149,8 +155,7 @@ cudaError_t cudaRuntimeGetVersion(int* v) { return *v = 13000, cudaSuccess; }
 cudaError_t cudaMalloc(void** p, std::size_t bytes) {
   const Lock lock;
   auto& r = runtime();
-  if (r.allocations_left == 0 || r.allocated + bytes > r.limit) return *p = nullptr, cudaErrorMemoryAllocation;
-  if (r.allocations_left > 0) --r.allocations_left;
+  if (!r.may_allocate() || r.allocated + bytes > r.limit) return *p = nullptr, cudaErrorMemoryAllocation;
   *p = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (!*p) return cudaErrorMemoryAllocation;
   std::memset(*p, 0xFF, bytes);  // NaN
@@ -173,7 +178,8 @@ cudaError_t cudaFree(void* p) {
 cudaError_t cudaMallocAsync(void** p, std::size_t bytes, cudaStream_t) { return cudaMalloc(p, bytes); }
 cudaError_t cudaFreeAsync(void* p, cudaStream_t) { return cudaFree(p); }
 cudaError_t cudaHostAlloc(void** p, std::size_t bytes, unsigned) {
-  *p = std::malloc(bytes);
+  const Lock lock;
+  *p = runtime().may_allocate() ? std::malloc(bytes) : nullptr;
   return *p ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 cudaError_t cudaFreeHost(void* p) {

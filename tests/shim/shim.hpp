@@ -54,7 +54,7 @@ int launch(const char* kernel, Dim3 grid, Dim3 block, std::size_t shared_bytes, 
 
 /// Replaces LAMINA_SHIM_ORDER for the launches that follow; nullptr goes back to it.
 void set_order(const char* order);
-/// Device allocations fail from the `n`-th on (0: the next one; negative: never).
+/// Allocations of device or pinned memory fail from the `n`-th on (0: the next one; negative: never).
 void fail_allocations(int n);
 /// The number of devices that exist and the version of the driver; negative: those of the environment.
 void set_machine(int devices, int driver);

@@ -7,6 +7,7 @@
 #include "detail/correlation.hpp"
 #include "detail/mma.cuh"
 #include "lamina/core/tensor.hpp"
+#include "lamina/ops/arithmetic.hpp"
 #include "support/op_check.hpp"
 
 using namespace lamina;
@@ -199,6 +200,42 @@ TEST_CASE("barriers and warp operations that not all threads reach are reported,
   check_reported(failure_of([] { launch<divergent_kernel<4>>(cuda(), 1, 64, 0); }), {"partial mask"});
   check_reported(failure_of([] { launch<divergent_kernel<0>>(cuda(), 1, 40, 0); }), {"no multiple of 32"});
   CHECK(sum_in<true>("ascending") == 64);
+}
+
+TEST_CASE("a kernel that fails as it runs is among the last ones launched, which the error names, whoever waits") {
+  const Tensor x = Tensor::full({5}, 1, {DType::f32, device()}), y = on_device(4);
+  const auto fail = [&](auto&& wait) {
+    synchronize(device());
+    for (int i = 0; i < 8; ++i) launch<sum_kernel<true>>(cuda(), 1, 64, 64 * sizeof(float), y.data<const float>(), y.data<float>());
+    return failure_of([&] {
+      synchronize(device());
+      const Tensor z = add(x, x);
+      launch<divergent_kernel<1>>(cuda(), 1, 64, 0);
+      launch<iota_kernel>(cuda(), 1, 32, 0, y.data<float>(), std::int64_t{4}, std::int64_t{4});
+      wait(z);
+    });
+  };
+  for (const std::string& failure : {fail([](const Tensor&) {}), fail([](const Tensor& z) { z.to(kCpu); }), fail([](const Tensor&) {
+                                       Stopwatch watch(device());
+                                       watch.start();
+                                       watch.seconds();
+                                     })}) {
+    CAPTURE(failure);
+    const std::size_t at = failure.find("; the last kernels launched: ");
+    REQUIRE(at != std::string::npos);
+    const std::string named = failure.substr(at);
+    const std::size_t sum = named.find("sum_kernel<true>, "), add = named.find("Add"), failed = named.find("divergent_kernel<1>, "),
+                      last = named.find("iota_kernel; ");
+    CHECK(sum < add);
+    CHECK(add < failed);
+    CHECK(failed < last);
+    CHECK(last != std::string::npos);
+    CHECK(named.find("sum_kernel", sum + 1) == std::string::npos);  // four names, the oldest first
+    check_reported(named, {"CUDA_LAUNCH_BLOCKING=1"});
+    CHECK(named.find("lamina::") == std::string::npos);
+  }
+  check_throws<CudaError>([] { launch<iota_kernel>(cuda(), 1, 2048, 0, nullptr, std::int64_t{0}, std::int64_t{0}); },
+                          {"launching iota_kernel: cudaErrorInvalidConfiguration"});
 }
 
 TEST_CASE("an output that a kernel leaves unwritten is NaN") {

@@ -5,7 +5,7 @@
 namespace lamina {
 
 /// The channel with the largest value at each pixel: x (..., C), C in [1, 256] -> u8 labels (...). Not differentiable.
-/// Throws ShapeError. Kernels: kernels/argmax.{cpp,cu}.
+/// Of equal values the first counts; NaN is greater than nothing. Throws ShapeError. Kernels: kernels/argmax.{cpp,cu}.
 inline Tensor argmax(const Tensor& x) {
   require(x.rank() >= 1 && x.size(-1) >= 1 && x.size(-1) <= 256, "argmax: expected 1 to 256 channels, got shape ", x.shape());
   Tensor labels = Tensor::empty(Shape(x.shape().begin(), x.rank() - 1), {DType::u8, x.device()});

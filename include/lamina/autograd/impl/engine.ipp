@@ -97,7 +97,8 @@ void attach(const char* name, std::span<const Tensor> inputs, const Tensor& outp
 }
 
 void check_forward(const char* op, const Tensor& output) {
-  if (anomaly && !walking && (output.dtype() == DType::f32 || output.dtype() == DType::f64))
+  const DType dtype = output.dtype();
+  if (anomaly && !walking && (dtype == DType::f32 || dtype == DType::f64 || (dtype == DType::bf16 && output.device().is_cuda())))
     require<NumericError>(is_finite(output), "anomaly: the output of ", op, " with shape ", output.shape(), " is not finite");
 }
 

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <string_view>
 
 #include "lamina/core/impl/element.hpp"
 #include "lamina/kernels/copy.hpp"
@@ -17,12 +19,50 @@
 namespace lamina {
 namespace {
 
-/// Throws CudaError saying what was being done. Forgets the error, so that the process can go on where the device can.
+/// "add_kernel<float>" of what launch.cuh calls a kernel: "... [with auto Kernel = lamina::kernels::cuda::{anonymous}::add_kernel<float>]".
+std::string short_name(std::string_view kernel) {
+  constexpr std::string_view kBefore = "Kernel = ";
+  if (const std::size_t at = kernel.find(kBefore); at != std::string_view::npos) {
+    kernel.remove_prefix(at + kBefore.size());
+    if (kernel.ends_with(']')) kernel.remove_suffix(1);
+  }
+  std::string name(kernel);
+  for (const std::string_view scope : {"lamina::", "kernels::", "cuda::", "detail::", "{anonymous}::", "(anonymous namespace)::"})
+    for (std::size_t at; (at = name.find(scope)) != std::string::npos;) name.erase(at, scope.size());
+  return name;
+}
+
+/// The kernels launched last, on whichever device: one that fails while it runs is reported by a later call, which cannot name it.
+class LastLaunches {
+ public:
+  void add(const char* kernel) { names_[next_.fetch_add(1, std::memory_order_relaxed) % kCount].store(kernel, std::memory_order_relaxed); }
+  /// From the oldest on, as the end of an error's message.
+  std::string str() const {
+    std::string names;
+    const unsigned next = next_.load(std::memory_order_relaxed);
+    for (unsigned i = 0; i < kCount; ++i)
+      if (const char* name = names_[(next + i) % kCount].load(std::memory_order_relaxed))
+        names += (names.empty() ? "" : ", ") + short_name(name);
+    return message("; the last kernels launched: ", names.empty() ? "none" : names,
+                   "; CUDA_LAUNCH_BLOCKING=1 in the environment names the one that failed");
+  }
+
+ private:
+  static constexpr unsigned kCount = 4;  // a power of two: next_ may wrap
+  std::array<std::atomic<const char*>, kCount> names_{};
+  std::atomic<unsigned> next_{0};
+};
+constinit LastLaunches last_launches;
+
+/// Throws CudaError saying what was being done, and, where a kernel failed as it ran (codes from 700 on), which it may have been. Forgets
+/// the error, so that the process can go on where the device can.
 void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) [[likely]]
     return;
   (void)cudaGetLastError();
-  throw CudaError(message(what, ": ", cudaGetErrorName(error), ": ", cudaGetErrorString(error)));
+  const int code = static_cast<int>(error);
+  throw CudaError(message(what, ": ", cudaGetErrorName(error), ": ", cudaGetErrorString(error),
+                          code >= 700 && code < 800 ? last_launches.str() : std::string()));
 }
 
 cudaStream_t stream_of(const Cuda& cuda) { return static_cast<cudaStream_t>(cuda.stream); }
@@ -36,12 +76,11 @@ class PinnedBuffers {
   /// A buffer that the device no longer reads. Pass it to `release` once its copy is queued.
   char* acquire() {
     Slot& slot = slots_[next_];
-    if (!slot.data) {
-      check(cudaHostAlloc(&slot.data, kBytes, cudaHostAllocDefault), "allocating a pinned buffer");
+    if (!slot.data) slot.data = allocate();
+    if (!slot.read)
       check(cudaEventCreateWithFlags(&slot.read, cudaEventDisableTiming), "creating an event");
-    } else {
+    else
       check(cudaEventSynchronize(slot.read), "waiting for an upload");
-    }
     return static_cast<char*>(slot.data);
   }
   void release(cudaStream_t stream) {
@@ -50,6 +89,16 @@ class PinnedBuffers {
   }
 
  private:
+  static void* allocate() {
+    void* data = nullptr;
+    const cudaError_t error = cudaHostAlloc(&data, kBytes, cudaHostAllocDefault);
+    if (error == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();
+      throw MemoryError(message("out of pinned memory on cpu: asked for ", kBytes, " bytes, for uploads to a CUDA device"));
+    }
+    check(error, "allocating pinned memory");
+    return data;
+  }
   struct Slot {
     void* data = nullptr;
     cudaEvent_t read{};
@@ -60,10 +109,23 @@ class PinnedBuffers {
 
 struct Context {
   Cuda cuda;
-  std::string name;
   std::mutex uploads;
   PinnedBuffers pinned;
 };
+
+/// Throws DeviceError when there is no such device.
+void require_present(int index) {
+  const int count = cuda_device_count();
+  require<DeviceError>(
+      index >= 0 && index < count, "device cuda:", index,
+      " is absent: ", count == 0 ? std::string("this machine has no CUDA device") : message("this machine has ", count, " CUDA device(s)"));
+}
+
+cudaDeviceProp properties_of(int index) {
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, index), "reading the properties of a device");
+  return properties;
+}
 
 /// Never destroyed: the driver may be gone before static objects are.
 Context& context(int index) {
@@ -71,21 +133,14 @@ Context& context(int index) {
   static auto& mutex = *new std::mutex;
   const std::lock_guard lock(mutex);
   const auto it = contexts.find(index);
-  if (it == contexts.end()) {
-    const int count = cuda_device_count();
-    require<DeviceError>(
-        index >= 0 && index < count, "device cuda:", index, " is absent: ",
-        count == 0 ? std::string("this machine has no CUDA device") : message("this machine has ", count, " CUDA device(s)"));
-  }
+  if (it == contexts.end()) require_present(index);
   check(cudaSetDevice(index), "choosing a device");
   if (it != contexts.end()) return it->second;
-  cudaDeviceProp properties;
-  check(cudaGetDeviceProperties(&properties, index), "reading the properties of a device");
+  const int multiprocessors = properties_of(index).multiProcessorCount;
   cudaStream_t stream{};
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
   Context& c = contexts[index];
-  c.cuda = {index, properties.multiProcessorCount, stream};
-  c.name = properties.name;
+  c.cuda = {index, multiprocessors, stream};
   return c;
 }
 
@@ -110,7 +165,11 @@ int cuda_device_count() {
 
 Cuda& current_cuda(int index) { return context(index).cuda; }
 
-std::string device_name(Device device) { return device.is_cpu() ? "cpu" : context(device.index).name; }
+std::string device_name(Device device) {
+  if (device.is_cpu()) return "cpu";
+  require_present(device.index);
+  return properties_of(device.index).name;  // without a context, which takes hundreds of MiB of the device
+}
 
 void synchronize(Device device) {
   if (device.is_cuda()) check(cudaStreamSynchronize(stream_of(current_cuda(device.index))), "waiting for the device");
@@ -125,9 +184,9 @@ void download(Cuda& cuda, void* host, const void* device, std::size_t bytes) {
 
 namespace kernels::cuda {
 void check_launch(const char* kernel) {
-  const cudaError_t error = cudaGetLastError();
-  if (error != cudaSuccess) [[unlikely]]
-    throw CudaError(message("launching ", kernel, ": ", cudaGetErrorName(error), ": ", cudaGetErrorString(error)));
+  last_launches.add(kernel);
+  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) [[unlikely]]
+    check(error, ("launching " + short_name(kernel)).c_str());
 }
 }  // namespace kernels::cuda
 

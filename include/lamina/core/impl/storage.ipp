@@ -150,12 +150,18 @@ struct Workspace::Block {
 
 void* Workspace::allocate(std::size_t bytes) {
   constexpr std::size_t kHeader = 64;
-  CachingAllocator* device = cuda_index_ < 0 ? nullptr : &allocator({Device::Type::cuda, cuda_index_});
-  void* device_memory = device ? device->allocate(bytes) : nullptr;
-  auto* block = static_cast<Block*>(allocator(kCpu).allocate(device ? kHeader : bytes + kHeader));
-  *block = {blocks_, device, device_memory};
-  blocks_ = block;
-  return device ? device_memory : reinterpret_cast<char*>(block) + kHeader;
+  try {
+    CachingAllocator* device = cuda_index_ < 0 ? nullptr : &allocator({Device::Type::cuda, cuda_index_});
+    auto* block = static_cast<Block*>(allocator(kCpu).allocate(device ? kHeader : bytes + kHeader));
+    *block = {blocks_, nullptr, nullptr};
+    blocks_ = block;  // released from here on, whatever happens
+    if (!device) return reinterpret_cast<char*>(block) + kHeader;
+    block->device_memory = device->allocate(bytes);
+    block->device = device;
+    return block->device_memory;
+  } catch (const MemoryError& e) {
+    throw MemoryError(message(e.what(), ", for the scratch memory of a kernel"));
+  }
 }
 
 Workspace::~Workspace() {
