@@ -73,9 +73,12 @@ def update(make):
 # Name in our benchmarks, without the pass: (inputs, function). What PyTorch has no counterpart of is left out.
 OPS = {
     "relu": on_maps(F.relu),
+    "leaky_relu": on_maps(lambda x: F.leaky_relu(x, 0.2)),
     "sigmoid": on_maps(torch.sigmoid),
     "tanh": on_maps(torch.tanh),
     "add": on_maps(torch.add, 2),
+    "sub": on_maps(torch.sub, 2),
+    "mul": on_maps(torch.mul, 2),
     "scale": on_maps(lambda x: x * 0.5 + 2),
     "copy": on_maps(torch.clone),
     "convert": on_maps(lambda x: x.to(torch.float32 if x.dtype == torch.bfloat16 else torch.bfloat16)),
