@@ -6,8 +6,10 @@ using namespace lamina;
 
 /// Feature maps: reads x and writes y; backward reads y and dy and writes dx.
 void bench::add_cases() {
-  const std::pair<const char*, Activation> kinds[] = {
-      {"relu", Activation::relu()}, {"sigmoid", Activation::sigmoid()}, {"tanh", Activation::tanh()}};
+  const std::pair<const char*, Activation> kinds[] = {{"relu", Activation::relu()},
+                                                      {"leaky_relu", Activation::leaky_relu(0.2f)},
+                                                      {"sigmoid", Activation::sigmoid()},
+                                                      {"tanh", Activation::tanh()}};
   for (const auto& [name, act] : kinds)
     for (const Maps& m : kFeatureMaps)
       add_both({.name = name,

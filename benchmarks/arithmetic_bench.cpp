@@ -4,13 +4,25 @@
 
 using namespace lamina;
 
-/// Sums of two feature maps, packed or as channel ranges of wider ones; reads a and b, writes y. And x * factor + offset.
+/// Sums, differences and products of two feature maps, sums also of channel ranges of wider ones: reads a and b, writes y; a product's
+/// backward reads a, b and dy and writes da and db. And x * factor + offset.
 void bench::add_cases() {
   for (const Maps& m : kFeatureMaps) {
     const auto op = [](const Tensors& in) { return lamina::add(in[0], in[1]); };
     const Input a = images(m.shape()), b = images(m.shape());
     add({.name = "add", .arguments = m.arguments(), .inputs = {a, b}, .op = op, .elements = 3 * m.numel()});
     add({.name = "add_slices", .arguments = m.arguments(), .inputs = {sliced(a), sliced(b)}, .op = op, .elements = 3 * m.numel()});
+    add({.name = "sub",
+         .arguments = m.arguments(),
+         .inputs = {a, b},
+         .op = [](const Tensors& in) { return sub(in[0], in[1]); },
+         .elements = 3 * m.numel()});
+    add_both({.name = "mul",
+              .arguments = m.arguments(),
+              .inputs = {a, b},
+              .op = [](const Tensors& in) { return mul(in[0], in[1]); },
+              .elements = 3 * m.numel()},
+             {0, 1}, 5 * m.numel());
     add({.name = "scale",
          .arguments = m.arguments(),
          .inputs = {a},

@@ -4,7 +4,7 @@
     VENV/bin/python benchmarks/gpu_pytorch.py ops OUT.json OURS.json ...   the rows `.../cuda/...` of our benchmarks' JSON output
     VENV/bin/python benchmarks/gpu_pytorch.py steps OUT.json MODE ...      MODE: eager_f32 | eager_bf16 | compile_bf16
 
-Needs torch 2.x with CUDA. Tensors are channels_last, cuDNN picks its fastest convolution, f32 is f32 (no tf32), bf16 ops work
+Needs torch 2.1 or later with CUDA. Tensors are channels_last, cuDNN picks its fastest convolution, f32 is f32 (no tf32), bf16 ops work
 on bf16 tensors and bf16 steps run under autocast. An op is timed like ours: by CUDA events around at least 16 calls, over sets of
 tensors that the L2 cache does not hold together; the median of five readings. Writes JSON: {name: seconds}.
 """
@@ -73,9 +73,12 @@ def update(make):
 # Name in our benchmarks, without the pass: (inputs, function). What PyTorch has no counterpart of is left out.
 OPS = {
     "relu": on_maps(F.relu),
+    "leaky_relu": on_maps(lambda x: F.leaky_relu(x, 0.2)),
     "sigmoid": on_maps(torch.sigmoid),
     "tanh": on_maps(torch.tanh),
     "add": on_maps(torch.add, 2),
+    "sub": on_maps(torch.sub, 2),
+    "mul": on_maps(torch.mul, 2),
     "scale": on_maps(lambda x: x * 0.5 + 2),
     "copy": on_maps(torch.clone),
     "convert": on_maps(lambda x: x.to(torch.float32 if x.dtype == torch.bfloat16 else torch.bfloat16)),
@@ -152,10 +155,19 @@ def rows_of(path):
         return []
 
 
+def measured(path):
+    """The times that earlier calls took with this PyTorch: what to go on from."""
+    try:
+        data = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):  # or the call was stopped while it wrote
+        return {}
+    return data["seconds"] if data["pytorch"] == torch.__version__ else {}
+
+
 def ops(out, ours):
     """Goes on where an earlier call was stopped."""
     target = Path(out)
-    found = json.loads(target.read_text())["seconds"] if target.exists() else {}
+    found = measured(target)
     for path in ours:
         for row in rows_of(path):
             parts = row["name"].removesuffix("/manual_time").split("/")
@@ -168,18 +180,23 @@ def ops(out, ours):
             try:
                 calls = [one_call(split[1], split[2] or "", {k: int(v) for k, v in arguments.items()}, dtype) for _ in range(sets)]
                 found[row["name"]] = seconds_of(calls)
-            except (RuntimeError, torch.OutOfMemoryError) as error:  # an op that PyTorch lacks for this type
+            except RuntimeError as error:  # an op that PyTorch lacks for this type, or too little memory
                 print(f"{row['name']}: {str(error).splitlines()[0]}", file=sys.stderr)
             calls = None
         target.write_text(json.dumps({"pytorch": torch.__version__, "cudnn": torch.backends.cudnn.version(), "seconds": found}, indent=1) + "\n")
 
 
 def steps(out, modes):
-    """Training steps at (batch, size, base, classes) of depth 4; the same cases as gpu_check.sh runs with compare_lamina."""
+    """Training steps at (batch, size, base, classes) of depth 4; the same cases as gpu_check.sh runs with compare_lamina. Goes on
+    where an earlier call was stopped."""
     path = Path(out)
-    found = json.loads(path.read_text())["seconds"] if path.exists() else {}
+    found = measured(path)
     for mode in modes:
         for batch, size, base, classes in ((4, 256, 16, 12), (8, 256, 64, 32)):
+            name = f"{mode} {batch}_{size}_{base}_4_{classes}"
+            if name in found:
+                continue
+            torch.compiler.reset()  # or the second case would be compiled for any batch size, which is slower
             torch.manual_seed(1)
             model = UNet(3, classes, base, 4).cuda().to(memory_format=torch.channels_last)
             x = torch.randn(batch, 3, size, size, device="cuda").contiguous(memory_format=torch.channels_last)
@@ -191,14 +208,14 @@ def steps(out, modes):
                     logits = model(x)
                 return ce_plus_dice(logits.float(), y, -100)
 
-            compute = torch.compile(forward_loss) if mode.startswith("compile") else forward_loss
+            compute = torch.compile(forward_loss, dynamic=False) if mode.startswith("compile") else forward_loss
 
             def step():
                 optimizer.zero_grad(set_to_none=True)
                 compute().backward()
                 optimizer.step()
 
-            found[f"{mode} {batch}_{size}_{base}_4_{classes}"] = seconds_of([step] * 10)
+            found[name] = seconds_of([step] * 10)
             path.write_text(json.dumps({"pytorch": torch.__version__, "seconds": found}, indent=1) + "\n")
 
 

@@ -54,7 +54,14 @@ TEST_CASE("check, train, evaluate, predict, info: what scripts rely on") {
     CHECK(network.at("layers") > 0);
   }
   CHECK(w.lamina("doctor").out.find("instruction set") != std::string::npos);
-  CHECK(json::parse(w.lamina("doctor --json").out).contains("image formats"));
+  const json machine = json::parse(w.lamina("doctor --json").out);
+  CHECK(machine.contains("image formats"));
+  const std::string decoders = machine.at("decoders");
+  CHECK(decoders.starts_with("libpng 1."));
+  CHECK(decoders.find(", libjpeg") != std::string::npos);
+  CHECK((decoders.find("libtiff ") != std::string::npos) ==
+        (machine.at("image formats").get<std::string>().find("tiff") != std::string::npos));
+  CHECK(decoders.find('\n') == std::string::npos);
 }
 
 TEST_CASE("evaluate scores the split that the run was validated on, whatever its seed") {

@@ -21,7 +21,9 @@ TEST_CASE("--device cuda: train, evaluate, predict; doctor names the device") {
   CHECK(there.at("accuracy").get<double>() == doctest::Approx(here.at("accuracy").get<double>()).epsilon(0.01));
   const std::string photo = fs::directory_iterator(w / "data/images")->path().string();
   CHECK(w.lamina("predict run " + photo + " --out p --device cuda").code == 0);
-  CHECK(w.lamina("doctor").out.find(device_name({Device::Type::cuda, 0})) != std::string::npos);
+  const std::string machine = w.lamina("doctor").out;
+  for (const std::string& part : {device_name({Device::Type::cuda, 0}), std::string("; runtime ")})
+    CHECK(machine.find(part) != std::string::npos);
   check_error(w.lamina("train data --out other --device cuda:9"), 1, {"cuda:9 is absent"});
 }
 #endif
@@ -47,5 +49,8 @@ TEST_CASE("no device, an old driver, too little memory: what the program says") 
   check_error(with("LAMINA_SHIM_DEVICES", "0"), 1, {"cuda:0 is absent", "no CUDA device"});
   check_error(with("LAMINA_SHIM_DRIVER", "12020"), 1, {"driver supports CUDA 12.2", "update the driver"});
   check_error(with("LAMINA_SHIM_MEMORY", "20000"), 5, {"out of memory on cuda:0", "bytes"});
+  ::setenv("LAMINA_SHIM_DRIVER", "13010", 1);
+  CHECK(w.lamina("doctor").out.find("runtime 13.0, driver 13.1") != std::string::npos);
+  ::unsetenv("LAMINA_SHIM_DRIVER");
 }
 #endif

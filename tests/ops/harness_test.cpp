@@ -38,7 +38,9 @@ std::vector<OpCase> every_op() {
   const Tensor w = random_normal({3, 3, 3, 3}, 5), labels = Tensor::full({2, 4, 5}, 1, {DType::u8, kCpu});
   return {
       {"activation", {x}, [](auto& in, auto& into) { return lamina::tanh(in[0], into); }},
-      {"arithmetic", {x, z}, [](auto& in, auto& into) { return mul(in[0], in[1], into); }},
+      {"add", {x, z}, [](auto& in, auto& into) { return add(in[0], in[1], into); }},
+      {"sub", {x, z}, [](auto& in, auto& into) { return sub(in[0], in[1], into); }},
+      {"mul", {x, z}, [](auto& in, auto& into) { return mul(in[0], in[1], into); }},
       {.name = "batch_norm2d",
        .inputs = {x, c, d, z},
        .op = [](auto& in, auto& into) { return batch_norm2d(in[0], in[1], in[2], {}, {}, {}, in[3], into); },
@@ -61,14 +63,22 @@ std::vector<OpCase> every_op() {
        [](auto& in, auto& into) {
          return dropout(in[0], 0.5, {1, 2}, into);
        }},
+      {"dropout_channels",
+       {x},
+       [](auto& in, auto& into) {
+         return dropout_channels(in[0], 0.5, {1, 2}, into);
+       }},
       {.name = "group_norm",
        .inputs = {x, c, d},
        .op = [](auto& in, auto& into) { return group_norm(in[0], in[1], in[2], 3, 1e-5, into); },
        .precise = {false, true, true}},
       {"max_pool2d", {x}, [](auto& in, auto& into) { return max_pool2d(in[0], {}, into); }},
       {"pad", {x}, [](auto& in, auto& into) { return pad(in[0], {.top = 1, .right = 2}, 0, into); }},
+      {"crop", {x}, [](auto& in, auto& into) { return crop(in[0], {.top = 1, .left = 2, .height = 3, .width = 2}, into); }},
       {"resize_nearest", {x}, [](auto& in, auto& into) { return resize_nearest(in[0], 7, 9, into); }},
       {"resize_bilinear", {x}, [](auto& in, auto& into) { return resize_bilinear(in[0], 7, 9, ResizeGrid::half_pixel, into); }},
+      {.name = "l1_loss", .inputs = {x, z}, .op = [](auto& in, auto&) { return l1_loss(in[0], in[1]); }, .takes_into = false},
+      {.name = "mse_loss", .inputs = {x, z}, .op = [](auto& in, auto&) { return mse_loss(in[0], in[1]); }, .takes_into = false},
       {.name = "segmentation_loss",
        .inputs = {x, labels},
        .op = [](auto& in, auto&) { return segmentation_loss(in[0], in[1]); },

@@ -97,6 +97,8 @@ Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits
 bool has_image_extension(const std::filesystem::path& path);
 /// The formats this build reads: "png jpeg bmp pnm tiff npy".
 std::string supported_formats();
+/// The libraries that decode them: "libpng 1.6.39, libjpeg-turbo 2.1.5, libtiff 4.5.0".
+std::string decoder_versions();
 
 /// As a photograph: samples scaled to 8 bits, palettes expanded, alpha dropped, CMYK converted.
 Image to_photo(const Raster& raster, const std::string& origin);

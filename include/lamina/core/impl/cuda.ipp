@@ -1,6 +1,7 @@
 // CUDA devices: contexts, memory, copies.
 #include "lamina/config.hpp"
 #include "lamina/core/impl/cuda.hpp"
+#include "lamina/core/versions.hpp"
 
 #if LAMINA_HAS_CUDA
 #include <cuda_runtime.h>
@@ -107,6 +108,9 @@ class PinnedBuffers {
   std::size_t next_ = 0;
 };
 
+/// CUDA's 13000 as "13.0".
+std::string version_text(int v) { return message(v / 1000, '.', v % 1000 / 10); }
+
 struct Context {
   Cuda cuda;
   std::mutex uploads;
@@ -146,6 +150,13 @@ Context& context(int index) {
 
 }  // namespace
 
+std::string cuda_versions() {
+  int driver = 0, runtime = 0;
+  (void)cudaDriverGetVersion(&driver);
+  (void)cudaRuntimeGetVersion(&runtime);
+  return message("runtime ", version_text(runtime), ", ", driver == 0 ? "no driver" : "driver " + version_text(driver));
+}
+
 int cuda_device_count() {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
@@ -154,10 +165,9 @@ int cuda_device_count() {
   int driver = 0, runtime = 0;
   (void)cudaDriverGetVersion(&driver);
   (void)cudaRuntimeGetVersion(&runtime);
-  const auto version = [](int v) { return message(v / 1000, '.', v % 1000 / 10); };
   // Without any driver the runtime may call it insufficient too.
-  require<DeviceError>(error != cudaErrorInsufficientDriver || driver == 0, "the driver supports CUDA ", version(driver),
-                       " but this build needs ", version(runtime), "; update the driver, or use --device cpu");
+  require<DeviceError>(error != cudaErrorInsufficientDriver || driver == 0, "the driver supports CUDA ", version_text(driver),
+                       " but this build needs ", version_text(runtime), "; update the driver, or use --device cpu");
   require<DeviceError>(error == cudaErrorNoDevice || error == cudaErrorInsufficientDriver,
                        "looking for CUDA devices: ", cudaGetErrorName(error), ": ", cudaGetErrorString(error));
   return 0;
@@ -310,6 +320,7 @@ namespace {
 }  // namespace
 
 int cuda_device_count() { return 0; }
+std::string cuda_versions() { return ""; }
 Cuda& current_cuda(int index) { absent(index); }
 std::string device_name(Device device) { return device.is_cpu() ? "cpu" : (absent(device.index), std::string()); }
 void synchronize(Device device) {

@@ -17,5 +17,9 @@ Raster decode_pnm(std::string_view bytes, const std::string& origin, const Decod
 Raster decode_tiff(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
 Raster decode_npy(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
 bool has_tiff();
+/// "libpng 1.6.39"; libtiff's is empty where there is none.
+std::string png_version();
+std::string jpeg_version();
+std::string tiff_version();
 
 }  // namespace lamina::data::detail

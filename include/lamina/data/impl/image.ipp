@@ -66,6 +66,11 @@ const char* name_of(FileFormat format) {
 
 std::string supported_formats() { return std::string("png jpeg bmp pnm ") + (detail::has_tiff() ? "tiff " : "") + "npy"; }
 
+std::string decoder_versions() {
+  const std::string tiff = detail::tiff_version();
+  return detail::png_version() + ", " + detail::jpeg_version() + (tiff.empty() ? "" : ", " + tiff);
+}
+
 bool has_image_extension(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
   for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);

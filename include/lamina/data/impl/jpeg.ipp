@@ -131,4 +131,13 @@ Raster detail::decode_jpeg(std::string_view bytes, const std::string& origin, co
   return raster;
 }
 
+std::string detail::jpeg_version() {
+#ifdef LIBJPEG_TURBO_VERSION_NUMBER  // 2001005 is 2.1.5
+  constexpr int v = LIBJPEG_TURBO_VERSION_NUMBER;
+  return message("libjpeg-turbo ", v / 1000000, '.', v / 1000 % 1000, '.', v % 1000);
+#else
+  return message("libjpeg ", JPEG_LIB_VERSION / 10);
+#endif
+}
+
 }  // namespace lamina::data

@@ -163,4 +163,6 @@ void write_png(const std::filesystem::path& path, const LabelImage& labels, std:
   io::write_file_atomically(path, encode_png(labels, palette));
 }
 
+std::string detail::png_version() { return std::string("libpng ") + png_get_libpng_ver(nullptr); }
+
 }  // namespace lamina::data

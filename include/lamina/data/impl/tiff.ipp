@@ -18,6 +18,16 @@ namespace lamina::data::detail {
 
 bool has_tiff() { return LAMINA_HAS_TIFF; }
 
+std::string tiff_version() {
+#if LAMINA_HAS_TIFF
+  const std::string text = TIFFGetVersion();  // "LIBTIFF, Version 4.5.0", then lines of copyright
+  const std::size_t end = text.find('\n'), begin = text.rfind(' ', end);
+  return "libtiff " + text.substr(begin + 1, end - begin - 1);
+#else
+  return "";
+#endif
+}
+
 #if LAMINA_HAS_TIFF
 namespace {
 

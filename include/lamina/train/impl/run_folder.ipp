@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "lamina/config.hpp"
+#include "lamina/core/versions.hpp"
 #include "lamina/data/image.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/evaluate.hpp"
@@ -234,10 +235,10 @@ std::string cuda_summary() {
   if (!LAMINA_HAS_CUDA) return "not built in";
   try {
     const int count = cuda_device_count();
-    if (count == 0) return "built in; no device found";
+    if (count == 0) return "built in; no device found; " + cuda_versions();
     std::string names;
     for (int i = 0; i < count; ++i) names += (i ? ", " : "") + device_name({Device::Type::cuda, i});
-    return names;
+    return names + "; " + cuda_versions();
   } catch (const Error& e) {
     return std::string("built in; not usable: ") + e.what();
   }
@@ -261,6 +262,7 @@ std::vector<std::pair<std::string, std::string>> environment() {
           {"hardware threads", std::to_string(std::thread::hardware_concurrency())},
           {"system", std::string(system.sysname) + " " + system.release + " " + system.machine},
           {"image formats", data::supported_formats()},
+          {"decoders", data::decoder_versions()},
           {"CUDA", cuda_summary()}};
 }
 
