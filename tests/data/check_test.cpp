@@ -252,6 +252,8 @@ TEST_CASE("phantoms: complete, exact, repeatable data sets") {
   Folder mine;  // photographs and lists of one's own: nothing of them is replaced
   CHECK_THROWS_AS(write_phantom(Phantom::skin, mine.path(), {.count = 3, .width = 16, .height = 16}), OptionError);
   CHECK(io::read_file(mine / "train.txt") == "0\n1\n2\n3\n");
+  io::write_file_atomically(folder / "file", "");
+  CHECK_THROWS_AS(write_phantom(Phantom::skin, folder / "file", {.count = 3, .width = 16, .height = 16}), IoError);
   io::create_folders(folder / "lists");
   io::write_file_atomically(folder / "lists/train.txt", "mine");
   CHECK_THROWS_WITH_AS(write_phantom(Phantom::skin, folder / "lists", {.count = 3, .width = 16, .height = 16}),

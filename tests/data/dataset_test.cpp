@@ -43,7 +43,7 @@ TEST_CASE("lists: stems, paths, two columns, comments; nothing outside the folde
   write_png(f / "images/with space.png", Image(3, 1, 3));
   write_png(f / "masks/with space.png", labels({1, 1, 1}));
   f.text("train.txt", "\xef\xbb\xbf# comment\r\na\r\n\nimages/b.png masks/c.png\nwith space\n");
-  f.text("val.txt", "images/c.png\nimages/with space.png\tmasks/with space.png\nimages/with space.png masks/with space.png");
+  f.text("val.txt", "./images/c.png\nimages/with space.png\tmasks/with space.png\nimages/with space.png masks/with space.png");
   const Dataset d = open_dataset(f.path());
   CHECK(d.splits_from_lists);
   REQUIRE(d.items(Split::train).size() == 3);

@@ -139,7 +139,7 @@ class Lister {
     const fs::path path(name);
     const bool leaves = path.is_absolute() || std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
     require<DataError>(!leaves, where, ": '", name, "' leaves the data folder; list paths relative to it, without '..'");
-    return files_.root / path;
+    return files_.root / path.lexically_normal();
   }
   Item paired(const std::string& stem, const fs::path& image) const {
     const auto mask = masks_.find(stem);

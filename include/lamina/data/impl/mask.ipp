@@ -255,7 +255,7 @@ std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
     require<DataError>(labels.labels[i] < classes, "a mask of ", classes, " classes holds the label ", int{labels.labels[i]});
     samples[i] = static_cast<std::uint16_t>(schema.values[labels.labels[i]]);
   }
-  const unsigned largest = *std::max_element(schema.values.begin(), schema.values.end());
+  const unsigned largest = classes ? schema.values.back() : 0;
   if (largest > 255) return encode_png(samples, labels.width, labels.height);
   LabelImage mask(labels.width, labels.height);
   std::copy(samples.begin(), samples.end(), mask.labels.begin());

@@ -64,7 +64,7 @@ void write_phantom(Phantom kind, const std::filesystem::path& folder, const Phan
                        " pictures: 1 to 9999 are possible");
   check_sides(options.width, options.height);
   const auto unfinished = folder / ".unfinished_phantom";  // there from the first to the last file: what was stopped may be drawn again
-  if (std::filesystem::exists(folder) && !std::filesystem::exists(unfinished)) {
+  if (std::filesystem::is_directory(folder) && !std::filesystem::exists(unfinished)) {
     const std::filesystem::directory_iterator first(folder);
     require<OptionError>(first == std::filesystem::directory_iterator(), folder.string(), " is not empty (it has ",
                          first == std::filesystem::directory_iterator() ? "" : first->path().filename().string(),

@@ -30,20 +30,16 @@ constexpr const char* kCure = ". Try a smaller --lr or --clip-norm 1";
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-enum class OptimizerKind { adam, adamw, sgd };
-OptimizerKind parse_optimizer(const std::string& name) {
-  constexpr Named<OptimizerKind> kKinds[] = {{OptimizerKind::adam, "adam"}, {OptimizerKind::adamw, "adamw"}, {OptimizerKind::sgd, "sgd"}};
-  return parse_name("optimizer", name, kKinds);
-}
-
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, std::vector<nn::NamedTensor> parameters) {
-  const OptimizerKind kind = parse_optimizer(c.optimizer);
+  enum class Kind { adam, adamw, sgd };
+  constexpr Named<Kind> kKinds[] = {{Kind::adam, "adam"}, {Kind::adamw, "adamw"}, {Kind::sgd, "sgd"}};
+  const Kind kind = parse_name("optimizer", c.optimizer, kKinds);
   const optim::GradientOptions gradient{.clip_norm = c.clip_norm,
                                         .clip_value = c.clip_value,
                                         .weight_decay = c.weight_decay,
-                                        .decoupled_decay = kind == OptimizerKind::adamw,
+                                        .decoupled_decay = kind == Kind::adamw,
                                         .decay_kernels_only = true};
-  if (kind == OptimizerKind::sgd)
+  if (kind == Kind::sgd)
     return std::make_unique<optim::Sgd>(std::move(parameters), optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .gradient = gradient});
   return std::make_unique<optim::Adam>(std::move(parameters), optim::AdamOptions{.lr = c.lr, .gradient = gradient});
 }
@@ -402,7 +398,7 @@ void check_settings(const TrainConfig& c) {
   if (device.is_cuda()) (void)current_cuda(device.index);
   require<OptionError>(parse_precision(c.precision) == DType::f32 || device.is_cuda(), "--precision ", c.precision, " needs --device cuda");
   require<OptionError>(!c.out.empty(), "the run folder has no name");
-  // Names that nobody knows.
+  // Names that nobody knows, numbers outside their ranges.
   parse_loss(c.loss);
   make_optimizer(c, {{"any", Tensor::zeros({1})}});
   listed_weights(c.class_weights);
