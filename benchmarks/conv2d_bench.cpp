@@ -67,6 +67,7 @@ void bench::add_cases() {
                          {4, 129, 304, 256},
                          {4, 129, 304, 304, 3, 1, 304}})
     add_layer(l);
-  for (auto algorithm : {Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd4})
+  for (auto algorithm : {Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd3,
+                         Conv2dAlgorithm::winograd4})
     add_layer({4, 128, 32, 32, 3, 1, 1, algorithm});
 }

@@ -22,14 +22,14 @@ using Algorithm = Conv2dAlgorithm;
 ///   256x256  16 ->  16  13 / 10 /  -     93 / 91 / 83    142 / 141 / 132
 ///    64x64   12 ->  12  12 / 11 / 16     61 / 59 / 44     61 /  61 /  46
 ///    64x64    8 ->   8   8 /  6 / 10     44 / 44 / 42     27 /  27 /  14
-///    32x32  256 -> 256  17 / 37 /  -     94 / 94 / 72    180 / 182 / 178
+///    32x32  256 -> 256  17 / 37 /  -     94 / 94 / 72    213 / 222 / 207
 ///    16x16  512 -> 512  18 / 25 / 52     58 / 57 / 47    122 / 121 / 138
 ///     4x4    64 ->  64  49 / 37 / 51     57 / 58 /  8     27 /  28 /  56
 ///    32x32  256 ->  64  88 / 65 / 80    115 / 92 / 78     (1x1)
 ///   256x256  16 ->  12   - /  - /  -     25 / 30 / 26     (1x1: bound by memory)
-/// and on two cores, batch 2, with dilation (the better Winograd; atrous tiles are ragged) or stride:
-///    33x33  256 -> 256  72 /  86 / 95     143 / 142 / 81   145 / 144 / 136  dilation 6
-///    33x33  256 -> 256  83 /  97 / 96      98 / 106 / 63   127 / 127 / 123  dilation 18
+/// and on two cores, batch 2, with dilation (the Winograd with the fewest multiplications; atrous tiles are ragged) or stride:
+///    33x33  256 -> 256  72 /  86 / 95     143 / 142 / 81   212 / 238 / 209  dilation 6, F(3x3, 3x3)
+///    33x33  256 -> 256  83 /  97 / 96      98 / 106 / 63   163 / 168 / 168  dilation 18, F(2x2, 3x3)
 ///    64x64   64 -> 128 101 /  81 / 69     125 / 108 / 81   (3x3, stride 2)
 template <class T>
 Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p) {
@@ -40,10 +40,15 @@ Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p)
   if (applies(Algorithm::depthwise)) return Algorithm::depthwise;
   if (out.pixels() < kFewPixels || !applies(Algorithm::direct)) return Algorithm::implicit_gemm;
   if (!applies(Algorithm::winograd4) || w.n < kFewChannels || w.c < kFewChannels) return Algorithm::direct;
-  const std::int64_t two = WinogradTiles<2>(out.n, out.h, out.w, p.dilation).multiplications(),
-                     four = WinogradTiles<4>(out.n, out.h, out.w, p.dilation).multiplications();
-  if (out.pixels() * 9 <= two && out.pixels() * 9 <= four) return Algorithm::direct;  // a large dilation: tiles mostly outside the image
-  return two < four ? Algorithm::winograd2 : Algorithm::winograd4;
+  std::int64_t fewest = out.pixels() * 9;  // direct; with a large dilation tiles are mostly outside the image
+  Algorithm best = Algorithm::direct;
+  const auto offer = [&](Algorithm a, std::int64_t multiplications) {
+    if (multiplications < fewest) fewest = multiplications, best = a;
+  };
+  offer(Algorithm::winograd4, WinogradTiles<4>(out.n, out.h, out.w, p.dilation).multiplications());
+  offer(Algorithm::winograd3, WinogradTiles<3>(out.n, out.h, out.w, p.dilation).multiplications());
+  offer(Algorithm::winograd2, WinogradTiles<2>(out.n, out.h, out.w, p.dilation).multiplications());
+  return best;
 }
 
 template <class T>
@@ -52,6 +57,7 @@ void forward(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> 
     case Algorithm::naive: return conv2d_forward_naive(cpu, x, w, b, y, p);
     case Algorithm::direct: return conv2d_forward_direct(cpu, x, w, b, y, p);
     case Algorithm::winograd2: return conv2d_forward_winograd<2>(cpu, x, w, b, y, p);
+    case Algorithm::winograd3: return conv2d_forward_winograd<3>(cpu, x, w, b, y, p);
     case Algorithm::winograd4: return conv2d_forward_winograd<4>(cpu, x, w, b, y, p);
     case Algorithm::depthwise: return conv2d_forward_depthwise(cpu, x, w, b, y, p);
     default: return conv2d_forward_implicit_gemm(cpu, x, w, b, y, p);
@@ -72,6 +78,7 @@ void conv2d_backward_data(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T
     case Algorithm::naive: return conv2d_backward_data_naive(cpu, dy, w, dx, p);
     case Algorithm::direct: return conv2d_backward_data_direct(cpu, dy, w, dx, p);
     case Algorithm::winograd2: return conv2d_backward_data_winograd<2>(cpu, dy, w, dx, p);
+    case Algorithm::winograd3: return conv2d_backward_data_winograd<3>(cpu, dy, w, dx, p);
     case Algorithm::winograd4: return conv2d_backward_data_winograd<4>(cpu, dy, w, dx, p);
     case Algorithm::depthwise: return conv2d_backward_data_depthwise(cpu, dy, w, dx, p);
     default: return conv2d_backward_data_implicit_gemm(cpu, dy, w, dx, p);
@@ -87,6 +94,7 @@ void conv2d_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, View
   switch (chosen) {
     case Algorithm::naive: return conv2d_backward_weights_naive(cpu, x, dy, dw, p);
     case Algorithm::winograd2: return conv2d_backward_weights_winograd<2>(cpu, x, dy, dw, p);
+    case Algorithm::winograd3: return conv2d_backward_weights_winograd<3>(cpu, x, dy, dw, p);
     case Algorithm::winograd4: return conv2d_backward_weights_winograd<4>(cpu, x, dy, dw, p);
     case Algorithm::depthwise: return conv2d_backward_weights_depthwise(cpu, x, dy, dw, p);
     default: return conv2d_backward_weights_implicit_gemm(cpu, x, dy, dw, p);

@@ -17,13 +17,17 @@ inline constexpr std::int64_t kBlock = 24;
 template <int Width>
 inline constexpr std::int64_t kPointPitch = kBlock* Width + kChunk;
 
-/// The tiles of an image batch: tile t writes outputs (M, M), `step` pixels apart, from (row(t), col(t)), and reads inputs (M + 2, M + 2),
-/// as far apart, from there plus the origin. Outputs beyond the image are not written; a tile may have none.
+/// The tiles of an image batch: each writes outputs (M, M), `step` pixels apart, from its row and column on, and reads inputs
+/// (M + 2, M + 2), as far apart, from there plus the origin. Outputs beyond the image are not written; a tile may have none.
 template <int M>
 struct WinogradTiles {
   std::int64_t n, h, w, step;               // output images; the dilation
   std::int64_t phases_down, phases_across;  // remainders modulo the dilation
   std::int64_t down, across;                // tiles of one phase
+
+  struct Tile {
+    std::int64_t image, row, col;
+  };
 
   WinogradTiles(std::int64_t n_, std::int64_t h_, std::int64_t w_, std::int64_t dilation)
       : n(n_),
@@ -36,82 +40,90 @@ struct WinogradTiles {
         across((w - 1) / (step * M) + 1) {}
   std::int64_t count() const { return n * phases_down * phases_across * down * across; }
   std::int64_t multiplications() const { return count() * (M + 2) * (M + 2); }  // a pair of channels
-  std::int64_t image(std::int64_t t) const { return t / (down * across) / (phases_down * phases_across); }
-  std::int64_t row(std::int64_t t) const { return t / (down * across) / phases_across % phases_down + t / across % down * M * step; }
-  std::int64_t col(std::int64_t t) const { return t / (down * across) % phases_across + t % across * M * step; }
-  /// Of M outputs from `first` on, those before `end`.
-  std::int64_t inside(std::int64_t first, std::int64_t end) const {
-    const std::int64_t count = (end - first + step - 1) / step;
-    return count < 0 ? 0 : count < M ? count : M;
+  Tile operator[](std::int64_t t) const {
+    const std::int64_t line = t / across, phase = line / down;
+    const std::int64_t row = line % down * M * step, col = t % across * M * step;
+    if (step == 1) return {phase, row, col};  // without more divisions, which would take as long as a transform
+    const std::int64_t phase_line = phase / phases_across;
+    return {phase_line / phases_down, row + phase_line % phases_down, col + phase % phases_across};
   }
 };
 
-/// A window of (extent, extent) pixels, `step` apart, of image n, channels [c0, c0 + kChunk), as pointers: into x, or into `buffer` filled
-/// up with zeros.
+/// The pixels (extent, extent) of image n from (row, col) on, `step` apart. What is beyond the image, or in an image beyond the last, is
+/// zero.
 template <class T>
 struct Window {
   const T* data;
-  std::int64_t row_step, pixel_step;
+  std::int64_t row_step, pixel_step, channels;
+  IndexRange rows, cols;  // those in the image
+  bool whole;
 
-  Window(View4<const T> x, std::int64_t n, std::int64_t row, std::int64_t col, std::int64_t extent, std::int64_t step, std::int64_t c0,
-         T* buffer)
-      : data(x.data + ((n * x.h + row) * x.w + col) * x.ld + c0), row_step(step * x.w * x.ld), pixel_step(step * x.ld) {
-    const std::int64_t c = x.c - c0 < kChunk ? x.c - c0 : kChunk, last = (extent - 1) * step;
-    if (row >= 0 && row + last < x.h && col >= 0 && col + last < x.w && c == kChunk) return;
-    copy_window(x, n, {row, extent, step}, {col, extent, step}, c0, c, kChunk, buffer);
-    data = buffer, row_step = extent * kChunk, pixel_step = kChunk;
+  Window(View4<const T> x, std::int64_t n, std::int64_t row, std::int64_t col, std::int64_t extent, std::int64_t step)
+      : data(x.data + ((n * x.h + row) * x.w + col) * x.ld),
+        row_step(step * x.w * x.ld),
+        pixel_step(step * x.ld),
+        channels(x.c),
+        rows(Strip{row, n < x.n ? extent : 0, step}.inside(x.h)),
+        cols(Strip{col, extent, step}.inside(x.w)),
+        whole(rows.size() == extent && cols.size() == extent) {}
+
+  /// Calls transform(read) where read(i, j) is a register of channels, c on, of pixel (i, j).
+  template <class Transform>
+  [[gnu::always_inline]] void registers(std::int64_t c, Transform&& transform) const {
+    const auto pixel = [&](int i, int j) { return data + i * row_step + j * pixel_step + c; };
+    const std::int64_t lanes = channels - c < 0 ? 0 : channels - c;
+    if (whole && lanes >= kLanes<T>)
+      transform([&](int i, int j) { return load(pixel(i, j)); });
+    else
+      transform([&](int i, int j) {
+        return i >= rows.begin && i < rows.end && j >= cols.begin && j < cols.end ? load_part(pixel(i, j), lanes) : Vec<T>{};
+      });
   }
 };
 
-/// points (chunk, xi, kBlock, kChunk) of tiles [first, first + count).
+/// points (chunk, xi, kBlock, kChunk) of one tile; zero for a tile beyond the last.
 template <int M, class T>
-void winograd_input(View4<const T> x, std::int64_t origin_h, std::int64_t origin_w, const WinogradTiles<M>& tiles, std::int64_t first,
-                    std::int64_t count, T* points) {
+void winograd_input(View4<const T> x, std::int64_t origin_h, std::int64_t origin_w, const WinogradTiles<M>& tiles, std::int64_t t,
+                    T* points) {
   using F = Winograd<M>;
   constexpr int A = F::kIn;
   constexpr std::int64_t pitch = kPointPitch<kChunk>;
-  alignas(64) T buffer[A * A * kChunk];
-  for (std::int64_t t = 0; t < count; ++t) {
-    const std::int64_t tile = first + t, n = tiles.image(tile), row = tiles.row(tile) + origin_h, col = tiles.col(tile) + origin_w;
-    for (std::int64_t c = 0; c < chunks_for(x.c); ++c) {
-      const Window<T> window(x, n, row, col, A, tiles.step, c * kChunk, buffer);
-      T* to = points + c * A * A * pitch + t * kChunk;
-      for (int part = 0; part < kChunk; part += kLanes<T>)
-        both_axes<A, A, Vec<T>>([&](int i, int j) { return load(window.data + i * window.row_step + j * window.pixel_step + part); },
-                                [](auto& d, auto& u) { F::input(d, u); },
-                                [&](int i, int j, Vec<T> v) { store(to + (i * A + j) * pitch + part, v); });
-    }
+  const auto [image, row, col] = tiles[t];
+  const Window<T> window(x, image, row + origin_h, col + origin_w, A, tiles.step);
+  for (std::int64_t c = 0; c < chunks_for(x.c) * kChunk; c += kLanes<T>) {
+    T* to = points + c / kChunk * A * A * pitch + c % kChunk;
+    window.registers(c, [&](auto read) {
+      both_axes<A, A, Vec<T>>(
+          read, [](auto& d, auto& u) { F::input(d, u); }, [&](int i, int j, Vec<T> v) { store(to + (i * A + j) * pitch, v); });
+    });
   }
 }
 
-/// y = act(b + inverse transform of products (register, xi, kBlock, kLanes)) for tiles [first, first + count).
+/// y = act(b + inverse transform of products (register, xi, kBlock, kLanes)) for one tile.
 template <int M, class T>
-void winograd_output(const T* products, const WinogradTiles<M>& tiles, std::int64_t first, std::int64_t count, const T* b, Activation act,
-                     View4<T> y) {
+void winograd_output(const T* products, const WinogradTiles<M>& tiles, std::int64_t t, const T* b, Activation act, View4<T> y) {
   using F = Winograd<M>;
   constexpr int A = F::kIn;
   constexpr std::int64_t pitch = kPointPitch<kLanes<T>>;
   const bool relu = act.kind == Activation::Kind::relu;
-  for (std::int64_t t = 0; t < count; ++t) {
-    const std::int64_t tile = first + t, row = tiles.row(tile), col = tiles.col(tile);
-    const std::int64_t rows = tiles.inside(row, y.h), cols = tiles.inside(col, y.w);
-    if (rows == 0 || cols == 0) continue;
-    T* out = y.pixel(tiles.image(tile), row, col);
-    for (std::int64_t k = 0; k < y.c; k += kLanes<T>) {
-      const T* from = products + k / kLanes<T> * A * A * pitch + t * kLanes<T>;
-      const Vec<T> bias = b ? load_part(b + k, y.c - k) : Vec<T>{};
-      const bool whole = rows == M && cols == M && k + kLanes<T> <= y.c;
-      both_axes<A, M, Vec<T>>([&](int i, int j) { return load(from + (i * A + j) * pitch); }, [](auto& d, auto& u) { F::output(d, u); },
-                              [&](int i, int j, Vec<T> v) {
-                                v += bias;
-                                if (relu) v = v < 0 ? Vec<T>{} : v;
-                                T* to = out + (i * y.w + j) * tiles.step * y.ld + k;
-                                if (whole)
-                                  store(to, v);
-                                else if (i < rows && j < cols)
-                                  store_part(to, v, y.c - k);
-                              });
-    }
+  const auto [image, row, col] = tiles[t];
+  const std::int64_t rows = Strip{row, M, tiles.step}.inside(y.h).size(), cols = Strip{col, M, tiles.step}.inside(y.w).size();
+  if (image >= y.n || rows == 0 || cols == 0) return;
+  T* out = y.pixel(image, row, col);
+  for (std::int64_t k = 0; k < y.c; k += kLanes<T>) {
+    const T* from = products + k / kLanes<T> * A * A * pitch;
+    const Vec<T> bias = b ? load_part(b + k, y.c - k) : Vec<T>{};
+    const bool whole = rows == M && cols == M && k + kLanes<T> <= y.c;
+    both_axes<A, M, Vec<T>>([&](int i, int j) { return load(from + (i * A + j) * pitch); }, [](auto& d, auto& u) { F::output(d, u); },
+                            [&](int i, int j, Vec<T> v) {
+                              v += bias;
+                              if (relu) v = v < 0 ? Vec<T>{} : v;
+                              T* to = out + (i * y.w + j) * tiles.step * y.ld + k;
+                              if (whole)
+                                store(to, v);
+                              else if (i < rows && j < cols)
+                                store_part(to, v, y.c - k);
+                            });
   }
 }
 
@@ -183,24 +195,17 @@ template <int V, int kPoints, class T>
     }
 }
 
-/// Channels [chunk * kChunk, + kChunk) of an image.
-template <class T>
-View4<T> chunk_of(View4<T> x, std::int64_t chunk) {
-  const std::int64_t c = x.c - chunk * kChunk;
-  return {x.data + chunk * kChunk, x.n, x.h, x.w, c < kChunk ? c : kChunk, x.ld};
-}
-
 /// Where the transformed tiles of a convolution are kept, and in which order the work is done. Weights that stay in the L2 cache: each task
 /// takes a block of tiles through all its steps. Larger ones: a group of blocks is transformed, multiplied and transformed back together,
 /// so that the weights (or their sums) of a point are read once a group.
 template <int M, class T>
 struct WinogradPlan {
-  static constexpr int kPoints = Winograd<M>::kIn * Winograd<M>::kIn, kRegistersPerChunk = kChunk / kLanes<T>;
+  static constexpr int kPoints = Winograd<M>::kIn * Winograd<M>::kIn;
   static constexpr std::int64_t kLargeWeights = std::int64_t{1} << 18, kGroupElements = std::int64_t{1} << 22;
 
   WinogradTiles<M> tiles;
   ChannelBlocks out;
-  std::int64_t in_chunks, out_chunks, blocks;
+  std::int64_t in_chunks, blocks;
   std::int64_t in_size, out_size;  // elements of a block's points on either side
   std::int64_t weights;            // elements of one point's matrix
 
@@ -208,10 +213,9 @@ struct WinogradPlan {
       : tiles(t),
         out(channel_blocks<T>(channels)),
         in_chunks(chunks_for(in)),
-        out_chunks(chunks_for(channels)),
         blocks((t.count() + kBlock - 1) / kBlock),
         in_size(in_chunks * kPoints * kPointPitch<kChunk>),
-        out_size((out.padded / kLanes<T> + kRegistersPerChunk) * kPoints * kPointPitch<kLanes<T>>),
+        out_size(out.padded / kLanes<T> * kPoints * kPointPitch<kLanes<T>>),
         weights(in_chunks * kChunk * out.padded) {}
 
   bool grouped() const { return kPoints * weights >= kLargeWeights; }
@@ -220,10 +224,16 @@ struct WinogradPlan {
     const std::int64_t fit = kGroupElements / (in_size + out_size);
     return fit < 1 ? 1 : fit < blocks ? fit : blocks;
   }
-  std::int64_t first(std::int64_t block) const { return block * kBlock; }
-  std::int64_t count(std::int64_t block) const { return tiles.count() - first(block) < kBlock ? tiles.count() - first(block) : kBlock; }
-  static constexpr std::int64_t kInChunk = kPoints * kPointPitch<kChunk>;  // elements of a chunk's points
-  static constexpr std::int64_t kOutChunk = kRegistersPerChunk * kPoints * kPointPitch<kLanes<T>>;
+  /// Calls f(i, t) for tiles t of the blocks i < group, a few neighbours in one task.
+  template <class F>
+  static void for_each_tile(Cpu& cpu, std::int64_t group, F&& f) {
+    constexpr std::int64_t kTiles = 6, kTasks = kBlock / kTiles;
+    cpu.parallel(group * kTasks, [&](std::int64_t task, int) {
+      for (std::int64_t t = 0; t < kTiles; ++t) f(task / kTasks, task % kTasks * kTiles + t);
+    });
+  }
+  /// Tiles of a block.
+  std::int64_t count(std::int64_t block) const { return tiles.count() - block * kBlock < kBlock ? tiles.count() - block * kBlock : kBlock; }
 };
 
 /// y = act(b + correlation of x with the 3x3 weights), taps `dilation` apart, starting at (origin_h, origin_w) of output pixel (0, 0).
@@ -237,11 +247,8 @@ void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std
   T* u = workspace.take<T>(Plan::kPoints * plan.weights);  // (xi, block, chunk, kChunk, registers of a block)
   cpu.parallel(plan.out.blocks * plan.in_chunks,
                [&](std::int64_t task, int) { winograd_weights<M>(weights, plan.out, task / plan.in_chunks, task % plan.in_chunks, u); });
-  const auto transform = [&](std::int64_t block, std::int64_t chunk, T* points) {
-    T* to = points + chunk * Plan::kInChunk;
-    if (plan.count(block) < kBlock)  // no NaN or denormal numbers in rows that are multiplied but not used
-      __builtin_memset(to, 0, Plan::kInChunk * sizeof(T));
-    winograd_input(chunk_of(x, chunk), origin_h, origin_w, plan.tiles, plan.first(block), plan.count(block), to);
+  const auto transform = [&](std::int64_t block, std::int64_t t, T* points) {
+    winograd_input(x, origin_h, origin_w, plan.tiles, block * kBlock + t, points + t * kChunk);
   };
   const auto multiply = [&](std::int64_t xi, const T* points, T* products) {
     with_vectors(plan.out.vectors, [&]<int V>() {
@@ -249,32 +256,28 @@ void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std
                                           products + xi * kPointPitch<kLanes<T>>);
     });
   };
-  const auto transform_back = [&](std::int64_t block, std::int64_t chunk, const T* products) {
-    winograd_output(products + chunk * Plan::kOutChunk, plan.tiles, plan.first(block), plan.count(block), b ? b + chunk * kChunk : nullptr,
-                    fused ? act : Activation::none(), chunk_of(y, chunk));
+  const auto transform_back = [&](std::int64_t block, std::int64_t t, const T* products) {
+    winograd_output(products + t * kLanes<T>, plan.tiles, block * kBlock + t, b, fused ? act : Activation::none(), y);
   };
   const std::int64_t size = plan.in_size + plan.out_size;
   if (!plan.grouped()) {
     T* scratch = workspace.take<T>(cpu.concurrency() * size);
     cpu.parallel(plan.blocks, [&](std::int64_t block, int worker) {
       T *points = scratch + worker * size, *products = points + plan.in_size;
-      for (std::int64_t chunk = 0; chunk < plan.in_chunks; ++chunk) transform(block, chunk, points);
+      for (std::int64_t t = 0; t < kBlock; ++t) transform(block, t, points);
       for (int xi = 0; xi < Plan::kPoints; ++xi) multiply(xi, points, products);
-      for (std::int64_t chunk = 0; chunk < plan.out_chunks; ++chunk) transform_back(block, chunk, products);
+      for (std::int64_t t = 0; t < kBlock; ++t) transform_back(block, t, products);
     });
   } else {
     T* scratch = workspace.take<T>(plan.group() * size);
     for (std::int64_t begin = 0; begin < plan.blocks; begin += plan.group()) {
       const std::int64_t group = begin + plan.group() < plan.blocks ? plan.group() : plan.blocks - begin;
-      cpu.parallel(group * plan.in_chunks, [&](std::int64_t task, int) {
-        transform(begin + task / plan.in_chunks, task % plan.in_chunks, scratch + task / plan.in_chunks * size);
-      });
+      Plan::for_each_tile(cpu, group, [&](std::int64_t i, std::int64_t t) { transform(begin + i, t, scratch + i * size); });
       cpu.parallel(Plan::kPoints, [&](std::int64_t xi, int) {
         for (std::int64_t i = 0; i < group; ++i) multiply(xi, scratch + i * size, scratch + i * size + plan.in_size);
       });
-      cpu.parallel(group * plan.out_chunks, [&](std::int64_t task, int) {
-        transform_back(begin + task / plan.out_chunks, task % plan.out_chunks, scratch + task / plan.out_chunks * size + plan.in_size);
-      });
+      Plan::for_each_tile(cpu, group,
+                          [&](std::int64_t i, std::int64_t t) { transform_back(begin + i, t, scratch + i * size + plan.in_size); });
     }
   }
   if (!fused) activation_forward<T>(cpu, y.flat(), act, y.flat());

@@ -5,24 +5,20 @@
 
 namespace lamina::kernels::LAMINA_ISA {
 
-/// points (register, xi, kBlock, kLanes) = A dy A^T of tiles [first, first + count); dy is zero outside the image.
+/// points (register, xi, kBlock, kLanes) = A dy A^T of one tile; dy is zero outside the image.
 template <int M, class T>
-void winograd_output_gradient(View4<const T> dy, const WinogradTiles<M>& tiles, std::int64_t first, std::int64_t count, T* points) {
+void winograd_output_gradient(View4<const T> dy, const WinogradTiles<M>& tiles, std::int64_t t, T* points) {
   using F = Winograd<M>;
   constexpr int A = F::kIn, L = kLanes<T>;
   constexpr std::int64_t pitch = kPointPitch<L>;
-  alignas(64) T buffer[M * M * kChunk];
-  for (std::int64_t t = 0; t < count; ++t) {
-    const std::int64_t tile = first + t;
-    for (std::int64_t k = 0; k < dy.c; k += kChunk) {
-      const Window<T> window(dy, tiles.image(tile), tiles.row(tile), tiles.col(tile), M, tiles.step, k, buffer);
-      for (int part = 0; part < kChunk && k + part < dy.c; part += L) {
-        T* to = points + (k + part) / L * A * A * pitch + t * L;
-        both_axes<M, A, Vec<T>>([&](int i, int j) { return load(window.data + i * window.row_step + j * window.pixel_step + part); },
-                                [](auto& d, auto& u) { F::output_gradient(d, u); },
-                                [&](int i, int j, Vec<T> v) { store(to + (i * A + j) * pitch, v); });
-      }
-    }
+  const auto [image, row, col] = tiles[t];
+  const Window<T> window(dy, image, row, col, M, tiles.step);
+  for (std::int64_t k = 0; k < dy.c; k += L) {
+    T* to = points + k / L * A * A * pitch;
+    window.registers(k, [&](auto read) {
+      both_axes<M, A, Vec<T>>(
+          read, [](auto& d, auto& u) { F::output_gradient(d, u); }, [&](int i, int j, Vec<T> v) { store(to + (i * A + j) * pitch, v); });
+    });
   }
 }
 
@@ -78,12 +74,9 @@ template <int M, class T>
 void conv2d_backward_weights_winograd(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<T> dw, const Conv2dParams& p) {
   using Plan = WinogradPlan<M, T>;
   const Plan plan(WinogradTiles<M>(dy.n, dy.h, dy.w, p.dilation), x.c, dy.c);
-  const auto transform_x = [&](std::int64_t block, std::int64_t chunk, T* points) {
-    winograd_input(chunk_of(x, chunk), -p.padding.top, -p.padding.left, plan.tiles, plan.first(block), plan.count(block),
-                   points + chunk * Plan::kInChunk);
-  };
-  const auto transform_dy = [&](std::int64_t block, std::int64_t chunk, T* points) {
-    winograd_output_gradient(chunk_of(dy, chunk), plan.tiles, plan.first(block), plan.count(block), points + chunk * Plan::kOutChunk);
+  const auto transform = [&](std::int64_t block, std::int64_t t, T* xs, T* zs) {
+    winograd_input(x, -p.padding.top, -p.padding.left, plan.tiles, block * kBlock + t, xs + t * kChunk);
+    winograd_output_gradient(dy, plan.tiles, block * kBlock + t, zs + t * kLanes<T>);
   };
   const auto multiply = [&](std::int64_t block, std::int64_t xi, const T* xs, const T* zs, bool first, T* sums) {
     with_vectors(plan.out.vectors, [&]<int V>() {
@@ -104,23 +97,17 @@ void conv2d_backward_weights_winograd(Cpu& cpu, View4<const T> x, View4<const T>
     cpu.parallel(parts, [&](std::int64_t part, int worker) {
       T *xs = scratch + worker * size, *zs = xs + plan.in_size, *sums = partials + part * sums_size;
       for (std::int64_t block = plan.blocks * part / parts; block < plan.blocks * (part + 1) / parts; ++block) {
-        for (std::int64_t chunk = 0; chunk < plan.in_chunks; ++chunk) transform_x(block, chunk, xs);
-        for (std::int64_t chunk = 0; chunk < plan.out_chunks; ++chunk) transform_dy(block, chunk, zs);
+        for (std::int64_t t = 0; t < plan.count(block); ++t) transform(block, t, xs, zs);
         for (int xi = 0; xi < Plan::kPoints; ++xi) multiply(block, xi, xs, zs, block == plan.blocks * part / parts, sums);
       }
     });
     add_partial_sums(cpu, partials, parts, sums_size);
   } else {
-    const std::int64_t chunks = plan.in_chunks + plan.out_chunks;
     T* scratch = workspace.take<T>(plan.group() * size);
     for (std::int64_t begin = 0; begin < plan.blocks; begin += plan.group()) {
       const std::int64_t group = begin + plan.group() < plan.blocks ? plan.group() : plan.blocks - begin;
-      cpu.parallel(group * chunks, [&](std::int64_t task, int) {
-        const std::int64_t i = task / chunks, chunk = task % chunks;
-        if (chunk < plan.in_chunks)
-          transform_x(begin + i, chunk, scratch + i * size);
-        else
-          transform_dy(begin + i, chunk - plan.in_chunks, scratch + i * size + plan.in_size);
+      Plan::for_each_tile(cpu, group, [&](std::int64_t i, std::int64_t t) {
+        transform(begin + i, t, scratch + i * size, scratch + i * size + plan.in_size);
       });
       cpu.parallel(Plan::kPoints, [&](std::int64_t xi, int) {
         for (std::int64_t i = 0; i < group; ++i)

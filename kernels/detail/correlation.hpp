@@ -13,7 +13,10 @@ inline constexpr std::int64_t chunks_for(std::int64_t channels) { return (channe
 struct Strip {
   std::int64_t first, count, step = 1;
   /// Those within [0, extent).
-  IndexRange inside(std::int64_t extent) const { return detail::meeting(first, first, step, count, extent); }
+  IndexRange inside(std::int64_t extent) const {
+    if (first >= 0 && first + (count - 1) * step < extent) return {0, count};  // often, and without a division
+    return detail::meeting(first, first, step, count, extent);
+  }
 };
 
 /// Copies pixels of image n, channels [c0, c0 + c), to `tile` (rows, cols, ld), ld >= c; what lies outside the image or beyond c is zero.

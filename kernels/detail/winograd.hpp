@@ -1,5 +1,5 @@
 // The transforms of Winograd's minimal filtering F(M x M, 3 x 3) (Lavin and Gray 2016), one axis at a time, on values of SIMD registers V
-// of channels. A tile is A = M + 2 inputs or M outputs; points 0, 1, -1 (2, -2), infinity.
+// of channels. A tile is A = M + 2 inputs or M outputs; points 0, 1, -1, (2, (-2,)) infinity.
 #pragma once
 #include <type_traits>
 
@@ -56,6 +56,54 @@ struct Winograd<2> {
     w[0] = u[0] + sum;
     w[1] = (u[1] - u[2]) * E(0.5);
     w[2] = sum + u[3];
+  }
+};
+
+template <>
+struct Winograd<3> {
+  static constexpr int kOut = 3, kIn = 5;
+  template <class V>
+  [[gnu::always_inline]] static void input(const V (&d)[5], V (&t)[5]) {
+    const V a = d[3] - d[1], b = d[3] - d[2];
+    t[0] = (d[0] - d[2]) * 2 + a;
+    t[1] = b - d[1] * 2;
+    t[2] = b + (d[1] - d[2]) * 2;
+    t[3] = a;
+    t[4] = d[4] - d[2] - a * 2;
+  }
+  template <class V>
+  [[gnu::always_inline]] static void output(const V (&m)[5], V (&y)[3]) {
+    const V a = m[1] + m[2];
+    y[0] = m[0] + a + m[3];
+    y[1] = m[1] - m[2] + m[3] * 2;
+    y[2] = a + m[3] * 4 + m[4];
+  }
+  template <class V>
+  [[gnu::always_inline]] static void output_gradient(const V (&y)[3], V (&m)[5]) {
+    const V even = y[0] + y[2];
+    m[0] = y[0];
+    m[1] = even + y[1];
+    m[2] = even - y[1];
+    m[3] = y[0] + y[1] * 2 + y[2] * 4;
+    m[4] = y[2];
+  }
+  template <class V>
+  [[gnu::always_inline]] static void weights(const V (&w)[3], V (&u)[5]) {
+    using E = Element<V>;
+    const V even = w[0] + w[2];
+    u[0] = w[0] * E(0.5);
+    u[1] = (even + w[1]) * E(-0.5);
+    u[2] = (w[1] - even) * (E(1) / 6);
+    u[3] = (w[0] + w[1] * 2 + w[2] * 4) * (E(1) / 6);
+    u[4] = w[2];
+  }
+  template <class V>
+  [[gnu::always_inline]] static void weights_gradient(const V (&u)[5], V (&w)[3]) {
+    using E = Element<V>;
+    const V one = u[1] * E(-0.5), minus = u[2] * (E(1) / 6), two = u[3] * (E(1) / 6);
+    w[0] = u[0] * E(0.5) + one - minus + two;
+    w[1] = one + minus + two * 2;
+    w[2] = one - minus + two * 4 + u[4];
   }
 };
 

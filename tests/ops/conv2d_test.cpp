@@ -127,7 +127,7 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
   };
   for (const ConvCase& c : cases)
     for (auto algorithm : {Conv2dAlgorithm::automatic, Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd2,
-                           Conv2dAlgorithm::winograd4, Conv2dAlgorithm::depthwise}) {
+                           Conv2dAlgorithm::winograd3, Conv2dAlgorithm::winograd4, Conv2dAlgorithm::depthwise}) {
       if (!kernels::conv2d_supports(Device::Type::cpu, algorithm, c.w[0], c.w[1], c.w[2], c.w[3], c.p)) continue;
       OpCase naive = op_case(c, Conv2dAlgorithm::naive), op = op_case(c, algorithm);
       const auto expected = lamina::test::detail::run(naive, DType::f64, false, false);
@@ -211,7 +211,7 @@ TEST_CASE("conv2d rejects shapes and attributes") {
   check_throws<OptionError>([&] { conv2d(x, w, {}, {.stride = 2, .algorithm = Conv2dAlgorithm::winograd4}); },
                             {"winograd4", "stride 2", "automatic"});
   for (Device device : cuda_devices())
-    for (Conv2dAlgorithm winograd : {Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd4})
+    for (Conv2dAlgorithm winograd : {Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd3, Conv2dAlgorithm::winograd4})
       check_throws<OptionError>([&] { conv2d(x.to(device), w.to(device), {}, {.algorithm = winograd}); },
                                 {name_of(winograd), "cuda", "automatic", "implicit_gemm"});
   check_throws<ShapeError>([&] { conv2d(x, w, {}, {.padding = {1 << 30, 1 << 30, 0, 0}}); }, {"padding", "(1, 5, 5, 4)", "(2, 3, 3, 4)"});

@@ -18,10 +18,10 @@ struct Padding {
 
 /// How a convolution is computed. `automatic` is a pure function of shape and instruction set; `naive` is the oracle. The others
 /// are for tests and benchmarks, and throw OptionError where they do not apply (see kernels::conv2d_supports).
-enum class Conv2dAlgorithm : std::uint8_t { automatic, naive, implicit_gemm, direct, winograd2, winograd4, depthwise };
+enum class Conv2dAlgorithm : std::uint8_t { automatic, naive, implicit_gemm, direct, winograd2, winograd3, winograd4, depthwise };
 
 constexpr const char* name_of(Conv2dAlgorithm a) {
-  constexpr const char* kNames[] = {"automatic", "naive", "implicit_gemm", "direct", "winograd2", "winograd4", "depthwise"};
+  constexpr const char* kNames[] = {"automatic", "naive", "implicit_gemm", "direct", "winograd2", "winograd3", "winograd4", "depthwise"};
   return kNames[static_cast<int>(a)];
 }
 
@@ -80,6 +80,7 @@ LAMINA_HD constexpr bool conv2d_supports(Device::Type device, Conv2dAlgorithm a,
     case Conv2dAlgorithm::implicit_gemm: return true;
     case Conv2dAlgorithm::direct: return p.groups == 1 && (cpu || cin_per_group <= kFewInputChannels);
     case Conv2dAlgorithm::winograd2:
+    case Conv2dAlgorithm::winograd3:
     case Conv2dAlgorithm::winograd4: return cpu && p.groups == 1 && p.stride == 1 && kh == 3 && kw == 3;
     case Conv2dAlgorithm::depthwise: return cin_per_group == 1 && p.groups == cout;
   }
