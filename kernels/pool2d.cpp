@@ -3,6 +3,7 @@
 
 #include "detail/isa.hpp"
 #include "detail/pool2d.hpp"
+#include "detail/simd.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {
@@ -13,13 +14,15 @@ using i64 = std::int64_t;
 template <class T, bool kWinner>
 void max_row_2x2(const T* top, const T* bottom, i64 ld, T* y, i64 y_ld, std::uint8_t* winner, i64 width, i64 channels) {
   for (i64 q = 0; q < width; ++q, top += 2 * ld, bottom += 2 * ld, y += y_ld, winner += kWinner ? channels : 0)
-    for (i64 c = 0; c < channels; ++c) {
-      const T a = top[c], b = top[ld + c], d = bottom[c], e = bottom[ld + c];
-      const bool b_wins = b > a || b != b, e_wins = e > d || e != e;
-      const T ab = b_wins ? b : a, de = e_wins ? e : d;
-      const bool lower = (de > ab || de != de) && ab == ab;
-      y[c] = lower ? de : ab;
-      if (kWinner) winner[c] = static_cast<std::uint8_t>(lower ? 2 + e_wins : +b_wins);
+    for (i64 c = 0; c < channels; c += kLanes<T>) {
+      const i64 rest = channels - c;
+      const Vec<T> a = load_part(top + c, rest), b = load_part(top + ld + c, rest), d = load_part(bottom + c, rest),
+                   e = load_part(bottom + ld + c, rest);
+      const Ints<T> b_wins = (b > a) | (b != b), e_wins = (e > d) | (e != e);  // all bits, that is -1, or 0
+      const Vec<T> ab = b_wins ? b : a, de = e_wins ? e : d;
+      const Ints<T> lower = ((de > ab) | (de != de)) & (ab == ab);
+      store_part(y + c, lower ? de : ab, rest);
+      if (kWinner) store_bytes<T>(winner + c, lower ? 2 - e_wins : -b_wins, rest);
     }
 }
 
@@ -97,12 +100,17 @@ void max_pool2d_backward_2x2(Cpu& cpu, View4<const T> dy, const std::uint8_t* wi
       const i64 n = row / dx.h, h = row % dx.h;
       const i64 windows = h / 2 < dy.h ? dy.w : 0;
       const std::uint8_t* win = winner + (n * dy.h + h / 2) * dy.w * dy.c;
-      const auto left = static_cast<std::uint8_t>(h % 2 * 2);
+      const int left = h % 2 * 2;
       for (i64 w = 0; w < windows; ++w, win += dy.c) {
         const T* g = dy.pixel(n, h / 2, w);
-        T* __restrict out = dx.pixel(n, h, 2 * w);
-        for (i64 c = 0; c < dx.c; ++c) out[c] = win[c] == left ? g[c] : T(0);
-        for (i64 c = 0; c < dx.c; ++c) out[dx.ld + c] = win[c] == left + 1 ? g[c] : T(0);
+        T* out = dx.pixel(n, h, 2 * w);
+        for (i64 c = 0; c < dx.c; c += kLanes<T>) {
+          const i64 rest = dx.c - c;
+          const Ints<T> winner_of = load_bytes<T>(win + c, rest);
+          const Vec<T> gradient = load_part(g + c, rest);
+          store_part(out + c, winner_of == left ? gradient : Vec<T>{}, rest);
+          store_part(out + dx.ld + c, winner_of == left + 1 ? gradient : Vec<T>{}, rest);
+        }
       }
       for (i64 w = 2 * windows; w < dx.w; ++w)
         for (i64 c = 0; c < dx.c; ++c) dx.pixel(n, h, w)[c] = 0;

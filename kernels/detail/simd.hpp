@@ -70,6 +70,31 @@ template <class T>
     _mm256_maskstore_pd(p, reinterpret_cast<__m256i>(lane_mask<long long>(count)), reinterpret_cast<__m256d>(v));
 #endif
 }
+/// Registers of integers with the lanes of Vec<T>: what its comparisons give.
+template <class T>
+using Ints = Vec<std::conditional_t<sizeof(T) == 4, int, long long>>;
+template <class T>
+struct BytesOf {
+  typedef std::uint8_t type [[gnu::vector_size(kLanes<T>)]];
+};
+/// The first `count` bytes only (all, when there are more than lanes), one a lane; the rest is zero.
+template <class T>
+[[gnu::always_inline]] inline Ints<T> load_bytes(const std::uint8_t* p, std::int64_t count) {
+  typename BytesOf<T>::type bytes{};
+  if (count >= kLanes<T>)
+    __builtin_memcpy(&bytes, p, kLanes<T>);
+  else
+    for (std::int64_t i = 0; i < count; ++i) bytes[i] = p[i];
+  return __builtin_convertvector(bytes, Ints<T>);
+}
+template <class T>
+[[gnu::always_inline]] inline void store_bytes(std::uint8_t* p, Ints<T> v, std::int64_t count) {
+  const auto bytes = __builtin_convertvector(v, typename BytesOf<T>::type);
+  if (count >= kLanes<T>)
+    __builtin_memcpy(p, &bytes, kLanes<T>);
+  else
+    for (std::int64_t i = 0; i < count; ++i) p[i] = bytes[i];
+}
 /// Elements `step` apart.
 template <class T>
 inline Vec<T> gather(const T* p, std::int64_t step, std::int64_t count) {
@@ -81,11 +106,10 @@ inline Vec<T> gather(const T* p, std::int64_t step, std::int64_t count) {
 /// Transposes kLanes registers, each a row: exchanges the off-diagonal blocks of 1, 2, 4, ... lanes.
 template <class T>
 [[gnu::always_inline]] inline void transpose(Vec<T> (&rows)[kLanes<T>]) {
-  using Index = std::conditional_t<sizeof(T) == 4, int, long long>;
   constexpr int L = kLanes<T>;
 #pragma GCC unroll 4
   for (int d = 1; d < L; d *= 2) {
-    Vec<Index> low{}, high{};  // lanes L + i are those of the second operand
+    Ints<T> low{}, high{};  // lanes L + i are those of the second operand
     for (int i = 0; i < L; ++i) low[i] = i & d ? L + i - d : i, high[i] = i & d ? L + i : i + d;
 #pragma GCC unroll 16
     for (int i = 0; i < L; ++i)
