@@ -10,6 +10,12 @@ namespace {
 
 using i64 = std::int64_t;
 
+/// Lanes where b takes the place of the maximum a: the first maximum wins, and the first NaN.
+template <class T>
+Ints<T> wins(Vec<T> b, Vec<T> a) {
+  return ((b > a) | (b != b)) & (a == a);
+}
+
 /// 2x2 windows at stride 2 without padding: one pass, no bounds.
 template <class T, bool kWinner>
 void max_row_2x2(const T* top, const T* bottom, i64 ld, T* y, i64 y_ld, std::uint8_t* winner, i64 width, i64 channels) {
@@ -18,9 +24,9 @@ void max_row_2x2(const T* top, const T* bottom, i64 ld, T* y, i64 y_ld, std::uin
       const i64 rest = channels - c;
       const Vec<T> a = load_part(top + c, rest), b = load_part(top + ld + c, rest), d = load_part(bottom + c, rest),
                    e = load_part(bottom + ld + c, rest);
-      const Ints<T> b_wins = (b > a) | (b != b), e_wins = (e > d) | (e != e);  // all bits, that is -1, or 0
+      const Ints<T> b_wins = wins<T>(b, a), e_wins = wins<T>(e, d);  // all bits, that is -1, or 0
       const Vec<T> ab = b_wins ? b : a, de = e_wins ? e : d;
-      const Ints<T> lower = ((de > ab) | (de != de)) & (ab == ab);
+      const Ints<T> lower = wins<T>(de, ab);
       store_part(y + c, lower ? de : ab, rest);
       if (kWinner) store_bytes<T>(winner + c, lower ? 2 - e_wins : -b_wins, rest);
     }

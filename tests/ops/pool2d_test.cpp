@@ -46,12 +46,41 @@ TEST_CASE("max_pool2d by hand: ties go to the first pixel, NaN wins, padding is 
   CHECK(x.grad().to_vector<double>() == std::vector<double>{0, 10, 20, 0, 0, 0, 0, 0});
   const Tensor negative = Tensor::full({1, 2, 2, 1}, -7, {DType::f64, kCpu});
   CHECK(max_pool2d(negative, {.kernel = 3, .stride = 2, .padding = Padding::symmetric(1)}).item() == -7);
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (int at = 0; at < 4; ++at) {
-    std::vector<double> v{1, 2, 3, 4};
-    v[static_cast<std::size_t>(at)] = nan;
-    CHECK(std::isnan(max_pool2d(Tensor::from(std::span<const double>(v), {1, 2, 2, 1})).item()));
-    CHECK(std::isnan(max_pool2d(Tensor::from(std::span<const double>(v), {1, 2, 2, 1}), {.kernel = 2, .stride = 1}).item()));
+}
+
+TEST_CASE("max_pool2d: the first maximum and the first NaN win") {
+  const double nan = std::numeric_limits<double>::quiet_NaN(), values[] = {0, 1, nan};
+  constexpr std::size_t kWindows = 81;  // one a channel
+  std::vector<double> x(4 * kWindows), expected(kWindows), gradient(4 * kWindows);
+  for (std::size_t c = 0; c < kWindows; ++c) {
+    std::size_t best = 0, digits = c;
+    for (std::size_t i = 0; i < 4; ++i, digits /= 3) {
+      const double v = x[i * kWindows + c] = values[digits % 3], champion = x[best * kWindows + c];
+      if (v > champion || (std::isnan(v) && !std::isnan(champion))) best = i;
+    }
+    expected[c] = x[best * kWindows + c];
+    gradient[best * kWindows + c] = 1;
+  }
+  const auto check = [&](Device device, DType dtype, int stride) {
+    CAPTURE(device.str());
+    CAPTURE(name_of(dtype));
+    CAPTURE(stride);
+    Tensor in = Tensor::from(std::span<const double>(x), {1, 2, 2, kWindows}).to(dtype).to(device);
+    in.set_requires_grad();
+    const Tensor y = max_pool2d(in, {.stride = stride});
+    const auto got = y.to(kCpu).to(DType::f64).to_vector<double>();
+    for (std::size_t c = 0; c < kWindows; ++c) CHECK((got[c] == expected[c] || (std::isnan(got[c]) && std::isnan(expected[c]))));
+    y.backward(Tensor::full(y.shape(), 1, {dtype, device}));
+    CHECK(in.grad().to(kCpu).to(DType::f64).to_vector<double>() == gradient);
+  };
+  for (int stride : {2, 1}) {  // 1: as for windows that overlap
+    ThreadPool pool(1);
+    for (Isa isa : instruction_sets()) {
+      const ExecutorScope scope(pool, isa);
+      for (DType dtype : {DType::f32, DType::f64}) check(kCpu, dtype, stride);
+    }
+    for (Device device : cuda_devices())
+      for (DType dtype : {DType::f32, DType::bf16}) check(device, dtype, stride);
   }
 }
 
