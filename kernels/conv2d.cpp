@@ -18,37 +18,41 @@ using Algorithm = Conv2dAlgorithm;
 /// The algorithm for weights w and output (or its gradient) `out`: a function of the shapes alone. Measured on one AVX-512 core with an FMA
 /// peak of 150 GFLOP/s, batch 4, forward / dgrad / wgrad in GFLOP/s of the defining sum (benchmarks/conv2d_bench.cpp):
 ///                       implicit GEMM     direct          Winograd F(4x4, 3x3)
-///   256x256   3 ->  16   4 /  2 /  -     59 / 18 / 54     18 /  21 /  18
-///   256x256  16 ->  16  13 / 10 /  -     93 / 91 / 83    142 / 141 / 132
-///    64x64   12 ->  12  12 / 11 / 16     61 / 59 / 44     61 /  61 /  46
-///    64x64    8 ->   8   8 /  6 / 10     44 / 44 / 42     27 /  27 /  14
-///    32x32  256 -> 256  17 / 37 /  -     94 / 94 / 72    213 / 222 / 207
-///    16x16  512 -> 512  18 / 25 / 52     58 / 57 / 47    122 / 121 / 138
-///     4x4    64 ->  64  49 / 37 / 51     57 / 58 /  8     27 /  28 /  56
-///    32x32  256 ->  64  88 / 65 / 80    115 / 92 / 78     (1x1)
+///   256x256   3 ->  16   5 /  4 /  6     59 / 18 / 54     18 /  21 /  18
+///   256x256  16 ->  16  24 / 18 / 27     93 / 91 / 83    142 / 141 / 132
+///    64x64   12 ->  12  10 /  9 / 14     61 / 59 / 44     61 /  61 /  46
+///    64x64    8 ->   8   7 /  6 /  8     44 / 44 / 42     27 /  27 /  14
+///    32x32  256 -> 256  55 / 61 / 73     94 / 94 / 72    213 / 222 / 207
+///    16x16  512 -> 512  54 / 48 / 51     58 / 57 / 47    122 / 121 / 138
+///     4x4    64 ->  64  45 / 37 / 41     57 / 58 /  8     27 /  28 /  56
+///    32x32  256 ->  64  62 / 25 / 52    115 / 92 / 78     (1x1)
 ///   256x256  16 ->  12   - /  - /  -     25 / 30 / 26     (1x1: bound by memory)
 /// and on two cores, batch 2, with dilation (the Winograd with the fewest multiplications; atrous tiles are ragged) or stride:
-///    33x33  256 -> 256  72 /  86 / 95     143 / 142 / 81   212 / 238 / 209  dilation 6, F(3x3, 3x3)
-///    33x33  256 -> 256  83 /  97 / 96      98 / 106 / 63   163 / 168 / 168  dilation 18, F(2x2, 3x3)
+///    33x33  256 -> 256 108 / 102 /107     143 / 142 / 81   212 / 238 / 209  dilation 6, F(3x3, 3x3)
+///    33x33  256 -> 256 119 / 119 / 93      98 / 106 / 63   163 / 168 / 168  dilation 18, F(2x2, 3x3)
 ///    64x64   64 -> 128 101 /  81 / 69     125 / 108 / 81   (3x3, stride 2)
+/// and the same with batch 1:
+///    16x16   64 ->  64  72 /  65 / 58      74 /  72 / 40    93 / 106 /  91  F(2x2, 3x3)
+///     8x8   512 -> 512  59 /  51 / 23      22 /  19 / 10    38 /  34 /  28  F(2x2, 3x3)
 template <class T>
 Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p) {
-  constexpr std::int64_t kFewPixels = 512;   // below: packing the weights takes longer than using them
-  constexpr std::int64_t kFewChannels = 12;  // below: transforms cost more than the multiplications they save
+  constexpr std::int64_t kPixels = 512, kWinogradPixels = 128;  // below: preparing the weights takes longer than using them
+  constexpr std::int64_t kWinogradChannels = 12;                // below: transforms cost more than the multiplications they save
   if (p.algorithm != Algorithm::automatic) return p.algorithm;
   const auto applies = [&](Algorithm a) { return conv2d_supports(Device::Type::cpu, a, w.n, w.h, w.w, w.c, p); };
   if (applies(Algorithm::depthwise)) return Algorithm::depthwise;
-  if (out.pixels() < kFewPixels || !applies(Algorithm::direct)) return Algorithm::implicit_gemm;
-  if (!applies(Algorithm::winograd4) || w.n < kFewChannels || w.c < kFewChannels) return Algorithm::direct;
-  std::int64_t fewest = out.pixels() * 9;  // direct; with a large dilation tiles are mostly outside the image
-  Algorithm best = Algorithm::direct;
-  const auto offer = [&](Algorithm a, std::int64_t multiplications) {
-    if (multiplications < fewest) fewest = multiplications, best = a;
-  };
-  offer(Algorithm::winograd4, WinogradTiles<4>(out.n, out.h, out.w, p.dilation).multiplications());
-  offer(Algorithm::winograd3, WinogradTiles<3>(out.n, out.h, out.w, p.dilation).multiplications());
-  offer(Algorithm::winograd2, WinogradTiles<2>(out.n, out.h, out.w, p.dilation).multiplications());
-  return best;
+  if (applies(Algorithm::winograd4) && w.n >= kWinogradChannels && w.c >= kWinogradChannels && out.pixels() >= kWinogradPixels) {
+    Algorithm best = Algorithm::direct;
+    std::int64_t least = 0, multiplications = 0;
+    const auto offer = [&](Algorithm a, const auto& tiles) {
+      if (best == Algorithm::direct || tiles.cost() < least) best = a, least = tiles.cost(), multiplications = tiles.multiplications();
+    };
+    offer(Algorithm::winograd4, WinogradTiles<4>(out.n, out.h, out.w, p.dilation));
+    offer(Algorithm::winograd3, WinogradTiles<3>(out.n, out.h, out.w, p.dilation));
+    offer(Algorithm::winograd2, WinogradTiles<2>(out.n, out.h, out.w, p.dilation));
+    if (multiplications < out.pixels() * 9) return best;  // not with a large dilation: tiles are mostly outside the image
+  }
+  return out.pixels() < kPixels || !applies(Algorithm::direct) ? Algorithm::implicit_gemm : Algorithm::direct;
 }
 
 template <class T>

@@ -9,11 +9,28 @@
 
 namespace lamina::kernels::LAMINA_ISA {
 
-/// Pixels a tile has, so that its patches take about 64 K elements.
+/// Pixels a tile has: so that its patches take about 64 K elements, but enough of them to be worth packing the weights.
 inline std::int64_t tile_pixels(std::int64_t patch) {
   const std::int64_t pixels = (std::int64_t{1} << 16) / patch;
-  return pixels < 16 ? 16 : pixels > 1024 ? 1024 : pixels;
+  return pixels < 128 ? 128 : pixels > 1024 ? 1024 : pixels;
 }
+
+/// The products of a convolution: by group, tile of pixels (or part of the tiles), and block of a group's channels, so that few pixels,
+/// too, are work for several threads.
+struct Products {
+  static constexpr std::int64_t kMostChannels = 128;
+  std::int64_t groups, tiles, channels;
+
+  struct Product {
+    std::int64_t group, tile, first, channels;  // `first` counts from the group's first channel
+  };
+  std::int64_t blocks() const { return (channels + kMostChannels - 1) / kMostChannels; }
+  std::int64_t count() const { return groups * tiles * blocks(); }
+  Product operator[](std::int64_t i) const {
+    const std::int64_t first = i % blocks() * kMostChannels, rest = channels - first;
+    return {i / blocks() / tiles, i / blocks() % tiles, first, rest < kMostChannels ? rest : kMostChannels};
+  }
+};
 
 /// Patches of the channels [c0, c0 + c) of an image, for the outputs of (h, w) counted over image, row, column.
 template <class T>
@@ -52,14 +69,16 @@ PatchReader<T> forward_patches(View4<const T> x, View4<const T> w, std::int64_t 
 template <class T>
 void conv2d_forward_implicit_gemm(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p) {
   const std::int64_t k = y.c / p.groups, patch = w.h * w.w * w.c, tile = tile_pixels(patch), tiles = (y.pixels() + tile - 1) / tile;
+  const Products products{p.groups, tiles, k};
   Workspace workspace;
   T* scratch = workspace.take<T>(cpu.concurrency() * tile * patch);
-  cpu.parallel(p.groups * tiles, [&](std::int64_t task, int worker) {
-    const std::int64_t group = task / tiles, begin = task % tiles * tile, end = begin + tile < y.pixels() ? begin + tile : y.pixels();
+  cpu.parallel(products.count(), [&](std::int64_t task, int worker) {
+    const auto [group, t, c0, count] = products[task];
+    const std::int64_t begin = t * tile, end = begin + tile < y.pixels() ? begin + tile : y.pixels(), first = group * k + c0;
     const auto cols = forward_patches(x, w, y.h, y.w, group, p).patches(begin, end, scratch + worker * tile * patch);
-    const View2<T> out{y.data + begin * y.ld + group * k, end - begin, k, y.ld};
-    gemm<T>(Trans::no, cols, Trans::yes, {w.data + group * k * patch, k, patch, patch}, out);
-    bias_activation(cpu, out, b ? b + group * k : nullptr, p.activation);
+    const View2<T> out{y.data + begin * y.ld + first, end - begin, count, y.ld};
+    gemm<T>(Trans::no, cols, Trans::yes, {w.data + first * patch, count, patch, patch}, out);
+    bias_activation(cpu, out, b ? b + first : nullptr, p.activation);
   });
 }
 
@@ -68,18 +87,20 @@ template <class T>
 void conv2d_backward_weights_implicit_gemm(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<T> dw, const Conv2dParams& p) {
   const std::int64_t k = dy.c / p.groups, patch = dw.h * dw.w * dw.c, size = dw.size(), tile = tile_pixels(patch), pixels = dy.pixels();
   const std::int64_t tiles = (pixels + tile - 1) / tile, parts = partial_sums(size, tiles);
+  const Products products{p.groups, parts, k};
   Workspace workspace;
   T* scratch = workspace.take<T>(cpu.concurrency() * tile * patch);
   T* partials = workspace.take<T>(parts * size);  // (part, Cout, patch)
   __builtin_memset(partials, 0, static_cast<std::size_t>(parts * size) * sizeof(T));
-  cpu.parallel(p.groups * parts, [&](std::int64_t task, int worker) {
-    const std::int64_t group = task / parts, part = task % parts;
+  cpu.parallel(products.count(), [&](std::int64_t task, int worker) {
+    const auto [group, part, c0, count] = products[task];
+    const std::int64_t first = group * k + c0;
     const auto reader = forward_patches(x, View4<const T>(dw), dy.h, dy.w, group, p);
     for (std::int64_t t = tiles * part / parts; t < tiles * (part + 1) / parts; ++t) {
       const std::int64_t begin = t * tile, end = begin + tile < pixels ? begin + tile : pixels;
       const auto cols = reader.patches(begin, end, scratch + worker * tile * patch);
-      gemm<T>(Trans::yes, {dy.data + begin * dy.ld + group * k, end - begin, k, dy.ld}, Trans::no, cols,
-              {partials + part * size + group * k * patch, k, patch, patch}, true);
+      gemm<T>(Trans::yes, {dy.data + begin * dy.ld + first, end - begin, count, dy.ld}, Trans::no, cols,
+              {partials + part * size + first * patch, count, patch, patch}, true);
     }
   });
   add_partial_sums(cpu, partials, parts, size);
@@ -93,8 +114,9 @@ void conv2d_backward_weights_implicit_gemm(Cpu& cpu, View4<const T> x, View4<con
 template <class T>
 void conv2d_backward_data_implicit_gemm(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p) {
   const std::int64_t k = dy.c / p.groups, c = w.c, patch_most = w.h * w.w * k, tile = tile_pixels(patch_most);
+  const std::int64_t scratch_size = tile * (patch_most + Products::kMostChannels);
   Workspace workspace;
-  T* scratch = workspace.take<T>(cpu.concurrency() * tile * (patch_most + c));
+  T* scratch = workspace.take<T>(cpu.concurrency() * scratch_size);
   T* taps = workspace.take<T>(w.size());  // (group, tap, k, c) of one class
   for (int u = 0; u < p.stride; ++u)
     for (int v = 0; v < p.stride; ++v) {
@@ -106,19 +128,21 @@ void conv2d_backward_data_implicit_gemm(Cpu& cpu, View4<const T> dy, View4<const
           __builtin_memcpy(taps + (o / k * patch + t * k + o % k) * c, from, static_cast<std::size_t>(c) * sizeof(T));
         }
       });
-      cpu.parallel(p.groups * tiles, [&](std::int64_t task, int worker) {
-        const std::int64_t g = task / tiles, begin = task % tiles * tile, end = begin + tile < pixels ? begin + tile : pixels;
-        T *cols = scratch + worker * tile * (patch_most + c), *out = cols + tile * patch_most;
+      const Products products{p.groups, tiles, c};
+      cpu.parallel(products.count(), [&](std::int64_t task, int worker) {
+        const auto [g, t, first, count] = products[task];
+        const std::int64_t begin = t * tile, end = begin + tile < pixels ? begin + tile : pixels;
+        T *cols = scratch + worker * scratch_size, *out = cols + tile * patch_most;
         if (patch > 0)
-          gemm<T>(Trans::no, PatchReader<T>{dy, g * k, k, h, s}.patches(begin, end, cols), Trans::no, {taps + g * patch * c, patch, c, c},
-                  {out, end - begin, c, c});
+          gemm<T>(Trans::no, PatchReader<T>{dy, g * k, k, h, s}.patches(begin, end, cols), Trans::no,
+                  {taps + g * patch * c + first, patch, count, c}, {out, end - begin, count, count});
         else
-          __builtin_memset(out, 0, static_cast<std::size_t>((end - begin) * c) * sizeof(T));
+          __builtin_memset(out, 0, static_cast<std::size_t>((end - begin) * count) * sizeof(T));
         for (std::int64_t i = begin; i < end; ++i) {
           T* to =
               dx.pixel(i / (h.count * s.count), h.out_first + i / s.count % h.count * h.out_step, s.out_first + i % s.count * s.out_step) +
-              g * c;
-          for (std::int64_t j = 0; j < c; ++j) to[j] = out[(i - begin) * c + j];
+              g * c + first;
+          for (std::int64_t j = 0; j < count; ++j) to[j] = out[(i - begin) * count + j];
         }
       });
     }

@@ -39,7 +39,9 @@ struct WinogradTiles {
         down((h - 1) / (step * M) + 1),
         across((w - 1) / (step * M) + 1) {}
   std::int64_t count() const { return n * phases_down * phases_across * down * across; }
-  std::int64_t multiplications() const { return count() * (M + 2) * (M + 2); }  // a pair of channels
+  /// For a pair of channels; and with what transforming the weights takes, which is as long as using them for some tiles.
+  std::int64_t multiplications() const { return count() * (M + 2) * (M + 2); }
+  std::int64_t cost() const { return (count() + 64) * (M + 2) * (M + 2); }
   Tile operator[](std::int64_t t) const {
     const std::int64_t line = t / across, phase = line / down;
     const std::int64_t row = line % down * M * step, col = t % across * M * step;
