@@ -21,27 +21,26 @@ inline constexpr std::int64_t kPointPitch = kBlock* Width + kChunk;
 /// (M + 2, M + 2), as far apart, from there plus the origin. Outputs beyond the image are not written; a tile may have none.
 template <int M>
 struct WinogradTiles {
-  std::int64_t n, h, w, step;               // output images; the dilation
-  std::int64_t phases_down, phases_across;  // remainders modulo the dilation
-  std::int64_t down, across;                // tiles of one phase
+  static constexpr std::int64_t kWeightTiles = 64;  // transforming the weights takes as long as using them for so many tiles
+  std::int64_t n, step;                             // output images; the dilation
+  std::int64_t phases_down, phases_across;          // remainders modulo the dilation
+  std::int64_t down, across;                        // tiles of one phase
 
   struct Tile {
     std::int64_t image, row, col;
   };
 
-  WinogradTiles(std::int64_t n_, std::int64_t h_, std::int64_t w_, std::int64_t dilation)
+  WinogradTiles(std::int64_t n_, std::int64_t h, std::int64_t w, std::int64_t dilation)
       : n(n_),
-        h(h_),
-        w(w_),
         step(dilation),
         phases_down(step < h ? step : h),
         phases_across(step < w ? step : w),
         down((h - 1) / (step * M) + 1),
         across((w - 1) / (step * M) + 1) {}
   std::int64_t count() const { return n * phases_down * phases_across * down * across; }
-  /// For a pair of channels; and with what transforming the weights takes, which is as long as using them for some tiles.
+  /// Of a pair of channels; and with those that transforming its weights is worth.
   std::int64_t multiplications() const { return count() * (M + 2) * (M + 2); }
-  std::int64_t cost() const { return (count() + 64) * (M + 2) * (M + 2); }
+  std::int64_t cost() const { return (count() + kWeightTiles) * (M + 2) * (M + 2); }
   Tile operator[](std::int64_t t) const {
     const std::int64_t line = t / across, phase = line / down;
     const std::int64_t row = line % down * M * step, col = t % across * M * step;

@@ -15,7 +15,7 @@ struct Winograd;
 
 template <>
 struct Winograd<2> {
-  static constexpr int kOut = 2, kIn = 4;
+  static constexpr int kIn = 4;
   /// B^T d
   template <class V>
   [[gnu::always_inline]] static void input(const V (&d)[4], V (&t)[4]) {
@@ -61,7 +61,7 @@ struct Winograd<2> {
 
 template <>
 struct Winograd<3> {
-  static constexpr int kOut = 3, kIn = 5;
+  static constexpr int kIn = 5;
   template <class V>
   [[gnu::always_inline]] static void input(const V (&d)[5], V (&t)[5]) {
     const V a = d[3] - d[1], b = d[3] - d[2];
@@ -109,7 +109,7 @@ struct Winograd<3> {
 
 template <>
 struct Winograd<4> {
-  static constexpr int kOut = 4, kIn = 6;
+  static constexpr int kIn = 6;
   template <class V>
   [[gnu::always_inline]] static void input(const V (&d)[6], V (&t)[6]) {
     const V a = d[4] - d[2] * 4, b = d[3] - d[1] * 4, c = d[4] - d[2], e = (d[3] - d[1]) * 2;
