@@ -118,12 +118,14 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
       {{1, 12, 19, 32}, {16, 3, 3, 16}, {.padding = Padding::symmetric(1), .groups = 2}},
       {{1, 20, 21, 5}, {18, 3, 3, 5}, {.padding = Padding::symmetric(1), .dilation = 1}},  // the taps of a row fit into one chunk
       {{1, 20, 21, 2}, {18, 3, 5, 2}, {.padding = Padding::symmetric(4), .dilation = 2}},
-      {{2, 30, 21, 16}, {32, 3, 3, 16}, pad(1)},  // several blocks of Winograd tiles, the last one not full
-      {{2, 26, 17, 96}, {80, 3, 3, 96}, pad(1)},  // weights that are multiplied in groups of blocks
-      {{1, 70, 70, 3}, {5, 3, 3, 3}, pad(2)},     // padding beyond SAME
-      {{2, 30, 31, 16}, {11, 1, 1, 16}},          // wgrad of 1x1 in several segments: x in registers, dy broadcast
-      {{1, 25, 26, 70}, {20, 1, 1, 70}},          // the same in several blocks of registers
-      {{1, 25, 26, 3}, {33, 1, 1, 3}},            // x broadcast
+      {{2, 30, 21, 16}, {32, 3, 3, 16}, pad(1)},           // several blocks of Winograd tiles, the last one not full
+      {{2, 26, 17, 96}, {80, 3, 3, 96}, pad(1)},           // weights that are multiplied in groups of blocks
+      {{1, 70, 70, 3}, {5, 3, 3, 3}, pad(2)},              // padding beyond SAME
+      {{1, 9, 15, 140}, {132, 3, 3, 140}, pad(1)},         // implicit GEMM: two tiles of pixels, two blocks of channels
+      {{1, 9, 15, 280}, {264, 1, 1, 140}, {.groups = 2}},  // the same for each group
+      {{2, 30, 31, 16}, {11, 1, 1, 16}},                   // wgrad of 1x1 in several segments: x in registers, dy broadcast
+      {{1, 25, 26, 70}, {20, 1, 1, 70}},                   // the same in several blocks of registers
+      {{1, 25, 26, 3}, {33, 1, 1, 3}},                     // x broadcast
   };
   for (const ConvCase& c : cases)
     for (auto algorithm : {Conv2dAlgorithm::automatic, Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd2,
