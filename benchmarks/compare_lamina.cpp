@@ -56,7 +56,7 @@ int unet(char** a, Device device, DType dtype) {
     const NoGrad no_grad;
     Tensor y;
     const double seconds = median_seconds(
-        std::atoi(a[6]), [&] { y = net.forward(x); }, device);
+        std::atoi(a[6]), [&] { y = net(x); }, device);
     const double first = y.to(kCpu).to(DType::f32).data<float>()[0];
     print(seconds, first, device);
     return std::isfinite(first) ? 0 : 1;
@@ -66,7 +66,7 @@ int unet(char** a, Device device, DType dtype) {
   const double seconds = median_seconds(
       std::atoi(a[6]),
       [&] {
-        loss = segmentation_loss(net.forward(x), labels, {.empty_class = EmptyClass::penalize});
+        loss = segmentation_loss(net(x), labels, {.empty_class = EmptyClass::penalize});
         adam.zero_grad();
         loss.backward();
         adam.step();

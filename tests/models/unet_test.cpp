@@ -37,7 +37,7 @@ TEST_CASE("parameter counts of the presets, as their sources publish them") {
 }
 
 TEST_CASE("milesial and smp presets carry the checkpoint names of their sources") {
-  auto has = [](Segmenter& model, const std::string& name) {
+  auto has = [](Network& model, const std::string& name) {
     for (const auto& t : model.state())
       if (t.name == name) return true;
     return false;
@@ -67,7 +67,7 @@ TEST_CASE("any size, depth, width, channels and classes; every preset trains") {
       o.depth = 3;
       UNet net(o, random);
       Tensor x = random_normal({2, h, w, 2}, 5, DType::f32);
-      const Tensor y = net.forward(x);
+      const Tensor y = net(x);
       CHECK(y.shape() == Shape{2, h, w, 5});
       y.backward(random_normal(y.shape(), 6, DType::f32));
       for (const auto& p : net.named_parameters()) {
@@ -78,7 +78,7 @@ TEST_CASE("any size, depth, width, channels and classes; every preset trains") {
       }
       net.eval();
       const NoGrad no_grad;
-      CHECK(same_bytes(net.forward(x), net.forward(x)));
+      CHECK(same_bytes(net(x), net(x)));
     }
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("every preset equals its plain composition: skips written into shared 
       const Weights weights = copies(net);
       const Tensor x = random_normal({2, 13, 18, 3}, 1, DType::f32);
       const nn::RandomScope scope(RandomKey{3});
-      const Tensor y = net.forward(x);
+      const Tensor y = net(x);
       CHECK(relative_error(y, composed(weights, o, x, drop)) < 1e-5);
       for (const auto& [name, tensor] : copies(net))
         if (name.find("running_") != std::string::npos) CHECK_MESSAGE(relative_error(tensor, weights.at(name)) < 1e-5, name);
@@ -171,6 +171,6 @@ TEST_CASE("U-Net errors") {
   check_throws<OptionError>([] { build_segmenter({.model = "unett"}, 0); }, {"model", "did you mean \"unet\""});
   check_throws<OptionError>([] { build_segmenter({.preset = "smp", .base = 8}, 0); }, {"smp", "--base"});
   UNet net({.in_channels = 3, .classes = 2, .base = 2, .depth = 3}, random);
-  check_throws<ShapeError>([&] { net.forward(Tensor::zeros({1, 8, 7, 3})); }, {"(1, 8, 7, 3)", "at least 8"});
-  check_throws<ShapeError>([&] { net.forward(Tensor::zeros({1, 8, 8, 1})); }, {"(N, H, W, 3)", "(1, 8, 8, 1)"});
+  check_throws<ShapeError>([&] { net(Tensor::zeros({1, 8, 7, 3})); }, {"(1, 8, 7, 3)", "at least 8"});
+  check_throws<ShapeError>([&] { net(Tensor::zeros({1, 8, 8, 1})); }, {"(N, H, W, 3)", "(1, 8, 8, 1)"});
 }

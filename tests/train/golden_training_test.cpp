@@ -22,7 +22,7 @@ TEST_CASE("a U-Net learns what PyTorch's learns: losses of the first steps, and 
     CAPTURE(step);
     adam.set_lr(schedule.lr(static_cast<std::int64_t>(step)));
     const Tensor loss =
-        segmentation_loss(net.forward(file.at("images")), file.at("labels"), {.ignore_label = 255, .empty_class = EmptyClass::penalize});
+        segmentation_loss(net(file.at("images")), file.at("labels"), {.ignore_label = 255, .empty_class = EmptyClass::penalize});
     CHECK(std::abs(loss.item() - expected[step]) <= 1e-6 * expected[step]);
     adam.zero_grad();
     loss.backward();
@@ -30,5 +30,5 @@ TEST_CASE("a U-Net learns what PyTorch's learns: losses of the first steps, and 
   }
   net.eval();
   const NoGrad no_grad;
-  CHECK(relative_error(net.forward(file.at("images")), file.at("logits")) <= 1e-5);
+  CHECK(relative_error(net(file.at("images")), file.at("logits")) <= 1e-5);
 }

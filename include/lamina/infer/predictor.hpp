@@ -61,7 +61,7 @@ class Predictor {
 
   const data::LabelSchema& schema() const { return schema_; }
   const InputConfig& input() const { return input_; }
-  models::Segmenter& model() { return *model_; }
+  models::Network& model() { return *model_; }
 
   /// Throws OptionError on an overlap outside its range, MemoryError.
   Prediction predict(const data::Image& image, const PredictOptions& options = {});
@@ -72,7 +72,7 @@ class Predictor {
   Tensor whole(const data::Image& image);
   Tensor tiled(const data::Image& image, const PredictOptions& options);
 
-  std::unique_ptr<models::Segmenter> model_;
+  std::unique_ptr<models::Network> model_;
   data::LabelSchema schema_;
   InputConfig input_;
 };

@@ -24,7 +24,7 @@ ModelConfig model_config_from_json(const std::string& text);
 /// initialiser (with the nearest name), an option outside its range or one that the preset fixes.
 std::optional<UNetOptions> unet_options(const ModelConfig& config);
 /// Builds the network. Throws as unet_options.
-std::unique_ptr<Segmenter> build_segmenter(const ModelConfig& config, std::uint64_t seed);
+std::unique_ptr<Network> build_segmenter(const ModelConfig& config, std::uint64_t seed);
 
 /// What running the network on one image costs.
 struct ModelCost {

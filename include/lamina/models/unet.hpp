@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lamina/models/segmenter.hpp"
+#include "lamina/models/network.hpp"
 
 namespace lamina::models {
 
@@ -45,13 +45,13 @@ void check_options(const UNetOptions& options);
 
 /// x (N, H, W, in_channels) of any size -> logits (N, H, W, classes). Skips are written straight into the buffers that the decoder
 /// reads, so concatenation copies nothing.
-class UNet : public Segmenter {
+class UNet : public Network {
  public:
   /// Throws as check_options.
   UNet(const UNetOptions& options, nn::RandomStream& random);
-  Tensor forward(const Tensor& x) override;
+  Outputs forward(const Tensor& x) override;
   int in_channels() const override { return options_.in_channels; }
-  int classes() const override { return options_.classes; }
+  std::vector<OutputSpec> outputs() const override { return {{kLabels, options_.classes}}; }
   int minimum_size() const override { return 1 << options_.depth; }
 
  private:

@@ -1,18 +1,18 @@
 #pragma once
 #include "lamina/models/resnet.hpp"
-#include "lamina/models/segmenter.hpp"
+#include "lamina/models/network.hpp"
 
 namespace lamina::models {
 
 /// U-Net with a ResNet-50 encoder and five decoder blocks of 256, 128, 64, 32 and 16 channels: the network and the names of
 /// segmentation_models.pytorch's Unet("resnet50"); 32,521,105 parameters at 3 channels and 1 class. Unlike there any input size of
 /// at least 32 works: upsampling goes to the skip's size.
-class UNetResNet50 : public Segmenter {
+class UNetResNet50 : public Network {
  public:
   UNetResNet50(int in_channels, int classes, nn::RandomStream& random);
-  Tensor forward(const Tensor& x) override;
+  Outputs forward(const Tensor& x) override;
   int in_channels() const override { return in_channels_; }
-  int classes() const override { return classes_; }
+  std::vector<OutputSpec> outputs() const override { return {{kLabels, classes_}}; }
   int minimum_size() const override { return 32; }
 
  private:

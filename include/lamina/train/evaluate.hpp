@@ -6,7 +6,7 @@
 
 #include "lamina/data/loader.hpp"
 #include "lamina/metrics/confusion.hpp"
-#include "lamina/models/segmenter.hpp"
+#include "lamina/models/network.hpp"
 #include "lamina/ops/segmentation_loss.hpp"
 
 namespace lamina::train {
@@ -27,7 +27,7 @@ struct Evaluation {
 /// Runs the network in evaluation mode over everything `loader` yields; its previous mode is restored. Dropout that stays on draws the
 /// same numbers in every call. What is counted are the outcomes of `schema`, whose task also decides the loss's activation;
 /// `progress(done, all)` may be empty.
-Evaluation evaluate(models::Segmenter& model, data::Loader& loader, const data::LabelSchema& schema, SegmentationLossOptions loss,
+Evaluation evaluate(models::Network& model, data::Loader& loader, const data::LabelSchema& schema, SegmentationLossOptions loss,
                     const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
 /// Counts a mask's labels, classes or planes, against a prediction in a matrix of the schema's outcomes; kIgnoreLabel is left out.

@@ -44,7 +44,7 @@ struct RunInfo {
 RunInfo run_info(const io::Checkpoint& checkpoint, const std::string& origin);
 
 /// The network of a checkpoint, in evaluation mode, in f32 on the CPU.
-std::unique_ptr<models::Segmenter> load_segmenter(const io::Checkpoint& checkpoint, const RunInfo& info);
+std::unique_ptr<models::Network> load_segmenter(const io::Checkpoint& checkpoint, const RunInfo& info);
 
 /// The checkpoint to continue from: last, or prev when last is missing or damaged.
 struct FoundCheckpoint {

@@ -50,7 +50,7 @@ std::optional<UNetOptions> unet_options(const ModelConfig& config) {
   return o;
 }
 
-std::unique_ptr<Segmenter> build_segmenter(const ModelConfig& config, std::uint64_t seed) {
+std::unique_ptr<Network> build_segmenter(const ModelConfig& config, std::uint64_t seed) {
   nn::RandomStream random({seed, 0x696e6974});
   if (const auto options = unet_options(config)) return std::make_unique<UNet>(*options, random);
   return std::make_unique<UNetResNet50>(config.in_channels ? config.in_channels : 3, config.classes ? config.classes : 1, random);
@@ -61,7 +61,7 @@ ModelCost model_cost(const ModelConfig& config, int height, int width) {
   model->eval();
   const NoGrad no_grad;
   nn::CostScope cost;
-  (void)model->forward(Tensor::zeros({1, height, width, model->in_channels()}));
+  (void)model->run(Tensor::zeros({1, height, width, model->in_channels()}));
   const std::int64_t trainable = model->parameter_count();
   std::int64_t statistics = 0;
   for (const nn::NamedTensor& b : model->named_buffers())

@@ -188,7 +188,7 @@ Tensor UNet::upsample(int i, const Tensor& x, std::int64_t height, std::int64_t 
   return pad((*up_transposed_[level])(x), {.top = dh / 2, .bottom = dh - dh / 2, .left = dw / 2, .right = dw - dw / 2}, 0, into);
 }
 
-Tensor UNet::forward(const Tensor& input) {
+Outputs UNet::forward(const Tensor& input) {
   require(input.rank() == 4 && input.size(3) == options_.in_channels, "U-Net: expected images (N, H, W, ", options_.in_channels, "), got ",
           input.shape());
   require(input.size(1) >= minimum_size() && input.size(2) >= minimum_size(), "U-Net of depth ", options_.depth, ": the image ",
@@ -217,7 +217,7 @@ Tensor UNet::forward(const Tensor& input) {
     skips[level] = slots[level] = {};
   }
   if (tail_) x = (*tail_)(x);
-  return (*head_)(x);  // (N, H, W, classes)
+  return {{kLabels, (*head_)(x)}};  // (N, H, W, classes)
 }
 
 }  // namespace lamina::models

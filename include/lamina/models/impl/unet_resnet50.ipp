@@ -44,7 +44,7 @@ UNetResNet50::UNetResNet50(int in_channels, int classes, nn::RandomStream& rando
       random);
 }
 
-Tensor UNetResNet50::forward(const Tensor& input) {
+Outputs UNetResNet50::forward(const Tensor& input) {
   require(input.rank() == 4 && input.size(1) >= minimum_size() && input.size(2) >= minimum_size(), "U-Net (ResNet-50): the image batch ",
           input.shape(), " must be (N, H, W, C), at least ", minimum_size(), " pixels high and wide");
   // One buffer a decoder block, [from below | skip]; the encoder writes its half.
@@ -65,7 +65,7 @@ Tensor UNetResNet50::forward(const Tensor& input) {
     x = decoder_->block(i, concat({up, skip}));
   }
   x = decoder_->block(4, resize_nearest(x, input.size(1), input.size(2)));  // (N, H, W, 16)
-  return (*head_)(x);                                                       // (N, H, W, classes)
+  return {{kLabels, (*head_)(x)}};                                          // (N, H, W, classes)
 }
 
 }  // namespace lamina::models

@@ -57,7 +57,7 @@ void count_labels(metrics::ConfusionMatrix& confusion, const data::LabelSchema& 
     confusion.add(truth, prediction, data::kIgnoreLabel);
 }
 
-Evaluation evaluate(models::Segmenter& model, data::Loader& loader, const data::LabelSchema& schema, SegmentationLossOptions loss,
+Evaluation evaluate(models::Network& model, data::Loader& loader, const data::LabelSchema& schema, SegmentationLossOptions loss,
                     const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const NoGrad no_grad;
   const nn::RandomScope random(RandomKey{0, 0x6576616c});

@@ -142,7 +142,7 @@ RunInfo run_info(const io::Checkpoint& c, const std::string& origin) {
           trainer_state_from_json(c.metadata.at("trainer"))};
 }
 
-std::unique_ptr<models::Segmenter> load_segmenter(const io::Checkpoint& c, const RunInfo& info) {
+std::unique_ptr<models::Network> load_segmenter(const io::Checkpoint& c, const RunInfo& info) {
   auto model = models::build_segmenter(model_config(info.config, info.schema.outputs()), info.config.seed);
   model->load_state(c.model);
   model->eval();

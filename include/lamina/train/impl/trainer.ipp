@@ -103,7 +103,7 @@ std::uint32_t checksum_of_items(const data::Dataset& dataset) {
 }
 
 /// The untrained network where it trains.
-std::unique_ptr<models::Segmenter> build_model(const TrainConfig& config, int outputs) {
+std::unique_ptr<models::Network> build_model(const TrainConfig& config, int outputs) {
   auto model = models::build_segmenter(model_config(config, outputs), config.seed);
   model->to(parse_device(config.device));
   model->to(parse_precision(config.precision));
@@ -327,7 +327,7 @@ class Run {
   const data::Dataset& dataset_;
   const TrainEvents& events_;
   RunFolder folder_;
-  std::unique_ptr<models::Segmenter> model_;
+  std::unique_ptr<models::Network> model_;
   Device device_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   data::Loader loader_, val_loader_;

@@ -1,0 +1,41 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lamina/nn/nn.hpp"
+
+namespace lamina::models {
+
+/// What a network says of images: logits (N, h, w, channels) by name, one for each head. (h, w) is the images' size or smaller: losses and
+/// predictors interpolate.
+using Outputs = std::vector<nn::NamedTensor>;
+
+/// One of them, before it is computed.
+struct OutputSpec {
+  std::string name;
+  int channels = 0;
+  bool operator==(const OutputSpec&) const = default;
+};
+
+/// What the only output of a network with one head is called; the batch's tensor that it learns has the same name.
+inline constexpr const char* kLabels = "labels";
+
+/// A network from images (N, H, W, C) to logits.
+class Network : public nn::Module {
+ public:
+  virtual Outputs forward(const Tensor& x) = 0;
+  /// forward() of images of any device and dtype: they are brought to the model's.
+  Outputs run(const Tensor& images) { return forward(images.to(options().device).to(options().dtype)); }
+  /// The logits of a network with one output. Throws ShapeError when it has several.
+  Tensor operator()(const Tensor& images) {
+    Outputs all = run(images);
+    require(all.size() == 1, "the network has ", all.size(), " outputs; ask for all of them with run()");
+    return std::move(all[0].tensor);
+  }
+  virtual int in_channels() const = 0;
+  virtual std::vector<OutputSpec> outputs() const = 0;
+  /// The smallest height and width it accepts.
+  virtual int minimum_size() const = 0;
+};
+
+}  // namespace lamina::models
