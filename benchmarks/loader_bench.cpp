@@ -44,10 +44,10 @@ void load(benchmark::State& state, const char* augment, bool cached) {
   data::Batch batch;
   const auto pass = [&] {
     loader.start(epoch++);
-    while (loader.next(batch)) benchmark::DoNotOptimize(batch.images.data<float>());
+    while (loader.next(batch)) benchmark::DoNotOptimize(batch.at(kImage).data<float>());
   };
   pass();
-  if (batch.images.shape() != Shape{4, 256, 256, 3}) state.SkipWithError("wrong batch");
+  if (batch.at(kImage).shape() != Shape{4, 256, 256, 3}) state.SkipWithError("wrong batch");
   for (auto _ : state) pass();
   state.counters["images/s"] = benchmark::Counter(16.0 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }

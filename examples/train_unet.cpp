@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
       net.train();
       training.start(epoch);
       for (data::Batch batch; training.next(batch);) {
-        const Tensor loss = segmentation_loss(net(batch.images), batch.labels, loss_options);
+        const Tensor loss = segmentation_loss(net(batch.at(kImage)), batch.at(kLabels), loss_options);
         adam.zero_grad();
         loss.backward();
         adam.set_lr(schedule.lr(step++));
@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
       net.eval();
       validation.start(0);
       for (data::Batch batch; validation.next(batch);)
-        confusion.add(batch.labels.to_vector<std::uint8_t>(), argmax(net(batch.images)).to_vector<std::uint8_t>(), data::kIgnoreLabel);
+        confusion.add(batch.at(kLabels).to_vector<std::uint8_t>(), argmax(net(batch.at(kImage))).to_vector<std::uint8_t>(), data::kIgnoreLabel);
       const int background = dataset.schema.background;
       std::printf("epoch %d: loss %.4f, foreground Dice %.4f (always the most frequent class: %.4f)\n", epoch,
                   total / static_cast<double>(training.batches()), confusion.scores(background).dice.macro_foreground,

@@ -4,8 +4,7 @@
 
 #include "json.hpp"
 #include "lamina/infer/predictor.hpp"
-#include "lamina/train/evaluate.hpp"
-#include "lamina/train/run_folder.hpp"
+#include "lamina/train/trainer.hpp"
 #include "open_data.hpp"
 #include "progress.hpp"
 #include "verbs.hpp"
@@ -20,22 +19,22 @@ namespace {
 metrics::ConfusionMatrix evaluate_at_original_size(const std::filesystem::path& checkpoint, const data::Dataset& dataset, data::Split split,
                                                    Device device, ProgressLine& progress) {
   infer::Predictor predictor(checkpoint, device);
-  metrics::ConfusionMatrix confusion = train::confusion_of(dataset.schema);
+  metrics::ConfusionMatrix confusion = predictor.head().confusion();
   const auto& items = dataset.items(split);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto labels = predictor.predict(data::read_image(items[i].image)).labels;
     const auto truth = data::read_mask(items[i], dataset.masks);
     require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(),
                        ": the mask and its image differ in size");
-    train::count_labels(confusion, dataset.schema, truth.labels, labels.labels);
+    predictor.head().count(confusion, truth.labels, labels.labels);
     progress.update("evaluated " + std::to_string(i + 1) + " of " + std::to_string(items.size()));
   }
   return confusion;
 }
 
-void print_table(const metrics::ConfusionMatrix& m, const data::LabelSchema& schema) {
-  const std::vector<std::string> names = schema.outcomes();
-  const auto s = m.scores(schema.neutral_outcome()), base = m.majority_baseline().scores(schema.neutral_outcome());
+void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head) {
+  const std::vector<std::string> names = head.outcomes();
+  const auto s = m.scores(head.neutral_outcome()), base = m.majority_baseline().scores(head.neutral_outcome());
   std::size_t width = 40;
   for (const std::string& n : names) width = std::max(width, n.size());
   auto cell = [](double v) {
@@ -57,7 +56,7 @@ void print_table(const metrics::ConfusionMatrix& m, const data::LabelSchema& sch
   row("micro", s.dice.micro, s.iou.micro, s.precision.micro, s.recall.micro);
   row("always the most frequent class: macro", base.dice.macro, base.iou.macro, base.precision.macro, base.recall.macro);
   std::printf("pixel accuracy %.4f (always the most frequent class: %.4f)\n", s.accuracy, base.accuracy);
-  if (const std::string grades = train::grades_text(m, schema); !grades.empty()) std::printf("%s\n", grades.c_str());
+  if (const std::string note = head.note(m); !note.empty()) std::printf("%s\n", note.c_str());
 }
 
 }  // namespace
@@ -75,39 +74,35 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   if (!where.ignore) where.ignore = info.config.ignore;
   if (!where.seed) where.seed = info.config.seed;  // the split of the run: nothing it was trained on is in its val
   const data::Dataset dataset = open_data(where, progress);
-  require<DataError>(dataset.schema.outcomes() == info.schema.outcomes(), options.data.data, ": its classes are not those that ",
-                     options.run, " was trained on");
+  require<DataError>(heads::make_head(dataset.schema, info.config.head)->outcomes() == info.head->outcomes(), options.data.data,
+                     ": its classes are not those that ", options.run, " was trained on");
   const data::Split split = data::split_named(options.split);
   require<DataError>(!dataset.items(split).empty(), options.data.data, ": its ", options.split, " split is empty");
 
   const Device device = parse_device(options.device);
-  metrics::ConfusionMatrix confusion = train::confusion_of(info.schema);
+  metrics::ConfusionMatrix confusion = info.head->confusion();
   if (options.original_size) {
     confusion = evaluate_at_original_size(path, dataset, split, device, progress);
   } else {
-    const auto model = train::load_segmenter(checkpoint, info);
+    const auto model = train::load_network(checkpoint, info);
     model->to(device);
-    data::Loader loader(dataset, split,
-                        {.batch = info.config.batch,
-                         .width = info.config.width,
-                         .height = info.config.height,
-                         .resize = data::resize_named(info.config.resize),
-                         .seed = info.config.seed});
-    confusion =
-        train::evaluate(*model, loader, info.schema, {.ignore_label = data::kIgnoreLabel}, [&](std::int64_t done, std::int64_t all) {
-          progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
-        }).confusion;
+    data::Loader loader(dataset, split, train::loader_options(info.config));
+    confusion = train::evaluate(*model, loader, {info.head}, nullptr,
+                                [&](std::int64_t done, std::int64_t all) {
+                                  progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
+                                })[0]
+                    .confusion;
   }
   progress.update("", false);
   if (common.json) {
-    Json result = json_scores(confusion, info.schema);
-    result["baseline"] = json_scores(confusion.majority_baseline(), info.schema);
-    result["classes"] = info.schema.outcomes();
+    Json result = json_scores(confusion, *info.head);
+    result["baseline"] = json_scores(confusion.majority_baseline(), *info.head);
+    result["classes"] = info.head->outcomes();
     result["images"] = dataset.items(split).size();
     result["epoch"] = info.state.epoch;
     std::printf("%s\n", result.dump(2).c_str());
   } else {
-    print_table(confusion, info.schema);
+    print_table(confusion, *info.head);
   }
   return kOk;
 }

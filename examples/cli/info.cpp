@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "json.hpp"
-#include "lamina/train/run_folder.hpp"
+#include "lamina/train/trainer.hpp"
 #include "progress.hpp"
 #include "verbs.hpp"
 
@@ -32,7 +32,7 @@ int info(const InfoOptions& options, const Common& common) {
   if (!options.target.empty()) {
     const auto path = io::find_weights(options.target);
     const train::RunInfo run = train::run_info(io::load_checkpoint(path), path.string());
-    config = train::model_config(run.config, run.schema.outputs());
+    config = train::model_config(run.config, run.head->outputs());
     width = run.config.width, height = run.config.height;
     result = {{"checkpoint", path.string()},        {"data", run.config.data},
               {"epoch", run.state.epoch},           {"best_epoch", run.state.best_epoch},

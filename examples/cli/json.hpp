@@ -3,8 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "lamina/data/label_schema.hpp"
-#include "lamina/metrics/confusion.hpp"
+#include "lamina/heads/head.hpp"
 
 namespace cli {
 
@@ -13,8 +12,8 @@ using Json = nlohmann::ordered_json;
 /// NaN (no such class) is null.
 inline Json json_number(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
 
-inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, const lamina::data::LabelSchema& schema) {
-  const auto s = m.scores(schema.neutral_outcome());
+inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, const lamina::heads::Head& head) {
+  const auto s = m.scores(head.neutral_outcome());
   auto kind = [](const lamina::metrics::ClassScores& c) {
     Json per_class = Json::array();
     for (double v : c.per_class) per_class.push_back(json_number(v));
@@ -35,12 +34,9 @@ inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, const lamina:
               {"recall", kind(s.recall)},
               {"accuracy", json_number(s.accuracy)},
               {"confusion", confusion}};
-  if (schema.task == lamina::data::Task::ordinal) {
-    const auto grades = m.ordinal_scores();
-    result["ordinal"] = {{"mean_absolute_error", json_number(grades.mean_absolute_error)},
-                         {"within_one", json_number(grades.within_one)},
-                         {"quadratic_kappa", json_number(grades.quadratic_kappa)}};
-  }
+  const lamina::Scalars all = head.summary(m);
+  for (const char* name : {"mean_absolute_error", "within_one", "quadratic_kappa"})
+    if (const double* value = all.find(name)) result["ordinal"][name] = json_number(*value);
   return result;
 }
 

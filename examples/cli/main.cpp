@@ -109,6 +109,8 @@ int run(int argc, char** argv) {
   t->add_option("--size", size, "W[xH] of the training images");
   t->add_option("--resize", train.resize, "how images get to that size: stretch | crop | pad");
   t->add_option("--augment", train.augment, "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none");
+  t->add_option("--head", train.head,
+                "what the output means: multiclass | multilabel | ordinal | regression; empty: as the data's task says");
   t->add_option("--loss", train.loss, "ce, dice, or a sum such as 0.5*ce+dice");
   t->add_option("--class-weights", train.class_weights, "none, a rule (see lamina check), or comma-separated numbers");
   t->add_option("--optimizer", train.optimizer, "adam | adamw | sgd");

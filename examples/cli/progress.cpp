@@ -77,10 +77,16 @@ std::string step_line(const lamina::train::StepEvent& e) {
   const int filled = e.batches ? static_cast<int>(kBar * e.batch / e.batches) : 0;
   std::string bar(static_cast<std::size_t>(filled), '#');
   bar.resize(kBar, '.');
-  return text("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  loss %.4f (ce %.4f, dice %.4f)  lr %.2e  ", e.epoch, e.epochs, bar.c_str(),
-              static_cast<long>(e.batch), static_cast<long>(e.batches), e.images_per_second, clock_text(e.seconds_left).c_str(), e.loss,
-              e.ce, e.dice_loss, e.lr) +
-         bytes_text(e.memory);
+  std::string losses, terms;
+  for (const auto& [name, value] : e.train) {
+    const std::string item = name + text(" %.4f", value);
+    std::string& to = losses.empty() ? losses : terms;
+    to += (to.empty() ? "" : ", ") + item;
+  }
+  if (!terms.empty()) losses += " (" + terms + ")";
+  return text("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  ", e.epoch, e.epochs, bar.c_str(), static_cast<long>(e.batch),
+              static_cast<long>(e.batches), e.images_per_second, clock_text(e.seconds_left).c_str()) +
+         losses + text("  lr %.2e  ", e.lr) + bytes_text(e.memory);
 }
 
 }  // namespace cli

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <string>
 
-#include "lamina/train/trainer.hpp"
+#include "lamina/train/events.hpp"
 
 namespace cli {
 

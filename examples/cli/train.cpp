@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "lamina/train/evaluate.hpp"
-#include "lamina/train/run_folder.hpp"
+#include "lamina/train/sinks/log.hpp"
+#include "lamina/train/trainer.hpp"
 #include "open_data.hpp"
 #include "progress.hpp"
 #include "verbs.hpp"
@@ -50,7 +50,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   };
   events.epoch = [&](const train::EpochRecord& r) {
     rate = r.images_per_second;
-    progress.note(train::epoch_line(r, epochs, dataset.schema));
+    progress.note(train::epoch_line(r, epochs));
   };
   events.message = [&](const std::string& m) { progress.note(m); };
   events.warning = [&](const std::string& m) { progress.note("warning: " + m); };
@@ -63,7 +63,8 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   if (outcome == train::Outcome::interrupted) return kInterrupted;
 
   const train::RunFolder folder{config.out};
-  const train::TrainerState state = train::run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string()).state;
+  const train::RunInfo info = train::run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string());
+  const train::RunState& state = info.state;
   const std::string report = folder.file("report.html").string();
   const bool scored = state.best_score >= 0;  // there are validation images
   if (common.json) {
@@ -74,7 +75,8 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
     if (rate > 0) result["images_per_second"] = rate;
     std::printf("%s\n", result.dump(2).c_str());
   } else {
-    if (scored) std::printf("best epoch %d, %s %.4f\n", state.best_epoch, train::selection_name(dataset.schema), state.best_score);
+    if (scored)
+      std::printf("best epoch %d, %s %.4f\n", state.best_epoch, info.head->selection(info.head->confusion()).name, state.best_score);
     std::printf("report  %s\nnext    %s\n", report.c_str(), folder.file("next_steps.txt").string().c_str());
   }
   return kOk;

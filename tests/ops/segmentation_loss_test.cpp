@@ -40,7 +40,7 @@ SegmentationLossParts parts_of(const Tensor& logits, const Tensor& labels, const
 /// The loss from its definition, one pixel after another.
 double reference_loss(const Tensor& logits, const Tensor& labels, const SegmentationLossOptions& o) {
   const std::int64_t n = logits.size(0), pixels = logits.size(1) * logits.size(2), classes = logits.size(3);
-  const bool softmax = o.activation == LossActivation::softmax, by_sample = o.dice_reduction == DiceReduction::sample;
+  const bool softmax = o.activation == LossActivation::softmax, by_sample = o.region_reduction == RegionReduction::sample;
   const auto z = logits.to_vector<double>();
   const auto y = labels.to_vector<std::uint8_t>();
   const auto weight = [&](std::int64_t c) { return o.class_weights.empty() ? 1 : o.class_weights[static_cast<std::size_t>(c)]; };
@@ -66,25 +66,32 @@ double reference_loss(const Tensor& logits, const Tensor& labels, const Segmenta
       count[g] += counted;
     }
   }
-  double dice_loss = 0, used = 0;
-  for (std::size_t g = 0; g < groups; ++g) {
-    double sum = 0, total = 0;
-    for (std::size_t c = o.include_background ? 0 : 1; c < k; ++c) {
-      const auto at = g * k + c;
-      double dice = (2 * inter[at] + o.smooth) / (pred[at] + truth[at] + o.smooth);
-      if (truth[at] == 0) {
-        if (o.empty_class == EmptyClass::skip) continue;
-        if (o.empty_class == EmptyClass::one) dice = 1;
-        if (o.empty_class == EmptyClass::zero) dice = 0;
+  double loss = o.ce_weight * (norm > 0 ? ce / norm : 0);
+  for (const RegionTerm& r : o.regions) {
+    double term = 0, used = 0;
+    for (std::size_t g = 0; g < groups; ++g) {
+      double sum = 0, total = 0;
+      for (std::size_t c = o.include_background ? 0 : 1; c < k; ++c) {
+        const auto at = g * k + c;
+        double ratio =
+            (r.intersection * inter[at] + r.smooth) / (r.union_i * inter[at] + r.union_p * pred[at] + r.union_t * truth[at] + r.smooth);
+        if (truth[at] == 0) {
+          if (o.empty_class == EmptyClass::skip) continue;
+          if (o.empty_class == EmptyClass::one) ratio = 1;
+          if (o.empty_class == EmptyClass::zero) ratio = 0;
+        }
+        const bool formula = truth[at] > 0 || o.empty_class == EmptyClass::penalize;
+        const double gain = !formula ? ratio : r.logarithm ? 1 + std::log(ratio) : 1 - std::pow(1 - ratio, r.exponent);
+        sum += weight(static_cast<std::int64_t>(c)) * gain;
+        total += weight(static_cast<std::int64_t>(c));
       }
-      sum += weight(static_cast<std::int64_t>(c)) * dice;
-      total += weight(static_cast<std::int64_t>(c));
+      if (count[g] == 0 || total == 0) continue;
+      term += 1 - sum / total;
+      used += 1;
     }
-    if (count[g] == 0 || total == 0) continue;
-    dice_loss += 1 - sum / total;
-    used += 1;
+    loss += r.weight * (used > 0 ? term / used : 0);
   }
-  return o.ce_weight * (norm > 0 ? ce / norm : 0) + o.dice_weight * (used > 0 ? dice_loss / used : 0);
+  return loss;
 }
 
 void check_loss(const std::string& name, const Tensor& logits, const Tensor& labels, const SegmentationLossOptions& o) {
@@ -124,21 +131,20 @@ TEST_CASE("segmentation_loss: definition, gradients, slices, instruction sets, t
        {Shape{2, 5, 7, 3}, Shape{1, 1, 1, 2}, Shape{1, 6, 3, 9}, Shape{3, 2, 4, 48}, Shape{2, 3, 3, 1}, Shape{0, 2, 2, 4}}) {
     const Tensor logits = random_normal(s, 1);
     for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid})
-      for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample}) {
+      for (RegionReduction dice : {RegionReduction::batch, RegionReduction::sample}) {
         const bool softmax = activation == LossActivation::softmax;
         const Tensor labels = random_labels(softmax ? Shape{s[0], s[1], s[2]} : s, softmax ? static_cast<int>(s[3]) : 2, 5);
         const std::string name =
-            "segmentation_loss " + s.str() + (softmax ? " softmax" : " sigmoid") + (dice == DiceReduction::batch ? " batch" : " sample");
-        check_loss(name, logits, labels, {.activation = activation, .ignore_label = 255, .dice_reduction = dice});
+            "segmentation_loss " + s.str() + (softmax ? " softmax" : " sigmoid") + (dice == RegionReduction::batch ? " batch" : " sample");
+        check_loss(name, logits, labels, {.activation = activation, .ignore_label = 255, .region_reduction = dice});
         check_loss(name + " weights", logits, labels,
                    {.activation = activation,
                     .ce_weight = 0.7,
-                    .dice_weight = 1.3,
+                    .regions = {RegionTerm::dice(1.3, 1e-5)},
                     .class_weights = weights_for(s[3]),
                     .ignore_label = 255,
-                    .smooth = 1e-5,
                     .ce_normalization = CeNormalization::pixel_count,
-                    .dice_reduction = dice,
+                    .region_reduction = dice,
                     .include_background = s[3] == 1});
       }
   }
@@ -151,16 +157,17 @@ TEST_CASE("segmentation_loss agrees with PyTorch") {
     check_golden(file, name, {"logits", "labels"}, [&](auto& in) { return segmentation_loss(in[0], in[1], o); });
   };
   check("plain", {});
-  check("cross_entropy", {.dice_weight = 0, .class_weights = w, .ignore_label = 255});
-  check("weights", {.ce_weight = 0.5, .dice_weight = 2, .class_weights = w, .ignore_label = 255, .smooth = 1e-5});
-  check("pixel_count", {.dice_weight = 0, .class_weights = w, .ignore_label = 3, .ce_normalization = CeNormalization::pixel_count});
-  check("per_sample", {.class_weights = w, .ignore_label = 255, .dice_reduction = DiceReduction::sample, .include_background = false});
+  check("cross_entropy", {.regions = {}, .class_weights = w, .ignore_label = 255});
+  check("weights", {.ce_weight = 0.5, .regions = {RegionTerm::dice(2, 1e-5)}, .class_weights = w, .ignore_label = 255});
+  check("pixel_count", {.regions = {}, .class_weights = w, .ignore_label = 3, .ce_normalization = CeNormalization::pixel_count});
+  check("per_sample", {.class_weights = w, .ignore_label = 255, .region_reduction = RegionReduction::sample, .include_background = false});
   check("penalize", {.empty_class = EmptyClass::penalize});
   check("sigmoid",
         {.activation = LossActivation::sigmoid, .class_weights = w, .ignore_label = 255, .ce_normalization = CeNormalization::pixel_count});
   check("half_pixel", {.class_weights = w, .ignore_label = 255, .upsample = ResizeGrid::half_pixel});
   check("align_corners", {.class_weights = w, .ignore_label = 255, .upsample = ResizeGrid::align_corners});
-  check("one_row", {.class_weights = w, .ignore_label = 255, .dice_reduction = DiceReduction::sample, .upsample = ResizeGrid::half_pixel});
+  check("one_row",
+        {.class_weights = w, .ignore_label = 255, .region_reduction = RegionReduction::sample, .upsample = ResizeGrid::half_pixel});
   check("sigmoid_upsampled", {.activation = LossActivation::sigmoid,
                               .class_weights = w,
                               .ignore_label = 255,
@@ -168,9 +175,48 @@ TEST_CASE("segmentation_loss agrees with PyTorch") {
                               .upsample = ResizeGrid::align_corners});
 }
 
+TEST_CASE("region terms other than Dice, alone and together") {
+  const Tensor logits = random_normal({2, 5, 7, 4}, 1);
+  for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid})
+    for (RegionReduction reduction : {RegionReduction::batch, RegionReduction::sample})
+      for (EmptyClass empty : {EmptyClass::skip, EmptyClass::penalize}) {
+        const bool softmax = activation == LossActivation::softmax;
+        const Tensor labels = random_labels(softmax ? Shape{2, 5, 7} : logits.shape(), softmax ? 3 : 2, 5);  // softmax: no class 3
+        const SegmentationLossOptions o{.activation = activation,
+                                        .ce_weight = 0,
+                                        .class_weights = weights_for(4),
+                                        .ignore_label = 255,
+                                        .region_reduction = reduction,
+                                        .empty_class = empty};
+        const auto check = [&](const char* name, std::vector<RegionTerm> regions, double ce_weight = 0) {
+          SegmentationLossOptions with = o;
+          with.regions = std::move(regions);
+          with.ce_weight = ce_weight;
+          check_loss(name, logits, labels, with);
+        };
+        RegionTerm log_dice = RegionTerm::dice(0.5);
+        log_dice.logarithm = true;
+        check("jaccard", {RegionTerm::jaccard(1.5, 0.1)});
+        check("tversky", {RegionTerm::tversky(0.3, 0.7)});
+        check("focal tversky", {RegionTerm::tversky(0.3, 0.7, 1, 1e-3, 0.75)});
+        check("log dice", {log_dice});
+        check("four terms and cross-entropy",
+              {RegionTerm::tversky(0.3, 0.7, 1, 1, 1.5), RegionTerm::dice(0.25), RegionTerm::jaccard(2), log_dice}, 0.7);
+      }
+  // Of one pair of pixels, p = (3/4, 1/4) at both, labels 0 and 1: I = (3/4, 1/4), P = (3/2, 1/2), T = (1, 1).
+  const double z = std::log(3.0);
+  const Tensor two = Tensor::from({z, 0.0, z, 0.0}, {1, 1, 2, 2}), y = Tensor::from({std::uint8_t{0}, std::uint8_t{1}}, {1, 1, 2});
+  const auto parts = parts_of(two, y, {.regions = {RegionTerm::jaccard(1, 0), RegionTerm::tversky(0.25, 0.75, 1, 0)}});
+  CHECK(parts.regions[0] == doctest::Approx(1 - (0.75 / 1.75 + 0.25 / 1.25) / 2).epsilon(1e-15));
+  CHECK(parts.regions[1] ==
+        doctest::Approx(1 - (0.75 / (0.75 + 0.25 * 0.75 + 0.75 * 0.25) + 0.25 / (0.25 + 0.25 * 0.25 + 0.75 * 0.75)) / 2).epsilon(1e-15));
+  CHECK(parts.ratios[0] == doctest::Approx(0.75 / 1.75).epsilon(1e-15));
+  check_throws<OptionError>([&] { segmentation_loss(two, y, {.regions = std::vector<RegionTerm>(5)}); }, {"5 region terms", "4"});
+}
+
 TEST_CASE("segmentation_loss over several tasks, none of them whole registers") {
   const Tensor logits = random_normal({2, 97, 89, 5}, 2), labels = random_labels({2, 97, 89}, 5, 9);
-  const SegmentationLossOptions o{.class_weights = weights_for(5), .ignore_label = 255, .dice_reduction = DiceReduction::sample};
+  const SegmentationLossOptions o{.class_weights = weights_for(5), .ignore_label = 255, .region_reduction = RegionReduction::sample};
   const double want = reference_loss(logits, labels, o);
   CHECK(segmentation_loss(logits, labels, o).item() == doctest::Approx(want).epsilon(1e-12));
   for (Device device : devices())
@@ -207,7 +253,7 @@ TEST_CASE("segmentation_loss with upsample: that of the resized logits, gradient
         const SegmentationLossOptions o{.activation = activation,
                                         .class_weights = weights_for(s[3]),
                                         .ignore_label = 255,
-                                        .dice_reduction = half ? DiceReduction::batch : DiceReduction::sample,
+                                        .region_reduction = half ? RegionReduction::batch : RegionReduction::sample,
                                         .empty_class = half ? EmptyClass::skip : EmptyClass::penalize,
                                         .upsample = grid};
         const OpCase upsampled{.name = message("segmentation_loss ", s, " to ", pixels, softmax ? " softmax" : " sigmoid",
@@ -241,35 +287,36 @@ TEST_CASE("segmentation_loss by hand") {
   const double z = std::log(3.0);
   Tensor logits = Tensor::from({z, 0.0, z, 0.0}, {1, 1, 2, 2});
   const Tensor labels = Tensor::from({std::uint8_t{0}, std::uint8_t{1}}, {1, 1, 2});
-  const auto parts = parts_of(logits, labels, {.class_weights = {1, 3}, .smooth = 0, .ce_normalization = CeNormalization::weight_sum});
+  const auto parts = parts_of(
+      logits, labels, {.regions = {RegionTerm::dice(1, 0)}, .class_weights = {1, 3}, .ce_normalization = CeNormalization::weight_sum});
   CHECK(parts.ce == doctest::Approx((std::log(4.0 / 3) + 3 * std::log(4.0)) / 4).epsilon(1e-15));
-  CHECK(parts.dice[0] == doctest::Approx(2 * 0.75 / 2.5).epsilon(1e-15));
-  CHECK(parts.dice[1] == doctest::Approx(2 * 0.25 / 1.5).epsilon(1e-15));
-  CHECK(parts.dice_loss == doctest::Approx(1 - (0.6 + 3 * (1.0 / 3)) / 4).epsilon(1e-15));
+  CHECK(parts.ratios[0] == doctest::Approx(2 * 0.75 / 2.5).epsilon(1e-15));
+  CHECK(parts.ratios[1] == doctest::Approx(2 * 0.25 / 1.5).epsilon(1e-15));
+  CHECK(parts.regions[0] == doctest::Approx(1 - (0.6 + 3 * (1.0 / 3)) / 4).epsilon(1e-15));
   CHECK(parts_of(logits, labels, {.class_weights = {1, 3}, .ce_normalization = CeNormalization::pixel_count}).ce ==
         doctest::Approx((std::log(4.0 / 3) + 3 * std::log(4.0)) / 2).epsilon(1e-15));
   // Cross-entropy alone: dz = (p - target) / pixels.
   logits.set_requires_grad();
-  segmentation_loss(logits, labels, {.dice_weight = 0}).backward();
+  segmentation_loss(logits, labels, {.regions = {}}).backward();
   CHECK(relative_error(logits.grad(), Tensor::from({-0.125, 0.125, 0.375, -0.375}, logits.shape())) < 1e-15);
 }
 
 TEST_CASE("segmentation_loss: what each policy does with a class that nobody labelled") {
   const Tensor logits = random_normal({2, 4, 4, 3}, 3), labels = random_labels({2, 4, 4}, 2);  // no class 2
   for (EmptyClass policy : {EmptyClass::skip, EmptyClass::one, EmptyClass::zero, EmptyClass::penalize})
-    for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample})
-      check_loss("policy " + std::to_string(int(policy)), logits, labels, {.dice_reduction = dice, .empty_class = policy});
+    for (RegionReduction dice : {RegionReduction::batch, RegionReduction::sample})
+      check_loss("policy " + std::to_string(int(policy)), logits, labels, {.region_reduction = dice, .empty_class = policy});
   for (Device device : devices()) {
     CAPTURE(device.str());
     const Tensor z = logits.to(DType::f32).to(device), y = labels.to(device);
     const auto dice = [&](EmptyClass policy) { return parts_of(z, y, {.empty_class = policy}); };
-    CHECK(std::isnan(dice(EmptyClass::skip).dice[2]));
-    CHECK(dice(EmptyClass::one).dice[2] == 1);
-    CHECK(dice(EmptyClass::zero).dice[2] == 0);
-    CHECK(dice(EmptyClass::penalize).dice[2] > 0);
-    CHECK(dice(EmptyClass::penalize).dice[2] < 0.5);
-    CHECK(dice(EmptyClass::one).dice_loss < dice(EmptyClass::skip).dice_loss);
-    CHECK(dice(EmptyClass::zero).dice_loss > dice(EmptyClass::penalize).dice_loss);
+    CHECK(std::isnan(dice(EmptyClass::skip).ratios[2]));
+    CHECK(dice(EmptyClass::one).ratios[2] == 1);
+    CHECK(dice(EmptyClass::zero).ratios[2] == 0);
+    CHECK(dice(EmptyClass::penalize).ratios[2] > 0);
+    CHECK(dice(EmptyClass::penalize).ratios[2] < 0.5);
+    CHECK(dice(EmptyClass::one).regions[0] < dice(EmptyClass::skip).regions[0]);
+    CHECK(dice(EmptyClass::zero).regions[0] > dice(EmptyClass::penalize).regions[0]);
   }
 }
 
@@ -306,12 +353,12 @@ TEST_CASE("segmentation_loss: ignored pixels have no influence and an exactly ze
 TEST_CASE("segmentation_loss of nothing but ignored pixels is 0 with gradient 0") {
   for (Device device : devices())
     for (std::int64_t size : {3, 7})
-      for (DiceReduction dice : {DiceReduction::batch, DiceReduction::sample}) {
+      for (RegionReduction dice : {RegionReduction::batch, RegionReduction::sample}) {
         Tensor logits = random_normal({1, 3, 3, 4}, 5, DType::f32).to(device),
                labels = Tensor::full({1, size, size}, 255, {DType::u8, device});
         logits.set_requires_grad();
         const Tensor loss =
-            segmentation_loss(logits, labels, {.ignore_label = 255, .dice_reduction = dice, .upsample = ResizeGrid::half_pixel});
+            segmentation_loss(logits, labels, {.ignore_label = 255, .region_reduction = dice, .upsample = ResizeGrid::half_pixel});
         CHECK(loss.item() == 0);
         loss.backward();
         CHECK(logits.grad().to_vector<float>() == std::vector<float>(36, 0.f));
@@ -326,7 +373,7 @@ TEST_CASE("segmentation_loss stays finite and exact for extreme logits") {
       logits.set_requires_grad();
       const Tensor wrong = softmax ? Tensor::from({std::uint8_t{1}, std::uint8_t{0}}, {1, 1, 2})
                                    : Tensor::from({std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{1}, std::uint8_t{0}}, {1, 1, 2, 2});
-      const Tensor loss = segmentation_loss(logits, wrong.to(device), {.activation = activation, .dice_weight = 0});
+      const Tensor loss = segmentation_loss(logits, wrong.to(device), {.activation = activation, .regions = {}});
       CHECK(loss.item() == doctest::Approx(softmax ? (2e4 + 600) / 2 : (2e4 + 600) / 4).epsilon(1e-7));
       loss.backward();
       for (float g : logits.grad().to_vector<float>()) CHECK(std::abs(g) == (softmax ? 0.5f : 0.25f));
@@ -381,6 +428,6 @@ TEST_CASE("segmentation_loss rejects wrong shapes, types and options") {
   check_throws<OptionError>([&] { segmentation_loss(x, y, {.class_weights = {1, 1, -1, 1, 1}}); }, {"class weights", "-1"});
   check_throws<OptionError>([&] { segmentation_loss(x, y, {.class_weights = {1, 1, std::nan(""), 1, 1}}); }, {"class weights", "nan"});
   check_throws<OptionError>([&] { segmentation_loss(x, y, {.ce_weight = -1}); }, {"ce_weight", "-1"});
-  check_throws<OptionError>([&] { segmentation_loss(x, y, {.smooth = -1}); }, {"smooth", "-1"});
+  check_throws<OptionError>([&] { segmentation_loss(x, y, {.regions = {RegionTerm::dice(1, -1)}}); }, {"smooth", "-1"});
   check_throws<OptionError>([&] { segmentation_loss(x, y, {.ignore_label = 256}); }, {"ignore_label", "256"});
 }

@@ -19,14 +19,15 @@ MAY_INCLUDE = {
     "autograd": {"core", "kernels", "autograd"},
     "ops": {"core", "kernels", "autograd", "ops"},
     "nn": COMPUTE,
-    "losses": COMPUTE | {"losses"},
+    "heads": COMPUTE | {"data", "metrics", "heads"},
+    "losses": COMPUTE | {"data", "metrics", "heads", "losses"},
     "models": COMPUTE | {"models"},
     "optim": COMPUTE | {"optim"},
     "io": COMPUTE | {"io"},
     "metrics": {"core", "metrics"},
     "data": {"core", "data", "io"},  # io: files and arrays, no weights
-    "infer": COMPUTE | {"models", "io", "data", "infer"},
-    "train": COMPUTE | {"models", "optim", "io", "metrics", "data", "infer", "train"},
+    "infer": COMPUTE | {"models", "io", "data", "metrics", "heads", "infer"},
+    "train": COMPUTE | {"models", "optim", "io", "metrics", "data", "heads", "losses", "infer", "train"},
 }
 KERNELS_WITHOUT_OP = {"copy", "finite", "optimizer"}  # used by other ops, by the engine, by the optimizers
 OPS_WITHOUT_KERNEL = {"concat", "reshape", "slice_channels"}  # views, or copies through kernels/copy

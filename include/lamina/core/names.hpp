@@ -15,6 +15,10 @@ struct Named {
   const char* name;
 };
 
+/// What the photographs (N, H, W, C) of a batch are called; and, where there is one set of labels, they and the output that learns them.
+inline constexpr const char* kImage = "image";
+inline constexpr const char* kLabels = "labels";
+
 /// Levenshtein distance: how many single-character edits turn a into b.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 /// The candidate with the fewest single-character edits from `word` (the first of equals): for "unknown X; did you mean Y?".

@@ -5,6 +5,7 @@
 
 #include "lamina/core/tensor.hpp"
 #include "lamina/data/augment.hpp"
+#include "lamina/data/batch.hpp"
 #include "lamina/data/dataset.hpp"
 
 namespace lamina::data {
@@ -24,30 +25,27 @@ struct LoaderOptions {
   DecodeLimits limits{};
 };
 
-struct Batch {
-  Tensor images;  ///< (N, H, W, 3) f32, x * 2/255 - 1
-  Tensor labels;  ///< (N, H, W) u8: class or kIgnoreLabel; multilabel: (N, H, W, classes), 0, 1 or kIgnoreLabel; none without masks
-  std::vector<int> indices;  ///< of the items
-};
-
 /// Batches of a list of items, in an order and with augmentations that are functions of (seed, epoch, item): the number of threads
-/// changes nothing.
-class Loader {
+/// changes nothing. Their tensors: "image" (N, H, W, 3) f32, x * 2/255 - 1; where there are masks "labels", u8: (N, H, W) of classes or
+/// kIgnoreLabel, multilabel (N, H, W, classes) of 0, 1 or kIgnoreLabel.
+class Loader : public Batches {
  public:
   /// Throws OptionError: sizes or counts below 1, more items asked for in a batch than drop_last can fill.
   Loader(std::vector<Item> items, MaskDecoder masks, const LoaderOptions& options);
   Loader(const Dataset& dataset, Split split, const LoaderOptions& options) : Loader(dataset.items(split), dataset.masks, options) {}
-  ~Loader();
+  ~Loader() override;
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;
 
-  std::int64_t batches() const;
+  std::int64_t batches() const override;
   const std::vector<Item>& items() const;
   /// Begins an epoch (again), at any batch; prefetching starts here.
-  void start(std::int64_t epoch, std::int64_t first_batch = 0);
+  void start(std::int64_t epoch, std::int64_t first_batch = 0) override;
   /// The next batch; false when the epoch is over. Throws what reading it threw: IoError, DataError (the file's name is in the
   /// message), MemoryError. The batch after it can still be asked for.
-  bool next(Batch& batch);
+  bool next(Batch& batch) override;
+  /// The photograph's file name without its ending.
+  std::string name(int index) const override { return items()[static_cast<std::size_t>(index)].name; }
 
  private:
   struct State;

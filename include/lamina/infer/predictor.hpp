@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "lamina/data/image.hpp"
-#include "lamina/data/label_schema.hpp"
+#include "lamina/heads/head.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/models/presets.hpp"
 
@@ -33,24 +33,16 @@ InputConfig input_config_from_json(const std::string& text);
 /// What a checkpoint says that running the network needs: "model", "labels" and "input" of its metadata.
 struct InferenceInfo {
   models::ModelConfig model;
-  data::LabelSchema schema;
+  std::shared_ptr<const heads::Head> head;
   InputConfig input;
 };
 /// Throws DataError naming `origin` when the file was not written by Lamina's trainer.
 InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string& origin);
 
-/// Probabilities of logits (..., outputs): each pixel's classes sum to 1; of a multilabel task every plane is on its own. Of grades,
-/// output k is the probability that the grade is above k, so that a pixel's sum is its expected grade.
-Tensor probabilities(const Tensor& logits, data::Task task);
-/// What f32 scores (..., outputs) decide for: the likeliest class of each pixel; of a multilabel task 1 for each plane whose score is above
-/// `threshold`, else 0; the grade that is the number of a pixel's scores above `threshold`, wherever they are (Niu et al. 2016). Scores are
-/// logits or, with a threshold of 0.5, probabilities.
-std::vector<std::uint8_t> decisions(const Tensor& scores, data::Task task, float threshold = 0);
-
 /// What a network says of one photograph, at the photograph's own size.
 struct Prediction {
   data::LabelImage labels;
-  Tensor probabilities;  ///< (H, W, LabelSchema::outputs) f32
+  Tensor probabilities;  ///< (H, W, Head::outputs) f32
 };
 
 /// A trained network with everything it needs to look at a photograph: one checkpoint file.
@@ -59,7 +51,8 @@ class Predictor {
   /// `path` is a checkpoint or a run folder (then its weights/best). Throws IoError, DataError, DeviceError.
   explicit Predictor(const std::filesystem::path& path, Device device = kCpu);
 
-  const data::LabelSchema& schema() const { return schema_; }
+  const data::LabelSchema& schema() const { return head_->schema(); }
+  const heads::Head& head() const { return *head_; }
   const InputConfig& input() const { return input_; }
   models::Network& model() { return *model_; }
 
@@ -73,7 +66,7 @@ class Predictor {
   Tensor tiled(const data::Image& image, const PredictOptions& options);
 
   std::unique_ptr<models::Network> model_;
-  data::LabelSchema schema_;
+  std::shared_ptr<const heads::Head> head_;
   InputConfig input_;
 };
 

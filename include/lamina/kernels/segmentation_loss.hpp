@@ -9,26 +9,61 @@ namespace lamina {
 enum class LossActivation : std::uint8_t { softmax, sigmoid };
 /// What the cross-entropy sum is divided by: the pixels that count (TensorFlow), or their class weights' sum (PyTorch).
 enum class CeNormalization : std::uint8_t { pixel_count, weight_sum };
-/// Whose pixels one Dice coefficient sees: all of the batch, or each sample's (then averaged).
-enum class DiceReduction : std::uint8_t { batch, sample };
-/// Dice of a class that no counted pixel is labelled with.
+/// Whose pixels one region term sees: all of the batch, or each sample's (then averaged).
+enum class RegionReduction : std::uint8_t { batch, sample };
+/// The ratio of a class that no counted pixel is labelled with.
 enum class EmptyClass : std::uint8_t {
   skip,      ///< left out: neither loss, gradient nor weight. False positives cost nothing here
-  one,       ///< Dice 1 without gradient: lowers the mean loss
-  zero,      ///< Dice 0 without gradient: raises the mean loss by a constant
-  penalize,  ///< the formula as it stands, smooth / (sum of p + smooth): false positives cost
+  one,       ///< 1 without gradient: lowers the mean loss
+  zero,      ///< 0 without gradient: raises the mean loss by a constant
+  penalize,  ///< the formula as it stands, of Dice smooth / (sum of p + smooth): false positives cost
 };
+
+/// A term of the loss that sees of a class only I = sum p t, P = sum p and T = sum t over a group of pixels:
+///   1 - the mean over the classes of g(R), R = (intersection * I + smooth) / (union_i * I + union_p * P + union_t * T + smooth),
+///   g(R) = 1 - (1 - R)^exponent, or 1 + log R.
+/// Plain data; the defaults are Dice.
+struct RegionTerm {
+  double weight = 1;  ///< factor in the loss
+  double intersection = 2;
+  double union_i = 0, union_p = 1, union_t = 1;
+  double smooth = 1;
+  double exponent = 1;
+  bool logarithm = false;
+
+  /// 2I / (P + T) (Milletari et al. 2016).
+  static constexpr RegionTerm dice(double weight = 1, double smooth = 1) { return {.weight = weight, .smooth = smooth}; }
+  /// I / (P + T - I).
+  static constexpr RegionTerm jaccard(double weight = 1, double smooth = 1) {
+    return {.weight = weight, .intersection = 1, .union_i = -1, .smooth = smooth};
+  }
+  /// I / (I + alpha (P - I) + beta (T - I)): alpha weighs false positives, beta false negatives (Salehi et al. 2017); an exponent above 1
+  /// or below makes it focal (Abraham & Khan 2019, whose exponent is 1/gamma).
+  static constexpr RegionTerm tversky(double alpha, double beta, double weight = 1, double smooth = 1, double exponent = 1) {
+    return {.weight = weight,
+            .intersection = 1,
+            .union_i = 1 - alpha - beta,
+            .union_p = alpha,
+            .union_t = beta,
+            .smooth = smooth,
+            .exponent = exponent};
+  }
+  bool operator==(const RegionTerm&) const = default;
+};
+/// The most of them that one pass computes.
+inline constexpr int kMostRegionTerms = 4;
 
 /// Attributes of a segmentation loss. Plain data.
 struct SegmentationLossParams {
   LossActivation activation = LossActivation::softmax;
-  double ce_weight = 1, dice_weight = 1;
+  double ce_weight = 1;
+  RegionTerm regions[kMostRegionTerms];
+  int region_count = 0;
   int ignore_label = -1;  ///< -1: none
-  double smooth = 1;      ///< added to Dice's numerator and denominator
   CeNormalization ce_normalization = CeNormalization::weight_sum;
-  DiceReduction dice_reduction = DiceReduction::batch;
+  RegionReduction region_reduction = RegionReduction::batch;
   EmptyClass empty_class = EmptyClass::skip;
-  bool include_background = true;                ///< does class 0 take part in Dice?
+  bool include_background = true;                ///< does class 0 take part in region terms?
   ResizeGrid upsample = ResizeGrid::half_pixel;  ///< how logits of a smaller size than the labels' are interpolated
 };
 
@@ -36,22 +71,23 @@ namespace kernels {
 
 /// What the forward leaves for the backward and for logging: doubles, in this order.
 struct SegmentationLossState {
-  std::int64_t classes, groups;  ///< groups of pixels that have their own Dice: samples, or 1
+  std::int64_t classes, groups;  ///< groups of pixels that have their own region terms: samples, or 1
 
   enum : std::int64_t {
     kCe,        ///< cross-entropy, before ce_weight
-    kDiceLoss,  ///< 1 - weighted mean Dice, before dice_weight
     kCeScale,   ///< d(loss) / d(weighted cross-entropy sum)
     kBadLabel,  ///< index of the first label that is neither a class nor ignored, or -1; the rest is then meaningless
-    kDice,      ///< (classes): mean over the groups that count it, NaN when none does
+    kRegions,   ///< (kMostRegionTerms): the region terms, before their weights
+    kRatios = kRegions +
+              kMostRegionTerms,  ///< (classes): R of the first region term, mean over the groups that count the class, NaN when none does
   };
   /// (groups, classes) each: d(loss)/dp = a where the class is labelled, + b everywhere.
-  LAMINA_HD std::int64_t a() const { return kDice + classes; }
+  LAMINA_HD std::int64_t a() const { return kRatios + classes; }
   LAMINA_HD std::int64_t b() const { return a() + groups * classes; }
   LAMINA_HD std::int64_t size() const { return b() + groups * classes; }
 };
 
-/// *loss = ce_weight * CE + dice_weight * (1 - Dice), see ops/segmentation_loss.hpp. labels packed: (N, H, W, 1), with sigmoid
+/// *loss = ce_weight * CE + the weighted region terms, see ops/segmentation_loss.hpp. labels packed: (N, H, W, 1), with sigmoid
 /// (N, H, W, C). logits (N, h, w, C) with h <= H, w <= W: of a smaller size they are resized to (H, W) as resize_bilinear_forward does,
 /// a few pixels at a time. class_weights (C) may be null. Overwrites state and loss.
 LAMINA_KERNEL(segmentation_loss_forward, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,

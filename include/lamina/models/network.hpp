@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "lamina/core/names.hpp"
 #include "lamina/nn/nn.hpp"
 
 namespace lamina::models {
@@ -16,9 +17,6 @@ struct OutputSpec {
   int channels = 0;
   bool operator==(const OutputSpec&) const = default;
 };
-
-/// What the only output of a network with one head is called; the batch's tensor that it learns has the same name.
-inline constexpr const char* kLabels = "labels";
 
 /// A network from images (N, H, W, C) to logits.
 class Network : public nn::Module {

@@ -7,6 +7,7 @@
 #include "lamina/ops/concat.hpp"
 #include "lamina/ops/conv2d.hpp"
 #include "lamina/ops/conv_transpose2d.hpp"
+#include "lamina/ops/count_above.hpp"
 #include "lamina/ops/dropout.hpp"
 #include "lamina/ops/group_norm.hpp"
 #include "lamina/ops/pad.hpp"

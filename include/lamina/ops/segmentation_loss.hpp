@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -12,15 +13,14 @@ namespace lamina {
 /// See segmentation_loss; the enums' values are explained in kernels/segmentation_loss.hpp.
 struct SegmentationLossOptions {
   LossActivation activation = LossActivation::softmax;
-  double ce_weight = 1;                 ///< factor of the cross-entropy
-  double dice_weight = 1;               ///< factor of the Dice loss
-  std::vector<double> class_weights{};  ///< one a class, or none (all 1); both terms use them
-  std::optional<int> ignore_label{};    ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
-  double smooth = 1;                    ///< added to Dice's numerator and denominator
+  double ce_weight = 1;                                    ///< factor of the cross-entropy
+  std::vector<RegionTerm> regions = {RegionTerm::dice()};  ///< at most kMostRegionTerms, with their factors
+  std::vector<double> class_weights{};                     ///< one a class, or none (all 1); every term uses them
+  std::optional<int> ignore_label{};                       ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
   CeNormalization ce_normalization = CeNormalization::weight_sum;
-  DiceReduction dice_reduction = DiceReduction::batch;
+  RegionReduction region_reduction = RegionReduction::batch;
   EmptyClass empty_class = EmptyClass::skip;
-  bool include_background = true;  ///< does class 0 take part in Dice?
+  bool include_background = true;  ///< does class 0 take part in region terms?
   /// Bilinear upsampling of logits to the labels' size, where they are smaller: the loss of resize_bilinear(logits, H, W, *upsample)
   /// without the large logits, or their gradient, ever being in memory. None: the sizes must be equal.
   std::optional<ResizeGrid> upsample{};
@@ -28,16 +28,16 @@ struct SegmentationLossOptions {
 
 /// The terms of a segmentation loss, for logging.
 struct SegmentationLossParts {
-  double ce = 0;             ///< before ce_weight
-  double dice_loss = 0;      ///< before dice_weight
-  std::vector<double> dice;  ///< soft Dice of each class; NaN when no group of pixels counts it
+  double ce = 0;                ///< before ce_weight
+  std::vector<double> regions;  ///< of SegmentationLossOptions, before their weights
+  std::vector<double> ratios;   ///< R of the first region term (Dice: the soft Dice) a class; NaN when no group of pixels counts it
 };
 
-/// ce_weight * CE + dice_weight * DiceLoss, a scalar, in one pass over the logits; the gradient takes another.
+/// ce_weight * CE + sum of weight * region term, a scalar, in one pass over the logits; the gradient takes another.
 ///   CE       = sum_i w[y_i] * -log p_i[y_i] / normalizer, p = softmax of the logits at pixel i. With sigmoid: binary cross-entropies,
 ///              class c's weighted with w[c], over all pixels and classes.
-///   DiceLoss = 1 - sum_c w[c] Dice[c] / sum_c w[c], Dice[c] = (2 sum_i p_i[c] t_i[c] + smooth) / (sum_i p_i[c] + sum_i t_i[c] + smooth),
-///              t the labels as zeros and ones (Milletari et al. 2016), over the batch or averaged over its samples.
+///   region term = 1 - sum_c w[c] g(R[c]) / sum_c w[c], R[c] a ratio of sum_i p_i[c] t_i[c], sum_i p_i[c] and sum_i t_i[c], t the labels
+///              as zeros and ones, over the batch or averaged over its samples; see RegionTerm. The default is the Dice loss.
 /// Sums are taken in double. When every label is ignored, loss and gradient are 0.
 /// logits (N, H, W, C), with `upsample` (N, h, w, C), h in [1, H], w in [1, W]; C in [1, 256].
 /// labels u8: (N, H, W) of classes, with sigmoid (N, H, W, C) of 0 and 1.
@@ -62,17 +62,28 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
           " class weights for logits ", x);
   for (double w : o.class_weights)
     require<OptionError>(w >= 0 && w <= 1e30, op, ": class weights must be finite and not negative, got ", w);
-  require<OptionError>(o.ce_weight >= 0 && o.dice_weight >= 0, op, ": ce_weight and dice_weight must not be negative, got ", o.ce_weight,
-                       " and ", o.dice_weight);
-  require<OptionError>(o.smooth >= 0, op, ": smooth must not be negative, got ", o.smooth);
+  require<OptionError>(o.ce_weight >= 0, op, ": ce_weight must not be negative, got ", o.ce_weight);
+  require<OptionError>(o.regions.size() <= kMostRegionTerms, op, ": ", o.regions.size(), " region terms; the most is ", kMostRegionTerms);
+  for (const RegionTerm& r : o.regions)
+    require<OptionError>(r.weight >= 0 && r.smooth >= 0 && r.exponent > 0, op,
+                         ": a region term's weight and smooth must not be negative and its exponent positive, got ", r.weight, ", ",
+                         r.smooth, " and ", r.exponent);
   require<OptionError>(!o.ignore_label || (*o.ignore_label >= 0 && *o.ignore_label <= 255), op, ": ignore_label must be in [0, 255], got ",
                        o.ignore_label.value_or(0));
 
-  const SegmentationLossParams p{
-      o.activation,       o.ce_weight,      o.dice_weight, o.ignore_label.value_or(-1), o.smooth,
-      o.ce_normalization, o.dice_reduction, o.empty_class, o.include_background,        o.upsample.value_or(ResizeGrid::half_pixel)};
+  SegmentationLossParams p{.activation = o.activation,
+                           .ce_weight = o.ce_weight,
+                           .regions = {},
+                           .region_count = static_cast<int>(o.regions.size()),
+                           .ignore_label = o.ignore_label.value_or(-1),
+                           .ce_normalization = o.ce_normalization,
+                           .region_reduction = o.region_reduction,
+                           .empty_class = o.empty_class,
+                           .include_background = o.include_background,
+                           .upsample = o.upsample.value_or(ResizeGrid::half_pixel)};
+  std::copy(o.regions.begin(), o.regions.end(), p.regions);
   using State = kernels::SegmentationLossState;
-  const State layout{x[3], o.dice_reduction == DiceReduction::sample ? x[0] : 1};
+  const State layout{x[3], o.region_reduction == RegionReduction::sample ? x[0] : 1};
   const Tensor state = Tensor::empty({layout.size()}, {DType::f64, logits.device()}),
                packed = labels.packed().view_as(full.with(-1, softmax ? 1 : x[3]));
   Tensor weights;
@@ -91,7 +102,9 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
                             ", row ", pixel / full[2] % full[1], ", column ", pixel % full[2], " is not below ", softmax ? x[3] : 2,
                             o.ignore_label ? message(" and not the ignored ", *o.ignore_label) : std::string(", and no label is ignored")));
   }
-  if (parts) *parts = {saved[State::kCe], saved[State::kDiceLoss], {saved.begin() + State::kDice, saved.begin() + layout.a()}};
+  const auto regions = saved.begin() + State::kRegions;
+  if (parts)
+    *parts = {saved[State::kCe], {regions, regions + p.region_count}, {saved.begin() + State::kRatios, saved.begin() + layout.a()}};
   return record(op, {logits}, loss, [=](const Tensor& dloss, NeedsGrad) -> Grads {
     Tensor dlogits = Tensor::empty(logits.shape(), like(logits));
     dispatch(logits, [&]<class T>(auto& device) {

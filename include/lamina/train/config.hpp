@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lamina/data/loader.hpp"
 #include "lamina/models/presets.hpp"
 #include "lamina/optim/schedule.hpp"
 
@@ -19,7 +20,8 @@ struct TrainConfig {
   int width = 256, height = 256;
   std::string resize = "stretch";  ///< stretch | crop | pad
   std::string augment = "hflip";
-  std::string loss = "ce+dice";  ///< terms ce and dice with optional factors: "0.5*ce+dice"
+  std::string head;              ///< what the network's output means; empty: as the data set's task says
+  std::string loss = "ce+dice";  ///< as losses::Criterion reads it: "0.5*ce+dice"
   std::string class_weights = "none";
   std::string optimizer = "adam";  ///< adam | adamw | sgd
   double lr = 1e-3;
@@ -52,6 +54,9 @@ TrainConfig resolved(TrainConfig config);
 /// The dtype that --precision names. Throws OptionError.
 DType parse_precision(const std::string& name);
 
+/// How the settings bring photographs to the network, without augmentation.
+data::LoaderOptions loader_options(const TrainConfig& config);
+
 /// The network that the settings name.
 models::ModelConfig model_config(const TrainConfig& config, int classes);
 
@@ -60,12 +65,5 @@ struct Setting {
   std::string name, value;
 };
 std::vector<Setting> settings(const TrainConfig& config);
-
-/// Factors of the loss terms.
-struct LossTerms {
-  double ce = 0, dice = 0;
-};
-/// Parses "ce+dice", "0.5*ce+2*dice", "dice". Throws OptionError naming the term and the nearest known one.
-LossTerms parse_loss(const std::string& expression);
 
 }  // namespace lamina::train

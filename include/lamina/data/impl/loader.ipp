@@ -131,8 +131,9 @@ struct Loader::State {
     const std::int64_t pixels = std::int64_t{width} * height;
     const bool labelled = !items[static_cast<std::size_t>(order[static_cast<std::size_t>(begin)])].mask.empty();
     const std::int64_t planes = masks.planes(), values = std::max<std::int64_t>(planes, 1);
-    Batch batch{Tensor::empty({count, height, width, 3}), {}, {}};
-    if (labelled) batch.labels = Tensor::empty({count, height, width, values}, {DType::u8, kCpu});
+    Batch batch;
+    const Tensor images = Tensor::empty({count, height, width, 3});
+    Tensor labels = labelled ? Tensor::empty({count, height, width, values}, {DType::u8, kCpu}) : Tensor{};
     for (std::int64_t i = 0; i < count; ++i) {
       const int item = order[static_cast<std::size_t>(begin + i)];
       const auto sample = read(item);
@@ -141,14 +142,15 @@ struct Loader::State {
           RandomKey{options.seed, kAugmentStream}.derive(static_cast<std::uint64_t>(epoch)).derive(static_cast<std::uint64_t>(item));
       const bool random_crop = options.random_crop && options.resize == Resize::crop;
       const Transform transform = draw_transform(options.augment, key, sizes, random_crop, sample->mean_gray);
-      data::sample(sample->image, transform, options.border, width, height, batch.images.data<float>() + i * pixels * 3);
+      data::sample(sample->image, transform, options.border, width, height, images.data<float>() + i * pixels * 3);
       require<DataError>(sample->mask.labels.empty() != labelled, items[static_cast<std::size_t>(item)].image.string(),
                          ": only some of the items have masks");
       if (labelled)
-        data::sample(sample->mask, transform, options.border, width, height, batch.labels.data<std::uint8_t>() + i * pixels * values);
+        data::sample(sample->mask, transform, options.border, width, height, labels.data<std::uint8_t>() + i * pixels * values);
       batch.indices.push_back(item);
     }
-    if (labelled && planes == 0) batch.labels = batch.labels.view_as({count, height, width});
+    batch.set(kImage, images);
+    if (labelled) batch.set(kLabels, planes == 0 ? labels.view_as({count, height, width}) : labels);
     return batch;
   }
 };

@@ -27,17 +27,6 @@ std::vector<float> blend_profile(int window) {
 
 }  // namespace
 
-Tensor probabilities(const Tensor& logits, data::Task task) { return task == data::Task::multiclass ? softmax(logits) : sigmoid(logits); }
-
-std::vector<std::uint8_t> decisions(const Tensor& scores, data::Task task, float threshold) {
-  if (task == data::Task::multiclass) return argmax(scores).to_vector<std::uint8_t>();
-  const auto s = scores.to_vector<float>();
-  const std::size_t counted = task == data::Task::ordinal ? static_cast<std::size_t>(scores.size(-1)) : 1;  // into one decision
-  std::vector<std::uint8_t> decided(s.size() / counted);
-  for (std::size_t i = 0; i < s.size(); ++i) decided[i / counted] += s[i] > threshold;
-  return decided;
-}
-
 std::vector<int> window_starts(int size, int window, double overlap) {
   if (size <= window) return {0};
   const int stride = std::max(1, static_cast<int>(std::floor(window * (1 - overlap))));
@@ -66,7 +55,9 @@ InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string
     require<DataError>(it != checkpoint.metadata.end(), origin, ": its metadata lacks \"", key, "\": it was not written by lamina train");
     return it->second;
   };
-  return {models::model_config_from_json(text("model")), data::parse_label_schema(text("labels"), origin),
+  const auto head = checkpoint.metadata.find("head");
+  return {models::model_config_from_json(text("model")),
+          heads::make_head(data::parse_label_schema(text("labels"), origin), head == checkpoint.metadata.end() ? "" : head->second),
           input_config_from_json(text("input"))};
 }
 
@@ -74,7 +65,7 @@ Predictor::Predictor(const std::filesystem::path& path, Device device) {
   const auto file = io::find_weights(path);
   const io::Checkpoint checkpoint = io::load_checkpoint(file);
   const InferenceInfo info = inference_info(checkpoint, file.string());
-  schema_ = info.schema;
+  head_ = info.head;
   input_ = info.input;
   model_ = models::build_segmenter(info.model, 0);
   model_->load_state(checkpoint.model);
@@ -82,7 +73,11 @@ Predictor::Predictor(const std::filesystem::path& path, Device device) {
   model_->to(device);
 }
 
-Tensor Predictor::probabilities(const Tensor& images) { return infer::probabilities((*model_)(images), schema_.task).to(kCpu); }
+Tensor Predictor::probabilities(const Tensor& images) {
+  const Tensor p = head_->probabilities((*model_)(images));
+  const bool same = p.size(1) == images.size(1) && p.size(2) == images.size(2);
+  return (same ? p : resize_bilinear(p, images.size(1), images.size(2), ResizeGrid::half_pixel)).to(kCpu);
+}
 
 Tensor Predictor::whole(const data::Image& image) {
   const auto mode = data::resize_named(input_.resize);
@@ -102,7 +97,7 @@ Tensor Predictor::tiled(const data::Image& image, const PredictOptions& options)
              cols = window_starts(image.width, input_.width, options.overlap);
   const auto vertical = blend_profile(input_.height), horizontal = blend_profile(input_.width);
   const Tensor x = data::to_tensor(image);  // (1, H, W, 3)
-  const std::int64_t outputs = schema_.outputs(), height = image.height, width = image.width;
+  const std::int64_t outputs = head_->outputs(), height = image.height, width = image.width;
   const Tensor sum = Tensor::zeros({height, width, outputs}), weights = Tensor::zeros({height, width});
   std::vector<std::pair<int, int>> windows;
   for (int r : rows)
@@ -145,8 +140,8 @@ Prediction Predictor::predict(const data::Image& image, const PredictOptions& op
   const NoGrad no_grad;
   Prediction result;
   result.probabilities = (tile ? tiled(image, options) : whole(image)).packed();
-  result.labels = data::LabelImage(image.width, image.height, 0, schema_.task == data::Task::multilabel ? schema_.classes() : 0);
-  result.labels.labels = decisions(result.probabilities, schema_.task, 0.5f);
+  result.labels = data::LabelImage(image.width, image.height, 0, head_->planes());
+  result.labels.labels = head_->decide(result.probabilities, heads::Scale::probabilities).to_vector<std::uint8_t>();
   return result;
 }
 

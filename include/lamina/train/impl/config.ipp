@@ -1,6 +1,5 @@
 #include "lamina/train/config.hpp"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
@@ -25,6 +24,7 @@ void for_fields(Config& c, F&& f) {
   f("height", c.height);
   f("resize", c.resize);
   f("augment", c.augment);
+  f("head", c.head);
   f("loss", c.loss);
   f("class_weights", c.class_weights);
   f("optimizer", c.optimizer);
@@ -58,7 +58,9 @@ TrainConfig config_from_json(const std::string& text) {
   try {
     const Json j = Json::parse(text);
     TrainConfig config;
-    for_fields(config, [&](const char* name, auto& value) { j.at(name).get_to(value); });
+    for_fields(config, [&](const char* name, auto& value) {
+      if (j.contains(name)) j.at(name).get_to(value);
+    });
     return config;
   } catch (const nlohmann::json::exception& e) {
     throw DataError(message("not a training configuration: ", e.what()));
@@ -98,26 +100,8 @@ std::vector<Setting> settings(const TrainConfig& config) {
   return out;
 }
 
-LossTerms parse_loss(const std::string& expression) {
-  enum class Term { ce, dice };
-  constexpr Named<Term> kTerms[] = {{Term::ce, "ce"}, {Term::dice, "dice"}};
-  LossTerms terms;
-  std::size_t begin = 0;
-  while (begin <= expression.size()) {
-    const std::size_t end = std::min(expression.find('+', begin), expression.size());
-    std::string name = expression.substr(begin, end - begin);
-    double factor = 1;
-    if (const std::size_t star = name.find('*'); star != std::string::npos) {
-      const auto [stop, error] = std::from_chars(name.data(), name.data() + star, factor);
-      require<OptionError>(error == std::errc() && stop == name.data() + star && factor >= 0, "loss: \"", name.substr(0, star),
-                           "\" is not a factor; write for example 0.5*ce+dice");
-      name = name.substr(star + 1);
-    }
-    (parse_name("loss term", name, kTerms) == Term::ce ? terms.ce : terms.dice) += factor;
-    begin = end + 1;
-  }
-  require<OptionError>(terms.ce + terms.dice > 0, "loss \"", expression, "\" has no term with a positive factor");
-  return terms;
+data::LoaderOptions loader_options(const TrainConfig& c) {
+  return {.batch = c.batch, .width = c.width, .height = c.height, .resize = data::resize_named(c.resize), .seed = c.seed};
 }
 
 }  // namespace lamina::train

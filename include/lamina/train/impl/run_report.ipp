@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
+#include <limits>
 
-#include "lamina/data/augment.hpp"
-#include "lamina/infer/predictor.hpp"
+#include "lamina/data/loader.hpp"
 #include "lamina/io/file.hpp"
-#include "lamina/train/evaluate.hpp"
 #include "lamina/train/report.hpp"
+#include "lamina/train/sinks/metrics_files.hpp"
+#include "lamina/train/trainer.hpp"
 
 namespace lamina::train {
 namespace {
@@ -31,37 +31,32 @@ data::Image triptych(const data::Image& photo, const data::LabelImage& truth, co
   return out;
 }
 
-std::vector<std::string> charts(const TrainerState& state, const data::LabelSchema& schema, const RunFolder& folder) {
-  const std::vector<std::string> names = schema.outcomes();
-  auto line = [&](std::string name, auto value) {
-    Series s{std::move(name), {}};
+std::vector<std::string> charts(const RunState& state, const heads::Head& head, const RunFolder& folder) {
+  auto line = [&](std::string label, auto value) {
+    Series s{std::move(label), {}};
     for (const EpochRecord& r : state.history)
       if (const double v = value(r); !std::isnan(v)) s.points.emplace_back(r.epoch, v);
     return s;
   };
-  const double none = std::numeric_limits<double>::quiet_NaN();
-  auto dice = [&](auto pick) {
-    return [=, &schema](const EpochRecord& r) { return r.confusion ? pick(r.confusion->scores(schema.neutral_outcome())) : none; };
+  auto score = [&](std::string label, const std::string& name) {
+    return line(std::move(label), [&](const EpochRecord& r) {
+      const double* v = r.validation ? r.validation->scores.find(name) : nullptr;
+      return v ? *v : std::numeric_limits<double>::quiet_NaN();
+    });
   };
-  const std::string loss = line_chart_svg({line("training", [](const EpochRecord& r) { return r.loss; }),
-                                           line("validation", [&](const EpochRecord& r) { return r.val_loss.value_or(none); })},
-                                          {.title = "Loss", .x_label = "epoch", .y_label = "loss"});
-  std::vector<Series> lines{line("Dice foreground", dice([](const metrics::Scores& s) { return s.dice.macro_foreground; })),
-                            line("Dice macro", dice([](const metrics::Scores& s) { return s.dice.macro; })),
-                            line("IoU macro", dice([](const metrics::Scores& s) { return s.iou.macro; })),
-                            line("accuracy", dice([](const metrics::Scores& s) { return s.accuracy; }))};
-  if (schema.task == data::Task::ordinal) {
-    auto grades = [&](auto member) {
-      return [=](const EpochRecord& r) { return r.confusion ? r.confusion->ordinal_scores().*member : none; };
-    };
-    lines.push_back(line("quadratic kappa", grades(&metrics::OrdinalScores::quadratic_kappa)));
-    lines.push_back(line("within one grade", grades(&metrics::OrdinalScores::within_one)));
-  }
+  const std::string loss =
+      line_chart_svg({line("training", [](const EpochRecord& r) { return r.train.at("loss"); }), score("validation", "val_loss")},
+                     {.title = "Loss", .x_label = "epoch", .y_label = "loss"});
+  std::vector<Series> lines{score("Dice foreground", "dice_macro_foreground"), score("Dice macro", "dice_macro"),
+                            score("IoU macro", "iou_macro"), score("accuracy", "accuracy")};
+  const Scalars known = head.summary(head.confusion());
+  for (const auto& [label, name] : {std::pair("quadratic kappa", "quadratic_kappa"), std::pair("within one grade", "within_one")})
+    if (known.find(name)) lines.push_back(score(label, name));
   const std::string scores =
       line_chart_svg(lines, {.title = "Validation scores", .x_label = "epoch", .y_label = "score", .unit_range = true});
   std::vector<Series> classes;
-  for (std::size_t c = 0; c < names.size() && c < 20; ++c)
-    classes.push_back(line(names[c], dice([c](const metrics::Scores& s) { return s.dice.per_class[c]; })));
+  for (const std::string& outcome : head.outcomes())
+    if (classes.size() < 20) classes.push_back(score(outcome, "dice_" + outcome));
   const std::string per_class =
       line_chart_svg(classes, {.title = "Dice of each class", .x_label = "epoch", .y_label = "Dice", .unit_range = true});
   const std::string rate = line_chart_svg({line("learning rate", [](const EpochRecord& r) { return r.lr; })},
@@ -69,7 +64,7 @@ std::vector<std::string> charts(const TrainerState& state, const data::LabelSche
   const std::pair<const char*, const std::string*> files[] = {
       {"loss", &loss}, {"scores", &scores}, {"dice_per_class", &per_class}, {"learning_rate", &rate}};
   for (const auto& [name, svg] : files) io::write_file_atomically(folder.root / "plots" / (std::string(name) + ".svg"), *svg);
-  const bool measured = std::any_of(state.history.begin(), state.history.end(), [](const EpochRecord& r) { return !!r.confusion; });
+  const bool measured = std::any_of(state.history.begin(), state.history.end(), [](const EpochRecord& r) { return !!r.validation; });
   return measured ? std::vector{loss, scores, per_class, rate} : std::vector{loss, rate};
 }
 
@@ -94,53 +89,46 @@ std::string quoted(const std::string& path) {
 
 }  // namespace
 
-std::string json_object(const std::vector<std::pair<std::string, std::string>>& items) {
-  nlohmann::ordered_json j = nlohmann::ordered_json::object();
-  for (const auto& [key, value] : items) j[key] = value;
-  return j.dump(2) + "\n";
-}
-
 void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   for (const char* name : {"plots", "overlays"}) io::create_folders(folder.root / name);
   const io::Checkpoint best = io::load_checkpoint(folder.weights("best"));
   const RunInfo info = run_info(best, folder.weights("best").string());
-  const TrainerState last = run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string()).state;
+  const RunState last = run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string()).state;
   const TrainConfig& config = info.config;
   const data::LabelSchema& schema = info.schema;
-  const auto model = load_segmenter(best, info);
+  const heads::Head& head = *info.head;
+  const auto model = load_network(best, info);
   model->to(parse_device(config.device));
   model->to(parse_precision(config.precision));
-  const auto mode = data::resize_named(config.resize);
 
   ReportContent content;
   content.title = "Lamina: " + config.model + " (" + config.preset + ") on " + std::filesystem::path(config.data).filename().string();
-  content.class_names = schema.outcomes();
+  content.class_names = head.outcomes();
   for (const data::Rgb& c : schema.colors)
     content.class_colors.push_back(c == data::Rgb{} ? "" : message("rgb(", int{c[0]}, ",", int{c[1]}, ",", int{c[2]}, ")"));
-  content.background = schema.neutral_outcome();
+  content.background = head.neutral_outcome();
   for (const data::Finding& f : dataset.findings) content.warnings.push_back(f.text);
-  for (const std::string& w : history_warnings(last.history, content.class_names)) content.warnings.push_back(w);
+  for (const std::string& w : collapse_warnings(last.history, head)) content.warnings.push_back(w);
   const auto& items = dataset.items(data::Split::val);
-  data::Loader loader(dataset, data::Split::val,
-                      {.batch = config.batch, .width = config.width, .height = config.height, .resize = mode, .seed = config.seed});
-  Evaluation e = evaluate(*model, loader, schema, {.ignore_label = data::kIgnoreLabel});
+  data::Loader loader(dataset, data::Split::val, loader_options(config));
+  Evaluation e = std::move(evaluate(*model, loader, {info.head}, nullptr)[0]);
   content.confusion = e.confusion;
-  content.grades = grades_text(e.confusion, schema);
-  // Best first: by Dice, grades by how far off they are; images without a score last.
-  const bool graded = schema.task == data::Task::ordinal;
-  auto quality = [&](const ImageScore& s) { return graded ? -s.absolute_error : s.dice; };
-  std::stable_sort(e.images.begin(), e.images.end(), [&](const ImageScore& a, const ImageScore& b) {
-    return !std::isnan(quality(a)) && (std::isnan(quality(b)) || quality(a) > quality(b));
+  content.grades = head.note(e.confusion);
+  // Best first; images without a score last.
+  std::stable_sort(e.images.begin(), e.images.end(), [](const ImageScore& a, const ImageScore& b) {
+    return !std::isnan(a.quality) && (std::isnan(b.quality) || a.quality > b.quality);
   });
-  std::string per_image = graded ? "image,dice,accuracy,absolute_error\n" : "image,dice,accuracy\n";
-  for (const ImageScore& s : e.images)
-    per_image += csv_field(items[static_cast<std::size_t>(s.item)].name) + "," + decimal(s.dice, 6) + "," + decimal(s.accuracy, 6) +
-                 (graded ? "," + decimal(s.absolute_error, 6) : "") + "\n";
-  io::write_file_atomically(folder.file("per_image.csv"), per_image);
+  std::string per_image = "image";
+  for (const auto& [name, value] : head.image_summary(head.confusion())) per_image += "," + name;
+  for (const ImageScore& s : e.images) {
+    per_image += "\n" + csv_field(items[static_cast<std::size_t>(s.item)].name);
+    for (const auto& [name, value] : s.scores) per_image += "," + decimal(value, 6);
+  }
+  io::write_file_atomically(folder.file("per_image.csv"), per_image + "\n");
   io::write_file_atomically(folder.file("confusion.csv"), confusion_csv(e.confusion, content.class_names));
 
-  const auto scored = static_cast<std::size_t>(
-      std::count_if(e.images.begin(), e.images.end(), [&](const ImageScore& s) { return !std::isnan(quality(s)); }));
+  const auto scored =
+      static_cast<std::size_t>(std::count_if(e.images.begin(), e.images.end(), [](const ImageScore& s) { return !std::isnan(s.quality); }));
   const std::size_t shown = std::min<std::size_t>(4, (scored + 1) / 2);
   auto figure = [&](const ImageScore& s, const std::string& kind, std::size_t rank) {
     loader.start(0, s.item / config.batch);
@@ -148,17 +136,16 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
     loader.next(batch);
     const auto in_batch = static_cast<std::int64_t>(s.item % config.batch);
     const NoGrad no_grad;
-    const Tensor x = batch.images.rows(in_batch, 1).clone();
+    const Tensor x = batch.at(kImage).rows(in_batch, 1).clone();
     data::Image photo(config.width, config.height, 3);
     const auto values = x.to_vector<float>();
     for (std::size_t i = 0; i < photo.pixels.size(); ++i)
       photo.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp((values[i] + 1) * 127.5f, 0.0f, 255.0f)));
     data::LabelImage truth(config.width, config.height, 0, dataset.masks.planes()), prediction = truth;
-    truth.labels = batch.labels.rows(in_batch, 1).clone().to_vector<std::uint8_t>();
-    prediction.labels = infer::decisions((*model)(x), schema.task);
+    truth.labels = batch.at(kLabels).rows(in_batch, 1).clone().to_vector<std::uint8_t>();
+    prediction.labels = decisions_at(head, (*model)(x), config.height, config.width).to_vector<std::uint8_t>();
     Figure f{data::encode_png(triptych(photo, truth, prediction, schema.colors)),
-             items[static_cast<std::size_t>(s.item)].name +
-                 (graded ? ": off by " + decimal(s.absolute_error, 3) + " grades on average" : ": Dice " + decimal(s.dice, 3))};
+             items[static_cast<std::size_t>(s.item)].name + ": " + head.quality_text(s.scores)};
     io::write_file_atomically(folder.root / "overlays" / (kind + "_" + std::to_string(rank + 1) + ".png"), f.png);
     return f;
   };
@@ -166,18 +153,16 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   for (std::size_t i = 0; i < std::min(shown, scored - shown); ++i) content.worst.push_back(figure(e.images[scored - 1 - i], "worst", i));
 
   const metrics::ConfusionMatrix baseline = e.confusion.majority_baseline();
-  const char* meaning = graded                          ? "1 perfect, 0 as by chance"
-                        : schema.neutral_outcome() >= 0 ? "mean over the classes that are not background"
-                                                        : "mean over the classes";
+  const heads::Selection chosen = head.selection(e.confusion);
   if (items.empty())
     content.summary.push_back("There is no val split: nothing was measured, and the weights are those of the last epoch.");
   else
-    content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " +
-                              selection_name(schema) + " (" + meaning + ") " + decimal(selection_score(e.confusion, schema), 3) + " on " +
-                              std::to_string(items.size()) + " validation images. Always answering the most frequent class scores " +
-                              decimal(selection_score(baseline, schema), 3) + ", at a pixel accuracy of " +
+    content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " + chosen.name +
+                              " (" + chosen.meaning + ") " + decimal(chosen.value, 3) + " on " + std::to_string(items.size()) +
+                              " validation images. Always answering the most frequent class scores " +
+                              decimal(head.selection(baseline).value, 3) + ", at a pixel accuracy of " +
                               decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.");
-  content.charts = charts(last, schema, folder);
+  content.charts = charts(last, head, folder);
   for (const Setting& s : settings(config)) content.settings.emplace_back(s.name, s.value);
   content.settings.emplace_back("parameters", std::to_string(model->parameter_count()));
   content.environment = environment();

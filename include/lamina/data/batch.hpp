@@ -1,0 +1,56 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lamina/core/names.hpp"
+#include "lamina/core/tensor.hpp"
+
+namespace lamina::data {
+
+/// What one step sees: tensors by name, whose first axis counts the items, and which items these are.
+class Batch {
+ public:
+  std::vector<int> indices;
+
+  std::int64_t size() const { return static_cast<std::int64_t>(indices.size()); }
+  bool contains(std::string_view name) const { return find(name) != nullptr; }
+  /// Throws DataError that lists the names there are.
+  const Tensor& at(std::string_view name) const {
+    if (const Tensor* t = find(name)) return *t;
+    std::string names;
+    for (const auto& [have, tensor] : tensors_) names += (names.empty() ? "" : ", ") + have;
+    throw DataError(message("the batch has no \"", std::string(name), "\"; it has ", names.empty() ? "nothing" : names));
+  }
+  void set(std::string_view name, Tensor tensor) {
+    for (auto& [have, there] : tensors_)
+      if (have == name) return void(there = std::move(tensor));
+    tensors_.emplace_back(name, std::move(tensor));
+  }
+  const std::vector<std::pair<std::string, Tensor>>& tensors() const { return tensors_; }
+
+ private:
+  const Tensor* find(std::string_view name) const {
+    for (const auto& [have, tensor] : tensors_)
+      if (have == name) return &tensor;
+    return nullptr;
+  }
+  std::vector<std::pair<std::string, Tensor>> tensors_;
+};
+
+/// Where batches come from, epoch by epoch: the loader, or a program's own.
+class Batches {
+ public:
+  virtual ~Batches() = default;
+  /// Of an epoch.
+  virtual std::int64_t batches() const = 0;
+  /// Begins an epoch (again), at any batch.
+  virtual void start(std::int64_t epoch, std::int64_t first_batch = 0) = 0;
+  /// The next batch; false when the epoch is over.
+  virtual bool next(Batch& batch) = 0;
+  /// What people call an item; by default its number.
+  virtual std::string name(int index) const { return std::to_string(index); }
+};
+
+}  // namespace lamina::data

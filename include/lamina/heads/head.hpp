@@ -1,0 +1,84 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lamina/core/names.hpp"
+#include "lamina/core/scalars.hpp"
+#include "lamina/core/tensor.hpp"
+#include "lamina/data/label_schema.hpp"
+#include "lamina/kernels/segmentation_loss.hpp"
+#include "lamina/metrics/confusion.hpp"
+
+namespace lamina::heads {
+
+/// What the scores that a head decides by are: what the network gives, or what probabilities() makes of it.
+enum class Scale { logits, probabilities };
+
+/// The score that the best epoch is chosen by; larger is better, NaN where it is undefined.
+struct Selection {
+  const char* name;
+  const char* meaning;
+  double value;
+};
+
+/// What one output of a network means: how many scores a pixel has, what they learn, what they decide, how decisions are counted and
+/// scored. A head knows the classes of its data; it does not know the network, nor how the loss is computed.
+class Head {
+ public:
+  explicit Head(data::LabelSchema schema, std::string name) : schema_(std::move(schema)), name_(std::move(name)) {}
+  virtual ~Head() = default;
+
+  /// Of the network's output, and of the batch's tensor that it learns.
+  const std::string& name() const { return name_; }
+  const data::LabelSchema& schema() const { return schema_; }
+  /// multiclass, multilabel, ordinal, regression.
+  virtual const char* kind() const = 0;
+  /// Scores a pixel: channels of the network's output.
+  virtual int outputs() const = 0;
+  /// What one output is called in messages about lists with a number for each: "classes".
+  virtual const char* outputs_are() const { return "classes"; }
+  /// How logits become probabilities in a loss over classes; none: they are no such thing.
+  virtual std::optional<LossActivation> activation() const = 0;
+  /// What the loss is trained towards: labels u8 (N, H, W) or (N, H, W, planes), kIgnoreLabel where nothing is known, as the loader gives
+  /// them -> u8 as segmentation_loss takes them. Throws DataError on a label that the head does not know.
+  virtual Tensor targets(const Tensor& labels) const { return labels; }
+  /// Logits (..., outputs) as probabilities of what decide() decides, or as values.
+  virtual Tensor probabilities(const Tensor& logits) const = 0;
+  /// Decisions u8 on the scores' device: scores (..., outputs) -> (...), or (..., planes).
+  virtual Tensor decide(const Tensor& scores, Scale scale = Scale::logits) const = 0;
+  /// Decisions a pixel that may overlap; 0: one label a pixel.
+  virtual int planes() const { return 0; }
+
+  /// What a confusion matrix of this head counts, and which of it foreground scores leave out (-1: none).
+  virtual std::vector<std::string> outcomes() const { return schema_.names; }
+  virtual int neutral_outcome() const { return schema_.background; }
+  metrics::ConfusionMatrix confusion() const { return metrics::ConfusionMatrix(static_cast<int>(outcomes().size())); }
+  /// Adds labels against decisions; kIgnoreLabel is left out.
+  virtual void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const;
+  /// Every score by name, in the order of metrics.csv: accuracy, then dice, iou, precision and recall each as macro, macro_foreground,
+  /// micro and a class.
+  virtual Scalars summary(const metrics::ConfusionMatrix& confusion) const;
+  virtual Selection selection(const metrics::ConfusionMatrix& confusion) const;
+  /// Scores of one image, the columns of per_image.csv, and how good they are (larger is better, NaN: undefined).
+  virtual Scalars image_summary(const metrics::ConfusionMatrix& of_one_image) const;
+  virtual double quality(const Scalars& image_summary) const { return image_summary.at("dice"); }
+  /// "Dice 0.123".
+  virtual std::string quality_text(const Scalars& image_summary) const;
+  /// Scores of an epoch for its line, beside those of always answering the most frequent label.
+  virtual std::string text(const metrics::ConfusionMatrix& confusion) const;
+  /// A sentence on scores that only this kind of head has; empty: none.
+  virtual std::string note(const metrics::ConfusionMatrix&) const { return {}; }
+
+ private:
+  data::LabelSchema schema_;
+  std::string name_;
+};
+
+/// The head for the labels of `schema`: `kind`, or where that is empty the one of the schema's task. Throws OptionError on an unknown kind,
+/// or one that such labels cannot have.
+std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std::string& kind = "", const std::string& name = kLabels);
+
+}  // namespace lamina::heads

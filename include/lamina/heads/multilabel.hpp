@@ -1,0 +1,28 @@
+#pragma once
+#include "lamina/heads/head.hpp"
+#include "lamina/ops/activation.hpp"
+#include "lamina/ops/count_above.hpp"
+
+namespace lamina::heads {
+
+/// Classes that may overlap: a score and a decision each, present where its probability is above a half.
+class Multilabel : public Head {
+ public:
+  using Head::Head;
+  const char* kind() const override { return "multilabel"; }
+  int outputs() const override { return schema().classes(); }
+  int planes() const override { return outputs(); }
+  std::optional<LossActivation> activation() const override { return LossActivation::sigmoid; }
+  Tensor probabilities(const Tensor& logits) const override { return sigmoid(logits); }
+  Tensor decide(const Tensor& scores, Scale scale) const override {
+    return is_above(scores, std::vector<float>(static_cast<std::size_t>(outputs()), scale == Scale::logits ? 0.f : 0.5f));
+  }
+  /// Each plane's decision is between its class and "(none)".
+  std::vector<std::string> outcomes() const override { return schema().outcomes(); }
+  int neutral_outcome() const override { return outputs(); }
+  void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override {
+    into.add_planes(truth, decided, data::kIgnoreLabel);
+  }
+};
+
+}  // namespace lamina::heads

@@ -1,0 +1,47 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lamina/losses/term.hpp"
+#include "lamina/ops/segmentation_loss.hpp"
+
+namespace lamina::losses {
+
+struct CriterionOptions {
+  std::vector<double> class_weights{};  ///< one an output of the head, or none
+  EmptyClass empty_class = EmptyClass::penalize;
+  CeNormalization ce_normalization = CeNormalization::weight_sum;
+  RegionReduction region_reduction = RegionReduction::batch;
+  ResizeGrid upsample = ResizeGrid::half_pixel;  ///< of logits smaller than the labels
+};
+
+/// A weighted sum of loss terms, such as "0.5*ce+tversky:alpha=0.3:beta=0.7". What sees pixels and regions is one fused pass
+/// (segmentation_loss), which also interpolates logits; other terms are computed beside it.
+class Criterion {
+ public:
+  /// Throws OptionError: a term or an argument that is unknown (naming the nearest), a factor or an argument outside its range.
+  explicit Criterion(const std::string& expression, CriterionOptions options = {});
+
+  const CriterionOptions& options() const { return options_; }
+  void set_class_weights(std::vector<double> weights) { options_.class_weights = std::move(weights); }
+  /// Throws OptionError when a term does not fit what the head's scores are.
+  void require_fits(const heads::Head& head) const;
+
+  /// The loss, a scalar: logits (N, h, w, outputs) of the labels' size or smaller, labels u8 as the loader gives them. `values`, unless
+  /// null, becomes "loss", then each term before its factor. Throws as segmentation_loss and the head's targets().
+  Tensor operator()(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values = nullptr) const;
+
+ private:
+  struct Term {
+    TermType type;
+    std::string scalar;
+    std::vector<double> arguments;
+    double factor;
+  };
+  Term parse(const std::string& text) const;
+
+  std::vector<Term> terms_;
+  CriterionOptions options_;
+};
+
+}  // namespace lamina::losses

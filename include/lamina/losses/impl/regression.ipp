@@ -1,0 +1,41 @@
+// Terms between a head's values and its grades.
+#include "lamina/losses/impl/terms.hpp"
+#include "lamina/ops/arithmetic.hpp"
+#include "lamina/ops/regression_loss.hpp"
+
+namespace lamina::losses {
+namespace {
+
+/// The mean of `loss` over the pixels that have a label: both sides are 0 elsewhere.
+Tensor over_labelled(const TermInput& in, Tensor (*loss)(const Tensor&, const Tensor&, const RegressionLossParams&)) {
+  require<OptionError>(in.class_weights.empty(), "class weights mean nothing to a loss between numbers; use --class-weights none");
+  const Tensor counted = Tensor::zeros(in.logits.shape()), target = Tensor::zeros(in.logits.shape());
+  double pixels = 0;
+  float *mask = counted.data<float>(), *value = target.data<float>();
+  for (const std::uint8_t label : in.labels.to_vector<std::uint8_t>()) {
+    const bool known = label != data::kIgnoreLabel;
+    require<DataError>(!known || label < in.head.schema().classes(), "the label ", int{label}, " is none of the grades 0 to ",
+                       in.head.schema().classes() - 1);
+    *mask++ = known;
+    *value++ = known ? label : 0;
+    pixels += known;
+  }
+  const auto there = [&](const Tensor& t) { return t.to(in.logits.dtype()).to(in.logits.device()); };
+  const Tensor sum = loss(mul(in.logits, there(counted)), there(target), {.reduction = RegressionLossParams::Reduction::sum});
+  return scale(sum, pixels > 0 ? 1 / pixels : 0);
+}
+
+}  // namespace
+
+std::vector<TermType> regression() {
+  return {{.name = "mae",
+           .scalar = "mae",
+           .help = "mean absolute error, in grades, of a regression head",
+           .own = [](const TermInput& in, std::span<const double>) { return over_labelled(in, l1_loss); }},
+          {.name = "mse",
+           .scalar = "mse",
+           .help = "mean squared error of a regression head",
+           .own = [](const TermInput& in, std::span<const double>) { return over_labelled(in, mse_loss); }}};
+}
+
+}  // namespace lamina::losses

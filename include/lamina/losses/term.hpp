@@ -1,0 +1,46 @@
+#pragma once
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lamina/heads/head.hpp"
+
+namespace lamina::losses {
+
+/// Where a term is computed: cross-entropy's pass over the pixels, from that pass's sums over regions, or by itself beside them.
+enum class TermKind { pixel, region, own };
+
+/// What a term that is computed by itself sees.
+struct TermInput {
+  const heads::Head& head;
+  const Tensor& logits;                      ///< (N, H, W, head.outputs()), at the labels' size
+  const Tensor& labels;                      ///< u8 on the host, as the loader gives them
+  const std::vector<double>& class_weights;  ///< one an output, or none
+};
+
+/// A number that a term is written with: "tversky:alpha=0.3".
+struct TermArgument {
+  const char* name;
+  double value;  ///< where it is not given
+  double least, most;
+};
+
+/// A kind of loss term, by which expressions name it. Of `region` and `own` the one that its kind asks for is set; both get the values of
+/// the arguments in their order.
+struct TermType {
+  std::string name;
+  std::string scalar;  ///< what its value is called in Scalars
+  std::string help;    ///< one line
+  TermKind kind = TermKind::own;
+  std::vector<TermArgument> arguments{};
+  std::function<RegionTerm(std::span<const double>)> region{};
+  std::function<Tensor(const TermInput&, std::span<const double>)> own{};  ///< a scalar, differentiable in the logits
+};
+
+/// All kinds, the library's first.
+std::vector<TermType> term_types();
+/// Adds a kind to the table of the process, for programs that bring their own. Throws OptionError when the name is taken.
+void register_term(TermType type);
+
+}  // namespace lamina::losses

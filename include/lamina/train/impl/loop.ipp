@@ -1,0 +1,170 @@
+// Epochs, steps, validation, stopping.
+#include "lamina/train/loop.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace lamina::train {
+namespace {
+
+constexpr const char* kNotSaved = "nothing was saved after ";
+constexpr const char* kCure = ". Try a smaller --lr or --clip-norm 1";
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::int64_t total_steps(const LoopOptions& o, const data::Batches& batches) {
+  return o.steps > 0 ? o.steps : std::int64_t{o.epochs} * batches.batches();
+}
+optim::ScheduleOptions with_total(optim::ScheduleOptions schedule, std::int64_t steps) {
+  schedule.total_steps = steps;
+  return schedule;
+}
+
+class Loop {
+ public:
+  Loop(Task& task, Session& session, const LoopOptions& options, const Sinks& sinks, const std::atomic<bool>* stop)
+      : task_(task),
+        session_(session),
+        state_(session.state()),
+        options_(options),
+        sinks_(sinks),
+        stop_(stop),
+        batches_(task.training()),
+        total_steps_(total_steps(options, batches_)),
+        epochs_(static_cast<int>((total_steps_ + batches_.batches() - 1) / std::max<std::int64_t>(batches_.batches(), 1))),
+        schedule_(with_total(options.schedule, total_steps_)) {
+    if (session.resumed()) schedule_.set_state(state_.schedule);
+  }
+
+  Outcome run() {
+    sinks_.tell(&Sink::start, RunStart{session_.folder().root, state_.epoch, epochs_, task_.score_names(), task_.notes()});
+    if (!session_.damage().empty()) sinks_.tell(&Sink::warning, session_.damage());
+    if (session_.resumed())
+      say("resuming " + session_.folder().root.string() + " after epoch " + std::to_string(state_.epoch) + ", step " +
+          std::to_string(state_.step));
+    if (state_.epoch >= epochs_) say("the run is finished; --out another folder trains anew");
+    while (state_.epoch < epochs_) {
+      train_epoch();
+      if (stopped() && state_.epoch < epochs_) {
+        if (state_.batch > 0) save("last");  // otherwise the end of the epoch saved it
+        say("interrupted after step " + std::to_string(state_.step) + "; the same command resumes");
+        return Outcome::interrupted;
+      }
+    }
+    sinks_.tell(&Sink::finish, session_.folder().root);
+    return Outcome::finished;
+  }
+
+ private:
+  bool stopped() const { return stop_ && stop_->load(std::memory_order_relaxed); }
+  void say(const std::string& text) const { sinks_.tell(&Sink::message, text); }
+  double lr() { return task_.components()[0].optimizer->lr(); }
+  void save(const char* which) {
+    state_.schedule = schedule_.state();
+    session_.save(which);
+  }
+
+  /// Returns early, within the epoch, when stopped.
+  void train_epoch() {
+    const int epoch = state_.epoch + 1;
+    batches_.start(epoch, state_.batch);
+    const auto start = Clock::now();
+    std::int64_t seen = 0;
+    data::Batch batch;
+    for (const Component& c : task_.components()) c.module->train();
+    while (state_.step < total_steps_ && batches_.next(batch)) {
+      train_step(batch);
+      seen += batch.size();
+      const double rate = static_cast<double>(seen) / seconds_since(start);
+      const double items_a_batch = static_cast<double>(state_.images) / static_cast<double>(state_.batch);
+      sinks_.tell(&Sink::step, StepEvent{.epoch = epoch,
+                                         .epochs = epochs_,
+                                         .batch = state_.batch,
+                                         .batches = batches_.batches(),
+                                         .train = state_.sums.divided_by(static_cast<double>(state_.images)),
+                                         .lr = lr(),
+                                         .images_per_second = rate,
+                                         .seconds_left = static_cast<double>(total_steps_ - state_.step) * items_a_batch / rate,
+                                         .memory = memory_stats(task_.components()[0].module->options().device).peak});
+      if (stopped() && state_.batch < batches_.batches() && state_.step < total_steps_) return;
+    }
+    EpochRecord record{.epoch = epoch,
+                       .step = state_.step,
+                       .lr = lr(),
+                       .train = state_.sums.divided_by(static_cast<double>(std::max<std::int64_t>(state_.images, 1))),
+                       .seconds = seconds_since(start)};
+    record.images_per_second = static_cast<double>(seen) / record.seconds;
+    ++state_.epoch;
+    state_.batch = state_.images = 0;
+    state_.sums = {};
+    close_epoch(std::move(record));
+  }
+
+  void train_step(const data::Batch& batch) {
+    const nn::RandomScope random(RandomKey{options_.seed, 0x73746570}.derive(static_cast<std::uint64_t>(state_.step)));
+    for (const Component& c : task_.components()) c.optimizer->set_lr(schedule_.lr(state_.step));
+    const Scalars values = task_.step(batch);
+    std::string names;
+    for (int i : batch.indices) names += (names.empty() ? "" : " ") + batches_.name(i);
+    require_finite(values, message(" in epoch ", state_.epoch + 1, ", step ", state_.step, ", images ", names));
+    state_.sums.add(values, static_cast<double>(batch.size()));
+    state_.images += batch.size();
+    ++state_.batch;
+    ++state_.step;
+  }
+
+  void require_finite(const Scalars& values, const std::string& where) const {
+    for (const auto& [name, value] : values)
+      require<NumericError>(std::isfinite(value), "the ", name, " is ", value, where, "; ", kNotSaved,
+                            session_.folder().weights("last").string(), kCure);
+  }
+
+  void close_epoch(EpochRecord record) {
+    const bool last = state_.epoch >= epochs_;
+    bool best = false;
+    if (!task_.validates()) {
+      best = true;
+      state_.best_epoch = state_.epoch;
+    } else if (state_.epoch % options_.val_every == 0 || last) {
+      record.validation = task_.validate();
+      for (const auto& [name, value] : record.validation->scores)
+        if (name.starts_with("val_")) require_finite({{"validation " + name.substr(4), value}}, message(" after epoch ", state_.epoch));
+      const double score = std::max(0.0, record.validation->score);  // 0 also when it is undefined
+      schedule_.observe(score);
+      best = score > state_.best_score;
+      if (best) state_.best_score = score, state_.best_epoch = state_.epoch;
+    }
+    const std::size_t warned = task_.warnings(state_.history).size();
+    state_.history.push_back(record);
+    if (best) save("best");
+    sinks_.tell(&Sink::epoch, record, epochs_);
+    save("last");
+    const auto known = task_.warnings(state_.history);
+    for (std::size_t i = warned; i < known.size(); ++i) sinks_.tell(&Sink::warning, known[i]);
+  }
+
+  Task& task_;
+  Session& session_;
+  RunState& state_;
+  LoopOptions options_;
+  const Sinks& sinks_;
+  const std::atomic<bool>* stop_;
+  data::Batches& batches_;
+  std::int64_t total_steps_;
+  int epochs_;
+  optim::Schedule schedule_;
+};
+
+}  // namespace
+
+Outcome run_loop(Task& task, Session& session, const LoopOptions& options, const Sinks& sinks, const std::atomic<bool>* stop) {
+  require<OptionError>(options.epochs >= 1 || options.steps >= 1, "--epochs ", options.epochs, " must be at least 1");
+  require<OptionError>(options.steps >= 0, "--steps ", options.steps, " must not be negative");
+  require<OptionError>(options.val_every >= 1, "--val-every ", options.val_every, " must be at least 1");
+  require<DataError>(task.training().batches() > 0, "there is nothing to train on: an epoch has no batch");
+  return Loop(task, session, options, sinks, stop).run();
+}
+
+}  // namespace lamina::train

@@ -1,0 +1,48 @@
+#pragma once
+#include <memory>
+
+#include "lamina/optim/optimizer.hpp"
+#include "lamina/train/evaluate.hpp"
+#include "lamina/train/task.hpp"
+
+namespace lamina::train {
+
+/// Learning labels of pixels: a network, a head for each of its outputs, a criterion. Batches hold "image" and a tensor of labels by each
+/// head's name.
+class SegmentationTask : public Task {
+ public:
+  struct Parts {
+    std::shared_ptr<models::Network> network;
+    Heads heads;
+    losses::Criterion criterion;
+    std::unique_ptr<optim::Optimizer> optimizer;
+    std::shared_ptr<data::Batches> training, validation;  ///< validation may be null or empty
+  };
+  /// Throws OptionError when the criterion does not fit a head, ShapeError when the network has no output for it.
+  explicit SegmentationTask(Parts parts);
+
+  data::Batches& training() override { return *parts_.training; }
+  Scalars step(const data::Batch& batch) override;
+  bool validates() const override { return parts_.validation && parts_.validation->batches() > 0; }
+  /// The score is the mean of the heads' selection scores.
+  Validation validate() override;
+  std::vector<std::string> score_names() const override;
+  std::vector<Component> components() override { return {{"", parts_.network.get(), parts_.optimizer.get()}}; }
+  std::vector<std::string> warnings(const std::vector<EpochRecord>& history) const override;
+
+  models::Network& network() { return *parts_.network; }
+  const Heads& heads() const { return parts_.heads; }
+  losses::Criterion& criterion() { return parts_.criterion; }
+  const losses::Criterion& criterion() const { return parts_.criterion; }
+
+ private:
+  /// What a head's number is called where there are several heads.
+  std::string name_of(const heads::Head& head, const std::string& scalar) const;
+  void put(Scalars& to, const heads::Head& head, const Scalars& values) const;
+  Parts parts_;
+};
+
+/// What validations warn of: five in a row with nearly everything predicted as one outcome of a head although the labels hold others.
+std::vector<std::string> collapse_warnings(const std::vector<EpochRecord>& history, const heads::Head& head);
+
+}  // namespace lamina::train

@@ -1,0 +1,83 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lamina/io/checkpoint.hpp"
+#include "lamina/optim/schedule.hpp"
+#include "lamina/train/sinks/sink.hpp"
+#include "lamina/train/task.hpp"
+
+namespace lamina::train {
+
+/// Where a run keeps its files.
+struct RunFolder {
+  std::filesystem::path root;
+  std::filesystem::path file(const std::string& name) const { return root / name; }
+  std::filesystem::path weights(const std::string& which) const { return root / "weights" / (which + ".safetensors"); }
+};
+
+/// Where training stands; with the components' weights and optimisers it is all that a resumed run needs.
+struct RunState {
+  int epoch = 0;           ///< finished
+  std::int64_t batch = 0;  ///< finished in the epoch after that
+  std::int64_t step = 0;   ///< updates made
+  Scalars sums{};          ///< over the images of the unfinished epoch
+  std::int64_t images = 0;
+  double best_score = -1;
+  int best_epoch = 0;
+  optim::Schedule::State schedule{};
+  std::vector<EpochRecord> history{};
+};
+
+std::string to_json(const RunState& state);
+/// Also reads version 1, which had the numbers of one loss in fixed fields. Throws DataError.
+RunState run_state_from_json(const std::string& text);
+/// The state in a checkpoint. Throws DataError when it was not written by a training run.
+RunState run_state(const io::Checkpoint& checkpoint, const std::string& origin);
+
+/// The checkpoint to continue from: last, or prev when last is missing or damaged.
+struct FoundCheckpoint {
+  io::Checkpoint checkpoint;
+  std::filesystem::path path;
+  std::string damage;  ///< what is wrong with last; empty: nothing
+};
+/// None: an empty optional. Throws DataError when there are checkpoints and all are damaged.
+std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder);
+
+/// A run folder that this process trains in: its lock, its state, its checkpoints weights/{best,last,prev}.safetensors. It knows neither
+/// networks nor losses: a task's components and metadata are all that it stores.
+class Session {
+ public:
+  /// Opens or makes the folder and continues from its checkpoint, if it has one. Throws OptionError (another process trains there; there
+  /// is a run and not `resume`), what Task::restore throws, DataError, IoError.
+  Session(const std::filesystem::path& folder, Task& task, bool resume);
+  ~Session();
+
+  const RunFolder& folder() const { return folder_; }
+  RunState& state() { return state_; }
+  /// What to say about it: damage, where it goes on; empty at the start of a run.
+  const std::string& damage() const { return damage_; }
+  bool resumed() const { return resumed_; }
+  /// Writes weights/best or weights/last; of the ends of epochs the one before is kept as weights/prev.
+  void save(const char* which);
+
+ private:
+  class Lock;
+  RunFolder folder_;
+  Task& task_;
+  std::unique_ptr<Lock> lock_;
+  RunState state_;
+  std::string damage_;
+  bool resumed_ = false, replace_last_ = false;
+};
+
+/// "key": "value" lines as a JSON object.
+std::string json_object(const std::vector<std::pair<std::string, std::string>>& items);
+/// The machine and build of a run: what doctor prints and the report shows.
+std::vector<std::pair<std::string, std::string>> environment();
+
+}  // namespace lamina::train

@@ -1,0 +1,21 @@
+#pragma once
+#include "lamina/train/sinks/sink.hpp"
+
+namespace lamina::train {
+
+/// metrics.csv and metrics.jsonl: one row an epoch, of every number; scores of epochs without a validation are empty and null. Rows of
+/// epochs that a resumed run makes again are dropped when it starts.
+class MetricsFiles : public Sink {
+ public:
+  void start(const RunStart& run) override;
+  void epoch(const EpochRecord& record, int epochs) override;
+
+ private:
+  std::filesystem::path csv_, jsonl_;
+  std::vector<std::string> score_names_;
+};
+
+/// A field of a CSV file, in quotes where it needs them (RFC 4180).
+std::string csv_field(const std::string& text);
+
+}  // namespace lamina::train

@@ -1,0 +1,46 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lamina/train/events.hpp"
+
+namespace lamina::train {
+
+/// What a sink is told when a run begins or goes on.
+struct RunStart {
+  std::filesystem::path folder;
+  int epoch = 0, epochs = 0;             ///< finished, in all
+  std::vector<std::string> score_names;  ///< of every validation
+  std::vector<std::string> notes;        ///< Task::notes
+};
+
+/// Somebody who is told what happens in a run: a file, a terminal, a host program. An epoch is told before its checkpoint is written, so a
+/// run that is killed in between tells it again; RunStart::epoch says what to forget.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void start(const RunStart&) {}
+  virtual void step(const StepEvent&) {}
+  virtual void epoch(const EpochRecord&, int /*epochs*/) {}
+  virtual void message(const std::string&) {}
+  virtual void warning(const std::string&) {}
+  /// All epochs are done and saved.
+  virtual void finish(const std::filesystem::path& /*folder*/) {}
+};
+
+/// Those that a run tells, in their order.
+class Sinks {
+ public:
+  Sinks() = default;
+  Sinks(std::initializer_list<Sink*> sinks) : sinks_(sinks) {}
+  template <class... Args, class... Given>
+  void tell(void (Sink::*what)(Args...), const Given&... given) const {
+    for (Sink* sink : sinks_) (sink->*what)(given...);
+  }
+
+ private:
+  std::vector<Sink*> sinks_;
+};
+
+}  // namespace lamina::train
