@@ -19,7 +19,7 @@ int check(const DataOptions& options, const Common& common) {
 }
 
 int phantom(const PhantomOptions& options, const Common& common) {
-  const auto [width, height] = parse_size(options.size);
+  const auto [width, height] = parse_extent(options.size);
   data::write_phantom(data::phantom_named(options.kind), options.out,
                       {.count = options.count, .width = width, .height = height, .seed = options.seed});
   if (!common.json)

@@ -26,7 +26,7 @@ void print_items(const Json& items, bool json) {
 }  // namespace
 
 int info(const InfoOptions& options, const Common& common) {
-  auto [width, height] = parse_size(options.size);
+  auto [width, height] = parse_extent(options.size);
   models::ModelConfig config = options.model;
   Json result;
   if (!options.target.empty()) {

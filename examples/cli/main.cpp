@@ -9,6 +9,7 @@
 #include "lamina/core/names.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/lamina.hpp"
+#include "settings_options.hpp"
 #include "verbs.hpp"
 
 namespace {
@@ -63,7 +64,7 @@ int run(int argc, char** argv) {
   cli::PredictOptions predict;
   cli::PhantomOptions phantom;
   cli::InfoOptions info;
-  std::string size = "256x256", resume = "auto";
+  std::string resume = "auto";
   int code = cli::kOk;
 
   CLI::App app{"Lamina: dense image prediction in C++. Train, evaluate and run segmentation networks on folders of photographs."};
@@ -97,43 +98,10 @@ int run(int argc, char** argv) {
   check->callback([&] { code = cli::check(data, common); });
 
   CLI::App* t = verb("train", "train a network on a data set; the same command again resumes");
-  t->add_option("DATA", train.data, "folder with images/ and masks/")->required();
-  t->add_option("--images", train.images, "name of the folder with the photographs");
-  t->add_option("--masks", train.masks, "name of the folder with the masks");
-  t->add_option("--ignore", train.ignore, "mask value that neither loss nor metrics count; -1: as dataset.json says");
-  t->add_option("--model", train.model, "unet");
-  t->add_option("--preset", train.preset, "bn | keras | keras32 | retina | retina-shallow | milesial | smp");
-  t->add_option("--base", train.base, "channels of the first level; 0: the preset's");
-  t->add_option("--depth", train.depth, "poolings; 0: the preset's");
-  t->add_option("--init", train.init, "initialiser; empty: the preset's");
-  t->add_option("--size", size, "W[xH] of the training images");
-  t->add_option("--resize", train.resize, "how images get to that size: stretch | crop | pad");
-  t->add_option("--augment", train.augment, "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none");
-  t->add_option("--head", train.head,
-                "what the output means: multiclass | multilabel | ordinal | regression; empty: as the data's task says");
-  t->add_option("--loss", train.loss, "ce, dice, or a sum such as 0.5*ce+dice");
-  t->add_option("--class-weights", train.class_weights, "none, a rule (see lamina check), or comma-separated numbers");
-  t->add_option("--optimizer", train.optimizer, "adam | adamw | sgd");
-  t->add_option("--lr", train.lr, "learning rate (the maximum of onecycle)");
-  t->add_option("--weight-decay", train.weight_decay, "weight decay");
-  t->add_option("--momentum", train.momentum, "of sgd");
-  t->add_option("--clip-norm", train.clip_norm, "clip the gradient's norm; 0: off");
-  t->add_option("--clip-value", train.clip_value, "clip each gradient element; 0: off");
-  t->add_option("--schedule", train.schedule, "constant | poly | cosine | onecycle | plateau");
-  t->add_option("--epochs", train.epochs, "passes over the training split");
-  t->add_option("--steps", train.steps, "updates instead of epochs; 0: use epochs");
-  t->add_option("--batch", train.batch, "images an update");
-  t->add_option("--seed", train.seed, "seed of everything random")->check(CLI::NonNegativeNumber);
-  t->add_option("--val-every", train.val_every, "epochs between validations");
-  add_device(t, train.device);
-  t->add_option("--precision", train.precision, "f32 | bf16: of kernels and activations; bf16 needs --device cuda");
-  t->add_option("--out", train.out, "run folder; default runs/<name of DATA>");
+  cli::add_settings(*t, train);
   t->add_option("--resume", resume, "auto: continue the run folder; never: refuse one that exists")
       ->check(CLI::IsMember({"auto", "never"}));
-  t->callback([&] {
-    std::tie(train.width, train.height) = cli::parse_size(size);
-    code = cli::train(train, resume == "auto", common);
-  });
+  t->callback([&] { code = cli::train(train, resume == "auto", common); });
 
   auto add_weights = [](CLI::App* sub, std::string& weights) {
     sub->add_option("--weights", weights, "which checkpoint of the run: best | last | prev")

@@ -7,19 +7,6 @@ namespace cli {
 
 using namespace lamina;
 
-std::pair<int, int> parse_size(const std::string& text) {
-  const std::size_t x = text.find('x');
-  auto number = [&](std::size_t from, std::size_t to) {
-    int v = 0;
-    const auto [end, error] = std::from_chars(text.data() + from, text.data() + to, v);
-    require<OptionError>(error == std::errc() && end == text.data() + to && v >= 1 && v <= 16384, "size \"", text,
-                         "\": write W or WxH in pixels, such as 256 or 320x240");
-    return v;
-  };
-  if (x == std::string::npos) return {number(0, text.size()), number(0, text.size())};
-  return {number(0, x), number(x + 1, text.size())};
-}
-
 data::DatasetOptions dataset_options(const DataOptions& o) {
   data::DatasetOptions d;
   const std::filesystem::path root(o.data);

@@ -37,8 +37,10 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   ProgressLine progress(common.quiet);
   const data::Dataset dataset = open_data({config.data, config.images, config.masks, config.ignore, config.seed}, progress);
 
-  for (const auto& [name, value] : train::settings(config))
-    progress.note("  " + name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + (value.empty() ? "-" : value));
+  for (const Setting& s : settings_of(config)) {
+    const std::string value = to_string(s.value);
+    progress.note("  " + s.name + std::string(s.name.size() < 16 ? 16 - s.name.size() : 1, ' ') + (value.empty() ? "-" : value));
+  }
   progress.note("  threads         " + std::to_string(pool.concurrency()) + "\n  out             " + config.out);
 
   int epochs = config.epochs;

@@ -74,7 +74,4 @@ int phantom(const PhantomOptions& options, const Common& common);
 int info(const InfoOptions& options, const Common& common);
 int doctor(const Common& common);
 
-/// "256" or "320x240" (width x height) -> {width, height}. Throws OptionError.
-std::pair<int, int> parse_size(const std::string& text);
-
 }  // namespace cli

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lamina/core/settings.hpp"
 #include "lamina/data/image.hpp"
 #include "lamina/heads/head.hpp"
 #include "lamina/io/checkpoint.hpp"
@@ -27,6 +28,12 @@ struct InputConfig {
   int width = 256, height = 256;
   std::string resize = "stretch";
 };
+template <class Visit>
+void describe(InputConfig& c, Visit&& visit) {
+  visit(Field{"width", "of the network's input", 1}, c.width);
+  visit(Field{"height", "of the network's input", 1}, c.height);
+  visit(Field{"resize", "how photographs get to that size: stretch | crop | pad"}, c.resize);
+}
 std::string to_json(const InputConfig& config);
 InputConfig input_config_from_json(const std::string& text);
 

@@ -1,52 +1,81 @@
 #pragma once
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "lamina/core/settings.hpp"
 #include "lamina/data/loader.hpp"
 #include "lamina/models/presets.hpp"
 #include "lamina/optim/schedule.hpp"
 
 namespace lamina::train {
 
-/// Every setting of a run, by the names of the command line. Everything that changes the result is here; a checkpoint stores it as JSON.
+/// Every setting of a run; see describe(). What changes the result is stored in checkpoints.
 struct TrainConfig {
-  std::string data;  ///< folder of the data set
+  std::string data;
   std::string images = "images", masks = "masks";
   std::string model = "unet", preset = "bn";
-  int base = 0, depth = 0;  ///< 0: the preset's
-  std::string init;         ///< empty: the preset's
+  int base = 0, depth = 0;
+  std::string init;
   int width = 256, height = 256;
-  std::string resize = "stretch";  ///< stretch | crop | pad
+  std::string resize = "stretch";
   std::string augment = "hflip";
-  std::string head;              ///< what the network's output means; empty: as the data set's task says
-  std::string loss = "ce+dice";  ///< as losses::Criterion reads it: "0.5*ce+dice"
+  std::string head;
+  std::string loss = "ce+dice";
   std::string class_weights = "none";
-  std::string optimizer = "adam";  ///< adam | adamw | sgd
+  std::string optimizer = "adam";
   double lr = 1e-3;
   double weight_decay = 0, momentum = 0.9, clip_norm = 0, clip_value = 0;
   std::string schedule = "onecycle";
   int epochs = 40;
-  std::int64_t steps = 0;  ///< 0: from epochs
+  std::int64_t steps = 0;
   int batch = 4;
   std::uint64_t seed = 0;
-  int ignore = -1;    ///< -1: the data set's
-  int val_every = 1;  ///< epochs between validations; the last epoch is always validated
+  int ignore = -1;
+  int val_every = 1;
   std::string device = "cpu";
-  std::string precision = "f32";  ///< f32 | bf16 (CUDA): what kernels and activations are stored as; sums, norms and updates stay f32
-
-  // Not part of the result.
-  int threads = 0;  ///< 0: one a hardware thread
-  std::string out;  ///< run folder
+  std::string precision = "f32";
+  std::string out;
 };
 
-/// The settings that the result depends on, as ordered JSON text.
+template <class Visit>
+void describe(TrainConfig& c, Visit&& visit) {
+  visit(Field{.name = "data", .help = "folder with images/ and masks/", .positional = true}, c.data);
+  visit(Field{"images", "name of the folder with the photographs"}, c.images);
+  visit(Field{"masks", "name of the folder with the masks"}, c.masks);
+  visit(Field{"model", "network family: see lamina info --help"}, c.model);
+  visit(Field{"preset", "bn | keras | keras32 | retina | retina-shallow | milesial | smp"}, c.preset);
+  visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);
+  visit(Field{"depth", "poolings; 0: the preset's", 0}, c.depth);
+  visit(Field{"init", "initialiser; empty: the preset's"}, c.init);
+  visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
+  visit(Field{"resize", "how images get to that size: stretch | crop | pad"}, c.resize);
+  visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
+  visit(Field{"head", "what the output means: multiclass | multilabel | ordinal | regression; empty: as the data's task says"}, c.head);
+  visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3"}, c.loss);
+  visit(Field{"class_weights", "none, a rule (see lamina check), or comma-separated numbers"}, c.class_weights);
+  visit(Field{"optimizer", "adam | adamw | sgd"}, c.optimizer);
+  visit(Field{"lr", "learning rate (the maximum of onecycle)", kPositive}, c.lr);
+  visit(Field{"weight_decay", "weight decay", 0}, c.weight_decay);
+  visit(Field{"momentum", "of sgd"}, c.momentum);
+  visit(Field{"clip_norm", "clip the gradient's norm; 0: off", 0}, c.clip_norm);
+  visit(Field{"clip_value", "clip each gradient element; 0: off", 0}, c.clip_value);
+  visit(Field{"schedule", "constant | poly | cosine | onecycle | plateau"}, c.schedule);
+  visit(Field{"epochs", "passes over the training split"}, c.epochs);
+  visit(Field{"steps", "updates instead of epochs; 0: use epochs", 0}, c.steps);
+  visit(Field{"batch", "images an update", 1}, c.batch);
+  visit(Field{"seed", "seed of everything random"}, c.seed);
+  visit(Field{"ignore", "mask value that neither loss nor metrics count; -1: as dataset.json says", -1, 65535}, c.ignore);
+  visit(Field{"val_every", "epochs between validations; the last epoch is always validated", 1}, c.val_every);
+  visit(Field{"device", "cpu | cuda | cuda:N"}, c.device);
+  visit(Field{"precision", "f32 | bf16: of kernels and activations; bf16 needs --device cuda"}, c.precision);
+  visit(Field{.name = "out", .help = "run folder; default runs/<name of DATA>", .stored = false}, c.out);
+}
+
+/// The stored settings as ordered JSON text, and back: settings that are missing have their defaults. Throws DataError on text that is no
+/// config, on a setting that this version does not know.
 std::string to_json(const TrainConfig& config);
-/// Throws DataError on text that is no config.
 TrainConfig config_from_json(const std::string& json);
-/// "lr: 0.002 here, 0.001 there; ..." for settings that differ; empty when none does.
-std::string differences(const TrainConfig& a, const TrainConfig& b);
 
 /// The config with base and depth of the preset filled in, so that what is printed and saved is what runs. Throws OptionError.
 TrainConfig resolved(TrainConfig config);
@@ -58,12 +87,6 @@ DType parse_precision(const std::string& name);
 data::LoaderOptions loader_options(const TrainConfig& config);
 
 /// The network that the settings name.
-models::ModelConfig model_config(const TrainConfig& config, int classes);
-
-/// One field of TrainConfig by its command-line name, for printing and JSON.
-struct Setting {
-  std::string name, value;
-};
-std::vector<Setting> settings(const TrainConfig& config);
+models::ModelConfig model_config(const TrainConfig& config, int outputs);
 
 }  // namespace lamina::train

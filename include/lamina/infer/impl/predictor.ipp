@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "lamina/data/augment.hpp"
 #include "lamina/data/loader.hpp"
@@ -36,17 +35,14 @@ std::vector<int> window_starts(int size, int window, double overlap) {
   return starts;
 }
 
-std::string to_json(const InputConfig& c) {
-  return nlohmann::ordered_json{{"width", c.width}, {"height", c.height}, {"resize", c.resize}}.dump();
-}
+std::string to_json(const InputConfig& c) { return settings_to_json(settings_of(c), 1); }
 
 InputConfig input_config_from_json(const std::string& text) {
-  try {
-    const auto j = nlohmann::ordered_json::parse(text);
-    return {.width = j.at("width"), .height = j.at("height"), .resize = j.at("resize")};
-  } catch (const nlohmann::json::exception& e) {
-    throw DataError(message("not an input description: ", e.what()));
-  }
+  constexpr const char* kWhat = "not an input description";
+  InputConfig config;
+  int format = 0;
+  assign_settings(config, settings_from_json(text, kWhat, 1, format), kWhat);
+  return config;
 }
 
 InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string& origin) {

@@ -108,6 +108,9 @@ Criterion::Criterion(const std::string& expression, CriterionOptions options) : 
     regions += term.type.kind == TermKind::region;
     terms_.push_back(std::move(term));
   }
+  for (Term& t : terms_)  // arguments tell terms of one kind apart
+    if (std::count_if(terms_.begin(), terms_.end(), [&](const Term& other) { return other.type.name == t.type.name; }) == 1)
+      t.scalar = t.type.scalar;
   require<OptionError>(most > 0, "loss \"", expression, "\" has no term with a positive factor");
   require<OptionError>(regions <= kMostRegionTerms, "loss \"", expression, "\" has ", regions, " terms of regions; the most is ",
                        kMostRegionTerms);

@@ -163,7 +163,7 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
                               decimal(head.selection(baseline).value, 3) + ", at a pixel accuracy of " +
                               decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.");
   content.charts = charts(last, head, folder);
-  for (const Setting& s : settings(config)) content.settings.emplace_back(s.name, s.value);
+  for (const Setting& s : settings_of(config)) content.settings.emplace_back(s.name, to_string(s.value));
   content.settings.emplace_back("parameters", std::to_string(model->parameter_count()));
   content.environment = environment();
   const std::string run = quoted(folder.root.string()), data = quoted(config.data);

@@ -120,7 +120,7 @@ class ConfiguredTask : public SegmentationTask {
 
   void restore(const Metadata& saved, const std::string& run) override {
     const RunInfo info = run_info({{}, {}, saved}, run);
-    const std::string other = differences(config_, info.config);
+    const std::string other = differences(settings_of(config_), settings_of(info.config));
     require<OptionError>(other.empty(), "the run folder ", run, " was made with other settings (", other, "); choose another --out");
     require<DataError>(data::to_json(info.schema) == data::to_json(dataset_.schema), "the classes of ", config_.data, " changed since ",
                        run, " was started");
@@ -134,7 +134,7 @@ class ConfiguredTask : public SegmentationTask {
   std::vector<std::string> notes() const override {
     std::vector<std::string> notes;
     for (const data::Finding& f : dataset_.findings) notes.push_back("warning: " + f.text);
-    for (const Setting& s : settings(config_)) notes.push_back("  " + s.name + ": " + s.value);
+    for (const Setting& s : settings_of(config_)) notes.push_back("  " + s.name + ": " + to_string(s.value));
     return notes;
   }
 
@@ -164,11 +164,7 @@ class Report : public Sink {
 
 void check_settings(const TrainConfig& c) {
   require<OptionError>(c.epochs >= 1 || c.steps >= 1, "--epochs ", c.epochs, " must be at least 1");
-  require<OptionError>(c.steps >= 0, "--steps ", c.steps, " must not be negative");
-  require<OptionError>(c.batch >= 1, "--batch ", c.batch, " must be at least 1");
-  require<OptionError>(c.width >= 1 && c.height >= 1, "--size ", c.width, "x", c.height, " must be positive");
-  require<OptionError>(c.lr > 0, "--lr ", c.lr, " must be positive");
-  require<OptionError>(c.val_every >= 1, "--val-every ", c.val_every, " must be at least 1");
+  require_ranges(c);
   const Device device = parse_device(c.device);
   if (device.is_cuda()) (void)current_cuda(device.index);
   require<OptionError>(parse_precision(c.precision) == DType::f32 || device.is_cuda(), "--precision ", c.precision, " needs --device cuda");
