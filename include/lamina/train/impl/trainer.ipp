@@ -57,6 +57,8 @@ std::vector<double> listed_weights(const std::string& text) {
 /// Class weights, one an output, as the setting asks: none, numbers, or a rule over the pixel counts of the training masks.
 std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head) {
   if (config.class_weights == "none") return {};
+  require<OptionError>(head.activation().has_value(), "--class-weights ", config.class_weights, " means nothing to a ", head.kind(),
+                       " head; use none");
   if (std::vector<double> weights = listed_weights(config.class_weights); !weights.empty()) {
     require<OptionError>(static_cast<int>(weights.size()) == head.outputs(), "--class-weights has ", weights.size(), " numbers for ",
                          head.outputs(), " ", head.outputs_are());
