@@ -79,7 +79,7 @@ std::string confusion_csv(const metrics::ConfusionMatrix& m, const std::vector<s
 }
 
 /// A path as one word of a shell command.
-std::string quoted(const std::string& path) {
+std::string shell_word(const std::string& path) {
   if (path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=") == std::string::npos && !path.empty())
     return path;
   std::string out = "'";
@@ -87,53 +87,80 @@ std::string quoted(const std::string& path) {
   return out + "'";
 }
 
-}  // namespace
-
-void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
-  for (const char* name : {"plots", "overlays"}) io::create_folders(folder.root / name);
-  const io::Checkpoint best = io::load_checkpoint(folder.weights("best"));
-  const RunInfo info = run_info(best, folder.weights("best").string());
-  const RunState last = run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string()).state;
-  const TrainConfig& config = info.config;
-  const data::LabelSchema& schema = info.schema;
-  const heads::Head& head = *info.head;
-  const auto model = load_network(best, info);
-  model->to(parse_device(config.device));
-  model->to(parse_precision(config.precision));
-
-  ReportContent content;
-  content.title = "Lamina: " + config.model + " (" + config.preset + ") on " + std::filesystem::path(config.data).filename().string();
-  content.class_names = head.outcomes();
-  for (const data::Rgb& c : schema.colors)
-    content.class_colors.push_back(c == data::Rgb{} ? "" : message("rgb(", int{c[0]}, ",", int{c[1]}, ",", int{c[2]}, ")"));
-  content.background = head.neutral_outcome();
-  for (const data::Finding& f : dataset.findings) content.warnings.push_back(f.text);
-  for (const std::string& w : collapse_warnings(last.history, head)) content.warnings.push_back(w);
-  const auto& items = dataset.items(data::Split::val);
-  data::Loader loader(dataset, data::Split::val, loader_options(config));
-  Evaluation e = std::move(evaluate(*model, loader, {info.head}, nullptr)[0]);
-  content.confusion = e.confusion;
-  content.grades = head.note(e.confusion);
-  // Best first; images without a score last.
-  std::stable_sort(e.images.begin(), e.images.end(), [](const ImageScore& a, const ImageScore& b) {
-    return !std::isnan(a.quality) && (std::isnan(b.quality) || a.quality > b.quality);
-  });
-  std::string per_image = "image";
-  for (const auto& [name, value] : head.image_summary(head.confusion())) per_image += "," + name;
-  for (const ImageScore& s : e.images) {
-    per_image += "\n" + csv_field(items[static_cast<std::size_t>(s.item)].name);
-    for (const auto& [name, value] : s.scores) per_image += "," + decimal(value, 6);
+/// Everything that a report is made from.
+class RunReport {
+ public:
+  RunReport(const RunFolder& folder, const data::Dataset& dataset)
+      : folder_(folder),
+        dataset_(dataset),
+        best_(io::load_checkpoint(folder.weights("best"))),
+        info_(run_info(best_, folder.weights("best").string())),
+        last_(run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string()).state),
+        head_(*info_.head),
+        model_(load_network(best_, info_)),
+        loader_(dataset, data::Split::val, loader_options(info_.config)) {
+    model_->to(parse_device(info_.config.device));
+    model_->to(parse_precision(info_.config.precision));
   }
-  io::write_file_atomically(folder.file("per_image.csv"), per_image + "\n");
-  io::write_file_atomically(folder.file("confusion.csv"), confusion_csv(e.confusion, content.class_names));
 
-  const auto scored =
-      static_cast<std::size_t>(std::count_if(e.images.begin(), e.images.end(), [](const ImageScore& s) { return !std::isnan(s.quality); }));
-  const std::size_t shown = std::min<std::size_t>(4, (scored + 1) / 2);
-  auto figure = [&](const ImageScore& s, const std::string& kind, std::size_t rank) {
-    loader.start(0, s.item / config.batch);
+  void write() {
+    for (const char* name : {"plots", "overlays"}) io::create_folders(folder_.root / name);
+    const TrainConfig& config = info_.config;
+    content_.title = "Lamina: " + config.model + " (" + config.preset + ") on " + std::filesystem::path(config.data).filename().string();
+    content_.class_names = head_.outcomes();
+    for (const data::Rgb& c : info_.schema.colors)
+      content_.class_colors.push_back(c == data::Rgb{} ? "" : message("rgb(", int{c[0]}, ",", int{c[1]}, ",", int{c[2]}, ")"));
+    content_.background = head_.neutral_outcome();
+    for (const data::Finding& f : dataset_.findings) content_.warnings.push_back(f.text);
+    for (const std::string& w : collapse_warnings(last_.history, head_)) content_.warnings.push_back(w);
+    measure();
+    pictures();
+    content_.summary.push_back(summary());
+    content_.charts = charts(last_, head_, folder_);
+    for (const Setting& s : settings_of(config)) content_.settings.emplace_back(s.name, to_string(s.value));
+    content_.settings.emplace_back("parameters", std::to_string(model_->parameter_count()));
+    content_.environment = environment();
+    next_steps();
+    io::write_file_atomically(folder_.file("report.html"), render_report(content_));
+  }
+
+ private:
+  const std::vector<data::Item>& items() const { return dataset_.items(data::Split::val); }
+
+  /// Scores the validation split; best images first, those without a score last.
+  void measure() {
+    Evaluation e = std::move(evaluate(*model_, loader_, {info_.head}, nullptr)[0]);
+    content_.confusion = e.confusion;
+    content_.grades = head_.note(e.confusion);
+    images_ = std::move(e.images);
+    std::stable_sort(images_.begin(), images_.end(), [](const ImageScore& a, const ImageScore& b) {
+      return !std::isnan(a.quality) && (std::isnan(b.quality) || a.quality > b.quality);
+    });
+    std::string per_image = "image";
+    for (const auto& [name, value] : head_.image_summary(head_.confusion())) per_image += "," + name;
+    for (const ImageScore& s : images_) {
+      per_image += "\n" + csv_field(items()[static_cast<std::size_t>(s.item)].name);
+      for (const auto& [name, value] : s.scores) per_image += "," + decimal(value, 6);
+    }
+    io::write_file_atomically(folder_.file("per_image.csv"), per_image + "\n");
+    io::write_file_atomically(folder_.file("confusion.csv"), confusion_csv(content_.confusion, content_.class_names));
+  }
+
+  /// The best and the worst images, at most four each and none in both.
+  void pictures() {
+    const auto is_scored = [](const ImageScore& s) { return !std::isnan(s.quality); };
+    const auto scored = static_cast<std::size_t>(std::count_if(images_.begin(), images_.end(), is_scored));
+    const std::size_t best = std::min<std::size_t>(4, (scored + 1) / 2), worst = std::min(best, scored - best);
+    for (std::size_t i = 0; i < best; ++i) content_.best.push_back(figure(images_[i], "best_" + std::to_string(i + 1)));
+    for (std::size_t i = 0; i < worst; ++i) content_.worst.push_back(figure(images_[scored - 1 - i], "worst_" + std::to_string(i + 1)));
+  }
+
+  /// An image as the network sees it, its label and the prediction; also written to overlays/.
+  Figure figure(const ImageScore& s, const std::string& file) {
+    const TrainConfig& config = info_.config;
+    loader_.start(0, s.item / config.batch);
     data::Batch batch;
-    loader.next(batch);
+    loader_.next(batch);
     const auto in_batch = static_cast<std::int64_t>(s.item % config.batch);
     const NoGrad no_grad;
     const Tensor x = batch.at(kImage).rows(in_batch, 1).clone();
@@ -141,40 +168,50 @@ void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
     const auto values = x.to_vector<float>();
     for (std::size_t i = 0; i < photo.pixels.size(); ++i)
       photo.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp((values[i] + 1) * 127.5f, 0.0f, 255.0f)));
-    data::LabelImage truth(config.width, config.height, 0, dataset.masks.planes()), prediction = truth;
+    data::LabelImage truth(config.width, config.height, 0, dataset_.masks.planes()), prediction = truth;
     truth.labels = batch.at(kLabels).rows(in_batch, 1).clone().to_vector<std::uint8_t>();
-    prediction.labels = decisions_at(head, (*model)(x), config.height, config.width).to_vector<std::uint8_t>();
-    Figure f{data::encode_png(triptych(photo, truth, prediction, schema.colors)),
-             items[static_cast<std::size_t>(s.item)].name + ": " + head.quality_text(s.scores)};
-    io::write_file_atomically(folder.root / "overlays" / (kind + "_" + std::to_string(rank + 1) + ".png"), f.png);
+    prediction.labels = decisions_at(head_, (*model_)(x), config.height, config.width).to_vector<std::uint8_t>();
+    Figure f{data::encode_png(triptych(photo, truth, prediction, info_.schema.colors)),
+             items()[static_cast<std::size_t>(s.item)].name + ": " + head_.quality_text(s.scores)};
+    io::write_file_atomically(folder_.root / "overlays" / (file + ".png"), f.png);
     return f;
-  };
-  for (std::size_t i = 0; i < shown; ++i) content.best.push_back(figure(e.images[i], "best", i));
-  for (std::size_t i = 0; i < std::min(shown, scored - shown); ++i) content.worst.push_back(figure(e.images[scored - 1 - i], "worst", i));
+  }
 
-  const metrics::ConfusionMatrix baseline = e.confusion.majority_baseline();
-  const heads::Selection chosen = head.selection(e.confusion);
-  if (items.empty())
-    content.summary.push_back("There is no val split: nothing was measured, and the weights are those of the last epoch.");
-  else
-    content.summary.push_back("Best epoch " + std::to_string(info.state.epoch) + " of " + std::to_string(last.epoch) + ": " + chosen.name +
-                              " (" + chosen.meaning + ") " + decimal(chosen.value, 3) + " on " + std::to_string(items.size()) +
-                              " validation images. Always answering the most frequent class scores " +
-                              decimal(head.selection(baseline).value, 3) + ", at a pixel accuracy of " +
-                              decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.");
-  content.charts = charts(last, head, folder);
-  for (const Setting& s : settings_of(config)) content.settings.emplace_back(s.name, to_string(s.value));
-  content.settings.emplace_back("parameters", std::to_string(model->parameter_count()));
-  content.environment = environment();
-  const std::string run = quoted(folder.root.string()), data = quoted(config.data);
-  content.next_steps = {{"Score the run again, as JSON:",
-                         "lamina evaluate " + run + " " + data + (items.empty() ? " --split train" : " --split val") + " --json"},
-                        {"Segment your own photographs:", "lamina predict " + run + " PHOTO.jpg --out predictions"},
-                        {"See what the network is:", "lamina info " + run}};
-  std::string steps;
-  for (const auto& [why, command] : content.next_steps) steps += "# " + why + "\n" + command + "\n";
-  io::write_file_atomically(folder.file("next_steps.txt"), steps);
-  io::write_file_atomically(folder.file("report.html"), render_report(content));
-}
+  std::string summary() const {
+    if (items().empty()) return "There is no val split: nothing was measured, and the weights are those of the last epoch.";
+    const metrics::ConfusionMatrix baseline = content_.confusion.majority_baseline();
+    const heads::Selection chosen = head_.selection(content_.confusion);
+    return "Best epoch " + std::to_string(info_.state.epoch) + " of " + std::to_string(last_.epoch) + ": " + chosen.name + " (" +
+           chosen.meaning + ") " + decimal(chosen.value, 3) + " on " + std::to_string(items().size()) +
+           " validation images. Always answering the most frequent class scores " + decimal(head_.selection(baseline).value, 3) +
+           ", at a pixel accuracy of " + decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.";
+  }
+
+  void next_steps() {
+    const std::string run = shell_word(folder_.root.string()), data = shell_word(info_.config.data);
+    content_.next_steps = {{"Score the run again, as JSON:",
+                            "lamina evaluate " + run + " " + data + (items().empty() ? " --split train" : " --split val") + " --json"},
+                           {"Segment your own photographs:", "lamina predict " + run + " PHOTO.jpg --out predictions"},
+                           {"See what the network is:", "lamina info " + run}};
+    std::string steps;
+    for (const auto& [why, command] : content_.next_steps) steps += "# " + why + "\n" + command + "\n";
+    io::write_file_atomically(folder_.file("next_steps.txt"), steps);
+  }
+
+  const RunFolder& folder_;
+  const data::Dataset& dataset_;
+  io::Checkpoint best_;
+  RunInfo info_;
+  RunState last_;
+  const heads::Head& head_;
+  std::unique_ptr<models::Network> model_;
+  data::Loader loader_;
+  std::vector<ImageScore> images_;
+  ReportContent content_;
+};
+
+}  // namespace
+
+void write_run_report(const RunFolder& folder, const data::Dataset& dataset) { RunReport(folder, dataset).write(); }
 
 }  // namespace lamina::train
