@@ -27,7 +27,7 @@ void add_settings(CLI::App& verb, Config& config) {
     } else {
       CLI::Option* option = verb.add_option(name, value, field.help);
       if (field.positional) option->required();
-      const auto no_sign = [](std::string& text) { return std::string(text.starts_with("-") ? "it must not be negative" : ""); };
+      const auto no_sign = [](std::string& text) { return text.starts_with("-") ? text + " must not be negative" : std::string(); };
       if (std::is_unsigned_v<T>) option->check(CLI::Validator(no_sign, ""));
     }
   });

@@ -46,8 +46,8 @@ Epoch run(Loader& loader, std::int64_t epoch, std::int64_t first_batch = 0) {
   loader.start(epoch, first_batch);
   Epoch e;
   for (Batch b; loader.next(b);) {
-    const auto images = b.images.to_vector<float>();
-    const auto labels = b.labels.to_vector<std::uint8_t>();
+    const auto images = b.at(kImage).to_vector<float>();
+    const auto labels = b.at(kLabels).to_vector<std::uint8_t>();
     e.images.insert(e.images.end(), images.begin(), images.end());
     e.labels.insert(e.labels.end(), labels.begin(), labels.end());
     e.indices.insert(e.indices.end(), b.indices.begin(), b.indices.end());
@@ -146,12 +146,12 @@ TEST_CASE("without augmentation a batch is the resized files") {
   loader.start(0);
   Batch b;
   REQUIRE(loader.next(b));
-  CHECK(b.images.shape() == Shape{2, 16, 24, 3});
-  CHECK(b.labels.shape() == Shape{2, 16, 24});
-  CHECK(b.labels.dtype() == DType::u8);
+  CHECK(b.at(kImage).shape() == Shape{2, 16, 24, 3});
+  CHECK(b.at(kLabels).shape() == Shape{2, 16, 24});
+  CHECK(b.at(kLabels).dtype() == DType::u8);
   const Image second = resized(read_image(folder / "images/11.png"), 24, 16);
-  CHECK(b.images.rows(1, 1).to_vector<float>() == to_tensor(second).to_vector<float>());
-  CHECK(b.labels.rows(1, 1).to_vector<std::uint8_t>() == resized(dataset.masks.read(folder / "masks/11.png"), 24, 16).labels);
+  CHECK(b.at(kImage).rows(1, 1).to_vector<float>() == to_tensor(second).to_vector<float>());
+  CHECK(b.at(kLabels).rows(1, 1).to_vector<std::uint8_t>() == resized(dataset.masks.read(folder / "masks/11.png"), 24, 16).labels);
   CHECK_THROWS_AS(Loader(dataset, Split::train, {.batch = 0}), OptionError);
 }
 
@@ -201,5 +201,5 @@ TEST_CASE("items without masks give batches without labels") {
   loader.start(0);
   Batch b;
   REQUIRE(loader.next(b));
-  CHECK_FALSE(b.labels.defined());
+  CHECK_FALSE(b.contains(kLabels));
 }

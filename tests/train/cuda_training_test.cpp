@@ -1,6 +1,5 @@
 // Training on the CUDA device, or on the host shim: the same losses as on the CPU, and the whole trainer.
 #include "lamina/lamina.hpp"
-#include "lamina/train/run_folder.hpp"
 #include "lamina/train/trainer.hpp"
 #include "support/op_check.hpp"
 #include "support/runs.hpp"

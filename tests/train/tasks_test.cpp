@@ -133,25 +133,19 @@ TEST_CASE("grades become the outputs that are to say yes, and are counted back")
     std::vector<std::uint8_t> labels;
     for (int g = 0; g < grades; ++g) labels.push_back(static_cast<std::uint8_t>(g));
     labels.push_back(data::kIgnoreLabel);
-    const Tensor targets = train::loss_targets(Tensor::from<std::uint8_t>(labels, {1, grades + 1, 1}), schema);
+    schema.values.resize(schema.names.size());
+    schema.colors.resize(schema.names.size());
+    const auto head = heads::make_head(schema);
+    const Tensor targets = head->targets(Tensor::from<std::uint8_t>(labels, {1, grades + 1, 1}));
     REQUIRE(targets.shape() == Shape{1, grades + 1, 1, grades - 1});
     const auto t = targets.to_vector<std::uint8_t>();
     std::vector<float> scores(t.begin(), t.end());
     for (float& v : scores) v = v > 0 ? 3.0f : -3.0f;
-    auto counted = infer::decisions(Tensor::from<float>(scores, targets.shape()), schema.task);
+    auto counted = head->decide(Tensor::from<float>(scores, targets.shape())).to_vector<std::uint8_t>();
     CHECK(std::count(t.begin(), t.end(), data::kIgnoreLabel) == grades - 1);  // the last pixel
     counted.back() = data::kIgnoreLabel;
     CHECK(counted == labels);
   }
-  data::LabelSchema three;
-  three.task = data::Task::ordinal;
-  three.names = {"none", "mild", "severe"};
-  CHECK(train::loss_targets(Tensor::from<std::uint8_t>({0, 1, 2, 255}, {1, 2, 2}), three).to_vector<std::uint8_t>() ==
-        std::vector<std::uint8_t>{0, 0, 1, 0, 1, 1, 255, 255});
-  check_throws<DataError>([&] { train::loss_targets(Tensor::from<std::uint8_t>({3}, {1, 1, 1}), three); }, {"label 3", "0 to 2"});
-  // Outputs that contradict each other are counted all the same.
-  const Tensor p = Tensor::from<float>({0.4f, 0.6f, 0.7f, 0.2f, 0.5f, 0.5f}, {1, 1, 3, 2});
-  CHECK(infer::decisions(p, data::Task::ordinal, 0.5f) == std::vector<std::uint8_t>{1, 1, 0});
 }
 
 TEST_CASE("ordinal: training learns grades, the best epoch is that of the best kappa, an interrupted run ends the same") {

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "lamina/core/device.hpp"
-#include "lamina/train/run_folder.hpp"
+#include "lamina/train/sinks/metrics_files.hpp"
 #include "support/op_check.hpp"
 #include "support/runs.hpp"
 
@@ -291,25 +291,32 @@ TEST_CASE("names with commas, quotes and line breaks stay one field of every CSV
   }
   const auto images = csv_records(io::read_file(f / "run/per_image.csv"));
   CHECK(std::any_of(images.begin(), images.end(), [](const auto& row) { return row[0] == "val.txt, \"1st\"" && row.size() == 3; }));
-  train::truncate_metrics({f / "run"}, 1);
+  train::MetricsFiles().start({.folder = f / "run", .epoch = 1, .epochs = 3, .score_names = {}, .notes = {}});
   CHECK(csv_records(io::read_file(f / "run/metrics.csv")).size() == 1 + 1);
   CHECK(lines(f / "run/metrics.jsonl").size() == 1);
 }
 
 TEST_CASE("a network that answers one class five validations in a row is pointed out, once") {
-  const std::vector<std::string> names{"background", "wound"};
-  train::EpochRecord good{}, bad{}, none{};
-  good.confusion = metrics::ConfusionMatrix::from_counts({{90, 1}, {4, 5}});
-  bad.confusion = metrics::ConfusionMatrix::from_counts({{90, 0}, {10, 0}});
-  CHECK(train::history_warnings({bad, bad, bad, bad}, names).empty());
-  CHECK(train::history_warnings({bad, bad, bad, bad, good, bad}, names).empty());
-  const auto once = train::history_warnings({bad, none, bad, bad, bad, bad, bad, bad}, names);
+  data::LabelSchema schema;
+  schema.names = {"background", "wound"};
+  schema.values = {0, 1};
+  schema.colors.resize(2);
+  const auto head = heads::make_head(schema);
+  const auto record = [](std::vector<std::vector<std::int64_t>> counts) {
+    train::EpochRecord r;
+    r.validation = train::Validation{.counts = {{kLabels, metrics::ConfusionMatrix::from_counts(counts)}}};
+    return r;
+  };
+  const train::EpochRecord good = record({{90, 1}, {4, 5}}), bad = record({{90, 0}, {10, 0}}), none{};
+  const auto warnings = [&](const std::vector<train::EpochRecord>& history) { return train::collapse_warnings(history, *head); };
+  CHECK(warnings({bad, bad, bad, bad}).empty());
+  CHECK(warnings({bad, bad, bad, bad, good, bad}).empty());
+  const auto once = warnings({bad, none, bad, bad, bad, bad, bad, bad});
   REQUIRE(once.size() == 1);
   CHECK(once[0].find("\"background\"") != std::string::npos);
-  CHECK(train::history_warnings({bad, bad, bad, bad, bad, good, bad, bad, bad, bad, bad}, names).size() == 2);
-  train::EpochRecord right{};  // there is nothing but background: answering it is no collapse
-  right.confusion = metrics::ConfusionMatrix::from_counts({{100, 0}, {0, 0}});
-  CHECK(train::history_warnings({right, right, right, right, right}, names).empty());
+  CHECK(warnings({bad, bad, bad, bad, bad, good, bad, bad, bad, bad, bad}).size() == 2);
+  const train::EpochRecord right = record({{100, 0}, {0, 0}});  // there is nothing but background: answering it is no collapse
+  CHECK(warnings({right, right, right, right, right}).empty());
 }
 
 TEST_CASE("settings that make no run are refused before anything is written") {
