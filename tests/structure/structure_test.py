@@ -108,6 +108,23 @@ def rule_silence():
                 problems.append(f"{path.relative_to(root)}:{number}: the library neither prints nor ends the program: {line.strip()}")
 
 
+def rule_sizes():
+    """Files of at most 350 lines, functions of at most 80, unless a comment "Long: why" stands in the file, or in the function or above it."""
+    opening = re.compile(r"^( {0,4})(?!namespace|class|struct|enum|union|extern|using|TEST_CASE|#|//)\S.*\{$")
+    for path in sources("include", "kernels", "examples", "tests", "benchmarks"):
+        lines = path.read_text().splitlines()
+        name = path.relative_to(root)
+        if len(lines) > 350 and not any("Long: " in line for line in lines):
+            problems.append(f"{name}: {len(lines)} lines; the most is 350")
+        for begin, line in enumerate(lines):
+            found = opening.match(line)
+            if not found or "(" not in "".join(lines[max(begin - 3, 0) : begin + 1]):
+                continue
+            end = next((i for i in range(begin + 1, len(lines)) if lines[i].startswith(found[1] + "}")), begin)
+            if end - begin > 80 and not any("Long: " in line for line in lines[max(begin - 8, 0) : end]):
+                problems.append(f"{name}:{begin + 1}: a function of {end - begin} lines; the most is 80")
+
+
 def rule_symbols():
     """No out-of-line function of a per-ISA object may be shared with other code: the linker could pick the AVX-512 one for everybody."""
     objects = 0
