@@ -205,3 +205,39 @@ TEST_CASE("ordinal: training learns grades, the best epoch is that of the best k
     last = listed;
   }
 }
+
+TEST_CASE("regression: one number a pixel learns grades; losses that want probabilities are refused") {
+  TempFolder f;
+  small_grades(f / "data", 15, kSize);
+  train::TrainConfig c = train::resolved({.data = (f / "data").string(),
+                                          .base = 4,
+                                          .depth = 2,
+                                          .width = kSize,
+                                          .height = kSize,
+                                          .head = "regression",
+                                          .loss = "mse",
+                                          .lr = 2e-2,
+                                          .epochs = 24,
+                                          .batch = 2,
+                                          .out = (f / "run").string()});
+  CHECK(run(c) == train::Outcome::finished);
+  const auto best = best_epoch(f / "run", "quadratic_kappa");
+  CHECK(best.at("quadratic_kappa") > 0.8);
+  CHECK(csv_records(io::read_file(f / "run/metrics.csv"))[0][4] == "mse");
+  infer::Predictor predictor(f / "run");
+  CHECK(std::string(predictor.head().kind()) == "regression");
+  const data::Dataset dataset = data::open_dataset(f / "data");
+  const infer::Prediction p = predictor.predict(data::read_image(dataset.items(data::Split::val)[0].image));
+  REQUIRE(p.probabilities.shape() == Shape{kSize, kSize, 1});
+  const auto values = p.probabilities.to_vector<float>();
+  for (std::size_t i = 0; i < values.size(); ++i)
+    CHECK(p.labels.labels[i] == static_cast<int>(std::clamp(std::ceil(values[i] - 0.5f), 0.f, 3.f)));
+
+  c.out = (f / "other").string();
+  c.loss = "ce";
+  check_throws<OptionError>([&] { run(c); }, {"ce", "regression", "--loss mae"});
+  c.loss = "mse";
+  c.class_weights = "balanced";
+  check_throws<OptionError>([&] { run(c); }, {"--class-weights balanced", "regression"});
+  CHECK_FALSE(fs::exists(f / "other"));
+}
