@@ -142,17 +142,16 @@ TEST_CASE("dataset.json: read, checked, written") {
   CHECK_THROWS_WITH_AS(split_named("vall"), doctest::Contains("did you mean 'val'"), OptionError);
 }
 
-TEST_CASE("real data: wound photographs are binary, street scenes are index masks with a void label") {
-  if (const fs::path root = test::real_data("wound_fuseg"); !root.empty()) {
-    const Dataset d = open_dataset(root);
-    CHECK(d.masks.encoding() == MaskEncoding::binary);
-    CHECK(d.items(Split::train).size() == 70);
-    CHECK(d.items(Split::val).size() == 24);
-  }
-  if (const fs::path root = test::real_data("camvid_small"); !root.empty()) {
-    const Dataset d = open_dataset(root, {.ignore = 11});
-    CHECK(d.masks.encoding() == MaskEncoding::index);
-    CHECK(d.schema.classes() == 11);
-    CHECK(d.items(Split::train).size() == 56);
-  }
+TEST_CASE("real data: wound photographs are binary" * test::needs_real_data("wound_fuseg")) {
+  const Dataset d = open_dataset(test::real_data("wound_fuseg"));
+  CHECK(d.masks.encoding() == MaskEncoding::binary);
+  CHECK(d.items(Split::train).size() == 70);
+  CHECK(d.items(Split::val).size() == 24);
+}
+
+TEST_CASE("real data: street scenes are index masks with a void label" * test::needs_real_data("camvid_small")) {
+  const Dataset d = open_dataset(test::real_data("camvid_small"), {.ignore = 11});
+  CHECK(d.masks.encoding() == MaskEncoding::index);
+  CHECK(d.schema.classes() == 11);
+  CHECK(d.items(Split::train).size() == 56);
 }

@@ -91,6 +91,15 @@ TEST_CASE("gradients of terms in one pass and beside it; smaller logits are inte
     }
 }
 
+TEST_CASE("smaller logits: the loss of what the half-pixel rule makes of them") {
+  const auto classes = head_of(data::Task::multiclass), values = head_of(data::Task::ordinal, "regression");
+  const Tensor y = some_labels({2, 6, 7}, 3);
+  for (const auto& [head, loss] : {std::pair(classes, "ce+dice"), std::pair(values, "mse")}) {
+    const Tensor z = random_normal({2, 3, 4, head->outputs()}, 1), large = resize_bilinear(z, 6, 7, ResizeGrid::half_pixel);
+    CHECK(Criterion(loss)(*head, z, y).item() == doctest::Approx(Criterion(loss)(*head, large, y).item()).epsilon(1e-12));
+  }
+}
+
 TEST_CASE("losses between numbers: by hand, unlabelled pixels count nowhere") {
   const auto head = head_of(data::Task::ordinal, "regression");
   const Tensor v = Tensor::from({0.5, 1.0, 4.0, 7.0}, {1, 2, 2, 1});
