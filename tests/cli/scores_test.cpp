@@ -41,7 +41,10 @@ TEST_CASE("evaluate: every number of the JSON and of the table against counts by
     CAPTURE(name_of(task));
     const Workshop w(1);
     write_pictures(w / "set", task, kTrain, kVal, kTest);
-    painted_run(w / "set", w / "run", task);
+    auto config = still(w / "set", w / "run");
+    config.resize = "pad";  // what is added around the picture counts nowhere
+    config.height = 6;
+    painted_run(config, task);
     const auto background = static_cast<std::size_t>(neutral);
     const json val = json::parse(w.lamina("evaluate run set --json --quiet").out),
                test = json::parse(w.lamina("evaluate run set --split test --json --quiet").out);
@@ -82,7 +85,7 @@ TEST_CASE("evaluate: every number of the JSON and of the table against counts by
 TEST_CASE("predict: masks and shares are the best network's answers") {
   const Workshop w(1);
   write_pictures(w / "set", Task::multiclass, kTrain, kVal);
-  painted_run(w / "set", w / "run", Task::multiclass);
+  painted_run(still(w / "set", w / "run"), Task::multiclass);
   const json done = json::parse(w.lamina("predict run set/images/b.png --out p --json --quiet").out);
   const data::Raster mask = data::read_raster(w / "p/masks/b.png");
   for (std::size_t i = 0; i < 8; ++i) CHECK(mask.samples[i] == kVal[1].answer[i] - '0');
@@ -91,4 +94,51 @@ TEST_CASE("predict: masks and shares are the best network's answers") {
   CHECK(shares.at("red") == 5 / 8.0);
   CHECK(shares.at("green") == 2 / 8.0);
   CHECK(shares.at("blue") == 0);
+}
+
+TEST_CASE("every option of train reaches the run's settings") {
+  const Workshop w(1);
+  write_pictures(w / "set", Task::multiclass, kTrain, kVal);
+  std::filesystem::rename(w / "set/images", w / "set/photos");
+  std::filesystem::rename(w / "set/masks", w / "set/labels");
+  const std::pair<const char*, json> options[] = {{"images", "photos"},
+                                                  {"masks", "labels"},
+                                                  {"ignore", 255},
+                                                  {"model", "unet"},
+                                                  {"preset", "milesial"},
+                                                  {"base", 3},
+                                                  {"depth", 1},
+                                                  {"init", "he_normal"},
+                                                  {"resize", "pad"},
+                                                  {"augment", "vflip"},
+                                                  {"loss", "ce+2*dice"},
+                                                  {"class_weights", "1,2,3,4"},
+                                                  {"optimizer", "sgd"},
+                                                  {"lr", 0.01},
+                                                  {"weight_decay", 0.02},
+                                                  {"momentum", 0.3},
+                                                  {"clip_norm", 0.4},
+                                                  {"clip_value", 0.05},
+                                                  {"schedule", "poly"},
+                                                  {"epochs", 6},
+                                                  {"steps", 1},
+                                                  {"batch", 2},
+                                                  {"seed", 8},
+                                                  {"val_every", 9},
+                                                  {"device", "cpu"},
+                                                  {"precision", "f32"}};
+  std::string command = "train set --out run --quiet --size 6x4";
+  for (const auto& [name, value] : options) {
+    std::string option = name;
+    std::replace(option.begin(), option.end(), '_', '-');
+    command += " --" + option + " " + (value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  const Result r = w.lamina(command);
+  REQUIRE_MESSAGE(r.code == 0, r.err);
+  const json config = json::parse(w.read("run/config.json"));
+  for (const auto& [name, value] : options) CHECK_MESSAGE(config.at(name) == value, name);
+  CHECK(config.at("width") == 6);
+  CHECK(config.at("height") == 4);
+  CHECK(config.size() == 3 + std::size(options));  // and the data
+  CHECK(trainer_state(w / "run/weights/last.safetensors").at("class_weights") == json{1, 2, 3, 4});
 }

@@ -122,17 +122,17 @@ inline void paint_network(const std::filesystem::path& checkpoint, data::Task ta
   io::save_checkpoint(checkpoint, c);
 }
 
-/// A run whose weights/best is the hand-made network and whose report shows it; so does the last of two epochs. weights/last answers red
-/// only.
-inline train::TrainConfig painted_run(const std::filesystem::path& data, const std::filesystem::path& out, data::Task task) {
-  const auto config = still(data, out, 2);
+/// A run of settings like `still`, whose weights/best is the hand-made network and whose report shows it; so does the last of two epochs.
+/// weights/last answers red only.
+inline void painted_run(train::TrainConfig config, data::Task task) {
+  const std::filesystem::path weights = std::filesystem::path(config.out) / "weights";
+  config.epochs = 2;
   train_to(config, 1);
-  paint_network(out / "weights/last.safetensors", task);
+  paint_network(weights / "last.safetensors", task);
   train_to(config);
-  paint_network(out / "weights/best.safetensors", task);
-  paint_network(out / "weights/last.safetensors", task, "1111");
+  paint_network(weights / "best.safetensors", task);
+  paint_network(weights / "last.safetensors", task, "1111");
   train_to(config);  // finished: only the report
-  return config;
 }
 
 /// A column of a run's metrics.csv by its name; NaN where it is empty.

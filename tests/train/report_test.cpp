@@ -34,7 +34,9 @@ const Picture& picture(const std::string& name) {
 struct Painted : TempFolder {
   Painted() {
     write_pictures(*this / "data", Task::multiclass, kTrain, kPictures);
-    painted_run(*this / "data", *this / "run", Task::multiclass);
+    auto config = still(*this / "data", *this / "run");
+    config.schedule = "poly";
+    painted_run(config, Task::multiclass);
   }
   std::string read(const std::string& name) const { return io::read_file(*this / "run" / name); }
   static const Painted& once() {
@@ -81,7 +83,8 @@ std::map<std::string, std::vector<std::pair<double, double>>> chart(const std::s
     REQUIRE(ticks.size() >= 2);
     const double p = std::stod(ticks[0][group]), q = std::stod(ticks.back()[group]), a = std::stod(ticks[0][2]),
                  b = std::stod(ticks.back()[2]);
-    const double lift = group == 1 ? 4 : 0;  // text stands 4 below its line
+    CHECK((group == 0 ? q > p : q < p) == (b > a));  // to the right and upwards
+    const double lift = group == 1 ? 4 : 0;          // text stands 4 below its line
     return [=](double at) { return a + (at + lift - p) / (q - p) * (b - a); };
   };
   const auto x = axis("text-anchor=\"middle\" font-size=\"11\"", 0), y = axis("text-anchor=\"end\" font-size=\"11\"", 1);
@@ -130,6 +133,8 @@ TEST_CASE("confusion.csv and its drawing: rows are labels, columns predictions")
     CHECK(rows[t + 1][0] == kNames[t]);
     for (std::size_t p = 0; p < 4; ++p) CHECK(std::stod(rows[t + 1][p + 1]) == hand.n[t][p]);
   }
+  const auto state = trainer_state(Painted::once() / "run/weights/last.safetensors");
+  CHECK(state.at("history").at(1).at("confusion").get<std::vector<std::vector<double>>>() == hand.n);
   CHECK(hand.n[1][0] != hand.n[0][1]);
   CHECK(hand.n[1][2] != hand.n[2][1]);
 
@@ -187,6 +192,25 @@ TEST_CASE("the report's table: scores in their columns, shares of the labels, me
   CHECK(std::abs(std::stod(all(text, "Pixel accuracy ([0-9.]+);").at(0)[0]) - hand.accuracy()) <= 5.01e-4);
 }
 
+TEST_CASE("the line of an epoch and the report's first sentence name the scores and what they are compared with") {
+  const Counts hand(Task::multiclass, kPictures);
+  const auto has = [](const std::string& text, const std::string& line) { CHECK_MESSAGE(text.find(line) != std::string::npos, line); };
+  const auto decimal = [](double v, int digits) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.*f", digits, v);
+    return std::string(text);
+  };
+  const fs::path run = Painted::once() / "run";
+  const double foreground = hand.mean("dice", kGreen), majority = 19.0 / 44;
+  has(Painted::once().read("log.txt"), "epoch 2/2  loss " + decimal(column(run, "loss")[1], 4) + "  val loss " +
+                                           decimal(column(run, "val_loss")[1], 4) + "  Dice foreground " + decimal(foreground, 4) +
+                                           " macro " + decimal(hand.mean("dice"), 4) + "  accuracy " + decimal(hand.accuracy(), 4) +
+                                           " (always the most frequent class: Dice 0.0000, accuracy " + decimal(majority, 4) + ")");
+  has(Painted::once().read("report.html"),
+      decimal(foreground, 3) + " on 6 validation images. Always answering the most frequent class scores 0.000, at a pixel accuracy of " +
+          decimal(majority, 3));
+}
+
 TEST_CASE("images are ranked by their own score, best first, those without one last: classes, planes and grades") {
   struct Case {
     Task task;
@@ -230,7 +254,10 @@ TEST_CASE("images are ranked by their own score, best first, those without one l
     TempFolder own;
     if (c.task != Task::multiclass) {
       write_pictures(own / "data", c.task, kTrain, c.val);
-      painted_run(own / "data", own / "run", c.task);
+      auto config = still(own / "data", own / "run");
+      config.resize = "pad";  // what is added around the picture counts nowhere
+      config.height = 6;
+      painted_run(config, c.task);
     }
     const TempFolder& f = c.task == Task::multiclass ? static_cast<const TempFolder&>(Painted::once()) : own;
     const auto rows = csv_records(io::read_file(f / "run/per_image.csv"));
@@ -244,6 +271,29 @@ TEST_CASE("images are ranked by their own score, best first, those without one l
       if (one.label != "xxxxxxxx") CHECK(std::stod(rows[i + 1][2]) == doctest::Approx(Counts(c.task, {one}).accuracy()));
     }
     const std::string html = io::read_file(f / "run/report.html");
+    const Counts hand(c.task, c.val);
+    const auto confusion = csv_records(io::read_file(f / "run/confusion.csv"));
+    for (std::size_t t = 0; t < hand.n.size(); ++t)
+      for (std::size_t p = 0; p < hand.n.size(); ++p) CHECK(std::stod(confusion.at(t + 1).at(p + 1)) == hand.n[t][p]);
+    if (c.task == Task::ordinal) {
+      double off = 0, near = 0, seen = 0, expected = 0;
+      for (std::size_t t = 0; t < 4; ++t)
+        for (std::size_t p = 0; p < 4; ++p) {
+          const double d = std::abs(static_cast<double>(t) - static_cast<double>(p)), n = hand.n[t][p];
+          off += d * n, near += (d <= 1) * n, seen += d * d * n;
+          expected += d * d * hand.labelled(t) * hand.answered(p) / hand.total();
+        }
+      const double kappa = 1 - seen / expected;
+      CHECK(column(f / "run", "mean_absolute_error").at(1) == doctest::Approx(off / 40));
+      CHECK(column(f / "run", "within_one").at(1) == doctest::Approx(near / 40));
+      CHECK(column(f / "run", "quadratic_kappa").at(1) == doctest::Approx(kappa));
+      char text[200];  // always the most frequent grade, none
+      double far = 0;
+      for (std::size_t t = 0; t < 4; ++t) far += static_cast<double>(t) * hand.labelled(t);
+      std::snprintf(text, sizeof text, "mean absolute error %.4f (%.4f) grades, within one grade %.4f (%.4f), quadratic kappa %.4f (%.4f)",
+                    off / 40, far / 40, near / 40, (hand.labelled(0) + hand.labelled(1)) / 40, kappa, 0.0);
+      CHECK_MESSAGE(html.find(text) != std::string::npos, text);
+    }
     for (const auto& [title, names] : {std::pair{"Best images", c.best}, {"Worst images", c.worst}}) {
       const std::string text = section(html, title);
       const auto captions = all(text, "<figcaption>([a-z]): (?:Dice|off by) ([0-9.]+)"), pictures = all(text, "base64,([^\"]*)\"");
@@ -309,13 +359,8 @@ TEST_CASE("charts show the columns of metrics.csv that their legends name") {
         {{"Dice foreground", "dice_macro_foreground"}, {"Dice macro", "dice_macro"}, {"IoU macro", "iou_macro"}, {"accuracy", "accuracy"}},
         0.002);
   check("dice_per_class", {{"sky", "dice_sky"}, {"red", "dice_red"}, {"green", "dice_green"}, {"blue", "dice_blue"}}, 0.002);
-  CHECK(io::read_file(run / "plots/learning_rate.svg").find("Learning rate") != std::string::npos);
-  // The learning rate, of a run in which it changes.
-  const auto lines = chart(train::line_chart_svg({{"rate", {{1, 0.5}, {2, 0.25}, {3, 1}}}}, {.title = "rate"}));
-  const auto& line = lines.at("rate");
-  const double values[] = {0.5, 0.25, 1};
-  REQUIRE(line.size() == 3);
-  for (std::size_t i = 0; i < 3; ++i) CHECK(std::abs(line[i].second - values[i]) < 0.002);
+  check("learning_rate", {{"Learning rate at the end of the epoch", "lr"}}, 1e-22);
+  CHECK(column(run, "lr").at(1) < 0.6 * column(run, "lr").at(0));
 }
 
 TEST_CASE("the best epoch has the highest foreground score, of equal ones the first; weights/best holds its weights") {

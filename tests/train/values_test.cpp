@@ -302,6 +302,9 @@ TEST_CASE("updates follow every setting of the optimiser and the schedule, step 
       lrs.push_back(e.lr);
       losses.push_back(e.loss);
       ces.push_back(e.ce);
+      CHECK((e.epoch - 1) * 3 + e.batch == std::ssize(lrs));
+      CHECK(e.epochs == 2);
+      CHECK(e.batches == 3);
     };
     train::train(train::resolved(*config), data::open_dataset(config->data), true, events);
     const Values hand = check_metrics(*config, {.lr = lr}, 2);
@@ -327,6 +330,8 @@ TEST_CASE("updates follow every setting of the optimiser and the schedule, step 
       CHECK(error <= 1e-3 * moved);
     }
     // Five images an epoch, of the last of `adam` two.
+    CHECK(column(config->out, "epoch") == std::vector<double>{1, 2});
+    CHECK(column(config->out, "step") == std::vector<double>{3, config->steps ? 4.0 : 6.0});
     const auto seconds = column(config->out, "seconds"), rates = column(config->out, "images_per_second");
     CHECK(rates[0] * seconds[0] == doctest::Approx(5).epsilon(1e-6));
     CHECK(rates[1] * seconds[1] == doctest::Approx(config->steps ? 2 : 5).epsilon(1e-6));
