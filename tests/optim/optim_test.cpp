@@ -235,6 +235,31 @@ TEST_CASE("decay of kernels only, parameters without a gradient, zero_grad, the 
     }
 }
 
+TEST_CASE("gradients are clipped by norm, then by value, then decay is added") {
+  std::vector<Device> devices = cuda_devices();
+  devices.push_back(kCpu);
+  for (Device device : devices) {
+    // Of norm 5; scaled to norm 1: 0.6 and 0.8, clamped: 0.6 and 0.7. Clamped first, both would stay 0.7; scaled after the decay, less.
+    const GradientOptions both{.clip_norm = 1, .clip_value = 0.7, .weight_decay = 0.5};
+    const Tensor start = Tensor::from<float>({1, 2}, {1, 2}).to(device), grad = Tensor::from<float>({3, -4}, {1, 2}).to(device);
+    const double slope[] = {0.6 + 0.5 * 1, -0.7 + 0.5 * 2};
+    Tensor w = start.clone(), x = start.clone();
+    for (Tensor* t : {&w, &x}) {
+      t->set_requires_grad();
+      t->set_grad(grad);
+    }
+    Sgd sgd({{"w", w}}, {.lr = 0.1, .gradient = both});
+    Adam adam({{"x", x}}, {.lr = 0.1, .gradient = both});
+    sgd.step();
+    adam.step();
+    CHECK(sgd.gradient_norm() == doctest::Approx(5));
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK(w.to(kCpu).to_vector<double>()[i] == doctest::Approx(start.to(kCpu).to_vector<double>()[i] - 0.1 * slope[i]).epsilon(1e-5));
+      CHECK(adam.state()[0].tensor.to(kCpu).to_vector<double>()[i] == doctest::Approx(0.1 * slope[i]).epsilon(1e-5));
+    }
+  }
+}
+
 TEST_CASE("schedules") {
   const auto gold = golden("optim");
   const Schedule one({.kind = ScheduleOptions::Kind::onecycle, .lr = 2e-3, .total_steps = 50});

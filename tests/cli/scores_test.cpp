@@ -1,0 +1,144 @@
+// What the program says of a run whose every prediction is known.
+#include <cmath>
+
+#include "support/op_check.hpp"
+#include "support/painted.hpp"
+#include "support/workshop.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+using data::Task;
+using nlohmann::json;
+
+namespace {
+
+const std::vector<Picture> kTrain{{"t0", "00112233", "01232323"}, {"t1", "33221100", "00112233"}};
+const std::vector<Picture> kVal{{"a", "00112233", "00112223"}, {"b", "00001111", "01111122"}, {"c", "2222222x", "22200001"}};
+const std::vector<Picture> kTest{{"z", "33333333", "33333312"}};
+const char* const kKinds[] = {"dice", "iou", "precision", "recall"};
+
+bool close(const json& got, double hand) { return std::isnan(hand) ? got.is_null() : std::abs(got.get<double>() - hand) < 1e-9; }
+
+/// `neutral`: the outcome that foreground means leave out.
+void check_scores(const json& got, const Counts& hand, std::size_t neutral) {
+  CHECK(close(got.at("accuracy"), hand.accuracy()));
+  for (std::size_t t = 0; t < hand.n.size(); ++t)
+    for (std::size_t p = 0; p < hand.n.size(); ++p) CHECK(got.at("confusion").at(t).at(p) == hand.n[t][p]);
+  for (const std::string kind : kKinds) {
+    CAPTURE(kind);
+    const json& scores = got.at(kind);
+    for (std::size_t c = 0; c < hand.n.size(); ++c) CHECK(close(scores.at("per_class").at(c), hand.score(kind, c)));
+    CHECK(close(scores.at("macro"), hand.mean(kind)));
+    CHECK(close(scores.at("macro_foreground"), hand.mean(kind, neutral)));
+    CHECK(close(scores.at("micro"), hand.micro(kind)));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("evaluate: every number of the JSON and of the table against counts by hand") {
+  for (const auto& [task, neutral] : {std::pair{Task::multiclass, 2}, {Task::multilabel, 2}, {Task::ordinal, 0}}) {
+    CAPTURE(name_of(task));
+    const Workshop w(1);
+    write_pictures(w / "set", task, kTrain, kVal, kTest);
+    auto config = still(w / "set", w / "run");
+    config.resize = "pad";  // what is added around the picture counts nowhere
+    config.height = 6;
+    painted_run(config, task);
+    const auto background = static_cast<std::size_t>(neutral);
+    const json val = json::parse(w.lamina("evaluate run set --json --quiet").out),
+               test = json::parse(w.lamina("evaluate run set --split test --json --quiet").out);
+    CHECK(val.at("images") == 3);
+    CHECK(test.at("images") == 1);
+    check_scores(val, Counts(task, kVal), background);
+    check_scores(test, Counts(task, kTest), background);
+    if (task != Task::multiclass) continue;
+    check_scores(json::parse(w.lamina("evaluate run set --original-size --json --quiet").out), Counts(task, kVal), background);
+    check_scores(json::parse(w.lamina("evaluate run set --weights last --json --quiet").out),
+                 Counts(task, {{"a", kVal[0].label, "11111111"}, {"b", kVal[1].label, "11111111"}, {"c", kVal[2].label, "11111111"}}),
+                 background);
+    std::vector<Picture> always = kVal;  // green, the most frequent label
+    for (Picture& p : always) p.answer = "22222222";
+    check_scores(val.at("baseline"), Counts(task, always), background);
+
+    const Counts hand(task, kVal);
+    std::map<std::string, std::vector<std::string>> table;
+    for (const std::string& line : fields(w.lamina("evaluate run set").out, '\n'))
+      if (line.size() > 40) {
+        std::istringstream words(line.substr(40));
+        auto& row = table[line.substr(0, line.find("  "))];
+        for (std::string word; words >> word;) row.push_back(word);
+      }
+    CHECK(table.at("class") == Words{"Dice", "IoU", "precision", "recall"});
+    const auto check_row = [&](const std::string& name, auto&& value) {
+      CAPTURE(name);
+      for (std::size_t k = 0; k < 4; ++k) CHECK(std::abs(std::stod(table.at(name).at(k)) - value(kKinds[k])) <= 5.01e-5);
+    };
+    const char* names[] = {"sky", "red", "green", "blue"};
+    for (std::size_t c = 0; c < 4; ++c) check_row(names[c], [&](const char* kind) { return hand.score(kind, c); });
+    check_row("macro", [&](const char* kind) { return hand.mean(kind); });
+    check_row("macro foreground", [&](const char* kind) { return hand.mean(kind, background); });
+    check_row("micro", [&](const char* kind) { return hand.micro(kind); });
+  }
+}
+
+TEST_CASE("predict: masks and shares are the best network's answers") {
+  const Workshop w(1);
+  write_pictures(w / "set", Task::multiclass, kTrain, kVal);
+  painted_run(still(w / "set", w / "run"), Task::multiclass);
+  const json done = json::parse(w.lamina("predict run set/images/b.png --out p --json --quiet").out);
+  const data::Raster mask = data::read_raster(w / "p/masks/b.png");
+  for (std::size_t i = 0; i < 8; ++i) CHECK(mask.samples[i] == kVal[1].answer[i] - '0');
+  const json& shares = done.at(0).at("shares");
+  CHECK(shares.at("sky") == 1 / 8.0);
+  CHECK(shares.at("red") == 5 / 8.0);
+  CHECK(shares.at("green") == 2 / 8.0);
+  CHECK(shares.at("blue") == 0);
+}
+
+TEST_CASE("every option of train reaches the run's settings") {
+  const Workshop w(1);
+  write_pictures(w / "set", Task::multiclass, kTrain, kVal);
+  std::filesystem::rename(w / "set/images", w / "set/photos");
+  std::filesystem::rename(w / "set/masks", w / "set/labels");
+  const std::pair<const char*, json> options[] = {{"images", "photos"},
+                                                  {"masks", "labels"},
+                                                  {"ignore", 255},
+                                                  {"model", "unet"},
+                                                  {"preset", "milesial"},
+                                                  {"base", 3},
+                                                  {"depth", 1},
+                                                  {"init", "he_normal"},
+                                                  {"resize", "pad"},
+                                                  {"augment", "vflip"},
+                                                  {"loss", "ce+2*dice"},
+                                                  {"class_weights", "1,2,3,4"},
+                                                  {"optimizer", "sgd"},
+                                                  {"lr", 0.01},
+                                                  {"weight_decay", 0.02},
+                                                  {"momentum", 0.3},
+                                                  {"clip_norm", 0.4},
+                                                  {"clip_value", 0.05},
+                                                  {"schedule", "poly"},
+                                                  {"epochs", 6},
+                                                  {"steps", 1},
+                                                  {"batch", 2},
+                                                  {"seed", 8},
+                                                  {"val_every", 9},
+                                                  {"device", "cpu"},
+                                                  {"precision", "f32"}};
+  std::string command = "train set --out run --quiet --size 6x4";
+  for (const auto& [name, value] : options) {
+    std::string option = name;
+    std::replace(option.begin(), option.end(), '_', '-');
+    command += " --" + option + " " + (value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  const Result r = w.lamina(command);
+  REQUIRE_MESSAGE(r.code == 0, r.err);
+  const json config = json::parse(w.read("run/config.json"));
+  for (const auto& [name, value] : options) CHECK_MESSAGE(config.at(name) == value, name);
+  CHECK(config.at("width") == 6);
+  CHECK(config.at("height") == 4);
+  CHECK(config.size() == 3 + std::size(options));  // and the data
+  CHECK(trainer_state(w / "run/weights/last.safetensors").at("class_weights") == json{1, 2, 3, 4});
+}

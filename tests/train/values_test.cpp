@@ -1,0 +1,377 @@
+// What the trainer computes, against the same steps by hand: the loss from the logits, updates and rates in double.
+#include <cmath>
+#include <functional>
+#include <numbers>
+
+#include "lamina/data/loader.hpp"
+#include "lamina/models/presets.hpp"
+#include "lamina/ops/segmentation_loss.hpp"
+#include "support/op_check.hpp"
+#include "support/painted.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+namespace fs = std::filesystem;
+using data::Task;
+
+namespace {
+
+/// Train and validation differ in how often each class is there; neither is a multiple of the batch.
+const std::vector<Picture> kTrain{{"t0", "00000113", "01230123"},
+                                  {"t1", "00011222", "33210012"},
+                                  {"t2", "0000x023", "21012300"},
+                                  {"t3", "00001100", "11230230"},
+                                  {"t4", "22000000", "30201112"}};
+const std::vector<Picture> kVal{{"v0", "33332222", "12300123"}, {"v1", "1x123333", "20031122"}, {"v2", "33311230", "32100321"}};
+
+train::TrainConfig seeded(const TempFolder& f, const std::string& out = "run") {
+  auto c = still(f / "data", f / out, 2);
+  c.seed = 7;
+  return c;
+}
+
+struct Loss {
+  double ce = 0, dice = 0;
+};
+
+/// The two terms as ops/segmentation_loss.hpp has them: cross-entropy over the sum of the weights that count, Dice smoothed by 1 over all
+/// images at once, a class that is nowhere counted too. `planes`: sigmoids; targets are then 0 and 1, else classes.
+Loss loss_by_hand(const std::vector<double>& logits, const std::vector<int>& targets, std::size_t classes, std::vector<double> weights,
+                  bool planes) {
+  if (weights.empty()) weights.assign(classes, 1);
+  std::vector<double> p(logits.size()), t(logits.size()), counted(logits.size());
+  double ce = 0, norm = 0;
+  for (std::size_t i = 0; i < logits.size() / classes; ++i) {
+    double sum = 0;
+    for (std::size_t c = 0; c < classes; ++c) sum += std::exp(logits[i * classes + c]);
+    for (std::size_t c = 0; c < classes; ++c) {
+      const std::size_t at = i * classes + c;
+      const int target = targets[planes ? at : i];
+      p[at] = planes ? 1 / (1 + std::exp(-logits[at])) : std::exp(logits[at]) / sum;
+      counted[at] = target != data::kIgnoreLabel;
+      t[at] = counted[at] && (planes ? target == 1 : target == static_cast<int>(c));
+      const double entropy = planes ? -std::log(t[at] == 1 ? p[at] : 1 - p[at]) : -t[at] * std::log(p[at]);
+      ce += counted[at] * weights[c] * entropy;
+      norm += (planes ? counted[at] : t[at]) * weights[c];
+    }
+  }
+  double dice = 0, all = 0;
+  for (std::size_t c = 0; c < classes; ++c) {
+    double both = 0, sum = 0;
+    for (std::size_t at = c; at < p.size(); at += classes) both += counted[at] * p[at] * t[at], sum += counted[at] * (p[at] + t[at]);
+    dice += weights[c] * (2 * both + 1) / (sum + 1);
+    all += weights[c];
+  }
+  return {ce / norm, 1 - dice / all};
+}
+
+struct Recipe {
+  std::vector<double> weights{};  ///< of the outputs
+  double ce = 1, dice = 1;
+  std::function<double(std::int64_t)> lr{};  ///< of each update; none: the setting
+};
+
+struct Values {
+  std::vector<double> lr, loss, ce, dice_loss, val_loss;  ///< an epoch each
+  std::vector<double> step_lr, step_loss, step_ce;        ///< an update each; means of the epoch so far
+  std::vector<nn::NamedTensor> start, weights;
+};
+
+/// Trains as the settings say, without the trainer.
+Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epochs) {
+  const data::Dataset dataset = data::open_dataset(c.data);
+  const Task task = dataset.schema.task;
+  const bool planes = task != Task::multiclass;
+  const int outputs = dataset.schema.outputs();
+  const auto model = models::build_segmenter(
+      {.model = c.model, .preset = c.preset, .in_channels = 3, .classes = outputs, .base = c.base, .depth = c.depth}, c.seed);
+  const data::LoaderOptions plain{
+      .batch = c.batch, .width = c.width, .height = c.height, .resize = data::resize_named(c.resize), .seed = c.seed};
+  data::LoaderOptions augmented = plain;
+  augmented.augment = data::parse_augment(c.augment);
+  augmented.shuffle = augmented.random_crop = true;
+  data::Loader loader(dataset, data::Split::train, augmented), val_loader(dataset, data::Split::val, plain);
+
+  const auto targets = [&](const Tensor& labels) {
+    std::vector<int> out;
+    for (const std::uint8_t label : labels.to_vector<std::uint8_t>()) {
+      if (task != Task::ordinal) out.push_back(label);
+      for (int k = 0; task == Task::ordinal && k < outputs; ++k) out.push_back(label == 255 ? 255 : label > k);
+    }
+    return out;
+  };
+  const auto terms = [&](const Tensor& logits, const Tensor& labels) {
+    return loss_by_hand(logits.to_vector<double>(), targets(labels), static_cast<std::size_t>(outputs), recipe.weights, planes);
+  };
+  Values v;
+  for (const auto& [name, tensor] : model->named_parameters()) v.start.push_back({name, tensor.detach().clone()});
+  std::vector<std::vector<double>> m(v.start.size()), s(v.start.size());
+  std::int64_t step = 0;
+  const std::int64_t total = c.steps ? c.steps : c.epochs * loader.batches();
+  data::Batch batch;
+  for (int epoch = 1; epoch <= epochs; ++epoch) {
+    double ce = 0, dice = 0, images = 0;
+    double lr = c.lr;
+    model->train();
+    loader.start(epoch);
+    while (step < total && loader.next(batch)) {
+      const Tensor logits = (*model)(batch.images);
+      const Loss one = terms(logits, batch.labels);
+      const double n = static_cast<double>(batch.images.size(0));
+      ce += n * one.ce, dice += n * one.dice, images += n;
+      // Gradients from the op, whose own tests know them.
+      const auto t = targets(batch.labels);
+      const Tensor u8 =
+          Tensor::from<std::uint8_t>(std::vector<std::uint8_t>(t.begin(), t.end()), planes ? logits.shape() : batch.labels.shape());
+      for (const auto& p : model->named_parameters()) p.tensor.zero_grad();
+      segmentation_loss(logits, u8,
+                        {.activation = planes ? LossActivation::sigmoid : LossActivation::softmax,
+                         .ce_weight = recipe.ce,
+                         .dice_weight = recipe.dice,
+                         .class_weights = recipe.weights,
+                         .ignore_label = 255,
+                         .empty_class = EmptyClass::penalize})
+          .backward();
+      if (recipe.lr) lr = recipe.lr(step);
+      const auto parameters = model->named_parameters();
+      double squares = 0;
+      for (const auto& p : parameters)
+        for (const double g : p.tensor.grad().to_vector<double>()) squares += g * g;
+      const double shrink = c.clip_norm > 0 && std::sqrt(squares) > c.clip_norm ? c.clip_norm / (std::sqrt(squares) + 1e-6) : 1;
+      const auto steps = static_cast<double>(++step);
+      for (std::size_t k = 0; k < parameters.size(); ++k) {
+        auto w = parameters[k].tensor.to_vector<double>();
+        const auto grad = parameters[k].tensor.grad().to_vector<double>();
+        const bool kernel = parameters[k].tensor.rank() >= 2;  // what decays
+        m[k].resize(w.size()), s[k].resize(w.size());
+        for (std::size_t i = 0; i < w.size(); ++i) {
+          double g = grad[i] * shrink;
+          if (c.clip_value > 0) g = std::clamp(g, -c.clip_value, c.clip_value);
+          if (kernel && c.optimizer != "adamw") g += c.weight_decay * w[i];
+          if (kernel && c.optimizer == "adamw") w[i] *= 1 - lr * c.weight_decay;
+          if (c.optimizer == "sgd") {
+            m[k][i] = c.momentum * m[k][i] + g;
+            w[i] -= lr * m[k][i];
+          } else {
+            m[k][i] = 0.9 * m[k][i] + 0.1 * g;
+            s[k][i] = 0.999 * s[k][i] + 0.001 * g * g;
+            w[i] -= lr * (m[k][i] / (1 - std::pow(0.9, steps))) / (std::sqrt(s[k][i] / (1 - std::pow(0.999, steps))) + 1e-8);
+          }
+        }
+        const std::vector<float> rounded(w.begin(), w.end());
+        parameters[k].tensor.detach().copy_from(Tensor::from<float>(rounded, parameters[k].tensor.shape()));
+      }
+      v.step_lr.push_back(lr);
+      v.step_ce.push_back(ce / images);
+      v.step_loss.push_back((recipe.ce * ce + recipe.dice * dice) / images);
+    }
+    v.lr.push_back(lr);
+    v.ce.push_back(ce / images);
+    v.dice_loss.push_back(dice / images);
+    v.loss.push_back((recipe.ce * ce + recipe.dice * dice) / images);
+    const NoGrad no_grad;
+    model->eval();
+    val_loader.start(0);
+    double val = 0, val_images = 0;
+    while (val_loader.next(batch)) {
+      const Loss one = terms((*model)(batch.images), batch.labels);
+      const double n = static_cast<double>(batch.images.size(0));
+      val += n * (recipe.ce * one.ce + recipe.dice * one.dice), val_images += n;
+    }
+    v.val_loss.push_back(val / val_images);
+  }
+  for (const auto& [name, tensor] : model->named_parameters()) v.weights.push_back({name, tensor.detach().clone()});
+  return v;
+}
+
+/// Trains `epochs` of the run, its all or fewer, and compares metrics.csv.
+Values check_metrics(const train::TrainConfig& config, const Recipe& recipe, int epochs) {
+  train_to(config, epochs);
+  const Values hand = by_hand(config, recipe, epochs);
+  for (const auto& [name, expected] :
+       {std::pair{"lr", &hand.lr}, {"loss", &hand.loss}, {"ce", &hand.ce}, {"dice_loss", &hand.dice_loss}, {"val_loss", &hand.val_loss}}) {
+    CAPTURE(name);
+    const auto got = column(config.out, name);
+    REQUIRE(got.size() == static_cast<std::size_t>(epochs));
+    for (std::size_t e = 0; e < got.size(); ++e) CHECK(std::abs(got[e] - (*expected)[e]) <= 1e-5 * std::abs((*expected)[e]));
+  }
+  return hand;
+}
+
+std::vector<double> stored_weights(const fs::path& run) {
+  return trainer_state(run / "weights/last.safetensors").at("class_weights").get<std::vector<double>>();
+}
+
+}  // namespace
+
+TEST_CASE("class weights reach both terms of the loss, in training and in validation: none, a list, a rule") {
+  TempFolder f;
+  write_pictures(f / "data", Task::multiclass, kTrain, kVal);
+  const std::vector<double> listed{0.5, 2, 0, 3.25};
+  double pixels[4] = {}, all = 0;
+  for (const Picture& p : kTrain)
+    for (const char c : p.label)
+      if (c != 'x') ++pixels[c - '0'], ++all;
+  REQUIRE(pixels[0] == 25);
+  REQUIRE(all == 39);
+  std::vector<double> balanced;
+  for (const double n : pixels) balanced.push_back(all / (4 * n));  // scikit-learn's "balanced"
+  std::vector<double> losses;
+  for (const auto& [rule, weights] : {std::pair{"none", std::vector<double>{}}, {"0.5,2,0,3.25", listed}, {"balanced", balanced}}) {
+    CAPTURE(rule);
+    auto c = seeded(f, rule);
+    c.class_weights = rule;
+    const Values hand = check_metrics(c, {.weights = weights}, 1);
+    losses.insert(losses.end(), {hand.ce[0], hand.dice_loss[0], hand.val_loss[0]});
+    const auto stored = stored_weights(c.out);
+    REQUIRE(stored.size() == weights.size());
+    for (std::size_t k = 0; k < weights.size(); ++k) CHECK(stored[k] == doctest::Approx(weights[k]));
+  }
+  for (std::size_t i = 3; i < 9; ++i) CHECK(std::abs(losses[i] - losses[i % 3]) > 1e-3);
+}
+
+TEST_CASE("class weights of planes and of grades: one an output, from the training split, in the loss") {
+  for (const Task task : {Task::multilabel, Task::ordinal}) {
+    CAPTURE(name_of(task));
+    TempFolder f;
+    write_pictures(f / "data", task, kTrain, kVal);
+    const auto outputs = task == Task::ordinal ? 3u : 2u;
+    std::vector<double> yes(outputs), balanced;
+    double all = 0;
+    for (const Picture& p : kTrain)
+      for (const char c : p.label)
+        for (unsigned k = 0; c != 'x' && k < outputs; ++k) {
+          const bool on = task == Task::ordinal ? c - '0' > static_cast<int>(k) : (c - '0') >> k & 1;
+          yes[k] += on, all += on;
+        }
+    for (const double n : yes) balanced.push_back(all / (outputs * n));
+    auto c = seeded(f);
+    c.class_weights = "balanced";
+    check_metrics(c, {.weights = balanced}, 1);
+    const auto stored = stored_weights(c.out);
+    REQUIRE(stored.size() == outputs);
+    for (std::size_t k = 0; k < outputs; ++k) CHECK(stored[k] == doctest::Approx(balanced[k]));
+  }
+}
+
+TEST_CASE("the loss is its terms times their factors, in training and in validation") {
+  TempFolder f;
+  write_pictures(f / "data", Task::multiclass, kTrain, kVal);
+  struct Case {
+    const char* loss;
+    double ce, dice;
+  };
+  for (const Case& l : {Case{"dice", 0, 1}, {"ce", 1, 0}, {"0.5*ce+2*dice", 0.5, 2}, {"dice+3*ce", 3, 1}}) {
+    CAPTURE(l.loss);
+    auto c = seeded(f, l.loss);
+    c.loss = l.loss;
+    check_metrics(c, {.ce = l.ce, .dice = l.dice}, 1);
+    CHECK(column(c.out, "loss")[0] == doctest::Approx(l.ce * column(c.out, "ce")[0] + l.dice * column(c.out, "dice_loss")[0]));
+  }
+}
+
+TEST_CASE("updates follow every setting of the optimiser and the schedule, step by step") {
+  TempFolder f;
+  write_pictures(f / "data", Task::multiclass, kTrain, kVal);
+  auto sgd = seeded(f, "sgd"), adam = seeded(f, "adam"), adamw = seeded(f, "adamw");
+  for (auto* c : {&sgd, &adam, &adamw}) c->weight_decay = 0.3, c->lr = 0.05;
+  sgd.optimizer = "sgd";
+  sgd.momentum = 0.7;
+  sgd.clip_norm = 0.4;
+  sgd.clip_value = 0.05;
+  sgd.schedule = "poly";  // 2 epochs of 3 batches
+  adam.optimizer = "adam";
+  adam.schedule = "cosine";
+  adam.steps = 4;  // ends within the second epoch
+  adam.epochs = 9;
+  adamw.optimizer = "adamw";
+  adamw.schedule = "onecycle";
+  const auto half_cosine = [](double a, double b, double t) { return b + (a - b) * (1 + std::cos(std::numbers::pi * t)) / 2; };
+  const auto poly = [](std::int64_t t) { return 0.05 * std::pow(1 - static_cast<double>(t) / 6, 0.9); };
+  const auto cosine = [&](std::int64_t t) { return half_cosine(0.05, 0, static_cast<double>(t) / 4); };
+  // PyTorch's: up from a 25th during the first 0.3 * 6 - 1 = 0.8 steps, then down to a 10000th of that at the last.
+  const auto onecycle = [&](std::int64_t t) {
+    return t == 0 ? 0.05 / 25 : half_cosine(0.05, 0.05 / 25 / 1e4, (static_cast<double>(t) - 0.8) / 4.2);
+  };
+  for (const auto& [config, lr] :
+       {std::pair<train::TrainConfig*, std::function<double(std::int64_t)>>{&sgd, poly}, {&adam, cosine}, {&adamw, onecycle}}) {
+    CAPTURE(config->optimizer);
+    std::vector<double> lrs, losses, ces;
+    train::TrainEvents events;
+    events.step = [&](const train::StepEvent& e) {
+      lrs.push_back(e.lr);
+      losses.push_back(e.loss);
+      ces.push_back(e.ce);
+      CHECK((e.epoch - 1) * 3 + e.batch == std::ssize(lrs));
+      CHECK(e.epochs == 2);
+      CHECK(e.batches == 3);
+    };
+    train::train(train::resolved(*config), data::open_dataset(config->data), true, events);
+    const Values hand = check_metrics(*config, {.lr = lr}, 2);
+    REQUIRE(lrs.size() == hand.step_lr.size());
+    for (std::size_t i = 0; i < lrs.size(); ++i) {
+      CAPTURE(i);
+      CHECK(lrs[i] == doctest::Approx(hand.step_lr[i]).epsilon(1e-12));
+      CHECK(losses[i] == doctest::Approx(hand.step_loss[i]).epsilon(1e-5));
+      CHECK(ces[i] == doctest::Approx(hand.step_ce[i]).epsilon(1e-5));
+    }
+    const auto saved = io::load_checkpoint(fs::path(config->out) / "weights/last.safetensors").model;
+    for (std::size_t k = 0; k < hand.weights.size(); ++k) {
+      const auto& [name, expected] = hand.weights[k];
+      CAPTURE(name);
+      const auto it = std::find_if(saved.begin(), saved.end(), [&name = name](const auto& t) { return t.name == name; });
+      REQUIRE(it != saved.end());
+      const auto got = it->tensor.to_vector<double>(), want = expected.to_vector<double>(),
+                 start = hand.start[k].tensor.to_vector<double>();
+      double moved = 0, error = 0;
+      for (std::size_t i = 0; i < got.size(); ++i)
+        moved = std::max(moved, std::abs(want[i] - start[i])), error = std::max(error, std::abs(got[i] - want[i]));
+      CHECK(moved > 1e-4);
+      CHECK(error <= 1e-3 * moved);
+    }
+    // Five images an epoch, of the last of `adam` two.
+    CHECK(column(config->out, "epoch") == std::vector<double>{1, 2});
+    CHECK(column(config->out, "step") == std::vector<double>{3, config->steps ? 4.0 : 6.0});
+    const auto seconds = column(config->out, "seconds"), rates = column(config->out, "images_per_second");
+    CHECK(rates[0] * seconds[0] == doctest::Approx(5).epsilon(1e-6));
+    CHECK(rates[1] * seconds[1] == doctest::Approx(config->steps ? 2 : 5).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("training and validation see the images as the settings say: order, size, crops, augmentation of training alone") {
+  TempFolder f;
+  write_pictures(f / "data", Task::multiclass, kTrain, kVal);
+  struct Case {
+    const char *resize, *augment;
+    int width, height;
+  };
+  for (const Case& s : {Case{"pad", "none", 3, 5}, {"crop", "none", 2, 2}, {"stretch", "hflip=1,jitter=0.4", 6, 3}}) {
+    CAPTURE(s.resize);
+    auto c = seeded(f, s.resize);
+    c.resize = s.resize;
+    c.augment = s.augment;
+    c.width = s.width;
+    c.height = s.height;
+    c.batch = 3;
+    c.lr = 0.01;
+    c.epochs = 3;
+    check_metrics(c, {}, 2);
+  }
+}
+
+TEST_CASE("the val-every setting, and what plateau is told") {
+  TempFolder f;
+  write_pictures(f / "data", Task::multiclass, kTrain, kVal);
+  auto c = still(f / "data", f / "run", 5);
+  c.preset = "keras";  // without norms every epoch is the same
+  c.schedule = "plateau";
+  c.val_every = 2;
+  train_to(c);
+  const auto val = column(c.out, "val_loss"), dice = column(c.out, "dice_macro_foreground");
+  for (std::size_t e = 0; e < 5; ++e) CHECK(std::isnan(val[e]) == (e == 0 || e == 2));
+  const auto state = trainer_state(f / "run/weights/last.safetensors");
+  CHECK(state.at("best_epoch") == 2);
+  CHECK(state.at("best_score").get<double>() == doctest::Approx(dice[1]));
+  CHECK(state.at("schedule").at("best").get<double>() == doctest::Approx(dice[1]));
+  CHECK(state.at("schedule").at("bad") == 2);
+}
