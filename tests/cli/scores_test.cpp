@@ -111,6 +111,7 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"init", "he_normal"},
                                                   {"resize", "pad"},
                                                   {"augment", "vflip"},
+                                                  {"head", "multiclass"},
                                                   {"loss", "ce+2*dice"},
                                                   {"class_weights", "1,2,3,4"},
                                                   {"optimizer", "sgd"},
@@ -137,8 +138,7 @@ TEST_CASE("every option of train reaches the run's settings") {
   REQUIRE_MESSAGE(r.code == 0, r.err);
   const json config = json::parse(w.read("run/config.json"));
   for (const auto& [name, value] : options) CHECK_MESSAGE(config.at(name) == value, name);
-  CHECK(config.at("width") == 6);
-  CHECK(config.at("height") == 4);
-  CHECK(config.size() == 3 + std::size(options));  // and the data
-  CHECK(trainer_state(w / "run/weights/last.safetensors").at("class_weights") == json{1, 2, 3, 4});
+  CHECK(config.at("size") == "6x4");
+  CHECK(config.size() == 3 + std::size(options));  // and format, data, size
+  CHECK(stored_class_weights(w / "run/weights/last.safetensors") == json{1, 2, 3, 4});
 }

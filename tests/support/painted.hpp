@@ -153,6 +153,11 @@ inline nlohmann::json trainer_state(const std::filesystem::path& checkpoint) {
   return nlohmann::json::parse(io::load_checkpoint(checkpoint).metadata.at("trainer"));
 }
 
+/// The class weights that a checkpoint holds.
+inline nlohmann::json stored_class_weights(const std::filesystem::path& checkpoint) {
+  return nlohmann::json::parse(io::load_checkpoint(checkpoint).metadata.at("data")).at("class_weights");
+}
+
 /// Counts of pictures by hand, [truth][answer], and the scores that follow from them. Planes are counted as decisions between their class
 /// and none, which comes last.
 struct Counts {

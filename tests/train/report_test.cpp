@@ -134,7 +134,7 @@ TEST_CASE("confusion.csv and its drawing: rows are labels, columns predictions")
     for (std::size_t p = 0; p < 4; ++p) CHECK(std::stod(rows[t + 1][p + 1]) == hand.n[t][p]);
   }
   const auto state = trainer_state(Painted::once() / "run/weights/last.safetensors");
-  CHECK(state.at("history").at(1).at("confusion").get<std::vector<std::vector<double>>>() == hand.n);
+  CHECK(state.at("history").at(1).at("counts").at("labels").get<std::vector<std::vector<double>>>() == hand.n);
   CHECK(hand.n[1][0] != hand.n[0][1]);
   CHECK(hand.n[1][2] != hand.n[2][1]);
 
