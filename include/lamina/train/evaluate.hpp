@@ -24,7 +24,7 @@ struct Evaluation {
   std::vector<ImageScore> images;
 };
 
-/// Runs the network in evaluation mode over everything `loader` yields; its previous mode is restored. Dropout that stays on draws the
+/// Runs the network in evaluation mode over everything `loader` yields; every module's mode is restored. Dropout that stays on draws the
 /// same numbers in every call. What is counted are the outcomes of `schema`, whose task also decides the loss's activation;
 /// `progress(done, all)` may be empty.
 Evaluation evaluate(models::Segmenter& model, data::Loader& loader, const data::LabelSchema& schema, SegmentationLossOptions loss,

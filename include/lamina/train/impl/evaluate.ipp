@@ -61,8 +61,7 @@ Evaluation evaluate(models::Segmenter& model, data::Loader& loader, const data::
                     const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const NoGrad no_grad;
   const nn::RandomScope random(RandomKey{0, 0x6576616c});
-  const bool training = model.training();
-  model.eval();
+  const nn::EvalScope eval(model);
   loss.activation = activation_of(schema.task);
   Evaluation result{confusion_of(schema), 0, {}};
   loader.start(0);
@@ -85,7 +84,6 @@ Evaluation evaluate(models::Segmenter& model, data::Loader& loader, const data::
     if (progress) progress(++done, loader.batches());
   }
   if (!result.images.empty()) result.loss /= static_cast<double>(result.images.size());
-  model.train(training);
   return result;
 }
 
