@@ -243,6 +243,17 @@ TEST_CASE("an optimiser made before the network moves, or changes its dtype, goe
     check_throws<DeviceError>([&] { w.set_grad(Tensor::zeros({4, 5}, {DType::f32, device})); }, {"cuda:0", "cpu"});
 }
 
+TEST_CASE("a step between forward and backward is an error of the backward, not another gradient") {
+  Tensor w = random_normal({3}, 1), x = random_normal({3}, 2);
+  w.set_requires_grad(), x.set_requires_grad();
+  Sgd sgd({{"w", w}}, {.lr = 0.1});
+  const Tensor y = mul(x, w), dy = random_normal({3}, 3);
+  y.backward(dy, true);
+  sgd.step();
+  check_throws<GraphError>([&] { y.backward(dy); }, {"mul", "input 1", "(3)", "step"});
+  mul(x, w).backward(dy);
+}
+
 TEST_CASE("SGD's momentum is part of its state") {
   const Shape shape{4};
   const auto grad = [&](int t) { return random_normal(shape, static_cast<std::uint64_t>(t)); };
