@@ -14,7 +14,7 @@ void batch_statistics(Cpu& cpu, View2<const T> x, const double* moments, T* runn
                       const BatchNorm2dParams& p) {
   Workspace workspace;
   if (!moments) {
-    double* own = workspace.take<double>(2 * x.cols);
+    double* own = workspace.take<double>(2, x.cols);
     column_moments(cpu, x, own, own + x.cols);
     moments = own;
   }
@@ -79,7 +79,7 @@ void batch_norm2d_backward(Cpu& cpu, View2<const T> x, View2<const T> y, View2<c
     const auto pull = [&](const Affine<T>& affine, Vec<T> vx, std::int64_t r, std::int64_t c, auto lanes) {
       return act.pull(y.data ? load(y.row(r) + c, lanes) : act(affine(vx)), load(dy.row(r) + c, lanes));
     };
-    double* sums = workspace.take<double>(2 * cols);  // of g and of g * (x - mean)
+    double* sums = workspace.take<double>(2, cols);  // of g and of g * (x - mean)
     const bool summed = dgamma || dbeta || (dx.data && p.training), kept = summed && dresidual.data;
     if (kept)
       column_products(cpu, x, mean, sums, [&](Vec<T> vx, std::int64_t r, std::int64_t c, auto lanes) {

@@ -61,7 +61,7 @@ void dropout(Cpu& cpu, View2<const T> x, double rate, RandomKey key, View2<T> y)
 template <class T>
 void dropout_channels(Cpu& cpu, View4<const T> x, double rate, RandomKey key, View4<T> y) {
   Workspace workspace;
-  T* factors = workspace.take<T>(x.n * x.c);
+  T* factors = workspace.take<T>(x.n, x.c);
   for_pieces(x.n * x.c, [&](std::int64_t i, std::int64_t count) { draw_factors(key, rate, i, count, factors + i); });
   const std::int64_t pixels = x.h * x.w;
   for_row_chunks(cpu, x.n * pixels, x.c, [&](std::int64_t begin, std::int64_t end) {

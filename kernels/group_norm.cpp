@@ -50,7 +50,7 @@ void group_norm_backward(Cpu& cpu, View4<const T> x, const Precise<T>* gamma, co
   const std::int64_t width = x.c / groups;
   const double count = static_cast<double>(x.h * x.w * width);
   Workspace workspace;
-  double *sums = workspace.take<double>(2 * x.c), *totals = workspace.take<double>(2 * x.c);  // totals: dbeta, dgamma
+  double *sums = workspace.take<double>(2, x.c), *totals = workspace.take<double>(2, x.c);  // totals: dbeta, dgamma
   for (std::int64_t i = 0; i < 2 * x.c; ++i) totals[i] = 0;
   T *center = workspace.take<T>(x.c), *scale = workspace.take<T>(x.c), *offset = workspace.take<T>(x.c), *slope = workspace.take<T>(x.c);
   for (std::int64_t n = 0; n < x.n; ++n, mean += groups, rstd += groups) {

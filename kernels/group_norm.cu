@@ -181,7 +181,7 @@ void group_norm_forward(Cuda& cuda, View4<const T> x, const Precise<T>* gamma, c
   const Groups by(x.n, x.c, groups);
   const std::int64_t pixels = x.h * x.w;
   Workspace workspace(cuda);
-  double *means = workspace.take<double>(x.n * x.c), *variances = workspace.take<double>(x.n * x.c);
+  double *means = workspace.take<double>(x.n, x.c), *variances = workspace.take<double>(x.n, x.c);
   with_pack_width<T>(
       [&](auto n) {
         constexpr int N = decltype(n)::value;
@@ -198,7 +198,7 @@ void group_norm_backward(Cuda& cuda, View4<const T> x, const Precise<T>* gamma, 
   const Groups by(x.n, x.c, groups);
   const std::int64_t pixels = x.h * x.w;
   Workspace workspace(cuda);
-  double* sums = workspace.take<double>(2 * x.n * x.c);
+  double* sums = workspace.take<double>(2, x.n, x.c);
   float *offset = workspace.take<float>(by.count), *slope = workspace.take<float>(by.count);
   with_pack_width<T>(
       [&](auto n) {

@@ -22,7 +22,7 @@ void reduce_sum(Cpu& cpu, View2<const T> x, Reduction rows, double factor, View2
   const std::int64_t chunks = clamp(wanted, 1, most);
   const bool fold = y.cols == 1;
   Workspace workspace;
-  double* partials = workspace.take<double>(chunks * out_rows * y.cols);  // (chunk, outer, inner, column)
+  double* partials = workspace.take<double>(chunks, out_rows, y.cols);  // (chunk, outer, inner, column)
   const auto sum_part = [&](std::int64_t part) {
     const std::int64_t chunk = part % chunks, first = part / chunks % blocks * block, o = part / chunks / blocks;
     const std::int64_t last = first + block < rows.inner ? first + block : rows.inner;

@@ -84,7 +84,7 @@ void reduce_sum(Cuda& cuda, View2<const T> x, Reduction rows, double factor, Vie
     return reduce_columns<1, 1>(cuda, y.rows, run, 1, SumRows<T, 1>{{x.data, y.rows * run, 1, 1}, 1}, WriteScaled<T>{y, factor});
   }
   Workspace workspace(cuda);
-  double* sums = workspace.take<double>(y.rows * x.cols);
+  double* sums = workspace.take<double>(y.rows, x.cols);
   sum_rows(cuda, x, rows, WriteSum<double>{sums});
   sum_columns(cuda, View2<const double>{sums, y.rows, x.cols, x.cols}, factor, y);
 }

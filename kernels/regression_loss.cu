@@ -13,13 +13,13 @@ constexpr std::size_t kSumBytes = kThreads / kWarpSize * sizeof(double);
 template <int N, class T, class F>
 __global__ void error_sums_kernel(View2<const T> x, View2<const T> target, F f, double* partials) {
   LAMINA_SHARED(double, shared);
-  float sum = 0;
+  double sum = 0;
   for (std::int64_t i = global_thread(); i < x.size() / N; i += grid_threads()) {
     const auto a = load<N>(detail::element<N>(x, i)), b = load<N>(detail::element<N>(target, i));
 #pragma unroll
-    for (int k = 0; k < N; ++k) sum += f(a.v[k] - b.v[k]);
+    for (int k = 0; k < N; ++k) sum += static_cast<double>(f(a.v[k] - b.v[k]));
   }
-  const double total = block_sum(static_cast<double>(sum), shared);
+  const double total = block_sum(sum, shared);
   if (threadIdx.x == 0) partials[blockIdx.x] = total;
 }
 

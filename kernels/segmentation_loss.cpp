@@ -240,9 +240,9 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std:
   const std::int64_t per_task = at.size() + 1;  // the sums, and the first bad label
   Workspace workspace;
   const Loss<T> l(logits, labels, class_weights, p, workspace);
-  double* partials = workspace.take<double>((logits.n * l.tasks + 1) * per_task);
-  T* scratch = workspace.take<T>(cpu.concurrency() * Scratch<T>::size(classes));
-  T* lines = workspace.take<T>(cpu.concurrency() * l.lines());
+  double* partials = workspace.take<double>(logits.n * l.tasks + 1, per_task);
+  T* scratch = workspace.take<T>(cpu.concurrency(), Scratch<T>::size(classes));
+  T* lines = workspace.take<T>(cpu.concurrency(), l.lines());
   l.for_tasks(cpu, [&](std::int64_t task, int worker, std::int64_t n, std::int64_t first_run, std::int64_t last_run) {
     double* sums = partials + task * per_task;
     for (std::int64_t i = 0; i < at.size(); ++i) sums[i] = 0;
@@ -272,7 +272,7 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std:
   });
 
   const SegmentationLossState layout = state_layout(logits.n, classes, p);
-  double* sums = workspace.take<double>(layout.groups * at.size());
+  double* sums = workspace.take<double>(layout.groups, at.size());
   for (std::int64_t i = 0; i < layout.groups * at.size(); ++i) sums[i] = 0;
   state[SegmentationLossState::kBadLabel] = -1;
   for (std::int64_t task = 0; task < logits.n * l.tasks; ++task) {
@@ -292,10 +292,10 @@ void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, View4<const std
   Workspace workspace;
   const Loss<T> l(logits, labels, class_weights, p, workspace);
   const double upstream = static_cast<double>(*dloss);
-  T* slopes = workspace.take<T>(2 * layout.groups * classes);  // a, then b
+  T* slopes = workspace.take<T>(2, layout.groups, classes);  // a, then b
   for (std::int64_t i = 0; i < 2 * layout.groups * classes; ++i) slopes[i] = static_cast<T>(upstream * state[layout.a() + i]);
   const T scale = static_cast<T>(upstream * state[SegmentationLossState::kCeScale]);
-  T* scratch = workspace.take<T>(cpu.concurrency() * Scratch<T>::size(classes));
+  T* scratch = workspace.take<T>(cpu.concurrency(), Scratch<T>::size(classes));
   const auto gradient = [&](int worker, std::int64_t n, const Run<T>& run, T* to, std::int64_t ld) {  // of the run's logits; may be them
     const T *a = slopes + (layout.groups > 1 ? n : 0) * classes, *b = a + layout.groups * classes;
     Scratch<T> s(scratch + worker * Scratch<T>::size(classes), classes);
@@ -318,7 +318,7 @@ void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, View4<const std
 
   const BilinearReaders row_readers(workspace, l.rows), col_readers(workspace, l.cols);
   const std::int64_t bands = (logits.h + kBandRows - 1) / kBandRows;
-  T* all_lines = workspace.take<T>(cpu.concurrency() * l.lines());
+  T* all_lines = workspace.take<T>(cpu.concurrency(), l.lines());
   cpu.parallel(logits.n * bands, [&](std::int64_t task, int worker) {
     const std::int64_t n = task / bands, begin = task % bands * kBandRows,
                        end = begin + kBandRows < logits.h ? begin + kBandRows : logits.h;

@@ -16,7 +16,7 @@ template <class Logits>
 __global__ void segmentation_loss_sums_kernel(Loss l, Logits logits, double* partials, unsigned long long* bad) {
   LAMINA_SHARED(double, shared);
   const Block block(l, shared);
-  float ce = 0, weight = 0, count = 0, intersection = 0, predicted = 0, labelled = 0;  // the last three of this thread's class
+  double ce = 0, weight = 0, count = 0, intersection = 0, predicted = 0, labelled = 0;  // the last three of this thread's class
   for (std::int64_t t = block.first_tile; t < block.last_tile; ++t) {
     block.load_tile(logits, t, bad);
     if (block.softmax()) {
@@ -60,7 +60,7 @@ __global__ void segmentation_loss_sums_kernel(Loss l, Logits logits, double* par
   const int stripes = kThreads / l.classes, i = block.thread();
   __syncthreads();  // the last tile may still be read
   if (i < stripes * l.classes) {
-    float* sums = block.tile + i;
+    double* sums = block.class_sums() + i;
     sums[0] = intersection;
     sums[stripes * l.classes] = predicted;
     sums[2 * stripes * l.classes] = labelled;
@@ -68,12 +68,11 @@ __global__ void segmentation_loss_sums_kernel(Loss l, Logits logits, double* par
   __syncthreads();
   for (int k = i; k < 3 * l.classes; k += kThreads) {
     double sum = 0;
-    for (int s = 0; s < stripes; ++s) sum += static_cast<double>(block.tile[(k / l.classes * stripes + s) * l.classes + k % l.classes]);
+    for (int s = 0; s < stripes; ++s) sum += block.class_sums()[(k / l.classes * stripes + s) * l.classes + k % l.classes];
     out[k] = sum;
   }
-  const double total_ce = block_sum(static_cast<double>(ce), block.warps),
-               total_weight = block_sum(static_cast<double>(weight), block.warps),
-               total_count = block_sum(static_cast<double>(count), block.warps);
+  const double total_ce = block_sum(ce, block.warps), total_weight = block_sum(weight, block.warps),
+               total_count = block_sum(count, block.warps);
   if (i > 0) return;
   out[at.ce()] = total_ce;
   out[at.weight()] = total_weight;
@@ -159,7 +158,7 @@ void segmentation_loss_forward(Cuda& cuda, View4<const T> logits, View4<const st
   const SegmentationLossSums at{logits.c};
   const SegmentationLossState layout = state_layout(logits.n, logits.c, p);
   Workspace workspace(cuda);
-  double *partials = workspace.take<double>(logits.n * l.chunks * at.size()), *sums = workspace.take<double>(layout.groups * at.size());
+  double *partials = workspace.take<double>(logits.n, l.chunks, at.size()), *sums = workspace.take<double>(layout.groups, at.size());
   unsigned long long* bad = workspace.take<unsigned long long>(1);
   (void)cudaMemsetAsync(bad, 0xFF, sizeof *bad, stream_of(cuda));
   check_launch("cudaMemsetAsync");

@@ -123,7 +123,7 @@ void conv2d_backward_weights_depthwise(const Cuda& cuda, View4<const T> x, View4
   constexpr std::int64_t kMostParts = 128, kFewestPixels = 256;
   const std::int64_t wanted = dy.pixels() / kFewestPixels, parts = wanted < 1 ? 1 : wanted < kMostParts ? wanted : kMostParts;
   Workspace workspace(cuda);
-  float* partials = workspace.take<float>(parts * dw.size());
+  float* partials = workspace.take<float>(parts, dw.size());
   with_pack_width<T>(
       [&](auto n) {
         constexpr int N = decltype(n)::value;

@@ -94,7 +94,7 @@ void conv2d_backward_weights_depthwise(Cpu& cpu, View4<const T> x, View4<const T
   const std::int64_t taps = dw.h * dw.w, registers = vectors_for<T>(dy.c), size = taps * registers * L;
   const std::int64_t rows = dy.n * dy.h, parts = partial_sums(size, rows);
   Workspace workspace;
-  T* partials = workspace.take<T>(parts * size);  // (part, tap, c)
+  T* partials = workspace.take<T>(parts, size);  // (part, tap, c)
   cpu.parallel(parts, [&](std::int64_t part, int) {
     T* sums = partials + part * size;
     __builtin_memset(sums, 0, static_cast<std::size_t>(size) * sizeof(T));

@@ -72,8 +72,8 @@ class DirectPartials {
  public:
   DirectPartials(Workspace& workspace, std::int64_t size, std::int64_t units, std::int64_t cout, T* db)
       : size_(size), units_(units), parts_(partial_sums(size, units)), cout_(cout), db_(db) {
-    products_ = workspace.take<T>(parts_ * size);
-    if (db) rows_ = workspace.take<double>(parts_ * cout);
+    products_ = workspace.take<T>(parts_, size);
+    if (db) rows_ = workspace.take<double>(parts_, cout);
   }
   /// Calls f(unit, worker, products, rows), which adds to both, for every unit of work; `rows` is null where db is not wanted. Returns the
   /// summed products; db is written.
@@ -136,7 +136,7 @@ void conv2d_backward_weights_direct(Cpu& cpu, View4<const T> x, View4<const T> d
   Workspace workspace;
   // Sums in the order (block, chunk, tap, channel of the chunk, registers of a block).
   DirectPartials<T> partials(workspace, out.blocks * block_size, dy.n * tiles.tiles_per_image, dy.c, db);
-  T* scratch = workspace.take<T>(cpu.concurrency() * tiles.scratch_size());
+  T* scratch = workspace.take<T>(cpu.concurrency(), tiles.scratch_size());
   const T* sums = partials.sum(cpu, [&](std::int64_t t, int worker, T* to, double* bias) {
     const std::int64_t n = t / tiles.tiles_per_image, first = tiles.first_row(t % tiles.tiles_per_image);
     const T* tile = tiles.tile(n, first, scratch + worker * tiles.scratch_size());

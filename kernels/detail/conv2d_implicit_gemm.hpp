@@ -71,7 +71,7 @@ void conv2d_forward_implicit_gemm(Cpu& cpu, View4<const T> x, View4<const T> w, 
   const std::int64_t k = y.c / p.groups, patch = w.h * w.w * w.c, tile = tile_pixels(patch), tiles = (y.pixels() + tile - 1) / tile;
   const Products products{p.groups, tiles, k};
   Workspace workspace;
-  T* scratch = workspace.take<T>(cpu.concurrency() * tile * patch);
+  T* scratch = workspace.take<T>(cpu.concurrency(), tile, patch);
   cpu.parallel(products.count(), [&](std::int64_t task, int worker) {
     const auto [group, t, c0, count] = products[task];
     const std::int64_t begin = t * tile, end = begin + tile < y.pixels() ? begin + tile : y.pixels(), first = group * k + c0;
@@ -89,8 +89,8 @@ void conv2d_backward_weights_implicit_gemm(Cpu& cpu, View4<const T> x, View4<con
   const std::int64_t tiles = (pixels + tile - 1) / tile, parts = partial_sums(size, tiles);
   const Products products{p.groups, parts, k};
   Workspace workspace;
-  T* scratch = workspace.take<T>(cpu.concurrency() * tile * patch);
-  T* partials = workspace.take<T>(parts * size);  // (part, Cout, patch)
+  T* scratch = workspace.take<T>(cpu.concurrency(), tile, patch);
+  T* partials = workspace.take<T>(parts, size);  // (part, Cout, patch)
   __builtin_memset(partials, 0, static_cast<std::size_t>(parts * size) * sizeof(T));
   cpu.parallel(products.count(), [&](std::int64_t task, int worker) {
     const auto [group, part, c0, count] = products[task];
@@ -116,7 +116,7 @@ void conv2d_backward_data_implicit_gemm(Cpu& cpu, View4<const T> dy, View4<const
   const std::int64_t k = dy.c / p.groups, c = w.c, patch_most = w.h * w.w * k, tile = tile_pixels(patch_most);
   const std::int64_t scratch_size = tile * (patch_most + Products::kMostChannels);
   Workspace workspace;
-  T* scratch = workspace.take<T>(cpu.concurrency() * scratch_size);
+  T* scratch = workspace.take<T>(cpu.concurrency(), scratch_size);
   T* taps = workspace.take<T>(w.size());  // (group, tap, k, c) of one class
   for (int u = 0; u < p.stride; ++u)
     for (int v = 0; v < p.stride; ++v) {

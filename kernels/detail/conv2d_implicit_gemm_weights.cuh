@@ -158,7 +158,7 @@ void conv2d_backward_weights_implicit_gemm(const Cuda& cuda, View4<const T> x, V
     const std::int64_t tiles = p.groups * std::int64_t{k_tiles} * col_tiles;
     const std::int64_t parts = weight_gradient_parts(tiles, dy.pixels(), dw.size());
     Workspace workspace(cuda);
-    float* partials = workspace.take<float>(parts * dw.size());
+    float* partials = workspace.take<float>(parts, dw.size());
     const CorrelationAxis h = forward_axis(dy.h, dw.h, p.padding.top, p), w = forward_axis(dy.w, dw.w, p.padding.left, p);
     const WeightGradient<T> a{
         x, dy, h, w, p.groups, dw.c, k, parts, k_tiles, col_tiles, aligned_channels(dy.data, dy.ld, k, kCopied<T>), partials};

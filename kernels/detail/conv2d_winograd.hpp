@@ -245,7 +245,7 @@ void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std
   const Plan plan(WinogradTiles<M>(y.n, y.h, y.w, dilation), x.c, y.c);
   const bool fused = act.is_none() || act.kind == Activation::Kind::relu;
   Workspace workspace;
-  T* u = workspace.take<T>(Plan::kPoints * plan.weights);  // (xi, block, chunk, kChunk, registers of a block)
+  T* u = workspace.take<T>(Plan::kPoints, plan.weights);  // (xi, block, chunk, kChunk, registers of a block)
   cpu.parallel(plan.out.blocks * plan.in_chunks,
                [&](std::int64_t task, int) { winograd_weights<M>(weights, plan.out, task / plan.in_chunks, task % plan.in_chunks, u); });
   const auto transform = [&](std::int64_t block, std::int64_t t, T* points) {
@@ -262,7 +262,7 @@ void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std
   };
   const std::int64_t size = plan.in_size + plan.out_size;
   if (!plan.grouped()) {
-    T* scratch = workspace.take<T>(cpu.concurrency() * size);
+    T* scratch = workspace.take<T>(cpu.concurrency(), size);
     cpu.parallel(plan.blocks, [&](std::int64_t block, int worker) {
       T *points = scratch + worker * size, *products = points + plan.in_size;
       for (std::int64_t t = 0; t < kBlock; ++t) transform(block, t, points);
@@ -270,7 +270,7 @@ void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std
       for (std::int64_t t = 0; t < kBlock; ++t) transform_back(block, t, products);
     });
   } else {
-    T* scratch = workspace.take<T>(plan.group() * size);
+    T* scratch = workspace.take<T>(plan.group(), size);
     for (std::int64_t begin = 0; begin < plan.blocks; begin += plan.group()) {
       const std::int64_t group = begin + plan.group() < plan.blocks ? plan.group() : plan.blocks - begin;
       Plan::for_each_tile(cpu, group, [&](std::int64_t i, std::int64_t t) { transform(begin + i, t, scratch + i * size); });

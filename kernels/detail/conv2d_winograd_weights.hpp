@@ -91,9 +91,9 @@ void conv2d_backward_weights_winograd(Cpu& cpu, View4<const T> x, View4<const T>
     return;
   }
   Workspace workspace;
-  T* partials = workspace.take<T>(parts * sums_size);  // (part, xi, chunk, block, kChunk, registers of a block)
+  T* partials = workspace.take<T>(parts, sums_size);  // (part, xi, chunk, block, kChunk, registers of a block)
   if (!plan.grouped()) {
-    T* scratch = workspace.take<T>(cpu.concurrency() * size);
+    T* scratch = workspace.take<T>(cpu.concurrency(), size);
     cpu.parallel(parts, [&](std::int64_t part, int worker) {
       T *xs = scratch + worker * size, *zs = xs + plan.in_size, *sums = partials + part * sums_size;
       for (std::int64_t block = plan.blocks * part / parts; block < plan.blocks * (part + 1) / parts; ++block) {
@@ -103,7 +103,7 @@ void conv2d_backward_weights_winograd(Cpu& cpu, View4<const T> x, View4<const T>
     });
     add_partial_sums(cpu, partials, parts, sums_size);
   } else {
-    T* scratch = workspace.take<T>(plan.group() * size);
+    T* scratch = workspace.take<T>(plan.group(), size);
     for (std::int64_t begin = 0; begin < plan.blocks; begin += plan.group()) {
       const std::int64_t group = begin + plan.group() < plan.blocks ? plan.group() : plan.blocks - begin;
       Plan::for_each_tile(cpu, group, [&](std::int64_t i, std::int64_t t) {

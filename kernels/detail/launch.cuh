@@ -47,8 +47,7 @@ void launch(const Cuda& cuda, dim3 grid, dim3 block, std::size_t shared_bytes, A
     (void)cudaFuncSetAttribute(Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
   Kernel<<<grid, block, shared_bytes, stream_of(cuda)>>>(args...);
 #else
-  (void)cuda;
-  (void)::shim::launch(detail::name_of_kernel<Kernel>(), grid, block, shared_bytes, [=] { Kernel(args...); });
+  (void)::shim::launch(cuda.stream, detail::name_of_kernel<Kernel>(), grid, block, shared_bytes, [=] { Kernel(args...); });
 #endif
   check_launch(detail::name_of_kernel<Kernel>());
 }

@@ -17,7 +17,7 @@ template <class T, int K, class F>
 void reduce_columns(Cpu& cpu, std::int64_t rows, std::int64_t cols, double* sums, F&& block) {
   const std::int64_t wanted = rows * cols >> 15, chunks = wanted < 1 ? 1 : wanted > 64 ? 64 : wanted, step = block_rows(cols);
   Workspace workspace;
-  double* partials = workspace.take<double>(chunks * K * cols);
+  double* partials = workspace.take<double>(chunks, K, cols);
   cpu.parallel(chunks, [&](std::int64_t chunk, int) {
     double* out = partials + chunk * K * cols;
     for (std::int64_t i = 0; i < K * cols; ++i) out[i] = 0;
@@ -37,7 +37,7 @@ template <class T>
 void column_moments(Cpu& cpu, View2<const T> x, double* mean, double* variance) {
   const T* origin = x.data;
   Workspace workspace;
-  double* sums = workspace.take<double>(2 * x.cols);
+  double* sums = workspace.take<double>(2, x.cols);
   reduce_columns<T, 2>(cpu, x.rows, x.cols, sums, [&](std::int64_t begin, std::int64_t end, std::int64_t c, auto lanes, double* out) {
     Vec<T> sum{};
     for (std::int64_t r = begin; r < end; ++r) sum += load(x.row(r) + c, lanes);

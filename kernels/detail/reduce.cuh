@@ -182,7 +182,7 @@ template <int K, int N, class F, class Finish>
 void reduce_columns(const Cuda& cuda, std::int64_t batch, std::int64_t rows, std::int64_t cols, F f, Finish finish) {
   const ColumnPlan plan = column_plan(batch, rows, cols, N);
   Workspace workspace(cuda);
-  double* partials = workspace.take<double>(batch * plan.chunks * K * cols);
+  double* partials = workspace.take<double>(batch, plan.chunks, K, cols);
   launch<detail::column_partials_kernel<K, N, F>>(cuda, detail::column_blocks(plan), kColumnThreads,
                                                   static_cast<std::size_t>(plan.depth * K * plan.lanes * N) * sizeof(double), plan, f,
                                                   partials);
@@ -204,14 +204,11 @@ struct SumRows {
 
   __device__ void operator()(const ColumnWalk& walk, double (&sums)[1][N]) const {
     const T* column = x.data + walk.c / x.cols * x.ld + walk.c % x.cols;
-    float sum[N] = {};
     for (std::int64_t r = walk.begin; r < walk.end; r += walk.step) {
       const auto v = load<N>(column + r * row_stride);
 #pragma unroll
-      for (int i = 0; i < N; ++i) sum[i] += v.v[i];
+      for (int i = 0; i < N; ++i) sums[0][i] += static_cast<double>(v.v[i]);
     }
-#pragma unroll
-    for (int i = 0; i < N; ++i) sums[0][i] = static_cast<double>(sum[i]);
   }
 };
 /// What reduce_columns may finish with: the sum of column j to sums[j].

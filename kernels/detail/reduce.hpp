@@ -53,7 +53,7 @@ void column_sums(Cpu& cpu, View2<const T> x, T* sums) {
   constexpr std::int64_t kMostChunks = 64;
   const std::int64_t wanted = x.size() >> 14, chunks = wanted < 1 ? 1 : wanted > kMostChunks ? kMostChunks : wanted;
   Workspace workspace;
-  double* partials = workspace.take<double>(chunks * x.cols);  // (chunk, channel)
+  double* partials = workspace.take<double>(chunks, x.cols);  // (chunk, channel)
   cpu.parallel(chunks, [&](std::int64_t chunk, int) {
     const std::int64_t begin = x.rows * chunk / chunks, end = x.rows * (chunk + 1) / chunks;
     double* sum = partials + chunk * x.cols;

@@ -30,8 +30,12 @@ struct Loss {
   }
   unsigned blocks() const { return static_cast<unsigned>(labels.n * chunks); }
   std::size_t shared_bytes() const {
-    const int tile = tile_pixels * stride;
-    return kWarps * sizeof(double) + static_cast<std::size_t>((tile > 3 * kThreads ? tile : 3 * kThreads) + tile_pixels + 3 * classes) * 4;
+    return kWarps * sizeof(double) + static_cast<std::size_t>(tile_size() + tile_pixels + 3 * classes) * 4;
+  }
+  /// Floats of a tile, or of the sums that take its place.
+  LAMINA_HD int tile_size() const {
+    constexpr int kSums = 3 * kThreads * static_cast<int>(sizeof(double) / sizeof(float));
+    return tile_pixels * stride > kSums ? tile_pixels * stride : kSums;
   }
 };
 
@@ -45,7 +49,7 @@ struct Region {
 struct Block {
   const Loss& l;
   double* warps;                              // for block_sum
-  float* tile;                                // (tile_pixels, stride); afterwards (3, stripes, classes)
+  float* tile;                                // (tile_pixels, stride); afterwards the class_sums
   int* label;                                 // (tile_pixels): -1 where ignored
   float *weight, *a, *b;                      // (classes)
   std::int64_t sample, first, width, pixels;  // first: index of the region's first pixel in the batch
@@ -55,7 +59,7 @@ struct Block {
       : l(l),
         warps(shared),
         tile(reinterpret_cast<float*>(shared + kWarps)),
-        label(reinterpret_cast<int*>(tile + (l.tile_pixels * l.stride > 3 * kThreads ? l.tile_pixels * l.stride : 3 * kThreads))),
+        label(reinterpret_cast<int*>(tile + l.tile_size())),
         weight(reinterpret_cast<float*>(label + l.tile_pixels)),
         a(weight + l.classes),
         b(a + l.classes),
@@ -74,6 +78,7 @@ struct Block {
     first_tile = l.tiles * chunk / l.chunks;
     last_tile = l.tiles * (chunk + 1) / l.chunks;
   }
+  __device__ double* class_sums() const { return reinterpret_cast<double*>(tile); }  // (3, stripes, classes)
   __device__ static int thread() { return static_cast<int>(threadIdx.x); }
   __device__ bool softmax() const { return l.p.activation == LossActivation::softmax; }
   /// Index in the batch of pixel i of tile t.

@@ -2,6 +2,8 @@
 #pragma once
 #include <immintrin.h>
 
+#include <utility>
+
 #include "detail/isa.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
@@ -103,22 +105,22 @@ inline Vec<T> gather(const T* p, std::int64_t step, std::int64_t count) {
   return load(v);
 }
 
-/// Transposes kLanes registers, each a row: exchanges the off-diagonal blocks of 1, 2, 4, ... lanes.
-template <class T>
-[[gnu::always_inline]] inline void transpose(Vec<T> (&rows)[kLanes<T>]) {
+/// Exchanges the lanes of a with bit D set for those of b without; lanes L + i are those of the second operand.
+template <int D, class V, int... I>
+[[gnu::always_inline]] inline void exchange_lanes(V& a, V& b, std::integer_sequence<int, I...>) {
+  constexpr int L = sizeof...(I);
+  const V first = a, second = b;
+  a = __builtin_shufflevector(first, second, (I & D ? L + I - D : I)...);
+  b = __builtin_shufflevector(first, second, (I & D ? L + I : I + D)...);
+}
+/// Transposes kLanes registers, each a row: exchanges the off-diagonal blocks of D = 1, 2, 4, ... lanes.
+template <class T, int D = 1, class Rows>
+[[gnu::always_inline]] inline void transpose(Rows& rows) {
   constexpr int L = kLanes<T>;
-#pragma GCC unroll 4
-  for (int d = 1; d < L; d *= 2) {
-    Ints<T> low{}, high{};  // lanes L + i are those of the second operand
-    for (int i = 0; i < L; ++i) low[i] = i & d ? L + i - d : i, high[i] = i & d ? L + i : i + d;
 #pragma GCC unroll 16
-    for (int i = 0; i < L; ++i)
-      if (!(i & d)) {
-        const Vec<T> a = rows[i], b = rows[i + d];
-        rows[i] = __builtin_shuffle(a, b, low);
-        rows[i + d] = __builtin_shuffle(a, b, high);
-      }
-  }
+  for (int i = 0; i < L; ++i)
+    if (!(i & D)) exchange_lanes<D>(rows[i], rows[i + D], std::make_integer_sequence<int, L>{});
+  if constexpr (2 * D < L) transpose<T, 2 * D>(rows);
 }
 
 /// Registers that hold `count` elements.

@@ -86,7 +86,7 @@ void with_tile_moments(const Cuda& cuda, View4<T> y, std::int64_t pixels_in_tile
   Workspace workspace(cuda);
   TileMoments moments{nullptr, pixels_in_tile, y.pixels(), y.c};
   if (!out) return f(moments);
-  moments.values = workspace.take<float>(2 * moments.tiles() * y.c);
+  moments.values = workspace.take<float>(2, moments.tiles(), y.c);
   f(moments);
   combine_tiles(cuda, moments, WriteMoments{out, out + y.c});
 }

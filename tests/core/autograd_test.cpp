@@ -1,4 +1,5 @@
 #include <cmath>
+#include <functional>
 
 #include "lamina/autograd/gradcheck.hpp"
 #include "lamina/ops/ops.hpp"
@@ -77,6 +78,7 @@ TEST_CASE("the tape is freed by backward unless it is retained") {
   y.backward();
   CHECK(relative_error(x.grad(), scale(x.detach(), 4)) < 1e-15);
   check_throws<Error>([&] { y.backward(); }, {"mul", "freed", "retain_graph"});
+  check_throws<GraphError>([&] { y.backward(); }, {"freed"});
 }
 
 TEST_CASE("anomaly mode names the first op that is not finite, forward and backward") {
@@ -121,6 +123,114 @@ TEST_CASE("gradcheck accepts right gradients and finds wrong ones") {
   CHECK(wrong.error == doctest::Approx(5e-6).epsilon(1e-3));
   CHECK(!gradcheck(square(0), {leaf({2, 3}, 1)}).ok);
   check_throws<ShapeError>([&] { gradcheck(square(2), {leaf({2}, 1).to(DType::f32).set_requires_grad()}); }, {"f64", "f32"});
+}
+
+TEST_CASE("a backward whose inputs were overwritten throws, naming op and input; what it does not read may change") {
+  const Tensor x = random_normal({1, 4, 4, 2}, 1), dy = random_normal({1, 4, 4, 3}, 2);
+  Tensor w = leaf({3, 3, 3, 2}, 3), b = leaf({3}, 4);
+  const auto forward = [&] { return conv2d(x, w, b, {.padding = Padding::symmetric(1)}); };
+  Tensor leaf_x = leaf({1, 4, 4, 2}, 1);
+  const auto through = [&] { return conv2d(leaf_x, w, b, {.padding = Padding::symmetric(1)}); };
+
+  for (const auto& write :
+       std::vector<std::function<void()>>{[&] { w.fill(1); }, [&] { w.copy_from(random_normal(w.shape(), 5)); },
+                                          [&] { w.rows(1, 1).fill(2); }, [&] { w.channels(1, 1).fill(2); },
+                                          [&] { w.data<double>()[0] = 2, w.mark_written(); }, [&] { w.detach().view_as({54}).fill(3); }}) {
+    const Tensor y = through();
+    write();
+    check_throws<GraphError>([&] { y.backward(dy); }, {"conv2d", "input 1", "(3, 3, 3, 2)", "written"});
+  }
+  const Tensor first = forward();  // a first layer: the weights' gradient reads x, nothing reads the weights
+  w.fill(1);
+  b.fill(1);
+  first.backward(dy);
+  const Tensor read = forward();
+  x.fill(1);
+  check_throws<GraphError>([&] { read.backward(dy); }, {"conv2d", "input 0"});
+
+  Tensor v = leaf({2}, 6);
+  const Tensor frozen = random_normal({2}, 7), product = mul(v, frozen), sum = add(v, frozen), twice = scale(v, 2);
+  v.fill(1);
+  product.backward(frozen, true);  // reads only what is frozen
+  sum.backward(frozen);
+  twice.backward(frozen);
+  frozen.fill(1);
+  check_throws<GraphError>([&] { product.backward(v.detach()); }, {"mul", "input 1"});
+
+  const Tensor out = sigmoid(v);
+  out.fill(0.5);
+  check_throws<GraphError>([&] { out.backward(frozen); }, {"activation", "a tensor that it saved", "(2)"});
+  const Tensor moved = mul(v, v);
+  v.move_to({DType::f32, kCpu});
+  check_throws<GraphError>([&] { moved.backward(frozen); }, {"mul", "moved"});
+}
+
+TEST_CASE("slices of one buffer: writing one leaves what was saved of another, writing one again does not") {
+  Tensor x = leaf({1, 2, 2, 3}, 1);
+  const std::int64_t channels[] = {3, 3};
+  for (const bool own : {false, true}) {
+    auto slices = Tensor::empty_slices({1, 2, 2}, channels, like(x));
+    const Tensor wide = Tensor::zeros({1, 2, 2, 6}, like(x));
+    if (!own) slices = {wide.channels(0, 3), wide.channels(3, 3)};
+    const Tensor a = sigmoid(x, slices[0]), b = tanh(scale(a, 2), slices[1]), y = concat({a, b});
+    const Tensor dy = Tensor::full({1, 2, 2, 6}, 1, like(x));
+    x.zero_grad();
+    y.backward(dy, true);
+    const Tensor grad = x.grad(), s = sigmoid(x.detach()), t = tanh(scale(s, 2));
+    const auto sv = s.to_vector<double>(), tv = t.to_vector<double>(), gv = grad.to_vector<double>();
+    for (std::size_t i = 0; i < gv.size(); ++i) CHECK(gv[i] == doctest::Approx((1 + 2 * (1 - tv[i] * tv[i])) * sv[i] * (1 - sv[i])));
+    (own ? y : wide).channels(4, 1).fill(0);  // within b
+    check_throws<GraphError>([&] { y.backward(dy, true); }, {"activation"});
+    sigmoid(x).backward(random_normal(x.shape(), 2));
+  }
+  const Tensor wide = Tensor::zeros({1, 2, 2, 6}, like(x));
+  const Tensor a = sigmoid(x, wide.channels(0, 3));
+  sigmoid(random_normal(x.shape(), 3), wide.channels(0, 3));  // the same channels through another handle
+  check_throws<GraphError>([&] { a.backward(random_normal(x.shape(), 2)); }, {"activation"});
+
+  // More regions than are told apart: then all of the buffer counts, never none of it
+  const Tensor many = Tensor::zeros({1, 2, 2, 60}, like(x));
+  for (std::int64_t i = 0; i < 20; ++i) many.channels(3 * i, 3).fill(1);
+  const Tensor last = sigmoid(x, many.channels(57, 3));
+  last.backward(random_normal(x.shape(), 2), true);
+  for (std::int64_t i = 0; i < 20; ++i) many.channels(3 * i, 3).fill(1);
+  check_throws<GraphError>([&] { last.backward(random_normal(x.shape(), 2)); }, {"activation"});
+}
+
+TEST_CASE("two forwards before their backwards: running statistics are nobody's input") {
+  Tensor x = leaf({2, 3, 3, 4}, 1);
+  const Tensor mean = Tensor::zeros({4}, like(x)), var = Tensor::full({4}, 1, like(x)), dy = random_normal(x.shape(), 2);
+  const Tensor one = batch_norm2d(x, {}, {}, mean, var, {.training = true}), two = batch_norm2d(x, {}, {}, mean, var, {.training = true});
+  two.backward(dy);
+  one.backward(dy);
+  const Tensor reading = scale(mul(mean, Tensor(leaf({4}, 3))), 1);  // who does read them is told
+  batch_norm2d(x, {}, {}, mean, var, {.training = true});
+  check_throws<GraphError>([&] { reading.backward(mean); }, {"mul", "input 0", "(4)"});
+}
+
+TEST_CASE("a rule of one's own: what it reads is its inputs and output, unless it says so; its gradients must fit") {
+  Tensor x = leaf({2, 3}, 1);
+  const auto op = [&](auto... reads) {
+    return record("own", {x}, scale(x.detach(), 2), reads..., [](const Tensor& dy, NeedsGrad) -> Grads { return {scale(dy, 2)}; });
+  };
+  const Tensor dy = random_normal({2, 3}, 2);
+  for (const bool output : {false, true}) {
+    const Tensor y = op(), silent = op(std::initializer_list<Tensor>{});
+    (output ? y : x).fill(1);
+    check_throws<GraphError>([&] { y.backward(dy); }, {"own", output ? "saved" : "input 0", "(2, 3)"});
+    silent.backward(dy);
+  }
+  const auto returns = [&](const Tensor& g) {
+    return record("wrong", {x}, scale(x.detach(), 2), [g](const Tensor&, NeedsGrad) -> Grads { return {g}; });
+  };
+  check_throws<ShapeError>([&] { returns(Tensor::zeros({3, 2}, like(x))).backward(dy); }, {"wrong", "input 0", "(3, 2)", "(2, 3)"});
+  check_throws<ShapeError>([&] { returns(Tensor::zeros({6}, like(x))).backward(dy); }, {"wrong", "(6)", "(2, 3)"});
+  check_throws<DeviceError>([&] { returns(Tensor::zeros({2, 3}, {DType::f32, kCpu})).backward(dy); }, {"wrong", "f32", "f64"});
+  for (Device device : cuda_devices())
+    check_throws<DeviceError>([&] { returns(Tensor::zeros({2, 3}, {DType::f32, device})).backward(dy); }, {"wrong", "cuda:0", "cpu"});
+  check_throws<DeviceError>([&] { op().backward(Tensor::zeros({2, 3})); }, {"cotangent", "f32", "f64"});
+  check_throws<ShapeError>([&] { scale(returns(Tensor::zeros({1, 3}, like(x))), 3).backward(dy); }, {"wrong", "(1, 3)"});
+  returns(Tensor::zeros({2, 3}, like(x))).backward(dy);
 }
 
 TEST_CASE("backward's errors") {

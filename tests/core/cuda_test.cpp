@@ -183,6 +183,46 @@ TEST_CASE("a device is named without a context on it") {
   shim::set_machine(-1, -1);
 }
 
+TEST_CASE("the host program's choice of a device stays, and what runs on another finds its own chosen") {
+  shim::set_machine(6, -1);  // 1 and 2 are for tests that need them unused
+  const auto chosen = [] {
+    int device = -1;
+    CHECK(cudaGetDevice(&device) == cudaSuccess);
+    return device;
+  };
+  for (int host : {0, 4, 5}) {
+    REQUIRE(cudaSetDevice(host) == cudaSuccess);
+    for (int index : {0, 4, 5}) {
+      CAPTURE(index);
+      const Device device{Device::Type::cuda, index};
+      Tensor x = Tensor::full({64, 64}, 3, {DType::f32, device});
+      CHECK(chosen() == host);
+      x.set_requires_grad();
+      const Tensor y = mul(x, x), narrow = y.detach().to(DType::bf16);  // a kernel of each way to launch
+      y.backward(Tensor::full({64, 64}, 1, like(y)));
+      CHECK(x.grad().to(kCpu).to_vector<float>() == std::vector<float>(4096, 6));
+      CHECK(narrow.to(kCpu).to(DType::f32).to_vector<float>() == std::vector<float>(4096, 9));
+      Stopwatch watch(device);
+      watch.start();
+      (void)add(x.detach(), x.detach());
+      watch.seconds();
+      synchronize(device);
+      set_memory_poison(true);
+      (void)Tensor::empty({8}, {DType::f32, device});
+      set_memory_poison(false);
+      release_cached_memory(device);
+      (void)current_cuda(index);
+      CHECK(chosen() == host);
+      shim::fail_allocations(0);
+      check_throws<MemoryError>([&] { add(Tensor::empty({1 << 20}, {DType::f32, device}), x); }, {"out of memory"});
+      shim::fail_allocations(-1);
+      CHECK(chosen() == host);
+    }
+  }
+  REQUIRE(cudaSetDevice(0) == cudaSuccess);
+  shim::set_machine(-1, -1);
+}
+
 TEST_CASE("pinned memory that cannot be had is an error of memory, with the bytes, and the process goes on") {
   shim::set_machine(3, -1);
   const Device device{Device::Type::cuda, 2};  // one that has no pinned buffers yet

@@ -1,7 +1,14 @@
 #include "lamina/core/tensor.hpp"
 
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <fstream>
+#include <limits>
 #include <numeric>
 #include <thread>
 
@@ -21,9 +28,10 @@ TEST_CASE("shapes: extents, equality, overflow") {
   CHECK(s.str() == "(2, 3, 4)");
   CHECK(Shape{}.numel() == 1);
   CHECK(Shape{0, 5}.numel() == 0);
-  CHECK(Shape{0, std::int64_t{1} << 62, std::int64_t{1} << 62}.numel() == 0);
+  CHECK(Shape{0, std::int64_t{1} << 62}.numel() == 0);
   check_throws<ShapeError>([] { Shape({2, -1}); }, {"axis 1", "-1"});
   check_throws<ShapeError>([] { Shape({std::int64_t{1} << 40, std::int64_t{1} << 40}); }, {"overflows"});
+  check_throws<ShapeError>([] { Shape({0, std::int64_t{1} << 62, 2}); }, {"overflows", "(0, 4611686018427387904, 2)"});
   check_throws<ShapeError>([] { Shape({1, 1, 1, 1, 1, 1}); }, {"at most 5"});
   check_throws<ShapeError>([&] { s[3]; }, {"axis 3", "(2, 3, 4)"});
 }
@@ -60,7 +68,7 @@ TEST_CASE("tensors: construction, views, conversion, copies") {
 
   check_throws<ShapeError>([&] { right.view_as({4}); }, {"view_as", "slice"});
   check_throws<ShapeError>([&] { t.view_as({5}); }, {"(1, 1, 2, 3)", "(5)"});
-  check_throws<ShapeError>([&] { t.channels(2, 2); }, {"channels [2, 4)", "(1, 1, 2, 3)"});
+  check_throws<ShapeError>([&] { t.channels(2, 2); }, {"2 channels from 2 on", "(1, 1, 2, 3)"});
   check_throws<ShapeError>([&] { t.data<double>(); }, {"f32", "f64"});
   check_throws<ShapeError>([&] { t.item(); }, {"item()", "(1, 1, 2, 3)"});
   check_throws<ShapeError>([&] { Tensor().shape(); }, {"undefined"});
@@ -110,6 +118,191 @@ TEST_CASE("the caching allocator reuses blocks, counts bytes, and fails with a t
   set_memory_limit(0);
   check_throws<MemoryError>([] { Tensor::empty({std::int64_t{1} << 60}); }, {"out of memory"});
 }
+
+TEST_CASE("sums and products of counts are exact up to 2^62 and errors beyond it") {
+  constexpr std::int64_t kHalf = std::int64_t{1} << 61, kMost = std::int64_t{1} << 62, kEnd = std::numeric_limits<std::int64_t>::max();
+  CHECK(checked_sum({kHalf, kHalf}, "") == kMost);
+  CHECK(checked_product({kHalf, 2, 1}, "") == kMost);
+  CHECK(checked_product({kMost, 0}, "") == 0);
+  for (const auto& terms : {std::initializer_list<std::int64_t>{kMost, 1}, {kEnd, kEnd}, {kEnd, 1}, {-1}, {-1, 2}})
+    check_throws<ShapeError>([&] { checked_sum(terms, "sum of ", 7); }, {"sum of 7"});
+  for (const auto& factors : {std::initializer_list<std::int64_t>{kHalf, 3}, {kHalf, kHalf}, {kMost, 4}, {kEnd, 2, 0}, {-1}, {kEnd}})
+    check_throws<MemoryError>([&] { checked_product<MemoryError>(factors, "product of ", 7); }, {"product of 7"});
+}
+
+TEST_CASE("bytes that overflow are an error, never a small block") {
+  constexpr std::int64_t k31 = std::int64_t{1} << 31, kEnd = std::numeric_limits<std::int64_t>::max();
+  for (DType dtype : {DType::f32, DType::f64, DType::bf16, DType::u8})  // 2^62 elements
+    check_throws<MemoryError>(
+        [&] {
+          Tensor::empty({k31, k31}, {dtype, kCpu});
+        },
+        {"out of memory", "(2147483648, 2147483648)", name_of(dtype)});
+  for (std::size_t bytes : {~std::size_t{0}, ~std::size_t{0} - 100, std::size_t{1} << 63})  // their rounding up would wrap
+    check_throws<MemoryError>([&] { Storage::allocate(bytes, kCpu); }, {"out of memory"});
+  Workspace workspace;
+  check_throws<MemoryError>([&] { workspace.take<double>(k31, k31 / 4); }, {"scratch"});
+  check_throws<MemoryError>([&] { workspace.take<float>(k31, k31, k31); }, {"counted", "scratch"});
+  check_throws<MemoryError>([&] { workspace.take<float>(-1); }, {"counted", "scratch"});
+  const std::int64_t huge[] = {std::int64_t{1} << 62, std::int64_t{1} << 62}, negative[] = {5, -2};
+  check_throws<ShapeError>([&] { Tensor::empty_slices({1}, huge); }, {"empty_slices"});
+  check_throws<ShapeError>([&] { Tensor::empty_slices({1}, negative); }, {"empty_slices", "-2"});
+  check_throws<ShapeError>([&] { Tensor::empty_slices({k31, k31}, std::span(huge).first(1)); }, {"empty_slices", "overflows"});
+  const Tensor t = Tensor::zeros({2, 3});
+  for (const auto& [begin, count] :
+       {std::pair{kEnd, std::int64_t{1}}, {std::int64_t{1}, kEnd}, {kEnd, kEnd}, {std::int64_t{-1}, std::int64_t{1}}}) {
+    check_throws<ShapeError>([&] { t.channels(begin, count); }, {"(2, 3)"});
+    check_throws<ShapeError>([&] { t.rows(begin, count); }, {"(2, 3)"});
+  }
+}
+
+TEST_CASE("what is cached stays within three times the most in use, and what is used again and again is never given back") {
+  release_cached_memory();
+  reset_peak_memory();
+  std::size_t sum = 0;
+  for (std::int64_t i = 1; i <= 60; ++i) {
+    const std::int64_t n = 50000 * i;  // each is larger than any free block
+    (void)Tensor::empty({n});
+    sum += static_cast<std::size_t>(4 * n);
+    CHECK(memory_stats().reserved <= 3 * memory_stats().peak);
+  }
+  CHECK(sum > 8 * memory_stats().peak);  // all of them would be more
+  CHECK(memory_stats().reserved > 0);
+
+  release_cached_memory();
+  const auto step = [](std::vector<const void*>& blocks) {  // as in training: growing, then shrinking, with scratch memory between
+    std::vector<Tensor> alive;
+    for (std::int64_t i = 1; i <= 12; ++i) {
+      alive.push_back(Tensor::empty({100000 * i}));
+      blocks.push_back(alive.back().storage().data());
+      blocks.push_back(Tensor::empty({70000 * i}).storage().data());
+    }
+  };
+  std::vector<const void*> first, again;
+  step(first);
+  const std::size_t reserved = memory_stats().reserved;
+  for (int i = 0; i < 5; ++i) step(again);
+  CHECK(memory_stats().reserved == reserved);
+  std::sort(first.begin(), first.end());
+  for (const void* block : again) CHECK(std::binary_search(first.begin(), first.end(), block));
+  set_memory_limit(memory_stats().in_use + 1024);
+  check_throws<MemoryError>([] { Tensor::empty({std::int64_t{1} << 40}); }, {"limit"});
+  set_memory_limit(0);
+  check_throws<MemoryError>([] { Tensor::empty({std::int64_t{1} << 59}); }, {"out of memory"});  // does not raise what may be cached
+  release_cached_memory();
+  for (std::int64_t i = 1; i <= 60; ++i) (void)Tensor::empty({50000 * i});
+  CHECK(memory_stats().reserved <= 3 * (memory_stats().in_use + 4 * 50000 * 60 + (1 << 16)));
+}
+
+TEST_CASE("a destination and an input: which ranges of memory overlap") {
+  const Tensor buffer = Tensor::zeros({2, 3, 4, 10});
+  const auto overlap = [](const Tensor& a, const Tensor& b) {
+    const bool one = lamina::detail::overlap(lamina::detail::byte_rows(a), lamina::detail::byte_rows(b));
+    CHECK(one == lamina::detail::overlap(lamina::detail::byte_rows(b), lamina::detail::byte_rows(a)));
+    return one;
+  };
+  const auto by_element = [&](const Tensor& a, const Tensor& b) {  // by writing
+    buffer.fill(0);
+    a.fill(1);
+    double sum = 0;
+    for (double v : b.to_vector<double>()) sum += v;
+    return sum > 0;
+  };
+  std::vector<Tensor> views;
+  for (std::int64_t begin : {0, 2, 5, 9})
+    for (std::int64_t count : {0, 1, 3, 5, 10})
+      if (begin + count <= 10)
+        for (std::int64_t row : {0, 1})
+          for (std::int64_t rows : {0, 1, 2})
+            if (row + rows <= 2) views.push_back(buffer.channels(begin, count).rows(row, rows));
+  for (const Tensor& a : views)
+    for (const Tensor& b : views) {
+      CAPTURE(message(a.offset(), ' ', a.shape(), "; ", b.offset(), ' ', b.shape()));
+      CHECK(overlap(a, b) == by_element(a, b));
+    }
+  const Tensor flat = buffer.view_as({240, 1});  // no gaps: a range of elements against channels
+  for (std::int64_t begin = 0; begin < 30; ++begin)
+    for (std::int64_t count : {1, 2, 7, 25})
+      for (std::int64_t first : {0, 3, 8}) {
+        const Tensor a = flat.rows(begin, count), b = buffer.channels(first, 2);
+        CHECK(overlap(a, b) == by_element(a, b));
+      }
+  CHECK(!overlap(buffer, Tensor::zeros({2, 3, 4, 10})));
+  float shared[6] = {};
+  CHECK(overlap(Tensor::from_blob(shared, {4}, DType::f32), Tensor::from_blob(shared + 3, {3}, DType::f32)));
+  CHECK(!overlap(Tensor::from_blob(shared, {3}, DType::f32), Tensor::from_blob(shared + 3, {3}, DType::f32)));
+  // Copies between overlapping slices.
+  const Tensor t = Tensor::from({1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f}, {2, 3});
+  t.channels(1, 2).copy_from(t.channels(0, 2));
+  CHECK(t.to_vector<float>() == std::vector<float>{1, 1, 2, 4, 4, 5});
+}
+
+TEST_CASE("tasks within tasks run in place, so that an executor need not be reentrant") {
+  FlatExecutor flat;
+  const Cpu cpu{&flat, detected_isa()};
+  int inner = 0, wrong = 0;
+  const auto nested = [&](std::int64_t, int worker) {
+    cpu.parallel(3, [&](std::int64_t, int w) {
+      inner++;
+      wrong += w != worker;
+      cpu.parallel(2, [&](std::int64_t, int deepest) { wrong += deepest != worker; });
+    });
+  };
+  cpu.parallel(5, nested);
+  CHECK(inner == 15);
+  CHECK_THROWS_AS(
+      cpu.parallel(4, [&](std::int64_t i, int) { cpu.parallel(2, [&](std::int64_t j, int) { require<DataError>(i + j != 3, ""); }); }),
+      DataError);
+  cpu.parallel(5, nested);  // the executor is asked again after an exception
+  CHECK(inner == 30);
+  ThreadPool pool(3);
+  const Cpu other{&pool, detected_isa()};
+  other.parallel(20, [&](std::int64_t, int) { cpu.parallel(4, [&](std::int64_t, int w) { wrong += w != 0; }); });  // within another's task
+  CHECK(wrong == 0);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a pool that cannot start all its threads works with those it has, and no two tasks at once share a worker number") {
+  constexpr int kThreads = 24;
+  pthread_attr_t before, large;
+  REQUIRE(pthread_getattr_default_np(&before) == 0);
+  REQUIRE(pthread_getattr_default_np(&large) == 0);
+  REQUIRE(pthread_attr_setstacksize(&large, std::size_t{64} << 20) == 0);
+  REQUIRE(pthread_setattr_default_np(&large) == 0);
+  rlimit limit{};
+  REQUIRE(getrlimit(RLIMIT_AS, &limit) == 0);
+  std::ifstream statm("/proc/self/statm");
+  rlim_t pages = 0;
+  statm >> pages;
+  rlimit small = limit;
+  small.rlim_cur = pages * 4096 + (rlim_t{64} << 20) * 5;  // room for a few stacks
+  ThreadPool pool(kThreads);
+  std::vector<std::atomic<int>> busy(kThreads), done(200);
+  std::atomic<int> shared{0};
+  auto task = [&](std::int64_t i, int worker) {
+    auto& own = busy[static_cast<std::size_t>(worker)];
+    shared += own.fetch_add(1) != 0;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    own.fetch_sub(1);
+    done[static_cast<std::size_t>(i)]++;
+  };
+  REQUIRE(setrlimit(RLIMIT_AS, &small) == 0);
+  std::string error;
+  try {
+    pool.run(200, TaskRef(task));
+  } catch (const std::exception& e) {
+    error = e.what();
+  }
+  CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+  CHECK(pthread_setattr_default_np(&before) == 0);
+  pthread_attr_destroy(&large);
+  pthread_attr_destroy(&before);
+  CHECK(error == "");
+  pool.run(200, TaskRef(task));
+  CHECK(shared == 0);
+  for (auto& d : done) CHECK(d == 2);
+}
+#endif
 
 TEST_CASE("Philox4x32-10 gives the known answers of Random123; draws have the right moments") {
   auto words = [](std::uint64_t key, std::uint64_t hi, std::uint64_t lo) {

@@ -4,6 +4,10 @@
 
 #include <cmath>
 
+#include <functional>
+
+#include "lamina/data/augment.hpp"
+#include "lamina/data/loader.hpp"
 #include "lamina/data/mask.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/npy.hpp"
@@ -228,6 +232,50 @@ TEST_CASE("PNG files written are read back") {
   CHECK(plain.samples == mask.labels);
   CHECK_THROWS_WITH_AS(encode_png(Image()), doctest::Contains("0x0"), DataError);
   CHECK_THROWS_WITH_AS(write_png(folder / "none/x.png", photo), doctest::Contains("none/x.png"), IoError);
+}
+
+TEST_CASE("an image or a mask whose values do not match its size is refused wherever it is read") {
+  const std::vector<std::function<void(Image&)>> damages{
+      [](Image& i) { i.pixels.pop_back(); }, [](Image& i) { i.pixels.clear(); },  [](Image& i) { i.width = 0; },
+      [](Image& i) { i.height = -2; },       [](Image& i) { i.channels = 2; },    [](Image& i) { i.channels = 4, i.pixels.resize(24); },
+      [](Image& i) { i.channels = 0; },      [](Image& i) { i.height = 1 << 30; }};
+  const std::vector<std::function<void(const Image&)>> readers{[](const Image& i) { encode_png(i); },
+                                                               [](const Image& i) { resized(i, 5, 5); },
+                                                               [](const Image& i) { resized(i, i.width, i.height); },
+                                                               [](const Image& i) { fitted(i, 4, 4, Resize::pad); },
+                                                               [](const Image& i) { mean_gray(i); },
+                                                               [](const Image& i) { overlay(i, LabelImage(3, 2), default_colors(2)); },
+                                                               [](const Image& i) {
+                                                                 std::vector<float> out(12);
+                                                                 sample(i, Transform{}, {}, 2, 2, out.data());
+                                                               },
+                                                               [](const Image& i) { to_tensor(i); }};
+  for (const auto& read : readers) {
+    CHECK_NOTHROW(read(Image(3, 2, 3)));
+    for (const auto& damage : damages) {
+      Image image(3, 2, 3);
+      damage(image);
+      CHECK_THROWS_AS(read(image), Error);
+      if (image.width > 0 && image.height > 0) CHECK_THROWS_AS(read(image), DataError);
+    }
+  }
+  const auto read_mask = [](const LabelImage& m) {
+    CHECK_THROWS_AS(encode_png(m), DataError);
+    CHECK_THROWS_AS(resized(m, 5, 5), DataError);
+    CHECK_THROWS_AS(overlay(Image(3, 2, 1), m, default_colors(2)), DataError);
+    std::vector<std::uint8_t> out(100);
+    CHECK_THROWS_AS(sample(m, Transform{}, {}, 2, 2, out.data()), DataError);
+  };
+  for (const int damage : {0, 1, 2}) {
+    LabelImage mask(3, 2, 0, damage == 2 ? 2 : 0);
+    if (damage == 0) mask.labels.pop_back();
+    if (damage == 1) mask.height = 1000;
+    if (damage == 2) mask.planes = 3;
+    read_mask(mask);
+  }
+  CHECK_THROWS_WITH_AS(encode_png(LabelImage(3, 2, 0, 2)), doctest::Contains("2 planes"), DataError);
+  CHECK_THROWS_AS(Image(-1, 2, 3), DataError);
+  CHECK_THROWS_AS(LabelImage(2, -1), DataError);
 }
 
 TEST_CASE("masks are written with the values of their data set") {

@@ -110,6 +110,44 @@ TEST_CASE("seams: a photograph larger than the window is the weighted mean of wh
   }
 }
 
+TEST_CASE("an image that is none is refused before its pixels are read") {
+  using Tiling = infer::PredictOptions::Tiling;
+  for (const std::string resize : {"crop", "stretch", "pad"}) {
+    const Fixture f(resize);
+    infer::Predictor predictor = f.predictor();
+    for (const Tiling tiling : {Tiling::automatic, Tiling::always, Tiling::never}) {
+      const auto refused = [&](auto&& change, std::initializer_list<const char*> parts) {
+        data::Image image = noise(40, 30);
+        change(image);
+        check_throws<DataError>([&] { predictor.predict(image, {.tiling = tiling}); }, parts);
+      };
+      refused([](data::Image& i) { i.pixels.clear(); }, {"predict", "40x30", "holds 0", "3600"});
+      refused([](data::Image& i) { i.pixels.pop_back(); }, {"predict", "3599", "3600"});
+      refused([](data::Image& i) { i.pixels.push_back(0); }, {"predict", "3601", "3600"});
+      refused([](data::Image& i) { i.height = 1000000; }, {"predict", "40x1000000"});
+      refused([](data::Image& i) { i.height = i.width = 2147483647; }, {"predict"});
+      refused([](data::Image& i) { i.width = 0; }, {"predict", "0x30"});
+      refused([](data::Image& i) { i.width = -40; }, {"predict", "-40x30"});
+      refused([](data::Image& i) { i.channels = 1; }, {"predict", "3600", "1200"});
+      for (const int channels : {2, 4, 0, -3})
+        refused([&](data::Image& i) { i.channels = channels, i.pixels.resize(static_cast<std::size_t>(1200 * std::abs(channels))); },
+                {"predict", "1 (gray) or 3 (RGB) channels", "not"});
+    }
+    CHECK(predictor.predict(data::Image(40, 30, 1, 9)).labels.labels.size() == 1200);
+  }
+}
+
+TEST_CASE("predicting photographs one larger than the other does not keep memory for each") {
+  const Fixture f("crop");
+  infer::Predictor predictor = f.predictor();
+  release_cached_memory();
+  reset_peak_memory();
+  for (int side = 40; side <= 340; side += 30) {
+    predictor.predict(noise(side, side));
+    CHECK(memory_stats().reserved <= 3 * memory_stats().peak);
+  }
+}
+
 TEST_CASE("only networks trained on crops tile by themselves; both can be asked to") {
   const data::Image image = noise(70, 50);
   using Tiling = infer::PredictOptions::Tiling;

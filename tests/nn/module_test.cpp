@@ -230,3 +230,29 @@ TEST_CASE("layer options outside their range") {
   check_throws<OptionError>([&] { ConvTranspose2d({.in = 2, .out = 0}, random); }, {"out 0"});
   check_throws<OptionError>([] { Dropout({.rate = 1}); }, {"rate 1", "[0, 1)"});
 }
+
+TEST_CASE("evaluation for a while: every module gets its own mode back, also after an exception") {
+  Net net(1);
+  net.first.eval();  // frozen
+  net.second.norm.eval();
+  const auto modes = [&] {
+    return std::vector<bool>{net.training(),        net.first.training(),       net.first.conv.training(), net.first.norm.training(),
+                             net.second.training(), net.second.conv.training(), net.second.norm.training()};
+  };
+  const std::vector<bool> before{true, false, false, false, true, true, false}, evaluating(7, false);
+  REQUIRE(modes() == before);
+  {
+    const EvalScope eval(net);
+    CHECK(modes() == evaluating);
+    { const EvalScope inner(net.second); }
+    CHECK(modes() == evaluating);
+  }
+  CHECK(modes() == before);
+  CHECK_THROWS_AS(
+      [&] {
+        const EvalScope eval(net);
+        throw DataError("");
+      }(),
+      DataError);
+  CHECK(modes() == before);
+}

@@ -116,51 +116,75 @@ TEST_CASE("the harness sees a zeroed, a missing and a slightly wrong gradient of
   }
 }
 
+TEST_CASE("the harness sees a backward that reads what was written after the forward") {
+  const auto op = [](bool says_so) -> OpFunction {
+    return [says_so](const std::vector<Tensor>& in, const Tensor&) {
+      const auto rule = [a = in[0], b = in[1]](const Tensor& dy, NeedsGrad) -> Grads { return {mul(dy, b), mul(dy, a)}; };
+      const Tensor y = mul(in[0].detach(), in[1].detach());
+      return says_so ? record("mutant", in, y, {in[0], in[1]}, rule) : record("mutant", in, y, {in[0]}, rule);
+    };
+  };
+  OpCase c{"mutant", {random_normal({2, 3}, 1), random_normal({2, 3}, 2)}, op(true)};
+  c.takes_into = false;
+  CHECK(op_failures(c).empty());
+  c.op = op(false);
+  CHECK(names(op_failures(c), "gradient 1 is silently another one after a write to input 1"));
+}
+
 TEST_CASE("the harness sees what goes wrong in a forward") {
   const std::vector<Tensor> x{random_normal({2, 4, 5, 3}, 1)};
   const auto failures = [&](OpFunction op) {
     return op_failures({.name = "mutant", .inputs = x, .op = std::move(op), .gradients = false});
   };
-  const auto copy_to = [](const Tensor& y, const Tensor& into) {
-    Tensor out = into ? into : Tensor::empty(y.shape(), like(y));
+  const auto copy_to = [](const std::vector<Tensor>& in, const Tensor& y, const Tensor& into) {
+    Tensor out = output_for("mutant", y.shape(), like(y), into, in);
     out.copy_from(y);
     return out;
   };
-  CHECK(failures([&](auto& in, auto& into) { return copy_to(in[0], into); }).empty());
+  CHECK(failures([&](auto& in, auto& into) { return copy_to(in, in[0], into); }).empty());
   // A channel slice read as if it were packed.
   CHECK(names(failures([&](auto& in, auto& into) {
                 Tensor::Impl impl = *in[0].detach().impl();
                 impl.ld = 3;
-                return copy_to(Tensor(std::make_shared<Tensor::Impl>(impl)), into);
+                return copy_to(in, Tensor(std::make_shared<Tensor::Impl>(impl)), into);
               }),
               "sliced result 0"));
   // The destination ignored, added to, or overrun.
   CHECK(names(failures([&](auto& in, auto&) { return in[0].clone(); }), "not in the destination"));
   CHECK(names(failures([&](auto& in, auto& into) {
                 Tensor out = into ? into : Tensor::zeros(in[0].shape(), like(in[0]));
-                return add(out, in[0], out);
+                out.copy_from(add(out, in[0]));
+                return out;
               }),
               "sliced result 0"));
   CHECK(names(failures([&](auto& in, auto& into) {
-                const Tensor y = copy_to(in[0], into);
+                const Tensor y = copy_to(in, in[0], into);
                 if (into && into.dtype() == DType::f64) into.template data<double>()[3] = 0;
                 return y;
               }),
               "beside the destination"));
+  // A destination over an input taken; one beside it refused.
+  CHECK(names(failures([&](auto& in, auto& into) { return copy_to({}, in[0], into); }), "was taken"));
+  CHECK(names(failures([&](auto& in, auto& into) {
+                if (into && into.storage().same_as(in[0].storage())) throw ShapeError("overlap");
+                return copy_to(in, in[0], into);
+              }),
+              "was refused"));
   // Bytes that depend on the thread count, and a kernel that is imprecise in float or wrong on one instruction set.
-  CHECK(names(failures([&](auto& in, auto& into) { return copy_to(scale(in[0], 1 + 1e-15 * current_cpu().concurrency()), into); }),
+  CHECK(names(failures([&](auto& in, auto& into) { return copy_to(in, scale(in[0], 1 + 1e-15 * current_cpu().concurrency()), into); }),
               "thread count"));
-  CHECK(names(failures([&](auto& in, auto& into) { return copy_to(scale(in[0], in[0].dtype() == DType::f32 ? 1.0001 : 1), into); }),
+  CHECK(names(failures([&](auto& in, auto& into) { return copy_to(in, scale(in[0], in[0].dtype() == DType::f32 ? 1.0001 : 1), into); }),
               "off by"));
   // A kernel that is wrong on CUDA alone, or that gives other bits the second time.
   if (!cuda_devices().empty()) {
-    CHECK(names(failures([&](auto& in, auto& into) { return copy_to(scale(in[0], in[0].device().is_cuda() ? 1.1 : 1), into); }), "cuda:0"));
+    CHECK(names(failures([&](auto& in, auto& into) { return copy_to(in, scale(in[0], in[0].device().is_cuda() ? 1.1 : 1), into); }),
+                "cuda:0"));
     int calls = 0;
     CHECK(names(
-        failures([&](auto& in, auto& into) { return copy_to(scale(in[0], in[0].device().is_cuda() ? 1 + 1e-6 * ++calls : 1), into); }),
+        failures([&](auto& in, auto& into) { return copy_to(in, scale(in[0], in[0].device().is_cuda() ? 1 + 1e-6 * ++calls : 1), into); }),
         "differs the second time"));
   }
   if (detected_isa() != Isa::v3)
-    CHECK(names(failures([&](auto& in, auto& into) { return copy_to(scale(in[0], current_cpu().isa == Isa::v3 ? 1.0001 : 1), into); }),
+    CHECK(names(failures([&](auto& in, auto& into) { return copy_to(in, scale(in[0], current_cpu().isa == Isa::v3 ? 1.0001 : 1), into); }),
                 "x86-64-v3"));
 }

@@ -1,3 +1,6 @@
+#include <cmath>
+
+#include "lamina/ops/arithmetic.hpp"
 #include "lamina/ops/reduce.hpp"
 
 #include "support/golden.hpp"
@@ -77,6 +80,46 @@ TEST_CASE("reductions by hand") {
   CHECK(sum(Tensor::zeros({2, 0}), {.axes = {1}}).to_vector<float>() == std::vector<float>{0, 0});
   // In float the sum would stop growing at 2^24.
   CHECK(sum(Tensor::full({1 << 25, 1}, 1)).item() == 1 << 25);
+}
+
+TEST_CASE("sums are as exact as f64 where large values cancel, on every device") {
+  std::vector<Device> devices = cuda_devices();
+  devices.push_back(kCpu);
+  // Large values of either sign, the last of which leaves a sum near 1.
+  const std::int64_t rows = 6000, cols = 12;
+  const Tensor x = scale(random_normal({rows, cols}, 5), 1e5).to(DType::f32);
+  std::vector<double> columns(cols);
+  double all = 0;
+  float* v = x.data<float>();
+  for (std::int64_t c = 0; c < cols; ++c) {
+    double sum = 0;
+    for (std::int64_t r = 0; r < rows - 1; ++r) sum += static_cast<double>(v[r * cols + c]);
+    float& last = v[(rows - 1) * cols + c];
+    last = static_cast<float>(1 - sum);
+    columns[static_cast<std::size_t>(c)] = sum + static_cast<double>(last);
+    all += columns[static_cast<std::size_t>(c)];
+  }
+  for (Device device : devices) {
+    CAPTURE(device.str());
+    const Tensor there = x.to(device);
+    const auto close = [](const Tensor& got, const std::vector<double>& expected, double factor = 1) {
+      const auto g = got.to(kCpu).to_vector<float>();
+      REQUIRE(g.size() == expected.size());
+      for (std::size_t i = 0; i < g.size(); ++i)
+        CHECK(std::abs(static_cast<double>(g[i]) - factor * expected[i]) < 1e-6 * factor * (std::abs(expected[i]) + 1));
+    };
+    close(sum(there, {.axes = {0}}), columns);
+    close(mean(there, {.axes = {0}}), columns, 1.0 / rows);
+    close(sum(there), {all});
+    close(sum(there.view_as({2, rows / 2, cols}), {.axes = {0, 1}}), columns);
+    const Tensor turned = Tensor::empty({cols, rows});  // long rows, and several of them together
+    for (std::int64_t c = 0; c < cols; ++c)
+      for (std::int64_t r = 0; r < rows; ++r) turned.data<float>()[c * rows + r] = v[r * cols + c];
+    close(sum(turned.to(device), {.axes = {1}}), columns);
+    close(sum(turned.to(device).view_as({cols, 60, rows / 60}), {.axes = {1, 2}}), columns);
+    close(sum(as_slice(there), {.axes = {0}}), columns);
+    close(sum(as_slice(there)), {all});
+  }
 }
 
 TEST_CASE("global_avg_pool") {

@@ -80,3 +80,18 @@ TEST_CASE("l1_loss and mse_loss reject tensors that do not match, and the mean o
     check_throws<DeviceError>([&] { loss(x.to(DType::u8), x.to(DType::u8), {}); }, {"u8", "cpu"});
   }
 }
+
+TEST_CASE("one large error does not swallow the small ones: sums in double on CUDA") {
+  constexpr std::int64_t kCount = std::int64_t{1} << 17;
+  for (Device device : cuda_devices()) {
+    CAPTURE(device.str());
+    for (const std::int64_t at : {std::int64_t{0}, std::int64_t{7}, kCount - 1}) {
+      const Tensor x = Tensor::full({kCount}, 1), zero = Tensor::zeros({kCount}, {DType::f32, device});
+      x.data<float>()[at] = 4096;
+      const RegressionLossParams total{RegressionLossParams::Reduction::sum};
+      CHECK(mse_loss(x.to(device), zero, total).item() == 16777216 + kCount);  // 2^24 + 2^17 - 1, rounded to even
+      x.data<float>()[at] = 1 << 24;
+      CHECK(l1_loss(x.to(device), zero, total).item() == 16777216 + kCount);
+    }
+  }
+}

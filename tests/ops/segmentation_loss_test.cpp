@@ -431,3 +431,20 @@ TEST_CASE("segmentation_loss rejects wrong shapes, types and options") {
   check_throws<OptionError>([&] { segmentation_loss(x, y, {.regions = {RegionTerm::dice(1, -1)}}); }, {"smooth", "-1"});
   check_throws<OptionError>([&] { segmentation_loss(x, y, {.ignore_label = 256}); }, {"ignore_label", "256"});
 }
+
+TEST_CASE("segmentation_loss: one pixel with a huge loss does not swallow the others' (sums in double on CUDA)") {
+  const std::int64_t h = 16, w = 32, n = h * w;
+  for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid})
+    for (Device device : cuda_devices()) {
+      CAPTURE(device.str());
+      for (const std::int64_t at : {std::int64_t{0}, n - 1}) {
+        const bool softmax = activation == LossActivation::softmax;
+        const Tensor logits = Tensor::zeros({1, h, w, softmax ? 2 : 1}), labels = Tensor::zeros({1, h, w}, {DType::u8, kCpu});
+        logits.data<float>()[softmax ? 2 * at + 1 : at] = 1 << 25;  // its loss is 2^25, that of the others log(2)
+        const auto parts =
+            parts_of(logits.to(device), (softmax ? labels : labels.view_as({1, h, w, 1})).to(device), {.activation = activation});
+        const double expected = (1 << 25) + static_cast<double>(n - 1) * std::log(2.0);
+        CHECK(std::abs(parts.ce * static_cast<double>(n) - expected) < 1e-3);
+      }
+    }
+}

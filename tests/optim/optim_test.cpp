@@ -2,6 +2,7 @@
 
 #include "lamina/core/dispatch.hpp"
 #include "lamina/kernels/optimizer.hpp"
+#include "lamina/ops/arithmetic.hpp"
 #include "lamina/optim/optimizer.hpp"
 #include "lamina/optim/schedule.hpp"
 #include "support/golden.hpp"
@@ -187,6 +188,70 @@ TEST_CASE("an optimiser restored from its state continues to the same bytes, at 
     for (int t = 3; t < 6; ++t) step(*resumed, b, t);
     CHECK(same_bytes(a, b));
   }
+}
+
+TEST_CASE("an optimiser made before the network moves, or changes its dtype, goes along") {
+  std::vector<std::pair<TensorOptions, TensorOptions>> moves{{{DType::f32, kCpu}, {DType::f64, kCpu}},
+                                                             {{DType::f64, kCpu}, {DType::f32, kCpu}}};
+  for (Device device : cuda_devices()) {
+    moves.push_back({{DType::f32, kCpu}, {DType::f32, device}});
+    moves.push_back({{DType::f32, device}, {DType::f32, kCpu}});
+    moves.push_back({{DType::f32, device}, {DType::bf16, device}});
+    moves.push_back({{DType::bf16, device}, {DType::f32, device}});
+  }
+  const Tensor start = random_normal({4, 5}, 1);
+  for (const auto& [from, to] : moves) {
+    CAPTURE(message(name_of(from.dtype), " on ", from.device, " to ", name_of(to.dtype), " on ", to.device));
+    const auto make = [&](TensorOptions o) {
+      Tensor w = start.to(DType::bf16).to(o.dtype).to(o.device).clone();
+      return w.set_requires_grad();
+    };
+    Tensor early = make(from), late = make(to);
+    Adam before({{"w", early}}, {.lr = 0.05, .gradient = {.clip_norm = 2}});
+    early.set_grad(random_normal({4, 5}, 9).to(DType::f32).to(from.device));
+    early.move_to(to);
+    Adam after({{"w", late}}, {.lr = 0.05, .gradient = {.clip_norm = 2}});
+    CHECK(early.grad().device() == to.device);
+    for (std::uint64_t t = 0; t < 5; ++t) {
+      const Tensor g = random_normal({4, 5}, 20 + t).to(precise(to.dtype)).to(to.device);
+      early.set_grad(g), late.set_grad(g);
+      before.step();
+      after.step();
+    }
+    CHECK(same_bytes(early.to(kCpu), late.to(kCpu)));
+    const auto a = before.state(), b = after.state();
+    REQUIRE(a.size() == b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      CHECK(a[i].name == b[i].name);
+      CHECK(a[i].tensor.device() == b[i].tensor.device());
+      CHECK(same_bytes(a[i].tensor.to(kCpu), b[i].tensor.to(kCpu)));
+    }
+    // Back again in the middle: what was gathered so far goes along.
+    early.move_to(from);
+    early.set_grad(Tensor::full({4, 5}, 1, precise_like(early)));
+    const auto moments = before.state()[0].tensor.to(kCpu).to(DType::f64).clone();
+    before.step();
+    CHECK(relative_error(before.state()[0].tensor, add(scale(moments, 0.9), Tensor::full({4, 5}, 0.1 * std::min(1.0, 2 / std::sqrt(20.0)),
+                                                                                         {DType::f64, kCpu}))) < 1e-6);
+  }
+  Tensor w = start.clone().set_requires_grad(), v = start.clone().set_requires_grad();
+  Sgd sgd({{"w", w}, {"v", v}}, {.lr = 0.1, .momentum = 0.9});
+  v.move_to({DType::f32, kCpu});
+  w.set_grad(start), v.set_grad(start.to(DType::f32));
+  check_throws<ShapeError>([&] { sgd.step(); }, {"optimiser", "parameter v", "differs"});
+  for (Device device : cuda_devices())
+    check_throws<DeviceError>([&] { w.set_grad(Tensor::zeros({4, 5}, {DType::f32, device})); }, {"cuda:0", "cpu"});
+}
+
+TEST_CASE("a step between forward and backward is an error of the backward, not another gradient") {
+  Tensor w = random_normal({3}, 1), x = random_normal({3}, 2);
+  w.set_requires_grad(), x.set_requires_grad();
+  Sgd sgd({{"w", w}}, {.lr = 0.1});
+  const Tensor y = mul(x, w), dy = random_normal({3}, 3);
+  y.backward(dy, true);
+  sgd.step();
+  check_throws<GraphError>([&] { y.backward(dy); }, {"mul", "input 1", "(3)", "step"});
+  mul(x, w).backward(dy);
 }
 
 TEST_CASE("SGD's momentum is part of its state") {

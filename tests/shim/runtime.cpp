@@ -20,7 +20,7 @@ struct Runtime {
   std::deque<std::function<void()>> queue;
   std::map<void*, std::size_t> allocations;
   std::size_t allocated = 0, limit;
-  int allocations_left = -1, devices, driver, device = 0;
+  int allocations_left = -1, devices, driver;
   cudaError_t last = cudaSuccess;
   std::string message;  ///< of a launch failure
 
@@ -67,17 +67,20 @@ Runtime& runtime() {
   return r;
 }
 
+thread_local int current_device = 0;
+
 struct Lock : std::lock_guard<std::recursive_mutex> {
   Lock() : lock_guard(runtime().mutex) {}
 };
 
 }  // namespace
 
-int launch(const char* kernel, Dim3 grid, Dim3 block, std::size_t shared_bytes, std::function<void()> body) {
+int launch(const void* stream, const char* kernel, Dim3 grid, Dim3 block, std::size_t shared_bytes, std::function<void()> body) {
   const Lock lock;
   const std::size_t threads = std::size_t{block.x} * block.y * block.z;
   if (!grid.x || !grid.y || !grid.z || grid.y > 65535 || grid.z > 65535 || !threads || threads > 1024 || shared_bytes > 227 * 1024)
     return runtime().remember(cudaErrorInvalidConfiguration);
+  if (stream && *static_cast<const int*>(stream) != current_device) return runtime().remember(cudaErrorInvalidResourceHandle);
   runtime().push([=, body = std::move(body)] { run_grid(kernel, grid, block, shared_bytes, body); });
   return cudaSuccess;
 }
@@ -120,6 +123,7 @@ const char* cudaGetErrorName(cudaError_t e) {
     case cudaErrorInsufficientDriver: return "cudaErrorInsufficientDriver";
     case cudaErrorNoDevice: return "cudaErrorNoDevice";
     case cudaErrorInvalidDevice: return "cudaErrorInvalidDevice";
+    case cudaErrorInvalidResourceHandle: return "cudaErrorInvalidResourceHandle";
     case cudaErrorNotReady: return "cudaErrorNotReady";
     case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
   }
@@ -140,10 +144,10 @@ cudaError_t cudaGetDeviceCount(int* count) {
 }
 cudaError_t cudaSetDevice(int device) {
   if (device < 0 || device >= runtime().devices) return cudaErrorInvalidDevice;
-  runtime().device = device;
+  shim::current_device = device;
   return cudaSuccess;
 }
-cudaError_t cudaGetDevice(int* device) { return *device = runtime().device, cudaSuccess; }
+cudaError_t cudaGetDevice(int* device) { return *device = shim::current_device, cudaSuccess; }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   if (device < 0 || device >= runtime().devices) return cudaErrorInvalidDevice;
   *p = {"host shim", runtime().limit, 9, 0, 4, 227 * 1024};
@@ -208,11 +212,13 @@ cudaError_t cudaMemsetAsync(void* p, int value, std::size_t bytes, cudaStream_t)
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) { return *s = reinterpret_cast<cudaStream_t>(new char), cudaSuccess; }
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) {
+  return *s = reinterpret_cast<cudaStream_t>(new int(shim::current_device)), cudaSuccess;  // a stream is its device's number
+}
 cudaError_t cudaStreamDestroy(cudaStream_t s) {
   const Lock lock;
   const cudaError_t e = runtime().drain();
-  delete reinterpret_cast<char*>(s);
+  delete reinterpret_cast<int*>(s);
   return e;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t) {

@@ -4,6 +4,7 @@
 //    ascending (default), descending, or shuffled:SEED. A missing barrier gives other results in another order.
 //  - Dynamic shared memory has exactly the bytes of the launch, filled with NaN; bytes written behind them are reported.
 //  - A barrier or warp operation that not all threads reach, or that they reach at different lines, is reported, not waited for.
+//  - A launch on a stream of another device than the thread's current one fails, as CUDA's does.
 //  - Streams are queues: nothing runs before somebody waits for it, so a result read too early is a wrong result here too.
 //  - Copies by cp.async land when they are waited for.
 //  - Under AddressSanitizer fibers are known as stacks; under ThreadSanitizer as threads that only barriers order (a race checker).
@@ -50,7 +51,7 @@ void async_commit();
 void async_wait(int pending);
 
 /// Queues `body` as the code of every thread of the grid. Returns a cudaError_t: what is wrong with the launch itself.
-int launch(const char* kernel, Dim3 grid, Dim3 block, std::size_t shared_bytes, std::function<void()> body);
+int launch(const void* stream, const char* kernel, Dim3 grid, Dim3 block, std::size_t shared_bytes, std::function<void()> body);
 
 /// Replaces LAMINA_SHIM_ORDER for the launches that follow; nullptr goes back to it.
 void set_order(const char* order);

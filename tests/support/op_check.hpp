@@ -6,7 +6,9 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lamina/autograd/gradcheck.hpp"
@@ -78,6 +80,20 @@ inline bool same_bytes(const Tensor& a, const Tensor& b) {
   };
   return bytes == 0 || std::memcmp(start(x), start(y), bytes) == 0;
 }
+
+/// Runs tasks in turn and must not be entered from within one, as a host program's pool may.
+struct FlatExecutor final : Executor {
+  int concurrency() const override { return 1; }
+  void run(std::int64_t tasks, TaskRef task) override {
+    if (std::exchange(busy, true)) throw std::logic_error("the executor was entered from within a task");
+    struct Leave {
+      bool& busy;
+      ~Leave() { busy = false; }
+    } const leave{busy};
+    for (std::int64_t i = 0; i < tasks; ++i) task(i, 0);
+  }
+  bool busy = false;
+};
 
 /// An op on `inputs`; `into` is a destination slice, or undefined. Ops without `into` ignore it.
 using OpFunction = std::function<Tensor(const std::vector<Tensor>& inputs, const Tensor& into)>;
@@ -180,16 +196,74 @@ inline void cuda_failures(const OpCase& c, Device device, std::vector<std::strin
   }
 }
 
+/// A destination that shares memory with an input is refused, whichever the input and even for one element; one beside it is not.
+inline void overlap_failures(const OpCase& c, std::vector<std::string>& failures) {
+  const NoGrad no_grad;
+  const auto plain = detail::prepare(c, DType::f64, false, false, kCpu);
+  const Tensor y = c.op(plain, {});
+  if (y.numel() == 0 || y.rank() == 0) return;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    if (!plain[i] || plain[i].dtype() != DType::f64 || plain[i].numel() == 0) continue;
+    const std::int64_t n = plain[i].numel();
+    const Tensor buffer = Tensor::zeros({n + y.numel(), 1}, {DType::f64, kCpu});
+    auto inputs = plain;
+    inputs[i] = buffer.rows(0, n).view_as(plain[i].shape());
+    inputs[i].copy_from(plain[i]);
+    for (const std::int64_t begin : {std::int64_t{0}, n - 1, n}) {
+      bool refused = false;
+      try {
+        c.op(inputs, buffer.rows(begin, y.numel()).view_as(y.shape()));
+      } catch (const ShapeError& e) {
+        refused = std::string(e.what()).find("overlap") != std::string::npos;
+      }
+      if (refused != (begin < n))
+        failures.push_back(message("a destination ", begin, " elements from the start of input ", i, " of ", n, " elements was ",
+                                   refused ? "refused" : "taken"));
+    }
+  }
+}
+
+/// After a write in place to an input, or to the output, the backward either throws GraphError or gives the same gradients.
+inline void rewrite_failures(const OpCase& c, std::vector<std::string>& failures) {
+  const auto reference = detail::run(c, DType::f64, false, false);
+  for (std::size_t written = 0; written <= c.inputs.size(); ++written) {
+    auto inputs = detail::prepare(c, DType::f64, false, true, kCpu);
+    for (Tensor& t : inputs)
+      if (t && t.dtype() != DType::f64) t = t.clone();  // the cases share these
+    const Tensor y = c.op(inputs, {});
+    const Tensor dy = random_normal(y.shape(), 99), target = written < inputs.size() ? inputs[written] : y;
+    if (!target || !y.requires_grad()) continue;
+    if (target.dtype() == DType::f64)
+      target.copy_from(random_normal(target.shape(), 77));
+    else
+      target.fill(0);
+    try {
+      y.backward(dy);
+    } catch (const GraphError&) {
+      continue;
+    }
+    std::size_t i = 1;
+    for (const Tensor& t : inputs)
+      if (t && t.requires_grad() && !same_bytes(t.grad() ? t.grad() : Tensor::zeros(t.shape(), like(t)), reference[i++]))
+        failures.push_back(message("gradient ", i - 1, " is silently another one after a write to ",
+                                   written < inputs.size() ? message("input ", written) : std::string("the output")));
+  }
+}
+
 /// Everything an op owes: the gradient check; f32 against f64 on every instruction set; inputs, destination and cotangent as slices of
-/// NaN-filled buffers; the same bytes at 1, 2 and 3 threads; the CUDA kernels where there is a device. Says what fails.
+/// NaN-filled buffers; destinations apart from the inputs, and inputs as they were; the same bytes at 1, 2 and 3 threads, without nested
+/// tasks; the CUDA kernels where there is a device. Says what fails.
 inline std::vector<std::string> op_failures(const OpCase& c) {
   std::vector<std::string> failures;
-  ThreadPool one(1), two(2), three(3);
+  FlatExecutor one;
+  ThreadPool two(2), three(3);
   if (c.gradients) {
     const auto result = gradcheck([&](const std::vector<Tensor>& in) { return c.op(in, {}); },
                                   detail::prepare(c, DType::f64, false, true, kCpu), {.tolerance = c.grad_tolerance});
     if (!result.ok) failures.push_back("gradcheck " + result.str());
+    rewrite_failures(c, failures);
   }
+  if (c.takes_into) overlap_failures(c, failures);
   const auto reference = detail::run(c, DType::f64, false, false, &failures);
   for (Isa isa : instruction_sets()) {
     const ExecutorScope scope(one, isa);

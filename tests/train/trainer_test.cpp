@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "lamina/core/device.hpp"
+#include "lamina/train/evaluate.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 #include "support/op_check.hpp"
 #include "support/runs.hpp"
@@ -346,4 +347,27 @@ TEST_CASE("settings that make no run are refused before anything is written") {
   refused([](auto& c) { c.class_weights = "balancd"; }, {"balanced"});
   refused([](auto& c) { c.class_weights = "1,2"; }, {"2 numbers for 9 classes"});
   refused([](auto& c) { c.class_weights = "1,x,3"; }, {"\"x\" is not a weight"});
+}
+
+TEST_CASE("evaluation leaves every module's mode as it was, also where it throws") {
+  const TempFolder folder;
+  small_phantom(folder / "data", 4);
+  const data::Dataset dataset = data::open_dataset((folder / "data").string(), {.seed = 1});
+  data::Loader loader(dataset, data::Split::train, {.batch = 1, .width = 32, .height = 32});
+  const auto model = models::build_segmenter({.in_channels = 3, .classes = dataset.schema.outputs(), .base = 2, .depth = 2}, 1);
+  model->train();
+  nn::Module& frozen = *model->children()[1].second;
+  frozen.eval();
+  const auto modes = [&] { return std::vector<bool>{model->training(), model->children()[0].second->training(), frozen.training()}; };
+  const std::vector<bool> before{true, true, false};
+  REQUIRE(modes() == before);
+  const auto head = heads::make_head(dataset.schema);
+  train::evaluate(*model, loader, {head}, nullptr);
+  CHECK(modes() == before);
+  const auto crash = [&](std::int64_t, std::int64_t) {
+    CHECK(modes() == std::vector<bool>(3, false));
+    throw Crash{};
+  };
+  CHECK_THROWS_AS(train::evaluate(*model, loader, {head}, nullptr, crash), Crash);
+  CHECK(modes() == before);
 }

@@ -44,10 +44,19 @@ struct Node {
   struct Edge {
     std::shared_ptr<Node> node;
     std::shared_ptr<Tensor::Impl> leaf;
+    Shape shape = {};  ///< of the input, and so of its gradient
+    TensorOptions options = {};
+  };
+  /// A tensor that the backward reads, and the version it had in the forward.
+  struct Read {
+    std::weak_ptr<Tensor::Impl> tensor;
+    std::uint64_t version;
+    int input;  ///< -1: not an input
   };
   const char* name = "";
   std::uint64_t sequence = 0;
   std::vector<Edge> edges;
+  std::vector<Read> reads;
   std::bitset<64> needs;
   std::unique_ptr<Rule> backward;  ///< none after a backward that did not retain the graph
 
@@ -59,26 +68,46 @@ struct Node {
 bool grad_enabled();
 /// True when `record` would keep a backward for these inputs.
 bool needs_record(std::span<const Tensor> inputs);
-void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward);
+/// `reads`: null stands for the inputs and the output.
+void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward,
+            const std::initializer_list<Tensor>* reads);
 /// In anomaly mode: throws NumericError naming `op` when the tensor is not finite.
 void check_forward(const char* op, const Tensor& output);
+
+template <class Backward>
+Tensor put_on_tape(const char* name, std::span<const Tensor> inputs, Tensor output, const std::initializer_list<Tensor>* reads,
+                   Backward backward) {
+  check_forward(name, output);
+  if (needs_record(inputs)) attach(name, inputs, output, std::unique_ptr<Rule>(new RuleOf<Backward>(std::move(backward))), reads);
+  return output;
+}
+inline std::span<const Tensor> as_span(std::initializer_list<Tensor> tensors) { return {tensors.begin(), tensors.size()}; }
 
 }  // namespace autograd
 
 /// Puts an op on the tape: `output` was computed from `inputs` (undefined ones allowed), `backward(dy, need)` returns one gradient
-/// an input. The lambda is kept only when some input requires a gradient and recording is on; it must not capture `output`
-/// itself (capture `output.detach()`). Returns `output`.
+/// an input, of its shape. The lambda is kept only when some input requires a gradient and recording is on; it must not capture `output`
+/// itself (capture `output.detach()`). `reads` are those tensors it captures that others can write: when one was written or moved since,
+/// the backward throws GraphError; without the list, that holds for every input and the output. Returns `output`.
 template <class Backward>
 Tensor record(const char* name, std::span<const Tensor> inputs, Tensor output, Backward backward) {
-  autograd::check_forward(name, output);
-  if (autograd::needs_record(inputs))
-    autograd::attach(name, inputs, output, std::unique_ptr<autograd::Rule>(new autograd::RuleOf<Backward>(std::move(backward))));
-  return output;
+  return autograd::put_on_tape(name, inputs, std::move(output), nullptr, std::move(backward));
 }
 template <class Backward>
 Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor output, Backward backward) {
-  return record(name, std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(output), std::move(backward));
+  return autograd::put_on_tape(name, autograd::as_span(inputs), std::move(output), nullptr, std::move(backward));
 }
+template <class Backward>
+Tensor record(const char* name, std::span<const Tensor> inputs, Tensor output, std::initializer_list<Tensor> reads, Backward backward) {
+  return autograd::put_on_tape(name, inputs, std::move(output), &reads, std::move(backward));
+}
+template <class Backward>
+Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor output, std::initializer_list<Tensor> reads,
+              Backward backward) {
+  return autograd::put_on_tape(name, autograd::as_span(inputs), std::move(output), &reads, std::move(backward));
+}
+/// For `reads`: the tensor where the condition holds, else none.
+inline Tensor read_if(bool condition, const Tensor& t) { return condition ? t : Tensor{}; }
 
 /// While it lives, ops on this thread are not recorded.
 class NoGrad {

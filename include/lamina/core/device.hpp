@@ -46,7 +46,8 @@ class Executor {
   /// The most tasks that run at once; `worker` is below it.
   virtual int concurrency() const = 0;
   /// Calls `task(i, worker)` once for each i in [0, tasks) and returns when all are done. Tasks with the same `worker` never
-  /// overlap. After all tasks have ended, the exception of the lowest-numbered task that threw is rethrown here.
+  /// overlap. After all tasks have ended, the exception of the lowest-numbered task that threw is rethrown here. Lamina never calls this
+  /// from within a task, so it need not be reentrant.
   virtual void run(std::int64_t tasks, TaskRef task) = 0;
 };
 
@@ -60,14 +61,17 @@ struct Cpu {
   Isa isa = Isa::v3;
 
   LAMINA_HD int concurrency() const { return executor->concurrency(); }
-  /// `f(task, worker)` for each task in [0, tasks).
+  /// `f(task, worker)` for each task in [0, tasks); within a task of another `parallel`, in turn on this thread.
   template <class F>
   LAMINA_HD void parallel(std::int64_t tasks, F&& f) const {
     if (tasks == 1)
       f(std::int64_t{0}, 0);
     else if (tasks > 1)
-      executor->run(tasks, TaskRef(f));
+      run(tasks, TaskRef(f));
   }
+
+ private:
+  void run(std::int64_t tasks, TaskRef task) const;
 };
 
 /// A CUDA device as seen by kernels: what they queue on its one stream runs in order, while the host goes on. Plain data.
@@ -79,6 +83,20 @@ struct Cuda {
 
 /// The context of a device, created by the first use. Throws DeviceError: no such device, a driver too old, a build without CUDA.
 Cuda& current_cuda(int index = 0);
+/// Makes a device the CUDA runtime's current one on this thread while it lives, as launches on it ask for; what the host program had
+/// chosen comes back. Throws DeviceError, CudaError.
+class CudaScope {
+ public:
+  explicit CudaScope(int index);
+  ~CudaScope();
+  CudaScope(const CudaScope&) = delete;
+  CudaScope& operator=(const CudaScope&) = delete;
+  Cuda& cuda() const { return cuda_; }
+
+ private:
+  Cuda& cuda_;
+  int previous_;
+};
 /// How many CUDA devices there are. Throws DeviceError when a device may be there that cannot be used (a driver too old).
 int cuda_device_count();
 /// What a device calls itself, e.g. "NVIDIA H100 80GB HBM3". Throws DeviceError.
@@ -115,14 +133,15 @@ class Workspace {
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
   ~Workspace();
-  /// `count` elements, 64-byte aligned. Throws MemoryError.
-  template <class T>
-  LAMINA_HD T* take(std::int64_t count) {
-    return static_cast<T*>(allocate(static_cast<std::size_t>(count) * sizeof(T)));
+  /// As many elements as the extents multiply to, 64-byte aligned. Throws MemoryError, also when the bytes are more than can be counted.
+  template <class T, class... Extents>
+  LAMINA_HD T* take(Extents... extents) {
+    const std::int64_t factors[] = {static_cast<std::int64_t>(extents)...};
+    return static_cast<T*>(allocate(factors, static_cast<int>(sizeof...(Extents)), sizeof(T)));
   }
 
  private:
-  void* allocate(std::size_t bytes);
+  void* allocate(const std::int64_t* factors, int count, std::size_t size);
   struct Block;
   Block* blocks_ = nullptr;
   int cuda_index_ = -1;  // -1: the host

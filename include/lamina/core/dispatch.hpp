@@ -14,8 +14,9 @@ void dispatch(const Tensor& t, F&& f) {
   }
 #if LAMINA_HAS_CUDA
   if (t.device().is_cuda()) {
-    if (t.dtype() == DType::f32) return f.template operator()<float>(current_cuda(t.device().index));
-    if (t.dtype() == DType::bf16) return f.template operator()<BFloat16>(current_cuda(t.device().index));
+    const CudaScope scope(t.device().index);
+    if (t.dtype() == DType::f32) return f.template operator()<float>(scope.cuda());
+    if (t.dtype() == DType::bf16) return f.template operator()<BFloat16>(scope.cuda());
   }
 #endif
   throw DeviceError(message("no kernels for dtype ", name_of(t.dtype()), " on device ", t.device(),

@@ -46,6 +46,11 @@ class DataError : public Error {
  public:
   using Error::Error;
 };
+/// A backward cannot be taken: its tape is gone, or what it reads was overwritten or moved.
+class GraphError : public Error {
+ public:
+  using Error::Error;
+};
 /// A loss, gradient or statistic is not finite where it must be.
 class NumericError : public Error {
  public:

@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <string>
 
-#include "lamina/core/error.hpp"
+#include "lamina/core/checked.hpp"
 
 namespace lamina {
 
@@ -14,7 +14,8 @@ class Shape {
   static constexpr int kMaxRank = 5;
 
   Shape() = default;
-  /// Throws ShapeError when an extent is negative, the rank exceeds 5 or the element count overflows 62 bits.
+  /// Throws ShapeError when an extent is negative, the rank exceeds 5, or the extents other than 0 multiply to more than kMostCounted: any
+  /// product of some of them fits an int64, empty tensors' too.
   Shape(std::initializer_list<std::int64_t> dims) { assign(dims.begin(), static_cast<int>(dims.size())); }
   Shape(const std::int64_t* dims, int rank) { assign(dims, rank); }
 
@@ -50,22 +51,35 @@ class Shape {
   void assign(const std::int64_t* dims, int rank) {
     require(rank >= 0 && rank <= kMaxRank, "a shape has at most ", kMaxRank, " axes, got ", rank);
     rank_ = rank;
-    bool empty = false;
     for (int i = 0; i < rank; ++i) {
       require(dims[i] >= 0, "axis ", i, " of a shape has the negative extent ", dims[i]);
       dims_[static_cast<std::size_t>(i)] = dims[i];
-      empty |= dims[i] == 0;
     }
-    numel_ = empty ? 0 : 1;
-    for (int i = 0; i < rank && !empty; ++i) {
-      require(dims[i] <= (std::int64_t{1} << 62) / numel_, "the element count of shape ", str(), " overflows");
-      numel_ *= dims[i];
-    }
+    bool empty = false;
+    numel_ = 1;
+    for (int i = 0; i < rank; ++i)
+      if (dims[i])
+        numel_ = checked_product({numel_, dims[i]}, "the element count of shape ", *this, " overflows");
+      else
+        empty = true;
+    if (empty) numel_ = 0;
   }
 
   std::array<std::int64_t, kMaxRank> dims_{};
   std::int64_t numel_ = 1;
   int rank_ = 0;
 };
+
+/// The shape of an op's result; ShapeError names the op.
+inline Shape result_shape(const char* op, const std::int64_t* dims, int rank) {
+  try {
+    return Shape(dims, rank);
+  } catch (const ShapeError& e) {
+    throw ShapeError(message(op, ": of the result, ", e.what()));
+  }
+}
+inline Shape result_shape(const char* op, std::initializer_list<std::int64_t> dims) {
+  return result_shape(op, dims.begin(), static_cast<int>(dims.size()));
+}
 
 }  // namespace lamina

@@ -1,20 +1,38 @@
 #pragma once
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "lamina/core/device.hpp"
 
 namespace lamina {
 
-/// Bytes held by the process-wide caching allocators of one device.
+namespace detail {
+/// `count` rows of `bytes`, `pitch` bytes apart: what a tensor covers.
+struct ByteRows {
+  void* data;
+  std::size_t bytes, count, pitch;
+  bool packed() const { return pitch == bytes; }
+  bool operator==(const ByteRows&) const = default;
+};
+/// Whether they share a byte: exactly, unless both have gaps and their pitches differ, when lying within each other counts.
+bool overlap(const ByteRows& a, const ByteRows& b);
+}  // namespace detail
+
+/// Bytes held by the process-wide caching allocators of one device. `reserved` stays within three times the most that was ever in use
+/// (since the last release_cached_memory): before more is taken from the system, the blocks go back that were unused the longest.
 struct MemoryStats {
   std::size_t in_use = 0;    ///< handed out
   std::size_t peak = 0;      ///< the most that was handed out since the start or the last reset_peak_memory()
   std::size_t reserved = 0;  ///< handed out or cached for reuse
 };
 
-/// A reference-counted block of memory on one device.
+/// A reference-counted block of memory on one device, which knows what was written in place: a backward must not read what changed since
+/// the forward. Versions come from one counter of the process, so that no two storages and no two writes share one.
 class Storage {
  public:
   Storage() = default;
@@ -29,13 +47,29 @@ class Storage {
   bool unique() const { return block_.use_count() == 1; }
   bool same_as(const Storage& o) const { return block_ == o.block_; }
 
+  /// The version of the last noted write, or of the creation.
+  std::uint64_t version() const { return block_ ? block_->version.load(std::memory_order_acquire) : 0; }
+  /// Notes that these rows of it were written in place.
+  void note_write(const detail::ByteRows& rows) const;
+  /// Were any of these rows written, or was the storage made, after that version?
+  bool written_since(std::uint64_t version, const detail::ByteRows& rows) const;
+
  private:
   struct Block {
+    struct Write {
+      detail::ByteRows rows;
+      std::uint64_t version;
+    };
+    Block();
+    ~Block();
     void* data = nullptr;
     std::size_t bytes = 0;
     Device device;
     std::function<void(void*)> release;
-    ~Block();
+    std::atomic<std::uint64_t> version;
+    const std::uint64_t created;
+    std::mutex mutex;
+    std::vector<Write> writes;  // the last one to each of the regions written
   };
   std::shared_ptr<Block> block_;
 };

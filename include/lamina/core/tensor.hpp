@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <vector>
@@ -94,9 +95,12 @@ class Tensor {
   /// Moves and converts what all handles to this tensor share; a leaf's gradient goes along and stays precise. Throws ShapeError on a
   /// channel slice or the result of an op.
   void move_to(TensorOptions options) const;
-  /// Overwrites the elements; shapes must agree, dtypes and devices may differ.
+  /// Overwrites the elements; shapes must agree, dtypes and devices may differ, and the memory may overlap.
   void copy_from(const Tensor& source) const;
   void fill(double value) const;
+  /// Tells the tape that the elements were overwritten, as fill and copy_from do: for what writes through data() after the forward. A
+  /// backward that was to read them then throws.
+  void mark_written() const;
 
   // Autograd (see autograd/engine.hpp).
   /// The same memory, off the tape.
@@ -135,8 +139,17 @@ struct Tensor::Impl {
 /// Options that create a tensor beside `t`: `Tensor::empty(shape, like(t))`.
 inline TensorOptions like(const Tensor& t) { return t.options(); }
 
-/// The output of an op: `into` when given (checked: shape, dtype, device, not yet written), else a new tensor.
-Tensor output_for(const char* op, const Shape& shape, TensorOptions options, const Tensor& into);
+namespace detail {
+ByteRows byte_rows(const Tensor& t);
+}
+
+/// The output of an op: `into` when given (checked: shape, dtype, device, not yet written, apart from every input), else a new tensor.
+/// `inputs` are all tensors that the op reads, undefined ones among them.
+Tensor output_for(const char* op, const Shape& shape, TensorOptions options, const Tensor& into, std::span<const Tensor> inputs);
+inline Tensor output_for(const char* op, const Shape& shape, TensorOptions options, const Tensor& into,
+                         std::initializer_list<Tensor> inputs) {
+  return output_for(op, shape, options, into, std::span<const Tensor>(inputs.begin(), inputs.size()));
+}
 
 inline const Shape& Tensor::shape() const {
   require(defined(), "the tensor is undefined (none)");

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lamina/core/error.hpp"
+#include "lamina/core/checked.hpp"
 
 namespace lamina::data {
 
@@ -24,13 +24,16 @@ struct Image {
       : width(w),
         height(h),
         channels(c),
-        pixels(static_cast<std::size_t>(w) * static_cast<std::size_t>(h) * static_cast<std::size_t>(c), value) {}
+        pixels(static_cast<std::size_t>(checked_product<DataError>({w, h, c}, "an image of ", w, "x", h, "x", c, " samples")), value) {}
   std::uint8_t* at(int x, int y) {
     return pixels.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)) *
                                static_cast<std::size_t>(channels);
   }
   const std::uint8_t* at(int x, int y) const { return const_cast<Image*>(this)->at(x, y); }
 };
+
+/// Throws DataError naming `what` unless the image has pixels, 1 or 3 channels, and as many samples as its size says.
+void require_valid(const char* what, const Image& image);
 
 /// The label of pixels that neither the loss nor the metrics count.
 inline constexpr std::uint8_t kIgnoreLabel = 255;
@@ -45,7 +48,8 @@ struct LabelImage {
 
   LabelImage() = default;
   LabelImage(int w, int h, std::uint8_t label = 0, int p = 0) : width(w), height(h), planes(p) {
-    labels.assign(static_cast<std::size_t>(w) * static_cast<std::size_t>(h) * values(), label);
+    labels.assign(static_cast<std::size_t>(checked_product<DataError>({w, h, p ? p : 1}, "a mask of ", w, "x", h, "x", p, " labels")),
+                  label);
   }
   /// Labels that a pixel has.
   std::size_t values() const { return static_cast<std::size_t>(planes ? planes : 1); }
@@ -57,6 +61,9 @@ struct LabelImage {
   /// One plane as a mask of 0, 1 and kIgnoreLabel.
   LabelImage plane(int k) const;
 };
+
+/// The same of a mask: it has pixels, and as many labels as its size and planes say.
+void require_valid(const char* what, const LabelImage& mask);
 
 /// What a decoder accepts; checked against the file's header before anything is allocated.
 struct DecodeLimits {

@@ -63,7 +63,7 @@ class Predictor {
   const InputConfig& input() const { return input_; }
   models::Network& model() { return *model_; }
 
-  /// Throws OptionError on an overlap outside its range, MemoryError.
+  /// Throws OptionError on an overlap outside its range, DataError on an image that is none, MemoryError.
   Prediction predict(const data::Image& image, const PredictOptions& options = {});
 
  private:

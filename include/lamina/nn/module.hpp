@@ -64,12 +64,26 @@ class Module {
   Tensor add_buffer(std::string name, Tensor value);
 
  private:
+  friend class EvalScope;
   enum class Kind { parameter, buffer };
   void collect(const std::string& prefix, bool parameters, bool buffers, std::vector<NamedTensor>& out) const;
 
   std::vector<std::pair<Kind, NamedTensor>> own_;
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
   bool training_ = true;
+};
+
+/// Evaluation mode of a subtree while it lives; then every module has its own mode again.
+class EvalScope {
+ public:
+  explicit EvalScope(Module& module);
+  ~EvalScope();
+  EvalScope(const EvalScope&) = delete;
+  EvalScope& operator=(const EvalScope&) = delete;
+
+ private:
+  void remember(Module& module);
+  std::vector<std::pair<Module*, bool>> modes_;
 };
 
 /// Supplies random numbers to initialisers and dropout: each draw takes the next sub-stream of one key.

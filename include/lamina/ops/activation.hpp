@@ -26,10 +26,11 @@ inline Tensor before_activation(const Tensor& dy, const Tensor& y, Activation ac
 /// act(x), elementwise. Gradient: x. Throws OptionError when leaky_relu has a negative slope. Kernels: kernels/activation.{cpp,cu}.
 inline Tensor activation(const Tensor& x, Activation act, const Tensor& into = {}) {
   detail::require_activation("activation", act);
-  Tensor y = output_for("activation", x.shape(), like(x), into);
+  Tensor y = output_for("activation", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::activation_forward<T>(device, x.view2<const T>(), act, y.view2<T>()); });
-  return record("activation", {x}, y,
-                [act, saved = y.detach()](const Tensor& dy, NeedsGrad) -> Grads { return {detail::before_activation(dy, saved, act)}; });
+  const Tensor saved = y.detach();
+  return record("activation", {x}, y, {saved},
+                [act, saved](const Tensor& dy, NeedsGrad) -> Grads { return {detail::before_activation(dy, saved, act)}; });
 }
 
 /// max(x, 0); NaN stays NaN.

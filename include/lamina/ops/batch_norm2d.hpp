@@ -40,7 +40,7 @@ inline Tensor batch_norm2d(const Measured& measured, const Tensor& gamma, const 
                            const Tensor& running_var, const BatchNorm2dParams& p = {}, const Tensor& residual = {},
                            const Tensor& into = {}) {
   const char* op = "batch_norm2d";
-  const auto& [x, moments] = measured;
+  const Tensor &x = measured.x, &moments = measured.moments;
   require(x.rank() >= 1, op, ": x must have a channel axis, got shape ", x.shape());
   detail::require_channels(op, "gamma", gamma, x.shape());
   detail::require_channels(op, "beta", beta, x.shape());
@@ -64,7 +64,7 @@ inline Tensor batch_norm2d(const Measured& measured, const Tensor& gamma, const 
   const Tensor mean = Tensor::empty({x.size(-1)}, precise_like(x)), rstd = Tensor::empty({x.size(-1)}, precise_like(x));
   if (x.numel() == 0)
     for (const Tensor& t : {mean, rstd}) t.fill(0);
-  Tensor y = output_for(op, x.shape(), like(x), into);
+  Tensor y = output_for(op, x.shape(), like(x), into, {x, moments, gamma, beta, running_mean, running_var, residual});
   dispatch(x, [&]<class T>(auto& device) {
     using P = Precise<T>;
     kernels::batch_norm2d_forward<T>(device, x.view2<const T>(), detail::data_or_null<const double>(moments),
@@ -72,8 +72,11 @@ inline Tensor batch_norm2d(const Measured& measured, const Tensor& gamma, const 
                                      detail::view2_or_null<const T>(residual), detail::data_or_null<P>(running_mean),
                                      detail::data_or_null<P>(running_var), mean.data<P>(), rstd.data<P>(), y.view2<T>(), p);
   });
-  const Tensor saved = residual && !p.activation.is_none() ? y.detach() : Tensor{};
-  return record(op, {x, gamma, beta, residual}, y, [=, x = x](const Tensor& dy, NeedsGrad need) -> Grads {
+  if (p.training)
+    for (const Tensor& running : {running_mean, running_var})
+      if (running) running.mark_written();
+  const Tensor saved = residual && !p.activation.is_none() ? y.detach() : Tensor{}, shifted = read_if(!p.activation.is_none(), beta);
+  return record(op, {x, gamma, beta, residual}, y, {x, gamma, shifted, saved}, [=](const Tensor& dy, NeedsGrad need) -> Grads {
     const auto want = [&](std::size_t i, const Tensor& t) { return need[i] ? Tensor::empty(t.shape(), like(t)) : Tensor{}; };
     const Tensor dx = want(0, x), dgamma = want(1, mean), dbeta = want(2, mean);
     // Without an activation the residual's gradient is dy itself.

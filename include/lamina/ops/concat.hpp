@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "lamina/autograd/node.hpp"
@@ -33,12 +34,14 @@ inline Tensor concat(std::span<const Tensor> parts, const Tensor& into = {}) {
     require(p.rank() >= 1 && p.rank() == parts[0].rank() && p.shape().with(-1, 0) == parts[0].shape().with(-1, 0), "concat: shapes ",
             parts[0].shape(), " and ", p.shape(), " differ before the channels");
     require_same_kind("concat", parts[0], p);
-    channels += p.size(-1);
+    channels = checked_sum({channels, p.size(-1)}, "concat: the sum of the channels overflows");
   }
-  const Shape shape = parts[0].shape().with(-1, channels);
+  std::int64_t dims[Shape::kMaxRank];
+  *(std::copy(parts[0].shape().begin(), parts[0].shape().end(), dims) - 1) = channels;
+  const Shape shape = result_shape("concat", dims, parts[0].rank());
   Tensor y = into ? Tensor{} : detail::joined_slices(parts, shape);
   if (!y) {
-    y = output_for("concat", shape, like(parts[0]), into);
+    y = output_for("concat", shape, like(parts[0]), into, parts);
     std::int64_t begin = 0;
     for (const Tensor& p : parts) {
       const Tensor slice = y.channels(begin, p.size(-1));
@@ -48,7 +51,7 @@ inline Tensor concat(std::span<const Tensor> parts, const Tensor& into = {}) {
   }
   std::vector<std::int64_t> widths;
   for (const Tensor& p : parts) widths.push_back(p.size(-1));
-  return record("concat", parts, y, [widths](const Tensor& dy, NeedsGrad need) -> Grads {
+  return record("concat", parts, y, {}, [widths](const Tensor& dy, NeedsGrad need) -> Grads {
     Grads grads;
     std::int64_t begin = 0;
     for (std::size_t i = 0; i < widths.size(); ++i) {

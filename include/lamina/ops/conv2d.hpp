@@ -53,7 +53,7 @@ inline Shape conv2d_shape(const Shape& x, const Shape& w, const Conv2dParams& pa
           ", is larger than the padded image of x ", x);
   require(ho <= detail::kConvLimit && wo <= detail::kConvLimit, "conv2d: the padding of x ", x, " with weights ", w, " makes an output of ",
           ho, " x ", wo, " pixels; the most is ", detail::kConvLimit, " a side");
-  return {x[0], ho, wo, w[0]};
+  return result_shape("conv2d", {x[0], ho, wo, w[0]});
 }
 
 namespace detail {
@@ -69,7 +69,7 @@ inline Measured conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const 
                        "; use Conv2dAlgorithm::automatic, or implicit_gemm, which computes them all");
   const Conv2dParams p = kernels::resolve_padding(params, x.size(1), x.size(2), w.size(1), w.size(2));
   const Tensor weights = w.packed();
-  const Tensor y = output_for("conv2d", shape, like(x), into);
+  const Tensor y = output_for("conv2d", shape, like(x), into, {x, w, b});
   Tensor moments;
   if (measure) {
     moments = Tensor::empty({2, shape[3]}, {DType::f64, x.device()});
@@ -80,7 +80,8 @@ inline Measured conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const 
                                data_or_null<double>(moments), p);
   });
   const Tensor saved = p.activation.is_none() ? Tensor{} : y.detach();
-  record("conv2d", {x, w, b}, y, [x, weights, saved, p](const Tensor& dy, NeedsGrad need) -> Grads {
+  const Tensor for_dw = read_if(w.requires_grad(), x), for_dx = read_if(x.requires_grad(), weights);
+  record("conv2d", {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p](const Tensor& dy, NeedsGrad need) -> Grads {
     const Tensor dz = before_activation(dy, saved, p.activation);
     const TensorOptions options = precise_like(x);
     Tensor dx, dw, db;

@@ -16,8 +16,10 @@ inline Shape conv_transpose2d_shape(const Shape& x, const Shape& w, const ConvTr
           "conv_transpose2d: SAME padding decides the output size; output_padding must be 0, got ", p.output_padding);
   const std::int64_t ho = kernels::conv_transpose2d_extent(x[1], w[1], p, std::int64_t{p.padding.top} + p.padding.bottom);
   const std::int64_t wo = kernels::conv_transpose2d_extent(x[2], w[2], p, std::int64_t{p.padding.left} + p.padding.right);
+  require(ho <= detail::kConvLimit && wo <= detail::kConvLimit, "conv_transpose2d: x ", x, " with weights ", w, " makes an output of ", ho,
+          " x ", wo, " pixels; the most is ", detail::kConvLimit, " a side");
   require(ho >= 1 && wo >= 1, "conv_transpose2d: the padding leaves nothing of the output of x ", x, " and weights ", w);
-  return {x[0], ho, wo, w[3] * p.groups};
+  return result_shape("conv_transpose2d", {x[0], ho, wo, w[3] * p.groups});
 }
 
 /// Transposed convolution (the data gradient of a convolution, Zeiler et al. 2010), bias and activation.
@@ -26,20 +28,22 @@ inline Shape conv_transpose2d_shape(const Shape& x, const Shape& w, const ConvTr
 /// Gradients: x, w, b. Throws ShapeError, DeviceError. Kernels: kernels/conv_transpose2d.{cpp,cu}.
 inline Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const ConvTranspose2dParams& params = {},
                                const Tensor& into = {}) {
+  const char* op = "conv_transpose2d";
   const Shape shape = conv_transpose2d_shape(x.shape(), w.shape(), params);
-  detail::require_conv_bias("conv_transpose2d", b, shape[3]);
-  require_same_kind("conv_transpose2d", x, w);
-  require_precise("conv_transpose2d", x, b);
+  detail::require_conv_bias(op, b, shape[3]);
+  require_same_kind(op, x, w);
+  require_precise(op, x, b);
   const Conv2dParams p = kernels::resolve_padding(params.transposed(), shape[1], shape[2], w.size(1), w.size(2));
   const Tensor weights = w.packed();
-  Tensor y = output_for("conv_transpose2d", shape, like(x), into);
+  Tensor y = output_for(op, shape, like(x), into, {x, w, b});
   dispatch(x, [&]<class T>(auto& device) {
     kernels::conv_transpose2d_forward<T>(device, x.view4<const T>(), weights.view4<const T>(), b ? b.data<const Precise<T>>() : nullptr,
                                          y.view4<T>(), p, params.activation);
   });
   const Activation act = params.activation;
   const Tensor saved = act.is_none() ? Tensor{} : y.detach();
-  return record("conv_transpose2d", {x, w, b}, y, [x, weights, saved, p, act](const Tensor& dy, NeedsGrad need) -> Grads {
+  const Tensor for_dw = read_if(w.requires_grad(), x), for_dx = read_if(x.requires_grad(), weights);
+  return record(op, {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p, act](const Tensor& dy, NeedsGrad need) -> Grads {
     const Tensor dz = detail::before_activation(dy, saved, act);
     Tensor dx, dw, db;
     dispatch(x, [&]<class T>(auto& device) {

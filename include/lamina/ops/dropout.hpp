@@ -17,9 +17,9 @@ inline void require_rate(const char* op, double rate) {
 /// Gradient: x (the same mask, drawn again). Throws OptionError, DeviceError. Kernels: kernels/dropout.{cpp,cu}.
 inline Tensor dropout(const Tensor& x, double rate, RandomKey key, const Tensor& into = {}) {
   detail::require_rate("dropout", rate);
-  Tensor y = output_for("dropout", x.shape(), like(x), into);
+  Tensor y = output_for("dropout", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::dropout<T>(device, x.view2<const T>(), rate, key, y.view2<T>()); });
-  return record("dropout", {x}, y, [rate, key](const Tensor& dy, NeedsGrad) -> Grads { return {dropout(dy, rate, key)}; });
+  return record("dropout", {x}, y, {}, [rate, key](const Tensor& dy, NeedsGrad) -> Grads { return {dropout(dy, rate, key)}; });
 }
 
 /// Dropout of whole channels of an image (Tompson et al. 2015): x (N, H, W, C), one draw for each image and channel.
@@ -27,9 +27,9 @@ inline Tensor dropout(const Tensor& x, double rate, RandomKey key, const Tensor&
 inline Tensor dropout_channels(const Tensor& x, double rate, RandomKey key, const Tensor& into = {}) {
   detail::require_rate("dropout_channels", rate);
   require(x.rank() == 4, "dropout_channels: x must be (N, H, W, C), got ", x.shape());
-  Tensor y = output_for("dropout_channels", x.shape(), like(x), into);
+  Tensor y = output_for("dropout_channels", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::dropout_channels<T>(device, x.view4<const T>(), rate, key, y.view4<T>()); });
-  return record("dropout_channels", {x}, y,
+  return record("dropout_channels", {x}, y, {},
                 [rate, key](const Tensor& dy, NeedsGrad) -> Grads { return {dropout_channels(dy, rate, key)}; });
 }
 

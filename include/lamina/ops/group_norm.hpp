@@ -19,14 +19,14 @@ inline Tensor group_norm(const Tensor& x, const Tensor& gamma, const Tensor& bet
     require(t.shape() == Shape{c}, "group_norm: gamma and beta must have shape ", Shape{c}, " (C of x ", x.shape(), "), got ", t.shape());
   require<OptionError>(epsilon > 0, "group_norm: epsilon must be positive, got ", epsilon);
   require_precise("group_norm", x, gamma, beta);
-  Tensor y = output_for("group_norm", x.shape(), like(x), into);
+  Tensor y = output_for("group_norm", x.shape(), like(x), into, {x, gamma, beta});
   const Tensor mean = Tensor::empty({x.size(0), groups}, precise_like(x)), rstd = Tensor::empty({x.size(0), groups}, precise_like(x));
   dispatch(x, [&]<class T>(auto& device) {
     using P = Precise<T>;
     kernels::group_norm_forward<T>(device, x.view4<const T>(), gamma.data<const P>(), beta.data<const P>(), groups, epsilon, y.view4<T>(),
                                    mean.data<P>(), rstd.data<P>());
   });
-  return record("group_norm", {x, gamma, beta}, y, [x, gamma, mean, rstd, groups](const Tensor& dy, NeedsGrad need) -> Grads {
+  return record("group_norm", {x, gamma, beta}, y, {x, gamma}, [x, gamma, mean, rstd, groups](const Tensor& dy, NeedsGrad need) -> Grads {
     const Tensor dx = need[0] ? Tensor::empty(x.shape(), like(x)) : Tensor{};
     const Tensor dgamma = Tensor::empty(gamma.shape(), like(gamma)), dbeta = Tensor::empty(gamma.shape(), like(gamma));
     dispatch(x, [&]<class T>(auto& device) {

@@ -21,7 +21,7 @@ namespace detail {
 /// y (N, h, w, C) with x's pixel (0, 0) at (top, left); what x does not cover is `value`.
 inline Tensor place(const char* op, const Tensor& x, std::int64_t top, std::int64_t left, std::int64_t h, std::int64_t w, double value,
                     const Tensor& into = {}) {
-  Tensor y = output_for(op, {x.size(0), h, w, x.size(3)}, like(x), into);
+  Tensor y = output_for(op, result_shape(op, {x.size(0), h, w, x.size(3)}), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::pad<T>(device, x.view4<const T>(), top, left, value, y.view4<T>()); });
   return y;
 }
@@ -35,7 +35,7 @@ inline Tensor pad(const Tensor& x, const PadParams& p, double value = 0, const T
           p.bottom, ", left ", p.left, ", right ", p.right, ") for x ", x.shape(), "; use crop");
   const std::int64_t h = x.size(1), w = x.size(2);
   const Tensor y = detail::place("pad", x, p.top, p.left, h + p.top + p.bottom, w + p.left + p.right, value, into);
-  return record("pad", {x}, y, [p, h, w](const Tensor& dy, NeedsGrad) -> Grads {
+  return record("pad", {x}, y, {}, [p, h, w](const Tensor& dy, NeedsGrad) -> Grads {
     return {detail::place("pad", dy, -std::int64_t{p.top}, -std::int64_t{p.left}, h, w, 0)};
   });
 }
@@ -50,7 +50,7 @@ inline Tensor crop(const Tensor& x, const CropParams& p, const Tensor& into = {}
           "crop: the rectangle (top ", p.top, ", left ", p.left, ", height ", p.height, ", width ", p.width,
           ") must be non-empty and lie within x ", x.shape());
   const Tensor y = detail::place("crop", x, -p.top, -p.left, p.height, p.width, 0, into);
-  return record("crop", {x}, y,
+  return record("crop", {x}, y, {},
                 [p, h, w](const Tensor& dy, NeedsGrad) -> Grads { return {detail::place("crop", dy, p.top, p.left, h, w, 0)}; });
 }
 

@@ -18,20 +18,20 @@ inline Shape pool2d_shape(const char* op, const Shape& x, const Pool2dParams& p,
   auto extent = [&](std::int64_t in, int padding) { return in + padding < p.kernel ? 0 : (in + padding - p.kernel) / p.stride + 1; };
   const std::int64_t ho = extent(x[1], pad.top + pad.bottom), wo = extent(x[2], pad.left + pad.right);
   require(ho >= 1 && wo >= 1, op, ": the window of ", p.kernel, " pixels is larger than the padded image of x ", x);
-  return {x[0], ho, wo, x[3]};
+  return result_shape(op, {x[0], ho, wo, x[3]});
 }
 
 /// Maximum over kernel x kernel windows; padded pixels are never taken. The first of equal pixels gets the gradient.
 /// x (N, H, W, C) -> (N, Ho, Wo, C), see pool2d_shape. Gradient: x. Throws ShapeError. Kernels: kernels/pool2d.{cpp,cu}.
 inline Tensor max_pool2d(const Tensor& x, const Pool2dParams& p = {}, const Tensor& into = {}) {
   const Shape shape = pool2d_shape("max_pool2d", x.shape(), p);
-  Tensor y = output_for("max_pool2d", shape, like(x), into);
+  Tensor y = output_for("max_pool2d", shape, like(x), into, {x});
   const Tensor inputs[] = {x};
   const Tensor winner = autograd::needs_record(inputs) ? Tensor::empty(shape, {DType::u8, x.device()}) : Tensor{};
   dispatch(x, [&]<class T>(auto& device) {
     kernels::max_pool2d_forward<T>(device, x.view4<const T>(), y.view4<T>(), winner ? winner.data<std::uint8_t>() : nullptr, p);
   });
-  return record("max_pool2d", {x}, y, [winner, p, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
+  return record("max_pool2d", {x}, y, {}, [winner, p, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
     Tensor dx = Tensor::empty(shape, like(dy));
     dispatch(dy, [&]<class T>(auto& device) {
       kernels::max_pool2d_backward<T>(device, dy.view4<const T>(), winner.data<const std::uint8_t>(), dx.view4<T>(), p);
@@ -43,9 +43,9 @@ inline Tensor max_pool2d(const Tensor& x, const Pool2dParams& p = {}, const Tens
 /// Mean over kernel x kernel windows; see Pool2dParams::count_include_pad for windows that reach into the padding.
 /// x (N, H, W, C) -> (N, Ho, Wo, C), see pool2d_shape. Gradient: x. Throws ShapeError. Kernels: kernels/pool2d.{cpp,cu}.
 inline Tensor avg_pool2d(const Tensor& x, const Pool2dParams& p = {}, const Tensor& into = {}) {
-  Tensor y = output_for("avg_pool2d", pool2d_shape("avg_pool2d", x.shape(), p, 1 << 20), like(x), into);
+  Tensor y = output_for("avg_pool2d", pool2d_shape("avg_pool2d", x.shape(), p, 1 << 20), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::avg_pool2d_forward<T>(device, x.view4<const T>(), y.view4<T>(), p); });
-  return record("avg_pool2d", {x}, y, [p, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
+  return record("avg_pool2d", {x}, y, {}, [p, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
     Tensor dx = Tensor::empty(shape, like(dy));
     dispatch(dy, [&]<class T>(auto& device) { kernels::avg_pool2d_backward<T>(device, dy.view4<const T>(), dx.view4<T>(), p); });
     return {dx};

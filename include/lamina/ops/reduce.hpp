@@ -78,7 +78,7 @@ inline Tensor reduce(const char* op, const Tensor& x, const ReduceParams& p, boo
     });
   }
   if (passes.empty()) y = x.clone();  // a scalar
-  return record(op, {x}, y.view_as(Shape(kept, kept_rank)), [passes, factor](const Tensor& dy, NeedsGrad) -> Grads {
+  return record(op, {x}, y.view_as(Shape(kept, kept_rank)), {}, [passes, factor](const Tensor& dy, NeedsGrad) -> Grads {
     if (passes.empty()) return {dy};
     Tensor dx = dy.packed().view_as(passes.back().out);
     for (auto pass = passes.rbegin(); pass != passes.rend(); ++pass) {

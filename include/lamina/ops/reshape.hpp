@@ -21,7 +21,7 @@ inline Tensor reshape(const Tensor& x, const Shape& shape) {
     dispatch(x, [&]<class T>(auto& device) { kernels::copy<T>(device, x.view2<const T>(), packed.view2<T>()); });
     y = packed.view_as(shape);
   }
-  return record("reshape", {x}, y, [shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads { return {reshape(dy, shape)}; });
+  return record("reshape", {x}, y, {}, [shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads { return {reshape(dy, shape)}; });
 }
 
 }  // namespace lamina

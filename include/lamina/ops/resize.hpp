@@ -11,7 +11,7 @@ inline Shape resize_shape(const char* op, const Shape& x, std::int64_t height, s
   require(x[1] >= 1 && x[2] >= 1, op, ": the image of x ", x, " is empty");
   require(height >= 1 && width >= 1 && height <= (1 << 24) && width <= (1 << 24), op, ": the size ", height, " x ", width, " for x ", x,
           " must be in [1, 2^24]");
-  return {x[0], height, width, x[3]};
+  return result_shape(op, {x[0], height, width, x[3]});
 }
 }  // namespace detail
 
@@ -19,9 +19,9 @@ inline Shape resize_shape(const char* op, const Shape& x, std::int64_t height, s
 /// whole factors, Keras's UpSampling2D. x (N, H, W, C) -> (N, height, width, C). Gradient: x. Throws ShapeError.
 /// Kernels: kernels/resize.{cpp,cu}.
 inline Tensor resize_nearest(const Tensor& x, std::int64_t height, std::int64_t width, const Tensor& into = {}) {
-  Tensor y = output_for("resize_nearest", detail::resize_shape("resize_nearest", x.shape(), height, width), like(x), into);
+  Tensor y = output_for("resize_nearest", detail::resize_shape("resize_nearest", x.shape(), height, width), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::resize_nearest_forward<T>(device, x.view4<const T>(), y.view4<T>()); });
-  return record("resize_nearest", {x}, y, [shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
+  return record("resize_nearest", {x}, y, {}, [shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
     Tensor dx = Tensor::empty(shape, like(dy));
     dispatch(dy, [&]<class T>(auto& device) { kernels::resize_nearest_backward<T>(device, dy.view4<const T>(), dx.view4<T>()); });
     return {dx};
@@ -31,9 +31,9 @@ inline Tensor resize_nearest(const Tensor& x, std::int64_t height, std::int64_t 
 /// Bilinear resize to (height, width) without antialiasing. x (N, H, W, C) -> (N, height, width, C). Gradient: x. Throws ShapeError.
 /// Kernels: kernels/resize.{cpp,cu}.
 inline Tensor resize_bilinear(const Tensor& x, std::int64_t height, std::int64_t width, ResizeGrid grid, const Tensor& into = {}) {
-  Tensor y = output_for("resize_bilinear", detail::resize_shape("resize_bilinear", x.shape(), height, width), like(x), into);
+  Tensor y = output_for("resize_bilinear", detail::resize_shape("resize_bilinear", x.shape(), height, width), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::resize_bilinear_forward<T>(device, x.view4<const T>(), y.view4<T>(), grid); });
-  return record("resize_bilinear", {x}, y, [grid, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
+  return record("resize_bilinear", {x}, y, {}, [grid, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
     Tensor dx = Tensor::empty(shape, like(dy));
     dispatch(dy, [&]<class T>(auto& device) { kernels::resize_bilinear_backward<T>(device, dy.view4<const T>(), dx.view4<T>(), grid); });
     return {dx};

@@ -38,7 +38,7 @@ struct SegmentationLossParts {
 ///              class c's weighted with w[c], over all pixels and classes.
 ///   region term = 1 - sum_c w[c] g(R[c]) / sum_c w[c], R[c] a ratio of sum_i p_i[c] t_i[c], sum_i p_i[c] and sum_i t_i[c], t the labels
 ///              as zeros and ones, over the batch or averaged over its samples; see RegionTerm. The default is the Dice loss.
-/// Sums are taken in double. When every label is ignored, loss and gradient are 0.
+/// Sums are taken in double (on the CPU of up to 32 f32 values at a time). When every label is ignored, loss and gradient are 0.
 /// logits (N, H, W, C), with `upsample` (N, h, w, C), h in [1, H], w in [1, W]; C in [1, 256].
 /// labels u8: (N, H, W) of classes, with sigmoid (N, H, W, C) of 0 and 1.
 /// Gradient: logits. Throws ShapeError, DeviceError, OptionError, and DataError naming the first label out of range.
@@ -105,7 +105,7 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
   const auto regions = saved.begin() + State::kRegions;
   if (parts)
     *parts = {saved[State::kCe], {regions, regions + p.region_count}, {saved.begin() + State::kRatios, saved.begin() + layout.a()}};
-  return record(op, {logits}, loss, [=](const Tensor& dloss, NeedsGrad) -> Grads {
+  return record(op, {logits}, loss, {logits, packed}, [=](const Tensor& dloss, NeedsGrad) -> Grads {
     Tensor dlogits = Tensor::empty(logits.shape(), like(logits));
     dispatch(logits, [&]<class T>(auto& device) {
       kernels::segmentation_loss_backward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(),

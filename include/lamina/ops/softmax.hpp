@@ -15,9 +15,10 @@ inline void require_classes(const char* op, const Tensor& x) {
 /// Gradient: x. Throws ShapeError, DeviceError. Kernels: kernels/softmax.{cpp,cu}.
 inline Tensor softmax(const Tensor& x, const Tensor& into = {}) {
   detail::require_classes("softmax", x);
-  Tensor y = output_for("softmax", x.shape(), like(x), into);
+  Tensor y = output_for("softmax", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::softmax_forward<T>(device, x.view2<const T>(), y.view2<T>()); });
-  return record("softmax", {x}, y, [y = y.detach()](const Tensor& dy, NeedsGrad) -> Grads {
+  const Tensor saved = y.detach();
+  return record("softmax", {x}, y, {saved}, [y = saved](const Tensor& dy, NeedsGrad) -> Grads {
     Tensor dx = Tensor::empty(y.shape(), like(y));
     dispatch(y,
              [&]<class T>(auto& device) { kernels::softmax_backward<T>(device, y.view2<const T>(), dy.view2<const T>(), dx.view2<T>()); });
@@ -29,9 +30,10 @@ inline Tensor softmax(const Tensor& x, const Tensor& into = {}) {
 /// Gradient: x. Throws ShapeError, DeviceError. Kernels: kernels/softmax.{cpp,cu}.
 inline Tensor log_softmax(const Tensor& x, const Tensor& into = {}) {
   detail::require_classes("log_softmax", x);
-  Tensor y = output_for("log_softmax", x.shape(), like(x), into);
+  Tensor y = output_for("log_softmax", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::log_softmax_forward<T>(device, x.view2<const T>(), y.view2<T>()); });
-  return record("log_softmax", {x}, y, [y = y.detach()](const Tensor& dy, NeedsGrad) -> Grads {
+  const Tensor saved = y.detach();
+  return record("log_softmax", {x}, y, {saved}, [y = saved](const Tensor& dy, NeedsGrad) -> Grads {
     Tensor dx = Tensor::empty(y.shape(), like(y));
     dispatch(y, [&]<class T>(auto& device) {
       kernels::log_softmax_backward<T>(device, y.view2<const T>(), dy.view2<const T>(), dx.view2<T>());

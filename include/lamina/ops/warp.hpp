@@ -37,7 +37,7 @@ inline WarpedBatch warp(const Tensor& images, const Tensor& labels, std::span<co
             images.shape());
     require_same_kind("warp", images, labels);
   }
-  WarpedBatch out{Tensor::empty({n, h, w, c}, {p.dtype, images.device()}), {}};
+  WarpedBatch out{Tensor::empty(result_shape("warp", {n, h, w, c}), {p.dtype, images.device()}), {}};
   for (const Tensor& t : {p.scale, p.offset})
     if (t)
       require(t.shape() == Shape{c}, "warp: scale and offset must have shape ", Shape{c}, " (C of images ", images.shape(), "), got ",

@@ -32,7 +32,8 @@ struct SgdOptions {
 };
 
 /// Updates parameters from their accumulated gradients. Parameters without a gradient are skipped. A bf16 parameter (Module::to) is the
-/// rounded copy of an f32 master, which starts as the parameter when the optimiser is made (mixed precision: Micikevicius et al. 2018).
+/// rounded copy of an f32 master, which starts as the parameter when the optimiser is made, or first meets it in bf16 (mixed precision:
+/// Micikevicius et al. 2018). What it keeps goes along where Module::to takes the parameters.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -58,6 +59,9 @@ class Optimizer {
   void apply(Update&& update);
 
  private:
+  /// Brings masters and moments to where their parameters are. Throws ShapeError unless all those are packed, on one device, of one dtype.
+  void follow_parameters();
+
   std::vector<nn::NamedTensor> parameters_;
   std::vector<Tensor> masters_;           // of the bf16 parameters; none for the others
   std::vector<nn::NamedTensor> moments_;  // moment-major: all m, then all v

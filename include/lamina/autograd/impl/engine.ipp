@@ -1,4 +1,5 @@
 // The tape and its iterative walk.
+#include <algorithm>
 #include <atomic>
 #include <map>
 
@@ -76,7 +77,8 @@ bool needs_record(std::span<const Tensor> inputs) {
   return false;
 }
 
-void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward) {
+void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward,
+            const std::initializer_list<Tensor>* reads) {
   require(inputs.size() <= 64, name, ": an op has at most 64 inputs, got ", inputs.size());
   auto node = std::make_shared<Node>();
   node->name = name;
@@ -85,6 +87,8 @@ void attach(const char* name, std::span<const Tensor> inputs, const Tensor& outp
     Node::Edge edge;
     if (inputs[i].requires_grad()) {
       node->needs.set(i);
+      edge.shape = inputs[i].shape();
+      edge.options = inputs[i].options();
       if (inputs[i].impl()->node)
         edge.node = inputs[i].impl()->node;
       else
@@ -92,9 +96,45 @@ void attach(const char* name, std::span<const Tensor> inputs, const Tensor& outp
     }
     node->edges.push_back(std::move(edge));
   }
+  const auto read = [&](const Tensor& t) {
+    if (!t) return;
+    const auto input = std::find_if(inputs.begin(), inputs.end(), [&](const Tensor& in) { return in.impl() == t.impl(); });
+    node->reads.push_back({t.impl(), t.storage().version(), input == inputs.end() ? -1 : static_cast<int>(input - inputs.begin())});
+  };
+  for (const Tensor& t : reads ? as_span(*reads) : inputs) read(t);
+  if (!reads) read(output);
   output.impl()->requires_grad = true;
   output.impl()->node = std::move(node);
 }
+
+namespace {
+
+/// Throws GraphError when a tensor that the backward reads is not as the forward left it.
+void check_reads(const Node& node) {
+  for (const Node::Read& read : node.reads)
+    if (const auto impl = read.tensor.lock()) {
+      const Tensor t(impl);
+      require<GraphError>(
+          !t.storage().written_since(read.version, detail::byte_rows(t)), node.name, ": its backward needs ",
+          read.input < 0 ? std::string("a tensor that it saved") : message("input ", read.input), ", of shape ", t.shape(),
+          ", as it was in the forward, but it was written or moved since (by an optimizer's step, fill, copy_from, to or as "
+          "`into`); call backward before that, or compute with a clone");
+    }
+}
+
+/// Throws ShapeError or DeviceError when gradient `i` that a rule returned does not fit the input.
+void check_gradient(const Node& node, std::size_t i, const Tensor& g) {
+  const Node::Edge& edge = node.edges[i];
+  const auto& [dtype, device] = edge.options;
+  require(g.shape() == edge.shape, node.name, ": the gradient of input ", i, " has shape ", g.shape(), ", but the input ", edge.shape);
+  require<DeviceError>(g.device() == device && (g.dtype() == dtype || g.dtype() == precise(dtype)), node.name, ": the gradient of input ",
+                       i, " of shape ", edge.shape, " is ", name_of(g.dtype()), " on ", g.device(), ", but the input ", name_of(dtype),
+                       " on ", device);
+  require<GraphError>(!edge.leaf || edge.leaf->device == device, node.name, ": input ", i, " of shape ", edge.shape,
+                      " was moved between forward and backward");
+}
+
+}  // namespace
 
 void check_forward(const char* op, const Tensor& output) {
   const DType dtype = output.dtype();
@@ -112,7 +152,11 @@ AnomalyMode::~AnomalyMode() { autograd::anomaly = previous_; }
 void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
   using namespace autograd;
   require(requires_grad(), "backward: this tensor of shape ", shape(), " does not require a gradient");
-  if (cotangent) require(cotangent.shape() == shape(), "backward: cotangent shape ", cotangent.shape(), ", tensor shape ", shape());
+  if (cotangent) {
+    require(cotangent.shape() == shape(), "backward: cotangent shape ", cotangent.shape(), ", tensor shape ", shape());
+    require<DeviceError>(cotangent.device() == device() && cotangent.dtype() == dtype(), "backward: the cotangent is ",
+                         name_of(cotangent.dtype()), " on ", cotangent.device(), ", the tensor ", name_of(dtype()), " on ", device());
+  }
   require(cotangent || numel() == 1, "backward: a tensor of shape ", shape(), " needs a cotangent; only a single element does without");
   const NoGrad no_grad;
   struct Walk {
@@ -147,8 +191,9 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
     const std::shared_ptr<Node> node = std::move(first->second.node);
     Tensor dy = first->second.grad.take();
     pending.erase(first);
-    require<Error>(static_cast<bool>(node->backward), "backward: the graph at op ", node->name,
-                   " was freed by an earlier backward; pass retain_graph to the first call");
+    require<GraphError>(static_cast<bool>(node->backward), "backward: the graph at op ", node->name,
+                        " was freed by an earlier backward; pass retain_graph to the first call");
+    check_reads(*node);
     Grads grads = (*node->backward)(dy, NeedsGrad(node->needs));
     dy = {};
     require(grads.size() == node->edges.size(), node->name, ": backward returned ", grads.size(), " gradients for ", node->edges.size(),
@@ -156,6 +201,7 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
     if (!retain_graph) node->backward = nullptr;
     for (std::size_t i = 0; i < grads.size(); ++i) {
       if (!grads[i] || !node->needs[i]) continue;
+      check_gradient(*node, i, grads[i]);
       if (anomaly)
         require<NumericError>(is_finite(grads[i]), "anomaly: the gradient of ", node->name, " for input ", i, " with shape ",
                               grads[i].shape(), " is not finite");

@@ -10,12 +10,6 @@ void* cuda_allocate(int device, std::size_t bytes);
 void cuda_free(int device, void* memory);
 void cuda_set_bytes(int device, void* memory, int value, std::size_t bytes);
 
-/// `count` rows of `bytes`, `pitch` bytes apart.
-struct ByteRows {
-  void* data;
-  std::size_t bytes, count, pitch;
-  bool packed() const { return pitch == bytes; }
-};
 /// Copies between the host and a device, or within a device. What goes to the host is there afterwards.
 void cuda_copy(Cuda& cuda, const ByteRows& to, const ByteRows& from, bool to_host, bool from_host);
 

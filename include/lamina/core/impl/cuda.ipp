@@ -111,6 +111,14 @@ class PinnedBuffers {
 /// CUDA's 13000 as "13.0".
 std::string version_text(int v) { return message(v / 1000, '.', v % 1000 / 10); }
 
+/// Makes a device the thread's current one; returns the one that was.
+int choose_device(int index) {
+  int previous = 0;
+  check(cudaGetDevice(&previous), "asking for the current device");
+  if (previous != index) check(cudaSetDevice(index), "choosing a device");
+  return previous;
+}
+
 struct Context {
   Cuda cuda;
   std::mutex uploads;
@@ -136,10 +144,12 @@ Context& context(int index) {
   static auto& contexts = *new std::map<int, Context>;
   static auto& mutex = *new std::mutex;
   const std::lock_guard lock(mutex);
-  const auto it = contexts.find(index);
-  if (it == contexts.end()) require_present(index);
-  check(cudaSetDevice(index), "choosing a device");
-  if (it != contexts.end()) return it->second;
+  if (const auto it = contexts.find(index); it != contexts.end()) return it->second;
+  require_present(index);
+  struct Previous {
+    int device;
+    ~Previous() { (void)cudaSetDevice(device); }
+  } const previous{choose_device(index)};
   const int multiprocessors = properties_of(index).multiProcessorCount;
   cudaStream_t stream{};
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
@@ -174,6 +184,10 @@ int cuda_device_count() {
 }
 
 Cuda& current_cuda(int index) { return context(index).cuda; }
+CudaScope::CudaScope(int index) : cuda_(current_cuda(index)), previous_(choose_device(index)) {}
+CudaScope::~CudaScope() {
+  if (previous_ != cuda_.index) (void)cudaSetDevice(previous_);
+}
 
 std::string device_name(Device device) {
   if (device.is_cpu()) return "cpu";
@@ -234,7 +248,7 @@ void upload_rows(Cuda& cuda, const ByteRows& to, const ByteRows& from) {
 }  // namespace
 
 void* cuda_allocate(int device, std::size_t bytes) {
-  (void)current_cuda(device);
+  const CudaScope scope(device);
   void* p = nullptr;
   const cudaError_t error = cudaMalloc(&p, bytes);
   if (error == cudaErrorMemoryAllocation) {
@@ -246,12 +260,13 @@ void* cuda_allocate(int device, std::size_t bytes) {
 }
 
 void cuda_free(int device, void* memory) {
-  (void)current_cuda(device);
+  const CudaScope scope(device);
   check(cudaFree(memory), "freeing device memory");
 }
 
 void cuda_set_bytes(int device, void* memory, int value, std::size_t bytes) {
-  check(cudaMemsetAsync(memory, value, bytes, stream_of(current_cuda(device))), "filling device memory");
+  const CudaScope scope(device);
+  check(cudaMemsetAsync(memory, value, bytes, stream_of(scope.cuda())), "filling device memory");
 }
 
 void cuda_copy(Cuda& cuda, const ByteRows& to, const ByteRows& from, bool to_host, bool from_host) {
@@ -260,6 +275,7 @@ void cuda_copy(Cuda& cuda, const ByteRows& to, const ByteRows& from, bool to_hos
     const std::size_t all = to.bytes * to.count;
     return cuda_copy(cuda, {to.data, all, 1, all}, {from.data, all, 1, all}, to_host, from_host);
   }
+  const CudaScope scope(cuda.index);
   if (from_host) return upload_rows(cuda, to, from);
   queue_copy(to.data, to.pitch, from.data, from.pitch, to.bytes, to.count, to_host ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice,
              stream_of(cuda));
@@ -267,7 +283,7 @@ void cuda_copy(Cuda& cuda, const ByteRows& to, const ByteRows& from, bool to_hos
 }
 
 void* cuda_event_create(int device) {
-  (void)current_cuda(device);
+  const CudaScope scope(device);
   cudaEvent_t event{};
   check(cudaEventCreateWithFlags(&event, cudaEventDefault), "creating an event");
   return event;
@@ -276,7 +292,8 @@ void* cuda_event_create(int device) {
 void cuda_event_destroy(void* event) { (void)cudaEventDestroy(static_cast<cudaEvent_t>(event)); }
 
 void cuda_event_record(int device, void* event) {
-  check(cudaEventRecord(static_cast<cudaEvent_t>(event), stream_of(current_cuda(device))), "recording an event");
+  const CudaScope scope(device);
+  check(cudaEventRecord(static_cast<cudaEvent_t>(event), stream_of(scope.cuda())), "recording an event");
 }
 
 double cuda_event_seconds(void* from, void* to) {
@@ -288,14 +305,16 @@ double cuda_event_seconds(void* from, void* to) {
 }
 
 void cuda_fill(const Tensor& tensor, double value) {
+  const CudaScope scope(tensor.device().index);
   with_element(tensor.dtype(), [&]<class T>() {
     const T v = static_cast<T>(static_cast<Precise<T>>(value));
-    kernels::cuda::fill<T>(current_cuda(tensor.device().index), v, tensor.view2<T>());
+    kernels::cuda::fill<T>(scope.cuda(), v, tensor.view2<T>());
   });
 }
 
 bool cuda_convert(const Tensor& to, const Tensor& from) {
-  Cuda& cuda = current_cuda(to.device().index);
+  const CudaScope scope(to.device().index);
+  Cuda& cuda = scope.cuda();
   if (to.dtype() == DType::bf16 && from.dtype() == DType::f32)
     kernels::cuda::convert<float, BFloat16>(cuda, from.view2<const float>(), to.view2<BFloat16>());
   else if (to.dtype() == DType::f32 && from.dtype() == DType::bf16)
@@ -322,6 +341,8 @@ namespace {
 int cuda_device_count() { return 0; }
 std::string cuda_versions() { return ""; }
 Cuda& current_cuda(int index) { absent(index); }
+CudaScope::CudaScope(int index) : cuda_(current_cuda(index)), previous_(0) {}
+CudaScope::~CudaScope() = default;
 std::string device_name(Device device) { return device.is_cpu() ? "cpu" : (absent(device.index), std::string()); }
 void synchronize(Device device) {
   if (device.is_cuda()) absent(device.index);

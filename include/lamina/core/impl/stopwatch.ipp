@@ -20,7 +20,8 @@ struct Stopwatch::State {
 };
 
 Stopwatch::Stopwatch(Device device) {
-  auto state = std::make_unique<State>(device);
+  auto state = std::make_unique<State>();
+  state->device = device;
   if (device.is_cuda())
     for (Event* event : {&state->first, &state->last}) event->reset(detail::cuda_event_create(device.index));
   state_ = state.release();

@@ -36,7 +36,10 @@ Tensor make(Storage storage, std::int64_t offset, std::int64_t ld, const Shape& 
 
 std::int64_t packed_ld(const Shape& shape) { return shape.rank() ? shape[-1] : 1; }
 
-std::size_t byte_size(const Shape& shape, DType dtype) { return static_cast<std::size_t>(shape.numel()) * size_of(dtype); }
+std::size_t byte_size(const Shape& shape, DType dtype) {
+  return static_cast<std::size_t>(checked_product<MemoryError>({shape.numel(), static_cast<std::int64_t>(size_of(dtype))},
+                                                               "out of memory: more bytes than can be counted"));
+}
 
 /// Fills an f32 or f64 tensor with `f(i)` on the host.
 template <class F>
@@ -49,12 +52,6 @@ Tensor generate(const Shape& shape, TensorOptions options, F&& f) {
   return host.to(options.device);
 }
 
-detail::ByteRows byte_rows(const Tensor& t) {
-  const std::size_t size = size_of(t.dtype()), cols = static_cast<std::size_t>(t.rank() ? t.size(-1) : 1);
-  return {static_cast<char*>(t.storage().data()) + static_cast<std::size_t>(t.offset()) * size, cols * size,
-          static_cast<std::size_t>(t.numel()) / cols, (t.rank() ? static_cast<std::size_t>(t.ld()) : 1) * size};
-}
-
 /// A copy of which at least one side is on a device. Element types are converted by a kernel, or on the host.
 void copy_on_device(const Tensor& to, const Tensor& from) {
   const bool to_host = to.device().is_cpu(), from_host = from.device().is_cpu();
@@ -63,10 +60,16 @@ void copy_on_device(const Tensor& to, const Tensor& from) {
     return to.copy_from((from_host ? from : from.to(kCpu)).to(to.dtype()));
   }
   if (!to_host && !from_host && to.device() != from.device()) return to.copy_from(from.to(kCpu));
-  detail::cuda_copy(current_cuda((to_host ? from : to).device().index), byte_rows(to), byte_rows(from), to_host, from_host);
+  detail::cuda_copy(current_cuda((to_host ? from : to).device().index), detail::byte_rows(to), detail::byte_rows(from), to_host, from_host);
 }
 
 }  // namespace
+
+detail::ByteRows detail::byte_rows(const Tensor& t) {
+  const std::size_t size = size_of(t.dtype()), cols = static_cast<std::size_t>(t.rank() ? t.size(-1) : 1);
+  return {static_cast<char*>(t.storage().data()) + static_cast<std::size_t>(t.offset()) * size, cols * size,
+          cols ? static_cast<std::size_t>(t.numel()) / cols : 0, (t.rank() ? static_cast<std::size_t>(t.ld()) : 1) * size};
+}
 
 Tensor Tensor::empty(const Shape& shape, TensorOptions options) {
   try {
@@ -114,13 +117,16 @@ double Random::normal() {
 
 std::vector<Tensor> Tensor::empty_slices(const Shape& shape, std::span<const std::int64_t> channels, TensorOptions options) {
   std::int64_t total = 0;
-  for (std::int64_t c : channels) total += c;
+  for (std::int64_t c : channels) {
+    require(c >= 0, "empty_slices: a slice of ", c, " channels");
+    total = checked_sum({total, c}, "empty_slices: the channels' sum overflows");
+  }
   const int rank = shape.rank() + 1;
   require(rank <= Shape::kMaxRank, "empty_slices: shape ", shape, " has no room for a channel axis");
   std::int64_t dims[Shape::kMaxRank];
   std::copy(shape.begin(), shape.end(), dims);
   dims[rank - 1] = total;
-  const Tensor whole = empty(Shape(dims, rank), options);
+  const Tensor whole = empty(result_shape("empty_slices", dims, rank), options);
   std::vector<Tensor> slices;
   std::int64_t begin = 0;
   for (std::int64_t c : channels) {
@@ -132,14 +138,23 @@ std::vector<Tensor> Tensor::empty_slices(const Shape& shape, std::span<const std
   return slices;
 }
 
-Tensor output_for(const char* op, const Shape& shape, TensorOptions options, const Tensor& into) {
-  if (!into) return Tensor::empty(shape, options);
+Tensor output_for(const char* op, const Shape& shape, TensorOptions options, const Tensor& into, std::span<const Tensor> inputs) {
+  if (!into) try {
+      return Tensor::empty(shape, options);
+    } catch (const MemoryError& e) {
+      throw MemoryError(message(op, ": ", e.what()));
+    }
   require(into.shape() == shape, op, ": the destination has shape ", into.shape(), " but the result has ", shape);
   require<DeviceError>(into.dtype() == options.dtype && into.device() == options.device, op, ": the destination is ", name_of(into.dtype()),
                        " on ", into.device(), ", the result ", name_of(options.dtype), " on ", options.device);
   require(!into.impl()->node && !into.requires_grad(), op, ": the destination already carries a gradient");
   require(!(into.impl()->write_once && into.impl()->written), op, ": the destination slice was written before");
+  const detail::ByteRows rows = detail::byte_rows(into);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    require(!inputs[i] || inputs[i].device() != into.device() || !detail::overlap(rows, detail::byte_rows(inputs[i])), op,
+            ": the destination of shape ", shape, " overlaps input ", i, "; the op does not work in place");
   into.impl()->written = true;
+  into.mark_written();
   // A fresh handle, so that the caller's `into` stays off the tape.
   Tensor out = into.detach();
   return out;
@@ -160,14 +175,14 @@ Tensor Tensor::view_as(const Shape& shape) const {
 }
 
 Tensor Tensor::channels(std::int64_t begin, std::int64_t count) const {
-  require(rank() >= 1 && begin >= 0 && count >= 0 && begin + count <= size(-1), "channels [", begin, ", ", begin + count,
-          ") are outside shape ", shape());
+  require(rank() >= 1 && begin >= 0 && count >= 0 && count <= size(-1) && begin <= size(-1) - count, count, " channels from ", begin,
+          " on are outside shape ", shape());
   return make(impl_->storage, impl_->offset + begin, ld(), shape().with(-1, count), options());
 }
 
 Tensor Tensor::rows(std::int64_t begin, std::int64_t count) const {
-  require(rank() >= 2 && begin >= 0 && count >= 0 && begin + count <= size(0), "rows [", begin, ", ", begin + count, ") are outside shape ",
-          shape());
+  require(rank() >= 2 && begin >= 0 && count >= 0 && count <= size(0) && begin <= size(0) - count, count, " rows from ", begin,
+          " on are outside shape ", shape());
   const std::int64_t per_row = size(0) && size(-1) ? numel() / size(0) / size(-1) * ld() : 0;
   return make(impl_->storage, impl_->offset + begin * per_row, ld(), shape().with(0, count), options());
 }
@@ -197,6 +212,8 @@ Tensor Tensor::to(Device device) const {
 void Tensor::copy_from(const Tensor& source) const {
   require(source.shape() == shape(), "copy_from: destination shape ", shape(), ", source shape ", source.shape());
   if (numel() == 0) return;
+  if (device() == source.device() && detail::overlap(detail::byte_rows(*this), detail::byte_rows(source))) return copy_from(source.clone());
+  mark_written();
   if (device().is_cuda() || source.device().is_cuda()) return copy_on_device(*this, source);
   detail::with_element(dtype(), [&]<class To>() {
     detail::with_element(source.dtype(), [&]<class From>() {
@@ -215,7 +232,10 @@ void Tensor::copy_from(const Tensor& source) const {
   });
 }
 
+void Tensor::mark_written() const { storage().note_write(detail::byte_rows(*this)); }
+
 void Tensor::fill(double value) const {
+  mark_written();
   if (device().is_cuda()) return numel() == 0 ? void() : detail::cuda_fill(*this, value);
   detail::with_element(dtype(), [&]<class T>() {
     const auto v = view2<T>();
@@ -225,6 +245,7 @@ void Tensor::fill(double value) const {
 
 void Tensor::move_to(TensorOptions options) const {
   require(contiguous() && !impl_->node, "move_to: a tensor of shape ", shape(), " is a channel slice or the result of an op");
+  if (options.dtype == dtype() && options.device == device()) return;
   const Tensor moved = to(options.device).to(options.dtype);
   impl_->storage = moved.impl_->storage;
   impl_->offset = moved.impl_->offset;
@@ -247,7 +268,10 @@ Tensor& Tensor::set_requires_grad(bool on) {
 Tensor Tensor::grad() const { return (shape(), Tensor(impl_->grad)); }
 
 void Tensor::set_grad(Tensor grad) const {
-  if (grad) require(grad.shape() == shape(), "a gradient of shape ", grad.shape(), " does not fit a tensor of shape ", shape());
+  if (grad) {
+    require(grad.shape() == shape(), "a gradient of shape ", grad.shape(), " does not fit a tensor of shape ", shape());
+    require<DeviceError>(grad.device() == device(), "a gradient on ", grad.device(), " does not fit a tensor on ", device());
+  }
   impl_->grad = grad.impl();
 }
 

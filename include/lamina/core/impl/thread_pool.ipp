@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -94,7 +95,10 @@ void ThreadPool::run(std::int64_t tasks, TaskRef task) {
   }
   std::lock_guard turn(s.run_mutex);
   std::call_once(s.started, [&] {
-    for (int w = 1; w < s.threads; ++w) s.workers.emplace_back([&s, w] { s.loop(w); });
+    try {
+      for (int w = 1; w < s.threads; ++w) s.workers.emplace_back([&s, w] { s.loop(w); });
+    } catch (const std::system_error&) {  // the system has no more threads: those that started do the work
+    }
   });
   {
     std::lock_guard lock(s.mutex);
@@ -118,7 +122,29 @@ void ThreadPool::run(std::int64_t tasks, TaskRef task) {
 
 namespace {
 thread_local Cpu scoped_cpu;
+/// The task of Cpu::run that this thread is in.
+struct RunningTask {
+  const Executor* executor = nullptr;
+  int worker = 0;
+};
+thread_local RunningTask running_task;
 }  // namespace
+
+void Cpu::run(std::int64_t tasks, TaskRef task) const {
+  if (running_task.executor) {  // the worker's own scratch is nobody else's
+    const int worker = running_task.executor == executor ? running_task.worker : 0;
+    for (std::int64_t i = 0; i < tasks; ++i) task(i, worker);
+    return;
+  }
+  const auto marked = [this, &task](std::int64_t i, int worker) {
+    struct Scope {
+      ~Scope() { running_task = {}; }
+    } scope;
+    running_task = {executor, worker};
+    task(i, worker);
+  };
+  executor->run(tasks, TaskRef(marked));
+}
 
 Cpu& current_cpu() {
   if (!scoped_cpu.executor) {

@@ -192,6 +192,7 @@ Transform draw_transform(const Augment& a, RandomKey key, const TransformSizes& 
 }
 
 double mean_gray(const Image& image) {
+  require_valid("mean_gray", image);
   std::uint64_t sums[3] = {0, 0, 0};
   const std::size_t channels = static_cast<std::size_t>(image.channels);
   for (std::size_t i = 0; i < image.pixels.size(); i += channels)

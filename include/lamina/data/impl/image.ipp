@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lamina/core/checked.hpp"
 #include "lamina/data/impl/decoders.hpp"
 #include "lamina/io/file.hpp"
 
@@ -52,6 +53,25 @@ constexpr std::pair<const char*, FileFormat> kExtensions[] = {
 
 }  // namespace
 
+namespace {
+/// Checks `size` values of width x height pixels with `values` each.
+void require_values(const char* what, const char* kind, int width, int height, int values, std::size_t size) {
+  require<DataError>(width >= 1 && height >= 1, what, ": the ", kind, " is empty: ", width, "x", height, " pixels");
+  const std::int64_t expected = checked_product<DataError>({width, height, values}, what, ": the size of the ", kind, " overflows");
+  require<DataError>(static_cast<std::int64_t>(size) == expected, what, ": the ", kind, " of ", width, "x", height, " pixels with ", values,
+                     " values each holds ", size, " of them, not ", expected);
+}
+}  // namespace
+
+void require_valid(const char* what, const Image& image) {
+  require<DataError>(image.channels == 1 || image.channels == 3, what, ": an image has 1 (gray) or 3 (RGB) channels, not ", image.channels);
+  require_values(what, "image", image.width, image.height, image.channels, image.pixels.size());
+}
+void require_valid(const char* what, const LabelImage& mask) {
+  require<DataError>(mask.planes >= 0, what, ": a mask of ", mask.planes, " planes");
+  require_values(what, "mask", mask.width, mask.height, static_cast<int>(mask.values()), mask.labels.size());
+}
+
 const char* name_of(FileFormat format) {
   switch (format) {
     case FileFormat::png: return "png";
@@ -83,7 +103,8 @@ void detail::allocate_samples(Raster& raster, const std::string& origin, const D
                      raster.height, " pixels");
   require<DataError>(pixels <= limits.max_pixels, origin, ": ", raster.width, "x", raster.height, " pixels are over the limit of ",
                      limits.max_pixels);
-  const std::int64_t bytes = pixels * raster.channels * static_cast<std::int64_t>(raster.sample_bytes());
+  const std::int64_t bytes = checked_product<DataError>({pixels, raster.channels, static_cast<std::int64_t>(raster.sample_bytes())}, origin,
+                                                        ": the bytes of its pixels overflow");
   require<DataError>(bytes <= limits.max_decoded_bytes, origin, ": ", bytes, " bytes of pixels are over the limit of ",
                      limits.max_decoded_bytes);
   try {
@@ -175,6 +196,8 @@ LabelImage LabelImage::plane(int k) const {
 }
 
 Image overlay(const Image& image, const LabelImage& labels, std::span<const Rgb> palette, double opacity) {
+  require_valid("overlay", image);
+  require_valid("overlay", labels);
   require<DataError>(image.width == labels.width && image.height == labels.height, "overlay: the image has ", image.width, "x",
                      image.height, " pixels, the mask ", labels.width, "x", labels.height);
   Image out(image.width, image.height, 3);

@@ -204,6 +204,7 @@ bool Loader::next(Batch& batch) {
 }
 
 Tensor to_tensor(const Image& image) {
+  require_valid("to_tensor", image);
   Tensor t = Tensor::empty({1, image.height, image.width, 3});
   sample(image, center_window({image.width, image.height, image.width, image.height}), {}, image.width, image.height, t.data<float>());
   return t;

@@ -138,11 +138,14 @@ Raster detail::decode_png(std::string_view bytes, const std::string& origin, con
 }
 
 std::string encode_png(const Image& image) {
+  require_valid("PNG encoder", image);
   return encode(image.width, image.height, image.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, image.pixels.data(),
                 static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.channels), {});
 }
 
 std::string encode_png(const LabelImage& labels, std::span<const Rgb> palette) {
+  require_valid("PNG encoder", labels);
+  require<DataError>(labels.planes == 0, "PNG encoder: a mask of ", labels.planes, " planes is written one plane at a time");
   const auto width = static_cast<std::size_t>(labels.width);
   if (palette.empty()) return encode(labels.width, labels.height, PNG_COLOR_TYPE_GRAY, labels.labels.data(), width, {});
   const int used = labels.labels.empty() ? 0 : 1 + *std::max_element(labels.labels.begin(), labels.labels.end());

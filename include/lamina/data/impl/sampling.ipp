@@ -169,10 +169,12 @@ Resize resize_named(std::string_view name) {
 }
 
 void sample(const Image& image, const Transform& t, const Border& border, int width, int height, float* out) {
+  require_valid("sampling", image);
   (image.channels == 3 ? sample_photo<3> : sample_photo<1>)(image, t, border, width, height, out);
 }
 
 void sample(const LabelImage& mask, const Transform& t, const Border& border, int width, int height, std::uint8_t* out) {
+  require_valid("sampling", mask);
   for (int row = 0; row < height; ++row) {
     RowWalk walk(t.geometry, row);
     for (int column = 0; column < width; ++column, walk.advance()) {
@@ -185,6 +187,7 @@ void sample(const LabelImage& mask, const Transform& t, const Border& border, in
 
 Image resized(const Image& image, int width, int height) {
   require_size(width, height);
+  require_valid("resizing", image);
   if (width == image.width && height == image.height) return image;
   const TriangleFilter across(image.width, width), down(image.height, height);
   const int n = image.channels;
@@ -217,6 +220,7 @@ Image resized(const Image& image, int width, int height) {
 
 LabelImage resized(const LabelImage& mask, int width, int height) {
   require_size(width, height);
+  require_valid("resizing", mask);
   LabelImage out(width, height, 0, mask.planes);
   const auto source = [](int i, int from, int to) { return static_cast<int>((2 * std::int64_t{i} + 1) * from / (2 * std::int64_t{to})); };
   for (int y = 0; y < height; ++y)

@@ -129,7 +129,7 @@ Tensor Predictor::tiled(const data::Image& image, const PredictOptions& options)
 Prediction Predictor::predict(const data::Image& image, const PredictOptions& options) {
   require<OptionError>(options.overlap >= 0 && options.overlap <= 0.9, "predict: overlap ", options.overlap, " is outside [0, 0.9]");
   require<OptionError>(options.batch >= 1, "predict: batch ", options.batch, " must be at least 1");
-  require<DataError>(image.width >= 1 && image.height >= 1, "predict: the image is empty");
+  data::require_valid("predict", image);
   using Tiling = PredictOptions::Tiling;
   const bool tile =
       options.tiling == Tiling::always || (options.tiling == Tiling::automatic && data::resize_named(input_.resize) == data::Resize::crop);

@@ -73,6 +73,18 @@ void Module::train(bool on) {
   for (auto& [name, child] : children_) child->train(on);
 }
 
+EvalScope::EvalScope(Module& module) {
+  remember(module);
+  module.eval();
+}
+EvalScope::~EvalScope() {
+  for (const auto& [module, training] : modes_) module->training_ = training;
+}
+void EvalScope::remember(Module& module) {
+  modes_.emplace_back(&module, module.training_);
+  for (const auto& [name, child] : module.children_) remember(*child);
+}
+
 void Module::load_state(const std::vector<NamedTensor>& source, bool strict) {
   std::map<std::string, Tensor> given;
   for (const NamedTensor& s : source) given[s.name] = s.tensor;

@@ -22,16 +22,30 @@ Optimizer::Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::s
   require_range(gradient.clip_norm >= 0, "clip_norm", gradient.clip_norm, "[0, inf)");
   require_range(gradient.clip_value >= 0, "clip_value", gradient.clip_value, "[0, inf)");
   require_range(gradient.weight_decay >= 0, "weight_decay", gradient.weight_decay, "[0, inf)");
-  const TensorOptions first = precise_like(parameters_[0].tensor);
-  for (const nn::NamedTensor& p : parameters_) {
-    const DType dtype = precise(p.tensor.dtype());
-    require(p.tensor.contiguous() && dtype == first.dtype && p.tensor.device() == first.device, "optimiser: parameter ", p.name,
-            " is a slice, or differs from the first in dtype or device");
-    masters_.push_back(p.tensor.dtype() == dtype ? Tensor{} : p.tensor.to(dtype));
-  }
   for (const std::string& moment : moments)
     for (const nn::NamedTensor& p : parameters_)
       moments_.push_back({moment + "." + p.name, Tensor::zeros(p.tensor.shape(), precise_like(p.tensor))});
+  masters_.resize(parameters_.size());
+  follow_parameters();
+}
+
+void Optimizer::follow_parameters() {
+  const std::size_t n = parameters_.size();
+  const TensorOptions first = precise_like(parameters_[0].tensor);
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto& [name, p] = parameters_[i];
+    const TensorOptions own = precise_like(p);
+    require(p.contiguous() && own.dtype == first.dtype && own.device == first.device, "optimiser: parameter ", name,
+            " is a slice, or differs from the first in dtype or device");
+    Tensor& master = masters_[i];
+    if (p.dtype() == own.dtype)
+      master = {};
+    else if (!master)
+      master = p.to(own.dtype);
+    else
+      master.move_to(own);
+    for (std::size_t k = i; k < moments_.size(); k += n) moments_[k].tensor.move_to(own);
+  }
 }
 
 void Optimizer::zero_grad() {
@@ -47,6 +61,7 @@ std::vector<nn::NamedTensor> Optimizer::state() const {
 }
 
 void Optimizer::load_state(const std::vector<nn::NamedTensor>& source) {
+  follow_parameters();
   std::map<std::string, Tensor> given;
   for (const nn::NamedTensor& s : source) given[s.name] = s.tensor;
   const auto own = state();
@@ -61,6 +76,7 @@ void Optimizer::load_state(const std::vector<nn::NamedTensor>& source) {
 
 template <class Update>
 void Optimizer::apply(Update&& update) {
+  follow_parameters();
   std::int64_t& step = *steps_.data<std::int64_t>();
   ++step;
   dispatch(masters_[0] ? masters_[0] : parameters_[0].tensor, [&]<class Stored>(auto& device) {
@@ -73,6 +89,8 @@ void Optimizer::apply(Update&& update) {
       if (!p.grad()) continue;
       packed.push_back(p.grad().packed().to(dtype_of<T>));
       auto moment = [&](std::size_t k) { return k * n + i < moments_.size() ? moments_[k * n + i].tensor.template data<T>() : nullptr; };
+      p.mark_written();
+      if (masters_[i]) masters_[i].mark_written();
       list.push_back({(masters_[i] ? masters_[i] : p).template data<T>(), packed.back().template data<const T>(), moment(0), moment(1),
                       p.numel(), !gradient_.decay_kernels_only || p.rank() >= 2, masters_[i] ? p.data<BFloat16>() : nullptr});
     }

@@ -23,8 +23,7 @@ std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches,
                                  const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const NoGrad no_grad;
   const nn::RandomScope random(RandomKey{0, 0x6576616c});
-  const bool training = model.training();
-  model.eval();
+  const nn::EvalScope eval(model);
   std::vector<Evaluation> results;
   for (const auto& head : heads) results.push_back({head->confusion(), {}, {}});
   batches.start(0);
@@ -56,7 +55,6 @@ std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches,
   }
   for (Evaluation& e : results)
     if (!e.images.empty()) e.losses = e.losses.divided_by(static_cast<double>(e.images.size()));
-  model.train(training);
   return results;
 }
 
