@@ -191,10 +191,10 @@ TEST_CASE("slices of one buffer: writing one leaves what was saved of another, w
   // More regions than are told apart: then all of the buffer counts, never none of it
   const Tensor many = Tensor::zeros({1, 2, 2, 60}, like(x));
   for (std::int64_t i = 0; i < 20; ++i) many.channels(3 * i, 3).fill(1);
-  const Tensor last = sigmoid(x, many.channels(57, 3));
-  last.backward(random_normal(x.shape(), 2), true);
+  const Tensor kept = sigmoid(x, many.channels(0, 3));
+  kept.backward(random_normal(x.shape(), 2), true);
   for (std::int64_t i = 0; i < 20; ++i) many.channels(3 * i, 3).fill(1);
-  check_throws<GraphError>([&] { last.backward(random_normal(x.shape(), 2)); }, {"activation"});
+  check_throws<GraphError>([&] { kept.backward(random_normal(x.shape(), 2)); }, {"activation"});
 }
 
 TEST_CASE("two forwards before their backwards: running statistics are nobody's input") {

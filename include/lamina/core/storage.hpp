@@ -1,11 +1,8 @@
 #pragma once
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <vector>
 
 #include "lamina/core/device.hpp"
 
@@ -41,36 +38,21 @@ class Storage {
   /// Wraps memory that somebody else owns; `release` (may be empty) runs when the last reference goes.
   static Storage wrap(void* data, std::size_t bytes, Device device, std::function<void(void*)> release);
 
-  void* data() const { return block_ ? block_->data : nullptr; }
-  std::size_t bytes() const { return block_ ? block_->bytes : 0; }
+  void* data() const;
+  std::size_t bytes() const;
   /// True when no other Storage shares the memory.
   bool unique() const { return block_.use_count() == 1; }
   bool same_as(const Storage& o) const { return block_ == o.block_; }
 
   /// The version of the last noted write, or of the creation.
-  std::uint64_t version() const { return block_ ? block_->version.load(std::memory_order_acquire) : 0; }
+  std::uint64_t version() const;
   /// Notes that these rows of it were written in place.
   void note_write(const detail::ByteRows& rows) const;
   /// Were any of these rows written, or was the storage made, after that version?
   bool written_since(std::uint64_t version, const detail::ByteRows& rows) const;
 
  private:
-  struct Block {
-    struct Write {
-      detail::ByteRows rows;
-      std::uint64_t version;
-    };
-    Block();
-    ~Block();
-    void* data = nullptr;
-    std::size_t bytes = 0;
-    Device device;
-    std::function<void(void*)> release;
-    std::atomic<std::uint64_t> version;
-    const std::uint64_t created;
-    std::mutex mutex;
-    std::vector<Write> writes;  // the last one to each of the regions written
-  };
+  struct Block;
   std::shared_ptr<Block> block_;
 };
 

@@ -1,10 +1,12 @@
 // Caching allocator: freed blocks are kept by size and handed out again, so that a training step allocates nothing new.
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <new>
+#include <vector>
 
 #include "lamina/core/checked.hpp"
 #include "lamina/core/impl/cuda.hpp"
@@ -157,10 +159,32 @@ std::uint64_t next_version() {
 }
 }  // namespace
 
+/// What storages that share memory share.
+struct Storage::Block {
+  struct Write {
+    detail::ByteRows rows;
+    std::uint64_t version;
+  };
+  Block();
+  ~Block();
+  void* data = nullptr;
+  std::size_t bytes = 0;
+  Device device;
+  std::function<void(void*)> release;
+  std::atomic<std::uint64_t> version;
+  const std::uint64_t created;
+  std::mutex mutex;
+  std::vector<Write> writes;  // the last one to each of the regions written
+};
+
 Storage::Block::Block() : version(next_version()), created(version) {}
 Storage::Block::~Block() {
   if (release) release(data);
 }
+
+void* Storage::data() const { return block_ ? block_->data : nullptr; }
+std::size_t Storage::bytes() const { return block_ ? block_->bytes : 0; }
+std::uint64_t Storage::version() const { return block_ ? block_->version.load(std::memory_order_acquire) : 0; }
 
 void Storage::note_write(const detail::ByteRows& rows) const {
   if (!block_) return;
