@@ -141,7 +141,7 @@ def main():
 
     missed = list(problems)
     for i, f in enumerate(faults, 1):
-        path, right, start = COPY / f["file"], (ROOT / f["file"]).read_text(), time.time()
+        path, right, start = COPY / f["file"], (COPY / f["file"]).read_text(), time.time()
         try:
             path.write_text(right.replace(f["text"], f["replacement"]))
             done = build(f["preset"], f["test"], o.jobs)
