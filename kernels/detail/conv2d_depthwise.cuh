@@ -42,40 +42,36 @@ __global__ void depthwise_kernel(View4<const T> x, CorrelationAxis h, Correlatio
 
 inline constexpr int kDepthwiseRows = 8;  // warps of a block, beside each other along the pixels
 
-/// Block (32 packs of channels, tap, part of the rows of dy): partials[part][tap][c]. The blocks of the other taps find the rows in the L2
-/// cache.
+/// Block (32 packs of channels, then tap; part of the rows of dy): partials[part][tap][c]. The blocks of the other taps find the rows in
+/// the L2 cache.
 template <int N, class T>
 __global__ void depthwise_weights_kernel(View4<const T> x, View4<const T> dy, CorrelationAxis h, CorrelationAxis w, std::int64_t channels,
                                          float* partials) {
   LAMINA_SHARED(float, sums);  // (kDepthwiseRows, 32 * N)
   const int lane = static_cast<int>(threadIdx.x), warp = static_cast<int>(threadIdx.y);
-  const std::int64_t c = (std::int64_t{blockIdx.x} * kWarpSize + lane) * N;
-  const std::int64_t parts = gridDim.z, part = blockIdx.z, lines = dy.n * dy.h;
-  for (std::int64_t tap = blockIdx.y; tap < h.taps * w.taps; tap += gridDim.y) {
-    const std::int64_t r = tap / w.taps, s = tap % w.taps;
-    const IndexRange rows = outputs_inside(h, r, r, x.h), cols = outputs_inside(w, s, s, x.w);
-    float sum[N] = {};
-    if (c < channels)
-      for (std::int64_t line = lines * part / parts; line < lines * (part + 1) / parts; ++line) {
-        const std::int64_t n = line / dy.h, i = line % dy.h;
-        if (i < rows.begin || i >= rows.end) continue;
-        for (std::int64_t j = cols.begin + warp; j < cols.end; j += kDepthwiseRows) {
-          const auto value = load<N>(x.pixel(n, h.input(i, r), w.input(j, s)) + c);
-          const auto gradient = load<N>(dy.pixel(n, i, j) + c);
+  const std::int64_t taps = h.taps * w.taps, packs = gridDim.x / taps, tap = blockIdx.x / packs, r = tap / w.taps, s = tap % w.taps;
+  const std::int64_t c = (blockIdx.x % packs * kWarpSize + lane) * N, parts = gridDim.y, part = blockIdx.y, lines = dy.n * dy.h;
+  const IndexRange rows = outputs_inside(h, r, r, x.h), cols = outputs_inside(w, s, s, x.w);
+  float sum[N] = {};
+  if (c < channels)
+    for (std::int64_t line = lines * part / parts; line < lines * (part + 1) / parts; ++line) {
+      const std::int64_t n = line / dy.h, i = line % dy.h;
+      if (i < rows.begin || i >= rows.end) continue;
+      for (std::int64_t j = cols.begin + warp; j < cols.end; j += kDepthwiseRows) {
+        const auto value = load<N>(x.pixel(n, h.input(i, r), w.input(j, s)) + c);
+        const auto gradient = load<N>(dy.pixel(n, i, j) + c);
 #pragma unroll
-          for (int e = 0; e < N; ++e) sum[e] += value.v[e] * gradient.v[e];
-        }
+        for (int e = 0; e < N; ++e) sum[e] += value.v[e] * gradient.v[e];
       }
-    __syncthreads();  // the sums of the last tap have been read
-#pragma unroll
-    for (int e = 0; e < N; ++e) sums[(warp * kWarpSize + lane) * N + e] = sum[e];
-    __syncthreads();
-    if (warp > 0 || c >= channels) continue;
-#pragma unroll
-    for (int e = 0; e < N; ++e) {
-      for (int other = 1; other < kDepthwiseRows; ++other) sum[e] += sums[(other * kWarpSize + lane) * N + e];
-      partials[(part * h.taps * w.taps + tap) * channels + c + e] = sum[e];
     }
+#pragma unroll
+  for (int e = 0; e < N; ++e) sums[(warp * kWarpSize + lane) * N + e] = sum[e];
+  __syncthreads();
+  if (warp > 0 || c >= channels) return;
+#pragma unroll
+  for (int e = 0; e < N; ++e) {
+    for (int other = 1; other < kDepthwiseRows; ++other) sum[e] += sums[(other * kWarpSize + lane) * N + e];
+    partials[(part * taps + tap) * channels + c + e] = sum[e];
   }
 }
 
@@ -127,7 +123,7 @@ void conv2d_backward_weights_depthwise(const Cuda& cuda, View4<const T> x, View4
   with_pack_width<T>(
       [&](auto n) {
         constexpr int N = decltype(n)::value;
-        const dim3 grid(blocks_for(dw.n, kWarpSize * N), blocks_for(dw.h * dw.w, 1, 65535), static_cast<unsigned>(parts));
+        const dim3 grid(blocks_for(dw.n, kWarpSize * N) * static_cast<unsigned>(dw.h * dw.w), static_cast<unsigned>(parts));
         launch<detail::depthwise_weights_kernel<N, T>>(
             cuda, grid, dim3(kWarpSize, detail::kDepthwiseRows), detail::kDepthwiseRows * kWarpSize * N * sizeof(float), x, dy,
             forward_axis(dy.h, dw.h, p.padding.top, p), forward_axis(dy.w, dw.w, p.padding.left, p), dw.n, partials);

@@ -1,5 +1,7 @@
 #include "lamina/models/unet.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "lamina/models/presets.hpp"
@@ -9,6 +11,25 @@
 using namespace lamina;
 using namespace lamina::models;
 using namespace lamina::test;
+
+namespace {
+
+/// The cost of a U-Net at its preset's width. Costs are polynomials of second degree in the width: three narrow networks give all.
+ModelCost full_cost(const std::string& preset, int channels, int classes, int size) {
+  ModelCost narrow[4];
+  for (int base = 1; base <= 4; ++base)
+    narrow[base - 1] = model_cost({.preset = preset, .in_channels = channels, .classes = classes, .base = base}, size, size);
+  const auto at = [&](int n, auto field) {
+    const auto a = narrow[0].*field, b = narrow[1].*field, c = narrow[2].*field;
+    const std::int64_t d = n - 1;
+    return a + d * (b - a) + d * (d - 1) / 2 * (c - 2 * b + a);
+  };
+  CHECK(at(4, &ModelCost::parameters) == narrow[3].parameters);
+  const int base = unet_preset(preset, channels, classes).base;
+  return {.parameters = at(base, &ModelCost::parameters), .trainable = at(base, &ModelCost::trainable), .macs = at(base, &ModelCost::macs)};
+}
+
+}  // namespace
 
 TEST_CASE("parameter counts of the presets, as their sources publish them") {
   struct Case {
@@ -20,20 +41,51 @@ TEST_CASE("parameter counts of the presets, as their sources publish them") {
       {"keras", 1, 1, 31031685, 31031685},        {"keras32", 1, 32, 31050048, 31050048},     {"keras32", 3, 32, 31051200, 31051200},
       {"retina", 1, 1, 31046465, 31038529},       {"retina", 1, 3, 31046595, 31038659},       {"retina", 3, 4, 31047812, 31039876},
       {"retina-shallow", 1, 3, 3111139, 3108195}, {"retina-shallow", 3, 4, 3111748, 3108804}, {"milesial", 3, 2, 31037698, 31037698},
-      {"milesial", 3, 1, 31037633, 31037633},     {"milesial", 3, 9, 31038153, 31038153},     {"smp", 3, 1, 32521105, 32521105},
-      {"smp", 3, 9, 32522265, 32522265}};
+      {"milesial", 3, 1, 31037633, 31037633},     {"milesial", 3, 9, 31038153, 31038153}};
   for (const Case& c : cases) {
     CAPTURE(c.preset);
-    const ModelCost cost = model_cost({.preset = c.preset, .in_channels = c.channels, .classes = c.classes}, 32, 32);
+    const ModelCost cost = full_cost(c.preset, c.channels, c.classes, 16);
     CHECK(cost.parameters == c.parameters);
     CHECK(cost.trainable == c.trainable);
   }
   // Without channels and classes a preset is its source's network.
-  CHECK(model_cost({.preset = "retina-shallow"}, 32, 32).parameters == 3111139);
-  CHECK(model_cost({.preset = "keras32"}, 32, 32).parameters == 31050048);
+  CHECK(full_cost("retina-shallow", 0, 0, 16).parameters == 3111139);
+  CHECK(full_cost("keras32", 0, 0, 16).parameters == 31050048);
   // 54.6 GMAC at 256 x 256 with one channel; a quarter of each side is a sixteenth of the work.
-  const ModelCost keras = model_cost({.preset = "keras", .in_channels = 1, .classes = 1}, 64, 64);
-  CHECK(static_cast<double>(keras.macs) * 16 / 1e9 == doctest::Approx(54.6).epsilon(0.002));
+  CHECK(static_cast<double>(full_cost("keras", 1, 1, 64).macs) * 16 / 1e9 == doctest::Approx(54.6).epsilon(0.002));
+}
+
+TEST_CASE("the weights of every layer begin as the preset's initialisation says") {
+  nn::RandomStream random({1, 2});
+  for (const char* preset : {"bn", "keras", "keras32", "retina", "retina-shallow", "milesial"}) {
+    UNetOptions o = unet_preset(preset, 30, 40);
+    o.base = 20;
+    o.depth = 2;
+    o.tail = o.tail ? 30 : 0;
+    o.names = UNetOptions::Names::lamina;
+    const bool keras = std::string(preset).starts_with("keras") || std::string(preset).starts_with("retina");
+    const UNet net(o, random);
+    for (const auto& p : net.named_parameters()) {
+      if (p.tensor.rank() != 4) continue;
+      CAPTURE(preset);
+      CAPTURE(p.name);
+      const Shape& s = p.tensor.shape();
+      const double fan = static_cast<double>(s[1] * s[2] * s[3]);  // PyTorch counts that of a transposed convolution over its outputs
+      const auto v = p.tensor.to_vector<double>();
+      double squares = 0, most = 0;
+      for (double w : v) {
+        squares += w * w / static_cast<double>(v.size());
+        most = std::max(most, std::abs(w));
+      }
+      // PyTorch: U(-1, 1) / sqrt(fan). He: sd sqrt(2 / fan), Keras' cut off at 2 / 0.8796 of them.
+      const bool torch = std::string(preset) == "milesial";
+      const double sd = std::sqrt(torch ? 1 / (3 * fan) : 2 / fan);
+      CHECK(std::sqrt(squares) == doctest::Approx(sd).epsilon(0.1));
+      if (torch) CHECK(most <= 1.7321 * sd);
+      if (keras) CHECK(most <= 2.274 * sd);
+      if (std::string(preset) == "bn") CHECK(most > 2.6 * sd);
+    }
+  }
 }
 
 TEST_CASE("milesial and smp presets carry the checkpoint names of their sources") {
@@ -48,12 +100,15 @@ TEST_CASE("milesial and smp presets carry the checkpoint names of their sources"
                            "up4.conv.double_conv.0.weight", "outc.conv.bias"})
     CHECK_MESSAGE(has(*milesial, name), name);
   CHECK(milesial->state().size() == 9 * 2 * 6 + 4 * 2 + 2);  // conv + 5 tensors of a norm; transposed convs; head
-  const auto smp = build_segmenter({.preset = "smp"}, 0);
+  const auto smp = build_segmenter({.preset = "smp", .in_channels = 3, .classes = 9}, 0);
   for (const char* name : {"encoder.conv1.weight", "encoder.layer1.0.downsample.1.running_mean", "encoder.layer4.2.bn3.weight",
                            "decoder.blocks.0.conv1.0.weight", "decoder.blocks.4.conv2.1.bias", "segmentation_head.0.weight"})
     CHECK_MESSAGE(has(*smp, name), name);
   std::size_t encoder = 0;
+  std::int64_t parameters = 0;
   for (const auto& t : smp->state()) encoder += t.name.starts_with("encoder.");
+  for (const auto& p : smp->named_parameters()) parameters += p.tensor.numel();
+  CHECK(parameters == 32522265);
   CHECK(encoder == 318);  // torchvision's 320 entries less fc.weight and fc.bias
 }
 

@@ -57,6 +57,7 @@ TEST_CASE("conv2d_measured: moments of its result by every algorithm; the result
                 .inputs = in,
                 .op = [&](auto& t, auto&) { return measured(t).moments; },
                 .float_tolerance = 4e-6,
+                .bf16_tolerance = kReadsRounded,
                 .gradients = false,
                 .takes_into = false,
                 .precise = {false, false, true}});

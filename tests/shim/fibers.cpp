@@ -94,6 +94,11 @@ struct Warp {
   std::source_location at;
 };
 
+void land(const Copy& c) {
+  std::memcpy(c.to, c.from, c.valid);
+  std::memset(static_cast<char*>(c.to) + c.valid, 0, c.bytes - c.valid);
+}
+
 /// "file:line".
 std::string where(const std::source_location& at) {
   const std::string file = at.file_name();
@@ -112,6 +117,8 @@ class Machine {
     count_ = static_cast<int>(threads.x * threads.y * threads.z);
     order(block_order_, static_cast<int>(blocks));
     order(thread_order_, count_);
+    turn_.resize(thread_order_.size());
+    for (int i = 0; i < count_; ++i) turn_[static_cast<std::size_t>(thread_order_[static_cast<std::size_t>(i)])] = i;
     char* shared = static_cast<char*>(std::aligned_alloc(128, (shared_bytes + kCanaryBytes + 127) / 128 * 128));
 #if SHIM_ASAN
     std::free(shared);
@@ -148,8 +155,7 @@ class Machine {
 #endif
     if (++at_barrier_ == count_) {
       at_barrier_ = 0;
-      for (Fiber& f : fibers_)
-        if (f.state == State::at_barrier) f.state = State::ready;
+      release(0, count_, State::at_barrier);
     } else {
       wait(State::at_barrier, at);
     }
@@ -174,9 +180,7 @@ class Machine {
     if (++warp.arrived == kWarp) {
       warp.arrived = 0;
       ++warp.generation;
-      const int first = running->number / kWarp * kWarp;
-      for (int i = first; i < first + kWarp; ++i)
-        if (Fiber& f = fibers_[static_cast<std::size_t>(i)]; f.state == State::at_warp) f.state = State::ready;
+      release(running->number / kWarp * kWarp, kWarp, State::at_warp);
     } else {
       wait(State::at_warp, at);
     }
@@ -201,6 +205,8 @@ class Machine {
     if (!name) name = std::getenv("LAMINA_SHIM_ORDER");
     order_ = name ? name : "ascending";
   }
+  /// Do copies land at once?
+  bool eager() const { return order_ == "descending"; }
 
  private:
   void order(std::vector<int>& out, int n) {
@@ -283,6 +289,17 @@ class Machine {
 #endif
   }
 
+  /// Lets the running thread and those of [first, first + n) that wait go on, in their order.
+  void release(int first, int n, State waiting) {
+    running->state = waiting;
+    for (int i = first; i < first + n; ++i)
+      if (Fiber& f = fibers_[static_cast<std::size_t>(i)]; f.state == waiting) {
+        f.state = State::ready;
+        next_ = std::min(next_, turn_[static_cast<std::size_t>(i)]);
+      }
+    to_scheduler(false);
+  }
+
   /// Ends the block: the running thread never goes on.
   void fail(const std::string& what) {
     if (failure_.empty()) failure_ = what;
@@ -310,16 +327,11 @@ class Machine {
     __tsan_release(&block_started_);
 #endif
     int done = 0;
-    for (bool progress = true; progress && done < count_ && failure_.empty();) {
-      progress = false;
-      for (int i : thread_order_) {
-        Fiber& f = fibers_[static_cast<std::size_t>(i)];
-        if (f.state != State::ready && f.state != State::unstarted) continue;
-        progress = true;
-        resume(f);
-        done += f.state == State::done;
-        if (!failure_.empty()) break;
-      }
+    for (next_ = 0; next_ < count_ && failure_.empty();) {
+      Fiber& f = fibers_[static_cast<std::size_t>(thread_order_[static_cast<std::size_t>(next_++)])];
+      if (f.state != State::ready && f.state != State::unstarted) continue;
+      resume(f);
+      done += f.state == State::done;
     }
 #if SHIM_TSAN
     __tsan_acquire(&block_ended_);
@@ -340,9 +352,10 @@ class Machine {
   Block block_{};
   char block_started_ = 0, block_ended_ = 0;  // ThreadSanitizer's: two, so that a thread that ended orders none that starts later
   int count_ = 0, at_barrier_ = 0;
+  int next_ = 0;  // nobody before this place of the order can go on
   std::source_location barrier_at_;
   std::string failure_;
-  std::vector<int> block_order_, thread_order_;
+  std::vector<int> block_order_, thread_order_, turn_;  // turn_: a thread's place in thread_order_
   std::vector<Fiber> fibers_;
   std::vector<Warp> warps_;
   std::deque<Stack> all_;
@@ -379,6 +392,7 @@ const std::uint64_t* warp_exchange(unsigned mask, std::uint64_t bits, std::sourc
 }
 
 void async_copy(void* to, const void* from, std::size_t bytes, std::size_t valid) {
+  if (machine().eager()) return land({to, from, bytes, valid});
   machine().running->copies.push_back({to, from, bytes, valid});
   ++machine().running->uncommitted;
 }
@@ -389,17 +403,14 @@ void async_commit() {
 }
 void async_wait(int pending) {
   Fiber& f = *machine().running;
-  std::size_t land = 0;
+  std::size_t landing = 0;
   while (f.groups.size() > static_cast<std::size_t>(pending)) {
-    land += f.groups.front();
+    landing += f.groups.front();
     f.groups.pop_front();
   }
-  for (std::size_t i = 0; i < land; ++i) {
-    const Copy& c = f.copies[i];
-    std::memcpy(c.to, c.from, c.valid);
-    std::memset(static_cast<char*>(c.to) + c.valid, 0, c.bytes - c.valid);
-  }
-  f.copies.erase(f.copies.begin(), f.copies.begin() + static_cast<std::ptrdiff_t>(land));
+  const auto end = f.copies.begin() + static_cast<std::ptrdiff_t>(landing);
+  std::for_each(f.copies.begin(), end, land);
+  f.copies.erase(f.copies.begin(), end);
 }
 
 void run_grid(const char* kernel, Dim3 grid, Dim3 block, std::size_t shared_bytes, const std::function<void()>& body) {

@@ -1,12 +1,13 @@
 // The host shim: runs Lamina's CUDA kernels on the CPU, so that they are tested on machines without a GPU and under sanitizers.
 //
-//  - Every thread of a block is a fiber. Threads start and go on, and blocks run, in the order LAMINA_SHIM_ORDER names:
-//    ascending (default), descending, or shuffled:SEED. A missing barrier gives other results in another order.
+//  - Every thread of a block is a fiber; it runs until it has to wait, then the first one that can goes on. First in the order that
+//    LAMINA_SHIM_ORDER names, which is that of the blocks too: ascending (default), descending, or shuffled:SEED. So of two warps that
+//    no barrier orders each runs ahead of the other in ascending or in descending order, and a missing barrier shows in one of them.
 //  - Dynamic shared memory has exactly the bytes of the launch, filled with NaN; bytes written behind them are reported.
 //  - A barrier or warp operation that not all threads reach, or that they reach at different lines, is reported, not waited for.
 //  - A launch on a stream of another device than the thread's current one fails, as CUDA's does.
 //  - Streams are queues: nothing runs before somebody waits for it, so a result read too early is a wrong result here too.
-//  - Copies by cp.async land when they are waited for.
+//  - Copies by cp.async land when they are waited for; in descending order at once.
 //  - Under AddressSanitizer fibers are known as stacks; under ThreadSanitizer as threads that only barriers order (a race checker).
 //  - LAMINA_SHIM_DEVICES, LAMINA_SHIM_MEMORY (bytes) and LAMINA_SHIM_DRIVER (version) change what the machine seems to have.
 //

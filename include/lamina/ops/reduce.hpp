@@ -70,14 +70,15 @@ inline Tensor reduce(const char* op, const Tensor& x, const ReduceParams& p, boo
   const auto passes = reduce_passes(x.shape(), reduced);
   const double factor = average ? 1 / static_cast<double>(count) : 1;
 
-  Tensor y = x;
+  Tensor y = passes.size() > 1 ? x.to(precise(x.dtype())) : x;  // sums of sums are not rounded on the way
   for (const ReducePass& pass : passes) {
-    const Tensor from = std::exchange(y, Tensor::empty(pass.out, like(x)));
-    dispatch(x, [&]<class T>(auto& device) {
+    const Tensor from = std::exchange(y, Tensor::empty(pass.out, like(y)));
+    dispatch(y, [&]<class T>(auto& device) {
       kernels::reduce_sum<T>(device, from.view2<const T>(), pass.rows, &pass == &passes.back() ? factor : 1, y.view2<T>());
     });
   }
   if (passes.empty()) y = x.clone();  // a scalar
+  y = y.to(x.dtype());
   return record(op, {x}, y.view_as(Shape(kept, kept_rank)), {}, [passes, factor](const Tensor& dy, NeedsGrad) -> Grads {
     if (passes.empty()) return {dy};
     Tensor dx = dy.packed().view_as(passes.back().out);
