@@ -6,7 +6,6 @@
 
 #include "lamina/data/phantom.hpp"
 #include "lamina/io/file.hpp"
-#include "support/real_data.hpp"
 #include "support/temp_folder.hpp"
 
 using namespace lamina;
@@ -284,17 +283,4 @@ TEST_CASE("an uncertain band separates skin from what is behind it") {
     CHECK(skin > 500);
     CHECK(touching <= 4);
   }
-}
-
-TEST_CASE("real data: wound photographs have the shares that their description states" * test::needs_real_data("wound_fuseg")) {
-  const CheckReport r = check_dataset(test::real_data("wound_fuseg"));
-  CHECK(r.errors() == 0);
-  CHECK(1 - r.splits[0].majority_share() == doctest::Approx(0.01115).epsilon(0.001));
-  CHECK(r.splits[0].without_foreground == 1);
-}
-
-TEST_CASE("real data: street scenes have the shares that their description states" * test::needs_real_data("camvid_small")) {
-  const CheckReport r = check_dataset(test::real_data("camvid_small"), {.ignore = 11});
-  CHECK(r.errors() == 0);
-  CHECK(r.splits[0].majority_share() == doctest::Approx(0.31716 / (1 - 0.04197)).epsilon(0.001));
 }

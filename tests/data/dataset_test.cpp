@@ -1,7 +1,6 @@
 #include "lamina/data/dataset.hpp"
 
 #include "support/data_folder.hpp"
-#include "support/real_data.hpp"
 
 using namespace lamina;
 using namespace lamina::data;
@@ -140,18 +139,4 @@ TEST_CASE("dataset.json: read, checked, written") {
   bad(R"({"labels": {"a": 0}, "roles": {"noise": "a"}})", "none of background");
   bad(R"({"labels": {"a": 0}, "roles": {"background": "z"}})", "not in 'labels'");
   CHECK_THROWS_WITH_AS(split_named("vall"), doctest::Contains("did you mean 'val'"), OptionError);
-}
-
-TEST_CASE("real data: wound photographs are binary" * test::needs_real_data("wound_fuseg")) {
-  const Dataset d = open_dataset(test::real_data("wound_fuseg"));
-  CHECK(d.masks.encoding() == MaskEncoding::binary);
-  CHECK(d.items(Split::train).size() == 70);
-  CHECK(d.items(Split::val).size() == 24);
-}
-
-TEST_CASE("real data: street scenes are index masks with a void label" * test::needs_real_data("camvid_small")) {
-  const Dataset d = open_dataset(test::real_data("camvid_small"), {.ignore = 11});
-  CHECK(d.masks.encoding() == MaskEncoding::index);
-  CHECK(d.schema.classes() == 11);
-  CHECK(d.items(Split::train).size() == 56);
 }

@@ -83,49 +83,6 @@ TEST_CASE("stored samples stay as they are: bit depths are not scaled, palettes 
   CHECK(count >= 20);
 }
 
-TEST_CASE("TIFF of either photometric and every depth: white is white") {
-  if (supported_formats().find("tiff") == std::string::npos) return;
-  // One row of five samples from black to white; min-is-white stores them the other way round.
-  struct Case {
-    int bits;
-    std::vector<unsigned> samples;
-  };
-  for (const Case& c :
-       {Case{1, {0, 1, 1, 0, 1}}, Case{4, {0, 15, 3, 12, 7}}, Case{8, {0, 255, 3, 252, 100}}, Case{16, {0, 65535, 258, 65277, 25700}}})
-    for (const bool min_is_white : {false, true}) {
-      CAPTURE(c.bits);
-      CAPTURE(min_is_white);
-      const unsigned most = (1u << c.bits) - 1;
-      std::string row;
-      unsigned held = 0;
-      int filled = 0;
-      for (const unsigned sample : c.samples) {
-        const unsigned stored = min_is_white ? most - sample : sample;
-        if (c.bits >= 8) {
-          row += le(stored, c.bits / 8);
-          continue;
-        }
-        held = held << c.bits | stored;
-        filled += c.bits;
-        if (filled == 8) row += static_cast<char>(held), held = 0, filled = 0;
-      }
-      if (filled) row += static_cast<char>(held << (8 - filled));
-      const auto entry = [](unsigned tag, unsigned value) { return le(tag, 2) + le(4, 2) + le(1, 4) + le(value, 4); };  // one LONG
-      const std::string tiff = "II" + le(42, 2) + le(8, 4) + le(8, 2) + entry(256, 5) + entry(257, 1) +
-                               entry(258, static_cast<unsigned>(c.bits)) + entry(259, 1) + entry(262, min_is_white ? 0 : 1) +
-                               entry(273, 8 + 2 + 8 * 12 + 4) + entry(277, 1) + entry(279, static_cast<unsigned>(row.size())) + le(0, 4) +
-                               row;
-      const Raster raster = decode_raster(tiff, "gray.tif");
-      REQUIRE(raster.pixel_count() == 5);
-      CHECK(raster.max_value == most);
-      const Image photo = decode_image(tiff, "gray.tif");
-      for (std::size_t i = 0; i < 5; ++i) {
-        CHECK(raster.sample(i) == c.samples[i]);
-        CHECK(photo.pixels[i] == std::lround(255.0 * c.samples[i] / most));
-      }
-    }
-}
-
 TEST_CASE("an array is a mask") {
   const Raster index = decode_raster(io::format_npy(Tensor::from<std::int64_t>({0, 300, 2, 1}, {2, 2})), "m.npy");
   CHECK(index.sample(1) == 300);

@@ -1,6 +1,5 @@
 #include "lamina/data/dataset.hpp"
 
-#include "lamina/heads/head.hpp"
 #include "lamina/io/npy.hpp"
 #include "support/data_folder.hpp"
 
@@ -22,28 +21,6 @@ TEST_CASE("index masks: classes are the values that occur") {
   CHECK(f.read("a", {.ignore = 0}) == Labels{kIgnoreLabel, 0, 1});
   CHECK(open_dataset(f.path(), {.ignore = 0}).schema.values == std::vector<unsigned>{1, 2});
   CHECK(open_dataset(f.path(), {.ignore = 0}).schema.background == -1);
-}
-
-TEST_CASE("the background keeps its class when a lower value is ignored: foreground Dice by hand") {
-  DataFolder f;
-  f.text("dataset.json",
-         R"({"labels": {"void": 0, "ground": 1, "cut": 2, "burn": 5}, "roles": {"background": "ground", "uncertain": ["burn"]}})");
-  f.masks(labels({0, 1, 2, 5}));
-  for (const char* stem : {"a", "b", "c", "d"}) data::write_png(f / ("images/" + std::string(stem) + ".png"), data::Image(4, 1, 3));
-  const LabelSchema whole = open_dataset(f.path()).schema, ignoring = open_dataset(f.path(), {.ignore = 0}).schema;
-  CHECK(whole.background == 1);
-  CHECK(whole.uncertain == std::vector<int>{3});
-  CHECK(ignoring.names == std::vector<std::string>{"ground", "cut", "burn"});
-  CHECK(ignoring.background == 0);
-  CHECK(ignoring.uncertain == std::vector<int>{2});
-  CHECK(f.read("a", {.ignore = 0}) == Labels{kIgnoreLabel, 0, 1, 2});
-  CHECK(open_dataset(f.path(), {.ignore = 1}).schema.background == -1);
-  CHECK(open_dataset(f.path(), {.ignore = 5}).schema.background == 1);
-  CHECK(open_dataset(f.path(), {.ignore = 5}).schema.uncertain.empty());
-  // ground 6 right, 2 as cut; cut 3 right, 1 as ground; burn 2 right, 2 as cut.
-  const auto counts = metrics::ConfusionMatrix::from_counts({{6, 2, 0}, {1, 3, 0}, {0, 2, 2}});
-  const double cut = 2. * 3 / (2 * 3 + 4 + 1), burn = 2. * 2 / (2 * 2 + 0 + 2);
-  CHECK(heads::make_head(ignoring)->selection(counts).value == doctest::Approx((cut + burn) / 2));
 }
 
 TEST_CASE("0/255 masks are binary, also with three equal channels, also beside 1-bit ones") {

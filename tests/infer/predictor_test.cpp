@@ -1,8 +1,10 @@
 #include "lamina/infer/predictor.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "lamina/core/random.hpp"
+#include "lamina/data/augment.hpp"
 #include "support/op_check.hpp"
 #include "support/temp_folder.hpp"
 
@@ -13,10 +15,37 @@ namespace {
 
 constexpr int kWidth = 32, kHeight = 24, kClasses = 3;
 
+/// Probabilities (height, width, kClasses).
+struct Answer {
+  int width, height;
+  std::vector<double> values;
+  double* at(int x, int y) { return values.data() + static_cast<std::ptrdiff_t>(y * width + x) * kClasses; }
+  const double* at(int x, int y) const { return const_cast<Answer*>(this)->at(x, y); }
+  Answer part(int left, int top, int w, int h) const {
+    Answer out{w, h, {}};
+    for (int y = 0; y < h; ++y) out.values.insert(out.values.end(), at(left, top + y), at(left, top + y) + std::ptrdiff_t{w} * kClasses);
+    return out;
+  }
+  /// Bilinear between pixel centers at half-integers; beyond the outermost centers, their values.
+  Answer resized(int w, int h) const {
+    Answer out{w, h, std::vector<double>(static_cast<std::size_t>(w * h * kClasses))};
+    const auto place = [](int i, int from, int to) { return std::clamp((i + 0.5) * from / to - 0.5, 0.0, from - 1.0); };
+    for (int y = 0; y < h; ++y)
+      for (int x = 0; x < w; ++x) {
+        const double v = place(y, height, h), u = place(x, width, w);
+        const int y0 = static_cast<int>(v), x0 = static_cast<int>(u), y1 = std::min(y0 + 1, height - 1), x1 = std::min(x0 + 1, width - 1);
+        for (int k = 0; k < kClasses; ++k)
+          out.at(x, y)[k] = (1 - v + y0) * ((1 - u + x0) * at(x0, y0)[k] + (u - x0) * at(x1, y0)[k]) +
+                            (v - y0) * ((1 - u + x0) * at(x0, y1)[k] + (u - x0) * at(x1, y1)[k]);
+      }
+    return out;
+  }
+};
+
 /// A predictor with random weights, whose network sees windows of kWidth x kHeight.
 struct Fixture : TempFolder {
+  const models::ModelConfig model{.in_channels = 3, .classes = kClasses, .base = 4, .depth = 2};
   explicit Fixture(const std::string& resize = "crop") {
-    const models::ModelConfig model{.in_channels = 3, .classes = kClasses, .base = 4, .depth = 2};
     data::LabelSchema schema;
     schema.names = {"a", "b", "c"};
     schema.values = {0, 1, 2};
@@ -28,7 +57,36 @@ struct Fixture : TempFolder {
     io::save_checkpoint(*this / "net.safetensors", c);
   }
   infer::Predictor predictor() const { return infer::Predictor(*this / "net.safetensors"); }
+  /// The network alone, asked about a photograph of its own size: samples v as v * 2/255 - 1, softmax of what it says.
+  Answer ask(const data::Image& image) const {
+    const auto network = models::build_segmenter(model, 5);
+    network->eval();
+    const NoGrad no_grad;
+    std::vector<float> input;
+    for (const auto v : image.pixels) input.push_back(v * (2.0f / 255) - 1);
+    const auto logits = (*network)(Tensor::from<float>(std::span<const float>(input), {1, kHeight, kWidth, 3})).to_vector<float>();
+    Answer out{kWidth, kHeight, {}};
+    for (std::size_t i = 0; i < logits.size(); i += kClasses) {
+      double sum = 0;
+      for (std::size_t k = 0; k < kClasses; ++k) sum += std::exp(static_cast<double>(logits[i + k]));
+      for (std::size_t k = 0; k < kClasses; ++k) out.values.push_back(std::exp(static_cast<double>(logits[i + k])) / sum);
+    }
+    return out;
+  }
 };
+
+/// Large patches of saturated colors, different everywhere.
+data::Image blobs(int width, int height) {
+  data::Image image(width, height, 3);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) {
+      const double u = 9.0 * x / width, v = 7.0 * y / height;
+      image.at(x, y)[0] = std::sin(u + 0.3 * v) > 0 ? 255 : 0;
+      image.at(x, y)[1] = std::sin(0.4 * u * v + 1) > 0 ? 255 : 0;
+      image.at(x, y)[2] = static_cast<std::uint8_t>(127 + 120 * std::cos(1.7 * v - 0.8 * u));
+    }
+  return image;
+}
 
 data::Image noise(int width, int height) {
   data::Image image(width, height, 3);
@@ -162,4 +220,79 @@ TEST_CASE("only networks trained on crops tile by themselves; both can be asked 
   const Fixture f;
   check_throws<OptionError>([&] { f.predictor().predict(image, {.overlap = 0.95}); }, {"overlap", "[0, 0.9]"});
   check_throws<OptionError>([&] { f.predictor().predict(image, {.batch = 0}); }, {"batch 0"});
+}
+
+TEST_CASE("whole photographs: the network's answer to the fitted photograph, put back bilinearly on the photograph's own pixels") {
+  struct Case {
+    int width, height;              // of the photograph
+    int inner_width, inner_height;  // what `pad` scales it to
+    int left, top;                  // and where that lies in the network's 32x24
+  };
+  const Case cases[] = {{45, 37, 29, 24, 1, 0}, {70, 50, 32, 23, 0, 0}, {64, 41, 32, 21, 0, 1}, {20, 50, 10, 24, 11, 0},
+                        {51, 7, 32, 4, 0, 10},  {13, 9, 32, 22, 0, 1},  {7, 8, 21, 24, 5, 0},   {32, 24, 32, 24, 0, 0}};
+  for (const std::string resize : {"stretch", "pad", "crop"}) {
+    const Fixture f(resize);
+    infer::Predictor predictor = f.predictor();
+    for (const Case& c : cases) {
+      CAPTURE(resize);
+      CAPTURE(c.width);
+      const data::Image photo = blobs(c.width, c.height);
+      const bool pad = resize == "pad";
+      data::Image seen = data::resized(photo, pad ? c.inner_width : kWidth, pad ? c.inner_height : kHeight);
+      if (pad) {  // in the middle of black
+        const data::Image inner = seen;
+        seen = data::Image(kWidth, kHeight, 3);
+        for (int y = 0; y < c.inner_height; ++y) std::copy_n(inner.at(0, y), 3 * c.inner_width, seen.at(c.left, c.top + y));
+      }
+      const Answer answer = f.ask(seen);
+      const Answer expected = (pad ? answer.part(c.left, c.top, c.inner_width, c.inner_height) : answer).resized(c.width, c.height);
+      const auto got = predictor.predict(photo, {.tiling = infer::PredictOptions::Tiling::never});
+      REQUIRE(got.probabilities.shape() == Shape{c.height, c.width, kClasses});
+      REQUIRE(got.labels.width == c.width);
+      REQUIRE(got.labels.height == c.height);
+      REQUIRE(got.labels.planes == 0);
+      REQUIRE(got.labels.labels.size() == static_cast<std::size_t>(c.width * c.height));
+      const auto p = got.probabilities.to_vector<float>();
+      double error = 0, least = 1, most = 0;
+      int wrong = 0;
+      for (std::size_t i = 0; i < p.size(); ++i) {
+        error = std::max(error, std::abs(static_cast<double>(p[i]) - expected.values[i]));
+        if (i % kClasses == 0) least = std::min(least, expected.values[i]), most = std::max(most, expected.values[i]);
+      }
+      for (std::size_t i = 0; i < got.labels.labels.size(); ++i) {
+        const double* at = &expected.values[i * kClasses];
+        for (std::size_t k = 0; k < kClasses; ++k) wrong += at[k] > at[got.labels.labels[i]] + 1e-5;
+      }
+      CHECK(error < 1e-5);
+      CHECK(wrong == 0);
+      CHECK(most - least > 0.1);  // the answer is not the same everywhere, or nothing above could fail
+    }
+  }
+}
+
+TEST_CASE("what is seen in a corner of the photograph is said of that corner") {
+  for (const std::string resize : {"stretch", "pad", "crop"}) {
+    const Fixture f(resize);
+    infer::Predictor predictor = f.predictor();
+    for (const auto& [width, height] : {std::pair(61, 33), std::pair(27, 55)})
+      for (const int corner : {0, 1, 2, 3}) {
+        CAPTURE(resize);
+        CAPTURE(corner);
+        data::Image photo(width, height, 3, 128);
+        const auto before = predictor.predict(photo).probabilities.to_vector<float>();
+        const int right = corner % 2, bottom = corner / 2;
+        for (int y = 0; y < 5; ++y)
+          for (int x = 0; x < 5; ++x) photo.at(right ? width - 1 - x : x, bottom ? height - 1 - y : y)[0] = 255;
+        const auto after = predictor.predict(photo).probabilities.to_vector<float>();
+        double sum = 0, at_x = 0, at_y = 0;  // where the answers changed
+        for (std::size_t i = 0; i < after.size(); ++i) {
+          const double change = std::abs(static_cast<double>(after[i]) - static_cast<double>(before[i]));
+          const auto pixel = i / kClasses, w = static_cast<std::size_t>(width);
+          sum += change, at_x += change * static_cast<double>(pixel % w), at_y += change * static_cast<double>(pixel / w);
+        }
+        REQUIRE(sum > 0.1);
+        CHECK((at_x / sum > width / 2.0) == (right == 1));
+        CHECK((at_y / sum > height / 2.0) == (bottom == 1));
+      }
+  }
 }

@@ -75,7 +75,8 @@ struct DecodeLimits {
 enum class FileFormat : std::uint8_t { png, jpeg, bmp, pnm, tiff, npy };
 const char* name_of(FileFormat format);
 
-/// The samples of an image file as they are stored: not scaled, palettes not expanded. Masks are interpreted from this.
+/// The samples of an image file as they are stored: not scaled, palettes not expanded; but gray always counts from black, also where the
+/// file counts from white (PBM, TIFF's WhiteIsZero). Masks are interpreted from this.
 struct Raster {
   FileFormat format = FileFormat::png;
   int width = 0, height = 0, channels = 1;
