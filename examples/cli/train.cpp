@@ -63,7 +63,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   if (outcome == train::Outcome::interrupted) return kInterrupted;
 
   const train::RunFolder folder{config.out};
-  const train::TrainerState state = train::run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string()).state;
+  const train::TrainerState state = train::run_info(io::ModelFile(folder.weights("last"))).state;
   const std::string report = folder.file("report.html").string();
   const bool scored = state.best_score >= 0;  // there are validation images
   if (common.json) {

@@ -16,16 +16,13 @@ constexpr int kWidth = 32, kHeight = 24, kClasses = 3;
 /// A predictor with random weights, whose network sees windows of kWidth x kHeight.
 struct Fixture : TempFolder {
   explicit Fixture(const std::string& resize = "crop") {
-    const models::ModelConfig model{.in_channels = 3, .classes = kClasses, .base = 4, .depth = 2};
+    const models::ModelConfig model{.in_channels = 3, .classes = kClasses, .options = {{"base", "4"}, {"depth", "2"}}};
     data::LabelSchema schema;
     schema.names = {"a", "b", "c"};
     schema.values = {0, 1, 2};
-    io::Checkpoint c;
-    c.model = models::build_segmenter(model, 5)->state();
-    c.metadata["model"] = models::to_json(model);
-    c.metadata["labels"] = data::to_json(schema);
-    c.metadata["input"] = infer::to_json({.width = kWidth, .height = kHeight, .resize = resize});
-    io::save_checkpoint(*this / "net.safetensors", c);
+    const io::Metadata metadata{{"labels", data::to_json(schema)},
+                                {"input", infer::to_json({.width = kWidth, .height = kHeight, .resize = resize})}};
+    io::save_model(*this / "net.safetensors", *models::build_network(model, 5), model, metadata);
   }
   infer::Predictor predictor() const { return infer::Predictor(*this / "net.safetensors"); }
 };

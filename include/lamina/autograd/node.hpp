@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lamina/autograd/observe.hpp"
 #include "lamina/core/tensor.hpp"
 
 namespace lamina {
@@ -60,24 +61,29 @@ bool grad_enabled();
 /// True when `record` would keep a backward for these inputs.
 bool needs_record(std::span<const Tensor> inputs);
 void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward);
-/// In anomaly mode: throws NumericError naming `op` when the tensor is not finite.
-void check_forward(const char* op, const Tensor& output);
+/// Tells the observers of this thread, if any.
+void observe(const OpInfo& op, std::span<const Tensor> inputs, const Tensor& output);
 
 }  // namespace autograd
 
-/// Puts an op on the tape: `output` was computed from `inputs` (undefined ones allowed), `backward(dy, need)` returns one gradient
-/// an input. The lambda is kept only when some input requires a gradient and recording is on; it must not capture `output`
-/// itself (capture `output.detach()`). Returns `output`.
+/// Shows an op to observers and puts it on the tape: `output` was computed from `inputs` (undefined ones allowed), `backward(dy, need)`
+/// returns one gradient an input. The lambda is kept only when some input requires a gradient and recording is on; it must not capture
+/// `output` itself (capture `output.detach()`). Returns `output`.
 template <class Backward>
-Tensor record(const char* name, std::span<const Tensor> inputs, Tensor output, Backward backward) {
-  autograd::check_forward(name, output);
+Tensor record(const OpInfo& op, std::span<const Tensor> inputs, Tensor output, Backward backward) {
   if (autograd::needs_record(inputs))
-    autograd::attach(name, inputs, output, std::unique_ptr<autograd::Rule>(new autograd::RuleOf<Backward>(std::move(backward))));
+    autograd::attach(op.name, inputs, output, std::unique_ptr<autograd::Rule>(new autograd::RuleOf<Backward>(std::move(backward))));
+  autograd::observe(op, inputs, output);
   return output;
 }
 template <class Backward>
-Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor output, Backward backward) {
-  return record(name, std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(output), std::move(backward));
+Tensor record(const OpInfo& op, std::initializer_list<Tensor> inputs, Tensor output, Backward backward) {
+  return record(op, std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(output), std::move(backward));
+}
+/// An op without a gradient: only observers learn of it.
+inline Tensor record(const OpInfo& op, std::initializer_list<Tensor> inputs, Tensor output) {
+  autograd::observe(op, std::span<const Tensor>(inputs.begin(), inputs.size()), output);
+  return output;
 }
 
 /// While it lives, ops on this thread are not recorded.
@@ -87,19 +93,6 @@ class NoGrad {
   ~NoGrad();
   NoGrad(const NoGrad&) = delete;
   NoGrad& operator=(const NoGrad&) = delete;
-
- private:
-  bool previous_;
-};
-
-/// While it lives, every op on this thread checks its output, and every backward its gradients: the first that is not finite
-/// throws NumericError with the op's name. Slow; for debugging.
-class AnomalyMode {
- public:
-  AnomalyMode();
-  ~AnomalyMode();
-  AnomalyMode(const AnomalyMode&) = delete;
-  AnomalyMode& operator=(const AnomalyMode&) = delete;
 
  private:
   bool previous_;

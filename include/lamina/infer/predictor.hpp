@@ -6,8 +6,7 @@
 
 #include "lamina/data/image.hpp"
 #include "lamina/data/label_schema.hpp"
-#include "lamina/io/checkpoint.hpp"
-#include "lamina/models/presets.hpp"
+#include "lamina/io/model_file.hpp"
 
 namespace lamina::infer {
 
@@ -30,14 +29,13 @@ struct InputConfig {
 std::string to_json(const InputConfig& config);
 InputConfig input_config_from_json(const std::string& text);
 
-/// What a checkpoint says that running the network needs: "model", "labels" and "input" of its metadata.
+/// What a checkpoint says, beside the network, that looking at photographs needs: "labels" and "input" of its metadata.
 struct InferenceInfo {
-  models::ModelConfig model;
   data::LabelSchema schema;
   InputConfig input;
 };
 /// Throws DataError naming `origin` when the file was not written by Lamina's trainer.
-InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string& origin);
+InferenceInfo inference_info(const io::Metadata& metadata, const std::string& origin);
 
 /// Probabilities of logits (..., outputs): each pixel's classes sum to 1; of a multilabel task every plane is on its own. Of grades,
 /// output k is the probability that the grade is above k, so that a pixel's sum is its expected grade.

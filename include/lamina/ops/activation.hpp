@@ -28,7 +28,7 @@ inline Tensor activation(const Tensor& x, Activation act, const Tensor& into = {
   detail::require_activation("activation", act);
   Tensor y = output_for("activation", x.shape(), like(x), into);
   dispatch(x, [&]<class T>(auto& device) { kernels::activation_forward<T>(device, x.view2<const T>(), act, y.view2<T>()); });
-  return record("activation", {x}, y,
+  return record({"activation", {{"activation", name_of(act.kind)}, {"slope", act.slope}}}, {x}, y,
                 [act, saved = y.detach()](const Tensor& dy, NeedsGrad) -> Grads { return {detail::before_activation(dy, saved, act)}; });
 }
 

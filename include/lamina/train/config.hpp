@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "lamina/models/presets.hpp"
+#include "lamina/models/registry.hpp"
 #include "lamina/optim/schedule.hpp"
 
 namespace lamina::train {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "lamina/data/label_schema.hpp"
-#include "lamina/io/checkpoint.hpp"
+#include "lamina/io/model_file.hpp"
 #include "lamina/train/config.hpp"
 #include "lamina/train/trainer.hpp"
 
@@ -41,10 +41,8 @@ struct RunInfo {
   data::LabelSchema schema;
   TrainerState state;
 };
-RunInfo run_info(const io::Checkpoint& checkpoint, const std::string& origin);
-
-/// The network of a checkpoint, in evaluation mode, in f32 on the CPU.
-std::unique_ptr<models::Network> load_segmenter(const io::Checkpoint& checkpoint, const RunInfo& info);
+RunInfo run_info(const io::Metadata& metadata, const std::string& origin);
+inline RunInfo run_info(const io::ModelFile& file) { return run_info(file.metadata(), file.path().string()); }
 
 /// The checkpoint to continue from: last, or prev when last is missing or damaged.
 struct FoundCheckpoint {

@@ -9,7 +9,7 @@
 
 #include "lamina/data/dataset.hpp"
 #include "lamina/metrics/confusion.hpp"
-#include "lamina/models/presets.hpp"
+#include "lamina/models/registry.hpp"
 #include "lamina/train/config.hpp"
 
 namespace lamina::train {

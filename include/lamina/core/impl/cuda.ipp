@@ -176,7 +176,7 @@ int cuda_device_count() {
 Cuda& current_cuda(int index) { return context(index).cuda; }
 
 std::string device_name(Device device) {
-  if (device.is_cpu()) return "cpu";
+  if (!device.is_cuda()) return device.str();
   require_present(device.index);
   return properties_of(device.index).name;  // without a context, which takes hundreds of MiB of the device
 }
@@ -322,7 +322,7 @@ namespace {
 int cuda_device_count() { return 0; }
 std::string cuda_versions() { return ""; }
 Cuda& current_cuda(int index) { absent(index); }
-std::string device_name(Device device) { return device.is_cpu() ? "cpu" : (absent(device.index), std::string()); }
+std::string device_name(Device device) { return device.is_cuda() ? (absent(device.index), std::string()) : device.str(); }
 void synchronize(Device device) {
   if (device.is_cuda()) absent(device.index);
 }

@@ -60,25 +60,21 @@ InputConfig input_config_from_json(const std::string& text) {
   }
 }
 
-InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string& origin) {
+InferenceInfo inference_info(const io::Metadata& metadata, const std::string& origin) {
   auto text = [&](const char* key) -> const std::string& {
-    const auto it = checkpoint.metadata.find(key);
-    require<DataError>(it != checkpoint.metadata.end(), origin, ": its metadata lacks \"", key, "\": it was not written by lamina train");
+    const auto it = metadata.find(key);
+    require<DataError>(it != metadata.end(), origin, ": its metadata lacks \"", key, "\": it was not written by lamina train");
     return it->second;
   };
-  return {models::model_config_from_json(text("model")), data::parse_label_schema(text("labels"), origin),
-          input_config_from_json(text("input"))};
+  return {data::parse_label_schema(text("labels"), origin), input_config_from_json(text("input"))};
 }
 
 Predictor::Predictor(const std::filesystem::path& path, Device device) {
-  const auto file = io::find_weights(path);
-  const io::Checkpoint checkpoint = io::load_checkpoint(file);
-  const InferenceInfo info = inference_info(checkpoint, file.string());
+  const io::ModelFile file(io::find_weights(path));
+  const InferenceInfo info = inference_info(file.metadata(), file.path().string());
   schema_ = info.schema;
   input_ = info.input;
-  model_ = models::build_segmenter(info.model, 0);
-  model_->load_state(checkpoint.model);
-  model_->eval();
+  model_ = file.network();
   model_->to(device);
 }
 

@@ -74,11 +74,11 @@ std::string differences(const TrainConfig& a, const TrainConfig& b) {
 }
 
 TrainConfig resolved(TrainConfig config) {
-  if (const auto network = models::unet_options(model_config(config, 0))) {
-    config.base = network->base;
-    config.depth = network->depth;
-    config.init = nn::name_of(network->init);
-  }
+  const models::ModelConfig network = models::resolved(model_config(config, 0));
+  config.preset = network.preset;
+  if (network.options.contains("base")) config.base = network.number("base");
+  if (network.options.contains("depth")) config.depth = network.number("depth");
+  if (network.options.contains("init")) config.init = network.options.at("init");
   return config;
 }
 
@@ -88,7 +88,11 @@ DType parse_precision(const std::string& name) {
 }
 
 models::ModelConfig model_config(const TrainConfig& c, int classes) {
-  return {.model = c.model, .preset = c.preset, .in_channels = 3, .classes = classes, .base = c.base, .depth = c.depth, .init = c.init};
+  return {.model = c.model,
+          .preset = c.preset,
+          .in_channels = 3,
+          .classes = classes,
+          .options = {{"base", std::to_string(c.base)}, {"depth", std::to_string(c.depth)}, {"init", c.init}}};
 }
 
 std::vector<Setting> settings(const TrainConfig& config) {

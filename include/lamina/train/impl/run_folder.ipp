@@ -135,18 +135,11 @@ TrainerState trainer_state_from_json(const std::string& text) {
   }
 }
 
-RunInfo run_info(const io::Checkpoint& c, const std::string& origin) {
+RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
   for (const char* key : {"config", "labels", "trainer"})
-    require<DataError>(c.metadata.contains(key), origin, ": no training checkpoint: its metadata lacks \"", key, "\"");
-  return {config_from_json(c.metadata.at("config")), data::parse_label_schema(c.metadata.at("labels"), origin),
-          trainer_state_from_json(c.metadata.at("trainer"))};
-}
-
-std::unique_ptr<models::Network> load_segmenter(const io::Checkpoint& c, const RunInfo& info) {
-  auto model = models::build_segmenter(model_config(info.config, info.schema.outputs()), info.config.seed);
-  model->load_state(c.model);
-  model->eval();
-  return model;
+    require<DataError>(metadata.contains(key), origin, ": no training checkpoint: its metadata lacks \"", key, "\"");
+  return {config_from_json(metadata.find("config")->second), data::parse_label_schema(metadata.find("labels")->second, origin),
+          trainer_state_from_json(metadata.find("trainer")->second)};
 }
 
 std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder) {
@@ -156,7 +149,7 @@ std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder) {
     if (!std::filesystem::exists(path)) continue;
     try {
       io::Checkpoint c = io::load_checkpoint(path);
-      (void)run_info(c, path.string());
+      (void)run_info(c.metadata, path.string());
       return FoundCheckpoint{std::move(c), path, damage};
     } catch (const DataError& e) {
       damage += (damage.empty() ? "" : "; ") + std::string(e.what());

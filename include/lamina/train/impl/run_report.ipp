@@ -102,12 +102,12 @@ std::string json_object(const std::vector<std::pair<std::string, std::string>>& 
 
 void write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
   for (const char* name : {"plots", "overlays"}) io::create_folders(folder.root / name);
-  const io::Checkpoint best = io::load_checkpoint(folder.weights("best"));
-  const RunInfo info = run_info(best, folder.weights("best").string());
-  const TrainerState last = run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string()).state;
+  const io::ModelFile best(folder.weights("best"));
+  const RunInfo info = run_info(best);
+  const TrainerState last = run_info(io::ModelFile(folder.weights("last"))).state;
   const TrainConfig& config = info.config;
   const data::LabelSchema& schema = info.schema;
-  const auto model = load_segmenter(best, info);
+  const auto model = best.network();
   model->to(parse_device(config.device));
   model->to(parse_precision(config.precision));
   const auto mode = data::resize_named(config.resize);

@@ -104,7 +104,7 @@ std::uint32_t checksum_of_items(const data::Dataset& dataset) {
 
 /// The untrained network where it trains.
 std::unique_ptr<models::Network> build_model(const TrainConfig& config, int outputs) {
-  auto model = models::build_segmenter(model_config(config, outputs), config.seed);
+  auto model = models::build_network(model_config(config, outputs), config.seed);
   model->to(parse_device(config.device));
   model->to(parse_precision(config.precision));
   return model;
@@ -188,7 +188,7 @@ class Run {
     require<OptionError>(resume || !saved, "the run folder ", folder_.root.string(),
                          " holds a run already; choose another --out, or --resume auto to continue it");
     if (saved) {
-      RunInfo info = run_info(saved->checkpoint, saved->path.string());
+      RunInfo info = run_info(saved->checkpoint.metadata, saved->path.string());
       const std::string other = differences(config_, info.config);
       require<OptionError>(other.empty(), "the run folder ", folder_.root.string(), " was made with other settings (", other,
                            "); choose another --out");
@@ -405,7 +405,7 @@ void check_settings(const TrainConfig& c) {
   optim::parse_schedule(c.schedule);
   data::resize_named(c.resize);
   data::parse_augment(c.augment);
-  models::unet_options(model_config(c, 0));
+  models::resolved(model_config(c, 0));
 }
 
 Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events,
