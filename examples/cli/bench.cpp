@@ -20,6 +20,8 @@ std::string shortened(const std::string& path, std::size_t width) {
   return path.empty() ? "-" : path.size() <= width ? path : ".." + path.substr(path.size() - width + 2);
 }
 
+std::string kilobytes(std::int64_t bytes) { return std::to_string((bytes + 500) / 1000) + " kB"; }
+
 }  // namespace
 
 int bench(const BenchOptions& options, const Common& common) {
@@ -88,8 +90,7 @@ int bench(const BenchOptions& options, const Common& common) {
     std::printf("%-32s %-16s %-13s %10s %9.3f %9.3f %4.0f%%\n", shortened(layer, 32).c_str(), kind.c_str(), algorithm.c_str(),
                 bytes.c_str(), f * each, b * each, 100 * (f + b) / total);
   };
-  for (const nn::ProfileRow& r : rows)
-    line(r.layer, r.op, r.algorithm, bytes_text(static_cast<std::size_t>(r.bytes / options.repeats)), r.forward, r.backward);
+  for (const nn::ProfileRow& r : rows) line(r.layer, r.op, r.algorithm, kilobytes(r.bytes / options.repeats), r.forward, r.backward);
   line("all, ms a pass", "", "", "", forward, backward);
   return kOk;
 }

@@ -56,14 +56,14 @@ int info(const InfoOptions& options, const Common& common) {
     return kOk;
   }
   print_items(result, false);
-  std::printf("\n%-44s %-17s %-22s %12s %15s\n", "layer", "kind", "output", "parameters", "macs");
+  std::printf("\n%-36s %-16s %-20s %11s %13s\n", "layer", "kind", "output", "parameters", "macs");
   std::int64_t parameters = 0;
   for (const models::LayerCost& row : cost.rows) {
     parameters += row.parameters;
-    std::printf("%-44s %-17s %-22s %12lld %15lld\n", row.path.empty() ? "-" : row.path.c_str(), row.op.c_str(), row.output.str().c_str(),
+    std::printf("%-36s %-16s %-20s %11lld %13lld\n", row.path.empty() ? "-" : row.path.c_str(), row.op.c_str(), row.output.str().c_str(),
                 static_cast<long long>(row.parameters), static_cast<long long>(row.macs));
   }
-  std::printf("%-44s %-17s %-22s %12lld %15lld\n", "total", "", "", static_cast<long long>(parameters), static_cast<long long>(cost.macs));
+  std::printf("%-36s %-16s %-20s %11lld %13lld\n", "total", "", "", static_cast<long long>(parameters), static_cast<long long>(cost.macs));
   return kOk;
 }
 

@@ -3,6 +3,9 @@
 #include <cmath>
 
 #include "lamina/core/random.hpp"
+#include "lamina/data/dataset.hpp"
+#include "lamina/io/file.hpp"
+#include "lamina/io/npy.hpp"
 #include "support/op_check.hpp"
 #include "support/temp_folder.hpp"
 
@@ -121,4 +124,19 @@ TEST_CASE("only networks trained on crops tile by themselves; both can be asked 
   const Fixture f;
   check_throws<OptionError>([&] { f.predictor().predict(image, {.overlap = 0.95}); }, {"overlap", "[0, 0.9]"});
   check_throws<OptionError>([&] { f.predictor().predict(image, {.batch = 0}); }, {"batch 0"});
+}
+
+TEST_CASE("a checkpoint of the first version opens and predicts what it predicted then") {
+  // Written, and asked, by lamina 0.1 at commit f367bab: U-Net bn, base 2, depth 1, nine classes of skin phantoms.
+  infer::Predictor predictor(golden("checkpoint_format1.safetensors"));
+  const auto p = predictor.predict(data::read_image(golden("checkpoint_format1.png")));
+  const TempFolder folder;
+  data::write_mask(folder / "mask.png", p.labels, predictor.schema());
+  CHECK(io::read_file(folder / "mask.png") == io::read_file(golden("checkpoint_format1_mask.png")));
+  for (const Isa isa : instruction_sets()) {
+    ThreadPool pool(1);
+    const ExecutorScope scope(pool, isa);
+    const Tensor then = io::read_npy(golden(isa == Isa::v3 ? "checkpoint_format1_v3.npy" : "checkpoint_format1_avx512.npy"));
+    CHECK(same_bytes(predictor.predict(data::read_image(golden("checkpoint_format1.png"))).probabilities, then));
+  }
 }
