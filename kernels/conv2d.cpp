@@ -71,6 +71,11 @@ void forward(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> 
 }  // namespace
 
 template <class T>
+void conv2d_algorithm(Cpu&, View4<const T> w, View4<const T> y, const Conv2dParams& p, Conv2dAlgorithm* chosen) {
+  *chosen = algorithm<T>(w, y, p);
+}
+
+template <class T>
 void conv2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, double* moments, const Conv2dParams& p) {
   forward<T>(cpu, x, w, b, y, p);
   if (moments && y.pixels() > 0) column_moments<T>(cpu, y.flat(), moments, moments + y.c);
@@ -106,6 +111,6 @@ void conv2d_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, View
 }
 
 LAMINA_INSTANTIATE(&conv2d_forward<float>, &conv2d_forward<double>, &conv2d_backward_data<float>, &conv2d_backward_data<double>,
-                   &conv2d_backward_weights<float>, &conv2d_backward_weights<double>)
+                   &conv2d_backward_weights<float>, &conv2d_backward_weights<double>, &conv2d_algorithm<float>, &conv2d_algorithm<double>)
 
 }  // namespace lamina::kernels::LAMINA_ISA

@@ -27,6 +27,11 @@ Algorithm algorithm(const W& w, const Conv2dParams& p) {
 }  // namespace
 
 template <class T>
+void conv2d_algorithm(Cuda&, View4<const T> w, View4<const T>, const Conv2dParams& p, Conv2dAlgorithm* chosen) {
+  *chosen = algorithm(w, p);
+}
+
+template <class T>
 void conv2d_forward(Cuda& cuda, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, double* moments,
                     const Conv2dParams& p) {
   if (y.pixels() == 0) return;
@@ -72,6 +77,7 @@ void conv2d_backward_weights(Cuda& cuda, View4<const T> x, View4<const T> dy, Vi
 }
 
 LAMINA_INSTANTIATE(&conv2d_forward<float>, &conv2d_forward<BFloat16>, &conv2d_backward_data<float>, &conv2d_backward_data<BFloat16>,
-                   &conv2d_backward_weights<float>, &conv2d_backward_weights<BFloat16>, &conv2d_gradient<float>, &conv2d_gradient<BFloat16>)
+                   &conv2d_backward_weights<float>, &conv2d_backward_weights<BFloat16>, &conv2d_gradient<float>, &conv2d_gradient<BFloat16>,
+                   &conv2d_algorithm<float>, &conv2d_algorithm<BFloat16>)
 
 }  // namespace lamina::kernels::cuda

@@ -65,9 +65,8 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
-  const auto path = io::find_weights(options.run, options.weights);
-  const io::Checkpoint checkpoint = io::load_checkpoint(path);
-  const train::RunInfo info = train::run_info(checkpoint, path.string());
+  const io::ModelFile file(io::find_weights(options.run, options.weights));
+  const train::RunInfo info = train::run_info(file);
   DataOptions where = options.data;
   if (!where.images) where.images = info.config.images;
   if (!where.masks) where.masks = info.config.masks;
@@ -82,9 +81,9 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   const Device device = parse_device(options.device);
   metrics::ConfusionMatrix confusion = info.head->confusion();
   if (options.original_size) {
-    confusion = evaluate_at_original_size(path, dataset, split, device, progress);
+    confusion = evaluate_at_original_size(file.path(), dataset, split, device, progress);
   } else {
-    const auto model = train::load_network(checkpoint, info);
+    const auto model = file.network();
     model->to(device);
     data::Loader loader(dataset, split, train::loader_options(info.config));
     confusion = train::evaluate(*model, loader, {info.head}, nullptr,

@@ -30,21 +30,40 @@ int info(const InfoOptions& options, const Common& common) {
   models::ModelConfig config = options.model;
   Json result;
   if (!options.target.empty()) {
-    const auto path = io::find_weights(options.target);
-    const train::RunInfo run = train::run_info(io::load_checkpoint(path), path.string());
-    config = train::model_config(run.config, run.head->outputs());
+    const io::ModelFile file(io::find_weights(options.target));
+    const train::RunInfo run = train::run_info(file);
+    config = file.model();
     width = run.config.width, height = run.config.height;
-    result = {{"checkpoint", path.string()},        {"data", run.config.data},
+    result = {{"checkpoint", file.path().string()}, {"data", run.config.data},
               {"epoch", run.state.epoch},           {"best_epoch", run.state.best_epoch},
               {"best_score", run.state.best_score}, {"classes", run.schema.names}};
   }
+  config = models::resolved(config);
   const models::ModelCost cost = models::model_cost(config, height, width);
   const Json network{
       {"model", config.model},         {"preset", config.preset},     {"size", std::to_string(width) + "x" + std::to_string(height)},
       {"parameters", cost.parameters}, {"trainable", cost.trainable}, {"macs", cost.macs},
       {"layers", cost.layers}};
   result.update(network);
-  print_items(result, common.json);
+  if (common.json) {
+    for (const models::LayerCost& row : cost.rows)
+      result["layer_list"].push_back({{"path", row.path},
+                                      {"kind", row.op},
+                                      {"output", std::vector<std::int64_t>(row.output.begin(), row.output.end())},
+                                      {"parameters", row.parameters},
+                                      {"macs", row.macs}});
+    print_items(result, true);
+    return kOk;
+  }
+  print_items(result, false);
+  std::printf("\n%-36s %-16s %-20s %11s %13s\n", "layer", "kind", "output", "parameters", "macs");
+  std::int64_t parameters = 0;
+  for (const models::LayerCost& row : cost.rows) {
+    parameters += row.parameters;
+    std::printf("%-36s %-16s %-20s %11lld %13lld\n", row.path.empty() ? "-" : row.path.c_str(), row.op.c_str(), row.output.str().c_str(),
+                static_cast<long long>(row.parameters), static_cast<long long>(row.macs));
+  }
+  std::printf("%-36s %-16s %-20s %11lld %13lld\n", "total", "", "", static_cast<long long>(parameters), static_cast<long long>(cost.macs));
   return kOk;
 }
 

@@ -56,6 +56,18 @@ std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, c
          "?";
 }
 
+std::string models_help() {
+  std::string help;
+  for (const std::string& name : lamina::models::family_names()) help += (help.empty() ? "" : " | ") + name;
+  return help;
+}
+std::string presets_help() {
+  std::string help;
+  for (const std::string& name : lamina::models::family_names())
+    for (const auto& preset : lamina::models::find_family(name).presets) help += (help.empty() ? "" : " | ") + preset.name;
+  return help;
+}
+
 int run(int argc, char** argv) {
   cli::Common common;
   lamina::train::TrainConfig train;
@@ -64,6 +76,7 @@ int run(int argc, char** argv) {
   cli::PredictOptions predict;
   cli::PhantomOptions phantom;
   cli::InfoOptions info;
+  cli::BenchOptions bench;
   std::string resume = "auto";
   int code = cli::kOk;
 
@@ -92,6 +105,18 @@ int run(int argc, char** argv) {
   };
 
   auto add_device = [](CLI::App* sub, std::string& device) { sub->add_option("--device", device, "cpu | cuda | cuda:N"); };
+
+  // Options of every family that is registered; a family says which are its own.
+  auto add_model = [](CLI::App* sub, lamina::models::ModelConfig& config) {
+    sub->add_option("--model", config.model, models_help());
+    sub->add_option("--preset", config.preset, presets_help());
+    for (const std::string& family : lamina::models::family_names())
+      for (const auto& option : lamina::models::find_family(family).options)
+        if (!sub->get_option_no_throw("--" + option.name))
+          sub->add_option("--" + option.name, config.options[option.name], option.help + "; empty: the preset's");
+    sub->add_option("--channels", config.in_channels, "input channels; 0: those of the preset's source");
+    sub->add_option("--classes", config.classes, "output classes; 0: those of the preset's source");
+  };
 
   CLI::App* check = verb("check", "examine a data set: files, classes, encodings, sizes, duplicates, class weights");
   add_data(check, data);
@@ -138,14 +163,19 @@ int run(int argc, char** argv) {
 
   CLI::App* i = verb("info", "what a run, a checkpoint or a model preset is: parameters, multiply-adds, layers");
   i->add_option("RUN", info.target, "run folder or .safetensors file");
-  i->add_option("--model", info.model.model, "unet");
-  i->add_option("--preset", info.model.preset, "preset of the model");
-  i->add_option("--base", info.model.base, "channels of the first level; 0: the preset's");
-  i->add_option("--depth", info.model.depth, "poolings; 0: the preset's");
-  i->add_option("--channels", info.model.in_channels, "input channels; 0: those of the preset's source");
-  i->add_option("--classes", info.model.classes, "output classes; 0: those of the preset's source");
+  add_model(i, info.model);
   i->add_option("--size", info.size, "W[xH] for the multiply-adds");
   i->callback([&] { code = cli::info(info, common); });
+
+  CLI::App* b = verb("bench", "measure a network layer by layer: time, bytes, algorithm");
+  b->add_option("--profile", bench.profile, "run folder or .safetensors file; none: the model named by the other options");
+  add_model(b, bench.model);
+  b->add_option("--size", bench.size, "W[xH]; empty: the run's, or 256");
+  b->add_option("--batch", bench.batch, "images a pass")->check(CLI::Range(1, 4096));
+  b->add_option("--repeats", bench.repeats, "passes that are averaged, after one that is not")->check(CLI::Range(1, 100000));
+  b->add_flag("--train", bench.train, "forward and backward of a training step instead of evaluation");
+  add_device(b, bench.device);
+  b->callback([&] { code = cli::bench(bench, common); });
 
   CLI::App* d = verb("doctor", "what this machine and this build can do");
   d->callback([&] { code = cli::doctor(common); });

@@ -65,7 +65,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   if (outcome == train::Outcome::interrupted) return kInterrupted;
 
   const train::RunFolder folder{config.out};
-  const train::RunInfo info = train::run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string());
+  const train::RunInfo info = train::run_info(io::ModelFile(folder.weights("last")));
   const train::RunState& state = info.state;
   const std::string report = folder.file("report.html").string();
   const bool scored = state.best_score >= 0;  // there are validation images

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lamina/models/registry.hpp"
 #include "lamina/train/config.hpp"
 
 namespace cli {
@@ -66,12 +67,22 @@ struct InfoOptions {
   std::string size = "256";
 };
 
+struct BenchOptions {
+  std::string profile;  ///< a run folder or a checkpoint; empty: the model named below
+  lamina::models::ModelConfig model;
+  std::string size;  ///< empty: the run's, or 256
+  int batch = 4, repeats = 3;
+  bool train = false;
+  std::string device = "cpu";
+};
+
 int check(const DataOptions& options, const Common& common);
 int train(lamina::train::TrainConfig config, bool resume, const Common& common);
 int evaluate(const EvaluateOptions& options, const Common& common);
 int predict(const PredictOptions& options, const Common& common);
 int phantom(const PhantomOptions& options, const Common& common);
 int info(const InfoOptions& options, const Common& common);
+int bench(const BenchOptions& options, const Common& common);
 int doctor(const Common& common);
 
 }  // namespace cli

@@ -5,6 +5,9 @@
 
 #include "lamina/core/random.hpp"
 #include "lamina/data/augment.hpp"
+#include "lamina/data/dataset.hpp"
+#include "lamina/io/file.hpp"
+#include "lamina/io/npy.hpp"
 #include "support/op_check.hpp"
 #include "support/temp_folder.hpp"
 
@@ -44,22 +47,19 @@ struct Answer {
 
 /// A predictor with random weights, whose network sees windows of kWidth x kHeight.
 struct Fixture : TempFolder {
-  const models::ModelConfig model{.in_channels = 3, .classes = kClasses, .base = 4, .depth = 2};
+  const models::ModelConfig model{.in_channels = 3, .classes = kClasses, .options = {{"base", "4"}, {"depth", "2"}}};
   explicit Fixture(const std::string& resize = "crop") {
     data::LabelSchema schema;
     schema.names = {"a", "b", "c"};
     schema.values = {0, 1, 2};
-    io::Checkpoint c;
-    c.model = models::build_segmenter(model, 5)->state();
-    c.metadata["model"] = models::to_json(model);
-    c.metadata["labels"] = data::to_json(schema);
-    c.metadata["input"] = infer::to_json({.width = kWidth, .height = kHeight, .resize = resize});
-    io::save_checkpoint(*this / "net.safetensors", c);
+    const io::Metadata metadata{{"labels", data::to_json(schema)},
+                                {"input", infer::to_json({.width = kWidth, .height = kHeight, .resize = resize})}};
+    io::save_model(*this / "net.safetensors", *models::build_network(model, 5), model, metadata);
   }
   infer::Predictor predictor() const { return infer::Predictor(*this / "net.safetensors"); }
   /// The network alone, asked about a photograph of its own size: samples v as v * 2/255 - 1, softmax of what it says.
   Answer ask(const data::Image& image) const {
-    const auto network = models::build_segmenter(model, 5);
+    const auto network = models::build_network(model, 5);
     network->eval();
     const NoGrad no_grad;
     std::vector<float> input;
@@ -294,5 +294,20 @@ TEST_CASE("what is seen in a corner of the photograph is said of that corner") {
         CHECK((at_x / sum > width / 2.0) == (right == 1));
         CHECK((at_y / sum > height / 2.0) == (bottom == 1));
       }
+  }
+}
+
+TEST_CASE("a checkpoint of the first version opens and predicts what it predicted then") {
+  // Written, and asked, by lamina 0.1 at commit f367bab: U-Net bn, base 2, depth 1, nine classes of skin phantoms.
+  infer::Predictor predictor(golden("checkpoint_format1.safetensors"));
+  const auto p = predictor.predict(data::read_image(golden("checkpoint_format1.png")));
+  const TempFolder folder;
+  data::write_mask(folder / "mask.png", p.labels, predictor.schema());
+  CHECK(io::read_file(folder / "mask.png") == io::read_file(golden("checkpoint_format1_mask.png")));
+  for (const Isa isa : instruction_sets()) {
+    ThreadPool pool(1);
+    const ExecutorScope scope(pool, isa);
+    const Tensor then = io::read_npy(golden(isa == Isa::v3 ? "checkpoint_format1_v3.npy" : "checkpoint_format1_avx512.npy"));
+    CHECK(same_bytes(predictor.predict(data::read_image(golden("checkpoint_format1.png"))).probabilities, then));
   }
 }

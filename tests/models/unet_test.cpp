@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "lamina/models/presets.hpp"
+#include "lamina/models/registry.hpp"
 #include "lamina/ops/ops.hpp"
 #include "support/op_check.hpp"
 
@@ -94,13 +94,13 @@ TEST_CASE("milesial and smp presets carry the checkpoint names of their sources"
       if (t.name == name) return true;
     return false;
   };
-  const auto milesial = build_segmenter({.preset = "milesial", .base = 2}, 0);
+  const auto milesial = build_network({.preset = "milesial", .options = {{"base", "2"}}}, 0);
   for (const char* name : {"inc.double_conv.0.weight", "inc.double_conv.4.running_var", "down4.maxpool_conv.1.double_conv.3.weight",
                            "down1.maxpool_conv.1.double_conv.1.num_batches_tracked", "up1.up.weight", "up1.up.bias",
                            "up4.conv.double_conv.0.weight", "outc.conv.bias"})
     CHECK_MESSAGE(has(*milesial, name), name);
   CHECK(milesial->state().size() == 9 * 2 * 6 + 4 * 2 + 2);  // conv + 5 tensors of a norm; transposed convs; head
-  const auto smp = build_segmenter({.preset = "smp", .in_channels = 3, .classes = 9}, 0);
+  const auto smp = build_network({.preset = "smp", .in_channels = 3, .classes = 9}, 0);
   for (const char* name : {"encoder.conv1.weight", "encoder.layer1.0.downsample.1.running_mean", "encoder.layer4.2.bn3.weight",
                            "decoder.blocks.0.conv1.0.weight", "decoder.blocks.4.conv2.1.bias", "segmentation_head.0.weight"})
     CHECK_MESSAGE(has(*smp, name), name);
@@ -223,8 +223,8 @@ TEST_CASE("U-Net errors") {
   check_throws<OptionError>([] { unet_preset("kers", 3, 2); }, {"U-Net preset", "\"kers\"", "did you mean \"keras\""});
   check_throws<OptionError>([&] { UNet({.base = 0}, random); }, {"base 0"});
   check_throws<OptionError>([&] { UNet({.depth = 9}, random); }, {"depth 9"});
-  check_throws<OptionError>([] { build_segmenter({.model = "unett"}, 0); }, {"model", "did you mean \"unet\""});
-  check_throws<OptionError>([] { build_segmenter({.preset = "smp", .base = 8}, 0); }, {"smp", "--base"});
+  check_throws<OptionError>([] { build_network({.model = "unett"}, 0); }, {"model", "did you mean \"unet\""});
+  check_throws<OptionError>([] { build_network({.preset = "smp", .options = {{"base", "8"}}}, 0); }, {"smp", "--base"});
   UNet net({.in_channels = 3, .classes = 2, .base = 2, .depth = 3}, random);
   check_throws<ShapeError>([&] { net(Tensor::zeros({1, 8, 7, 3})); }, {"(1, 8, 7, 3)", "at least 8"});
   check_throws<ShapeError>([&] { net(Tensor::zeros({1, 8, 8, 1})); }, {"(N, H, W, 3)", "(1, 8, 8, 1)"});

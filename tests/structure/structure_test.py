@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     "losses": COMPUTE | {"data", "metrics", "heads", "losses"},
     "models": COMPUTE | {"models"},
     "optim": COMPUTE | {"optim"},
-    "io": COMPUTE | {"io"},
+    "io": COMPUTE | {"models", "io"},  # models: their registry, to turn a file into a network and back
     "metrics": {"core", "metrics"},
     "data": {"core", "data", "io"},  # io: files and arrays, no weights
     "infer": COMPUTE | {"models", "io", "data", "metrics", "heads", "infer"},

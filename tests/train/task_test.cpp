@@ -147,7 +147,7 @@ TEST_CASE("a task of two networks: both are trained and saved, and a stopped run
   const auto rows = csv_records(io::read_file(f / "whole/metrics.csv"));
   CHECK(rows[0] == std::vector<std::string>{"epoch", "step", "lr", "left", "right", "seconds", "images_per_second"});
   CHECK(rows.size() == 4);
-  const train::RunState state = train::run_state(c, "last");
+  const train::RunState state = train::run_state(c.metadata, "last");
   CHECK(state.best_epoch == 3);  // without a validation the newest
   REQUIRE(state.history.size() == 3);
   CHECK(state.history[2].train.at("left") == doctest::Approx(std::stod(rows[3][3])).epsilon(1e-8));
@@ -158,7 +158,7 @@ TEST_CASE("a number that is not finite is named, with the step and the items") {
   check_throws<NumericError>([&] { train_pair(f / "run", -1, 6); },
                              {"left is nan", "epoch 2", "step 5", "noise2 noise3", "last.safetensors"});
   const auto c = io::load_checkpoint(f / "run/weights/last.safetensors");
-  CHECK(train::run_state(c, "last").step == 4);
+  CHECK(train::run_state(c.metadata, "last").step == 4);
 }
 
 TEST_CASE("a network with two heads learns both, and says what each does") {

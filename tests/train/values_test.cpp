@@ -4,7 +4,7 @@
 #include <numbers>
 
 #include "lamina/data/loader.hpp"
-#include "lamina/models/presets.hpp"
+#include "lamina/models/registry.hpp"
 #include "lamina/ops/segmentation_loss.hpp"
 #include "support/op_check.hpp"
 #include "support/painted.hpp"
@@ -83,8 +83,12 @@ Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epochs) {
   const Task task = dataset.schema.task;
   const bool planes = task != Task::multiclass;
   const int outputs = dataset.schema.outputs();
-  const auto model = models::build_segmenter(
-      {.model = c.model, .preset = c.preset, .in_channels = 3, .classes = outputs, .base = c.base, .depth = c.depth}, c.seed);
+  const auto model = models::build_network({.model = c.model,
+                                            .preset = c.preset,
+                                            .in_channels = 3,
+                                            .classes = outputs,
+                                            .options = {{"base", std::to_string(c.base)}, {"depth", std::to_string(c.depth)}}},
+                                           c.seed);
   const data::LoaderOptions plain{
       .batch = c.batch, .width = c.width, .height = c.height, .resize = data::resize_named(c.resize), .seed = c.seed};
   data::LoaderOptions augmented = plain;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lamina/autograd/observe.hpp"
 #include "lamina/core/tensor.hpp"
 
 namespace lamina {
@@ -71,40 +72,45 @@ bool needs_record(std::span<const Tensor> inputs);
 /// `reads`: null stands for the inputs and the output.
 void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward,
             const std::initializer_list<Tensor>* reads);
-/// In anomaly mode: throws NumericError naming `op` when the tensor is not finite.
-void check_forward(const char* op, const Tensor& output);
+/// Tells the observers of this thread, if any.
+void observe(const OpInfo& op, std::span<const Tensor> inputs, const Tensor& output);
 
 template <class Backward>
-Tensor put_on_tape(const char* name, std::span<const Tensor> inputs, Tensor output, const std::initializer_list<Tensor>* reads,
+Tensor put_on_tape(const OpInfo& op, std::span<const Tensor> inputs, Tensor output, const std::initializer_list<Tensor>* reads,
                    Backward backward) {
-  check_forward(name, output);
-  if (needs_record(inputs)) attach(name, inputs, output, std::unique_ptr<Rule>(new RuleOf<Backward>(std::move(backward))), reads);
+  if (needs_record(inputs)) attach(op.name, inputs, output, std::unique_ptr<Rule>(new RuleOf<Backward>(std::move(backward))), reads);
+  observe(op, inputs, output);
   return output;
 }
 inline std::span<const Tensor> as_span(std::initializer_list<Tensor> tensors) { return {tensors.begin(), tensors.size()}; }
 
 }  // namespace autograd
 
-/// Puts an op on the tape: `output` was computed from `inputs` (undefined ones allowed), `backward(dy, need)` returns one gradient
-/// an input, of its shape. The lambda is kept only when some input requires a gradient and recording is on; it must not capture `output`
-/// itself (capture `output.detach()`). `reads` are those tensors it captures that others can write: when one was written or moved since,
-/// the backward throws GraphError; without the list, that holds for every input and the output. Returns `output`.
+/// Shows an op to observers and puts it on the tape: `output` was computed from `inputs` (undefined ones allowed), `backward(dy, need)`
+/// returns one gradient an input, of its shape. The lambda is kept only when some input requires a gradient and recording is on; it must
+/// not capture `output` itself (capture `output.detach()`). `reads` are those tensors it captures that others can write: when one was
+/// written or moved since, the backward throws GraphError; without the list, that holds for every input and the output. Returns `output`.
 template <class Backward>
-Tensor record(const char* name, std::span<const Tensor> inputs, Tensor output, Backward backward) {
-  return autograd::put_on_tape(name, inputs, std::move(output), nullptr, std::move(backward));
+Tensor record(const OpInfo& op, std::span<const Tensor> inputs, Tensor output, Backward backward) {
+  return autograd::put_on_tape(op, inputs, std::move(output), nullptr, std::move(backward));
 }
 template <class Backward>
-Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor output, Backward backward) {
-  return autograd::put_on_tape(name, autograd::as_span(inputs), std::move(output), nullptr, std::move(backward));
+Tensor record(const OpInfo& op, std::initializer_list<Tensor> inputs, Tensor output, Backward backward) {
+  return autograd::put_on_tape(op, autograd::as_span(inputs), std::move(output), nullptr, std::move(backward));
 }
 template <class Backward>
-Tensor record(const char* name, std::span<const Tensor> inputs, Tensor output, std::initializer_list<Tensor> reads, Backward backward) {
-  return autograd::put_on_tape(name, inputs, std::move(output), &reads, std::move(backward));
+Tensor record(const OpInfo& op, std::span<const Tensor> inputs, Tensor output, std::initializer_list<Tensor> reads, Backward backward) {
+  return autograd::put_on_tape(op, inputs, std::move(output), &reads, std::move(backward));
 }
 template <class Backward>
-Tensor record(const char* name, std::initializer_list<Tensor> inputs, Tensor output, std::initializer_list<Tensor> reads,
+Tensor record(const OpInfo& op, std::initializer_list<Tensor> inputs, Tensor output, std::initializer_list<Tensor> reads,
               Backward backward) {
-  return autograd::put_on_tape(name, autograd::as_span(inputs), std::move(output), &reads, std::move(backward));
+  return autograd::put_on_tape(op, autograd::as_span(inputs), std::move(output), &reads, std::move(backward));
+}
+/// An op without a gradient: only observers learn of it.
+inline Tensor record(const OpInfo& op, std::initializer_list<Tensor> inputs, Tensor output) {
+  autograd::observe(op, autograd::as_span(inputs), output);
+  return output;
 }
 /// For `reads`: the tensor where the condition holds, else none.
 inline Tensor read_if(bool condition, const Tensor& t) { return condition ? t : Tensor{}; }
@@ -116,19 +122,6 @@ class NoGrad {
   ~NoGrad();
   NoGrad(const NoGrad&) = delete;
   NoGrad& operator=(const NoGrad&) = delete;
-
- private:
-  bool previous_;
-};
-
-/// While it lives, every op on this thread checks its output, and every backward its gradients: the first that is not finite
-/// throws NumericError with the op's name. Slow; for debugging.
-class AnomalyMode {
- public:
-  AnomalyMode();
-  ~AnomalyMode();
-  AnomalyMode(const AnomalyMode&) = delete;
-  AnomalyMode& operator=(const AnomalyMode&) = delete;
 
  private:
   bool previous_;

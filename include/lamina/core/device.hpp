@@ -11,18 +11,24 @@ namespace lamina {
 
 /// Where a tensor lives.
 struct Device {
-  enum class Type : std::uint8_t { cpu, cuda };
+  enum class Type : std::uint8_t {
+    cpu,
+    cuda,
+    meta,  ///< no memory: tensors have shape, dtype and byte count, and ops compute shapes alone
+  };
   Type type = Type::cpu;
   int index = 0;
 
   bool is_cpu() const { return type == Type::cpu; }
   bool is_cuda() const { return type == Type::cuda; }
+  bool is_meta() const { return type == Type::meta; }
   bool operator==(const Device&) const = default;
-  std::string str() const { return is_cpu() ? "cpu" : "cuda:" + std::to_string(index); }
+  std::string str() const { return is_cpu() ? "cpu" : is_meta() ? "meta" : "cuda:" + std::to_string(index); }
 };
 inline constexpr Device kCpu{};
+inline constexpr Device kMeta{Device::Type::meta};
 
-/// "cpu", "cuda" or "cuda:1" as a device, whether or not it is there. Throws OptionError.
+/// "cpu", "cuda" or "cuda:1" as a device that computes, whether or not it is there. Throws OptionError.
 Device parse_device(const std::string& text);
 
 /// A non-owning reference to a callable `void(task, worker)`.

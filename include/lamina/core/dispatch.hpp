@@ -5,9 +5,10 @@
 namespace lamina {
 
 /// Calls `f.operator()<T>(device)` for the tensor's (device, dtype) pair: Cpu{float, double}, Cuda{float, BFloat16}.
-/// Any other pair throws DeviceError. This is the one list of pairs.
+/// On the meta device there is nothing to call. Any other pair throws DeviceError. This is the one list of pairs.
 template <class F>
 void dispatch(const Tensor& t, F&& f) {
+  if (t.device().is_meta() && (t.dtype() == DType::f32 || t.dtype() == DType::f64 || t.dtype() == DType::bf16)) return;
   if (t.device().is_cpu()) {
     if (t.dtype() == DType::f32) return f.template operator()<float>(current_cpu());
     if (t.dtype() == DType::f64) return f.template operator()<double>(current_cpu());

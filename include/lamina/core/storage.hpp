@@ -33,7 +33,8 @@ struct MemoryStats {
 class Storage {
  public:
   Storage() = default;
-  /// `bytes` from the device's caching allocator, 64-byte aligned. Throws MemoryError naming the bytes, DeviceError.
+  /// `bytes` from the device's caching allocator, 64-byte aligned; on the meta device they are only counted. Throws MemoryError naming the
+  /// bytes, DeviceError.
   static Storage allocate(std::size_t bytes, Device device);
   /// Wraps memory that somebody else owns; `release` (may be empty) runs when the last reference goes.
   static Storage wrap(void* data, std::size_t bytes, Device device, std::function<void(void*)> release);
@@ -42,6 +43,8 @@ class Storage {
   std::size_t bytes() const;
   /// True when no other Storage shares the memory.
   bool unique() const { return block_.use_count() == 1; }
+  /// False for memory that was wrapped without a `release`: its owner may free it at any time.
+  bool owned() const { return block_ && block_->release; }
   bool same_as(const Storage& o) const { return block_ == o.block_; }
 
   /// The version of the last noted write, or of the creation.
@@ -56,6 +59,8 @@ class Storage {
   std::shared_ptr<Block> block_;
 };
 
+/// Of the meta device: what the CPU's would say had the tensors been there (without the scratch memory of kernels), so that the peak of a
+/// meta forward and backward is what a step will need.
 MemoryStats memory_stats(Device device = kCpu);
 void reset_peak_memory(Device device = kCpu);
 /// Gives cached, unused blocks back to the system.

@@ -13,9 +13,17 @@
 
 namespace lamina {
 
+class Tensor;
 namespace autograd {
 struct Node;
 }
+namespace detail {
+/// What ObserverScope hangs here learns of copies, which are no ops: a network may convert or move on the way. Null: nobody observes.
+using OnCopy = void (*)(const Tensor& from, const Tensor& to);
+extern constinit thread_local OnCopy on_copy;
+/// Throws DeviceError, naming `op`, when the tensor is on the meta device.
+void require_values(const char* op, const Tensor& t);
+}  // namespace detail
 
 struct TensorOptions {
   DType dtype = DType::f32;
@@ -66,7 +74,7 @@ class Tensor {
   const Storage& storage() const;
   std::int64_t offset() const;
 
-  /// First element. Throws ShapeError when T is not the element type.
+  /// First element. Throws ShapeError when T is not the element type, DeviceError on the meta device.
   template <class T>
   T* data() const;
   template <class T>
@@ -95,6 +103,8 @@ class Tensor {
   /// Moves and converts what all handles to this tensor share; a leaf's gradient goes along and stays precise. Throws ShapeError on a
   /// channel slice or the result of an op.
   void move_to(TensorOptions options) const;
+  /// Gives what all handles to this tensor share the memory, dtype and device of `source`, which is packed and of the same shape.
+  void adopt(const Tensor& source) const;
   /// Overwrites the elements; shapes must agree, dtypes and devices may differ, and the memory may overlap.
   void copy_from(const Tensor& source) const;
   void fill(double value) const;
@@ -166,6 +176,7 @@ template <class T>
 T* Tensor::data() const {
   using Element = std::remove_const_t<T>;
   require(dtype() == dtype_of<Element>, "a tensor of ", name_of(dtype()), " was read as ", name_of(dtype_of<Element>));
+  if (impl_->device.is_meta()) detail::require_values("data", *this);
   return static_cast<T*>(impl_->storage.data()) + impl_->offset;
 }
 template <class T>
@@ -188,6 +199,7 @@ Tensor Tensor::from(std::span<const T> values, const Shape& shape, Device device
 }
 template <class T>
 std::vector<T> Tensor::to_vector() const {
+  detail::require_values("to_vector", *this);
   std::vector<T> v(static_cast<std::size_t>(numel()));
   from_blob(v.data(), shape(), dtype_of<T>).copy_from(*this);
   return v;

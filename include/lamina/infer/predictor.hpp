@@ -7,8 +7,7 @@
 #include "lamina/core/settings.hpp"
 #include "lamina/data/image.hpp"
 #include "lamina/heads/head.hpp"
-#include "lamina/io/checkpoint.hpp"
-#include "lamina/models/presets.hpp"
+#include "lamina/io/model_file.hpp"
 
 namespace lamina::infer {
 
@@ -37,14 +36,13 @@ void describe(InputConfig& c, Visit&& visit) {
 std::string to_json(const InputConfig& config);
 InputConfig input_config_from_json(const std::string& text);
 
-/// What a checkpoint says that running the network needs: "model", "labels" and "input" of its metadata.
+/// What a checkpoint says, beside the network, that looking at photographs needs: "labels", "head" and "input" of its metadata.
 struct InferenceInfo {
-  models::ModelConfig model;
   std::shared_ptr<const heads::Head> head;
   InputConfig input;
 };
 /// Throws DataError naming `origin` when the file was not written by Lamina's trainer.
-InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string& origin);
+InferenceInfo inference_info(const io::Metadata& metadata, const std::string& origin);
 
 /// What a network says of one photograph, at the photograph's own size.
 struct Prediction {

@@ -1,9 +1,9 @@
 #pragma once
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
+#include "lamina/io/safetensors.hpp"
 #include "lamina/nn/module.hpp"
 
 namespace lamina::io {
@@ -14,7 +14,7 @@ namespace lamina::io {
 struct Checkpoint {
   std::vector<nn::NamedTensor> model;
   std::vector<nn::NamedTensor> optimizer;
-  std::map<std::string, std::string, std::less<>> metadata;  ///< "config" and "trainer" are JSON
+  Metadata metadata;  ///< "config" and "trainer" are JSON
 };
 
 /// Atomic; byte-identical for identical content. Throws IoError (DiskFullError), and NumericError rather than save a weight that is

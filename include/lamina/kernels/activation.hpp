@@ -16,6 +16,10 @@ struct Activation {
   static constexpr Activation tanh() { return {Kind::tanh, 0}; }
   LAMINA_HD bool is_none() const { return kind == Kind::none; }
 };
+constexpr const char* name_of(Activation::Kind kind) {
+  constexpr const char* kNames[] = {"none", "relu", "leaky_relu", "sigmoid", "tanh"};
+  return kNames[static_cast<int>(kind)];
+}
 
 namespace kernels {
 

@@ -73,7 +73,7 @@ inline constexpr std::int64_t kFewInputChannels = 4;
 /// CUDA's direct algorithm are those of implicit_gemm, whose columns run over taps and channels; Winograd is for CPUs only.
 LAMINA_HD constexpr bool conv2d_supports(Device::Type device, Conv2dAlgorithm a, std::int64_t cout, std::int64_t kh, std::int64_t kw,
                                          std::int64_t cin_per_group, const Conv2dParams& p) {
-  const bool cpu = device == Device::Type::cpu;
+  const bool cpu = device != Device::Type::cuda;
   switch (a) {
     case Conv2dAlgorithm::automatic:
     case Conv2dAlgorithm::naive:
@@ -91,6 +91,8 @@ LAMINA_HD constexpr bool conv2d_supports(Device::Type device, Conv2dAlgorithm a,
 /// `moments` (2, Cout), unless null, takes the means and biased variances of y's channels as they are stored; an empty y leaves it alone.
 /// In all three passes `p.padding` is resolved (never `same`) and w, dw are packed (Cout, Kh, Kw, Cin/groups); b may be null.
 LAMINA_KERNEL(conv2d_forward, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, double* moments, const Conv2dParams& p)
+/// The algorithm that conv2d_forward computes y with, for people.
+LAMINA_KERNEL(conv2d_algorithm, View4<const T> w, View4<const T> y, const Conv2dParams& p, Conv2dAlgorithm* chosen)
 /// dx = d(sum(dy * conv(x)))/dx (dgrad); overwrites dx. `dy` is the gradient before the activation; p.activation is ignored.
 LAMINA_KERNEL(conv2d_backward_data, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p)
 /// dw and db (wgrad), never rounded to bf16; overwrites both. dw.data or db may be null: that one is not computed. p.activation is ignored.

@@ -9,6 +9,8 @@ enum class ResizeGrid : std::uint8_t {
   align_corners,  ///< o * (in - 1) / (out - 1): the corner pixels coincide (PyTorch align_corners=True)
 };
 
+constexpr const char* name_of(ResizeGrid grid) { return grid == ResizeGrid::half_pixel ? "half_pixel" : "align_corners"; }
+
 namespace kernels {
 
 /// Nearest: output pixel o reads input pixel floor(o * in / out), in exact integer arithmetic (PyTorch "nearest").

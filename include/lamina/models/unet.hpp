@@ -20,7 +20,8 @@ struct UNetOptions {
   enum class Names { lamina, milesial };  ///< which checkpoint keys the layers get
 
   int in_channels = 3, classes = 2;
-  int base = 64, depth = 4;  ///< depth poolings, depth + 1 levels
+  std::vector<OutputSpec> outputs = {};  ///< a 1x1 head each; none: one called kLabels with `classes` channels
+  int base = 64, depth = 4;              ///< depth poolings, depth + 1 levels
   Norm norm = Norm::after_conv;
   Up up = Up::nearest;
   Dropout dropout = Dropout::none;  ///< after the two deepest levels
@@ -43,15 +44,15 @@ UNetOptions unet_preset(const std::string& preset, int in_channels, int classes)
 /// Throws OptionError on options outside their range.
 void check_options(const UNetOptions& options);
 
-/// x (N, H, W, in_channels) of any size -> logits (N, H, W, classes). Skips are written straight into the buffers that the decoder
-/// reads, so concatenation copies nothing.
+/// x (N, H, W, in_channels) of any size -> logits (N, H, W, channels of each output). Skips are written straight into the buffers that the
+/// decoder reads, so concatenation copies nothing.
 class UNet : public Network {
  public:
   /// Throws as check_options.
   UNet(const UNetOptions& options, nn::RandomStream& random);
   Outputs forward(const Tensor& x) override;
   int in_channels() const override { return options_.in_channels; }
-  std::vector<OutputSpec> outputs() const override { return {{kLabels, options_.classes}}; }
+  std::vector<OutputSpec> outputs() const override { return options_.outputs; }
   int minimum_size() const override { return 1 << options_.depth; }
 
  private:
@@ -69,7 +70,7 @@ class UNet : public Network {
   std::vector<nn::ConvTranspose2d*> up_transposed_;
   nn::Dropout* dropout_ = nullptr;
   nn::Conv2d* tail_ = nullptr;
-  nn::Conv2d* head_ = nullptr;
+  std::vector<nn::Conv2d*> heads_;  // one an output
 };
 
 }  // namespace lamina::models

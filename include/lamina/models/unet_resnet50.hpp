@@ -1,6 +1,6 @@
 #pragma once
-#include "lamina/models/resnet.hpp"
 #include "lamina/models/network.hpp"
+#include "lamina/models/resnet.hpp"
 
 namespace lamina::models {
 

@@ -1,4 +1,5 @@
 #pragma once
+#include "lamina/autograd/observe.hpp"
 #include "lamina/nn/init.hpp"
 #include "lamina/nn/module.hpp"
 #include "lamina/ops/conv2d.hpp"
@@ -6,19 +7,18 @@
 
 namespace lamina::nn {
 
-/// Counts the multiply-adds of the convolution layers that run on this thread while it lives.
-class CostScope {
+/// The multiply-adds of an op: those of convolutions, 0 of others.
+std::int64_t multiply_adds(const ForwardEvent& event);
+
+/// Counts the multiply-adds of the convolutions that run on this thread while it lives.
+class CostScope : Observer {
  public:
-  CostScope();
-  ~CostScope();
-  CostScope(const CostScope&) = delete;
-  CostScope& operator=(const CostScope&) = delete;
   std::int64_t macs() const { return macs_; }
   int layers() const { return layers_; }
-  static void count(std::int64_t macs);
 
  private:
-  CostScope* outer_;
+  void forward(const ForwardEvent& event) override;
+  ObserverScope scope_{*this};
   std::int64_t macs_ = 0;
   int layers_ = 0;
 };

@@ -1,6 +1,7 @@
 #pragma once
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "lamina/core/tensor.hpp"
 
@@ -26,6 +27,7 @@ struct Fans {
 /// Throws OptionError on an unknown name; names are those of the enumerators.
 Init parse_init(const std::string& name);
 const char* name_of(Init init);
+std::vector<std::string> init_names();
 
 /// A new tensor of initial values. Depends on (shape, fans, key) alone.
 Tensor initial_weight(Init init, const Shape& shape, Fans fans, RandomKey key, DType dtype = DType::f32);

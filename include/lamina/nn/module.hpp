@@ -14,6 +14,19 @@ struct NamedTensor {
   Tensor tensor;
 };
 
+/// While it lives, modules built on this thread get their tensors on the meta device: shapes without memory, and no initialisation is run.
+class MetaScope {
+ public:
+  MetaScope();
+  ~MetaScope();
+  MetaScope(const MetaScope&) = delete;
+  MetaScope& operator=(const MetaScope&) = delete;
+  static bool active();
+
+ private:
+  bool outer_;
+};
+
 /// A node of a network: owns parameters (trained), buffers (saved, not trained) and child modules. Subclasses add them in their
 /// constructor, in an order that fixes the order of named_parameters(), and define a forward of their own signature.
 class Module {
@@ -46,8 +59,16 @@ class Module {
   bool training() const { return training_; }
 
   /// Copies `source` into the tensors of state() by name. With `strict` every name must match both ways. Throws DataError with the
-  /// missing, unexpected and wrongly shaped names; nothing is changed then.
+  /// missing, unexpected and wrongly shaped names, and where one is a counter and the other is not; nothing is changed then.
   void load_state(const std::vector<NamedTensor>& source, bool strict = true);
+  /// Gives a module that was built in a MetaScope its values, strictly by name. Memory of `source` that nobody else holds is taken over,
+  /// other is copied; dtypes become the module's. Throws as load_state.
+  void fill(std::vector<NamedTensor> source);
+  /// Throws as load_state unless `source`, perhaps on the meta device, could be loaded strictly.
+  void check_state(const std::vector<NamedTensor>& source) const { (void)matched(source, true); }
+
+  /// Dotted names from the root of the tree down to this module; "" at the root.
+  std::string path() const;
 
   const std::vector<std::pair<std::string, std::unique_ptr<Module>>>& children() const { return children_; }
 
@@ -57,19 +78,32 @@ class Module {
   M& add(std::string name, Args&&... args) {
     auto child = std::make_unique<M>(std::forward<Args>(args)...);
     M& ref = *child;
+    Module& base = ref;
+    base.parent_ = this;
+    base.name_ = name;
     children_.emplace_back(std::move(name), std::move(child));
     return ref;
   }
+  /// In a MetaScope of `value` only shape and dtype are kept.
   Tensor add_parameter(std::string name, Tensor value);
   Tensor add_buffer(std::string name, Tensor value);
+  /// The same, `initial()` being run only where there is memory for it.
+  template <class Initial>
+  Tensor add_parameter(std::string name, const Shape& shape, Initial&& initial) {
+    return add_parameter(std::move(name), MetaScope::active() ? Tensor::empty(shape, {DType::f32, kMeta}) : initial());
+  }
 
  private:
   friend class EvalScope;
   enum class Kind { parameter, buffer };
+  /// Pairs of this module's tensors and the source's of the same name; throws DataError as load_state says.
+  std::vector<std::pair<Tensor, Tensor>> matched(const std::vector<NamedTensor>& source, bool strict) const;
   void collect(const std::string& prefix, bool parameters, bool buffers, std::vector<NamedTensor>& out) const;
 
   std::vector<std::pair<Kind, NamedTensor>> own_;
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
+  const Module* parent_ = nullptr;
+  std::string name_;
   bool training_ = true;
 };
 
@@ -84,6 +118,20 @@ class EvalScope {
  private:
   void remember(Module& module);
   std::vector<std::pair<Module*, bool>> modes_;
+};
+
+/// Opened by a layer while it runs, so that observers can name it.
+class LayerScope {
+ public:
+  explicit LayerScope(const Module& layer);
+  ~LayerScope();
+  LayerScope(const LayerScope&) = delete;
+  LayerScope& operator=(const LayerScope&) = delete;
+  /// Module::path() of the layer that runs on this thread; "" outside of layers.
+  static std::string current();
+
+ private:
+  const Module* outer_;
 };
 
 /// Supplies random numbers to initialisers and dropout: each draw takes the next sub-stream of one key.

@@ -5,4 +5,5 @@
 #include "lamina/nn/init.hpp"
 #include "lamina/nn/module.hpp"
 #include "lamina/nn/norm.hpp"
+#include "lamina/nn/profile.hpp"
 #include "lamina/nn/sequential.hpp"

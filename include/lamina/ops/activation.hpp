@@ -29,7 +29,7 @@ inline Tensor activation(const Tensor& x, Activation act, const Tensor& into = {
   Tensor y = output_for("activation", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::activation_forward<T>(device, x.view2<const T>(), act, y.view2<T>()); });
   const Tensor saved = y.detach();
-  return record("activation", {x}, y, {saved},
+  return record({"activation", {{"activation", name_of(act.kind)}, {"slope", act.slope}}}, {x}, y, {saved},
                 [act, saved](const Tensor& dy, NeedsGrad) -> Grads { return {detail::before_activation(dy, saved, act)}; });
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include "lamina/autograd/node.hpp"
 #include "lamina/core/dispatch.hpp"
 #include "lamina/kernels/argmax.hpp"
 
@@ -10,7 +11,7 @@ inline Tensor argmax(const Tensor& x) {
   require(x.rank() >= 1 && x.size(-1) >= 1 && x.size(-1) <= 256, "argmax: expected 1 to 256 channels, got shape ", x.shape());
   Tensor labels = Tensor::empty(Shape(x.shape().begin(), x.rank() - 1), {DType::u8, x.device()});
   dispatch(x, [&]<class T>(auto& device) { kernels::argmax<T>(device, x.view2<const T>(), labels.data<std::uint8_t>()); });
-  return labels;
+  return record("argmax", {x}, labels);
 }
 
 }  // namespace lamina

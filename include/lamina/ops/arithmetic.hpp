@@ -24,7 +24,8 @@ inline Tensor add(const Tensor& a, const Tensor& b, const Tensor& into = {}) {
 inline Tensor scale(const Tensor& x, double factor, double offset = 0, const Tensor& into = {}) {
   Tensor y = output_for("scale", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::scale<T>(device, x.view2<const T>(), factor, offset, y.view2<T>()); });
-  return record("scale", {x}, y, {}, [factor](const Tensor& dy, NeedsGrad) -> Grads { return {scale(dy, factor)}; });
+  return record({"scale", {{"factor", factor}, {"offset", offset}}}, {x}, y, {},
+                [factor](const Tensor& dy, NeedsGrad) -> Grads { return {scale(dy, factor)}; });
 }
 
 /// a - b, elementwise; equal shapes, or throws ShapeError. Gradients: a, b. Kernels: kernels/arithmetic.{cpp,cu}.

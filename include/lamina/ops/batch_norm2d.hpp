@@ -76,20 +76,29 @@ inline Tensor batch_norm2d(const Measured& measured, const Tensor& gamma, const 
     for (const Tensor& running : {running_mean, running_var})
       if (running) running.mark_written();
   const Tensor saved = residual && !p.activation.is_none() ? y.detach() : Tensor{}, shifted = read_if(!p.activation.is_none(), beta);
-  return record(op, {x, gamma, beta, residual}, y, {x, gamma, shifted, saved}, [=](const Tensor& dy, NeedsGrad need) -> Grads {
-    const auto want = [&](std::size_t i, const Tensor& t) { return need[i] ? Tensor::empty(t.shape(), like(t)) : Tensor{}; };
-    const Tensor dx = want(0, x), dgamma = want(1, mean), dbeta = want(2, mean);
-    // Without an activation the residual's gradient is dy itself.
-    const Tensor dresidual = p.activation.is_none() ? Tensor{} : want(3, x);
-    dispatch(x, [&]<class T>(auto& device) {
-      using P = Precise<T>;
-      kernels::batch_norm2d_backward<T>(device, x.view2<const T>(), detail::view2_or_null<const T>(saved), dy.view2<const T>(),
-                                        detail::data_or_null<const P>(gamma), detail::data_or_null<const P>(beta), mean.data<const P>(),
-                                        rstd.data<const P>(), detail::view2_or_null<T>(dx), detail::view2_or_null<T>(dresidual),
-                                        detail::data_or_null<P>(dgamma), detail::data_or_null<P>(dbeta), p);
-    });
-    return {dx, dgamma, dbeta, p.activation.is_none() ? dy : dresidual};
-  });
+  return record({op,
+                 {{"training", p.training},
+                  {"momentum", p.momentum},
+                  {"epsilon", p.epsilon},
+                  {"activation", name_of(p.activation.kind)},
+                  {"slope", p.activation.slope},
+                  {"running_mean", &running_mean},
+                  {"running_var", &running_var}}},
+                {x, gamma, beta, residual}, y, {x, gamma, shifted, saved}, [=](const Tensor& dy, NeedsGrad need) -> Grads {
+                  const auto want = [&](std::size_t i, const Tensor& t) { return need[i] ? Tensor::empty(t.shape(), like(t)) : Tensor{}; };
+                  const Tensor dx = want(0, x), dgamma = want(1, mean), dbeta = want(2, mean);
+                  // Without an activation the residual's gradient is dy itself.
+                  const Tensor dresidual = p.activation.is_none() ? Tensor{} : want(3, x);
+                  dispatch(x, [&]<class T>(auto& device) {
+                    using P = Precise<T>;
+                    kernels::batch_norm2d_backward<T>(device, x.view2<const T>(), detail::view2_or_null<const T>(saved),
+                                                      dy.view2<const T>(), detail::data_or_null<const P>(gamma),
+                                                      detail::data_or_null<const P>(beta), mean.data<const P>(), rstd.data<const P>(),
+                                                      detail::view2_or_null<T>(dx), detail::view2_or_null<T>(dresidual),
+                                                      detail::data_or_null<P>(dgamma), detail::data_or_null<P>(dbeta), p);
+                  });
+                  return {dx, dgamma, dbeta, p.activation.is_none() ? dy : dresidual};
+                });
 }
 
 }  // namespace lamina

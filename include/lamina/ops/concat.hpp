@@ -49,15 +49,12 @@ inline Tensor concat(std::span<const Tensor> parts, const Tensor& into = {}) {
       begin += p.size(-1);
     }
   }
-  std::vector<std::int64_t> widths;
-  for (const Tensor& p : parts) widths.push_back(p.size(-1));
-  return record("concat", parts, y, {}, [widths](const Tensor& dy, NeedsGrad need) -> Grads {
+  std::vector<std::int64_t> offsets{0};  // where each part begins, and the last one ends
+  for (const Tensor& p : parts) offsets.push_back(offsets.back() + p.size(-1));
+  return record({"concat", {{"offsets", offsets}}}, parts, y, {}, [offsets](const Tensor& dy, NeedsGrad need) -> Grads {
     Grads grads;
-    std::int64_t begin = 0;
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      grads.push_back(need[i] ? dy.channels(begin, widths[i]) : Tensor{});
-      begin += widths[i];
-    }
+    for (std::size_t i = 0; i + 1 < offsets.size(); ++i)
+      grads.push_back(need[i] ? dy.channels(offsets[i], offsets[i + 1] - offsets[i]) : Tensor{});
     return grads;
   });
 }

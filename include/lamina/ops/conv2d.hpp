@@ -81,23 +81,36 @@ inline Measured conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const 
   });
   const Tensor saved = p.activation.is_none() ? Tensor{} : y.detach();
   const Tensor for_dw = read_if(w.requires_grad(), x), for_dx = read_if(x.requires_grad(), weights);
-  record("conv2d", {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p](const Tensor& dy, NeedsGrad need) -> Grads {
-    const Tensor dz = before_activation(dy, saved, p.activation);
-    const TensorOptions options = precise_like(x);
-    Tensor dx, dw, db;
-    if (need[0]) dx = Tensor::empty(x.shape(), like(x));
-    if (need[1]) dw = Tensor::empty(weights.shape(), options);
-    if (need[2]) db = Tensor::empty({weights.size(0)}, options);
-    dispatch(x, [&]<class T>(auto& device) {
-      if (dx) kernels::conv2d_backward_data<T>(device, dz.view4<const T>(), weights.view4<const T>(), dx.view4<T>(), p);
-      View4<Precise<T>> dw_view{nullptr, weights.size(0), weights.size(1), weights.size(2), weights.size(3), weights.size(3)};
-      if (dw) dw_view = dw.view4<Precise<T>>();
-      if (dw || db)
-        kernels::conv2d_backward_weights<T>(device, x.view4<const T>(), dz.view4<const T>(), dw_view, db ? db.data<Precise<T>>() : nullptr,
-                                            p);
-    });
-    return {dx, dw, db};
-  });
+  Conv2dAlgorithm chosen = p.algorithm;
+  if (ObserverScope::active())
+    dispatch(
+        x, [&]<class T>(auto& device) { kernels::conv2d_algorithm<T>(device, weights.view4<const T>(), y.view4<const T>(), p, &chosen); });
+  const std::int64_t padding[] = {p.padding.top, p.padding.bottom, p.padding.left, p.padding.right};
+  record({"conv2d",
+          {{"stride", p.stride},
+           {"padding", padding},
+           {"dilation", p.dilation},
+           {"groups", p.groups},
+           {"activation", name_of(p.activation.kind)},
+           {"slope", p.activation.slope},
+           {"algorithm", name_of(chosen)}}},
+         {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p](const Tensor& dy, NeedsGrad need) -> Grads {
+           const Tensor dz = before_activation(dy, saved, p.activation);
+           const TensorOptions options = precise_like(x);
+           Tensor dx, dw, db;
+           if (need[0]) dx = Tensor::empty(x.shape(), like(x));
+           if (need[1]) dw = Tensor::empty(weights.shape(), options);
+           if (need[2]) db = Tensor::empty({weights.size(0)}, options);
+           dispatch(x, [&]<class T>(auto& device) {
+             if (dx) kernels::conv2d_backward_data<T>(device, dz.view4<const T>(), weights.view4<const T>(), dx.view4<T>(), p);
+             View4<Precise<T>> dw_view{nullptr, weights.size(0), weights.size(1), weights.size(2), weights.size(3), weights.size(3)};
+             if (dw) dw_view = dw.view4<Precise<T>>();
+             if (dw || db)
+               kernels::conv2d_backward_weights<T>(device, x.view4<const T>(), dz.view4<const T>(), dw_view,
+                                                   db ? db.data<Precise<T>>() : nullptr, p);
+           });
+           return {dx, dw, db};
+         });
   return {y, moments};
 }
 }  // namespace detail

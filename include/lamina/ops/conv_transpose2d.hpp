@@ -43,27 +43,37 @@ inline Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b
   const Activation act = params.activation;
   const Tensor saved = act.is_none() ? Tensor{} : y.detach();
   const Tensor for_dw = read_if(w.requires_grad(), x), for_dx = read_if(x.requires_grad(), weights);
-  return record(op, {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p, act](const Tensor& dy, NeedsGrad need) -> Grads {
-    const Tensor dz = detail::before_activation(dy, saved, act);
-    Tensor dx, dw, db;
-    dispatch(x, [&]<class T>(auto& device) {
-      if (need[0]) {
-        dx = Tensor::empty(x.shape(), like(x));
-        kernels::conv2d_forward<T>(device, dz.view4<const T>(), weights.view4<const T>(), static_cast<const Precise<T>*>(nullptr),
-                                   dx.view4<T>(), nullptr, p);
-      }
-      if (need[1]) {
-        dw = Tensor::empty(weights.shape(), precise_like(x));
-        kernels::conv2d_backward_weights<T>(device, dz.view4<const T>(), x.view4<const T>(), dw.view4<Precise<T>>(),
-                                            static_cast<Precise<T>*>(nullptr), p);
-      }
-      if (need[2]) {
-        db = Tensor::empty({dz.size(3)}, precise_like(x));
-        kernels::conv_transpose2d_backward_bias<T>(device, dz.view4<const T>(), db.data<Precise<T>>());
-      }
-    });
-    return {dx, dw, db};
-  });
+  const std::int64_t padding[] = {params.padding.top, params.padding.bottom, params.padding.left, params.padding.right};
+  return record({"conv_transpose2d",
+                 {{"stride", params.stride},
+                  {"padding", padding},
+                  {"same", params.padding.same},
+                  {"output_padding", params.output_padding},
+                  {"dilation", params.dilation},
+                  {"groups", params.groups},
+                  {"activation", name_of(act.kind)},
+                  {"slope", act.slope}}},
+                {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p, act](const Tensor& dy, NeedsGrad need) -> Grads {
+                  const Tensor dz = detail::before_activation(dy, saved, act);
+                  Tensor dx, dw, db;
+                  dispatch(x, [&]<class T>(auto& device) {
+                    if (need[0]) {
+                      dx = Tensor::empty(x.shape(), like(x));
+                      kernels::conv2d_forward<T>(device, dz.view4<const T>(), weights.view4<const T>(),
+                                                 static_cast<const Precise<T>*>(nullptr), dx.view4<T>(), nullptr, p);
+                    }
+                    if (need[1]) {
+                      dw = Tensor::empty(weights.shape(), precise_like(x));
+                      kernels::conv2d_backward_weights<T>(device, dz.view4<const T>(), x.view4<const T>(), dw.view4<Precise<T>>(),
+                                                          static_cast<Precise<T>*>(nullptr), p);
+                    }
+                    if (need[2]) {
+                      db = Tensor::empty({dz.size(3)}, precise_like(x));
+                      kernels::conv_transpose2d_backward_bias<T>(device, dz.view4<const T>(), db.data<Precise<T>>());
+                    }
+                  });
+                  return {dx, dw, db};
+                });
 }
 
 }  // namespace lamina

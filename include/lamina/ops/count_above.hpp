@@ -30,8 +30,6 @@ inline Tensor count_above(const Tensor& x, std::span<const float> thresholds) {
 
 /// 1 where a channel is above its threshold, else 0: x (..., C) -> u8 (..., C). Not differentiable. Throws ShapeError. Kernels:
 /// kernels/count_above.{cpp,cu}.
-inline Tensor is_above(const Tensor& x, std::span<const float> thresholds) {
-  return detail::count_above("is_above", x, thresholds, true);
-}
+inline Tensor is_above(const Tensor& x, std::span<const float> thresholds) { return detail::count_above("is_above", x, thresholds, true); }
 
 }  // namespace lamina

@@ -19,7 +19,9 @@ inline Tensor dropout(const Tensor& x, double rate, RandomKey key, const Tensor&
   detail::require_rate("dropout", rate);
   Tensor y = output_for("dropout", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::dropout<T>(device, x.view2<const T>(), rate, key, y.view2<T>()); });
-  return record("dropout", {x}, y, {}, [rate, key](const Tensor& dy, NeedsGrad) -> Grads { return {dropout(dy, rate, key)}; });
+  return record(
+      {"dropout", {{"rate", rate}, {"seed", static_cast<std::int64_t>(key.seed)}, {"stream", static_cast<std::int64_t>(key.stream)}}}, {x},
+      y, {}, [rate, key](const Tensor& dy, NeedsGrad) -> Grads { return {dropout(dy, rate, key)}; });
 }
 
 /// Dropout of whole channels of an image (Tompson et al. 2015): x (N, H, W, C), one draw for each image and channel.
@@ -29,8 +31,9 @@ inline Tensor dropout_channels(const Tensor& x, double rate, RandomKey key, cons
   require(x.rank() == 4, "dropout_channels: x must be (N, H, W, C), got ", x.shape());
   Tensor y = output_for("dropout_channels", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::dropout_channels<T>(device, x.view4<const T>(), rate, key, y.view4<T>()); });
-  return record("dropout_channels", {x}, y, {},
-                [rate, key](const Tensor& dy, NeedsGrad) -> Grads { return {dropout_channels(dy, rate, key)}; });
+  return record({"dropout_channels",
+                 {{"rate", rate}, {"seed", static_cast<std::int64_t>(key.seed)}, {"stream", static_cast<std::int64_t>(key.stream)}}},
+                {x}, y, {}, [rate, key](const Tensor& dy, NeedsGrad) -> Grads { return {dropout_channels(dy, rate, key)}; });
 }
 
 }  // namespace lamina

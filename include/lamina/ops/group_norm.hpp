@@ -26,16 +26,18 @@ inline Tensor group_norm(const Tensor& x, const Tensor& gamma, const Tensor& bet
     kernels::group_norm_forward<T>(device, x.view4<const T>(), gamma.data<const P>(), beta.data<const P>(), groups, epsilon, y.view4<T>(),
                                    mean.data<P>(), rstd.data<P>());
   });
-  return record("group_norm", {x, gamma, beta}, y, {x, gamma}, [x, gamma, mean, rstd, groups](const Tensor& dy, NeedsGrad need) -> Grads {
-    const Tensor dx = need[0] ? Tensor::empty(x.shape(), like(x)) : Tensor{};
-    const Tensor dgamma = Tensor::empty(gamma.shape(), like(gamma)), dbeta = Tensor::empty(gamma.shape(), like(gamma));
-    dispatch(x, [&]<class T>(auto& device) {
-      using P = Precise<T>;
-      kernels::group_norm_backward<T>(device, x.view4<const T>(), gamma.data<const P>(), mean.data<const P>(), rstd.data<const P>(), groups,
-                                      dy.view4<const T>(), dx ? dx.view4<T>() : View4<T>{}, dgamma.data<P>(), dbeta.data<P>());
-    });
-    return {dx, dgamma, dbeta};
-  });
+  return record({"group_norm", {{"groups", groups}, {"epsilon", epsilon}}}, {x, gamma, beta}, y, {x, gamma},
+                [x, gamma, mean, rstd, groups](const Tensor& dy, NeedsGrad need) -> Grads {
+                  const Tensor dx = need[0] ? Tensor::empty(x.shape(), like(x)) : Tensor{};
+                  const Tensor dgamma = Tensor::empty(gamma.shape(), like(gamma)), dbeta = Tensor::empty(gamma.shape(), like(gamma));
+                  dispatch(x, [&]<class T>(auto& device) {
+                    using P = Precise<T>;
+                    kernels::group_norm_backward<T>(device, x.view4<const T>(), gamma.data<const P>(), mean.data<const P>(),
+                                                    rstd.data<const P>(), groups, dy.view4<const T>(), dx ? dx.view4<T>() : View4<T>{},
+                                                    dgamma.data<P>(), dbeta.data<P>());
+                  });
+                  return {dx, dgamma, dbeta};
+                });
 }
 
 }  // namespace lamina

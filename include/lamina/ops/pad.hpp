@@ -35,7 +35,8 @@ inline Tensor pad(const Tensor& x, const PadParams& p, double value = 0, const T
           p.bottom, ", left ", p.left, ", right ", p.right, ") for x ", x.shape(), "; use crop");
   const std::int64_t h = x.size(1), w = x.size(2);
   const Tensor y = detail::place("pad", x, p.top, p.left, h + p.top + p.bottom, w + p.left + p.right, value, into);
-  return record("pad", {x}, y, {}, [p, h, w](const Tensor& dy, NeedsGrad) -> Grads {
+  const std::int64_t padding[] = {p.top, p.bottom, p.left, p.right};
+  return record({"pad", {{"padding", padding}, {"value", value}}}, {x}, y, {}, [p, h, w](const Tensor& dy, NeedsGrad) -> Grads {
     return {detail::place("pad", dy, -std::int64_t{p.top}, -std::int64_t{p.left}, h, w, 0)};
   });
 }
@@ -50,7 +51,7 @@ inline Tensor crop(const Tensor& x, const CropParams& p, const Tensor& into = {}
           "crop: the rectangle (top ", p.top, ", left ", p.left, ", height ", p.height, ", width ", p.width,
           ") must be non-empty and lie within x ", x.shape());
   const Tensor y = detail::place("crop", x, -p.top, -p.left, p.height, p.width, 0, into);
-  return record("crop", {x}, y, {},
+  return record({"crop", {{"top", p.top}, {"left", p.left}, {"height", p.height}, {"width", p.width}}}, {x}, y, {},
                 [p, h, w](const Tensor& dy, NeedsGrad) -> Grads { return {detail::place("crop", dy, p.top, p.left, h, w, 0)}; });
 }
 

@@ -31,13 +31,15 @@ inline Tensor max_pool2d(const Tensor& x, const Pool2dParams& p = {}, const Tens
   dispatch(x, [&]<class T>(auto& device) {
     kernels::max_pool2d_forward<T>(device, x.view4<const T>(), y.view4<T>(), winner ? winner.data<std::uint8_t>() : nullptr, p);
   });
-  return record("max_pool2d", {x}, y, {}, [winner, p, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
-    Tensor dx = Tensor::empty(shape, like(dy));
-    dispatch(dy, [&]<class T>(auto& device) {
-      kernels::max_pool2d_backward<T>(device, dy.view4<const T>(), winner.data<const std::uint8_t>(), dx.view4<T>(), p);
-    });
-    return {dx};
-  });
+  const std::int64_t padding[] = {p.padding.top, p.padding.bottom, p.padding.left, p.padding.right};
+  return record({"max_pool2d", {{"kernel", p.kernel}, {"stride", p.stride}, {"padding", padding}}}, {x}, y, {},
+                [winner, p, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
+                  Tensor dx = Tensor::empty(shape, like(dy));
+                  dispatch(dy, [&]<class T>(auto& device) {
+                    kernels::max_pool2d_backward<T>(device, dy.view4<const T>(), winner.data<const std::uint8_t>(), dx.view4<T>(), p);
+                  });
+                  return {dx};
+                });
 }
 
 /// Mean over kernel x kernel windows; see Pool2dParams::count_include_pad for windows that reach into the padding.
@@ -45,11 +47,14 @@ inline Tensor max_pool2d(const Tensor& x, const Pool2dParams& p = {}, const Tens
 inline Tensor avg_pool2d(const Tensor& x, const Pool2dParams& p = {}, const Tensor& into = {}) {
   Tensor y = output_for("avg_pool2d", pool2d_shape("avg_pool2d", x.shape(), p, 1 << 20), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::avg_pool2d_forward<T>(device, x.view4<const T>(), y.view4<T>(), p); });
-  return record("avg_pool2d", {x}, y, {}, [p, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
-    Tensor dx = Tensor::empty(shape, like(dy));
-    dispatch(dy, [&]<class T>(auto& device) { kernels::avg_pool2d_backward<T>(device, dy.view4<const T>(), dx.view4<T>(), p); });
-    return {dx};
-  });
+  const std::int64_t padding[] = {p.padding.top, p.padding.bottom, p.padding.left, p.padding.right};
+  return record(
+      {"avg_pool2d", {{"kernel", p.kernel}, {"stride", p.stride}, {"padding", padding}, {"count_include_pad", p.count_include_pad}}}, {x},
+      y, {}, [p, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
+        Tensor dx = Tensor::empty(shape, like(dy));
+        dispatch(dy, [&]<class T>(auto& device) { kernels::avg_pool2d_backward<T>(device, dy.view4<const T>(), dx.view4<T>(), p); });
+        return {dx};
+      });
 }
 
 }  // namespace lamina

@@ -60,10 +60,10 @@ inline Tensor reduce(const char* op, const Tensor& x, const ReduceParams& p, boo
   }
   if (p.axes.empty()) std::fill_n(reduced, rank, true);
 
-  std::int64_t kept[Shape::kMaxRank], count = 1;
-  int kept_rank = 0;
+  std::int64_t kept[Shape::kMaxRank], axes[Shape::kMaxRank], count = 1;
+  int kept_rank = 0, axis_count = 0;
   for (int i = 0; i < rank; ++i) {
-    if (reduced[i]) count *= x.size(i);
+    if (reduced[i]) count *= x.size(i), axes[axis_count++] = i;
     if (!reduced[i] || p.keepdim) kept[kept_rank++] = reduced[i] ? 1 : x.size(i);
   }
   require(count > 0 || !average, op, ": x ", x.shape(), " has no elements to average");
@@ -79,17 +79,20 @@ inline Tensor reduce(const char* op, const Tensor& x, const ReduceParams& p, boo
   }
   if (passes.empty()) y = x.clone();  // a scalar
   y = y.to(x.dtype());
-  return record(op, {x}, y.view_as(Shape(kept, kept_rank)), {}, [passes, factor](const Tensor& dy, NeedsGrad) -> Grads {
-    if (passes.empty()) return {dy};
-    Tensor dx = dy.packed().view_as(passes.back().out);
-    for (auto pass = passes.rbegin(); pass != passes.rend(); ++pass) {
-      const Tensor from = std::exchange(dx, Tensor::empty(pass->in, like(dy)));
-      dispatch(dy, [&]<class T>(auto& device) {
-        kernels::reduce_spread<T>(device, from.view2<const T>(), pass->rows, pass == passes.rbegin() ? factor : 1, dx.view2<T>());
-      });
-    }
-    return {dx};
-  });
+  const std::span<const std::int64_t> reduced_axes(axes, static_cast<std::size_t>(axis_count));
+  return record({op, {{"axes", reduced_axes}, {"keepdim", p.keepdim}}}, {x}, y.view_as(Shape(kept, kept_rank)), {},
+                [passes, factor](const Tensor& dy, NeedsGrad) -> Grads {
+                  if (passes.empty()) return {dy};
+                  Tensor dx = dy.packed().view_as(passes.back().out);
+                  for (auto pass = passes.rbegin(); pass != passes.rend(); ++pass) {
+                    const Tensor from = std::exchange(dx, Tensor::empty(pass->in, like(dy)));
+                    dispatch(dy, [&]<class T>(auto& device) {
+                      kernels::reduce_spread<T>(device, from.view2<const T>(), pass->rows, pass == passes.rbegin() ? factor : 1,
+                                                dx.view2<T>());
+                    });
+                  }
+                  return {dx};
+                });
 }
 }  // namespace detail
 

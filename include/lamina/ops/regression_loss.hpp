@@ -22,7 +22,7 @@ inline Tensor regression_loss(const char* op, RegressionLoss kind, const Tensor&
   dispatch(x, [&]<class T>(auto& device) {
     kernels::regression_loss_forward<T>(device, x.view2<const T>(), target.view2<const T>(), kind, factor, loss.data<Precise<T>>());
   });
-  return record(op, {x, target}, loss, {x, target}, [=](const Tensor& dloss, NeedsGrad need) -> Grads {
+  return record({op, {{"mean", mean}}}, {x, target}, loss, {x, target}, [=](const Tensor& dloss, NeedsGrad need) -> Grads {
     const auto gradient = [&](bool wanted, double sign) {
       if (!wanted) return Tensor{};
       Tensor dx = Tensor::empty(x.shape(), like(x));

@@ -21,7 +21,9 @@ inline Tensor reshape(const Tensor& x, const Shape& shape) {
     dispatch(x, [&]<class T>(auto& device) { kernels::copy<T>(device, x.view2<const T>(), packed.view2<T>()); });
     y = packed.view_as(shape);
   }
-  return record("reshape", {x}, y, {}, [shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads { return {reshape(dy, shape)}; });
+  const std::span<const std::int64_t> extents(shape.begin(), shape.end());
+  return record({"reshape", {{"shape", extents}}}, {x}, y, {},
+                [shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads { return {reshape(dy, shape)}; });
 }
 
 }  // namespace lamina

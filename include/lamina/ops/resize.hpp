@@ -21,11 +21,12 @@ inline Shape resize_shape(const char* op, const Shape& x, std::int64_t height, s
 inline Tensor resize_nearest(const Tensor& x, std::int64_t height, std::int64_t width, const Tensor& into = {}) {
   Tensor y = output_for("resize_nearest", detail::resize_shape("resize_nearest", x.shape(), height, width), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::resize_nearest_forward<T>(device, x.view4<const T>(), y.view4<T>()); });
-  return record("resize_nearest", {x}, y, {}, [shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
-    Tensor dx = Tensor::empty(shape, like(dy));
-    dispatch(dy, [&]<class T>(auto& device) { kernels::resize_nearest_backward<T>(device, dy.view4<const T>(), dx.view4<T>()); });
-    return {dx};
-  });
+  return record(
+      {"resize_nearest", {{"height", height}, {"width", width}}}, {x}, y, {}, [shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
+        Tensor dx = Tensor::empty(shape, like(dy));
+        dispatch(dy, [&]<class T>(auto& device) { kernels::resize_nearest_backward<T>(device, dy.view4<const T>(), dx.view4<T>()); });
+        return {dx};
+      });
 }
 
 /// Bilinear resize to (height, width) without antialiasing. x (N, H, W, C) -> (N, height, width, C). Gradient: x. Throws ShapeError.
@@ -33,11 +34,14 @@ inline Tensor resize_nearest(const Tensor& x, std::int64_t height, std::int64_t 
 inline Tensor resize_bilinear(const Tensor& x, std::int64_t height, std::int64_t width, ResizeGrid grid, const Tensor& into = {}) {
   Tensor y = output_for("resize_bilinear", detail::resize_shape("resize_bilinear", x.shape(), height, width), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::resize_bilinear_forward<T>(device, x.view4<const T>(), y.view4<T>(), grid); });
-  return record("resize_bilinear", {x}, y, {}, [grid, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
-    Tensor dx = Tensor::empty(shape, like(dy));
-    dispatch(dy, [&]<class T>(auto& device) { kernels::resize_bilinear_backward<T>(device, dy.view4<const T>(), dx.view4<T>(), grid); });
-    return {dx};
-  });
+  return record({"resize_bilinear", {{"height", height}, {"width", width}, {"grid", name_of(grid)}}}, {x}, y, {},
+                [grid, shape = x.shape()](const Tensor& dy, NeedsGrad) -> Grads {
+                  Tensor dx = Tensor::empty(shape, like(dy));
+                  dispatch(dy, [&]<class T>(auto& device) {
+                    kernels::resize_bilinear_backward<T>(device, dy.view4<const T>(), dx.view4<T>(), grid);
+                  });
+                  return {dx};
+                });
 }
 
 }  // namespace lamina

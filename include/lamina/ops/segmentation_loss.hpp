@@ -95,8 +95,10 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
                                           p);
   });
 
-  const std::vector<double> saved = state.to_vector<double>();
-  if (const auto bad = static_cast<std::int64_t>(saved[State::kBadLabel]); bad >= 0) {
+  const bool meta = logits.device().is_meta();  // without values: neither labels to check nor terms to tell
+  if (parts) detail::require_values(op, logits);
+  const std::vector<double> saved = meta ? std::vector<double>{} : state.to_vector<double>();
+  if (const auto bad = meta ? -1 : static_cast<std::int64_t>(saved[State::kBadLabel]); bad >= 0) {
     const std::int64_t pixel = softmax ? bad : bad / x[3];
     throw DataError(message(op, ": label ", int{packed.to(kCpu).data<const std::uint8_t>()[bad]}, " at image ", pixel / (full[1] * full[2]),
                             ", row ", pixel / full[2] % full[1], ", column ", pixel % full[2], " is not below ", softmax ? x[3] : 2,
@@ -105,15 +107,25 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
   const auto regions = saved.begin() + State::kRegions;
   if (parts)
     *parts = {saved[State::kCe], {regions, regions + p.region_count}, {saved.begin() + State::kRatios, saved.begin() + layout.a()}};
-  return record(op, {logits}, loss, {logits, packed}, [=](const Tensor& dloss, NeedsGrad) -> Grads {
-    Tensor dlogits = Tensor::empty(logits.shape(), like(logits));
-    dispatch(logits, [&]<class T>(auto& device) {
-      kernels::segmentation_loss_backward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(),
-                                             weights ? weights.data<const double>() : nullptr, state.data<const double>(),
-                                             dloss.data<const Precise<T>>(), dlogits.view4<T>(), p);
-    });
-    return {dlogits};
-  });
+  std::vector<double> terms;  // of each region term its fields in their order
+  for (const RegionTerm& r : o.regions)
+    for (double v : {r.weight, r.intersection, r.union_i, r.union_p, r.union_t, r.smooth, r.exponent, r.logarithm ? 1.0 : 0.0}) terms.push_back(v);
+  return record({op,
+                 {{"labels", &labels},
+                  {"class_weights", &weights},
+                  {"sigmoid", !softmax},
+                  {"ce_weight", o.ce_weight},
+                  {"regions", std::span<const double>(terms)},
+                  {"ignore_label", o.ignore_label.value_or(-1)}}},
+                {logits}, loss, {logits, packed}, [=](const Tensor& dloss, NeedsGrad) -> Grads {
+                  Tensor dlogits = Tensor::empty(logits.shape(), like(logits));
+                  dispatch(logits, [&]<class T>(auto& device) {
+                    kernels::segmentation_loss_backward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(),
+                                                           weights ? weights.data<const double>() : nullptr, state.data<const double>(),
+                                                           dloss.data<const Precise<T>>(), dlogits.view4<T>(), p);
+                  });
+                  return {dlogits};
+                });
 }
 
 }  // namespace lamina

@@ -1,6 +1,7 @@
 #pragma once
 #include <span>
 
+#include "lamina/autograd/node.hpp"
 #include "lamina/core/dispatch.hpp"
 #include "lamina/kernels/warp.hpp"
 
@@ -51,6 +52,15 @@ inline WarpedBatch warp(const Tensor& images, const Tensor& labels, std::span<co
                      p.scale ? p.scale.data<const P>() : nullptr, p.offset ? p.offset.data<const P>() : nullptr, p.border, p.outside,
                      out.images.view4<T>(), labels ? out.labels.data<std::uint8_t>() : nullptr);
   });
+  const std::span<const double> affine(maps.empty() ? nullptr : &maps[0].xx, 6 * maps.size());  // xx xy yx yy x y of each image
+  record({"warp",
+          {{"maps", affine},
+           {"scale", &p.scale},
+           {"offset", &p.offset},
+           {"border", p.border},
+           {"outside", p.outside},
+           {"labels", &out.labels}}},
+         {images, labels}, out.images);
   return out;
 }
 

@@ -5,7 +5,7 @@
 
 #include "lamina/core/settings.hpp"
 #include "lamina/data/loader.hpp"
-#include "lamina/models/presets.hpp"
+#include "lamina/models/registry.hpp"
 #include "lamina/optim/schedule.hpp"
 
 namespace lamina::train {

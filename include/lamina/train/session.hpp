@@ -36,8 +36,8 @@ struct RunState {
 std::string to_json(const RunState& state);
 /// Also reads version 1, which had the numbers of one loss in fixed fields. Throws DataError.
 RunState run_state_from_json(const std::string& text);
-/// The state in a checkpoint. Throws DataError when it was not written by a training run.
-RunState run_state(const io::Checkpoint& checkpoint, const std::string& origin);
+/// The state in a checkpoint's metadata. Throws DataError when it was not written by a training run.
+RunState run_state(const io::Metadata& metadata, const std::string& origin);
 
 /// The checkpoint to continue from: last, or prev when last is missing or damaged.
 struct FoundCheckpoint {

@@ -1,9 +1,9 @@
 #pragma once
-#include <map>
 #include <string>
 #include <vector>
 
 #include "lamina/data/batch.hpp"
+#include "lamina/io/safetensors.hpp"
 #include "lamina/nn/module.hpp"
 #include "lamina/optim/optimizer.hpp"
 #include "lamina/train/events.hpp"
@@ -18,7 +18,7 @@ struct Component {
 };
 
 /// Texts by name that a checkpoint carries.
-using Metadata = std::map<std::string, std::string, std::less<>>;
+using Metadata = io::Metadata;
 
 /// What is learned: what one step does, how it is judged, which networks it moves. It knows neither run folders nor terminals.
 class Task {

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "lamina/data/dataset.hpp"
+#include "lamina/io/model_file.hpp"
 #include "lamina/train/config.hpp"
 #include "lamina/train/loop.hpp"
 #include "lamina/train/segmentation_task.hpp"
@@ -34,8 +35,7 @@ struct RunInfo {
   RunState state;
 };
 /// Throws DataError when it was not written by a training run.
-RunInfo run_info(const io::Checkpoint& checkpoint, const std::string& origin);
-/// The network of a checkpoint, in evaluation mode, in f32 on the CPU.
-std::unique_ptr<models::Network> load_network(const io::Checkpoint& checkpoint, const RunInfo& info);
+RunInfo run_info(const io::Metadata& metadata, const std::string& origin);
+inline RunInfo run_info(const io::ModelFile& file) { return run_info(file.metadata(), file.path().string()); }
 
 }  // namespace lamina::train

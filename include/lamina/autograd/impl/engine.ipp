@@ -2,29 +2,22 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <set>
 
+#include "lamina/autograd/impl/observers.hpp"
 #include "lamina/autograd/node.hpp"
 #include "lamina/core/dispatch.hpp"
 #include "lamina/kernels/arithmetic.hpp"
-#include "lamina/kernels/finite.hpp"
 
 namespace lamina {
 namespace autograd {
 namespace {
 
 thread_local bool recording = true;
-thread_local bool anomaly = false;
-thread_local bool walking = false;  // inside backward, whose own checks name the op and the input
 
 std::uint64_t next_sequence() {
-  static std::atomic<std::uint64_t> counter{0};
+  static std::atomic<std::uint64_t> counter{1};
   return counter.fetch_add(1, std::memory_order_relaxed);
-}
-
-bool is_finite(const Tensor& t) {
-  bool ok = true;
-  dispatch(t, [&]<class T>(auto& device) { kernels::all_finite<T>(device, t.view2<const T>(), &ok); });
-  return ok;
 }
 
 /// Sums gradients. A buffer that nobody else can see is added into; anything else (a slice of dy, say) is copied first.
@@ -44,6 +37,39 @@ class Accumulator {
 
  private:
   Tensor sum_;
+};
+
+/// Counts the edges of a graph that lead to each leaf, so that observers learn when a gradient is complete. Idle when there are none.
+class LeafCounts {
+ public:
+  explicit LeafCounts(const Node::Edge& root) {
+    if (!ObserverScope::active()) return;
+    std::set<const Node*> seen;
+    std::vector<const Node*> open;
+    const auto visit = [&](const Node::Edge& edge) {
+      if (edge.leaf && pending_[edge.leaf.get()]++ == 0) leaves_.push_back(edge.leaf);
+      if (edge.node && seen.insert(edge.node.get()).second) open.push_back(edge.node.get());
+    };
+    visit(root);
+    while (!open.empty()) {
+      const Node& node = *open.back();
+      open.pop_back();
+      for (const Node::Edge& edge : node.edges) visit(edge);
+    }
+  }
+  /// One edge has brought what it will, perhaps nothing.
+  void passed(const Node::Edge& edge) {
+    if (!leaves_.empty() && edge.leaf && --pending_[edge.leaf.get()] == 0) Observers::leaf_ready(Tensor(edge.leaf));
+  }
+  /// The walk is over: leaves behind nodes that no gradient reached.
+  void finish() {
+    for (const auto& leaf : leaves_)
+      if (pending_[leaf.get()] > 0) Observers::leaf_ready(Tensor(leaf));
+  }
+
+ private:
+  std::vector<std::shared_ptr<Tensor::Impl>> leaves_;  // in the order they were found
+  std::map<const Tensor::Impl*, int> pending_;
 };
 
 }  // namespace
@@ -136,18 +162,10 @@ void check_gradient(const Node& node, std::size_t i, const Tensor& g) {
 
 }  // namespace
 
-void check_forward(const char* op, const Tensor& output) {
-  const DType dtype = output.dtype();
-  if (anomaly && !walking && (dtype == DType::f32 || dtype == DType::f64 || (dtype == DType::bf16 && output.device().is_cuda())))
-    require<NumericError>(is_finite(output), "anomaly: the output of ", op, " with shape ", output.shape(), " is not finite");
-}
-
 }  // namespace autograd
 
 NoGrad::NoGrad() : previous_(std::exchange(autograd::recording, false)) {}
 NoGrad::~NoGrad() { autograd::recording = previous_; }
-AnomalyMode::AnomalyMode() : previous_(std::exchange(autograd::anomaly, true)) {}
-AnomalyMode::~AnomalyMode() { autograd::anomaly = previous_; }
 
 void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
   using namespace autograd;
@@ -159,10 +177,7 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
   }
   require(cotangent || numel() == 1, "backward: a tensor of shape ", shape(), " needs a cotangent; only a single element does without");
   const NoGrad no_grad;
-  struct Walk {
-    bool outer = std::exchange(walking, true);
-    ~Walk() { walking = outer; }
-  } walk;
+  const Observers::Pause no_forward_events;
 
   struct Pending {
     std::shared_ptr<Node> node;
@@ -185,7 +200,10 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
       edge.leaf->grad = total.impl();
     }
   };
-  deliver({impl_->node, impl_->node ? nullptr : impl_}, cotangent ? cotangent : full(shape(), 1, options()));
+  const Node::Edge root{impl_->node, impl_->node ? nullptr : impl_};
+  LeafCounts leaves(root);
+  deliver(root, cotangent ? cotangent : full(shape(), 1, options()));
+  leaves.passed(root);
   while (!pending.empty()) {
     auto first = pending.begin();
     const std::shared_ptr<Node> node = std::move(first->second.node);
@@ -199,15 +217,17 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
     require(grads.size() == node->edges.size(), node->name, ": backward returned ", grads.size(), " gradients for ", node->edges.size(),
             " inputs");
     if (!retain_graph) node->backward = nullptr;
+    Observers::backward({node->name, node->sequence, grads});
     for (std::size_t i = 0; i < grads.size(); ++i) {
-      if (!grads[i] || !node->needs[i]) continue;
-      check_gradient(*node, i, grads[i]);
-      if (anomaly)
-        require<NumericError>(is_finite(grads[i]), "anomaly: the gradient of ", node->name, " for input ", i, " with shape ",
-                              grads[i].shape(), " is not finite");
-      deliver(node->edges[i], std::exchange(grads[i], Tensor{}));
+      if (!node->needs[i]) continue;
+      if (grads[i]) {
+        check_gradient(*node, i, grads[i]);
+        deliver(node->edges[i], std::exchange(grads[i], Tensor{}));
+      }
+      leaves.passed(node->edges[i]);
     }
   }
+  leaves.finish();
 }
 
 }  // namespace lamina

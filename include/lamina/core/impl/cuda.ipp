@@ -190,7 +190,7 @@ CudaScope::~CudaScope() {
 }
 
 std::string device_name(Device device) {
-  if (device.is_cpu()) return "cpu";
+  if (!device.is_cuda()) return device.str();
   require_present(device.index);
   return properties_of(device.index).name;  // without a context, which takes hundreds of MiB of the device
 }
@@ -343,7 +343,7 @@ std::string cuda_versions() { return ""; }
 Cuda& current_cuda(int index) { absent(index); }
 CudaScope::CudaScope(int index) : cuda_(current_cuda(index)), previous_(0) {}
 CudaScope::~CudaScope() = default;
-std::string device_name(Device device) { return device.is_cpu() ? "cpu" : (absent(device.index), std::string()); }
+std::string device_name(Device device) { return device.is_cuda() ? (absent(device.index), std::string()) : device.str(); }
 void synchronize(Device device) {
   if (device.is_cuda()) absent(device.index);
 }

@@ -37,7 +37,7 @@ void Stopwatch::start() {
 }
 
 double Stopwatch::seconds() {
-  if (state_->device.is_cpu()) return std::chrono::duration<double>(Clock::now() - state_->begin).count();
+  if (!state_->device.is_cuda()) return std::chrono::duration<double>(Clock::now() - state_->begin).count();
   detail::cuda_event_record(state_->device.index, state_->last.get());
   return detail::cuda_event_seconds(state_->first.get(), state_->last.get());
 }

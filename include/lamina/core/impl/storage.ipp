@@ -76,16 +76,19 @@ class CachingAllocator {
     std::uint64_t since;  // in frees
   };
 
-  void* system_allocate(std::size_t bytes) const {
+  void* system_allocate(std::size_t bytes) {
+    if (device_.is_meta()) return reinterpret_cast<void*>(std::exchange(meta_address_, meta_address_ + bytes));  // nobody follows it
     return device_.is_cpu() ? std::aligned_alloc(64, bytes) : detail::cuda_allocate(device_.index, bytes);
   }
-  void system_free(void* p) const { device_.is_cpu() ? std::free(p) : detail::cuda_free(device_.index, p); }
+  void system_free(void* p) const {
+    if (!device_.is_meta()) device_.is_cpu() ? std::free(p) : detail::cuda_free(device_.index, p);
+  }
   static std::size_t rounded(std::size_t bytes) {
     const std::size_t unit = bytes < (std::size_t{1} << 20) ? 512 : std::size_t{1} << 16;
     return bytes == 0 ? unit : (bytes + unit - 1) / unit * unit;
   }
   void* hand_out(void* p, std::size_t size) {
-    if (poison.load(std::memory_order_relaxed))
+    if (poison.load(std::memory_order_relaxed) && !device_.is_meta())
       device_.is_cpu() ? static_cast<void>(std::memset(p, 0xFF, size)) : detail::cuda_set_bytes(device_.index, p, 0xFF, size);
     used_.emplace(p, size);
     stats_.in_use += size;
@@ -119,13 +122,15 @@ class CachingAllocator {
   MemoryStats stats_;
   std::size_t limit_ = 0, most_in_use_ = 0;
   std::uint64_t frees_ = 0;
+  std::uintptr_t meta_address_ = 512;
 };
 
 /// Never destroyed, so that tensors with static storage duration can outlive it. All work on a CUDA device is in the order of its one
 /// stream, so a block may be handed out again while the device still works on its last use.
 CachingAllocator& allocator(Device device) {
   static CachingAllocator& cpu = *new CachingAllocator(kCpu);
-  if (device.is_cpu()) return cpu;
+  static CachingAllocator& meta = *new CachingAllocator(kMeta);
+  if (!device.is_cuda()) return device.is_cpu() ? cpu : meta;
   static auto& of_device = *new std::map<int, CachingAllocator>;
   static auto& mutex = *new std::mutex;
   (void)current_cuda(device.index);

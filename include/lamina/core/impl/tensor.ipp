@@ -9,6 +9,15 @@
 #include "lamina/core/tensor.hpp"
 
 namespace lamina {
+
+namespace detail {
+constinit thread_local OnCopy on_copy = nullptr;
+
+void require_values(const char* op, const Tensor& t) {
+  require<DeviceError>(!t.device().is_meta(), op, ": a tensor of shape ", t.shape(), " on device meta has no values");
+}
+}  // namespace detail
+
 namespace {
 
 template <class To, class From>
@@ -44,6 +53,7 @@ std::size_t byte_size(const Shape& shape, DType dtype) {
 /// Fills an f32 or f64 tensor with `f(i)` on the host.
 template <class F>
 Tensor generate(const Shape& shape, TensorOptions options, F&& f) {
+  if (options.device.is_meta()) return Tensor::empty(shape, options);
   Tensor host = Tensor::empty(shape, {options.dtype, kCpu});
   detail::with_element(options.dtype, [&]<class T>() {
     T* p = host.data<T>();
@@ -52,15 +62,36 @@ Tensor generate(const Shape& shape, TensorOptions options, F&& f) {
   return host.to(options.device);
 }
 
+void copy_elements(const Tensor& to, const Tensor& from);
+
 /// A copy of which at least one side is on a device. Element types are converted by a kernel, or on the host.
 void copy_on_device(const Tensor& to, const Tensor& from) {
   const bool to_host = to.device().is_cpu(), from_host = from.device().is_cpu();
   if (to.dtype() != from.dtype()) {
     if (to.device() == from.device() && detail::cuda_convert(to, from)) return;
-    return to.copy_from((from_host ? from : from.to(kCpu)).to(to.dtype()));
+    return copy_elements(to, (from_host ? from : from.to(kCpu)).to(to.dtype()));
   }
-  if (!to_host && !from_host && to.device() != from.device()) return to.copy_from(from.to(kCpu));
+  if (!to_host && !from_host && to.device() != from.device()) return copy_elements(to, from.to(kCpu));
   detail::cuda_copy(current_cuda((to_host ? from : to).device().index), detail::byte_rows(to), detail::byte_rows(from), to_host, from_host);
+}
+
+void copy_elements(const Tensor& to, const Tensor& from) {
+  if (to.device().is_cuda() || from.device().is_cuda()) return copy_on_device(to, from);
+  detail::with_element(to.dtype(), [&]<class To>() {
+    detail::with_element(from.dtype(), [&]<class From>() {
+      const auto out = to.view2<To>();
+      const auto in = from.view2<From>();
+      for (std::int64_t r = 0; r < out.rows; ++r) {
+        if constexpr (std::is_same_v<To, From>) {
+          const bool whole = out.contiguous() && in.contiguous();
+          std::memcpy(out.row(r), in.row(r), static_cast<std::size_t>(whole ? out.size() : out.cols) * sizeof(To));
+          if (whole) break;
+        } else {
+          for (std::int64_t c = 0; c < out.cols; ++c) out.row(r)[c] = convert<To>(in.row(r)[c]);
+        }
+      }
+    });
+  });
 }
 
 }  // namespace
@@ -162,6 +193,7 @@ Tensor output_for(const char* op, const Shape& shape, TensorOptions options, con
 
 double Tensor::item() const {
   require(numel() == 1, "item() needs exactly one element, the shape is ", shape());
+  detail::require_values("item", *this);
   double v = 0;
   const Tensor host = to(kCpu);
   detail::with_element(dtype(), [&]<class T>() { v = convert<double>(*host.data<T>()); });
@@ -211,31 +243,21 @@ Tensor Tensor::to(Device device) const {
 
 void Tensor::copy_from(const Tensor& source) const {
   require(source.shape() == shape(), "copy_from: destination shape ", shape(), ", source shape ", source.shape());
-  if (numel() == 0) return;
-  if (device() == source.device() && detail::overlap(detail::byte_rows(*this), detail::byte_rows(source))) return copy_from(source.clone());
+  if (device() == source.device() && !device().is_meta() && numel() > 0 && detail::overlap(detail::byte_rows(*this), detail::byte_rows(source)))
+    return copy_from(source.clone());
   mark_written();
-  if (device().is_cuda() || source.device().is_cuda()) return copy_on_device(*this, source);
-  detail::with_element(dtype(), [&]<class To>() {
-    detail::with_element(source.dtype(), [&]<class From>() {
-      const auto out = view2<To>();
-      const auto in = source.view2<From>();
-      for (std::int64_t r = 0; r < out.rows; ++r) {
-        if constexpr (std::is_same_v<To, From>) {
-          const bool whole = out.contiguous() && in.contiguous();
-          std::memcpy(out.row(r), in.row(r), static_cast<std::size_t>(whole ? out.size() : out.cols) * sizeof(To));
-          if (whole) break;
-        } else {
-          for (std::int64_t c = 0; c < out.cols; ++c) out.row(r)[c] = convert<To>(in.row(r)[c]);
-        }
-      }
-    });
-  });
+  if (!device().is_meta()) {
+    detail::require_values("copy_from", source);
+    if (numel() > 0) copy_elements(*this, source);
+  }
+  if (detail::on_copy) detail::on_copy(source, *this);
 }
 
 void Tensor::mark_written() const { storage().note_write(detail::byte_rows(*this)); }
 
 void Tensor::fill(double value) const {
   mark_written();
+  if (device().is_meta()) return;
   if (device().is_cuda()) return numel() == 0 ? void() : detail::cuda_fill(*this, value);
   detail::with_element(dtype(), [&]<class T>() {
     const auto v = view2<T>();
@@ -246,12 +268,18 @@ void Tensor::fill(double value) const {
 void Tensor::move_to(TensorOptions options) const {
   require(contiguous() && !impl_->node, "move_to: a tensor of shape ", shape(), " is a channel slice or the result of an op");
   if (options.dtype == dtype() && options.device == device()) return;
-  const Tensor moved = to(options.device).to(options.dtype);
-  impl_->storage = moved.impl_->storage;
-  impl_->offset = moved.impl_->offset;
-  impl_->dtype = options.dtype;
-  impl_->device = options.device;
+  adopt(to(options.device).to(options.dtype));
   if (impl_->grad) impl_->grad = Tensor(impl_->grad).to(options.device).to(precise(options.dtype)).impl_;
+}
+
+void Tensor::adopt(const Tensor& source) const {
+  require(source.shape() == shape() && source.contiguous() && !impl_->node, "adopt: memory of shape ", source.shape(),
+          " for a tensor of shape ", shape(), ", which is no result of an op");
+  impl_->storage = source.impl_->storage;
+  impl_->offset = source.impl_->offset;
+  impl_->ld = source.impl_->ld;
+  impl_->dtype = source.impl_->dtype;
+  impl_->device = source.impl_->device;
 }
 
 Tensor Tensor::detach() const { return (shape(), make(impl_->storage, impl_->offset, impl_->ld, impl_->shape, options())); }

@@ -45,27 +45,23 @@ InputConfig input_config_from_json(const std::string& text) {
   return config;
 }
 
-InferenceInfo inference_info(const io::Checkpoint& checkpoint, const std::string& origin) {
+InferenceInfo inference_info(const io::Metadata& metadata, const std::string& origin) {
   auto text = [&](const char* key) -> const std::string& {
-    const auto it = checkpoint.metadata.find(key);
-    require<DataError>(it != checkpoint.metadata.end(), origin, ": its metadata lacks \"", key, "\": it was not written by lamina train");
+    const auto it = metadata.find(key);
+    require<DataError>(it != metadata.end(), origin, ": its metadata lacks \"", key, "\": it was not written by lamina train");
     return it->second;
   };
-  const auto head = checkpoint.metadata.find("head");
-  return {models::model_config_from_json(text("model")),
-          heads::make_head(data::parse_label_schema(text("labels"), origin), head == checkpoint.metadata.end() ? "" : head->second),
+  const auto head = metadata.find("head");
+  return {heads::make_head(data::parse_label_schema(text("labels"), origin), head == metadata.end() ? "" : head->second),
           input_config_from_json(text("input"))};
 }
 
 Predictor::Predictor(const std::filesystem::path& path, Device device) {
-  const auto file = io::find_weights(path);
-  const io::Checkpoint checkpoint = io::load_checkpoint(file);
-  const InferenceInfo info = inference_info(checkpoint, file.string());
+  const io::ModelFile file(io::find_weights(path));
+  const InferenceInfo info = inference_info(file.metadata(), file.path().string());
   head_ = info.head;
   input_ = info.input;
-  model_ = models::build_segmenter(info.model, 0);
-  model_->load_state(checkpoint.model);
-  model_->eval();
+  model_ = file.network();
   model_->to(device);
 }
 

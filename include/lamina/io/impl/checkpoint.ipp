@@ -3,12 +3,10 @@
 #include <cmath>
 
 #include "lamina/io/file.hpp"
-#include "lamina/io/safetensors.hpp"
+#include "lamina/io/impl/checkpoint.hpp"
 
 namespace lamina::io {
 namespace {
-
-constexpr std::string_view kOptimizer = "optimizer.";
 
 template <class T>
 Tensor permuted(const Tensor& t, bool to_file) {
@@ -24,12 +22,16 @@ Tensor permuted(const Tensor& t, bool to_file) {
   return out;
 }
 
+}  // namespace
+
 Tensor relayout(const Tensor& tensor, bool to_file) {
   const Tensor t = tensor.to(kCpu).packed();
   if (t.rank() != 4) return t;
   if (t.dtype() == DType::f64) return permuted<double>(t, to_file);
   return permuted<float>(t.to(DType::f32), to_file);
 }
+
+namespace {
 
 void require_finite(const nn::NamedTensor& item) {
   if (item.tensor.dtype() != DType::f32 && item.tensor.dtype() != DType::f64) return;
@@ -46,7 +48,7 @@ TensorArchive archive_of(const Checkpoint& checkpoint) {
   }
   for (const auto& item : checkpoint.optimizer) {
     require_finite(item);
-    archive.tensors[std::string(kOptimizer) + item.name] = relayout(item.tensor, true);
+    archive.tensors[std::string(kOptimizerPrefix) + item.name] = relayout(item.tensor, true);
   }
   return archive;
 }
@@ -75,9 +77,9 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   Checkpoint checkpoint;
   checkpoint.metadata = std::move(archive.metadata);
   for (const auto& [name, tensor] : archive.tensors) {
-    const bool optimizer = name.starts_with(kOptimizer);
+    const bool optimizer = name.starts_with(kOptimizerPrefix);
     (optimizer ? checkpoint.optimizer : checkpoint.model)
-        .push_back({optimizer ? name.substr(kOptimizer.size()) : name, relayout(tensor, false)});
+        .push_back({optimizer ? name.substr(kOptimizerPrefix.size()) : name, relayout(tensor, false)});
   }
   return checkpoint;
 }

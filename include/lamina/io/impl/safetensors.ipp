@@ -13,7 +13,6 @@
 namespace lamina::io {
 namespace {
 
-constexpr std::uint64_t kMaxHeader = 100'000'000;
 constexpr std::string_view kNoDigest = "00000000";
 
 std::string hex(std::uint32_t v) {
@@ -191,7 +190,7 @@ const auto& find_or_throw(const Map& map, std::string_view name, const char* wha
 
 /// Calls `f(chunks)` with the pieces of the file, in order.
 template <class F>
-auto with_chunks(const TensorArchive& archive, F&& f) {
+auto with_chunks(const TensorArchive& archive, std::uint64_t max_header, F&& f) {
   struct Item {
     const std::string* name;
     Tensor packed;
@@ -223,6 +222,8 @@ auto with_chunks(const TensorArchive& archive, F&& f) {
   }
   header += '}';
   header.append((8 - header.size() % 8) % 8, ' ');
+  require<DataError>(header.size() <= max_header, "safetensors: the header would have ", header.size(), " bytes, the limit is ",
+                     max_header);
 
   const std::uint64_t size = header.size();
   std::string head(8, '\0');
@@ -241,8 +242,8 @@ auto with_chunks(const TensorArchive& archive, F&& f) {
 const Tensor& TensorArchive::at(std::string_view name) const { return find_or_throw(tensors, name, "tensor"); }
 const std::string& TensorArchive::metadata_at(std::string_view name) const { return find_or_throw(metadata, name, "metadata"); }
 
-std::string format_safetensors(const TensorArchive& archive) {
-  return with_chunks(archive, [](std::span<const std::string_view> chunks) {
+std::string format_safetensors(const TensorArchive& archive, std::uint64_t max_header) {
+  return with_chunks(archive, max_header, [](std::span<const std::string_view> chunks) {
     std::string bytes;
     for (const std::string_view chunk : chunks) bytes += chunk;
     return bytes;
@@ -250,17 +251,27 @@ std::string format_safetensors(const TensorArchive& archive) {
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorArchive& archive) {
-  with_chunks(archive, [&](std::span<const std::string_view> chunks) { write_file_atomically(path, chunks); });
+  with_chunks(archive, kMaxHeaderBytes, [&](std::span<const std::string_view> chunks) { write_file_atomically(path, chunks); });
 }
 
-TensorArchive parse_safetensors(std::string_view bytes, const std::string& origin) {
+namespace {
+
+/// What a file holds, checked: where each tensor's bytes are.
+struct Index {
+  std::vector<Entry> entries;
+  std::vector<TensorInfo> tensors;
+  Metadata metadata;
+  std::string_view data;
+};
+
+Index index_of(std::string_view bytes, const std::string& origin, std::uint64_t max_header) {
   require<DataError>(bytes.size() >= 8, origin, ": a safetensors file has at least 8 bytes, this one has ", bytes.size());
   std::uint64_t size = 0;
   std::memcpy(&size, bytes.data(), 8);
-  require<DataError>(size <= kMaxHeader, origin, ": the header claims ", size, " bytes, the limit is ", kMaxHeader);
+  require<DataError>(size <= max_header, origin, ": the header claims ", size, " bytes, the limit is ", max_header);
   require<DataError>(size <= bytes.size() - 8, origin, ": the header claims ", size, " bytes but the file has ", bytes.size(),
                      ": it is truncated");
-  const std::string_view header = bytes.substr(8, size), data = bytes.substr(8 + size);
+  const std::string_view header = bytes.substr(8, size);
   // The JSON library takes a zero byte for the end and skips a byte order mark.
   const std::size_t first = header.find_first_not_of(" \t\r\n");
   require<DataError>(first != std::string_view::npos && header[first] == '{' && header.find('\0') == std::string_view::npos, origin,
@@ -270,25 +281,51 @@ TensorArchive parse_safetensors(std::string_view bytes, const std::string& origi
   const bool parsed = nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
   require<DataError>(parsed && reader.error.empty(), origin, ": ", reader.error);
   check_digest(bytes, header, reader, origin);
-  check_layout(reader.entries, data.size(), origin);
-
-  TensorArchive archive;
-  archive.metadata = std::move(reader.metadata);
-  archive.metadata.erase("crc32c");
-  for (const Entry& e : reader.entries) {
+  Index index{std::move(reader.entries), {}, std::move(reader.metadata), bytes.substr(8 + size)};
+  check_layout(index.entries, index.data.size(), origin);
+  index.metadata.erase("crc32c");
+  for (const Entry& e : index.entries) {
     std::int64_t dims[Shape::kMaxRank];
     std::copy(e.shape.begin(), e.shape.end(), dims);
-    const std::string where = origin + ": the tensor '" + e.name + "'";
     try {
-      const Shape shape(dims, static_cast<int>(e.shape.size()));
-      archive.tensors.emplace(e.name, tensor_from_bytes(*e.element, data.substr(e.begin, e.end - e.begin), shape, where));
+      index.tensors.push_back({e.name, e.element->tensor, Shape(dims, static_cast<int>(e.shape.size()))});
     } catch (const ShapeError& error) {
-      throw DataError(where + ": " + error.what());
+      throw DataError(message(origin, ": the tensor '", e.name, "': ", error.what()));
     }
   }
+  return index;
+}
+
+Tensor tensor_at(const Index& index, std::size_t i, const std::string& origin) {
+  const Entry& e = index.entries[i];
+  return tensor_from_bytes(*e.element, index.data.substr(e.begin, e.end - e.begin), index.tensors[i].shape,
+                           origin + ": the tensor '" + e.name + "'");
+}
+
+}  // namespace
+
+TensorArchive parse_safetensors(std::string_view bytes, const std::string& origin, std::uint64_t max_header) {
+  Index index = index_of(bytes, origin, max_header);
+  TensorArchive archive;
+  for (std::size_t i = 0; i < index.tensors.size(); ++i) archive.tensors.emplace(index.tensors[i].name, tensor_at(index, i, origin));
+  archive.metadata = std::move(index.metadata);
   return archive;
 }
 
 TensorArchive read_safetensors(const std::filesystem::path& path) { return parse_safetensors(read_file(path), path.string()); }
+
+struct SafetensorsFile::State {
+  std::string origin, bytes;
+  Index index;
+};
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : state_(std::make_unique<State>(State{path.string(), read_file(path), {}})) {
+  state_->index = index_of(state_->bytes, state_->origin, kMaxHeaderBytes);
+}
+SafetensorsFile::~SafetensorsFile() = default;
+SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
+const Metadata& SafetensorsFile::metadata() const { return state_->index.metadata; }
+const std::vector<TensorInfo>& SafetensorsFile::tensors() const { return state_->index.tensors; }
+Tensor SafetensorsFile::read(std::size_t index) const { return tensor_at(state_->index, index, state_->origin); }
 
 }  // namespace lamina::io

@@ -1,8 +1,11 @@
 #include "lamina/models/unet.hpp"
 
+#include <set>
 #include <span>
 
 #include "lamina/core/names.hpp"
+#include "lamina/models/impl/families.hpp"
+#include "lamina/models/unet_resnet50.hpp"
 #include "lamina/ops/ops.hpp"
 
 namespace lamina::models {
@@ -73,7 +76,8 @@ struct Names {
   std::string up(int i) const { return milesial ? "up" + std::to_string(depth - i) + ".up" : "up." + std::to_string(i); }
   std::string conv(int k) const { return milesial ? "double_conv." + std::to_string(3 * k) : "conv" + std::to_string(k + 1); }
   std::string norm(int k) const { return milesial ? "double_conv." + std::to_string(3 * k + 1) : "norm" + std::to_string(k + 1); }
-  std::string head() const { return milesial ? "outc.conv" : "head"; }
+  /// Of several heads each has the name of its output.
+  std::string head(const std::string& output) const { return (milesial ? "outc.conv" : "head") + (output.empty() ? "" : "." + output); }
 };
 
 }  // namespace
@@ -136,6 +140,10 @@ UNetOptions unet_preset(const std::string& preset, int in_channels, int classes)
 void check_options(const UNetOptions& o) {
   require<OptionError>(o.in_channels >= 1 && o.classes >= 1, "U-Net: in_channels ", o.in_channels, " and classes ", o.classes,
                        " must be at least 1");
+  std::set<std::string> names;
+  for (const OutputSpec& output : o.outputs)
+    require<OptionError>(output.channels >= 1 && !output.name.empty() && names.insert(output.name).second, "U-Net: the output \"",
+                         output.name, "\" with ", output.channels, " channels: names must differ, channels be at least 1");
   require<OptionError>(o.base >= 1 && o.base <= 4096, "U-Net: base ", o.base, " is outside [1, 4096]");
   require<OptionError>(o.depth >= 1 && o.depth <= 8, "U-Net: depth ", o.depth, " is outside [1, 8]");
   require<OptionError>(o.tail >= 0 && o.dilated_levels >= 0, "U-Net: tail ", o.tail, " and dilated_levels ", o.dilated_levels,
@@ -144,6 +152,7 @@ void check_options(const UNetOptions& o) {
 
 UNet::UNet(const UNetOptions& o, nn::RandomStream& random) : options_(o) {
   check_options(o);
+  if (o.outputs.empty()) options_.outputs = {{kLabels, o.classes}};
   const Names names{o.names == UNetOptions::Names::milesial, o.depth};
   for (int i = 0; i <= o.depth; ++i)
     down_.push_back(
@@ -175,8 +184,10 @@ UNet::UNet(const UNetOptions& o, nn::RandomStream& random) : options_(o) {
         "tail",
         nn::Conv2dOptions{.in = o.base, .out = o.tail, .padding = Padding::symmetric(1), .activation = Activation::relu(), .init = o.init},
         random);
-  head_ = &add<nn::Conv2d>(names.head(),
-                           nn::Conv2dOptions{.in = o.tail > 0 ? o.tail : o.base, .out = o.classes, .kernel = 1, .init = o.init}, random);
+  for (const OutputSpec& output : options_.outputs)
+    heads_.push_back(&add<nn::Conv2d>(
+        names.head(options_.outputs.size() > 1 ? output.name : ""),
+        nn::Conv2dOptions{.in = o.tail > 0 ? o.tail : o.base, .out = output.channels, .kernel = 1, .init = o.init}, random));
 }
 
 Tensor UNet::upsample(int i, const Tensor& x, std::int64_t height, std::int64_t w, const Tensor& into) const {
@@ -217,7 +228,40 @@ Outputs UNet::forward(const Tensor& input) {
     skips[level] = slots[level] = {};
   }
   if (tail_) x = (*tail_)(x);
-  return {{kLabels, (*head_)(x)}};  // (N, H, W, classes)
+  Outputs logits;
+  for (std::size_t i = 0; i < heads_.size(); ++i) logits.push_back({options_.outputs[i].name, (*heads_[i])(x)});  // (N, H, W, channels)
+  return logits;
+}
+
+Family unet_family() {
+  Family family{.name = "unet", .help = "U-Net (Ronneberger et al. 2015)", .presets = {}, .options = {}, .build = {}};
+  family.options = {{.name = "base", .help = "channels of the first level", .min = 1, .max = 4096},
+                    {.name = "depth", .help = "poolings", .min = 1, .max = 8},
+                    {.name = "init", .help = "initialiser of the kernels", .choices = nn::init_names()}};
+  for (const Preset& p : presets()) {
+    const std::string name = p.name;
+    family.presets.push_back({.name = name,
+                              .in_channels = p.options.in_channels,
+                              .classes = p.options.classes,
+                              .defaults = {{"base", std::to_string(p.options.base)},
+                                           {"depth", std::to_string(p.options.depth)},
+                                           {"init", nn::name_of(p.options.init)}},
+                              .counts_statistics = name.starts_with("keras") || name.starts_with("retina")});
+  }
+  family.presets.push_back({.name = "smp", .in_channels = 3, .classes = 1});
+  family.build = [](const ModelConfig& c, nn::RandomStream& random) -> std::unique_ptr<Network> {
+    if (c.preset == "smp") {
+      require<OptionError>(c.outputs.size() == 1 && c.outputs[0].name == kLabels, "unet: preset smp has one output, called ", kLabels);
+      return std::make_unique<UNetResNet50>(c.in_channels, c.outputs[0].channels, random);
+    }
+    UNetOptions o = unet_preset(c.preset, c.in_channels, c.classes);
+    o.outputs = c.outputs;
+    o.base = c.number("base");
+    o.depth = c.number("depth");
+    o.init = nn::parse_init(c.options.at("init"));
+    return std::make_unique<UNet>(o, random);
+  };
+  return family;
 }
 
 }  // namespace lamina::models

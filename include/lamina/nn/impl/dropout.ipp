@@ -9,6 +9,7 @@ Dropout::Dropout(const DropoutOptions& o) : options_(o) {
 }
 
 Tensor Dropout::operator()(const Tensor& x, const Tensor& into) const {
+  const LayerScope scope(*this);
   if (active()) {
     const RandomKey key = RandomScope::next();
     return options_.channels ? dropout_channels(x, options_.rate, key, into) : dropout(x, options_.rate, key, into);

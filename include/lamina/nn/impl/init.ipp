@@ -17,6 +17,11 @@ constexpr double kTruncatedSd = 0.87962566103423978;
 
 Init parse_init(const std::string& name) { return parse_name("initialiser", name, kNames); }
 const char* name_of(Init init) { return name_in(kNames, init); }
+std::vector<std::string> init_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : kNames) names.emplace_back(entry.name);
+  return names;
+}
 
 Tensor truncated_normal(const Shape& shape, double sd, RandomKey key, DType dtype) {
   Tensor t = Tensor::empty(shape, {DType::f64, kCpu});

@@ -5,13 +5,39 @@
 
 namespace lamina::nn {
 
+namespace {
+thread_local bool building_meta = false;
+thread_local const Module* running = nullptr;
+
+/// `value`, or what a MetaScope leaves of it.
+Tensor kept(Tensor value) {
+  return building_meta && !value.device().is_meta() ? Tensor::empty(value.shape(), {value.dtype(), kMeta}) : value;
+}
+}  // namespace
+
+MetaScope::MetaScope() : outer_(std::exchange(building_meta, true)) {}
+MetaScope::~MetaScope() { building_meta = outer_; }
+bool MetaScope::active() { return building_meta; }
+
+LayerScope::LayerScope(const Module& layer) : outer_(std::exchange(running, &layer)) {}
+LayerScope::~LayerScope() { running = outer_; }
+std::string LayerScope::current() { return running ? running->path() : std::string(); }
+
+std::string Module::path() const {
+  if (!parent_) return {};
+  const std::string above = parent_->path();
+  return above.empty() ? name_ : above + "." + name_;
+}
+
 Tensor Module::add_parameter(std::string name, Tensor value) {
+  value = kept(std::move(value));
   value.set_requires_grad();
   own_.push_back({Kind::parameter, {std::move(name), value}});
   return value;
 }
 
 Tensor Module::add_buffer(std::string name, Tensor value) {
+  value = kept(std::move(value));
   own_.push_back({Kind::buffer, {std::move(name), value}});
   return value;
 }
@@ -86,6 +112,20 @@ void EvalScope::remember(Module& module) {
 }
 
 void Module::load_state(const std::vector<NamedTensor>& source, bool strict) {
+  for (auto& [to, from] : matched(source, strict)) to.copy_from(from);
+}
+
+void Module::fill(std::vector<NamedTensor> source) {
+  auto pairs = matched(source, true);
+  source.clear();
+  for (auto& [to, from] : pairs) {
+    const bool ours = from.impl().use_count() == 1 && from.storage().unique() && from.storage().owned() && from.contiguous();
+    Tensor value = from.to(to.dtype());
+    to.adopt(ours || value.dtype() != from.dtype() ? value : value.clone());
+  }
+}
+
+std::vector<std::pair<Tensor, Tensor>> Module::matched(const std::vector<NamedTensor>& source, bool strict) const {
   std::map<std::string, Tensor> given;
   for (const NamedTensor& s : source) given[s.name] = s.tensor;
   std::vector<std::pair<Tensor, Tensor>> copies;
@@ -96,8 +136,11 @@ void Module::load_state(const std::vector<NamedTensor>& source, bool strict) {
       missing += "\n  missing: " + own.name + " " + own.tensor.shape().str();
       continue;
     }
-    if (it->second.shape() == own.tensor.shape())
-      copies.emplace_back(own.tensor, it->second);
+    const Tensor& from = it->second;
+    if (from.shape() == own.tensor.shape() && (from.dtype() == DType::i64) == (own.tensor.dtype() == DType::i64))
+      copies.emplace_back(own.tensor, from);
+    else if (from.shape() == own.tensor.shape())
+      shapes += message("\n  dtype: ", own.name, " is ", name_of(own.tensor.dtype()), " here, ", name_of(from.dtype()), " in the source");
     else
       shapes += "\n  shape: " + own.name + " is " + own.tensor.shape().str() + " here, " + it->second.shape().str() + " in the source";
     given.erase(it);
@@ -105,7 +148,7 @@ void Module::load_state(const std::vector<NamedTensor>& source, bool strict) {
   for (const auto& [name, tensor] : given) unexpected += "\n  unexpected: " + name + " " + tensor.shape().str();
   require<DataError>(shapes.empty() && (!strict || (missing.empty() && unexpected.empty())), "the weights do not fit the model:", missing,
                      unexpected, shapes);
-  for (auto& [to, from] : copies) to.copy_from(from);
+  return copies;
 }
 
 namespace {

@@ -32,11 +32,11 @@ TrainConfig config_from_json(const std::string& text) {
 }
 
 TrainConfig resolved(TrainConfig config) {
-  if (const auto network = models::unet_options(model_config(config, 0))) {
-    config.base = network->base;
-    config.depth = network->depth;
-    config.init = nn::name_of(network->init);
-  }
+  const models::ModelConfig network = models::resolved(model_config(config, 0));
+  config.preset = network.preset;
+  if (network.options.contains("base")) config.base = network.number("base");
+  if (network.options.contains("depth")) config.depth = network.number("depth");
+  if (network.options.contains("init")) config.init = network.options.at("init");
   return config;
 }
 
@@ -50,7 +50,11 @@ data::LoaderOptions loader_options(const TrainConfig& c) {
 }
 
 models::ModelConfig model_config(const TrainConfig& c, int outputs) {
-  return {.model = c.model, .preset = c.preset, .in_channels = 3, .classes = outputs, .base = c.base, .depth = c.depth, .init = c.init};
+  return {.model = c.model,
+          .preset = c.preset,
+          .in_channels = 3,
+          .classes = outputs,
+          .options = {{"base", std::to_string(c.base)}, {"depth", std::to_string(c.depth)}, {"init", c.init}}};
 }
 
 }  // namespace lamina::train

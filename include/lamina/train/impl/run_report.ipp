@@ -93,11 +93,11 @@ class RunReport {
   RunReport(const RunFolder& folder, const data::Dataset& dataset)
       : folder_(folder),
         dataset_(dataset),
-        best_(io::load_checkpoint(folder.weights("best"))),
-        info_(run_info(best_, folder.weights("best").string())),
-        last_(run_info(io::load_checkpoint(folder.weights("last")), folder.weights("last").string()).state),
+        best_(folder.weights("best")),
+        info_(run_info(best_)),
+        last_(run_info(io::ModelFile(folder.weights("last"))).state),
         head_(*info_.head),
-        model_(load_network(best_, info_)),
+        model_(best_.network()),
         loader_(dataset, data::Split::val, loader_options(info_.config)) {
     model_->to(parse_device(info_.config.device));
     model_->to(parse_precision(info_.config.precision));
@@ -200,7 +200,7 @@ class RunReport {
 
   const RunFolder& folder_;
   const data::Dataset& dataset_;
-  io::Checkpoint best_;
+  io::ModelFile best_;
   RunInfo info_;
   RunState last_;
   const heads::Head& head_;

@@ -126,9 +126,9 @@ RunState run_state_from_json(const std::string& text) {
   }
 }
 
-RunState run_state(const io::Checkpoint& c, const std::string& origin) {
-  const auto state = c.metadata.find("trainer");
-  require<DataError>(state != c.metadata.end(), origin, ": no training checkpoint: its metadata lacks \"trainer\"");
+RunState run_state(const io::Metadata& metadata, const std::string& origin) {
+  const auto state = metadata.find("trainer");
+  require<DataError>(state != metadata.end(), origin, ": no training checkpoint: its metadata lacks \"trainer\"");
   return run_state_from_json(state->second);
 }
 
@@ -139,7 +139,7 @@ std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder) {
     if (!std::filesystem::exists(path)) continue;
     try {
       io::Checkpoint c = io::load_checkpoint(path);
-      (void)run_state(c, path.string());
+      (void)run_state(c.metadata, path.string());
       return FoundCheckpoint{std::move(c), path, damage};
     } catch (const DataError& e) {
       damage += (damage.empty() ? "" : "; ") + std::string(e.what());
@@ -186,7 +186,7 @@ Session::Session(const std::filesystem::path& folder, Task& task, bool resume) :
     c.module->load_state(of_component(c.prefix, saved->checkpoint.model));
     c.optimizer->load_state(of_component(c.prefix, saved->checkpoint.optimizer));
   }
-  state_ = run_state(saved->checkpoint, saved->path.string());
+  state_ = run_state(saved->checkpoint.metadata, saved->path.string());
   replace_last_ = state_.batch > 0 || !saved->damage.empty();
   if (!saved->damage.empty()) damage_ = saved->damage + "; continuing from " + saved->path.string();
   resumed_ = true;

@@ -79,7 +79,7 @@ std::uint32_t checksum_of_items(const data::Dataset& dataset) {
 
 /// The untrained network where it trains.
 std::shared_ptr<models::Network> build_model(const TrainConfig& config, int outputs) {
-  std::shared_ptr<models::Network> model = models::build_segmenter(model_config(config, outputs), config.seed);
+  std::shared_ptr<models::Network> model = models::build_network(model_config(config, outputs), config.seed);
   model->to(parse_device(config.device));
   model->to(parse_precision(config.precision));
   return model;
@@ -121,7 +121,7 @@ class ConfiguredTask : public SegmentationTask {
   }
 
   void restore(const Metadata& saved, const std::string& run) override {
-    const RunInfo info = run_info({{}, {}, saved}, run);
+    const RunInfo info = run_info(saved, run);
     const std::string other = differences(settings_of(config_), settings_of(info.config));
     require<OptionError>(other.empty(), "the run folder ", run, " was made with other settings (", other, "); choose another --out");
     require<DataError>(data::to_json(info.schema) == data::to_json(dataset_.schema), "the classes of ", config_.data, " changed since ",
@@ -178,7 +178,7 @@ void check_settings(const TrainConfig& c) {
   optim::parse_schedule(c.schedule);
   data::resize_named(c.resize);
   data::parse_augment(c.augment);
-  models::unet_options(model_config(c, 0));
+  models::resolved(model_config(c, 0));
 }
 
 std::unique_ptr<SegmentationTask> make_task(const TrainConfig& config, const data::Dataset& dataset) {
@@ -206,23 +206,16 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
   return run_loop(*task, session, loop_options(config), {&metrics, &log, &callbacks, &report}, stop);
 }
 
-RunInfo run_info(const io::Checkpoint& c, const std::string& origin) {
+RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
   for (const char* key : {"config", "labels", "trainer"})
-    require<DataError>(c.metadata.contains(key), origin, ": no training checkpoint: its metadata lacks \"", key, "\"");
-  RunInfo info{config_from_json(c.metadata.at("config")), data::parse_label_schema(c.metadata.at("labels"), origin), nullptr,
-               run_state(c, origin)};
+    require<DataError>(metadata.contains(key), origin, ": no training checkpoint: its metadata lacks \"", key, "\"");
+  RunInfo info{config_from_json(metadata.find("config")->second), data::parse_label_schema(metadata.find("labels")->second, origin), nullptr,
+               run_state(metadata, origin)};
   info.head = heads::make_head(info.schema, info.config.head);
   for (EpochRecord& r : info.state.history)
     if (r.validation && r.validation->scores.size() == 1 && !r.validation->counts.empty())  // version 1 kept the counts alone
       r.validation->scores.append(info.head->summary(r.validation->counts[0].confusion));
   return info;
-}
-
-std::unique_ptr<models::Network> load_network(const io::Checkpoint& c, const RunInfo& info) {
-  auto model = models::build_segmenter(model_config(info.config, info.head->outputs()), info.config.seed);
-  model->load_state(c.model);
-  model->eval();
-  return model;
 }
 
 }  // namespace lamina::train

@@ -1,0 +1,98 @@
+// lamina bench: what each layer of a network takes.
+#include <algorithm>
+#include <cstdio>
+
+#include "json.hpp"
+#include "lamina/nn/nn.hpp"
+#include "lamina/ops/ops.hpp"
+#include "lamina/train/run_folder.hpp"
+#include "progress.hpp"
+#include "verbs.hpp"
+
+namespace cli {
+
+using namespace lamina;
+
+namespace {
+
+/// The end of a path says more than its beginning.
+std::string shortened(const std::string& path, std::size_t width) {
+  return path.empty() ? "-" : path.size() <= width ? path : ".." + path.substr(path.size() - width + 2);
+}
+
+std::string kilobytes(std::int64_t bytes) { return std::to_string((bytes + 500) / 1000) + " kB"; }
+
+}  // namespace
+
+int bench(const BenchOptions& options, const Common& common) {
+  ThreadPool pool(common.threads);
+  const ExecutorScope scope(pool);
+  const Device device = parse_device(options.device);
+  auto [width, height] = parse_size(options.size.empty() ? "256" : options.size);
+  std::unique_ptr<models::Network> model;
+  if (options.profile.empty()) {
+    model = models::build_network(options.model, 0);
+  } else {
+    const io::ModelFile file(io::find_weights(options.profile));
+    model = file.network();
+    const train::RunInfo run = train::run_info(file);
+    if (options.size.empty()) width = run.config.width, height = run.config.height;
+  }
+  model->to(device);
+  model->train(options.train);
+  const Tensor images = Tensor::normal({options.batch, height, width, model->in_channels()}, {1, 2}).to(device);
+  const auto pass = [&] {
+    if (!options.train) {
+      const NoGrad no_grad;
+      (void)model->run(images);
+      return;
+    }
+    Tensor loss;
+    for (const nn::NamedTensor& output : model->run(images)) loss = loss ? lamina::add(loss, mean(output.tensor)) : mean(output.tensor);
+    loss.backward();
+    for (const Tensor& p : model->parameters()) p.zero_grad();
+  };
+  pass();  // caches, memory, code
+  nn::Profiler profiler(device);
+  for (int i = 0; i < options.repeats; ++i) {
+    profiler.skip();
+    pass();
+  }
+
+  const auto rows = profiler.rows();
+  double forward = 0, backward = 0;
+  for (const nn::ProfileRow& r : rows) forward += r.forward, backward += r.backward;
+  const double each = 1e3 / options.repeats, total = std::max(forward + backward, 1e-9);
+  if (common.json) {
+    Json list = Json::array();
+    for (const nn::ProfileRow& r : rows)
+      list.push_back({{"layer", r.layer},
+                      {"kind", r.op},
+                      {"algorithm", r.algorithm},
+                      {"calls", r.calls / options.repeats},
+                      {"forward_ms", r.forward * each},
+                      {"backward_ms", r.backward * each},
+                      {"bytes", r.bytes / options.repeats}});
+    const Json result{{"size", std::to_string(width) + "x" + std::to_string(height)},
+                      {"batch", options.batch},
+                      {"train", options.train},
+                      {"device", device.str()},
+                      {"threads", pool.concurrency()},
+                      {"forward_ms", forward * each},
+                      {"backward_ms", backward * each},
+                      {"layer_list", list}};
+    std::printf("%s\n", result.dump(2).c_str());
+    return kOk;
+  }
+  std::printf("%-32s %-16s %-13s %10s %9s %9s %5s\n", "layer", "kind", "algorithm", "bytes", "forward", "backward", "");
+  const auto line = [&](const std::string& layer, const std::string& kind, const std::string& algorithm, const std::string& bytes, double f,
+                        double b) {
+    std::printf("%-32s %-16s %-13s %10s %9.3f %9.3f %4.0f%%\n", shortened(layer, 32).c_str(), kind.c_str(), algorithm.c_str(),
+                bytes.c_str(), f * each, b * each, 100 * (f + b) / total);
+  };
+  for (const nn::ProfileRow& r : rows) line(r.layer, r.op, r.algorithm, kilobytes(r.bytes / options.repeats), r.forward, r.backward);
+  line("all, ms a pass", "", "", "", forward, backward);
+  return kOk;
+}
+
+}  // namespace cli

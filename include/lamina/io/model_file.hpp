@@ -1,0 +1,36 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "lamina/io/checkpoint.hpp"
+#include "lamina/models/registry.hpp"
+
+namespace lamina::io {
+
+/// A checkpoint as the network it holds: the one way from a file to a network and back, for training, evaluation, prediction and programs
+/// that embed them. Opening reads the header and what it says; tensors are read when the network is asked for.
+class ModelFile {
+ public:
+  /// Throws IoError, DataError naming the file and the broken rule.
+  explicit ModelFile(const std::filesystem::path& path) : path_(path), file_(path) {}
+
+  const std::filesystem::path& path() const { return path_; }
+  const Metadata& metadata() const { return file_.metadata(); }
+  /// The network that "model" of the metadata names. Throws DataError when there is none.
+  models::ModelConfig model() const;
+  /// The network with its values, in evaluation mode, in f32 on the CPU. It is built without memory and compared with the names, shapes and
+  /// dtypes in the header first: nothing is allocated that the file does not hold, and no initial values are computed. Throws DataError
+  /// naming the file: what does not fit, a model that nobody knows.
+  std::unique_ptr<models::Network> network() const;
+
+ private:
+  std::filesystem::path path_;
+  SafetensorsFile file_;
+};
+
+/// Writes a network, of that configuration, so that ModelFile reads it; atomic. Throws as save_checkpoint.
+void save_model(const std::filesystem::path& path, const models::Network& network, const models::ModelConfig& config,
+                Metadata metadata = {});
+
+}  // namespace lamina::io

@@ -1,0 +1,9 @@
+// The families that the library brings; registry.ipp lists them.
+#pragma once
+#include "lamina/models/registry.hpp"
+
+namespace lamina::models {
+
+Family unet_family();
+
+}  // namespace lamina::models

@@ -1,0 +1,201 @@
+#include "lamina/models/registry.hpp"
+
+#include <charconv>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "lamina/core/names.hpp"
+#include "lamina/models/impl/families.hpp"
+
+namespace lamina::models {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Registry {
+  std::mutex mutex;
+  std::map<std::string, Family> families;  // never erased from: references stay good
+
+  Registry() {
+    for (Family (*family)() : {unet_family}) add(family());
+  }
+  void add(Family f) {
+    require<OptionError>(!f.name.empty() && !f.presets.empty() && f.build, "the family \"", f.name,
+                         "\" needs a name, a preset and a builder");
+    const std::string name = f.name;
+    require<OptionError>(families.try_emplace(name, std::move(f)).second, "there is a family \"", name, "\" already");
+  }
+};
+Registry& registry() {
+  static Registry& all = *new Registry;  // never destroyed: static objects may look families up
+  return all;
+}
+
+template <class Range>
+[[noreturn]] void throw_unknown(const std::string& what, const std::string& name, const Range& known) {
+  std::vector<std::string_view> names;
+  for (const auto& k : known) {
+    if constexpr (requires { k.name; })
+      names.emplace_back(k.name);
+    else
+      names.emplace_back(k);
+  }
+  throw_unknown_name(what.c_str(), name, names);
+}
+
+template <class Range>
+const auto& find_named(const std::string& what, const std::string& name, const Range& range) {
+  for (const auto& entry : range)
+    if (entry.name == name) return entry;
+  throw_unknown(what, name, range);
+}
+
+/// A whole number, or nothing.
+std::optional<int> whole_number(const std::string& text) {
+  int v = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, v);
+  return error == std::errc() && stop == end ? std::optional(v) : std::nullopt;
+}
+
+void check_value(const FamilyOption& option, const std::string& value) {
+  if (!option.choices.empty()) {
+    if (std::find(option.choices.begin(), option.choices.end(), value) == option.choices.end())
+      throw_unknown(option.name, value, option.choices);
+    return;
+  }
+  const auto v = whole_number(value);
+  require<OptionError>(v && *v >= option.min && *v <= option.max, option.name, " ", value, " is outside [", option.min, ", ", option.max,
+                       "]");
+}
+
+std::unique_ptr<Network> build(const ModelConfig& config, std::uint64_t seed) {
+  const ModelConfig c = resolved(config);
+  nn::RandomStream random({seed, 0x696e6974});
+  return find_family(c.model).build(c, random);
+}
+
+}  // namespace
+
+std::string to_json(const ModelConfig& c) {
+  Json j{{"model", c.model}, {"preset", c.preset}, {"in_channels", c.in_channels}, {"classes", c.classes}};
+  for (const auto& [name, value] : c.options) {
+    const auto number = whole_number(value);
+    j[name] = number ? Json(*number) : Json(value);
+  }
+  for (const OutputSpec& output : c.outputs) j["outputs"].push_back({{"name", output.name}, {"channels", output.channels}});
+  return j.dump();
+}
+
+ModelConfig model_config_from_json(const std::string& text) {
+  try {
+    const auto j = Json::parse(text);
+    ModelConfig c{.model = j.at("model"), .preset = j.at("preset"), .in_channels = j.at("in_channels"), .classes = j.at("classes")};
+    for (const auto& [name, value] : j.items()) {
+      if (name == "model" || name == "preset" || name == "in_channels" || name == "classes") continue;
+      if (name == "outputs")
+        for (const Json& output : value) c.outputs.push_back({output.at("name"), output.at("channels")});
+      else
+        c.options[name] = value.is_string() ? value.get<std::string>() : value.dump();
+    }
+    return c;
+  } catch (const nlohmann::json::exception& e) {
+    throw DataError(message("not a model description: ", e.what()));
+  }
+}
+
+void register_family(Family family) {
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  all.add(std::move(family));
+}
+
+const Family& find_family(const std::string& name) {
+  Registry& all = registry();
+  {
+    const std::lock_guard lock(all.mutex);
+    if (const auto it = all.families.find(name); it != all.families.end()) return it->second;
+  }
+  throw_unknown("model", name, family_names());
+}
+
+std::vector<std::string> family_names() {
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  std::vector<std::string> names;
+  for (const auto& [name, family] : all.families) names.push_back(name);
+  return names;
+}
+
+ModelConfig resolved(const ModelConfig& config) {
+  const Family& family = find_family(config.model);
+  ModelConfig c = config;
+  const FamilyPreset& preset = c.preset.empty() ? family.presets[0] : find_named("preset", c.preset, family.presets);
+  c.preset = preset.name;
+  c.options.clear();
+  for (const auto& [name, value] : config.options) {
+    const FamilyOption& option = find_named("option of " + family.name, name, family.options);
+    if (value.empty() || (option.choices.empty() && value == "0" && option.min > 0)) continue;
+    require<OptionError>(preset.defaults.contains(name), "preset ", preset.name, " of ", family.name, " has a fixed ", name, ": drop --",
+                         name);
+    check_value(option, value);
+    c.options[name] = value;
+  }
+  c.options.insert(preset.defaults.begin(), preset.defaults.end());
+  if (c.in_channels == 0) c.in_channels = preset.in_channels;
+  if (c.classes == 0) c.classes = preset.classes;
+  require<OptionError>(c.in_channels >= 1 && c.classes >= 1, family.name, ": ", c.in_channels, " input channels and ", c.classes,
+                       " classes must be at least 1");
+  if (c.outputs.empty()) c.outputs = {{kLabels, c.classes}};
+  return c;
+}
+
+std::unique_ptr<Network> build_network(const ModelConfig& config, std::uint64_t seed) { return build(config, seed); }
+
+std::unique_ptr<Network> build_meta(const ModelConfig& config) {
+  const nn::MetaScope scope;
+  return build(config, 0);
+}
+
+namespace {
+
+/// Makes a row of every op.
+class Counter : public Observer {
+ public:
+  explicit Counter(ModelCost& cost) : cost_(cost) {}
+  void forward(const ForwardEvent& event) override {
+    LayerCost row{nn::LayerScope::current(), event.op.name, event.output.shape(), 0, nn::multiply_adds(event)};
+    for (const Tensor& t : event.inputs)
+      if (t.requires_grad() && counted_.insert(t.impl().get()).second) row.parameters += t.numel();
+    cost_.macs += row.macs;
+    cost_.layers += row.macs > 0;
+    cost_.rows.push_back(std::move(row));
+  }
+
+ private:
+  ModelCost& cost_;
+  std::set<const Tensor::Impl*> counted_;
+};
+
+}  // namespace
+
+ModelCost model_cost(const ModelConfig& config, int height, int width) {
+  const ModelConfig c = resolved(config);
+  const auto model = build_meta(c);
+  model->eval();
+  const NoGrad no_grad;
+  ModelCost cost;
+  Counter counter(cost);
+  {
+    const ObserverScope scope(counter);
+    (void)model->run(Tensor::empty({1, height, width, model->in_channels()}, {DType::f32, kMeta}));
+  }
+  cost.trainable = cost.parameters = model->parameter_count();
+  if (find_named("preset", c.preset, find_family(c.model).presets).counts_statistics)
+    for (const nn::NamedTensor& b : model->named_buffers())
+      if (b.tensor.rank() > 0) cost.parameters += b.tensor.numel();
+  return cost;
+}
+
+}  // namespace lamina::models

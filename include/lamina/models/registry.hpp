@@ -1,0 +1,91 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lamina/models/network.hpp"
+
+namespace lamina::models {
+
+/// Options of a network by name, as text.
+using OptionValues = std::map<std::string, std::string, std::less<>>;
+
+/// Names a network; what a checkpoint stores to rebuild it.
+struct ModelConfig {
+  std::string model = "unet";
+  std::string preset = {};               ///< empty: the family's first
+  int in_channels = 0, classes = 0;      ///< 0: those of the preset's source
+  OptionValues options = {};             ///< of the family; those that lack, are empty, or 0 where that is no value, are the preset's
+  std::vector<OutputSpec> outputs = {};  ///< none: one called kLabels with `classes` channels
+
+  /// An option of a resolved configuration.
+  int number(const std::string& option) const { return std::stoi(options.at(option)); }
+};
+
+/// JSON text for checkpoints, and back; throws DataError. Options stand beside the other fields.
+std::string to_json(const ModelConfig& config);
+ModelConfig model_config_from_json(const std::string& text);
+
+/// A setting of a family: one of `choices`, or a whole number of [min, max].
+struct FamilyOption {
+  std::string name, help;
+  std::vector<std::string> choices = {};
+  int min = 0, max = 0;
+};
+
+/// A published network of a family: what an empty configuration means.
+struct FamilyPreset {
+  std::string name;
+  int in_channels = 3, classes = 2;
+  OptionValues defaults = {};      ///< of the options that this preset leaves open; it fixes the others
+  bool counts_statistics = false;  ///< its source counts running statistics among the parameters, as Keras does
+};
+
+/// Networks that one builder makes.
+struct Family {
+  std::string name, help;
+  std::vector<FamilyPreset> presets;  ///< the first is the default
+  std::vector<FamilyOption> options;
+  /// The network of a resolved configuration. Called in an nn::MetaScope where no values are wanted.
+  std::function<std::unique_ptr<Network>(const ModelConfig&, nn::RandomStream&)> build;
+};
+
+/// Makes a family known to everything that names networks: the program, checkpoints, predictors. This is the only table of the library that
+/// the whole process shares; families stay in it. Any thread may call, while others look up. Throws OptionError when the name is taken, or
+/// the family has no preset or no builder.
+void register_family(Family family);
+/// Throws OptionError naming the nearest.
+const Family& find_family(const std::string& name);
+std::vector<std::string> family_names();
+
+/// The configuration with everything that it leaves open filled in. Throws OptionError: an unknown model, preset, option or choice (with
+/// the nearest name), a value outside its range, an option that the preset fixes.
+ModelConfig resolved(const ModelConfig& config);
+/// Builds the network with initial values that depend on the configuration and the seed alone. Throws as resolved.
+std::unique_ptr<Network> build_network(const ModelConfig& config, std::uint64_t seed);
+/// Builds it on the meta device: nn::Module::fill gives it values. Throws as resolved.
+std::unique_ptr<Network> build_meta(const ModelConfig& config);
+
+/// An op of a layer in one forward pass.
+struct LayerCost {
+  std::string path;  ///< of the layer; "" outside of layers
+  std::string op;
+  Shape output;
+  std::int64_t parameters = 0;  ///< that no row above counted
+  std::int64_t macs = 0;
+};
+/// What running the network on one image costs.
+struct ModelCost {
+  std::int64_t parameters = 0;  ///< as the preset's home counts them: Keras (keras*, retina*) adds the running statistics, PyTorch does not
+  std::int64_t trainable = 0;
+  std::int64_t macs = 0;          ///< multiply-adds of convolutions, one forward pass
+  int layers = 0;                 ///< convolutions
+  std::vector<LayerCost> rows{};  ///< in the order they run
+};
+/// Builds the network without memory, runs one forward pass of shapes at the given size and counts. Throws ShapeError when the size is too
+/// small, else as resolved.
+ModelCost model_cost(const ModelConfig& config, int height, int width);
+
+}  // namespace lamina::models

@@ -1,0 +1,145 @@
+#include "lamina/models/registry.hpp"
+
+#include <thread>
+
+#include "lamina/models/unet.hpp"
+#include "lamina/ops/ops.hpp"
+#include "support/op_check.hpp"
+
+using namespace lamina;
+using namespace lamina::models;
+using namespace lamina::test;
+
+namespace {
+
+/// A network of somebody else: one convolution.
+class Plain : public Network {
+ public:
+  Plain(const ModelConfig& c, nn::RandomStream& random) : in_(c.in_channels), outputs_(c.outputs) {
+    conv_ = &add<nn::Conv2d>("conv", nn::Conv2dOptions{.in = in_, .out = outputs_[0].channels, .kernel = c.number("kernel")}, random);
+  }
+  Outputs forward(const Tensor& x) override { return {{outputs_[0].name, (*conv_)(x)}}; }
+  int in_channels() const override { return in_; }
+  std::vector<OutputSpec> outputs() const override { return outputs_; }
+  int minimum_size() const override { return 1; }
+
+ private:
+  int in_;
+  std::vector<OutputSpec> outputs_;
+  nn::Conv2d* conv_;
+};
+
+Family plain(const std::string& name) {
+  return {.name = name,
+          .help = "one convolution",
+          .presets = {{.name = "small", .in_channels = 3, .classes = 4, .defaults = {{"kernel", "1"}}}, {.name = "fixed"}},
+          .options = {{.name = "kernel", .help = "pixels", .min = 1, .max = 7}},
+          .build = [](const ModelConfig& c, nn::RandomStream& random) { return std::make_unique<Plain>(c, random); }};
+}
+
+}  // namespace
+
+TEST_CASE("a family from outside the library is found by everything that names networks") {
+  register_family(plain("plain"));
+  const auto net = build_network({.model = "plain", .options = {{"kernel", "3"}}}, 1);
+  CHECK(net->state()[0].tensor.shape() == Shape{4, 3, 3, 3});
+  CHECK(model_cost({.model = "plain"}, 8, 8).macs == 8 * 8 * 3 * 4);
+  CHECK(model_config_from_json(to_json({.model = "plain", .options = {{"kernel", "3"}}})).options.at("kernel") == "3");
+  const auto names = family_names();
+  CHECK(std::count(names.begin(), names.end(), "plain") == 1);
+  CHECK(find_family("plain").help == "one convolution");
+
+  check_throws<OptionError>([] { register_family(plain("plain")); }, {"\"plain\"", "already"});
+  check_throws<OptionError>([] { register_family(plain("unet")); }, {"\"unet\""});
+  check_throws<OptionError>([] { register_family({.name = "empty"}); }, {"empty"});
+  check_throws<OptionError>([] { build_meta({.model = "plane"}); }, {"model", "did you mean \"plain\""});
+  check_throws<OptionError>([] { build_meta({.model = "plain", .preset = "smal"}); }, {"preset", "did you mean \"small\""});
+  check_throws<OptionError>([] { build_meta({.model = "plain", .options = {{"kernal", "3"}}}); }, {"option", "did you mean \"kernel\""});
+  check_throws<OptionError>([] { build_meta({.model = "plain", .options = {{"kernel", "8"}}}); }, {"kernel 8", "[1, 7]"});
+  check_throws<OptionError>([] { build_meta({.model = "plain", .options = {{"kernel", "3x"}}}); }, {"kernel 3x", "[1, 7]"});
+  check_throws<OptionError>([] { build_meta({.model = "plain", .preset = "fixed", .options = {{"kernel", "3"}}}); }, {"fixed", "--kernel"});
+  check_throws<OptionError>([] { build_meta({.model = "unet", .options = {{"init", "he_norml"}}}); }, {"did you mean \"he_normal\""});
+  check_throws<OptionError>([] { build_meta({.in_channels = -1}); }, {"-1 input channels"});
+}
+
+TEST_CASE("families are registered and looked up from several threads at once") {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([t] {
+      for (int i = 0; i < 50; ++i) {
+        register_family(plain(message("thread ", t, " ", i)));
+        (void)find_family("unet").presets.size();
+        (void)family_names();
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(find_family("thread 3 49").presets.size() == 2);
+}
+
+TEST_CASE("an open configuration is that of its preset, and JSON of the first version is read") {
+  const ModelConfig c = resolved({.options = {{"base", "0"}, {"init", ""}}});
+  CHECK(c.preset == "bn");
+  CHECK(c.number("base") == 16);
+  CHECK(c.number("depth") == 4);
+  CHECK(c.options.at("init") == "kaiming_normal");
+  CHECK(c.outputs == std::vector<OutputSpec>{{kLabels, 2}});
+  CHECK(resolved({.preset = "smp"}).options.empty());
+
+  // As lamina 0.1 wrote it, at commit f367bab.
+  const ModelConfig old =
+      model_config_from_json(R"({"model":"unet","preset":"bn","in_channels":3,"classes":9,"base":2,"depth":1,"init":"kaiming_normal"})");
+  CHECK(old.in_channels == 3);
+  CHECK(old.classes == 9);
+  CHECK(resolved(old).number("base") == 2);
+  CHECK(resolved(old).number("depth") == 1);
+  CHECK(to_json(old) == R"({"model":"unet","preset":"bn","in_channels":3,"classes":9,"base":2,"depth":1,"init":"kaiming_normal"})");
+  const ModelConfig fixed =
+      model_config_from_json(R"({"model":"unet","preset":"smp","in_channels":3,"classes":9,"base":0,"depth":0,"init":""})");
+  CHECK(resolved(fixed).preset == "smp");
+  check_throws<DataError>([] { model_config_from_json("[]"); }, {"not a model description"});
+  const ModelConfig two{.outputs = {{"lesion", 2}, {"depth", 1}}};
+  CHECK(model_config_from_json(to_json(two)).outputs == two.outputs);
+}
+
+TEST_CASE("a U-Net with several outputs has a head for each, on one trunk") {
+  const ModelConfig config{.options = {{"base", "2"}, {"depth", "1"}}, .outputs = {{"lesion", 2}, {"depth", 1}}};
+  const auto net = build_network(config, 1), one = build_network({.options = config.options}, 1);
+  CHECK(net->outputs() == config.outputs);
+  std::vector<std::string> heads;
+  for (const nn::NamedTensor& t : net->state())
+    if (t.name.starts_with("head")) heads.push_back(t.name);
+  CHECK(heads == std::vector<std::string>{"head.lesion.weight", "head.lesion.bias", "head.depth.weight", "head.depth.bias"});
+  CHECK(one->state().back().name == "head.bias");
+  CHECK(net->state().size() == one->state().size() + 2);
+  net->eval();
+  one->eval();
+  const Tensor x = random_normal({1, 6, 6, 3}, 2, DType::f32);
+  const Outputs y = net->run(x);
+  REQUIRE(y.size() == 2);
+  CHECK(y[0].name == "lesion");
+  CHECK(same_bytes(y[0].tensor, (*one)(x)));  // the first head draws what the only one would
+  CHECK(y[1].name == "depth");
+  CHECK(y[1].tensor.shape() == Shape{1, 6, 6, 1});
+  check_throws<ShapeError>([&] { (*net)(x); }, {"2 outputs"});
+  check_throws<OptionError>([] { build_meta({.outputs = {{"a", 1}, {"a", 2}}}); }, {"\"a\"", "differ"});
+  check_throws<OptionError>([] { build_meta({.preset = "smp", .outputs = {{"a", 1}, {"b", 2}}}); }, {"smp", "one output"});
+}
+
+TEST_CASE("the cost of a network is counted without memory, layer by layer") {
+  reset_peak_memory();
+  const std::size_t before = memory_stats().in_use;
+  const ModelCost cost = model_cost({.preset = "bn", .in_channels = 3, .classes = 2, .options = {{"base", "64"}}}, 1024, 1024);
+  CHECK(memory_stats().peak == before);
+  std::int64_t parameters = 0, macs = 0;
+  int layers = 0;
+  for (const LayerCost& row : cost.rows) parameters += row.parameters, macs += row.macs, layers += row.op == "conv2d";
+  CHECK(parameters == cost.trainable);
+  CHECK(macs == cost.macs);
+  CHECK(layers == cost.layers);
+  CHECK(layers == 2 * 9 + 1);
+  CHECK(cost.rows.front().path == "down.0.conv1");
+  CHECK(cost.rows.front().parameters == 3 * 9 * 64);
+  CHECK(cost.rows.front().macs == std::int64_t{1024} * 1024 * 3 * 9 * 64);
+  CHECK(cost.rows.back().path == "head");
+  CHECK(cost.rows.back().output == Shape{1, 1024, 1024, 2});
+}

@@ -1,0 +1,155 @@
+// Layers as observers see them, and layers without memory.
+#include "lamina/nn/nn.hpp"
+#include "lamina/ops/ops.hpp"
+#include "support/op_check.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+using namespace lamina::nn;
+
+namespace {
+
+struct Block : Module {
+  explicit Block(RandomStream& random)
+      : conv(add<Conv2d>("conv", Conv2dOptions{.in = 3, .out = 3, .padding = Padding::symmetric(1)}, random)),
+        norm(add<BatchNorm2d>("norm.0", BatchNorm2dOptions{.channels = 3})),
+        up(add<ConvTranspose2d>("up", ConvTranspose2dOptions{.in = 3, .out = 3}, random)),
+        group(add<GroupNorm>("group", GroupNormOptions{.channels = 3})),
+        dropout(add<Dropout>("dropout", DropoutOptions{})) {}
+  Tensor operator()(const Tensor& x) const { return relu(dropout(group(up(conv_norm(conv, norm, x))))); }
+  Conv2d& conv;
+  BatchNorm2d& norm;
+  ConvTranspose2d& up;
+  GroupNorm& group;
+  Dropout& dropout;
+};
+struct Net : Module {
+  Net() : random({1, 2}) { add<Sequential>("blocks").append<Block>(random).append<Block>(random); }
+  Tensor operator()(const Tensor& x) const { return static_cast<const Sequential&>(*children()[0].second)(x); }
+  RandomStream random;
+};
+
+struct Paths : Observer {
+  std::vector<std::string> seen;
+  void forward(const ForwardEvent& e) override { seen.push_back(std::string(e.op.name) + " " + LayerScope::current()); }
+};
+
+}  // namespace
+
+TEST_CASE("an op knows the path of the layer that runs it") {
+  const Net net;
+  Paths paths;
+  {
+    const ObserverScope scope(paths);
+    net(Tensor::zeros({1, 4, 4, 3}));
+  }
+  std::vector<std::string> expected;
+  for (const std::string block : {"blocks.0.", "blocks.1."})
+    for (const char* op : {"conv2d conv", "batch_norm2d norm.0", "conv_transpose2d up", "group_norm group", "dropout dropout"})
+      expected.push_back(std::string(op).insert(std::string(op).find(' ') + 1, block));
+  expected.insert(expected.begin() + 5, "activation ");
+  expected.emplace_back("activation ");
+  CHECK(paths.seen == expected);
+  CHECK(LayerScope::current().empty());
+  CHECK(net.path().empty());
+}
+
+TEST_CASE("a module built meta has shapes and names, and no memory; filled, it is the module that its state came from") {
+  const Net whole;
+  reset_peak_memory();
+  const std::size_t before = memory_stats().in_use;
+  std::unique_ptr<Net> net;
+  {
+    const MetaScope scope;
+    net = std::make_unique<Net>();
+  }
+  CHECK(!MetaScope::active());
+  CHECK(memory_stats().peak == before);
+  const auto state = whole.state();
+  REQUIRE(net->state().size() == state.size());
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    const NamedTensor t = net->state()[i];
+    CHECK(t.name == state[i].name);
+    CHECK(t.tensor.shape() == state[i].tensor.shape());
+    CHECK(t.tensor.dtype() == state[i].tensor.dtype());
+    CHECK(t.tensor.requires_grad() == state[i].tensor.requires_grad());
+    CHECK(t.tensor.device() == kMeta);
+  }
+  CHECK((*net)(Tensor::zeros({1, 4, 4, 3}, {DType::f32, kMeta})).shape() == Shape{1, 16, 16, 3});
+
+  auto wrong = state;
+  wrong.erase(wrong.begin());
+  check_throws<DataError>([&] { net->fill(wrong); }, {"missing: blocks.0.conv.weight"});
+  auto kind = state;
+  kind[0].tensor = Tensor::zeros(kind[0].tensor.shape(), {DType::i64, kCpu});
+  check_throws<DataError>([&] { net->fill(kind); }, {"dtype: blocks.0.conv.weight is f32 here, i64"});
+  CHECK(net->parameters()[0].device() == kMeta);
+
+  net->fill(state);  // the other module keeps its memory
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    CHECK(same_bytes(net->state()[i].tensor, state[i].tensor));
+    CHECK(net->state()[i].tensor.storage().data() != state[i].tensor.storage().data());
+  }
+  const RandomScope one(RandomKey{1});
+  const Tensor x = random_normal({1, 4, 4, 3}, 3, DType::f32), y = whole(x);
+  const RandomScope two(RandomKey{1});
+  const Tensor z = (*net)(x);
+  CHECK(same_bytes(z, y));
+  z.backward(Tensor::full(z.shape(), 1));
+  CHECK(net->parameters()[0].grad());
+}
+
+TEST_CASE("fill takes over memory that nobody else holds, and copies what somebody does") {
+  std::unique_ptr<Net> net;
+  {
+    const MetaScope scope;
+    net = std::make_unique<Net>();
+  }
+  std::vector<NamedTensor> given;
+  for (const NamedTensor& t : Net().state()) given.push_back({t.name, t.tensor.clone()});
+  given[1].tensor = given[1].tensor.to(DType::f64);  // the module decides
+  const Tensor held = given[2].tensor, alias = given[3].tensor.detach();
+  std::vector<const void*> memory;
+  for (const NamedTensor& t : given) memory.push_back(t.tensor.storage().data());
+  net->fill(std::move(given));
+  const auto state = net->state();
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    CAPTURE(i);
+    CHECK((state[i].tensor.storage().data() == memory[i]) == (i == 0 || i > 3));
+  }
+  CHECK(state[1].tensor.dtype() == DType::f32);
+  CHECK(same_bytes(state[2].tensor, held));
+  CHECK(same_bytes(state[3].tensor, alias));
+}
+
+TEST_CASE("a profile has a row for each op of a layer: calls, bytes, algorithm, times of both passes") {
+  RandomStream random({1, 2});
+  struct Two : Module {
+    explicit Two(RandomStream& random)
+        : conv(add<Conv2d>("conv", Conv2dOptions{.in = 2, .out = 2, .padding = Padding::symmetric(1), .bias = false}, random)) {}
+    Conv2d& conv;
+  } two(random);
+  const Tensor x = Tensor::zeros({1, 8, 8, 2});
+  Profiler profiler(kCpu);
+  profiler.skip();
+  const Tensor y = relu(two.conv(two.conv(x)));
+  y.backward(Tensor::full(y.shape(), 1));
+  {
+    const NoGrad no_grad;
+    two.conv(x);
+  }
+  auto rows = profiler.rows();
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].forward + rows[0].backward >= rows[1].forward + rows[1].backward);
+  if (rows[0].op != "conv2d") std::swap(rows[0], rows[1]);
+  CHECK(rows[0].layer == "conv");
+  CHECK(rows[0].calls == 3);
+  CHECK(rows[0].bytes == 3 * (2 * 8 * 8 * 2 + 2 * 9 * 2) * 4);
+  CHECK(!rows[0].algorithm.empty());
+  CHECK(rows[1].layer.empty());
+  CHECK(rows[1].calls == 1);
+  for (const ProfileRow& row : rows) {
+    CHECK(row.forward > 0);
+    CHECK(row.backward > 0);
+  }
+}
