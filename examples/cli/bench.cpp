@@ -5,7 +5,7 @@
 #include "json.hpp"
 #include "lamina/nn/nn.hpp"
 #include "lamina/ops/ops.hpp"
-#include "lamina/train/run_folder.hpp"
+#include "lamina/train/trainer.hpp"
 #include "progress.hpp"
 #include "verbs.hpp"
 
@@ -28,7 +28,7 @@ int bench(const BenchOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   const Device device = parse_device(options.device);
-  auto [width, height] = parse_size(options.size.empty() ? "256" : options.size);
+  auto [width, height] = parse_extent(options.size.empty() ? "256" : options.size);
   std::unique_ptr<models::Network> model;
   if (options.profile.empty()) {
     model = models::build_network(options.model, 0);

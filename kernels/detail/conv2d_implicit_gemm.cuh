@@ -61,6 +61,7 @@ __device__ CopiedPixel copied_pixel(const Correlation<T>& a, std::int64_t m, std
 
 /// Rows of the tile are pixels, columns output channels. Stage: (rows, kPitch) of x, then (cols, kPitch) of weights in the order that
 /// gives a thread its columns.
+// Long: one pipeline of copies and products, whose stages share registers and barriers.
 template <class T, class Tile, bool Aligned>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) correlation_kernel(Correlation<T> a) {
   constexpr int kPitch = kDepth<T> + kCopied<T>, kCopies = kDepth<T> / kCopied<T>, kPerPass = Tile::kThreads / kCopies;

@@ -49,6 +49,7 @@ struct PixelWalk {
 
 /// Rows of the tile are output channels, columns (tap, channel). Aligned: channels of x can be copied 16 bytes at a time. Stage: (kDepth
 /// pixels, rows) of dy, then (kDepth, cols) of x.
+// Long: one pipeline of copies and products, whose stages share registers and barriers.
 template <class T, class Tile, bool Aligned>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) weight_gradient_kernel(WeightGradient<T> a) {
   constexpr int kStage = (Tile::kRows + Tile::kCols) * kDepth<T>;

@@ -44,7 +44,7 @@ class Storage {
   /// True when no other Storage shares the memory.
   bool unique() const { return block_.use_count() == 1; }
   /// False for memory that was wrapped without a `release`: its owner may free it at any time.
-  bool owned() const { return block_ && block_->release; }
+  bool owned() const;
   bool same_as(const Storage& o) const { return block_ == o.block_; }
 
   /// The version of the last noted write, or of the creation.

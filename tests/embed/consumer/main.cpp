@@ -19,7 +19,7 @@ int main() {
   const ExecutorScope scope(executor);
   nn::RandomStream random(RandomKey{1});
   models::UNet net({.in_channels = 3, .classes = 2, .base = 4, .depth = 2}, random);
-  const Tensor logits = net.forward(Tensor::zeros({1, 200, 240, 3}));
+  const Tensor logits = net(Tensor::zeros({1, 200, 240, 3}));
   const bool ok = logits.shape() == Shape{1, 200, 240, 2} && executor.ran > 0;
   std::printf("%s %s\n", LAMINA_VERSION, ok ? "ok" : "wrong");
   return ok ? 0 : 1;

@@ -189,6 +189,7 @@ Storage::Block::~Block() {
 
 void* Storage::data() const { return block_ ? block_->data : nullptr; }
 std::size_t Storage::bytes() const { return block_ ? block_->bytes : 0; }
+bool Storage::owned() const { return block_ && block_->release; }
 std::uint64_t Storage::version() const { return block_ ? block_->version.load(std::memory_order_acquire) : 0; }
 
 void Storage::note_write(const detail::ByteRows& rows) const {
