@@ -142,4 +142,7 @@ TEST_CASE("the cost of a network is counted without memory, layer by layer") {
   CHECK(cost.rows.front().macs == std::int64_t{1024} * 1024 * 3 * 9 * 64);
   CHECK(cost.rows.back().path == "head");
   CHECK(cost.rows.back().output == Shape{1, 1024, 1024, 2});
+  // A 2x2 transposed convolution multiplies every input pixel with four kernels; its output has four times the pixels.
+  for (const LayerCost& row : model_cost({.preset = "milesial", .options = {{"base", "2"}, {"depth", "1"}}}, 8, 8).rows)
+    if (row.op == "conv_transpose2d") CHECK(row.macs == 4 * 4 * 4 * 2 * 2 * 2);
 }

@@ -61,7 +61,7 @@ class LeafCounts {
   void passed(const Node::Edge& edge) {
     if (!leaves_.empty() && edge.leaf && --pending_[edge.leaf.get()] == 0) Observers::leaf_ready(Tensor(edge.leaf));
   }
-  /// The walk is over: leaves behind nodes that no gradient reached.
+  /// The walk is over: leaves behind nodes that no gradient reached, and a root that is a leaf.
   void finish() {
     for (const auto& leaf : leaves_)
       if (pending_[leaf.get()] > 0) Observers::leaf_ready(Tensor(leaf));
@@ -203,7 +203,6 @@ void Tensor::backward(const Tensor& cotangent, bool retain_graph) const {
   const Node::Edge root{impl_->node, impl_->node ? nullptr : impl_};
   LeafCounts leaves(root);
   deliver(root, cotangent ? cotangent : full(shape(), 1, options()));
-  leaves.passed(root);
   while (!pending.empty()) {
     auto first = pending.begin();
     const std::shared_ptr<Node> node = std::move(first->second.node);
