@@ -55,22 +55,17 @@ inline Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b
                   {"slope", act.slope}}},
                 {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p, act](const Tensor& dy, NeedsGrad need) -> Grads {
                   const Tensor dz = detail::before_activation(dy, saved, act);
-                  Tensor dx, dw, db;
+                  const Tensor dx = need[0] ? Tensor::empty(x.shape(), like(x)) : Tensor{};
+                  const Tensor dw = need[1] ? Tensor::empty(weights.shape(), precise_like(x)) : Tensor{};
+                  const Tensor db = need[2] ? Tensor::empty({dz.size(3)}, precise_like(x)) : Tensor{};
                   dispatch(x, [&]<class T>(auto& device) {
-                    if (need[0]) {
-                      dx = Tensor::empty(x.shape(), like(x));
+                    if (dx)
                       kernels::conv2d_forward<T>(device, dz.view4<const T>(), weights.view4<const T>(),
                                                  static_cast<const Precise<T>*>(nullptr), dx.view4<T>(), nullptr, p);
-                    }
-                    if (need[1]) {
-                      dw = Tensor::empty(weights.shape(), precise_like(x));
+                    if (dw)
                       kernels::conv2d_backward_weights<T>(device, dz.view4<const T>(), x.view4<const T>(), dw.view4<Precise<T>>(),
                                                           static_cast<Precise<T>*>(nullptr), p);
-                    }
-                    if (need[2]) {
-                      db = Tensor::empty({dz.size(3)}, precise_like(x));
-                      kernels::conv_transpose2d_backward_bias<T>(device, dz.view4<const T>(), db.data<Precise<T>>());
-                    }
+                    if (db) kernels::conv_transpose2d_backward_bias<T>(device, dz.view4<const T>(), db.data<Precise<T>>());
                   });
                   return {dx, dw, db};
                 });

@@ -1,6 +1,7 @@
 #pragma once
 #include <span>
 
+#include "lamina/autograd/node.hpp"
 #include "lamina/core/dispatch.hpp"
 #include "lamina/kernels/count_above.hpp"
 
@@ -17,7 +18,7 @@ inline Tensor count_above(const char* op, const Tensor& x, std::span<const float
     kernels::count_above<T>(device, x.view2<const T>(), limits.data<const float>(), static_cast<int>(count), planes,
                             labels.data<std::uint8_t>());
   });
-  return labels;
+  return record({op}, {x}, labels);
 }
 }  // namespace detail
 

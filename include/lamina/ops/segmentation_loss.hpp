@@ -109,7 +109,8 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
     *parts = {saved[State::kCe], {regions, regions + p.region_count}, {saved.begin() + State::kRatios, saved.begin() + layout.a()}};
   std::vector<double> terms;  // of each region term its fields in their order
   for (const RegionTerm& r : o.regions)
-    for (double v : {r.weight, r.intersection, r.union_i, r.union_p, r.union_t, r.smooth, r.exponent, r.logarithm ? 1.0 : 0.0}) terms.push_back(v);
+    for (double v : {r.weight, r.intersection, r.union_i, r.union_p, r.union_t, r.smooth, r.exponent, r.logarithm ? 1.0 : 0.0})
+      terms.push_back(v);
   return record({op,
                  {{"labels", &labels},
                   {"class_weights", &weights},

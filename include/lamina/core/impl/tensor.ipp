@@ -243,7 +243,8 @@ Tensor Tensor::to(Device device) const {
 
 void Tensor::copy_from(const Tensor& source) const {
   require(source.shape() == shape(), "copy_from: destination shape ", shape(), ", source shape ", source.shape());
-  if (device() == source.device() && !device().is_meta() && numel() > 0 && detail::overlap(detail::byte_rows(*this), detail::byte_rows(source)))
+  if (device() == source.device() && !device().is_meta() && numel() > 0 &&
+      detail::overlap(detail::byte_rows(*this), detail::byte_rows(source)))
     return copy_from(source.clone());
   mark_written();
   if (!device().is_meta()) {

@@ -145,8 +145,7 @@ struct Loader::State {
       data::sample(sample->image, transform, options.border, width, height, images.data<float>() + i * pixels * 3);
       require<DataError>(sample->mask.labels.empty() != labelled, items[static_cast<std::size_t>(item)].image.string(),
                          ": only some of the items have masks");
-      if (labelled)
-        data::sample(sample->mask, transform, options.border, width, height, labels.data<std::uint8_t>() + i * pixels * values);
+      if (labelled) data::sample(sample->mask, transform, options.border, width, height, labels.data<std::uint8_t>() + i * pixels * values);
       batch.indices.push_back(item);
     }
     batch.set(kImage, images);

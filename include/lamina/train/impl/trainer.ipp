@@ -209,8 +209,8 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
 RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
   for (const char* key : {"config", "labels", "trainer"})
     require<DataError>(metadata.contains(key), origin, ": no training checkpoint: its metadata lacks \"", key, "\"");
-  RunInfo info{config_from_json(metadata.find("config")->second), data::parse_label_schema(metadata.find("labels")->second, origin), nullptr,
-               run_state(metadata, origin)};
+  RunInfo info{config_from_json(metadata.find("config")->second), data::parse_label_schema(metadata.find("labels")->second, origin),
+               nullptr, run_state(metadata, origin)};
   info.head = heads::make_head(info.schema, info.config.head);
   for (EpochRecord& r : info.state.history)
     if (r.validation && r.validation->scores.size() == 1 && !r.validation->counts.empty())  // version 1 kept the counts alone
