@@ -1,5 +1,6 @@
 #pragma once
 #include <span>
+#include <vector>
 
 #include "lamina/autograd/node.hpp"
 #include "lamina/core/dispatch.hpp"
@@ -18,7 +19,8 @@ inline Tensor count_above(const char* op, const Tensor& x, std::span<const float
     kernels::count_above<T>(device, x.view2<const T>(), limits.data<const float>(), static_cast<int>(count), planes,
                             labels.data<std::uint8_t>());
   });
-  return record({op}, {x}, labels);
+  const std::vector<double> attribute(thresholds.begin(), thresholds.end());
+  return record({op, {{"thresholds", std::span<const double>(attribute)}}}, {x}, labels);
 }
 }  // namespace detail
 
