@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <new>
 
 #include "lamina/core/names.hpp"
@@ -68,118 +69,162 @@ std::string presets_help() {
   return help;
 }
 
-int run(int argc, char** argv) {
+/// The command line while it is read. A verb is a function that adds its options, and a line in kVerbs; what it does stands in its own
+/// file. (All of them are here because CLI11 takes longer to compile than the rest of the program.)
+struct Program {
+  CLI::App app{"Lamina: dense image prediction in C++. Train, evaluate and run segmentation networks on folders of photographs."};
   cli::Common common;
-  lamina::train::TrainConfig train;
-  cli::DataOptions data;
-  cli::EvaluateOptions evaluate;
-  cli::PredictOptions predict;
-  cli::PhantomOptions phantom;
-  cli::InfoOptions info;
-  cli::BenchOptions bench;
-  std::string resume = "auto";
   int code = cli::kOk;
 
-  CLI::App app{"Lamina: dense image prediction in C++. Train, evaluate and run segmentation networks on folders of photographs."};
+  /// A verb whose options are a struct: `declare(verb, options)` adds them, `act(options, common)` is the verb.
+  template <class Options, class Declare, class Act>
+  void verb(const char* name, const char* help, Declare declare, Act act) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    sub->option_defaults()->always_capture_default();
+    const auto options = std::make_shared<Options>();
+    declare(*sub, *options);
+    sub->callback([this, options, act] { code = act(*options, common); });
+  }
+};
+
+void add_data(CLI::App& sub, cli::DataOptions& o) {
+  sub.add_option("DATA", o.data, "folder with images/ and masks/")->required();
+  sub.add_option("--images", o.images, "name of the folder with the photographs");
+  sub.add_option("--masks", o.masks, "name of the folder with the masks");
+  sub.add_option("--ignore", o.ignore, "mask value that neither loss nor metrics count; -1: as dataset.json says");
+  sub.add_option("--seed", o.seed, "seed of the split when there are no lists")->check(CLI::NonNegativeNumber);
+}
+
+void add_device(CLI::App& sub, std::string& device) { sub.add_option("--device", device, "cpu | cuda | cuda:N"); }
+
+void add_weights(CLI::App& sub, std::string& weights) {
+  sub.add_option("--weights", weights, "which checkpoint of the run: best | last | prev")->check(CLI::IsMember({"best", "last", "prev"}));
+}
+
+/// Options of every family that is registered; a family says which are its own.
+void add_model(CLI::App& sub, lamina::models::ModelConfig& config) {
+  sub.add_option("--model", config.model, models_help());
+  sub.add_option("--preset", config.preset, presets_help());
+  for (const std::string& family : lamina::models::family_names())
+    for (const auto& option : lamina::models::find_family(family).options)
+      if (!sub.get_option_no_throw("--" + option.name))
+        sub.add_option("--" + option.name, config.options[option.name], option.help + "; empty: the preset's");
+  sub.add_option("--channels", config.in_channels, "input channels; 0: those of the preset's source");
+  sub.add_option("--classes", config.classes, "output classes; 0: those of the preset's source");
+}
+
+void add_check(Program& program) {
+  program.verb<cli::DataOptions>("check", "examine a data set: files, classes, encodings, sizes, duplicates, class weights", add_data,
+                                 cli::check);
+}
+
+void add_train(Program& program) {
+  struct Options {
+    lamina::train::TrainConfig config;
+    std::string resume = "auto";
+  };
+  program.verb<Options>(
+      "train", "train a network on a data set; the same command again resumes",
+      [](CLI::App& sub, Options& o) {
+        cli::add_settings(sub, o.config);
+        sub.add_option("--resume", o.resume, "auto: continue the run folder; never: refuse one that exists")
+            ->check(CLI::IsMember({"auto", "never"}));
+      },
+      [](const Options& o, const cli::Common& common) { return cli::train(o.config, o.resume == "auto", common); });
+}
+
+void add_evaluate(Program& program) {
+  program.verb<cli::EvaluateOptions>(
+      "evaluate", "score a trained run on a split of a data set",
+      [](CLI::App& sub, cli::EvaluateOptions& o) {
+        sub.add_option("RUN", o.run, "run folder or .safetensors file")->required();
+        add_data(sub, o.data);
+        sub.add_option("--split", o.split, "train | val | test")->check(CLI::IsMember({"train", "val", "test"}));
+        add_weights(sub, o.weights);
+        sub.add_flag("--original-size", o.original_size, "score at the photographs' own size instead of the training size");
+        add_device(sub, o.device);
+      },
+      cli::evaluate);
+}
+
+void add_predict(Program& program) {
+  program.verb<cli::PredictOptions>(
+      "predict", "segment photographs: index masks, color overlays, probabilities",
+      [](CLI::App& sub, cli::PredictOptions& o) {
+        sub.add_option("RUN", o.run, "run folder or .safetensors file")->required();
+        sub.add_option("IMAGE", o.images, "photographs, or folders of them")->required();
+        sub.add_option("--out", o.out, "output folder")->required();
+        add_weights(sub, o.weights);
+        sub.add_flag("--probabilities", o.probabilities, "also write class probabilities as .npy (H, W, classes)");
+        sub.add_option("--tile", o.tile, "sliding window at the photograph's own scale: auto (when trained on crops) | always | never")
+            ->check(CLI::IsMember({"auto", "always", "never"}));
+        sub.add_option("--overlap", o.overlap, "share of a window that the next one covers again")->check(CLI::Range(0.0, 0.9));
+        add_device(sub, o.device);
+      },
+      cli::predict);
+}
+
+void add_phantom(Program& program) {
+  program.verb<cli::PhantomOptions>(
+      "phantom", "draw a data set with exact labels: skin | sparse",
+      [](CLI::App& sub, cli::PhantomOptions& o) {
+        sub.add_option("KIND", o.kind, "skin: nine body regions; sparse: 32 classes, 99 % background")->required();
+        sub.add_option("OUT", o.out, "folder to create")->required();
+        sub.add_option("--count", o.count, "images");
+        sub.add_option("--size", o.size, "W[xH]");
+        sub.add_option("--seed", o.seed, "seed")->check(CLI::NonNegativeNumber);
+      },
+      cli::phantom);
+}
+
+void add_info(Program& program) {
+  program.verb<cli::InfoOptions>(
+      "info", "what a run, a checkpoint or a model preset is: parameters, multiply-adds, layers",
+      [](CLI::App& sub, cli::InfoOptions& o) {
+        sub.add_option("RUN", o.target, "run folder or .safetensors file");
+        add_model(sub, o.model);
+        sub.add_option("--size", o.size, "W[xH] for the multiply-adds");
+      },
+      cli::info);
+}
+
+void add_bench(Program& program) {
+  program.verb<cli::BenchOptions>(
+      "bench", "measure a network layer by layer: time, bytes, algorithm",
+      [](CLI::App& sub, cli::BenchOptions& o) {
+        sub.add_option("--profile", o.profile, "run folder or .safetensors file; none: the model named by the other options");
+        add_model(sub, o.model);
+        sub.add_option("--size", o.size, "W[xH]; empty: the run's, or 256");
+        sub.add_option("--batch", o.batch, "images a pass")->check(CLI::Range(1, 4096));
+        sub.add_option("--repeats", o.repeats, "passes that are averaged, after one that is not")->check(CLI::Range(1, 100000));
+        sub.add_flag("--train", o.train, "forward and backward of a training step instead of evaluation");
+        add_device(sub, o.device);
+      },
+      cli::bench);
+}
+
+void add_doctor(Program& program) {
+  struct None {};
+  program.verb<None>(
+      "doctor", "what this machine and this build can do", [](CLI::App&, None&) {},
+      [](const None&, const cli::Common& common) { return cli::doctor(common); });
+}
+
+constexpr void (*kVerbs[])(Program&) = {add_check, add_train, add_evaluate, add_predict, add_phantom, add_info, add_bench, add_doctor};
+
+int run(int argc, char** argv) {
+  Program program;
+  CLI::App& app = program.app;
   app.set_version_flag("--version", std::string("lamina ") + LAMINA_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.option_defaults()->always_capture_default();
   app.set_config("--config", "", "TOML file with options in a section per verb, e.g. [train]; the command line wins");
-  app.add_flag("--json", common.json, "print the result as JSON on stdout");
-  app.add_flag("--quiet", common.quiet, "print nothing on stderr but errors");
-  app.add_option("--threads", common.threads, "CPU threads; 0: all")->check(CLI::Range(0, 1024));
-
-  auto verb = [&](const char* name, const char* help) {
-    CLI::App* sub = app.add_subcommand(name, help);
-    sub->option_defaults()->always_capture_default();
-    return sub;
-  };
-  auto add_data = [](CLI::App* sub, cli::DataOptions& o) {
-    sub->add_option("DATA", o.data, "folder with images/ and masks/")->required();
-    sub->add_option("--images", o.images, "name of the folder with the photographs");
-    sub->add_option("--masks", o.masks, "name of the folder with the masks");
-    sub->add_option("--ignore", o.ignore, "mask value that neither loss nor metrics count; -1: as dataset.json says");
-    sub->add_option("--seed", o.seed, "seed of the split when there are no lists")->check(CLI::NonNegativeNumber);
-  };
-
-  auto add_device = [](CLI::App* sub, std::string& device) { sub->add_option("--device", device, "cpu | cuda | cuda:N"); };
-
-  // Options of every family that is registered; a family says which are its own.
-  auto add_model = [](CLI::App* sub, lamina::models::ModelConfig& config) {
-    sub->add_option("--model", config.model, models_help());
-    sub->add_option("--preset", config.preset, presets_help());
-    for (const std::string& family : lamina::models::family_names())
-      for (const auto& option : lamina::models::find_family(family).options)
-        if (!sub->get_option_no_throw("--" + option.name))
-          sub->add_option("--" + option.name, config.options[option.name], option.help + "; empty: the preset's");
-    sub->add_option("--channels", config.in_channels, "input channels; 0: those of the preset's source");
-    sub->add_option("--classes", config.classes, "output classes; 0: those of the preset's source");
-  };
-
-  CLI::App* check = verb("check", "examine a data set: files, classes, encodings, sizes, duplicates, class weights");
-  add_data(check, data);
-  check->callback([&] { code = cli::check(data, common); });
-
-  CLI::App* t = verb("train", "train a network on a data set; the same command again resumes");
-  cli::add_settings(*t, train);
-  t->add_option("--resume", resume, "auto: continue the run folder; never: refuse one that exists")
-      ->check(CLI::IsMember({"auto", "never"}));
-  t->callback([&] { code = cli::train(train, resume == "auto", common); });
-
-  auto add_weights = [](CLI::App* sub, std::string& weights) {
-    sub->add_option("--weights", weights, "which checkpoint of the run: best | last | prev")
-        ->check(CLI::IsMember({"best", "last", "prev"}));
-  };
-  CLI::App* e = verb("evaluate", "score a trained run on a split of a data set");
-  e->add_option("RUN", evaluate.run, "run folder or .safetensors file")->required();
-  add_data(e, evaluate.data);
-  e->add_option("--split", evaluate.split, "train | val | test")->check(CLI::IsMember({"train", "val", "test"}));
-  add_weights(e, evaluate.weights);
-  e->add_flag("--original-size", evaluate.original_size, "score at the photographs' own size instead of the training size");
-  add_device(e, evaluate.device);
-  e->callback([&] { code = cli::evaluate(evaluate, common); });
-
-  CLI::App* p = verb("predict", "segment photographs: index masks, color overlays, probabilities");
-  p->add_option("RUN", predict.run, "run folder or .safetensors file")->required();
-  p->add_option("IMAGE", predict.images, "photographs, or folders of them")->required();
-  p->add_option("--out", predict.out, "output folder")->required();
-  add_weights(p, predict.weights);
-  p->add_flag("--probabilities", predict.probabilities, "also write class probabilities as .npy (H, W, classes)");
-  p->add_option("--tile", predict.tile, "sliding window at the photograph's own scale: auto (when trained on crops) | always | never")
-      ->check(CLI::IsMember({"auto", "always", "never"}));
-  p->add_option("--overlap", predict.overlap, "share of a window that the next one covers again")->check(CLI::Range(0.0, 0.9));
-  add_device(p, predict.device);
-  p->callback([&] { code = cli::predict(predict, common); });
-
-  CLI::App* ph = verb("phantom", "draw a data set with exact labels: skin | sparse");
-  ph->add_option("KIND", phantom.kind, "skin: nine body regions; sparse: 32 classes, 99 % background")->required();
-  ph->add_option("OUT", phantom.out, "folder to create")->required();
-  ph->add_option("--count", phantom.count, "images");
-  ph->add_option("--size", phantom.size, "W[xH]");
-  ph->add_option("--seed", phantom.seed, "seed")->check(CLI::NonNegativeNumber);
-  ph->callback([&] { code = cli::phantom(phantom, common); });
-
-  CLI::App* i = verb("info", "what a run, a checkpoint or a model preset is: parameters, multiply-adds, layers");
-  i->add_option("RUN", info.target, "run folder or .safetensors file");
-  add_model(i, info.model);
-  i->add_option("--size", info.size, "W[xH] for the multiply-adds");
-  i->callback([&] { code = cli::info(info, common); });
-
-  CLI::App* b = verb("bench", "measure a network layer by layer: time, bytes, algorithm");
-  b->add_option("--profile", bench.profile, "run folder or .safetensors file; none: the model named by the other options");
-  add_model(b, bench.model);
-  b->add_option("--size", bench.size, "W[xH]; empty: the run's, or 256");
-  b->add_option("--batch", bench.batch, "images a pass")->check(CLI::Range(1, 4096));
-  b->add_option("--repeats", bench.repeats, "passes that are averaged, after one that is not")->check(CLI::Range(1, 100000));
-  b->add_flag("--train", bench.train, "forward and backward of a training step instead of evaluation");
-  add_device(b, bench.device);
-  b->callback([&] { code = cli::bench(bench, common); });
-
-  CLI::App* d = verb("doctor", "what this machine and this build can do");
-  d->callback([&] { code = cli::doctor(common); });
-
+  app.add_flag("--json", program.common.json, "print the result as JSON on stdout");
+  app.add_flag("--quiet", program.common.quiet, "print nothing on stderr but errors");
+  app.add_option("--threads", program.common.threads, "CPU threads; 0: all")->check(CLI::Range(0, 1024));
+  for (const auto& add : kVerbs) add(program);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
@@ -188,7 +233,7 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "lamina: %s\nRun lamina --help, or lamina VERB --help.\n", usage_hint(app, error, argc, argv).c_str());
     return cli::kUsage;
   }
-  return code;
+  return program.code;
 }
 
 }  // namespace

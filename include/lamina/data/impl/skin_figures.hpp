@@ -35,7 +35,6 @@ inline void tint(Look& look, Color color, float distance, float soft, float stre
 }
 inline void paint(Look& look, Color color, float distance, float soft) { look.albedo = mix(look.albedo, color, ramp(soft, 0, distance)); }
 inline float line(Vec p, Vec a, Vec b) { return capsule(p, a, b, 0, 0); }
-
 inline const Color kCrease = display(165, 130, 125);
 inline const Color kNail = display(255, 226, 222);
 

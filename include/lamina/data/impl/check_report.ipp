@@ -1,0 +1,131 @@
+// What a data set check says, to a person and to programs.
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "lamina/data/check.hpp"
+
+namespace lamina::data {
+namespace {
+
+std::string format(const char* pattern, auto... values) {
+  char text[160];
+  std::snprintf(text, sizeof text, pattern, values...);
+  return text;
+}
+
+std::string joined(const std::map<std::string, int>& counts) {
+  std::string s;
+  std::size_t n = 0;
+  for (const auto& [name, count] : counts) {
+    if (n++ == 8) return message(s, ", and ", counts.size() - 8, " more");
+    s += message(n > 1 ? ", " : "", name, " (", count, ")");
+  }
+  return s.empty() ? "none" : s;
+}
+
+}  // namespace
+
+int SplitSummary::majority_class() const {
+  return static_cast<int>(std::max_element(counts.pixels.begin(), counts.pixels.end()) - counts.pixels.begin());
+}
+double SplitSummary::majority_share() const {
+  if (labelled.empty()) return 0;
+  const auto sum = [](const std::vector<std::int64_t>& n) { return std::accumulate(n.begin(), n.end(), std::int64_t{0}); };
+  const auto all = overlapping ? sum(labelled) : labelled[0];
+  const auto right = overlapping ? all - sum(counts.pixels) : counts.pixels[static_cast<std::size_t>(majority_class())];
+  return all == 0 ? 0 : static_cast<double>(right) / static_cast<double>(all);
+}
+
+int CheckReport::errors() const {
+  return static_cast<int>(std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return f.is_error; }));
+}
+int CheckReport::warnings() const { return static_cast<int>(findings.size()) - errors(); }
+
+std::map<std::string, std::vector<double>> CheckReport::suggested_weights() const {
+  std::map<std::string, std::vector<double>> weights;
+  const ClassCounts& counts = splits[0].outputs;
+  if (std::all_of(counts.pixels.begin(), counts.pixels.end(), [](std::int64_t n) { return n == 0; })) return weights;
+  for (const std::string_view rule : kWeightRules) weights.emplace(rule, class_weights(weight_rule_named(rule), counts));
+  return weights;
+}
+
+std::string CheckReport::text() const {
+  std::string s = root + '\n';
+  s += format("  images   train %d, val %d, test %d (%s)\n", splits[0].items, splits[1].items, splits[2].items,
+              splits_from_lists ? "from lists" : "seeded split");
+  s += "  sizes    " + joined(sizes) + "\n  formats  images " + joined(image_formats) + "; masks " + joined(mask_formats) + '\n';
+  if (has_encoding) {
+    s += "  masks    " + encoding_text + "\n\n";
+    const auto weights = suggested_weights();
+    const bool ordinal = schema.task == Task::ordinal;  // then there is no output for the lowest grade
+    const bool overlapping = splits[0].overlapping;
+    s += format("  %-16s %10s %10s %10s %8s", "class", "train %", "val %", "test %", "images");
+    for (const std::string_view rule : kWeightRules)
+      if (rule != "none" && !weights.empty()) s += format(" %16s", rule.data());
+    s += '\n';
+    for (std::size_t c = 0; c < schema.names.size(); ++c) {
+      s += format("  %-16s", schema.names[c].c_str());
+      std::int64_t images = 0;
+      for (const SplitSummary& split : splits) {
+        const auto pixels = static_cast<double>(split.labelled[c]);
+        s += pixels > 0 ? format(" %10.4f", 100 * static_cast<double>(split.counts.pixels[c]) / pixels) : format(" %10s", "-");
+        images += split.counts.images[c];
+      }
+      s += format(" %8lld", static_cast<long long>(images));
+      for (const std::string_view rule : kWeightRules)
+        if (rule != "none" && !weights.empty())
+          s += ordinal && c == 0 ? format(" %16s", "-") : format(" %16.4f", weights.at(std::string(rule))[c - ordinal]);
+      s += '\n';
+    }
+    if (!weights.empty())
+      s += message("\n  Always answering ",
+                   overlapping ? "none" : "'" + schema.names[static_cast<std::size_t>(splits[0].majority_class())] + "'",
+                   format(" is right for %.2f %% of the training ", 100 * splits[0].majority_share()),
+                   overlapping ? "pixels, averaged over the labels" : "pixels", ": judge by ", ordinal ? "quadratic kappa" : "Dice",
+                   ", not by accuracy.\n");
+  }
+  s += '\n';
+  for (const bool is_error : {true, false})
+    for (const Finding& f : findings)
+      if (f.is_error == is_error) s += std::string(is_error ? "  error    " : "  warning  ") + f.text + '\n';
+  const auto counted = [](int n, const char* what) { return format(n == 1 ? "%d %s" : "%d %ss", n, what); };
+  return s + "  " + counted(errors(), "error") + ", " + counted(warnings(), "warning") + '\n';
+}
+
+std::string CheckReport::json() const {
+  using Json = nlohmann::ordered_json;
+  Json j;
+  j["root"] = root;
+  j["ok"] = errors() == 0;
+  for (const bool is_error : {true, false}) {
+    Json list = Json::array();
+    for (const Finding& f : findings)
+      if (f.is_error == is_error) list.push_back(f.text);
+    j[is_error ? "errors" : "warnings"] = list;
+  }
+  j["sizes"] = sizes;
+  j["image_formats"] = image_formats;
+  j["mask_formats"] = mask_formats;
+  if (has_encoding) {
+    j["task"] = name_of(schema.task);
+    j["encoding"] = name_of(encoding);
+    j["classes"] = schema.names;
+    j["values"] = schema.values;
+    j["ignore"] = schema.ignore ? Json(*schema.ignore) : Json(nullptr);
+    j["class_weights"] = suggested_weights();
+  }
+  j["splits_from_lists"] = splits_from_lists;
+  for (const Split split : kSplits) {
+    const SplitSummary& s = splits[static_cast<int>(split)];
+    Json& out = j["splits"][name_of(split)];
+    out["images"] = s.items;
+    out["without_foreground"] = s.without_foreground;
+    out["pixels"] = s.counts.pixels;
+    out["images_with_class"] = s.counts.images;
+    out["majority_share"] = s.majority_share();
+  }
+  return j.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace lamina::data

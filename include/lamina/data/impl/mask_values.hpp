@@ -1,0 +1,43 @@
+#pragma once
+// Values of masks as numbers, colors and text.
+#include <cstdio>
+#include <string>
+
+#include "lamina/data/mask.hpp"
+
+namespace lamina::data::mask_values {
+
+using Kind = MaskContent::Kind;
+
+inline std::uint32_t packed(unsigned r, unsigned g, unsigned b) { return r << 16 | g << 8 | b; }
+inline std::uint32_t packed(const Rgb& c) { return packed(c[0], c[1], c[2]); }
+
+/// A sample on the scale 0..255.
+inline unsigned byte_of(unsigned v, unsigned max_value) { return max_value == 255 ? v : (v * 255 + max_value / 2) / max_value; }
+
+inline std::string hex_color(std::uint32_t c) {
+  char text[8];
+  std::snprintf(text, sizeof text, "#%06x", c & 0xffffffu);
+  return text;
+}
+
+/// The color of a value of a mask, for data sets whose masks are read by color.
+inline std::uint32_t color_of(const MaskContent& content, std::uint32_t value) {
+  if (content.kind == Kind::color) return value;
+  if (content.kind == Kind::palette) return value < content.palette.size() ? packed(content.palette[value]) : MaskContent::kNoPlane;
+  const unsigned v = byte_of(value, content.max_value);
+  return packed(v, v, v);
+}
+
+template <class Set, class F>
+inline std::string list(const Set& values, F&& text) {
+  std::string s;
+  std::size_t n = 0;
+  for (const auto& v : values) {
+    if (n++ == 12) return s + ", ...";
+    s += (n > 1 ? ", " : "") + text(v);
+  }
+  return s;
+}
+
+}  // namespace lamina::data::mask_values
