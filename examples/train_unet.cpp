@@ -45,7 +45,8 @@ int main(int argc, char** argv) {
       net.eval();
       validation.start(0);
       for (data::Batch batch; validation.next(batch);)
-        confusion.add(batch.at(kLabels).to_vector<std::uint8_t>(), argmax(net(batch.at(kImage))).to_vector<std::uint8_t>(), data::kIgnoreLabel);
+        confusion.add(batch.at(kLabels).to_vector<std::uint8_t>(), argmax(net(batch.at(kImage))).to_vector<std::uint8_t>(),
+                      data::kIgnoreLabel);
       const int background = dataset.schema.background;
       std::printf("epoch %d: loss %.4f, foreground Dice %.4f (always the most frequent class: %.4f)\n", epoch,
                   total / static_cast<double>(training.batches()), confusion.scores(background).dice.macro_foreground,

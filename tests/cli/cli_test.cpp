@@ -10,12 +10,6 @@ using namespace lamina::test;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-namespace {
-
-Words split(const std::string& command) { return fields(command, ' '); }
-
-}  // namespace
-
 TEST_CASE("check, train, evaluate, predict, info: what scripts rely on") {
   const Workshop w;
   CHECK(json::parse(w.lamina("check data --json").out).is_object());

@@ -9,12 +9,6 @@ using namespace lamina::test;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-namespace {
-
-Words split(const std::string& command) { return fields(command, ' '); }
-
-}  // namespace
-
 TEST_CASE("an existing run folder: other settings, --resume never, damaged checkpoints") {
   const Workshop w;
   const std::string train = "train data --out run" + kSmall;

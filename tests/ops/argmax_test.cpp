@@ -22,16 +22,6 @@ TEST_CASE("argmax: by hand, ties, slices, instruction sets, errors") {
   check_throws<ShapeError>([] { argmax(Tensor::zeros({1, 1, 1, 257})); }, {"argmax", "(1, 1, 1, 257)"});
 }
 
-namespace {
-/// Calls f(device, dtype) for every pair that has a kernel.
-template <class F>
-void for_kinds(F&& f) {
-  for (DType dtype : {DType::f32, DType::f64}) f(kCpu, dtype);
-  for (Device device : cuda_devices())
-    for (DType dtype : {DType::f32, DType::bf16}) f(device, dtype);
-}
-}  // namespace
-
 TEST_CASE("argmax on each device: NaN and infinities in any place") {
   const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
   const Tensor x = Tensor::from({1.0,  3.0,  3.0,  -1.0,  // the first of equal ones

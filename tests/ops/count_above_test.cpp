@@ -7,22 +7,12 @@
 using namespace lamina;
 using namespace lamina::test;
 
-namespace {
-/// Calls f(device, dtype) for every pair that has a kernel.
-template <class F>
-void for_kinds(F&& f) {
-  for (DType dtype : {DType::f32, DType::f64}) f(kCpu, dtype);
-  for (Device device : cuda_devices())
-    for (DType dtype : {DType::f32, DType::bf16}) f(device, dtype);
-}
-}  // namespace
-
 TEST_CASE("count_above and is_above on each device: by hand, equal values, NaN, slices") {
   const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
-  const Tensor x = Tensor::from({0.0, 0.0,  0.0,   //
+  const Tensor x = Tensor::from({0.0, 0.0, 0.0,    //
                                  1.0, 0.75, -1.0,  //
-                                 nan, inf,  -inf,  //
-                                 2.0, 2.0,  2.0},
+                                 nan, inf, -inf,   //
+                                 2.0, 2.0, 2.0},
                                 {2, 2, 3});
   const Tensor value = Tensor::from({-0.5, 0.5, 0.75, 1.5, 3.0, nan}, {6, 1});
   const std::vector<float> limits{0, 0.5f, -2}, grades{0.5f, 1.5f, 2.5f};

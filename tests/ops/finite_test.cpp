@@ -14,14 +14,6 @@ bool all_finite(const Tensor& t) {
   return ok;
 }
 
-/// Calls f(device, dtype) for every pair that has a kernel.
-template <class F>
-void for_kinds(F&& f) {
-  for (DType dtype : {DType::f32, DType::f64}) f(kCpu, dtype);
-  for (Device device : cuda_devices())
-    for (DType dtype : {DType::f32, DType::bf16}) f(device, dtype);
-}
-
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN(), kInfinity = std::numeric_limits<double>::infinity();
 }  // namespace
 

@@ -36,6 +36,14 @@ inline std::vector<Device> cuda_devices() {
   return {};
 }
 
+/// Calls f(device, dtype) for every pair that has a kernel.
+template <class F>
+void for_kinds(F&& f) {
+  for (DType dtype : {DType::f32, DType::f64}) f(kCpu, dtype);
+  for (Device device : cuda_devices())
+    for (DType dtype : {DType::f32, DType::bf16}) f(device, dtype);
+}
+
 inline Tensor random_normal(const Shape& shape, std::uint64_t seed, DType dtype = DType::f64) {
   return Tensor::normal(shape, {seed, 0x74657374}, 0, 1, {dtype, kCpu});
 }

@@ -10,6 +10,7 @@
 namespace lamina::test {
 
 using Words = std::vector<std::string>;
+inline Words split(const std::string& command) { return fields(command, ' '); }
 
 /// Options of a short training.
 inline const std::string kSmall = " --base 2 --depth 2 --size 32 --batch 2 --lr 1e-2 --epochs 3";
