@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,14 @@ struct GradientOptions {
   double weight_decay = 0;  ///< L2 term added to the gradient, or decoupled (AdamW)
   bool decoupled_decay = false;
   bool decay_kernels_only = false;  ///< decay only tensors of rank >= 2: not biases, not norm scales
+};
+
+/// How the parameters whose names begin with `prefix` differ from the others; of several prefixes that fit the longest counts.
+struct ParameterGroup {
+  std::string prefix;
+  double lr_factor = 1;                  ///< times the optimiser's learning rate
+  std::optional<double> weight_decay{};  ///< in place of the optimiser's
+  bool frozen = false;                   ///< left as they are; their gradients do not count for clip_norm
 };
 
 /// Adam (Kingma & Ba 2015); AdamW with `gradient.decoupled_decay`.
@@ -41,6 +50,9 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   virtual void step() = 0;
+  /// Replaces the groups. Parameters of no group are as the optimiser's options say. Throws OptionError on a prefix that no parameter has,
+  /// or a value outside its range.
+  void set_groups(std::vector<ParameterGroup> groups);
   void zero_grad();
   double lr() const { return lr_; }
   void set_lr(double lr) { lr_ = lr; }
@@ -54,7 +66,7 @@ class Optimizer {
 
  protected:
   Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::string> moments, double lr, const GradientOptions& gradient);
-  /// Counts the step, forms the update list and hands it to `update(device, list, count, rule, step)`.
+  /// Counts the step, forms the update lists and hands each to `update(device, list, count, rule, lr, step)`: one, or one a group.
   template <class Update>
   void apply(Update&& update);
 
@@ -63,8 +75,10 @@ class Optimizer {
   void follow_parameters();
 
   std::vector<nn::NamedTensor> parameters_;
-  std::vector<Tensor> masters_;           // of the bf16 parameters; none for the others
-  std::vector<nn::NamedTensor> moments_;  // moment-major: all m, then all v
+  std::vector<ParameterGroup> groups_{{}};  // the first is that of parameters without a group
+  std::vector<std::size_t> group_of_;       // of each parameter
+  std::vector<Tensor> masters_;             // of the bf16 parameters; none for the others
+  std::vector<nn::NamedTensor> moments_;    // moment-major: all m, then all v
   Tensor steps_;
   GradientOptions gradient_;
   double lr_;

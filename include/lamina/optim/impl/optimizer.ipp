@@ -26,7 +26,29 @@ Optimizer::Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::s
     for (const nn::NamedTensor& p : parameters_)
       moments_.push_back({moment + "." + p.name, Tensor::zeros(p.tensor.shape(), precise_like(p.tensor))});
   masters_.resize(parameters_.size());
+  group_of_.assign(parameters_.size(), 0);
   follow_parameters();
+}
+
+void Optimizer::set_groups(std::vector<ParameterGroup> groups) {
+  std::vector<std::size_t> group_of(parameters_.size(), 0);
+  std::vector<std::size_t> length(parameters_.size(), 0);  // of the prefix that fits best, and 1
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const ParameterGroup& group = groups[g];
+    require_range(std::isfinite(group.lr_factor) && group.lr_factor >= 0, "lr_factor", group.lr_factor, "[0, inf)");
+    require_range(group.weight_decay.value_or(0) >= 0, "weight_decay", group.weight_decay.value_or(0), "[0, inf)");
+    bool found = false;
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      if (!parameters_[i].name.starts_with(group.prefix)) continue;
+      found = true;
+      if (group.prefix.size() + 1 > length[i]) length[i] = group.prefix.size() + 1, group_of[i] = g + 1;
+    }
+    require<OptionError>(found, "parameter group \"", group.prefix, "\": no parameter's name begins so; the first is ",
+                         parameters_[0].name);
+  }
+  groups.insert(groups.begin(), ParameterGroup{});
+  groups_ = std::move(groups);
+  group_of_ = std::move(group_of);
 }
 
 void Optimizer::follow_parameters() {
@@ -81,28 +103,34 @@ void Optimizer::apply(Update&& update) {
   ++step;
   dispatch(masters_[0] ? masters_[0] : parameters_[0].tensor, [&]<class Stored>(auto& device) {
     using T = Precise<Stored>;
-    std::vector<UpdateTensor<T>> list;
+    std::vector<UpdateTensor<T>> all;
+    std::vector<std::vector<UpdateTensor<T>>> lists(groups_.size());
     std::vector<Tensor> packed;  // keeps packed copies of sliced gradients alive
     const std::size_t n = parameters_.size();
     for (std::size_t i = 0; i < n; ++i) {
       const Tensor& p = parameters_[i].tensor;
-      if (!p.grad()) continue;
+      if (!p.grad() || groups_[group_of_[i]].frozen) continue;
       packed.push_back(p.grad().packed().to(dtype_of<T>));
       auto moment = [&](std::size_t k) { return k * n + i < moments_.size() ? moments_[k * n + i].tensor.template data<T>() : nullptr; };
       p.mark_written();
       if (masters_[i]) masters_[i].mark_written();
-      list.push_back({(masters_[i] ? masters_[i] : p).template data<T>(), packed.back().template data<const T>(), moment(0), moment(1),
-                      p.numel(), !gradient_.decay_kernels_only || p.rank() >= 2, masters_[i] ? p.data<BFloat16>() : nullptr});
+      all.push_back({(masters_[i] ? masters_[i] : p).template data<T>(), packed.back().template data<const T>(), moment(0), moment(1),
+                     p.numel(), !gradient_.decay_kernels_only || p.rank() >= 2, masters_[i] ? p.data<BFloat16>() : nullptr});
+      lists[group_of_[i]].push_back(all.back());
     }
-    const auto count = static_cast<std::int64_t>(list.size());
     GradientRule rule{1, gradient_.clip_value, gradient_.weight_decay, gradient_.decoupled_decay};
     if (gradient_.clip_norm > 0) {
       double squares = 0;
-      kernels::gradient_square_sum<T>(device, list.data(), count, &squares);
+      kernels::gradient_square_sum<T>(device, all.data(), static_cast<std::int64_t>(all.size()), &squares);
       gradient_norm_ = std::sqrt(squares);
       if (gradient_norm_ > gradient_.clip_norm) rule.scale = gradient_.clip_norm / (gradient_norm_ + 1e-6);  // PyTorch's epsilon
     }
-    update.template operator()<T>(device, list.data(), count, rule, step);
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      if (lists[g].empty()) continue;
+      rule.weight_decay = groups_[g].weight_decay.value_or(gradient_.weight_decay);
+      update.template operator()<T>(device, lists[g].data(), static_cast<std::int64_t>(lists[g].size()), rule, lr_ * groups_[g].lr_factor,
+                                    step);
+    }
   });
 }
 
@@ -114,11 +142,12 @@ Adam::Adam(std::vector<nn::NamedTensor> parameters, const AdamOptions& options)
 }
 
 void Adam::step() {
-  apply([&]<class T>(auto& device, const UpdateTensor<T>* list, std::int64_t count, const GradientRule& rule, std::int64_t step) {
-    kernels::adam_update<T>(
-        device, list, count,
-        AdamUpdate{rule, lr(), options_.beta1, options_.beta2, options_.epsilon, step, options_.epsilon_inside_correction});
-  });
+  apply(
+      [&]<class T>(auto& device, const UpdateTensor<T>* list, std::int64_t count, const GradientRule& rule, double lr, std::int64_t step) {
+        kernels::adam_update<T>(
+            device, list, count,
+            AdamUpdate{rule, lr, options_.beta1, options_.beta2, options_.epsilon, step, options_.epsilon_inside_correction});
+      });
 }
 
 Sgd::Sgd(std::vector<nn::NamedTensor> parameters, const SgdOptions& options)
@@ -130,9 +159,10 @@ Sgd::Sgd(std::vector<nn::NamedTensor> parameters, const SgdOptions& options)
 }
 
 void Sgd::step() {
-  apply([&]<class T>(auto& device, const UpdateTensor<T>* list, std::int64_t count, const GradientRule& rule, std::int64_t step) {
-    kernels::sgd_update<T>(device, list, count, SgdUpdate{rule, lr(), options_.momentum, options_.nesterov, step == 1});
-  });
+  apply(
+      [&]<class T>(auto& device, const UpdateTensor<T>* list, std::int64_t count, const GradientRule& rule, double lr, std::int64_t step) {
+        kernels::sgd_update<T>(device, list, count, SgdUpdate{rule, lr, options_.momentum, options_.nesterov, step == 1});
+      });
 }
 
 }  // namespace lamina::optim
