@@ -308,6 +308,7 @@ TEST_CASE("a checkpoint of the first version opens and predicts what it predicte
     ThreadPool pool(1);
     const ExecutorScope scope(pool, isa);
     const Tensor then = io::read_npy(golden(isa == Isa::v3 ? "checkpoint_format1_v3.npy" : "checkpoint_format1_avx512.npy"));
-    CHECK(same_bytes(predictor.predict(data::read_image(golden("checkpoint_format1.png"))).probabilities, then));
+    // The same bytes where compiler and options are those of then; others fuse other multiplications and additions.
+    CHECK(relative_error(predictor.predict(data::read_image(golden("checkpoint_format1.png"))).probabilities, then) < 1e-6);
   }
 }
