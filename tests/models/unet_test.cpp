@@ -80,6 +80,12 @@ TEST_CASE("milesial and smp presets carry the checkpoint names of their sources"
                            "down1.maxpool_conv.1.double_conv.1.num_batches_tracked", "up1.up.weight", "up1.up.bias",
                            "up4.conv.double_conv.0.weight", "outc.conv.bias"})
     CHECK_MESSAGE(has(*milesial, name), name);
+  for (const auto& [name, shape] : {std::pair{"up1.up.weight", Shape{32, 2, 2, 16}}, std::pair{"up4.up.weight", Shape{4, 2, 2, 2}},
+                                    std::pair{"up1.conv.double_conv.0.weight", Shape{16, 3, 3, 32}},
+                                    std::pair{"down1.maxpool_conv.1.double_conv.0.weight", Shape{4, 3, 3, 2}},
+                                    std::pair{"down4.maxpool_conv.1.double_conv.3.weight", Shape{32, 3, 3, 32}}})
+    for (const auto& t : milesial->state())
+      if (t.name == name) CHECK_MESSAGE(t.tensor.shape() == shape, t.name);
   CHECK(milesial->state().size() == 9 * 2 * 6 + 4 * 2 + 2);  // conv + 5 tensors of a norm; transposed convs; head
   const auto smp = build_network({.preset = "smp", .in_channels = 3, .classes = 9}, 0);
   for (const char* name : {"encoder.conv1.weight", "encoder.layer1.0.downsample.1.running_mean", "encoder.layer4.2.bn3.weight",
@@ -197,6 +203,32 @@ TEST_CASE("every preset equals its plain composition: skips written into shared 
       for (const auto& [name, tensor] : copies(net))
         if (name.find("running_") != std::string::npos) CHECK_MESSAGE(relative_error(tensor, weights.at(name)) < 1e-5, name);
     }
+}
+
+TEST_CASE("presets drop, dilate and normalise as their sources do") {
+  nn::RandomStream random({1, 2});
+  for (const char* preset : {"keras", "keras32", "retina", "retina-shallow"}) {
+    CAPTURE(preset);
+    const std::string name = preset;
+    UNetOptions o = unet_preset(preset, 3, 2);
+    CHECK(o.dropout_rate == 0.5);
+    CHECK(o.dilated_levels == (name == "retina" ? 2 : 0));
+    if (name.starts_with("retina")) CHECK((o.norm_epsilon == 1e-3 && o.norm_momentum == 0.01));  // Keras' momentum 0.99 is what is kept
+    // A channel that is dropped everywhere leaves its bias without a gradient.
+    o.base = 16;
+    o.depth = 1;
+    o.norm = UNetOptions::Norm::none;
+    UNet net(o, random);
+    const nn::RandomScope scope(RandomKey{3});
+    net(random_normal({1, 20, 20, 3}, 1, DType::f32)).backward(random_normal({1, 20, 20, 2}, 2, DType::f32));
+    for (const auto& p : net.named_parameters()) {
+      if (p.name != "down.1.conv2.bias") continue;
+      const auto g = p.tensor.grad().to_vector<float>();
+      const auto dropped = std::count(g.begin(), g.end(), 0.f);
+      CHECK((dropped > 5) == (name == "keras32"));
+      CHECK(dropped < 27);
+    }
+  }
 }
 
 TEST_CASE("U-Net errors") {

@@ -66,5 +66,17 @@ TEST_CASE("argmax on each device: many ties, channel slices, sizes that are no m
       CHECK(argmax(as_slice(there)).to(kCpu).to_vector<std::uint8_t>() == want);
     });
   }
+  for (std::int64_t classes : {7, 8, 9, 16, 17, 31, 32, 33, 63, 64, 65, 72, 73, 128, 255, 256}) {  // the greatest in each place
+    Tensor x = Tensor::zeros({classes, classes}, {DType::f64, kCpu});
+    std::vector<std::uint8_t> want;
+    for (std::int64_t c = 0; c < classes; ++c) {
+      x.data<double>()[c * classes + c] = 1;
+      want.push_back(static_cast<std::uint8_t>(c));
+    }
+    for_kinds([&](Device device, DType dtype) {
+      CAPTURE(classes);
+      CHECK(argmax(x.to(dtype).to(device)).to(kCpu).to_vector<std::uint8_t>() == want);
+    });
+  }
   for (Device device : cuda_devices()) CHECK(argmax(Tensor::zeros({0, 4, 4, 3}, {DType::f32, device})).numel() == 0);
 }

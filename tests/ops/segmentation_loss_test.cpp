@@ -225,7 +225,7 @@ TEST_CASE("segmentation_loss over several tasks, none of them whole registers") 
 
 TEST_CASE("segmentation_loss on CUDA with more classes than a thread takes, one tile and several") {
   for (Device device : cuda_devices())
-    for (const Shape& s : {Shape{1, 7, 5, 33}, Shape{2, 9, 8, 64}, Shape{1, 6, 11, 200}, Shape{1, 9, 9, 256}})
+    for (const Shape& s : {Shape{1, 7, 5, 33}, Shape{2, 9, 8, 64}, Shape{1, 5, 9, 65}, Shape{1, 6, 11, 200}, Shape{1, 9, 9, 256}})
       for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid}) {
         const bool softmax = activation == LossActivation::softmax;
         const OpCase c{.name = "segmentation_loss " + s.str(),
@@ -268,7 +268,8 @@ TEST_CASE("segmentation_loss with upsample: that of the resized logits, gradient
 }
 
 TEST_CASE("segmentation_loss with upsample over several tasks, bands, blocks and tiles") {
-  for (const Case& c : {Case{{2, 21, 17, 5}, 97, 65}, Case{{1, 1, 2, 3}, 37, 40}, Case{{1, 3, 2, 33}, 14, 8}, Case{{1, 2, 3, 256}, 5, 7}}) {
+  for (const Case& c : {Case{{2, 21, 17, 5}, 97, 65}, Case{{1, 1, 2, 3}, 37, 40}, Case{{1, 3, 2, 33}, 14, 8}, Case{{1, 3, 3, 65}, 7, 9},
+                        Case{{1, 2, 3, 256}, 5, 7}}) {
     const Shape& s = c.logits;
     const SegmentationLossOptions o{.class_weights = weights_for(s[3]), .ignore_label = 255, .upsample = ResizeGrid::half_pixel};
     const OpCase upsampled{.name = message("segmentation_loss ", s),

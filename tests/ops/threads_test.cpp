@@ -80,8 +80,8 @@ TEST_CASE("the same bytes at 1, 2, 3, 5 and 16 threads, where there are many tas
         for (ThreadPool* pool : {&two, &three, &five, &sixteen}) {
           const auto got = at(*pool);
           for (std::size_t i = 0; i < got.size(); ++i)
-            CHECK_MESSAGE(same_bytes(got[i], want[i]),
-                          c.name << (dtype == DType::f64 ? " f64" : " f32") << " at " << pool->concurrency() << " threads, result " << i);
+            CHECK_MESSAGE(same_bytes(got[i], want[i]), c.name << std::string(dtype == DType::f64 ? " f64" : " f32") << " at "
+                                                              << pool->concurrency() << " threads, result " << i);
         }
       }
 }

@@ -268,7 +268,7 @@ TEST_CASE("kernels with shared memory give the same numbers whichever warp runs 
       REQUIRE(ascending.size() == descending.size());
       for (std::size_t i = 0; i < ascending.size(); ++i)
         CHECK_MESSAGE(relative_error(ascending[i], descending[i]) == 0,
-                      c.name << (dtype == DType::f32 ? " f32" : " bf16") << ", result " << i);
+                      c.name << std::string(dtype == DType::f32 ? " f32" : " bf16") << ", result " << i);
     }
 }
 
