@@ -65,14 +65,15 @@ struct LabelImage {
 /// The same of a mask: it has pixels, and as many labels as its size and planes say.
 void require_valid(const char* what, const LabelImage& mask);
 
-/// What a decoder accepts; checked against the file's header before anything is allocated.
+/// What a decoder accepts; checked against the file's header before anything is allocated. `max_decoded_bytes` is for all that a decoder
+/// allocates for one file: the samples and what it needs beside them.
 struct DecodeLimits {
   std::int64_t max_pixels = std::int64_t{64} << 20;
   std::int64_t max_decoded_bytes = std::int64_t{1} << 30;
   std::int64_t max_file_bytes = std::int64_t{512} << 20;
 };
 
-enum class FileFormat : std::uint8_t { png, jpeg, bmp, pnm, tiff, npy };
+enum class FileFormat : std::uint8_t { png, jpeg, bmp, gif, tga, pnm, tiff, webp, npy };
 const char* name_of(FileFormat format);
 
 /// The samples of an image file as they are stored: not scaled, palettes not expanded; but gray always counts from black, also where the
@@ -84,6 +85,10 @@ struct Raster {
   std::vector<std::uint8_t> samples;  ///< interleaved; two bytes each, in this machine's order, when max_value > 255
   std::vector<Rgb> palette;           ///< not empty: the samples are indices into it
   int orientation = 1;                ///< the EXIF orientation that was found; it is already applied
+  bool has_alpha = false;             ///< the last channel is alpha
+  bool lossy = false;                 ///< the file keeps its samples only nearly
+  std::string no_photo;               ///< not empty: why the samples cannot be scaled to a photograph, and the cure
+  std::vector<std::string> notes;     ///< what the file holds that is not read, or is read otherwise than one would think
 
   std::size_t pixel_count() const { return static_cast<std::size_t>(width) * static_cast<std::size_t>(height); }
   std::size_t sample_bytes() const { return max_value > 255 ? 2 : 1; }
@@ -95,20 +100,22 @@ struct Raster {
   }
 };
 
-/// Decodes PNG, JPEG, BMP (uncompressed), PNM (P1 to P6), TIFF (when built with libtiff 4.5 or later) and, for masks, .npy arrays
-/// (H,W) or (H,W,C). The format is told from the content. Throws DataError naming `origin`: unknown format, truncated or corrupt
-/// data, over a limit.
+/// Decodes PNG, JPEG, BMP (not run-length coded), GIF (its first picture), TGA, PNM (P1 to P6), TIFF (when built with libtiff 4.5 or later;
+/// its first page), WebP (when built with libwebp) and, for masks, .npy arrays (H,W) or (H,W,C). The format is told from the content, of
+/// TGA, which has no mark, from the name in `origin`. Palettes stay indices. Throws DataError naming `origin`: unknown format, truncated or
+/// corrupt data, negative or fractional samples, over a limit.
 Raster decode_raster(std::string_view bytes, const std::string& origin, const DecodeLimits& limits = {});
-/// Also throws IoError.
+/// Also throws IoError; for anything but a file, a pipe or device for example, at once.
 Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits = {});
 /// Whether the name ends as one of the formats above does (".png", ".JPG", ...).
 bool has_image_extension(const std::filesystem::path& path);
-/// The formats this build reads: "png jpeg bmp pnm tiff npy".
+/// The formats this build reads: "png jpeg bmp gif tga pnm tiff webp npy".
 std::string supported_formats();
 /// The libraries that decode them: "libpng 1.6.39, libjpeg-turbo 2.1.5, libtiff 4.5.0".
 std::string decoder_versions();
 
-/// As a photograph: samples scaled to 8 bits, palettes expanded, alpha dropped, CMYK converted.
+/// As a photograph: samples scaled to 8 bits, palettes expanded, alpha dropped, CMYK converted. Throws DataError where that would be a
+/// guess: channels that are neither gray nor RGB, samples without a full intensity.
 Image to_photo(const Raster& raster, const std::string& origin);
 Image decode_image(std::string_view bytes, const std::string& origin, const DecodeLimits& limits = {});
 Image read_image(const std::filesystem::path& path, const DecodeLimits& limits = {});

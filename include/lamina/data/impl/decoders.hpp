@@ -4,22 +4,32 @@
 
 namespace lamina::data::detail {
 
-/// Allocates the samples of `raster` (its fields are set from a file's header) after checking them against the limits.
-/// Throws DataError naming `origin`.
-void allocate_samples(Raster& raster, const std::string& origin, const DecodeLimits& limits);
+/// Allocates the samples of `raster` (its fields are set from a file's header) after checking them, and the bytes that its decoder
+/// needs beside them, against the limits. Throws DataError naming `origin`.
+void allocate_samples(Raster& raster, const std::string& origin, const DecodeLimits& limits, std::int64_t bytes_beside = 0);
+/// Throws DataError unless a file of `have` bytes can hold `raster`, which takes at least `least` bytes of it: a short file cannot ask for
+/// a large image.
+void require_justified(const Raster& raster, const std::string& origin, std::int64_t least, std::size_t have);
+/// The orientation (1..8) of an EXIF block, with or without its "Exif\0\0"; 1 when there is none.
+int exif_orientation(std::string_view block);
+/// A big- or little-endian number of 1 to 8 bytes; 0 beyond the end.
+std::uint64_t number_at(std::string_view bytes, std::size_t at, int size, bool little);
+inline unsigned char byte_at(std::string_view s, std::size_t i) { return static_cast<unsigned char>(s[i]); }
 
+// The orientation is reported, not yet applied.
 Raster decode_png(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
-/// Orientation is reported, not yet applied.
 Raster decode_jpeg(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
 Raster decode_bmp(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
+Raster decode_gif(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
+Raster decode_tga(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
 Raster decode_pnm(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
-/// Orientation is reported, not yet applied.
 Raster decode_tiff(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
+Raster decode_webp(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
 Raster decode_npy(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
-bool has_tiff();
-/// "libpng 1.6.39"; libtiff's is empty where there is none.
+/// "libpng 1.6.39"; empty where the library is not built in.
 std::string png_version();
 std::string jpeg_version();
 std::string tiff_version();
+std::string webp_version();
 
 }  // namespace lamina::data::detail

@@ -46,10 +46,34 @@ Rgb from_hsv(double hue, double saturation, double value) {
   return c;
 }
 
-constexpr std::pair<const char*, FileFormat> kExtensions[] = {
-    {".png", FileFormat::png},  {".jpg", FileFormat::jpeg},  {".jpeg", FileFormat::jpeg}, {".bmp", FileFormat::bmp},
-    {".pbm", FileFormat::pnm},  {".pgm", FileFormat::pnm},   {".ppm", FileFormat::pnm},   {".pnm", FileFormat::pnm},
-    {".tif", FileFormat::tiff}, {".tiff", FileFormat::tiff}, {".npy", FileFormat::npy}};
+constexpr std::string_view kExtensions[] = {".png", ".jpg", ".jpeg", ".bmp", ".dib",  ".gif",  ".tga", ".pbm",
+                                            ".pgm", ".ppm", ".pnm",  ".tif", ".tiff", ".webp", ".npy"};
+
+std::string extension_of(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return extension;
+}
+
+/// What a file that is read by no decoder is, from its first bytes; empty: unknown.
+const char* name_of_other_format(std::string_view bytes) {
+  const auto has = [&](std::size_t at, std::string_view magic) { return bytes.size() >= at && bytes.substr(at, magic.size()) == magic; };
+  if (has(4, "ftyp")) return "a HEIC, AVIF or video file";
+  if (has(0, std::string_view("\0\0\0\x0cjP", 6)) || has(0, "\xff\x4f\xff\x51")) return "a JPEG 2000 file";
+  if (has(0, std::string_view("\0\0\0\x0cJXL", 7)) || has(0, "\xff\x0a")) return "a JPEG XL file";
+  if (has(128, "DICM")) return "a DICOM file";
+  if (has(344, std::string_view("n+1\0", 4)) || has(0, "\x1f\x8b")) return "a NIfTI or gzip file";
+  if (has(0, "\x89HDF")) return "an HDF5 or MATLAB file";
+  if (has(0, "MATLAB")) return "a MATLAB file";
+  if (has(0, "%PDF")) return "a PDF file";
+  if (has(0, "8BPS")) return "a Photoshop file";
+  if (has(0, "PK\3\4")) return "a ZIP (or .npz) file";
+  if (has(0, "v/1\1")) return "an OpenEXR file";
+  if (has(0, "<")) return "an XML, SVG or HTML file";
+  if (has(0, "P7\n")) return "a PAM file";
+  if (has(0, "version https://git-lfs")) return "a pointer of Git LFS (run git lfs pull)";
+  return "";
+}
 
 }  // namespace
 
@@ -73,31 +97,54 @@ void require_valid(const char* what, const LabelImage& mask) {
 }
 
 const char* name_of(FileFormat format) {
-  switch (format) {
-    case FileFormat::png: return "png";
-    case FileFormat::jpeg: return "jpeg";
-    case FileFormat::bmp: return "bmp";
-    case FileFormat::pnm: return "pnm";
-    case FileFormat::tiff: return "tiff";
-    case FileFormat::npy: return "npy";
-  }
-  return "?";
+  constexpr const char* kNames[] = {"png", "jpeg", "bmp", "gif", "tga", "pnm", "tiff", "webp", "npy"};
+  return kNames[static_cast<std::size_t>(format)];
 }
 
-std::string supported_formats() { return std::string("png jpeg bmp pnm ") + (detail::has_tiff() ? "tiff " : "") + "npy"; }
+std::string supported_formats() {
+  return std::string("png jpeg bmp gif tga pnm ") + (detail::tiff_version().empty() ? "" : "tiff ") +
+         (detail::webp_version().empty() ? "" : "webp ") + "npy";
+}
 
 std::string decoder_versions() {
-  const std::string tiff = detail::tiff_version();
-  return detail::png_version() + ", " + detail::jpeg_version() + (tiff.empty() ? "" : ", " + tiff);
+  std::string all = detail::png_version() + ", " + detail::jpeg_version();
+  for (const std::string& optional : {detail::tiff_version(), detail::webp_version()}) all += optional.empty() ? "" : ", " + optional;
+  return all;
 }
 
 bool has_image_extension(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return std::any_of(std::begin(kExtensions), std::end(kExtensions), [&](const auto& e) { return extension == e.first; });
+  return std::find(std::begin(kExtensions), std::end(kExtensions), extension_of(path)) != std::end(kExtensions);
 }
 
-void detail::allocate_samples(Raster& raster, const std::string& origin, const DecodeLimits& limits) {
+std::uint64_t detail::number_at(std::string_view bytes, std::size_t at, int size, bool little) {
+  std::uint64_t v = 0;
+  for (int i = 0; i < size; ++i) {
+    const std::size_t k = at + static_cast<std::size_t>(little ? size - 1 - i : i);
+    v = v << 8 | (k < bytes.size() ? byte_at(bytes, k) : 0u);
+  }
+  return v;
+}
+
+int detail::exif_orientation(std::string_view block) {
+  if (block.substr(0, 6) == std::string_view("Exif\0\0", 6)) block.remove_prefix(6);
+  const bool little = block.substr(0, 2) == "II";
+  const std::size_t directory = number_at(block, 4, 4, little), entries = number_at(block, directory, 2, little);
+  for (std::size_t i = 0; i < entries && directory + 2 + 12 * (i + 1) <= block.size(); ++i) {
+    const std::size_t entry = directory + 2 + 12 * i;
+    if (number_at(block, entry, 2, little) != 0x0112) continue;
+    const auto value = number_at(block, entry + 8, 2, little);
+    return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+  }
+  return 1;
+}
+
+void detail::require_justified(const Raster& raster, const std::string& origin, std::int64_t least, std::size_t have) {
+  require<DataError>(least <= static_cast<std::int64_t>(have), origin, ": the file is truncated: ", raster.width, "x", raster.height,
+                     " pixels need at least ", least, " bytes");
+}
+
+void detail::allocate_samples(Raster& raster, const std::string& origin, const DecodeLimits& limits,
+                              std::int64_t bytes_beside) {
   const std::int64_t pixels = std::int64_t{raster.width} * raster.height;
   require<DataError>(raster.width > 0 && raster.height > 0 && raster.channels > 0, origin, ": an image of ", raster.width, "x",
                      raster.height, " pixels");
@@ -105,8 +152,9 @@ void detail::allocate_samples(Raster& raster, const std::string& origin, const D
                      limits.max_pixels);
   const std::int64_t bytes = checked_product<DataError>({pixels, raster.channels, static_cast<std::int64_t>(raster.sample_bytes())}, origin,
                                                         ": the bytes of its pixels overflow");
-  require<DataError>(bytes <= limits.max_decoded_bytes, origin, ": ", bytes, " bytes of pixels are over the limit of ",
-                     limits.max_decoded_bytes);
+  require<DataError>(bytes <= limits.max_decoded_bytes && bytes_beside <= limits.max_decoded_bytes - bytes, origin, ": ", bytes,
+                     " bytes of pixels", bytes_beside ? message(" and ", bytes_beside, " bytes to decode them") : "",
+                     " are over the limit of ", limits.max_decoded_bytes);
   try {
     raster.samples.resize(static_cast<std::size_t>(bytes));
   } catch (const std::bad_alloc&) {
@@ -123,6 +171,10 @@ Raster decode_raster(std::string_view bytes, const std::string& origin, const De
     raster = detail::decode_jpeg(bytes, origin, limits);
   else if (begins("BM"))
     raster = detail::decode_bmp(bytes, origin, limits);
+  else if (begins("GIF8"))
+    raster = detail::decode_gif(bytes, origin, limits);
+  else if (begins("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP")
+    raster = detail::decode_webp(bytes, origin, limits);
   else if (bytes.size() > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6')
     raster = detail::decode_pnm(bytes, origin, limits);
   else if (begins(std::string_view("II*\0", 4)) || begins(std::string_view("MM\0*", 4)) || begins(std::string_view("II+\0", 4)) ||
@@ -130,6 +182,10 @@ Raster decode_raster(std::string_view bytes, const std::string& origin, const De
     raster = detail::decode_tiff(bytes, origin, limits);
   else if (begins("\x93NUMPY"))
     raster = detail::decode_npy(bytes, origin, limits);
+  else if (const std::string_view other = name_of_other_format(bytes); !other.empty())
+    throw DataError(message(origin, ": this is ", std::string(other), ", which is not read; convert it to PNG (known: ", supported_formats(), ")"));
+  else if (extension_of(origin) == ".tga" && !bytes.empty())
+    raster = detail::decode_tga(bytes, origin, limits);
   else
     throw DataError(
         message(origin, bytes.empty() ? ": the file is empty" : ": not an image of a known format", " (known: ", supported_formats(), ")"));
@@ -138,13 +194,17 @@ Raster decode_raster(std::string_view bytes, const std::string& origin, const De
 }
 
 Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits) {
-  return decode_raster(io::read_file(path, static_cast<std::uint64_t>(limits.max_file_bytes)), path.string(), limits);
+  return decode_raster(io::read_regular_file(path, static_cast<std::uint64_t>(limits.max_file_bytes)), path.string(), limits);
 }
 
 Image to_photo(const Raster& raster, const std::string& origin) {
   const bool indexed = !raster.palette.empty();
-  require<DataError>(raster.channels <= 4, origin, ": ", raster.channels, " channels are not a photograph");
-  Image image(raster.width, raster.height, indexed || raster.channels >= 3 ? 3 : 1);
+  const int colors = raster.channels - raster.has_alpha;
+  require<DataError>(raster.no_photo.empty(), origin, ": ", raster.no_photo);
+  require<DataError>(colors == 1 || colors == 3, origin, ": ", colors, " bands", raster.has_alpha ? " and alpha" : "",
+                     " are not a photograph, which has one (gray) or three (red, green, blue); write those to learn from to files of their "
+                     "own, for example with gdal_translate -b 1 -b 2 -b 3");
+  Image image(raster.width, raster.height, indexed || colors == 3 ? 3 : 1);
   const std::size_t from = static_cast<std::size_t>(raster.channels), to = static_cast<std::size_t>(image.channels),
                     pixels = raster.pixel_count();
   if (indexed) {

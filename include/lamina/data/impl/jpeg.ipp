@@ -65,26 +65,31 @@ class Jpeg {
   char text_[JMSG_LENGTH_MAX] = "";
 };
 
-/// The orientation (1..8) of an EXIF block "Exif\0\0" + TIFF; 1 when there is none.
-int exif_orientation(std::string_view block) {
-  if (block.size() < 14 || block.substr(0, 6) != std::string_view("Exif\0\0", 6)) return 1;
-  block.remove_prefix(6);
-  const bool little = block.substr(0, 2) == "II";
-  const auto number = [&](std::size_t at, int bytes) {
-    std::size_t v = 0;
-    for (int i = 0; i < bytes; ++i)
-      v |= std::size_t{static_cast<unsigned char>(block[at + static_cast<std::size_t>(i)])} << 8 * (little ? i : bytes - 1 - i);
-    return v;
-  };
-  const std::size_t directory = number(4, 4);
-  if (directory + 2 > block.size()) return 1;
-  const std::size_t entries = number(directory, 2);
-  for (std::size_t i = 0; i < entries && directory + 2 + 12 * (i + 1) <= block.size(); ++i) {
-    const std::size_t entry = directory + 2 + 12 * i;
-    const std::size_t value = number(entry + 8, 2);
-    if (number(entry, 2) == 0x0112) return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+/// The EXIF block of a JPEG file, among the segments before its pixels.
+std::string_view exif_block(std::string_view jpeg) {
+  for (std::size_t at = 2; at + 4 <= jpeg.size() && detail::byte_at(jpeg, at) == 0xff;) {
+    const unsigned marker = detail::byte_at(jpeg, at + 1);
+    if (marker == 0xff) {  // filling
+      ++at;
+      continue;
+    }
+    const std::string_view segment = jpeg.substr(at + 4, std::max<std::size_t>(detail::number_at(jpeg, at + 2, 2, false), 2) - 2);
+    if (marker == 0xe1 && segment.substr(0, 4) == "Exif") return segment;
+    if (marker == 0xda) break;
+    at += 4 + segment.size();
   }
-  return 1;
+  return {};
+}
+
+/// What a file of several scans takes beside its samples: every coefficient, 2 bytes each.
+std::int64_t bytes_of_coefficients(const jpeg_decompress_struct& info) {
+  std::int64_t bytes = 0;
+  for (int c = 0; c < info.num_components; ++c) {
+    const jpeg_component_info& part = info.comp_info[c];
+    bytes += (std::int64_t{part.width_in_blocks} + part.h_samp_factor) * (std::int64_t{part.height_in_blocks} + part.v_samp_factor) *
+             DCTSIZE2 * static_cast<std::int64_t>(sizeof(JCOEF));
+  }
+  return bytes;
 }
 
 /// Adobe writes CMYK inverted, and every CMYK JPEG in the wild is Adobe's.
@@ -106,7 +111,6 @@ Raster detail::decode_jpeg(std::string_view bytes, const std::string& origin, co
   raster.format = FileFormat::jpeg;
   reader.guarded([&] {
     jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-    jpeg_save_markers(&info, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(&info, TRUE);
     const bool cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
     info.out_color_space = info.jpeg_color_space == JCS_GRAYSCALE ? JCS_GRAYSCALE : cmyk ? JCS_CMYK : JCS_RGB;
@@ -115,9 +119,11 @@ Raster detail::decode_jpeg(std::string_view bytes, const std::string& origin, co
   raster.width = static_cast<int>(info.output_width);
   raster.height = static_cast<int>(info.output_height);
   raster.channels = info.output_components;
-  for (auto* m = info.marker_list; m; m = m->next)
-    if (const int o = exif_orientation({reinterpret_cast<const char*>(m->data), m->data_length}); o != 1) raster.orientation = o;
-  allocate_samples(raster, origin, limits);
+  raster.lossy = true;
+  raster.orientation = exif_orientation(exif_block(bytes));
+  // A block of 64 pixels takes a bit at least, except where they are coded arithmetically.
+  if (!info.arith_code) require_justified(raster, origin, std::int64_t{raster.width} * raster.height / (64 * 8), bytes.size());
+  allocate_samples(raster, origin, limits, jpeg_has_multiple_scans(&info) ? bytes_of_coefficients(info) : 0);
   const std::size_t row_bytes = raster.samples.size() / static_cast<std::size_t>(raster.height);
   reader.guarded([&] {
     jpeg_start_decompress(&info);

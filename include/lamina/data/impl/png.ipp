@@ -103,35 +103,63 @@ std::string encode(int width, int height, int color_type, const std::uint8_t* pi
 
 }  // namespace
 
+namespace {
+/// Chunks that say nothing about the samples. libpng would inflate and keep them.
+constexpr png_byte kSkipped[] = "acTL\0bKGD\0cHRM\0eXIf\0fcTL\0fdAT\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0sTER\0tEXt\0tIME\0"
+                                "zTXt";
+constexpr png_alloc_size_t kMostBytesOfChunk = 1 << 20;  // of those that are read: palettes, transparency
+constexpr std::int64_t kMostExpansion = 1032;            // of deflate
+
+/// Calls `visit(type, data)` for the chunks that are whole.
+template <class Visit>
+void visit_chunks(std::string_view png, const Visit& visit) {
+  for (std::size_t at = 8; at + 12 <= png.size();) {
+    const std::size_t size = detail::number_at(png, at, 4, false);
+    if (size > png.size() - at - 12) return;
+    visit(png.substr(at + 4, 4), png.substr(at + 8, size));
+    at += size + 12;
+  }
+}
+}  // namespace
+
 Raster detail::decode_png(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
   Png reader(Png::Mode::read, origin);
   reader.state.input = bytes;
   Raster raster;
   raster.format = FileFormat::png;
   png_colorp palette = nullptr;
-  int colors = 0, depth = 0;
+  int colors = 0, depth = 0, passes = 1;
   reader.guarded([&] {
     png_set_read_fn(reader.png, &reader.state, on_read);
-    png_set_chunk_malloc_max(reader.png,
-                             static_cast<png_alloc_size_t>(std::min<std::int64_t>(limits.max_decoded_bytes, std::int64_t{64} << 20)));
-    png_set_chunk_cache_max(reader.png, 128);
+    png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, nullptr, 0);
+    png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, kSkipped, sizeof kSkipped / 5);
+    png_set_chunk_malloc_max(reader.png, kMostBytesOfChunk);
     png_read_info(reader.png, reader.info);
     raster.width = static_cast<int>(png_get_image_width(reader.png, reader.info));
     raster.height = static_cast<int>(png_get_image_height(reader.png, reader.info));
     raster.channels = png_get_channels(reader.png, reader.info);
     depth = png_get_bit_depth(reader.png, reader.info);
+    raster.has_alpha = (png_get_color_type(reader.png, reader.info) & PNG_COLOR_MASK_ALPHA) != 0;
     if (png_get_color_type(reader.png, reader.info) == PNG_COLOR_TYPE_PALETTE) png_get_PLTE(reader.png, reader.info, &palette, &colors);
   });
   for (int i = 0; i < colors; ++i) raster.palette.push_back({palette[i].red, palette[i].green, palette[i].blue});
   raster.max_value = colors ? 255 : (1u << depth) - 1;
-  allocate_samples(raster, origin, limits);
-  const auto rows = row_pointers(raster.samples.data(), raster.height, raster.samples.size() / static_cast<std::size_t>(raster.height));
+  const std::int64_t bits = std::int64_t{raster.width} * raster.channels * depth, rows = raster.height;
+  require_justified(raster, origin, bits / 8 * rows / kMostExpansion, bytes.size());
+  allocate_samples(raster, origin, limits, 2 * (bits / 8));  // two rows, for filters
+  visit_chunks(bytes, [&](std::string_view type, std::string_view data) {
+    if (type == "eXIf") raster.orientation = exif_orientation(data);
+    if (type == "acTL") raster.notes.push_back(message("an animation of ", number_at(data, 0, 4, false), " pictures; only the first is read"));
+  });
+  const std::size_t row_bytes = raster.samples.size() / static_cast<std::size_t>(raster.height);
   reader.guarded([&] {
     png_set_packing(reader.png);                // 1, 2, 4 bits: one byte each, not scaled
     if (depth == 16) png_set_swap(reader.png);  // to little-endian
-    png_set_interlace_handling(reader.png);
+    passes = png_set_interlace_handling(reader.png);
     png_read_update_info(reader.png, reader.info);
-    png_read_image(reader.png, const_cast<png_bytepp>(rows.data()));
+    for (int pass = 0; pass < passes; ++pass)
+      for (int y = 0; y < raster.height; ++y)
+        png_read_row(reader.png, raster.samples.data() + static_cast<std::size_t>(y) * row_bytes, nullptr);
     png_read_end(reader.png, nullptr);
   });
   return raster;

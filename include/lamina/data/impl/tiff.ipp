@@ -16,8 +16,6 @@
 
 namespace lamina::data::detail {
 
-bool has_tiff() { return LAMINA_HAS_TIFF; }
-
 std::string tiff_version() {
 #if LAMINA_HAS_TIFF
   const std::string text = TIFFGetVersion();  // "LIBTIFF, Version 4.5.0", then lines of copyright
@@ -81,32 +79,101 @@ Handle open(Source& source, const std::string& origin, const DecodeLimits& limit
   return tiff;
 }
 
-/// Scanlines as stored: gray, palette, RGB or RGBA of 1 to 16 bits.
-void read_stored(TIFF* tiff, Raster& raster, int bits, const Source& source, const std::string& origin) {
-  std::vector<std::uint8_t> line(static_cast<std::size_t>(TIFFScanlineSize(tiff)));
-  const std::size_t row = static_cast<std::size_t>(raster.width) * static_cast<std::size_t>(raster.channels);
-  const unsigned step = static_cast<unsigned>(bits), mask = (1u << step) - 1;
-  require<DataError>(line.size() >= (row * step + 7) / 8, origin, ": the TIFF's rows are too short");
-  for (int y = 0; y < raster.height; ++y) {
-    const bool read = TIFFReadScanline(tiff, line.data(), static_cast<std::uint32_t>(y), 0) == 1;
-    require<DataError>(read && source.error.empty(), origin, ": ", source.error.empty() ? "the file is truncated" : source.error);
-    std::uint8_t* out = raster.samples.data() + static_cast<std::size_t>(y) * row * raster.sample_bytes();
-    if (bits >= 8)
-      std::memcpy(out, line.data(), row * raster.sample_bytes());  // libtiff has set the byte order
-    else
-      for (std::size_t i = 0; i < row; ++i) out[i] = static_cast<std::uint8_t>(line[i * step / 8] >> (8 - step - i * step % 8) & mask);
+/// What the tags of a page say of its samples.
+struct Layout {
+  std::uint32_t width = 0, height = 0, tile_width = 0, tile_height = 0;
+  std::uint16_t bits = 1, channels = 1, planar = PLANARCONFIG_CONTIG, photometric = PHOTOMETRIC_MINISBLACK, format = SAMPLEFORMAT_UINT,
+                orientation = 1, compression = COMPRESSION_NONE;
+  bool has_alpha = false, tiled = false;
+
+  explicit Layout(TIFF* tiff) {
+    TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &height);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &bits);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &channels);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &planar);
+    TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLEFORMAT, &format);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &compression);
+    if (channels == 1) planar = PLANARCONFIG_CONTIG;
+    std::uint16_t extra = 0, *kinds = nullptr;
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &extra, &kinds);
+    has_alpha = extra > 0 && (kinds[extra - 1] == EXTRASAMPLE_ASSOCALPHA || kinds[extra - 1] == EXTRASAMPLE_UNASSALPHA);
+    tiled = TIFFIsTiled(tiff) != 0;
+    if (tiled) {
+      TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &tile_width);
+      TIFFGetField(tiff, TIFFTAG_TILELENGTH, &tile_height);
+    }
   }
+  /// Color models that only libtiff's own conversion knows.
+  bool needs_conversion() const {
+    return photometric == PHOTOMETRIC_YCBCR || photometric == PHOTOMETRIC_SEPARATED || photometric == PHOTOMETRIC_CIELAB ||
+           photometric == PHOTOMETRIC_ICCLAB || photometric == PHOTOMETRIC_ITULAB || photometric == PHOTOMETRIC_LOGL ||
+           photometric == PHOTOMETRIC_LOGLUV;
+  }
+};
+
+/// Sample `i` of a row as libtiff gives it: packed from the high bits down, or whole numbers in this machine's order.
+double sample_of(const std::uint8_t* row, std::size_t i, const Layout& l) {
+  const auto as = [&]<class T>(T v) {
+    std::memcpy(&v, row + i * sizeof v, sizeof v);
+    return static_cast<double>(v);
+  };
+  const bool is_signed = l.format == SAMPLEFORMAT_INT;
+  if (l.format == SAMPLEFORMAT_IEEEFP) return l.bits == 32 ? as(0.0f) : as(0.0);
+  if (l.bits == 8) return is_signed ? as(std::int8_t{}) : as(std::uint8_t{});
+  if (l.bits == 16) return is_signed ? as(std::int16_t{}) : as(std::uint16_t{});
+  if (l.bits == 32) return is_signed ? as(std::int32_t{}) : as(std::uint32_t{});
+  std::int32_t v = 0;
+  for (std::size_t bit = i * l.bits, end = bit + l.bits; bit < end; ++bit) v = v << 1 | (row[bit / 8] >> (7 - bit % 8) & 1);
+  return is_signed && v >> (l.bits - 1) ? v - (1 << l.bits) : v;
 }
 
-/// Everything else (tiles, planes, YCbCr, CMYK, ...) through libtiff's own conversion to 8-bit RGB.
+/// Calls `take(x, y, channel, sample)` for every sample of the page, from strips or tiles, together or in planes.
+template <class Take>
+void visit_samples(TIFF* tiff, const Layout& l, std::size_t block_bytes, const Source& source, const std::string& origin, const Take& take) {
+  std::vector<std::uint8_t> block(block_bytes);
+  const std::uint32_t across = l.tiled ? l.tile_width : l.width, down = l.tiled ? l.tile_height : 1;
+  const unsigned together = l.planar == PLANARCONFIG_CONTIG ? l.channels : 1;
+  const std::size_t row_bytes = l.tiled ? static_cast<std::size_t>(TIFFTileRowSize(tiff)) : block_bytes;
+  require<DataError>(row_bytes >= (std::size_t{across} * together * l.bits + 7) / 8 && block_bytes >= row_bytes * down, origin,
+                     ": the TIFF's rows are too short");
+  for (unsigned plane = 0; plane < l.channels; plane += together)
+    for (std::uint32_t top = 0; top < l.height; top += down)
+      for (std::uint32_t left = 0; left < l.width; left += across) {
+        const auto first = static_cast<std::uint16_t>(plane);
+        const bool read = l.tiled ? TIFFReadTile(tiff, block.data(), left, top, 0, first) >= 0
+                                  : TIFFReadScanline(tiff, block.data(), top, first) == 1;
+        require<DataError>(read && source.error.empty(), origin, ": ", source.error.empty() ? "the file is truncated" : source.error);
+        for (std::uint32_t y = top; y < std::min(top + down, l.height); ++y)
+          for (std::uint32_t x = left; x < std::min(left + across, l.width); ++x)
+            for (unsigned c = 0; c < together; ++c)
+              take(x, y, plane + c, sample_of(block.data() + (y - top) * row_bytes, std::size_t{x - left} * together + c, l));
+      }
+}
+
+/// YCbCr, CMYK and the like through libtiff's own conversion to 8-bit RGB. Asked for the file's own orientation, it turns nothing.
 void read_converted(TIFF* tiff, Raster& raster, const Source& source, const std::string& origin) {
   std::vector<std::uint32_t> pixels(raster.pixel_count());
   const bool read = TIFFReadRGBAImageOriented(tiff, static_cast<std::uint32_t>(raster.width), static_cast<std::uint32_t>(raster.height),
-                                              pixels.data(), ORIENTATION_TOPLEFT, 1) == 1;
+                                              pixels.data(), raster.orientation, 1) == 1;
   require<DataError>(read && source.error.empty(), origin, ": ",
                      source.error.empty() ? "the TIFF cannot be converted to RGB" : source.error);
   for (std::size_t i = 0; i < pixels.size(); ++i)
     for (unsigned c = 0; c < 3; ++c) raster.samples[3 * i + c] = static_cast<std::uint8_t>(pixels[i] >> 8 * c);
+}
+
+/// Bytes that decode to at least one byte of a file, by its compression; 0: no bound is known.
+std::int64_t most_expansion(std::uint16_t compression) {
+  switch (compression) {
+    case COMPRESSION_NONE: return 1;
+    case COMPRESSION_PACKBITS: return 128;
+    case COMPRESSION_LZW: return 4096;
+    case COMPRESSION_DEFLATE:
+    case COMPRESSION_ADOBE_DEFLATE: return 1032;
+    default: return 0;
+  }
 }
 
 }  // namespace
@@ -114,48 +181,76 @@ void read_converted(TIFF* tiff, Raster& raster, const Source& source, const std:
 Raster decode_tiff(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
   Source source{bytes, 0, {}};
   const Handle tiff = open(source, origin, limits);
-  std::uint32_t width = 0, height = 0;
-  std::uint16_t bits = 1, channels = 1, planar = PLANARCONFIG_CONTIG, photometric = PHOTOMETRIC_MINISBLACK, format = SAMPLEFORMAT_UINT,
-                orientation = 1;
-  TIFFGetField(tiff.get(), TIFFTAG_IMAGEWIDTH, &width);
-  TIFFGetField(tiff.get(), TIFFTAG_IMAGELENGTH, &height);
-  TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_BITSPERSAMPLE, &bits);
-  TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_SAMPLESPERPIXEL, &channels);
-  TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_PLANARCONFIG, &planar);
-  TIFFGetField(tiff.get(), TIFFTAG_PHOTOMETRIC, &photometric);
-  TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_SAMPLEFORMAT, &format);
-  TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_ORIENTATION, &orientation);
-  require<DataError>(width <= 1u << 30 && height <= 1u << 30, origin, ": a TIFF of ", width, "x", height, " pixels");
-
-  const bool gray = channels == 1 && (photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_MINISWHITE);
-  const bool palette = channels == 1 && photometric == PHOTOMETRIC_PALETTE && bits <= 8;
-  const bool rgb = (channels == 3 || channels == 4) && photometric == PHOTOMETRIC_RGB && bits >= 8;
-  const bool stored = (gray || palette || rgb) && (bits == 1 || bits == 2 || bits == 4 || bits == 8 || bits == 16) &&
-                      format == SAMPLEFORMAT_UINT && planar == PLANARCONFIG_CONTIG && !TIFFIsTiled(tiff.get());
+  const Layout l(tiff.get());
+  require<DataError>(l.width <= 1u << 30 && l.height <= 1u << 30 && l.channels > 0, origin, ": a TIFF of ", l.width, "x", l.height,
+                     " pixels");
+  const bool integers = l.format == SAMPLEFORMAT_UINT || l.format == SAMPLEFORMAT_INT || l.format == SAMPLEFORMAT_VOID;
+  const bool fractions = l.format == SAMPLEFORMAT_IEEEFP && (l.bits == 32 || l.bits == 64);
+  require<DataError>((integers && (l.bits <= 16 || l.bits == 32) && l.bits > 0) || fractions, origin, ": TIFF samples of ", l.bits,
+                     " bits in format ", l.format, " are not read; convert them to 8- or 16-bit unsigned numbers");
   Raster raster;
   raster.format = FileFormat::tiff;
-  raster.width = static_cast<int>(width);
-  raster.height = static_cast<int>(height);
-  raster.channels = stored ? channels : 3;
-  raster.max_value = stored && !palette ? (1u << bits) - 1 : 255;
-  raster.orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
-  allocate_samples(raster, origin, limits);
-  if (!stored) {
+  raster.width = static_cast<int>(l.width);
+  raster.height = static_cast<int>(l.height);
+  raster.orientation = l.orientation >= 1 && l.orientation <= 8 ? l.orientation : 1;
+  raster.lossy = l.compression == COMPRESSION_JPEG || l.compression == COMPRESSION_OJPEG;
+  if (!TIFFLastDirectory(tiff.get()))
+    raster.notes.push_back(message(static_cast<int>(TIFFNumberOfDirectories(tiff.get())), " pages; only the first is read"));
+  if (l.needs_conversion()) {
+    raster.channels = 3;
+    allocate_samples(raster, origin, limits, std::int64_t{8} * raster.width * raster.height);
     read_converted(tiff.get(), raster, source, origin);
-    raster.orientation = 1;
     return raster;
   }
+
+  const bool palette = l.photometric == PHOTOMETRIC_PALETTE;
+  require<DataError>(!palette || (l.channels == 1 && l.bits <= 16 && integers), origin, ": a TIFF palette with ", l.channels,
+                     " channels of ", l.bits, " bits is not read; convert the file to PNG");
+  const bool wide = l.bits > 16 || fractions;  // the values tell how many bits there are; of 32-bit numbers none is full intensity
+  raster.channels = l.channels;
+  raster.has_alpha = l.has_alpha && l.channels > 1;
+  raster.max_value = wide ? 65535 : palette && l.bits <= 8 ? 255 : (1u << l.bits) - 1;
+  require<DataError>(!wide || l.photometric != PHOTOMETRIC_MINISWHITE, origin, ": ", l.bits,
+                     "-bit samples that count from white are not read; convert them to 8- or 16-bit unsigned numbers");
+  const std::int64_t row_bits = std::int64_t{l.width} * l.channels * l.bits;
+  if (const std::int64_t most = most_expansion(l.compression); most > 0 && raster.width > 0)
+    require_justified(raster, origin, row_bits / 8 * raster.height / most, bytes.size());
+  const auto block_bytes = static_cast<std::int64_t>(l.tiled ? TIFFTileSize64(tiff.get()) : TIFFScanlineSize64(tiff.get()));
+  require<DataError>(block_bytes >= 0 && block_bytes <= limits.max_decoded_bytes, origin, ": a block of ", block_bytes,
+                     " bytes is over the limit of ", limits.max_decoded_bytes);
+  allocate_samples(raster, origin, limits, block_bytes);
+
   if (palette) {
     std::uint16_t *r = nullptr, *g = nullptr, *b = nullptr;
     require<DataError>(TIFFGetField(tiff.get(), TIFFTAG_COLORMAP, &r, &g, &b) == 1, origin, ": the TIFF has no palette");
-    for (std::size_t i = 0; i < std::size_t{1} << bits; ++i)
+    for (std::size_t i = 0; i < std::size_t{1} << l.bits; ++i)
       raster.palette.push_back(
           {static_cast<std::uint8_t>(r[i] >> 8), static_cast<std::uint8_t>(g[i] >> 8), static_cast<std::uint8_t>(b[i] >> 8)});
   }
-  read_stored(tiff.get(), raster, bits, source, origin);
-  if (photometric == PHOTOMETRIC_MINISWHITE)
-    for (std::size_t i = 0; i < raster.samples.size(); ++i)
-      raster.samples[i] = static_cast<std::uint8_t>((raster.max_value & 255) - raster.samples[i]);
+  const std::string kind = message(l.bits, fractions ? "-bit floating-point" : l.format == SAMPLEFORMAT_INT ? "-bit signed" : "-bit");
+  const bool inverted = l.photometric == PHOTOMETRIC_MINISWHITE && !wide;
+  visit_samples(tiff.get(), l, static_cast<std::size_t>(block_bytes), source, origin,
+                [&](std::uint32_t x, std::uint32_t y, unsigned c, double v) {
+                  require<DataError>(v >= 0 && v <= 65535 && v == static_cast<double>(static_cast<unsigned>(v)), origin, ": the pixel at (",
+                                     x, ", ", y, ") has the value ", v, " (", kind,
+                                     " samples). A mask holds whole numbers from 0 to 65535: give pixels without data a value of their own, such as "
+                                     "255, and leave them out with --ignore 255. A photograph holds 8- or 16-bit unsigned numbers: scale it, "
+                                     "for example with gdal_translate -ot Byte -scale");
+                  const unsigned value = inverted ? raster.max_value - static_cast<unsigned>(v) : static_cast<unsigned>(v);
+                  const std::size_t i = (std::size_t{y} * l.width + x) * l.channels + c;
+                  if (raster.max_value <= 255) {
+                    raster.samples[i] = static_cast<std::uint8_t>(value);
+                  } else {
+                    const auto two = static_cast<std::uint16_t>(value);
+                    std::memcpy(raster.samples.data() + 2 * i, &two, 2);
+                  }
+                });
+  if (wide || l.format == SAMPLEFORMAT_INT)
+    raster.no_photo = message(kind, " samples say nothing of their full intensity; scale the photograph to 8 or 16 bits, for example with "
+                              "gdal_translate -ot Byte -scale");
+  if (inverted && l.bits > 1) raster.notes.emplace_back("its samples are stored inverted (min-is-white) and are turned: 0 is full intensity");
+  if (l.channels == 3 && !l.has_alpha && !palette && l.photometric != PHOTOMETRIC_RGB)
+    raster.notes.emplace_back("three gray bands, taken as red, green and blue");
   return raster;
 }
 #else

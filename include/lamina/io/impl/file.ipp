@@ -107,11 +107,13 @@ void append_to_file(const fs::path& path, std::string_view bytes) {
   if (file.close() != 0) fail("close", path, errno);
 }
 
-std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
-  Descriptor file(path, O_RDONLY);
+namespace {
+std::string read_all(const fs::path& path, std::uint64_t max_bytes, bool regular_only) {
+  Descriptor file(path, O_RDONLY | (regular_only ? O_NONBLOCK : 0));  // opening a pipe waits for a writer
   struct ::stat info;
   if (!file || ::fstat(file.get(), &info) != 0) fail("open", path, errno);
   if (S_ISDIR(info.st_mode)) fail("read", path, EISDIR);
+  require<IoError>(!regular_only || S_ISREG(info.st_mode), "cannot read ", path.string(), ": it is a pipe, device or socket, not a file");
   const auto too_large = [&](std::uint64_t size) {
     require<DataError>(size <= max_bytes, path.string(), ": the file has more than ", max_bytes, " bytes, the limit for its kind");
   };
@@ -131,6 +133,10 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   bytes.resize(have);
   return bytes;
 }
+}  // namespace
+
+std::string read_file(const fs::path& path, std::uint64_t max_bytes) { return read_all(path, max_bytes, false); }
+std::string read_regular_file(const fs::path& path, std::uint64_t max_bytes) { return read_all(path, max_bytes, true); }
 
 void write_file_atomically(const fs::path& path, std::span<const std::string_view> chunks) {
   std::error_code ignored;

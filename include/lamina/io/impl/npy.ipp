@@ -172,7 +172,14 @@ void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   write_file_atomically(path, chunks);
 }
 
-Tensor parse_npy(std::string_view bytes, const std::string& origin) {
+namespace {
+struct NpyFile {
+  NpyHeader header;
+  std::string_view data;
+};
+
+/// The header, and the bytes after it: as many as it says.
+NpyFile split_npy(std::string_view bytes, const std::string& origin) {
   require<DataError>(bytes.substr(0, kMagic.size()) == kMagic && bytes.size() >= 10, origin, ": this is not a .npy file");
   const int version = static_cast<unsigned char>(bytes[6]);
   require<DataError>(version >= 1 && version <= 3 && bytes[7] == 0, origin, ": unknown .npy version ", version);
@@ -182,7 +189,7 @@ Tensor parse_npy(std::string_view bytes, const std::string& origin) {
   std::memcpy(&size, bytes.data() + 8, width);
   require<DataError>(size <= kMaxHeader, origin, ": the header has ", size, " bytes, the limit is ", kMaxHeader);
   require<DataError>(size <= bytes.size() - 8 - width, origin, ": the file is truncated");
-  const NpyHeader h = LiteralParser(bytes.substr(8 + width, size), origin).parse();
+  NpyHeader h = LiteralParser(bytes.substr(8 + width, size), origin).parse();
   const std::string_view data = bytes.substr(8 + width + size);
   try {
     const Shape shape(h.shape.data(), static_cast<int>(h.shape.size()));
@@ -190,12 +197,41 @@ Tensor parse_npy(std::string_view bytes, const std::string& origin) {
     require<DataError>(
         !__builtin_mul_overflow(static_cast<std::size_t>(shape.numel()), h.element->size, &expected) && data.size() == expected, origin,
         ": the data has ", data.size(), " bytes, shape ", shape, " needs ", shape.numel(), " elements of ", h.element->size);
-    const bool as_stored = !h.fortran_order && h.byte_order != '>';
-    return as_stored ? tensor_from_bytes(*h.element, data, shape, origin)
-                     : tensor_from_bytes(*h.element, normalised(h, data), shape, origin);
   } catch (const ShapeError& error) {
     throw DataError(origin + ": " + error.what());
   }
+  return {std::move(h), data};
+}
+}  // namespace
+
+Tensor parse_npy(std::string_view bytes, const std::string& origin) {
+  const auto [h, data] = split_npy(bytes, origin);
+  const Shape shape(h.shape.data(), static_cast<int>(h.shape.size()));
+  const bool as_stored = !h.fortran_order && h.byte_order != '>';
+  return as_stored ? tensor_from_bytes(*h.element, data, shape, origin)
+                   : tensor_from_bytes(*h.element, normalised(h, data), shape, origin);
+}
+
+NpyArray parse_npy_array(std::string_view bytes, const std::string& origin) {
+  auto [h, data] = split_npy(bytes, origin);
+  const char kind = h.element->npy[0];
+  return {.type = h.element->npy,
+          .integers = kind != 'f',
+          .is_signed = kind == 'i',
+          .big_endian = h.byte_order == '>',
+          .fortran_order = h.fortran_order,
+          .element_bytes = h.element->size,
+          .shape = std::move(h.shape),
+          .data = data};
+}
+
+std::int64_t NpyArray::integer(std::size_t i) const {
+  std::uint64_t v = 0;
+  std::memcpy(&v, data.data() + i * element_bytes, element_bytes);
+  const int unused = 64 - 8 * static_cast<int>(element_bytes);
+  if (big_endian) v = __builtin_bswap64(v) >> unused;
+  if (is_signed) return static_cast<std::int64_t>(v << unused) >> unused;
+  return static_cast<std::int64_t>(std::min(v, static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())));
 }
 
 Tensor read_npy(const std::filesystem::path& path) { return parse_npy(read_file(path), path.string()); }
