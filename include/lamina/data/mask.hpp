@@ -36,6 +36,8 @@ struct MaskContent {
   std::map<std::uint32_t, std::int64_t> ignored;  ///< of multilabel masks: by plane, the pixels where it is not known whether it is set
   bool too_many_values = false;                   ///< more than kMostValues; `counts` is not complete
   std::vector<Rgb> palette;
+  bool lossy = false;              ///< as of Raster
+  std::vector<std::string> notes;  ///< as of Raster
 
   /// "the value 7", "the color #ff0000", "several planes"
   std::string describe(std::uint32_t value) const;

@@ -16,6 +16,7 @@ struct Inspection {
   std::string image_error, mask_error;
   int width = 0, height = 0, orientation = 1;
   FileFormat image_format = FileFormat::png;
+  std::vector<std::string> image_notes;
   std::uint64_t file_hash = 0, pixel_hash = 0;
   MaskContent mask;
 };
@@ -44,6 +45,7 @@ Inspection inspect(const Item& item, const LabelSchema& schema, const DecodeLimi
     result.height = image.height;
     result.orientation = raster.orientation;
     result.image_format = raster.format;
+    result.image_notes = raster.notes;
     result.file_hash = hash64(bytes, bytes.size());
     result.pixel_hash = hash64({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()},
                                static_cast<std::uint64_t>(image.width * 3 + image.channels));
@@ -124,25 +126,30 @@ class Checker {
 
   void check_files() {
     std::vector<std::string> lossy;
+    std::map<std::string, std::vector<std::string>> notes;  // files by what is to be said of them
     for (std::size_t i = 0; i < items_.size(); ++i) {
       const Inspection& in = inspections_[i];
       if (!in.image_error.empty())
         error(in.image_error);
       else
-        ++report_.sizes[message(in.width, "x", in.height)], ++report_.image_formats[name_of(in.image_format)];
+        for (const std::string& note : in.image_notes) notes[note].push_back(items_[i].image.string());
+      if (in.image_error.empty()) ++report_.sizes[message(in.width, "x", in.height)], ++report_.image_formats[name_of(in.image_format)];
       if (items_[i].mask.empty()) continue;
       if (!in.mask_error.empty()) {
         error(in.mask_error);
         continue;
       }
       ++report_.mask_formats[name_of(in.mask.format)];
-      if (in.mask.format == FileFormat::jpeg) lossy.push_back(items_[i].mask.filename().string());
+      for (const std::string& note : in.mask.notes) notes[note].push_back(items_[i].mask.string());
+      if (in.mask.lossy) lossy.push_back(items_[i].mask.filename().string());
       if (in.image_error.empty() && (in.mask.width != in.width || in.mask.height != in.height))
         error(items_[i].mask.string(), ": the mask has ", in.mask.width, "x", in.mask.height, " pixels, its image ", in.width, "x",
               in.height, in.orientation == 1 ? "" : message(" after applying its EXIF orientation ", in.orientation));
     }
+    for (const auto& [note, files] : notes)
+      warn(files.size() == 1 ? "1 file: " : message(files.size(), " files: "), note, ": ", examples(files));
     if (!lossy.empty())
-      warn(lossy.size(), " masks are JPEG files, which smear labels at their borders; save masks as PNG: ", examples(lossy));
+      warn(lossy.size(), " masks are lossy files (JPEG, WebP), which smear labels at their borders; save masks as PNG: ", examples(lossy));
   }
 
   void check_duplicates() {

@@ -26,7 +26,12 @@ std::map<std::string, fs::path> files_by_stem(const fs::path& folder, std::vecto
   std::sort(paths.begin(), paths.end());
   std::map<std::string, fs::path> files;
   for (const fs::path& path : paths) {
-    if (path.filename().string().front() == '.' || fs::is_directory(path)) continue;
+    const fs::file_type type = fs::status(path, error).type();
+    if (path.filename().string().front() == '.' || type == fs::file_type::directory) continue;
+    if (type != fs::file_type::regular) {
+      findings.push_back({true, path.string() + " cannot be read: it is a pipe, a device, or a link that leads nowhere"});
+      continue;
+    }
     if (!has_image_extension(path)) {
       findings.push_back({false, path.string() + " is no image file; it is left out"});
       continue;
@@ -266,6 +271,10 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   } catch (const DataError& error) {
     throw DataError(root.string() + ": " + error.what());
   }
+  std::map<std::string, std::string> notes;  // the first file of each
+  for (const MaskContent& content : contents)
+    for (const std::string& note : content.notes) notes.emplace(note, content.file);
+  for (const auto& [note, file] : notes) dataset.findings.push_back({false, file + " (and perhaps others): " + note});
   for (const MaskContent& content : contents)
     for (const auto& [value, count] : content.counts)
       require<DataError>(dataset.masks.class_of(content, value) >= 0, content.file, ": ", count, " pixels have ", content.describe(value),

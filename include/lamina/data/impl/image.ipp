@@ -143,8 +143,7 @@ void detail::require_justified(const Raster& raster, const std::string& origin, 
                      " pixels need at least ", least, " bytes");
 }
 
-void detail::allocate_samples(Raster& raster, const std::string& origin, const DecodeLimits& limits,
-                              std::int64_t bytes_beside) {
+void detail::allocate_samples(Raster& raster, const std::string& origin, const DecodeLimits& limits, std::int64_t bytes_beside) {
   const std::int64_t pixels = std::int64_t{raster.width} * raster.height;
   require<DataError>(raster.width > 0 && raster.height > 0 && raster.channels > 0, origin, ": an image of ", raster.width, "x",
                      raster.height, " pixels");
@@ -183,7 +182,8 @@ Raster decode_raster(std::string_view bytes, const std::string& origin, const De
   else if (begins("\x93NUMPY"))
     raster = detail::decode_npy(bytes, origin, limits);
   else if (const std::string_view other = name_of_other_format(bytes); !other.empty())
-    throw DataError(message(origin, ": this is ", std::string(other), ", which is not read; convert it to PNG (known: ", supported_formats(), ")"));
+    throw DataError(
+        message(origin, ": this is ", std::string(other), ", which is not read; convert it to PNG (known: ", supported_formats(), ")"));
   else if (extension_of(origin) == ".tga" && !bytes.empty())
     raster = detail::decode_tga(bytes, origin, limits);
   else

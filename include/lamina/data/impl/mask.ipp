@@ -19,10 +19,10 @@ class PixelValues {
     const bool array = raster.format == FileFormat::npy;
     if (!raster.palette.empty())
       kind_ = Kind::palette;
-    else if (c_ >= 3 && (!array && c_ <= 4))
+    else if (const int colors = raster.channels - raster.has_alpha; colors == 3 && !array)
       kind_ = equal_channels() ? Kind::gray : Kind::color;
     else
-      kind_ = c_ == 1 || (c_ == 2 && !array) ? Kind::gray : Kind::planes;  // two channels of an image file: gray and alpha
+      kind_ = colors == 1 ? Kind::gray : Kind::planes;
   }
   Kind kind() const { return kind_; }
   std::uint32_t operator()(std::size_t pixel) const {
@@ -118,6 +118,8 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file) {
   content.height = raster.height;
   content.max_value = raster.max_value;
   content.palette = raster.palette;
+  content.lossy = raster.lossy;
+  content.notes = raster.notes;
   const std::size_t pixels = raster.pixel_count();
   for (std::size_t begin = 0, end; begin < pixels; begin = end) {  // runs of equal values
     const std::uint32_t v = value(begin);

@@ -105,8 +105,9 @@ std::string encode(int width, int height, int color_type, const std::uint8_t* pi
 
 namespace {
 /// Chunks that say nothing about the samples. libpng would inflate and keep them.
-constexpr png_byte kSkipped[] = "acTL\0bKGD\0cHRM\0eXIf\0fcTL\0fdAT\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0sTER\0tEXt\0tIME\0"
-                                "zTXt";
+constexpr png_byte kSkipped[] =
+    "acTL\0bKGD\0cHRM\0eXIf\0fcTL\0fdAT\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0sTER\0tEXt\0tIME\0"
+    "zTXt";
 constexpr png_alloc_size_t kMostBytesOfChunk = 1 << 20;  // of those that are read: palettes, transparency
 constexpr std::int64_t kMostExpansion = 1032;            // of deflate
 
@@ -149,7 +150,8 @@ Raster detail::decode_png(std::string_view bytes, const std::string& origin, con
   allocate_samples(raster, origin, limits, 2 * (bits / 8));  // two rows, for filters
   visit_chunks(bytes, [&](std::string_view type, std::string_view data) {
     if (type == "eXIf") raster.orientation = exif_orientation(data);
-    if (type == "acTL") raster.notes.push_back(message("an animation of ", number_at(data, 0, 4, false), " pictures; only the first is read"));
+    if (type == "acTL")
+      raster.notes.push_back(message("an animation of ", number_at(data, 0, 4, false), " pictures; only the first is read"));
   });
   const std::size_t row_bytes = raster.samples.size() / static_cast<std::size_t>(raster.height);
   reader.guarded([&] {

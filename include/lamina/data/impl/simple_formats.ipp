@@ -113,7 +113,8 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
   const io::NpyArray array = io::parse_npy_array(bytes, origin);
   const auto rank = array.shape.size();
   require<DataError>(array.integers && (rank == 2 || rank == 3), origin,
-                     ": an array used as an image holds integers of shape (H, W) or (H, W, C), this one ", array.type, " with ", rank, " axes");
+                     ": an array used as an image holds integers of shape (H, W) or (H, W, C), this one ", array.type, " with ", rank,
+                     " axes");
   const auto extent = [&](std::size_t axis) {
     require<DataError>(array.shape[axis] <= limits.max_pixels, origin, ": an axis of ", array.shape[axis], " is over the limit of ",
                        limits.max_pixels);

@@ -1,5 +1,5 @@
-// BMP, GIF and TGA through stb_image. It trusts files and expands palettes, so their structure is read here first: sizes are checked against
-// the limits, and a palette is replaced by one that gives each index itself as gray, which makes the decoder return the indices.
+// BMP, GIF and TGA through stb_image. It trusts files and expands palettes, so their structure is read here first: sizes are checked
+// against the limits, and a palette is replaced by one that gives each index itself as gray, which makes the decoder return the indices.
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
@@ -107,7 +107,8 @@ void keep_indices(Raster& raster, std::size_t channels) {
 
 std::string identity_palette(int bytes_an_entry) {
   std::string palette;
-  for (int i = 0; i < 256; ++i) palette += std::string(3, static_cast<char>(i)) + std::string(static_cast<std::size_t>(bytes_an_entry - 3), '\0');
+  for (int i = 0; i < 256; ++i)
+    palette += std::string(3, static_cast<char>(i)) + std::string(static_cast<std::size_t>(bytes_an_entry - 3), '\0');
   return palette;
 }
 
@@ -265,8 +266,8 @@ Raster detail::decode_tga(std::string_view bytes, const std::string& origin, con
   const std::size_t id = number(0, 1), kind = number(2, 1), first = number(3, 2), colors = number(5, 2), color_bits = number(7, 1),
                     bits = number(16, 1), descriptor = number(17, 1);
   const bool palette = number(1, 1) == 1, indexed = kind == 1 || kind == 9, gray = kind == 3 || kind == 11;
-  require<DataError>(number(1, 1) <= 1 && (indexed || gray || kind == 2 || kind == 10), origin, ": not an image of a known format (known: ",
-                     supported_formats(), ")");
+  require<DataError>(number(1, 1) <= 1 && (indexed || gray || kind == 2 || kind == 10), origin,
+                     ": not an image of a known format (known: ", supported_formats(), ")");
   require<DataError>((descriptor & 0xd0) == 0, origin, ": a TGA stored from right to left or interleaved is not read; convert it to PNG");
   require<DataError>(palette == indexed && (!indexed || (bits == 8 && (color_bits == 24 || color_bits == 32))), origin, ": a TGA of ", bits,
                      " bits with ", palette ? "a" : "no", " palette of ", color_bits, " bits is not supported; convert it to PNG");

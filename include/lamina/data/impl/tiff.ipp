@@ -5,6 +5,7 @@
 #include <tiffio.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <memory>
@@ -132,7 +133,8 @@ double sample_of(const std::uint8_t* row, std::size_t i, const Layout& l) {
 
 /// Calls `take(x, y, channel, sample)` for every sample of the page, from strips or tiles, together or in planes.
 template <class Take>
-void visit_samples(TIFF* tiff, const Layout& l, std::size_t block_bytes, const Source& source, const std::string& origin, const Take& take) {
+void visit_samples(TIFF* tiff, const Layout& l, std::size_t block_bytes, const Source& source, const std::string& origin,
+                   const Take& take) {
   std::vector<std::uint8_t> block(block_bytes);
   const std::uint32_t across = l.tiled ? l.tile_width : l.width, down = l.tiled ? l.tile_height : 1;
   const unsigned together = l.planar == PLANARCONFIG_CONTIG ? l.channels : 1;
@@ -143,8 +145,8 @@ void visit_samples(TIFF* tiff, const Layout& l, std::size_t block_bytes, const S
     for (std::uint32_t top = 0; top < l.height; top += down)
       for (std::uint32_t left = 0; left < l.width; left += across) {
         const auto first = static_cast<std::uint16_t>(plane);
-        const bool read = l.tiled ? TIFFReadTile(tiff, block.data(), left, top, 0, first) >= 0
-                                  : TIFFReadScanline(tiff, block.data(), top, first) == 1;
+        const bool read =
+            l.tiled ? TIFFReadTile(tiff, block.data(), left, top, 0, first) >= 0 : TIFFReadScanline(tiff, block.data(), top, first) == 1;
         require<DataError>(read && source.error.empty(), origin, ": ", source.error.empty() ? "the file is truncated" : source.error);
         for (std::uint32_t y = top; y < std::min(top + down, l.height); ++y)
           for (std::uint32_t x = left; x < std::min(left + across, l.width); ++x)
@@ -228,14 +230,18 @@ Raster decode_tiff(std::string_view bytes, const std::string& origin, const Deco
           {static_cast<std::uint8_t>(r[i] >> 8), static_cast<std::uint8_t>(g[i] >> 8), static_cast<std::uint8_t>(b[i] >> 8)});
   }
   const std::string kind = message(l.bits, fractions ? "-bit floating-point" : l.format == SAMPLEFORMAT_INT ? "-bit signed" : "-bit");
+  const auto refuse = [&](std::uint32_t x, std::uint32_t y, double v) {
+    char value[32];
+    std::snprintf(value, sizeof value, "%.10g", v);
+    throw DataError(message(origin, ": the pixel at (", x, ", ", y, ") has the value ", value, " (", kind,
+                            " samples). A mask holds whole numbers from 0 to 65535: give pixels without data a value of their own, such as "
+                            "255, and leave them out with --ignore 255. A photograph holds 8- or 16-bit unsigned numbers: scale it, for "
+                            "example with gdal_translate -ot Byte -scale"));
+  };
   const bool inverted = l.photometric == PHOTOMETRIC_MINISWHITE && !wide;
   visit_samples(tiff.get(), l, static_cast<std::size_t>(block_bytes), source, origin,
                 [&](std::uint32_t x, std::uint32_t y, unsigned c, double v) {
-                  require<DataError>(v >= 0 && v <= 65535 && v == static_cast<double>(static_cast<unsigned>(v)), origin, ": the pixel at (",
-                                     x, ", ", y, ") has the value ", v, " (", kind,
-                                     " samples). A mask holds whole numbers from 0 to 65535: give pixels without data a value of their own, such as "
-                                     "255, and leave them out with --ignore 255. A photograph holds 8- or 16-bit unsigned numbers: scale it, "
-                                     "for example with gdal_translate -ot Byte -scale");
+                  if (!(v >= 0 && v <= 65535 && v == std::floor(v))) refuse(x, y, v);
                   const unsigned value = inverted ? raster.max_value - static_cast<unsigned>(v) : static_cast<unsigned>(v);
                   const std::size_t i = (std::size_t{y} * l.width + x) * l.channels + c;
                   if (raster.max_value <= 255) {
@@ -246,9 +252,11 @@ Raster decode_tiff(std::string_view bytes, const std::string& origin, const Deco
                   }
                 });
   if (wide || l.format == SAMPLEFORMAT_INT)
-    raster.no_photo = message(kind, " samples say nothing of their full intensity; scale the photograph to 8 or 16 bits, for example with "
+    raster.no_photo = message(kind,
+                              " samples say nothing of their full intensity; scale the photograph to 8 or 16 bits, for example with "
                               "gdal_translate -ot Byte -scale");
-  if (inverted && l.bits > 1) raster.notes.emplace_back("its samples are stored inverted (min-is-white) and are turned: 0 is full intensity");
+  if (inverted && l.bits > 1)
+    raster.notes.emplace_back("its samples are stored inverted (min-is-white) and are turned: 0 is full intensity");
   if (l.channels == 3 && !l.has_alpha && !palette && l.photometric != PHOTOMETRIC_RGB)
     raster.notes.emplace_back("three gray bands, taken as red, green and blue");
   return raster;

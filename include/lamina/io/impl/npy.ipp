@@ -208,8 +208,7 @@ Tensor parse_npy(std::string_view bytes, const std::string& origin) {
   const auto [h, data] = split_npy(bytes, origin);
   const Shape shape(h.shape.data(), static_cast<int>(h.shape.size()));
   const bool as_stored = !h.fortran_order && h.byte_order != '>';
-  return as_stored ? tensor_from_bytes(*h.element, data, shape, origin)
-                   : tensor_from_bytes(*h.element, normalised(h, data), shape, origin);
+  return as_stored ? tensor_from_bytes(*h.element, data, shape, origin) : tensor_from_bytes(*h.element, normalised(h, data), shape, origin);
 }
 
 NpyArray parse_npy_array(std::string_view bytes, const std::string& origin) {
