@@ -1,5 +1,6 @@
 // Files that were once read wrongly without a word, made here byte by byte.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cstring>
@@ -105,6 +106,33 @@ void refused(const std::string& bytes, const std::string& name, std::initializer
       CHECK_THROWS_WITH_AS(decode_raster(bytes, name), doctest::Contains(reason), DataError);
   }
 }
+std::uint32_t crc32(const std::string& bytes) {
+  std::uint32_t crc = ~0u;
+  for (const char c : bytes) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int k = 0; k < 8; ++k) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+  }
+  return ~crc;
+}
+
+/// zlib's form of 1 + 258 * `repeats` zeros, in about 13 bits each 258 (RFC 1951, fixed codes).
+std::string deflated_zeros(std::uint64_t repeats) {
+  std::string out = "\x78\x9c";
+  unsigned bits = 0, held = 0;
+  const auto put = [&](unsigned code, unsigned size) {  // the first bit in the highest place of `code`
+    for (; size-- > 0;) {
+      held |= (code >> size & 1) << bits;
+      if (++bits == 8) out += static_cast<char>(held), bits = held = 0;
+    }
+  };
+  put(0b110, 3);                                                          // the last block; fixed codes
+  put(0b00110000, 8);                                                     // a zero
+  for (std::uint64_t i = 0; i < repeats; ++i) put(0b11000101'00000, 13);  // 258 bytes more, from one back
+  put(0, 7);
+  if (bits) put(0, 8 - bits);
+  return out + number((1 + 258 * repeats) % 65521 << 16 | 1, 4, false);
+}
+
 bool reads_tiff() { return supported_formats().find("tiff") != std::string::npos; }
 
 }  // namespace
@@ -215,17 +243,29 @@ TEST_CASE("arrays pass the limits before memory is taken, and keep their values 
 TEST_CASE("a header cannot ask for more than its file can hold") {
   std::string png = encode_png(Image(64, 64, 3));
   png.replace(16, 8, number(8000, 4, false) + number(8000, 4, false));
-  const std::string chunk = png.substr(12, 17);  // the checksum of the changed header
-  std::uint32_t crc = ~0u;
-  for (const char c : chunk) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int k = 0; k < 8; ++k) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-  }
-  png.replace(29, 4, number(~crc, 4, false));
+  png.replace(29, 4, number(crc32(png.substr(12, 17)), 4, false));
   refused(png, "x.png", {"x.png: the file is truncated: 8000x8000 pixels need at least"});
   if (reads_tiff())
     refused(Tiff{.width = 8000, .height = 8000, .tile = 8000, .blocks = {"short"}}.bytes(), "x.tif",
             {"x.tif: the file is truncated: 8000x8000"});
+}
+
+TEST_CASE("texts in a PNG take no memory") {
+  const std::string whole = encode_png(Image(8, 8, 3, 7));
+  std::string text;
+  for (int k = 0; k < 20; ++k) {  // 30 MB each
+    const std::string body = "zTXt" + std::string(1, static_cast<char>('a' + k)) + std::string(2, '\0') + deflated_zeros(116'000);
+    text += number(body.size() - 4, 4, false) + body + number(crc32(body), 4, false);
+  }
+  const std::string png = whole.substr(0, 33) + text + whole.substr(33);
+  const auto peak = [] {
+    ::rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;  // KB
+  };
+  const auto before = peak();
+  CHECK(decode_image(png, "x.png").pixels == std::vector<std::uint8_t>(8 * 8 * 3, 7));
+  CHECK(peak() - before < 100'000);
 }
 
 TEST_CASE("what is no file is told at once: pipes, and links that lead nowhere") {
