@@ -126,7 +126,7 @@ std::string deflated_letters(std::uint64_t repeats) {
     }
   };
   put(0b110, 3);                                                          // the last block; fixed codes
-  put(0b00110000, 8);                                                     // a zero
+  put(0b10010001, 8);                                                     // an a
   for (std::uint64_t i = 0; i < repeats; ++i) put(0b11000101'00000, 13);  // 258 bytes more, from one back
   put(0, 7);
   if (bits) put(0, 8 - bits);

@@ -166,97 +166,106 @@ Raster detail::decode_bmp(std::string_view bytes, const std::string& origin, con
   return raster;
 }
 
-Raster detail::decode_gif(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
-  // Blocks of the file, rewritten up to the end of the first picture: palettes by the identity, nothing transparent, no background.
-  std::string file(bytes.substr(0, 10));
-  std::size_t at = 13;
-  const auto need = [&](std::size_t size) {
-    require<DataError>(size <= bytes.size() && at <= bytes.size() - size, origin, ": the file is truncated");
-  };
-  const auto take = [&](std::size_t size) {
+namespace {
+/// The blocks of a GIF, rewritten up to the end of the first picture: palettes by the identity, nothing transparent, no background.
+class Gif {
+ public:
+  Gif(std::string_view bytes, const std::string& origin) : bytes_(bytes), origin_(origin) {
+    need(13);
+    const unsigned flags = byte_at(bytes, 10);
+    file_ = bytes.substr(0, 10);
+    file_ += std::string{static_cast<char>(flags | 7u), '\0', static_cast<char>(bytes[12])};
+    at_ = 13;
+    if (flags & 0x80) read_palette(flags);
+    for (unsigned block = 0; block != 0x3b;) {
+      need(1);
+      block = byte_at(bytes, at_);
+      require<DataError>(block == 0x2c || block == 0x21 || block == 0x3b, origin, ": the GIF is damaged");
+      if (block == 0x2c) read_picture();
+      if (block == 0x21) read_extension();
+    }
+    require<DataError>(pictures > 0 && !palette.empty(), origin, ": the GIF has no picture or no palette");
+    file_.resize(end_);
+    file_ += '\x3b';
+  }
+  const std::string& file() const { return file_; }
+  /// Whether the first picture, which may be smaller than the whole, has a pixel there.
+  bool covers(std::size_t x, std::size_t y) const { return x >= left_ && x < left_ + width_ && y >= top_ && y < top_ + height_; }
+
+  std::vector<Rgb> palette;
+  int pictures = 0;
+
+ private:
+  void need(std::size_t size) const {
+    require<DataError>(size <= bytes_.size() && at_ <= bytes_.size() - size, origin_, ": the file is truncated");
+  }
+  void take(std::size_t size) {
     need(size);
-    file += bytes.substr(at, size);
-    at += size;
-  };
-  const auto sub_blocks = [&] {
+    file_ += bytes_.substr(at_, size);
+    at_ += size;
+  }
+  void take_sub_blocks() {
     for (std::size_t size = 1; size > 0;) {
       need(1);
-      size = byte_at(bytes, at);
+      size = byte_at(bytes_, at_);
       take(size + 1);
     }
-  };
-  require<DataError>(bytes.size() >= 13, origin, ": the file is truncated");
+  }
+  void read_palette(unsigned flags) {
+    const std::size_t size = std::size_t{3} * (2u << (flags & 7));
+    need(size);
+    if (pictures == 0) palette = palette_of(bytes_.substr(at_, size), 3, false);
+    at_ += size;
+    file_ += identity_palette(3);
+  }
+  void read_picture() {
+    const std::size_t start = at_ + 1;
+    take(9);
+    need(1);
+    const unsigned flags = byte_at(bytes_, at_++);
+    file_ += static_cast<char>(flags | 7u);
+    if (flags & 0x80) read_palette(flags);
+    take(1);  // the size of the first codes
+    take_sub_blocks();
+    if (pictures++ > 0) return;
+    end_ = file_.size();
+    std::size_t* const sides[] = {&left_, &top_, &width_, &height_};
+    for (std::size_t i = 0; i < 4; ++i) *sides[i] = detail::number_at(bytes_, start + 2 * i, 2, true);
+  }
+  void read_extension() {
+    take(2);
+    const bool control = byte_at(bytes_, at_ - 1) == 0xf9;
+    const std::size_t begin = file_.size();
+    take_sub_blocks();
+    if (control && file_.size() > begin + 1) file_[begin + 1] = static_cast<char>(file_[begin + 1] & ~1);
+  }
+
+  std::string_view bytes_;
+  const std::string& origin_;
+  std::string file_;
+  std::size_t at_ = 0, end_ = 0, left_ = 0, top_ = 0, width_ = 0, height_ = 0;
+};
+}  // namespace
+
+Raster detail::decode_gif(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
+  const Gif gif(bytes, origin);
   Raster raster;
   raster.format = FileFormat::gif;
   raster.width = static_cast<int>(number_at(bytes, 6, 2, true));
   raster.height = static_cast<int>(number_at(bytes, 8, 2, true));
   raster.channels = 4;
-  const auto read_palette = [&](unsigned flags) {
-    const std::size_t size = std::size_t{3} * (2u << (flags & 7));
-    need(size);
-    raster.palette = palette_of(bytes.substr(at, size), 3, false);
-    at += size;
-    file += identity_palette(3);
-  };
-  const unsigned flags = byte_at(bytes, 10);
-  file += std::string{static_cast<char>(flags | 7u), '\0', static_cast<char>(bytes[12])};
-  if (flags & 0x80) read_palette(flags);
-  int pictures = 0;
-  std::size_t left = 0, top = 0, width = 0, height = 0, end = 0;
-  for (bool more = true; more;) {
-    need(1);
-    switch (byte_at(bytes, at)) {
-      case 0x2c: {
-        need(10);
-        const std::size_t descriptor = at;
-        const unsigned local = byte_at(bytes, at + 9);
-        take(9);
-        ++at;
-        file += static_cast<char>(local | 7u);
-        if (pictures++ == 0) {
-          left = number_at(bytes, descriptor + 1, 2, true);
-          top = number_at(bytes, descriptor + 3, 2, true);
-          width = number_at(bytes, descriptor + 5, 2, true);
-          height = number_at(bytes, descriptor + 7, 2, true);
-          if (local & 0x80) read_palette(local);
-        } else if (local & 0x80) {
-          const std::size_t size = std::size_t{3} * (2u << (local & 7));
-          need(size);
-          at += size;
-        }
-        take(1);  // the size of the first codes
-        sub_blocks();
-        if (pictures == 1) end = file.size();
-        break;
-      }
-      case 0x21: {
-        need(2);
-        const bool control = byte_at(bytes, at + 1) == 0xf9;
-        take(2);
-        const std::size_t begin = file.size();
-        sub_blocks();
-        if (control && file.size() > begin + 1) file[begin + 1] = static_cast<char>(file[begin + 1] & ~1);
-        break;
-      }
-      case 0x3b: more = false; break;
-      default: throw DataError(origin + ": the GIF is damaged");
-    }
-  }
-  require<DataError>(pictures > 0 && !raster.palette.empty(), origin, ": the GIF has no picture or no palette");
-  file.resize(end);
-  file += '\x3b';
+  raster.palette = gif.palette;
   allocate_samples(raster, origin, limits, stb_bytes(raster));
-  stb_decode(file, raster, origin, stb_bytes(raster));
+  stb_decode(gif.file(), raster, origin, stb_bytes(raster));
   for (std::size_t y = 0; y < static_cast<std::size_t>(raster.height); ++y)
     for (std::size_t x = 0; x < static_cast<std::size_t>(raster.width); ++x) {
       std::uint8_t* pixel = raster.samples.data() + 4 * (y * static_cast<std::size_t>(raster.width) + x);
       if (pixel[3]) continue;
-      const bool inside = x >= left && x < left + width && y >= top && y < top + height;
-      require<DataError>(!inside, origin, ": the file is truncated or damaged: the pixel at (", x, ", ", y, ") is missing");
+      require<DataError>(!gif.covers(x, y), origin, ": the file is truncated or damaged: the pixel at (", x, ", ", y, ") is missing");
       pixel[0] = byte_at(bytes, 11);  // the background
     }
   keep_indices(raster, 4);
-  if (pictures > 1) raster.notes.push_back(message("an animation of ", pictures, " pictures; only the first is read"));
+  if (gif.pictures > 1) raster.notes.push_back(message("an animation of ", gif.pictures, " pictures; only the first is read"));
   return raster;
 }
 
