@@ -160,7 +160,7 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
   fs::create_directories(w / "photos");
   fs::copy(w / "big/images", w / "photos");
   io::write_file_atomically(w / "photos/broken.png", "no image");
-  for (const char* other : {"phone.avif", "phone.heic"}) io::write_file_atomically(w / "photos" / other, "not read");
+  for (const char* other : {"phone.heic", "phone.jxl"}) io::write_file_atomically(w / "photos" / other, "not read");
   check_error(w.lamina("predict run photos --out p"), 3, {"left out", "phone.heic and 1 more"});
   for (const std::string tile : {"never", "always"}) {
     const Result r = w.lamina("predict run photos --out p_" + tile + " --probabilities --tile " + tile + " --json --quiet");
