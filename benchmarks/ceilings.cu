@@ -1,6 +1,6 @@
 #include "ceilings.hpp"
 
-#include "detail/launch.cuh"
+#include "detail/cuda/launch.cuh"
 
 namespace lamina::bench {
 namespace {

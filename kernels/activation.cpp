@@ -1,7 +1,7 @@
 // CPU twins of kernels/activation.hpp.
 #include "lamina/kernels/activation.hpp"
 
-#include "detail/activate.hpp"
+#include "detail/shared/activate.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 

@@ -1,8 +1,8 @@
 // CUDA twins of kernels/activation.hpp.
 #include "lamina/kernels/activation.hpp"
 
-#include "detail/activate.hpp"
-#include "detail/map.cuh"
+#include "detail/cuda/map.cuh"
+#include "detail/shared/activate.hpp"
 
 namespace lamina::kernels::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // CPU twins of kernels/argmax.hpp.
 #include "lamina/kernels/argmax.hpp"
 
-#include "detail/isa.hpp"
+#include "detail/cpu/isa.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 

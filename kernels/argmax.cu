@@ -1,7 +1,7 @@
 // CUDA twins of kernels/argmax.hpp.
 #include "lamina/kernels/argmax.hpp"
 
-#include "detail/launch.cuh"
+#include "detail/cuda/launch.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

@@ -1,8 +1,8 @@
 // CPU twins of kernels/arithmetic.hpp.
 #include "lamina/kernels/arithmetic.hpp"
 
-#include "detail/arithmetic.hpp"
-#include "detail/lanes.hpp"
+#include "detail/cpu/lanes.hpp"
+#include "detail/shared/arithmetic.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 

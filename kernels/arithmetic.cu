@@ -1,8 +1,8 @@
 // CUDA twins of kernels/arithmetic.hpp.
 #include "lamina/kernels/arithmetic.hpp"
 
-#include "detail/arithmetic.hpp"
-#include "detail/map.cuh"
+#include "detail/cuda/map.cuh"
+#include "detail/shared/arithmetic.hpp"
 
 namespace lamina::kernels::cuda {
 

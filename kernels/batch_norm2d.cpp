@@ -3,7 +3,7 @@
 // writes dresidual in the first of these passes, and reads that in place of y and dy in the second.
 #include "lamina/kernels/batch_norm2d.hpp"
 
-#include "detail/normalize.hpp"
+#include "detail/cpu/normalize.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

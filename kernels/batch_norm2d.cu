@@ -5,8 +5,8 @@
 // bit an element, in place of y. A thread keeps the constants of its channels in registers and walks down the rows.
 #include "lamina/kernels/batch_norm2d.hpp"
 
-#include "detail/activate.hpp"
-#include "detail/normalize.cuh"
+#include "detail/cuda/normalize.cuh"
+#include "detail/shared/activate.hpp"
 
 namespace lamina::kernels::cuda {
 namespace {

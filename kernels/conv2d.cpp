@@ -1,14 +1,14 @@
 // CPU twins of kernels/conv2d.hpp: which algorithm computes which shape.
 #include "lamina/kernels/conv2d.hpp"
 
-#include "detail/conv2d_depthwise.hpp"
-#include "detail/conv2d_direct.hpp"
-#include "detail/conv2d_direct_weights.hpp"
-#include "detail/conv2d_implicit_gemm.hpp"
-#include "detail/conv2d_naive.hpp"
-#include "detail/conv2d_winograd.hpp"
-#include "detail/conv2d_winograd_weights.hpp"
-#include "detail/normalize.hpp"
+#include "detail/cpu/conv2d_depthwise.hpp"
+#include "detail/cpu/conv2d_direct.hpp"
+#include "detail/cpu/conv2d_direct_weights.hpp"
+#include "detail/cpu/conv2d_implicit_gemm.hpp"
+#include "detail/cpu/conv2d_naive.hpp"
+#include "detail/cpu/conv2d_winograd.hpp"
+#include "detail/cpu/conv2d_winograd_weights.hpp"
+#include "detail/cpu/normalize.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

@@ -1,13 +1,13 @@
 // CUDA twins of kernels/conv2d.hpp: which algorithm computes which shape.
 #include "lamina/kernels/conv2d.hpp"
 
-#include "detail/conv2d_depthwise.cuh"
-#include "detail/conv2d_direct.cuh"
-#include "detail/conv2d_gradient.cuh"
-#include "detail/conv2d_implicit_gemm.cuh"
-#include "detail/conv2d_implicit_gemm_weights.cuh"
-#include "detail/conv2d_naive.cuh"
-#include "detail/normalize.cuh"
+#include "detail/cuda/conv2d_depthwise.cuh"
+#include "detail/cuda/conv2d_direct.cuh"
+#include "detail/cuda/conv2d_gradient.cuh"
+#include "detail/cuda/conv2d_implicit_gemm.cuh"
+#include "detail/cuda/conv2d_implicit_gemm_weights.cuh"
+#include "detail/cuda/conv2d_naive.cuh"
+#include "detail/cuda/normalize.cuh"
 
 namespace lamina::kernels::cuda {
 

@@ -1,9 +1,9 @@
 // CPU twins of kernels/conv_transpose2d.hpp.
 #include "lamina/kernels/conv_transpose2d.hpp"
 
-#include "detail/epilogue.hpp"
-#include "detail/isa.hpp"
-#include "detail/reduce.hpp"
+#include "detail/cpu/epilogue.hpp"
+#include "detail/cpu/isa.hpp"
+#include "detail/cpu/reduce.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 

@@ -1,8 +1,8 @@
 // CUDA twins of kernels/conv_transpose2d.hpp.
 #include "lamina/kernels/conv_transpose2d.hpp"
 
-#include "detail/conv2d_gradient.cuh"
-#include "detail/reduce.cuh"
+#include "detail/cuda/conv2d_gradient.cuh"
+#include "detail/cuda/reduce.cuh"
 
 namespace lamina::kernels::cuda {
 

@@ -1,7 +1,7 @@
 // CPU twins of kernels/copy.hpp.
 #include "lamina/kernels/copy.hpp"
 
-#include "detail/isa.hpp"
+#include "detail/cpu/isa.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 

@@ -1,7 +1,7 @@
 // CUDA twins of kernels/copy.hpp.
 #include "lamina/kernels/copy.hpp"
 
-#include "detail/map.cuh"
+#include "detail/cuda/map.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

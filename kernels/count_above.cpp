@@ -1,7 +1,7 @@
 // CPU twins of kernels/count_above.hpp.
 #include "lamina/kernels/count_above.hpp"
 
-#include "detail/isa.hpp"
+#include "detail/cpu/isa.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 

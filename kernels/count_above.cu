@@ -1,7 +1,7 @@
 // CUDA twins of kernels/count_above.hpp.
 #include "lamina/kernels/count_above.hpp"
 
-#include "detail/launch.cuh"
+#include "detail/cuda/launch.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // CPU twins of kernels/dropout.hpp.
 #include "lamina/kernels/dropout.hpp"
 
-#include "detail/isa.hpp"
+#include "detail/cpu/isa.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

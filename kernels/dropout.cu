@@ -1,7 +1,7 @@
 // CUDA twins of kernels/dropout.hpp: the same draws as on the CPU. One pass; the mask is never stored.
 #include "lamina/kernels/dropout.hpp"
 
-#include "detail/pixels.cuh"
+#include "detail/cuda/pixels.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

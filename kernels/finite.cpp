@@ -1,7 +1,7 @@
 // CPU twins of kernels/finite.hpp.
 #include "lamina/kernels/finite.hpp"
 
-#include "detail/isa.hpp"
+#include "detail/cpu/isa.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 

@@ -1,7 +1,7 @@
 // CUDA twins of kernels/finite.hpp.
 #include "lamina/kernels/finite.hpp"
 
-#include "detail/launch.cuh"
+#include "detail/cuda/launch.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

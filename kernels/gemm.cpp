@@ -1,5 +1,5 @@
-// detail/gemm.hpp over Eigen, whose namespace the build renames per instruction set.
-#include "detail/gemm.hpp"
+// detail/cpu/gemm.hpp over Eigen, whose namespace the build renames per instruction set.
+#include "detail/cpu/gemm.hpp"
 
 #include <Eigen/Core>
 

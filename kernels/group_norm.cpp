@@ -1,7 +1,7 @@
 // CPU twins of kernels/group_norm.hpp: per image the sums per channel of batch normalisation, folded to groups.
 #include "lamina/kernels/group_norm.hpp"
 
-#include "detail/normalize.hpp"
+#include "detail/cpu/normalize.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

@@ -2,7 +2,7 @@
 // for the statistics, then x again and writes y; backward reads x and dy for the sums, then both again and writes dx.
 #include "lamina/kernels/group_norm.hpp"
 
-#include "detail/normalize.cuh"
+#include "detail/cuda/normalize.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

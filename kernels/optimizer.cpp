@@ -1,7 +1,7 @@
 // CPU twins of kernels/optimizer.hpp: one pass over weights, gradients and moments.
-#include "detail/optimizer.hpp"
+#include "detail/shared/optimizer.hpp"
 
-#include "detail/isa.hpp"
+#include "detail/cpu/isa.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

@@ -1,8 +1,8 @@
 // CUDA twins of kernels/optimizer.hpp: one launch for all tensors, whose table is uploaded; one pass over weights, gradients and moments. A
 // block has one chunk of one tensor.
-#include "detail/optimizer.hpp"
+#include "detail/shared/optimizer.hpp"
 
-#include "detail/reduce.cuh"
+#include "detail/cuda/reduce.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // CPU twin of kernels/pad.hpp.
 #include "lamina/kernels/pad.hpp"
 
-#include "detail/isa.hpp"
+#include "detail/cpu/isa.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

@@ -1,7 +1,7 @@
 // CUDA twin of kernels/pad.hpp.
 #include "lamina/kernels/pad.hpp"
 
-#include "detail/pixels.cuh"
+#include "detail/cuda/pixels.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

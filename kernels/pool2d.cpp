@@ -1,9 +1,9 @@
 // CPU twins of kernels/pool2d.hpp.
 #include "lamina/kernels/pool2d.hpp"
 
-#include "detail/isa.hpp"
-#include "detail/pool2d.hpp"
-#include "detail/simd.hpp"
+#include "detail/cpu/isa.hpp"
+#include "detail/cpu/simd.hpp"
+#include "detail/shared/pool2d.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

@@ -2,8 +2,8 @@
 // and writes dx once.
 #include "lamina/kernels/pool2d.hpp"
 
-#include "detail/pixels.cuh"
-#include "detail/pool2d.hpp"
+#include "detail/cuda/pixels.cuh"
+#include "detail/shared/pool2d.hpp"
 
 namespace lamina::kernels::cuda {
 namespace {

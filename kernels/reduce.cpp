@@ -1,7 +1,7 @@
 // CPU twins of kernels/reduce.hpp.
 #include "lamina/kernels/reduce.hpp"
 
-#include "detail/reduce.hpp"
+#include "detail/cpu/reduce.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

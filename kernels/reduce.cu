@@ -1,7 +1,7 @@
 // CUDA twins of kernels/reduce.hpp. Memory passes: reduce_sum reads x once, reduce_spread writes dx once.
 #include "lamina/kernels/reduce.hpp"
 
-#include "detail/reduce.cuh"
+#include "detail/cuda/reduce.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

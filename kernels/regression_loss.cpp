@@ -1,7 +1,7 @@
 // CPU twins of kernels/regression_loss.hpp. Memory passes: forward reads x and target, backward reads both and writes dx.
-#include "detail/regression_loss.hpp"
+#include "detail/shared/regression_loss.hpp"
 
-#include "detail/lanes.hpp"
+#include "detail/cpu/lanes.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

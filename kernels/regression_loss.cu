@@ -1,8 +1,8 @@
 // CUDA twins of kernels/regression_loss.hpp. Memory passes: forward reads x and target, backward reads both and writes dx.
-#include "detail/regression_loss.hpp"
+#include "detail/shared/regression_loss.hpp"
 
-#include "detail/map.cuh"
-#include "detail/reduce.cuh"
+#include "detail/cuda/map.cuh"
+#include "detail/cuda/reduce.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // CPU twins of kernels/resize.hpp.
 #include "lamina/kernels/resize.hpp"
 
-#include "detail/resize.hpp"
+#include "detail/cpu/resize.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

@@ -2,7 +2,7 @@
 // which caches serve; the backward passes gather, so they need neither zeroing nor atomics.
 #include "lamina/kernels/resize.hpp"
 
-#include "detail/resize.cuh"
+#include "detail/cuda/resize.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

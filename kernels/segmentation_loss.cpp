@@ -1,12 +1,12 @@
 // CPU twins of kernels/segmentation_loss.hpp. A register of pixels at a time is transposed into (class, pixel) scratch, so that every
 // step, exp and log included, is vector arithmetic at any number of classes. d(loss)/dz follows from d(loss)/dp, of two constants a class
-// (detail/segmentation_loss.hpp), and the softmax's (or sigmoid's) derivative. Logits smaller than the labels are interpolated a row of
-// labels at a time, their gradient gathered from the rows that read them.
+// (detail/shared/segmentation_loss.hpp), and the softmax's (or sigmoid's) derivative. Logits smaller than the labels are interpolated a row
+// of labels at a time, their gradient gathered from the rows that read them.
 #include "lamina/kernels/segmentation_loss.hpp"
 
-#include "detail/math.hpp"
-#include "detail/resize.hpp"
-#include "detail/segmentation_loss.hpp"
+#include "detail/cpu/math.hpp"
+#include "detail/cpu/resize.hpp"
+#include "detail/shared/segmentation_loss.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

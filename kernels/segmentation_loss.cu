@@ -5,7 +5,7 @@
 // small pixels, and adds up what each tile of the labels that read them holds of it.
 #include "lamina/kernels/segmentation_loss.hpp"
 
-#include "detail/segmentation_loss.cuh"
+#include "detail/cuda/segmentation_loss.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

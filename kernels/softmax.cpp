@@ -2,8 +2,8 @@
 // one register a class, so that no lane idles.
 #include "lamina/kernels/softmax.hpp"
 
-#include "detail/math.hpp"
-#include "detail/reduce.hpp"
+#include "detail/cpu/math.hpp"
+#include "detail/cpu/reduce.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 namespace {

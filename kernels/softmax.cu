@@ -3,7 +3,7 @@
 // and writes dx. Longer rows are read anew for every step.
 #include "lamina/kernels/softmax.hpp"
 
-#include "detail/launch.cuh"
+#include "detail/cuda/launch.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // CPU twin of kernels/warp.hpp.
 #include "lamina/kernels/warp.hpp"
 
-#include "detail/isa.hpp"
+#include "detail/cpu/isa.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {
 

@@ -1,7 +1,7 @@
 // CUDA twin of kernels/warp.hpp. Reads the bytes that the map covers, writes images and labels once.
 #include "lamina/kernels/warp.hpp"
 
-#include "detail/pixels.cuh"
+#include "detail/cuda/pixels.cuh"
 
 namespace lamina::kernels::cuda {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #define LAMINA_ISA geometry
-#include "../../kernels/detail/correlation_axis.hpp"
-#include "../../kernels/detail/gemm_plan.hpp"
+#include "../../kernels/detail/cuda/gemm_plan.hpp"
+#include "../../kernels/detail/shared/correlation_axis.hpp"
 
 using namespace lamina;
 using namespace lamina::kernels;

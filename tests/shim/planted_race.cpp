@@ -2,7 +2,7 @@
 // lines; without an argument it must be silent.
 #include <cstdio>
 
-#include "detail/launch.cuh"
+#include "detail/cuda/launch.cuh"
 
 namespace lamina::kernels::cuda {
 void check_launch(const char*) {}

@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "detail/async_copy.cuh"
-#include "detail/correlation.hpp"
-#include "detail/mma.cuh"
-#include "detail/reduce.cuh"
+#include "detail/cpu/correlation.hpp"
+#include "detail/cuda/async_copy.cuh"
+#include "detail/cuda/mma.cuh"
+#include "detail/cuda/reduce.cuh"
 #include "lamina/core/tensor.hpp"
 #include "lamina/ops/arithmetic.hpp"
 #include "lamina/ops/batch_norm2d.hpp"

@@ -11,7 +11,11 @@ problems = []
 
 # What the headers and .ipp files of an area may include. Autograd adds gradients and looks for NaN with two kernels, by their contracts;
 # the tensors of a device are filled and converted by one.
-EXCEPTIONS = {("include/lamina/core/impl/cuda.ipp", "lamina/kernels/copy.hpp")}
+EXCEPTIONS = {
+    ("include/lamina/core/impl/cuda.ipp", "lamina/kernels/copy.hpp"),
+    ("kernels/detail/shared/activate.hpp", "detail/cpu/math.hpp"),
+    ("kernels/detail/shared/activate.hpp", "detail/cuda/math.cuh"),
+}
 COMPUTE = {"core", "kernels", "autograd", "ops", "nn"}
 MAY_INCLUDE = {
     "core": {"core"},
@@ -65,6 +69,10 @@ def rule_directions():
             eigen = name.startswith("Eigen/") and path.name == "gemm.cpp"
             if not (ours or standard or eigen):
                 problems.append(f"{path.relative_to(root)}: kernels see contracts, core/{{view,device,dtype,random}} and detail/, not {name}")
+            side = path.parent.name if "detail" in path.parts else "cpu" if path.suffix == ".cpp" else "cuda"
+            target = re.match(r"detail/(\w+)/", name)
+            if target and target[1] not in {"shared", side} and (str(path.relative_to(root)), name) not in EXCEPTIONS:
+                problems.append(f"{path.relative_to(root)}: code for {side} must not include {name}")
 
 
 def rule_public_headers():

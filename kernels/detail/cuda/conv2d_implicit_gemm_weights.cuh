@@ -1,0 +1,176 @@
+// Weight gradient as tiled matrix products in fp32: (output channels, pixels) x (pixels, taps x channels). The pixels are split into parts,
+// by shape alone, whose sums meet in a workspace and are added in order; a tile walks over those pixels only that its taps need.
+#pragma once
+#include "detail/cuda/gemm_tile.cuh"
+#include "detail/cuda/partial_sums.cuh"
+#include "detail/shared/correlation_axis.hpp"
+
+namespace lamina::kernels::cuda {
+
+/// dw of (groups, k, taps, c), or its parts. Plain data.
+template <class T>
+struct WeightGradient {
+  View4<const T> x, dy;
+  CorrelationAxis h, w;       ///< of the forward convolution
+  std::int64_t groups, c, k;  ///< channels of x and of dy in each group
+  std::int64_t parts;
+  unsigned k_tiles, col_tiles;
+  bool aligned_dy;  ///< its channels can be copied 16 bytes at a time
+  float* sums;      ///< (parts, groups, k, kernel rows, kernel cols, c)
+};
+
+namespace detail {
+
+/// A pixel of a region of outputs of images, counted over image, row and column.
+struct PixelWalk {
+  int row_begin, row_end, col_begin, col_end;
+  std::int64_t image = 0;
+  int row = 0, col = 0;
+
+  __device__ PixelWalk(const Region& region, std::int64_t pixel)
+      : row_begin(static_cast<int>(region.rows.begin)),
+        row_end(static_cast<int>(region.rows.end)),
+        col_begin(static_cast<int>(region.cols.begin)),
+        col_end(static_cast<int>(region.cols.end)) {
+    if (region.size() == 0) return;
+    image = pixel / region.size();
+    row = row_begin + static_cast<int>(pixel % region.size() / region.cols.size());
+    col = col_begin + static_cast<int>(pixel % region.cols.size());
+  }
+  __device__ void advance(int pixels) {
+    for (col += pixels; col >= col_end;) {
+      col -= col_end - col_begin;
+      if (++row < row_end) continue;
+      row = row_begin;
+      ++image;
+    }
+  }
+};
+
+/// Rows of the tile are output channels, columns (tap, channel). Aligned: channels of x can be copied 16 bytes at a time. Stage: (kDepth
+/// pixels, rows) of dy, then (kDepth, cols) of x.
+// Long: one pipeline of copies and products, whose stages share registers and barriers.
+template <class T, class Tile, bool Aligned>
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) weight_gradient_kernel(WeightGradient<T> a) {
+  constexpr int kStage = (Tile::kRows + Tile::kCols) * kDepth<T>;
+  LAMINA_SHARED(T, shared);
+  const int thread = static_cast<int>(threadIdx.x), own_row = Tile::thread_row(thread), own_col = Tile::thread_col(thread);
+  const unsigned k_tile = blockIdx.x % a.k_tiles, col_tile = blockIdx.x / a.k_tiles % a.col_tiles;
+  const unsigned matrix = blockIdx.x / a.k_tiles / a.col_tiles;  // (part, group)
+  const std::int64_t cols = a.h.taps * a.w.taps * a.c;
+  const auto first_k = [&] { return std::int64_t{k_tile} * Tile::kRows; };
+  const auto first_col = [&] { return std::int64_t{col_tile} * Tile::kCols; };
+  const std::int64_t group = matrix % a.groups, part = matrix / a.groups;
+  const std::int64_t last = first_col() + Tile::kCols < cols ? first_col() + Tile::kCols - 1 : cols - 1;
+  const Region region = outputs_of_taps(a.h, a.w, first_col() / a.c, last / a.c, a.x.h, a.x.w);
+  const std::int64_t pixels = a.dy.n * region.size(), all = (pixels + kDepth<T> - 1) / kDepth<T>;
+  const std::int64_t first = all * part / a.parts;
+  const int steps = static_cast<int>(all * (part + 1) / a.parts - first);
+
+  // This thread's copies: kCopied output channels of dy and kCopied columns of x, for some pixels.
+  constexpr int kAcross = (Tile::kRows > Tile::kCols ? Tile::kRows : Tile::kCols) / kCopied<T>, kDown = Tile::kThreads / kAcross;
+  static_assert(Tile::kThreads % kAcross == 0 && kDepth<T> % kDown == 0);
+  const int across = thread % kAcross * kCopied<T>, down = thread / kAcross;
+  PixelWalk walk(region, first * kDepth<T> + down);
+  const std::int64_t from_dy = group * a.k + first_k() + across, from_x = group * a.c, tap = (first_col() + across) / a.c;
+  const int count_dy = static_cast<int>(a.k - first_k()) - across, count_x = static_cast<int>(last + 1 - first_col()) - across;
+  const int r = static_cast<int>(tap / a.w.taps), s = static_cast<int>(tap % a.w.taps), c = static_cast<int>((first_col() + across) % a.c);
+  // Copies what column (tap (r, s), channel c) reads for the pixel of the walk.
+  const auto copy_x = [&](T* to, int r, int s, int c, bool valid, auto copy) {
+    const std::int64_t i = a.h.input(walk.row, r), j = a.w.input(walk.col, s);
+    copy(to, ((walk.image * a.x.h + i) * a.x.w + j) * a.x.ld + from_x + c,
+         valid && walk.image < a.x.n && i >= 0 && i < a.x.h && j >= 0 && j < a.x.w);
+  };
+  const auto load = [&](int stage) {
+    T* to_dy = shared + stage * kStage + down * Tile::kRows + across;
+    T* to_x = shared + stage * kStage + kDepth<T> * Tile::kRows + down * Tile::kCols + across;
+#pragma unroll 1
+    for (int d = 0; d < kDepth<T>; d += kDown, to_dy += kDown * Tile::kRows, to_x += kDown * Tile::kCols, walk.advance(kDown)) {
+      if (Tile::kRows >= Tile::kCols || across < Tile::kRows) {
+        const std::int64_t from = ((walk.image * a.dy.h + walk.row) * a.dy.w + walk.col) * a.dy.ld + from_dy;
+        const int count = walk.image < a.dy.n ? count_dy : 0;
+        if (a.aligned_dy)
+          copy_elements<true>(to_dy, a.dy.data, from, count);
+        else
+          copy_elements<false>(to_dy, a.dy.data, from, count);
+      }
+      if (Tile::kCols < Tile::kRows && across >= Tile::kCols) continue;
+      if constexpr (Aligned) {
+        copy_x(to_x, r, s, c, count_x > 0,
+               [&](T* to, std::int64_t from, bool valid) { copy_elements<true>(to, a.x.data, from, valid ? kCopied<T> : 0); });
+      } else {
+#pragma unroll 1
+        for (int e = 0, at_r = r, at_s = s, at_c = c; e < kCopied<T>; ++e) {
+          copy_x(to_x + e, at_r, at_s, at_c, e < count_x,
+                 [&](T* to, std::int64_t from, bool valid) { copy_element(to, a.x.data, from, valid); });
+          if (++at_c < a.c) continue;
+          at_c = 0;
+          if (++at_s < a.w.taps) continue;
+          at_s = 0;
+          ++at_r;
+        }
+      }
+    }
+  };
+
+  float sums[Tile::kOwnRows][Tile::kOwnCols] = {};
+  const auto multiply = [&](int stage) {
+    const T* const from_dy = shared + stage * kStage;
+    const T* const from_x = from_dy + kDepth<T> * Tile::kRows;
+#pragma unroll 1
+    for (int d = 0; d < kDepth<T>; ++d) {
+      Pack<T, 4> dy[Tile::kOwnRows / 4], x[Tile::kOwnCols / 4];
+#pragma unroll
+      for (int i = 0; i < Tile::kOwnRows; i += 4)
+        dy[i / 4] = *reinterpret_cast<const Pack<T, 4>*>(from_dy + d * Tile::kRows + Tile::row(own_row, i));
+#pragma unroll
+      for (int j = 0; j < Tile::kOwnCols; j += 4)
+        x[j / 4] = *reinterpret_cast<const Pack<T, 4>*>(from_x + d * Tile::kCols + Tile::col(own_col, j));
+#pragma unroll
+      for (int i = 0; i < Tile::kOwnRows; ++i)
+#pragma unroll
+        for (int j = 0; j < Tile::kOwnCols; ++j) sums[i][j] += widen(dy[i / 4].v[i % 4]) * widen(x[j / 4].v[j % 4]);
+    }
+  };
+  pipeline(steps, load, multiply);
+
+  float* const to = a.sums + matrix * a.k * cols;
+#pragma unroll
+  for (int i = 0; i < Tile::kOwnRows; ++i) {
+    const std::int64_t k = first_k() + Tile::row(own_row, i);
+    if (k >= a.k) continue;
+#pragma unroll
+    for (int j = 0; j < Tile::kOwnCols; j += 4) {
+      const std::int64_t col = first_col() + Tile::col(own_col, j);
+      const float values[4] = {sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3]};
+      store_quadruple(to + k * cols + col, values, cols - col, cols % 4 == 0);
+    }
+  }
+}
+
+}  // namespace detail
+
+template <class T>
+void conv2d_backward_weights_implicit_gemm(const Cuda& cuda, View4<const T> x, View4<const T> dy, View4<float> dw, const Conv2dParams& p) {
+  const std::int64_t k = dw.n / p.groups, cols = dw.h * dw.w * dw.c;
+  const bool aligned_x = aligned_channels(x.data, x.ld, dw.c, kCopied<T>);
+  with_tile(p.tile, k, cols, p.groups, [&]<class Tile>(Tile) {
+    const unsigned k_tiles = blocks_for(k, Tile::kRows), col_tiles = blocks_for(cols, Tile::kCols);
+    const std::int64_t tiles = p.groups * std::int64_t{k_tiles} * col_tiles;
+    const std::int64_t parts = weight_gradient_parts(tiles, dy.pixels(), dw.size());
+    Workspace workspace(cuda);
+    float* partials = workspace.take<float>(parts, dw.size());
+    const CorrelationAxis h = forward_axis(dy.h, dw.h, p.padding.top, p), w = forward_axis(dy.w, dw.w, p.padding.left, p);
+    const WeightGradient<T> a{
+        x, dy, h, w, p.groups, dw.c, k, parts, k_tiles, col_tiles, aligned_channels(dy.data, dy.ld, k, kCopied<T>), partials};
+    constexpr std::size_t kBytes = 2 * (Tile::kRows + Tile::kCols) * kDepth<T> * sizeof(T);
+    const auto blocks = static_cast<unsigned>(tiles * parts);
+    if (aligned_x)
+      launch<detail::weight_gradient_kernel<T, Tile, true>>(cuda, blocks, Tile::kThreads, kBytes, a);
+    else
+      launch<detail::weight_gradient_kernel<T, Tile, false>>(cuda, blocks, Tile::kThreads, kBytes, a);
+    add_parts(cuda, partials, parts, 1, dw.size(), dw.data);
+  });
+}
+
+}  // namespace lamina::kernels::cuda

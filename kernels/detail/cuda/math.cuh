@@ -1,0 +1,10 @@
+// The functions that functors of detail/shared/activate.hpp find on a CUDA thread.
+#pragma once
+#include "detail/cuda/launch.cuh"
+
+namespace lamina::kernels::cuda {
+
+__device__ __forceinline__ float sigmoid(float v) { return 1 / (1 + ::expf(-v)); }
+__device__ __forceinline__ float tanh(float v) { return ::tanhf(v); }
+
+}  // namespace lamina::kernels::cuda
