@@ -15,15 +15,16 @@ struct Layer {
 /// The three passes of a layer; each reads two of x, w and y and writes the third.
 void add_layer(const Layer& l) {
   const Shape x{l.n, l.h, l.h, l.cin}, w{l.cout, l.k, l.k, l.cin / l.groups}, y{l.n, l.h, l.h, l.cout};
-  const Conv2dParams p{.padding = Padding::tf_same(),
-                       .dilation = static_cast<int>(l.dilation),
-                       .groups = static_cast<int>(l.groups),
-                       .algorithm = l.algorithm};
+  const Conv2dParams p{.padding = Padding::tf_same(), .dilation = static_cast<int>(l.dilation), .groups = static_cast<int>(l.groups)};
   bench::Case c{
       .name = "conv2d",
       .arguments = {{"n", l.n}, {"h", l.h}, {"cin", l.cin}, {"cout", l.cout}, {"k", l.k}, {"d", l.dilation}, {"groups", l.groups}},
       .inputs = {bench::images(x), bench::weights(w)},
-      .op = [p](const bench::Tensors& in) { return conv2d(in[0], in[1], {}, p); },
+      .op =
+          [p, a = l.algorithm](const bench::Tensors& in) {
+            const Conv2dPlanScope scope(Conv2dPlan::all(a));
+            return conv2d(in[0], in[1], {}, p);
+          },
       .elements = static_cast<double>(x.numel() + w.numel() + y.numel()),
       .flops = 2.0 * static_cast<double>(y.numel() * l.k * l.k * (l.cin / l.groups))};
   if (l.algorithm != Conv2dAlgorithm::automatic) c.arguments.emplace_back(name_of(l.algorithm), 1);

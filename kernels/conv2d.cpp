@@ -38,7 +38,6 @@ template <class T>
 Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p) {
   constexpr std::int64_t kPixels = 512, kWinogradPixels = 128;  // below: preparing the weights takes longer than using them
   constexpr std::int64_t kWinogradChannels = 12;                // below: transforms cost more than the multiplications they save
-  if (p.algorithm != Algorithm::automatic) return p.algorithm;
   const auto applies = [&](Algorithm a) { return conv2d_supports(Device::Type::cpu, a, w.n, w.h, w.w, w.c, p); };
   if (applies(Algorithm::depthwise)) return Algorithm::depthwise;
   if (applies(Algorithm::winograd4) && w.n >= kWinogradChannels && w.c >= kWinogradChannels && out.pixels() >= kWinogradPixels) {
@@ -56,8 +55,8 @@ Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p)
 }
 
 template <class T>
-void forward(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p) {
-  switch (algorithm<T>(w, y, p)) {
+void forward(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p, Algorithm a) {
+  switch (a) {
     case Algorithm::naive: return conv2d_forward_naive(cpu, x, w, b, y, p);
     case Algorithm::direct: return conv2d_forward_direct(cpu, x, w, b, y, p);
     case Algorithm::winograd2: return conv2d_forward_winograd<2>(cpu, x, w, b, y, p);
@@ -71,19 +70,21 @@ void forward(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> 
 }  // namespace
 
 template <class T>
-void conv2d_algorithm(Cpu&, View4<const T> w, View4<const T> y, const Conv2dParams& p, Conv2dAlgorithm* chosen) {
-  *chosen = algorithm<T>(w, y, p);
+void conv2d_plan(Cpu&, View4<const T>, View4<const T> w, View4<const T> y, const Conv2dParams& p, Conv2dPlan* plan) {
+  for (Conv2dMethod* how : {&plan->forward, &plan->backward_data, &plan->backward_weights})
+    if (how->algorithm == Algorithm::automatic) how->algorithm = algorithm<T>(w, y, p);
 }
 
 template <class T>
-void conv2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, double* moments, const Conv2dParams& p) {
-  forward<T>(cpu, x, w, b, y, p);
+void conv2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, double* moments, const Conv2dParams& p,
+                    Conv2dMethod how) {
+  forward<T>(cpu, x, w, b, y, p, how.algorithm);
   if (moments && y.pixels() > 0) column_moments<T>(cpu, y.flat(), moments, moments + y.c);
 }
 
 template <class T>
-void conv2d_backward_data(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p) {
-  switch (algorithm<T>(w, dy, p)) {
+void conv2d_backward_data(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p, Conv2dMethod how) {
+  switch (how.algorithm) {
     case Algorithm::naive: return conv2d_backward_data_naive(cpu, dy, w, dx, p);
     case Algorithm::direct: return conv2d_backward_data_direct(cpu, dy, w, dx, p);
     case Algorithm::winograd2: return conv2d_backward_data_winograd<2>(cpu, dy, w, dx, p);
@@ -95,12 +96,13 @@ void conv2d_backward_data(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T
 }
 
 template <class T>
-void conv2d_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<Precise<T>> dw, Precise<T>* db, const Conv2dParams& p) {
-  const Algorithm chosen = algorithm<T>(dw, dy, p);
-  if (dw.data && chosen == Algorithm::direct) return conv2d_backward_weights_direct(cpu, x, dy, dw, db, p);  // reads dy once for both
+void conv2d_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<Precise<T>> dw, Precise<T>* db, const Conv2dParams& p,
+                             Conv2dMethod how) {
+  if (dw.data && how.algorithm == Algorithm::direct)
+    return conv2d_backward_weights_direct(cpu, x, dy, dw, db, p);  // reads dy once for both
   if (db) column_sums(cpu, dy.flat(), db);
   if (!dw.data) return;
-  switch (chosen) {
+  switch (how.algorithm) {
     case Algorithm::naive: return conv2d_backward_weights_naive(cpu, x, dy, dw, p);
     case Algorithm::winograd2: return conv2d_backward_weights_winograd<2>(cpu, x, dy, dw, p);
     case Algorithm::winograd3: return conv2d_backward_weights_winograd<3>(cpu, x, dy, dw, p);
@@ -111,6 +113,6 @@ void conv2d_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, View
 }
 
 LAMINA_INSTANTIATE(&conv2d_forward<float>, &conv2d_forward<double>, &conv2d_backward_data<float>, &conv2d_backward_data<double>,
-                   &conv2d_backward_weights<float>, &conv2d_backward_weights<double>, &conv2d_algorithm<float>, &conv2d_algorithm<double>)
+                   &conv2d_backward_weights<float>, &conv2d_backward_weights<double>, &conv2d_plan<float>, &conv2d_plan<double>)
 
 }  // namespace lamina::kernels::LAMINA_ISA

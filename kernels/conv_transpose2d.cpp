@@ -9,8 +9,8 @@ namespace lamina::kernels::LAMINA_ISA {
 
 template <class T>
 void conv_transpose2d_forward(Cpu& cpu, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p,
-                              Activation act) {
-  conv2d_backward_data<T>(cpu, x, w, y, p);
+                              Activation act, Conv2dMethod how) {
+  conv2d_backward_data<T>(cpu, x, w, y, p, how);
   if (!b && act.is_none()) return;
   const View2<T> rows = y.flat();
   for_row_chunks(cpu, rows.rows, rows.cols, [&](std::int64_t begin, std::int64_t end) {

@@ -8,8 +8,8 @@ namespace lamina::kernels::cuda {
 
 template <class T>
 void conv_transpose2d_forward(Cuda& cuda, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p,
-                              Activation act) {
-  conv2d_gradient(cuda, x, w, {b, act}, y, p);
+                              Activation act, Conv2dMethod how) {
+  conv2d_gradient(cuda, x, w, {b, act}, y, p, how);
 }
 
 template <class T>

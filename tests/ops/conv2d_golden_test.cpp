@@ -10,9 +10,8 @@ TEST_CASE("conv2d agrees with PyTorch") {
   const auto file = golden("conv2d");
   const auto check = [&](const char* name, const Conv2dParams& p) {
     for (Conv2dAlgorithm algorithm : {Conv2dAlgorithm::automatic, Conv2dAlgorithm::naive}) {
-      Conv2dParams with = p;
-      with.algorithm = algorithm;
-      check_golden(file, name, {"x", "w", "b"}, [&](auto& in) { return conv2d(in[0], in[1], in[2], with); });
+      const Conv2dPlanScope scope(Conv2dPlan::all(algorithm));
+      check_golden(file, name, {"x", "w", "b"}, [&](auto& in) { return conv2d(in[0], in[1], in[2], p); });
     }
   };
   const Padding one = Padding::symmetric(1);

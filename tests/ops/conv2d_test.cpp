@@ -1,4 +1,5 @@
 #include "lamina/ops/conv2d.hpp"
+#include "lamina/ops/conv_transpose2d.hpp"
 
 #include "support/op_check.hpp"
 
@@ -43,10 +44,9 @@ const std::vector<ConvCase> kSmall = {
     {{1, 2, 2, 2}, {2, 3, 3, 2}, pad(2)},
 };
 
-Tensor run(const ConvCase& c, Conv2dAlgorithm algorithm, const std::vector<Tensor>& in, const Tensor& into = {}) {
-  Conv2dParams p = c.p;
-  p.algorithm = algorithm;
-  return conv2d(in[0], in[1], c.bias ? in[2] : Tensor{}, p, into);
+Tensor run(const ConvCase& c, const Conv2dPlan& plan, const std::vector<Tensor>& in, const Tensor& into = {}) {
+  const Conv2dPlanScope scope(plan);
+  return conv2d(in[0], in[1], c.bias ? in[2] : Tensor{}, c.p, into);
 }
 
 /// Bounds the f32 error of a sum of K products with random signs relative to the largest result: a few eps * sqrt(K).
@@ -59,7 +59,8 @@ double tolerance(const ConvCase& c) {
 OpCase op_case(const ConvCase& c, Conv2dAlgorithm algorithm) {
   std::vector<Tensor> in{random_normal(c.x, 1), random_normal(c.w, 2)};
   if (c.bias) in.push_back(random_normal({c.w[0]}, 3));
-  OpCase op{message(name_of(algorithm), " ", c.str()), in, [=](auto& t, auto& into) { return run(c, algorithm, t, into); }};
+  OpCase op{message(name_of(algorithm), " ", c.str()), in,
+            [=](auto& t, auto& into) { return run(c, Conv2dPlan::all(algorithm), t, into); }};
   op.float_tolerance = tolerance(c);
   op.precise = {false, false, true};
   return op;
@@ -154,6 +155,35 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
     }
 }
 
+TEST_CASE("a plan is chosen pass by pass; it lives as long as its scope, and in the backward of what it recorded") {
+  // In f32 the sums of implicit GEMM differ from the naive ones in their last bits: bytes tell how a result was computed.
+  const Conv2dMethod naive{Conv2dAlgorithm::naive}, gemm{Conv2dAlgorithm::implicit_gemm};
+  for (bool transposed : {false, true}) {
+    CAPTURE(transposed);
+    const auto results = [&](const Conv2dPlan& plan) {  // y, dx, dw
+      Tensor x = random_normal({1, 21, 18, 32}, 1, DType::f32), w = random_normal({32, 3, 3, 32}, 2, DType::f32), y;
+      x.set_requires_grad();
+      w.set_requires_grad();
+      {
+        const Conv2dPlanScope scope(plan);
+        y = transposed ? conv_transpose2d(x, w) : conv2d(x, w);
+      }
+      y.backward(random_normal(y.shape(), 3, DType::f32));
+      return std::vector<Tensor>{y.detach(), x.grad(), w.grad()};
+    };
+    const auto all_naive = results(Conv2dPlan::all(naive.algorithm)), all_gemm = results(Conv2dPlan::all(gemm.algorithm));
+    for (int pass = 0; pass < 3; ++pass) {
+      CAPTURE(pass);
+      Conv2dPlan plan = Conv2dPlan::all(naive.algorithm);
+      (pass == 2 ? plan.backward_weights : (pass == 1) != transposed ? plan.backward_data : plan.forward) = gemm;
+      const auto got = results(plan);
+      REQUIRE(!same_bytes(all_naive[pass], all_gemm[pass]));
+      for (int i = 0; i < 3; ++i) CHECK(same_bytes(got[i], i == pass ? all_gemm[i] : all_naive[i]));
+    }
+  }
+  CHECK(Conv2dPlanScope::current().forward.algorithm == Conv2dAlgorithm::automatic);
+}
+
 TEST_CASE("every CUDA algorithm and tile agrees with the naive one of the CPU in double") {
   struct CudaCase {
     ConvCase conv;
@@ -181,9 +211,7 @@ TEST_CASE("every CUDA algorithm and tile agrees with the naive one of the CPU in
         if (!kernels::conv2d_supports(device.type, algorithm, c.w[0], c.w[1], c.w[2], c.w[3], c.p)) continue;
         OpCase op = op_case(c, algorithm);
         op.op = [c = c, algorithm, tile = tile](const std::vector<Tensor>& t, const Tensor& into) {
-          ConvCase with = c;
-          with.p.tile = tile;
-          return run(with, t[0].device().is_cpu() ? Conv2dAlgorithm::naive : algorithm, t, into);
+          return run(c, t[0].device().is_cpu() ? Conv2dPlan::all(Conv2dAlgorithm::naive) : Conv2dPlan::all(algorithm, tile), t, into);
         };
         std::vector<std::string> failures;
         cuda_failures(op, device, failures);
@@ -212,11 +240,19 @@ TEST_CASE("conv2d rejects shapes and attributes") {
   check_throws<ShapeError>([&] { conv2d(x, w, {}, {.padding = {1, 0, 0, 0, true}}); }, {"SAME"});
   check_throws<ShapeError>([&] { conv2d(x, w, {}, {}, Tensor::zeros({1, 3, 3, 3})); }, {"destination", "(1, 3, 3, 3)", "(1, 3, 3, 2)"});
   check_throws<DeviceError>([&] { conv2d(x, w.to(DType::f64)); }, {"conv2d", "f32", "f64"});
-  check_throws<OptionError>([&] { conv2d(x, w, {}, {.stride = 2, .algorithm = Conv2dAlgorithm::winograd4}); },
-                            {"winograd4", "stride 2", "automatic"});
+  check_throws<OptionError>(
+      [&] {
+        const Conv2dPlanScope scope({.backward_weights = {Conv2dAlgorithm::winograd4}});
+        conv2d(x, w, {}, {.stride = 2});
+      },
+      {"winograd4", "stride 2", "automatic"});
   for (Device device : cuda_devices())
     for (Conv2dAlgorithm winograd : {Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd3, Conv2dAlgorithm::winograd4})
-      check_throws<OptionError>([&] { conv2d(x.to(device), w.to(device), {}, {.algorithm = winograd}); },
-                                {name_of(winograd), "cuda", "automatic", "implicit_gemm"});
+      check_throws<OptionError>(
+          [&] {
+            const Conv2dPlanScope scope(Conv2dPlan::all(winograd));
+            conv2d(x.to(device), w.to(device));
+          },
+          {name_of(winograd), "cuda", "automatic", "implicit_gemm"});
   check_throws<ShapeError>([&] { conv2d(x, w, {}, {.padding = {1 << 30, 1 << 30, 0, 0}}); }, {"padding", "(1, 5, 5, 4)", "(2, 3, 3, 4)"});
 }

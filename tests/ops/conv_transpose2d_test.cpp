@@ -51,9 +51,8 @@ TEST_CASE("conv_transpose2d is the data gradient of conv2d") {
     const Tensor y = conv_transpose2d(x, w, {}, c.p);
     Tensor image = Tensor::zeros(y.shape(), like(y));
     image.set_requires_grad();
-    Conv2dParams p = c.p.transposed();
-    p.algorithm = Conv2dAlgorithm::naive;
-    conv2d(image, w, {}, p).backward(x);
+    const Conv2dPlanScope scope(Conv2dPlan::all(Conv2dAlgorithm::naive));
+    conv2d(image, w, {}, c.p.transposed()).backward(x);
     CHECK(relative_error(y, image.grad()) <= 1e-13);
   }
 }

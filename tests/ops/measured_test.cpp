@@ -23,15 +23,18 @@ Tensor row(const Tensor& moments, std::int64_t i) { return moments.rows(i, 1).to
 struct MomentCase {
   Shape x, w;
   Conv2dParams p = {};
+  Conv2dPlan plan = {};
 };
+
+constexpr Conv2dPlan tiled(GemmTile tile) { return Conv2dPlan::all(Conv2dAlgorithm::automatic, tile); }
 
 /// Every algorithm of CUDA; the CPU measures what is stored, by whatever algorithm.
 const std::vector<MomentCase> kCases = {
-    {{2, 13, 11, 8}, {132, 1, 1, 8}, {.tile = GemmTile::m128n128}},  // two tiles and a bit down, one and a bit across
-    {{2, 13, 11, 5}, {70, 3, 3, 5}, {.padding = Padding::symmetric(1), .tile = GemmTile::m64n64}},
-    {{2, 25, 23, 8}, {33, 2, 3, 8}, {.stride = 2, .padding = Padding::symmetric(1), .tile = GemmTile::m128n32}},
+    {{2, 13, 11, 8}, {132, 1, 1, 8}, {}, tiled(GemmTile::m128n128)},  // two tiles and a bit down, one and a bit across
+    {{2, 13, 11, 5}, {70, 3, 3, 5}, {.padding = Padding::symmetric(1)}, tiled(GemmTile::m64n64)},
+    {{2, 25, 23, 8}, {33, 2, 3, 8}, {.stride = 2, .padding = Padding::symmetric(1)}, tiled(GemmTile::m128n32)},
     {{2, 14, 13, 6}, {10, 3, 3, 3}, {.padding = Padding::symmetric(1), .groups = 2, .activation = Activation::relu()}},
-    {{2, 9, 16, 6}, {140, 1, 1, 3}, {.groups = 2, .tile = GemmTile::m64n64}},
+    {{2, 9, 16, 6}, {140, 1, 1, 3}, {.groups = 2}, tiled(GemmTile::m64n64)},
     {{1, 1, 1, 8}, {9, 1, 1, 8}},                                                  // one pixel
     {{1, 16, 16, 8}, {32, 1, 1, 8}},                                               // full tiles
     {{1, 37, 29, 3}, {16, 3, 3, 3}, {.padding = Padding::symmetric(1)}},           // direct, three tiles
@@ -39,7 +42,7 @@ const std::vector<MomentCase> kCases = {
     {{1, 31, 27, 2}, {11, 3, 3, 2}, {.padding = Padding::symmetric(1)}},           // direct: a thread beyond the last line
     {{1, 20, 21, 1}, {70, 3, 3, 1}},                                               // direct: two blocks of channels
     {{1, 12, 19, 48}, {48, 3, 3, 1}, {.groups = 48}},                              // depthwise
-    {{1, 9, 7, 3}, {5, 3, 3, 3}, {.stride = 2, .algorithm = Conv2dAlgorithm::naive}},
+    {{1, 9, 7, 3}, {5, 3, 3, 3}, {.stride = 2}, Conv2dPlan::all(Conv2dAlgorithm::naive)},
 };
 
 }  // namespace
@@ -47,6 +50,7 @@ const std::vector<MomentCase> kCases = {
 TEST_CASE("conv2d_measured: moments of its result by every algorithm; the result of conv2d") {
   for (const MomentCase& c : kCases)
     for (bool sliced : {false, true}) {
+      const Conv2dPlanScope scope(c.plan);
       const std::vector<Tensor> in{random_normal(c.x, 1), random_normal(c.w, 2), random_normal({c.w[0]}, 3)};
       const auto measured = [p = c.p, sliced](const std::vector<Tensor>& t) {
         const Tensor into = as_slice(Tensor::zeros(conv2d_shape(t[0].shape(), t[1].shape(), p), like(t[0])));

@@ -65,7 +65,8 @@ TEST_CASE("a destination over an input is refused by every algorithm of conv2d, 
   for (auto algorithm : {Conv2dAlgorithm::automatic, Conv2dAlgorithm::naive, Conv2dAlgorithm::implicit_gemm, Conv2dAlgorithm::direct,
                          Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd3, Conv2dAlgorithm::winograd4}) {
     const Tensor x = random_normal({1, 16, 16, 32}, 1, DType::f32), w = random_normal({32, 3, 3, 32}, 2, DType::f32);
-    const Conv2dParams p{.padding = Padding::symmetric(1), .algorithm = algorithm};
+    const Conv2dParams p{.padding = Padding::symmetric(1)};
+    const Conv2dPlanScope scope(Conv2dPlan::all(algorithm));
     check_throws<ShapeError>([&] { conv2d(x, w, {}, p, x); }, {"conv2d", "overlaps input 0", "does not work in place", "(1, 16, 16, 32)"});
     const Tensor wide = Tensor::zeros({1, 16, 16, 96}), from = wide.channels(32, 32);
     from.copy_from(x);

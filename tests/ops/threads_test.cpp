@@ -48,10 +48,16 @@ std::vector<OpCase> cases() {
   }
   for (Algorithm a : {Algorithm::naive, Algorithm::implicit_gemm, Algorithm::direct, Algorithm::winograd2, Algorithm::winograd4})
     add(message("conv2d ", name_of(a)), {random_normal({2, 41, 37, 5}, 8), random_normal({7, 3, 3, 5}, 9), random_normal({7}, 10)},
-        [a](auto& t) { return conv2d(t[0], t[1], t[2], {.padding = Padding::symmetric(1), .algorithm = a}); });
+        [a](auto& t) {
+          const Conv2dPlanScope scope(Conv2dPlan::all(a));
+          return conv2d(t[0], t[1], t[2], {.padding = Padding::symmetric(1)});
+        });
   for (Algorithm a : {Algorithm::implicit_gemm, Algorithm::direct})
     add(message("strided conv2d ", name_of(a)), {random_normal({2, 41, 37, 5}, 8), random_normal({7, 3, 3, 5}, 9), random_normal({7}, 10)},
-        [a](auto& t) { return conv2d(t[0], t[1], t[2], {.stride = 2, .algorithm = a}); });
+        [a](auto& t) {
+          const Conv2dPlanScope scope(Conv2dPlan::all(a));
+          return conv2d(t[0], t[1], t[2], {.stride = 2});
+        });
   add("depthwise conv2d", {x, random_normal({9, 3, 3, 1}, 11)}, [](auto& t) { return conv2d(t[0], t[1], {}, {.groups = 9}); });
   add("conv_transpose2d", {random_normal({2, 31, 29, 5}, 12), random_normal({5, 2, 2, 7}, 13), random_normal({7}, 14)},
       [](auto& t) { return conv_transpose2d(t[0], t[1], t[2], {.stride = 2}); });

@@ -225,8 +225,9 @@ TEST_CASE("block sums in the same memory, whichever warp runs ahead") {
 
 // In the first two orders each warp runs ahead of each other one once: what a barrier is missing for differs in one of them.
 TEST_CASE("kernels with shared memory give the same numbers whichever warp runs ahead") {
-  const auto conv = [](const Shape& x, const Shape& w, const Conv2dParams& p) {
-    return OpCase{message("conv2d x ", x, " w ", w), {random_normal(x, 1), random_normal(w, 2)}, [p](auto& in, auto&) {
+  const auto conv = [](const Shape& x, const Shape& w, const Conv2dParams& p, GemmTile tile = GemmTile::automatic) {
+    return OpCase{message("conv2d x ", x, " w ", w), {random_normal(x, 1), random_normal(w, 2)}, [p, tile](auto& in, auto&) {
+                    const Conv2dPlanScope scope(Conv2dPlan::all(Conv2dAlgorithm::automatic, tile));
                     return conv2d(in[0], in[1], {}, p);
                   }};
   };
@@ -245,9 +246,9 @@ TEST_CASE("kernels with shared memory give the same numbers whichever warp runs 
                   }};
   };
   const std::vector<OpCase> cases{
-      conv({1, 6, 7, 40}, {40, 2, 3, 40}, {.tile = GemmTile::m64n64}),
-      conv({1, 6, 7, 40}, {5, 1, 1, 40}, {.tile = GemmTile::m128n32}),
-      conv({1, 9, 11, 40}, {1, 1, 1, 40}, {.tile = GemmTile::m128n128}),
+      conv({1, 6, 7, 40}, {40, 2, 3, 40}, {}, GemmTile::m64n64),
+      conv({1, 6, 7, 40}, {5, 1, 1, 40}, {}, GemmTile::m128n32),
+      conv({1, 9, 11, 40}, {1, 1, 1, 40}, {}, GemmTile::m128n128),
       conv({1, 9, 8, 3}, {9, 7, 7, 3}, {}),                // direct: two chunks of the patch
       conv({1, 7, 8, 34}, {34, 2, 2, 1}, {.groups = 34}),  // depthwise
       moments({1, 10, 9, 8}, {40, 1, 1, 8}),

@@ -35,7 +35,9 @@ MAY_INCLUDE = {
 }
 KERNELS_WITHOUT_OP = {"copy", "finite", "optimizer"}  # used by other ops, by the engine, by the optimizers
 OPS_WITHOUT_KERNEL = {"concat", "reshape", "slice_channels"}  # views, or copies through kernels/copy
-MACROS = {"LAMINA_HD", "LAMINA_KERNEL", "LAMINA_VERSION", "LAMINA_HAS_CUDA"}
+ISAS = re.findall(r'X\((\w+), "', (include / "core/device.hpp").read_text())
+MACROS = {"LAMINA_HD", "LAMINA_KERNEL", "LAMINA_VERSION", "LAMINA_HAS_CUDA", "LAMINA_ISAS"}
+MACROS |= {f"LAMINA_ISA_{n}" for n in ("NAME", "TEXT", "DECLARE", "CALL")}
 
 
 def includes(path):
@@ -136,7 +138,7 @@ def rule_sizes():
 def rule_symbols():
     """No out-of-line function of a per-ISA object may be shared with other code: the linker could pick the AVX-512 one for everybody."""
     objects = 0
-    for isa in ("v3", "avx512"):
+    for isa in ISAS:
         for path in sorted(build.rglob(f"lamina_kernels_{isa}.dir/**/*.o")):
             objects += 1
             for line in subprocess.run(["nm", "-C", "--defined-only", path], capture_output=True, text=True, check=True).stdout.splitlines():

@@ -18,9 +18,11 @@
 
 namespace lamina::test {
 
-/// Instruction sets this machine can run.
+/// Instruction sets this machine can run, up to the one in use.
 inline std::vector<Isa> instruction_sets() {
-  return detected_isa() == Isa::avx512 ? std::vector<Isa>{Isa::v3, Isa::avx512} : std::vector<Isa>{Isa::v3};
+  std::vector<Isa> all;
+  for (int i = 0; i <= static_cast<int>(detected_isa()); ++i) all.push_back(static_cast<Isa>(i));
+  return all;
 }
 
 /// The CUDA device that tests use (on the host shim, where there is no GPU), if any. Says so, once, where there is none.

@@ -57,14 +57,27 @@ class Executor {
   virtual void run(std::int64_t tasks, TaskRef task) = 0;
 };
 
-/// Instruction sets that the CPU kernels are compiled for.
-enum class Isa : std::uint8_t { v3, avx512 };
-constexpr const char* name_of(Isa isa) { return isa == Isa::avx512 ? "avx512" : "x86-64-v3"; }
+/// The instruction sets that the CPU kernels are compiled for, the least first: name, name for people, the compiler's options (the build
+/// reads them here), and what a processor must have beside those before.
+#define LAMINA_ISAS(X, ...)                                                                                                       \
+  X(v3, "x86-64-v3", "-march=x86-64-v3",                                                                                          \
+    __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") __VA_OPT__(, ) __VA_ARGS__) \
+  X(avx512, "avx512", "-march=x86-64-v4 -mprefer-vector-width=512",                                                               \
+    __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&              \
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd") __VA_OPT__(, ) __VA_ARGS__)
+#define LAMINA_ISA_NAME(name, ...) name,
+#define LAMINA_ISA_TEXT(name, text, ...) text,
+
+enum class Isa : std::uint8_t { LAMINA_ISAS(LAMINA_ISA_NAME) };
+constexpr const char* name_of(Isa isa) {
+  constexpr const char* kNames[] = {LAMINA_ISAS(LAMINA_ISA_TEXT)};
+  return kNames[static_cast<int>(isa)];
+}
 
 /// The CPU as seen by kernels: who runs the tasks, which instruction set.
 struct Cpu {
   Executor* executor = nullptr;
-  Isa isa = Isa::v3;
+  Isa isa = {};
 
   LAMINA_HD int concurrency() const { return executor->concurrency(); }
   /// `f(task, worker)` for each task in [0, tasks); within a task of another `parallel`, in turn on this thread.
@@ -153,8 +166,8 @@ class Workspace {
   int cuda_index_ = -1;  // -1: the host
 };
 
-/// The instruction set in use: the best this processor has, or the one LAMINA_ISA (v3 | avx512) names.
-/// Throws DeviceError when the processor has neither, or when LAMINA_ISA names one it lacks.
+/// The instruction set in use: the best this processor has, or the one that the environment variable LAMINA_ISA names.
+/// Throws DeviceError when the processor has none, or when LAMINA_ISA names one it lacks.
 Isa detected_isa();
 
 /// A pool of `threads` workers (0: one for each hardware thread), created lazily and joined by the destructor.
@@ -190,27 +203,25 @@ class ExecutorScope {
 
 /// Declares one kernel for every device from a single signature: one CPU twin per instruction set and one for CUDA, each in its
 /// namespace, and the entry points that pick one. A twin nobody defined is a link error that names it.
-#define LAMINA_KERNEL(name, ...)                            \
-  namespace v3 {                                            \
-  template <class T>                                        \
-  void name(::lamina::Cpu&, __VA_ARGS__);                   \
-  }                                                         \
-  namespace avx512 {                                        \
-  template <class T>                                        \
-  void name(::lamina::Cpu&, __VA_ARGS__);                   \
-  }                                                         \
-  namespace cuda {                                          \
-  template <class T>                                        \
-  void name(::lamina::Cuda&, __VA_ARGS__);                  \
-  }                                                         \
-  template <class T, class... Args>                         \
-  void name(::lamina::Cpu& device, Args&&... args) {        \
-    if (device.isa == ::lamina::Isa::avx512)                \
-      avx512::name<T>(device, std::forward<Args>(args)...); \
-    else                                                    \
-      v3::name<T>(device, std::forward<Args>(args)...);     \
-  }                                                         \
-  template <class T, class... Args>                         \
-  void name(::lamina::Cuda& device, Args&&... args) {       \
-    cuda::name<T>(device, std::forward<Args>(args)...);     \
+#define LAMINA_ISA_DECLARE(isa, text, options, supported, name, ...) \
+  namespace isa {                                                    \
+  template <class T>                                                 \
+  void name(::lamina::Cpu&, __VA_ARGS__);                            \
+  }
+#define LAMINA_ISA_CALL(isa, text, options, supported, name) \
+  case ::lamina::Isa::isa:                                   \
+    return isa::name<T>(device, std::forward<Args>(args)...);
+#define LAMINA_KERNEL(name, ...)                               \
+  LAMINA_ISAS(LAMINA_ISA_DECLARE, name, __VA_ARGS__)           \
+  namespace cuda {                                             \
+  template <class T>                                           \
+  void name(::lamina::Cuda&, __VA_ARGS__);                     \
+  }                                                            \
+  template <class T, class... Args>                            \
+  void name(::lamina::Cpu& device, Args&&... args) {           \
+    switch (device.isa) { LAMINA_ISAS(LAMINA_ISA_CALL, name) } \
+  }                                                            \
+  template <class T, class... Args>                            \
+  void name(::lamina::Cuda& device, Args&&... args) {          \
+    cuda::name<T>(device, std::forward<Args>(args)...);        \
   }

@@ -16,8 +16,7 @@ struct Padding {
   static constexpr Padding tf_same() { return {0, 0, 0, 0, true}; }
 };
 
-/// How a convolution is computed. `automatic` is a pure function of shape and instruction set; `naive` is the oracle. The others
-/// are for tests and benchmarks, and throw OptionError where they do not apply (see kernels::conv2d_supports).
+/// How a convolution is computed; `naive` is the oracle of the others, which do not apply everywhere (see kernels::conv2d_supports).
 enum class Conv2dAlgorithm : std::uint8_t { automatic, naive, implicit_gemm, direct, winograd2, winograd3, winograd4, depthwise };
 
 constexpr const char* name_of(Conv2dAlgorithm a) {
@@ -25,19 +24,28 @@ constexpr const char* name_of(Conv2dAlgorithm a) {
   return kNames[static_cast<int>(a)];
 }
 
-/// The block of results (rows x columns) that an implicit GEMM on CUDA computes at once; `automatic` is a function of the shape. The
-/// others are for tests and benchmarks. The CPU has its own.
+/// The block of results (rows x columns) that an implicit GEMM on CUDA computes at once. The CPU has its own.
 enum class GemmTile : std::uint8_t { automatic, m128n128, m64n64, m128n32 };
 
-/// Attributes of a 2-d convolution. Plain data.
+/// How one pass of a convolution is computed, and how all three are. What is `automatic` is left to the device's context, whose choice is a
+/// pure function of shape and machine (kernels::conv2d_plan).
+struct Conv2dMethod {
+  Conv2dAlgorithm algorithm = Conv2dAlgorithm::automatic;
+  GemmTile tile = GemmTile::automatic;
+};
+struct Conv2dPlan {
+  Conv2dMethod forward = {}, backward_data = {}, backward_weights = {};
+
+  static constexpr Conv2dPlan all(Conv2dAlgorithm a, GemmTile tile = GemmTile::automatic) { return {{a, tile}, {a, tile}, {a, tile}}; }
+};
+
+/// Attributes of a 2-d convolution: what defines its result. Plain data.
 struct Conv2dParams {
   int stride = 1;
   Padding padding = {};
   int dilation = 1;
   int groups = 1;
   Activation activation = {};
-  Conv2dAlgorithm algorithm = Conv2dAlgorithm::automatic;
-  GemmTile tile = GemmTile::automatic;
 };
 
 namespace kernels {
@@ -90,13 +98,15 @@ LAMINA_HD constexpr bool conv2d_supports(Device::Type device, Conv2dAlgorithm a,
 /// y[n,p,q,k] = act(b[k] + sum_{r,s,c} x[n, p*stride - top + r*dilation, q*stride - left + s*dilation, c] * w[k,r,s,c]); overwrites y.
 /// `moments` (2, Cout), unless null, takes the means and biased variances of y's channels as they are stored; an empty y leaves it alone.
 /// In all three passes `p.padding` is resolved (never `same`) and w, dw are packed (Cout, Kh, Kw, Cin/groups); b may be null.
-LAMINA_KERNEL(conv2d_forward, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, double* moments, const Conv2dParams& p)
-/// The algorithm that conv2d_forward computes y with, for people.
-LAMINA_KERNEL(conv2d_algorithm, View4<const T> w, View4<const T> y, const Conv2dParams& p, Conv2dAlgorithm* chosen)
+LAMINA_KERNEL(conv2d_forward, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, double* moments, const Conv2dParams& p,
+              Conv2dMethod how)
 /// dx = d(sum(dy * conv(x)))/dx (dgrad); overwrites dx. `dy` is the gradient before the activation; p.activation is ignored.
-LAMINA_KERNEL(conv2d_backward_data, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p)
+LAMINA_KERNEL(conv2d_backward_data, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p, Conv2dMethod how)
 /// dw and db (wgrad), never rounded to bf16; overwrites both. dw.data or db may be null: that one is not computed. p.activation is ignored.
-LAMINA_KERNEL(conv2d_backward_weights, View4<const T> x, View4<const T> dy, View4<Precise<T>> dw, Precise<T>* db, const Conv2dParams& p)
+LAMINA_KERNEL(conv2d_backward_weights, View4<const T> x, View4<const T> dy, View4<Precise<T>> dw, Precise<T>* db, const Conv2dParams& p,
+              Conv2dMethod how)
+/// Chooses the algorithms of `plan` that are automatic, from the extents of the views alone.
+LAMINA_KERNEL(conv2d_plan, View4<const T> x, View4<const T> w, View4<const T> y, const Conv2dParams& p, Conv2dPlan* plan)
 
 }  // namespace kernels
 }  // namespace lamina

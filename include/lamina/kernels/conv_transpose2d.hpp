@@ -14,9 +14,7 @@ struct ConvTranspose2dParams {
   Activation activation = {};
 
   /// The convolution (Ho, Wo, Cout) -> (H, W, Cin) whose data gradient this is.
-  LAMINA_HD constexpr Conv2dParams transposed() const {
-    return {stride, padding, dilation, groups, {}, Conv2dAlgorithm::automatic, GemmTile::automatic};
-  }
+  LAMINA_HD constexpr Conv2dParams transposed() const { return {stride, padding, dilation, groups, {}}; }
 };
 
 namespace kernels {
@@ -28,9 +26,9 @@ LAMINA_HD constexpr std::int64_t conv_transpose2d_extent(std::int64_t in, std::i
 }
 
 /// y[n, i*stride - top + r*dilation, j*stride - left + s*dilation, k] += sum_c x[n,i,j,c] * w[c,r,s,k], then act(b[k] + y); overwrites y.
-/// w is packed (Cin, Kh, Kw, Cout/groups); `p` is that convolution with its padding resolved; b may be null.
+/// w is packed (Cin, Kh, Kw, Cout/groups); `p` is that convolution with its padding resolved, `how` its dgrad; b may be null.
 LAMINA_KERNEL(conv_transpose2d_forward, View4<const T> x, View4<const T> w, const Precise<T>* b, View4<T> y, const Conv2dParams& p,
-              Activation act)
+              Activation act, Conv2dMethod how)
 /// dx and dw are conv2d_forward and conv2d_backward_weights of dy; this is what remains: db[k] = sum of dy over its pixels.
 LAMINA_KERNEL(conv_transpose2d_backward_bias, View4<const T> dy, Precise<T>* db)
 

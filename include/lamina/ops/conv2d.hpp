@@ -40,6 +40,23 @@ inline void require_conv_bias(const char* op, const Tensor& b, std::int64_t cout
 }
 }  // namespace detail
 
+/// Makes the convolutions that this thread records use a plan, forward and backward, while it lives: for tests, benchmarks and tuners. One
+/// that a method does not compute throws OptionError.
+class Conv2dPlanScope {
+ public:
+  explicit Conv2dPlanScope(const Conv2dPlan& plan) : previous_(std::exchange(current(), plan)) {}
+  ~Conv2dPlanScope() { current() = previous_; }
+  Conv2dPlanScope(const Conv2dPlanScope&) = delete;
+  Conv2dPlanScope& operator=(const Conv2dPlanScope&) = delete;
+  static Conv2dPlan& current() {
+    thread_local Conv2dPlan plan;
+    return plan;
+  }
+
+ private:
+  Conv2dPlan previous_;
+};
+
 /// Shape of conv2d(x, w). Throws ShapeError.
 inline Shape conv2d_shape(const Shape& x, const Shape& w, const Conv2dParams& params) {
   detail::require_conv_attributes("conv2d", params.stride, params.dilation, params.groups, params.padding);
@@ -57,17 +74,29 @@ inline Shape conv2d_shape(const Shape& x, const Shape& w, const Conv2dParams& pa
 }
 
 namespace detail {
+/// The plan of the convolution x -> y with packed weights: what the thread's scope leaves open the device's context chooses.
+inline Conv2dPlan conv2d_plan(const char* op, const Tensor& like, const Shape& x, const Shape& w, const Shape& y, const Conv2dParams& p) {
+  Conv2dPlan plan = Conv2dPlanScope::current();
+  for (const Conv2dMethod& how : {plan.forward, plan.backward_data, plan.backward_weights})
+    require<OptionError>(kernels::conv2d_supports(like.device().type, how.algorithm, w[0], w[1], w[2], w[3], p), op, ": algorithm ",
+                         name_of(how.algorithm), " does not compute weights ", w, " with stride ", p.stride, ", dilation ", p.dilation,
+                         ", groups ", p.groups, " on ", like.device(),
+                         "; use Conv2dAlgorithm::automatic, or implicit_gemm, which computes them all");
+  dispatch(like, [&]<class T>(auto& device) {
+    const auto extents = [](const Shape& s) { return View4<const T>{nullptr, s[0], s[1], s[2], s[3], s[3]}; };
+    kernels::conv2d_plan<T>(device, extents(x), extents(w), extents(y), p, &plan);
+  });
+  return plan;
+}
+
 /// conv2d, or conv2d_measured.
 inline Measured conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& into, bool measure) {
   const Shape shape = conv2d_shape(x.shape(), w.shape(), params);
   require_conv_bias("conv2d", b, w.size(0));
   require_same_kind("conv2d", x, w);
   require_precise("conv2d", x, b);
-  require<OptionError>(kernels::conv2d_supports(x.device().type, params.algorithm, w.size(0), w.size(1), w.size(2), w.size(3), params),
-                       "conv2d: algorithm ", name_of(params.algorithm), " does not compute weights ", w.shape(), " with stride ",
-                       params.stride, ", dilation ", params.dilation, ", groups ", params.groups, " on ", x.device(),
-                       "; use Conv2dAlgorithm::automatic, or implicit_gemm, which computes them all");
   const Conv2dParams p = kernels::resolve_padding(params, x.size(1), x.size(2), w.size(1), w.size(2));
+  const Conv2dPlan plan = conv2d_plan("conv2d", x, x.shape(), w.shape(), shape, p);
   const Tensor weights = w.packed();
   const Tensor y = output_for("conv2d", shape, like(x), into, {x, w, b});
   Tensor moments;
@@ -77,14 +106,10 @@ inline Measured conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const 
   }
   dispatch(x, [&]<class T>(auto& device) {
     kernels::conv2d_forward<T>(device, x.view4<const T>(), weights.view4<const T>(), b ? b.data<const Precise<T>>() : nullptr, y.view4<T>(),
-                               data_or_null<double>(moments), p);
+                               data_or_null<double>(moments), p, plan.forward);
   });
   const Tensor saved = p.activation.is_none() ? Tensor{} : y.detach();
   const Tensor for_dw = read_if(w.requires_grad(), x), for_dx = read_if(x.requires_grad(), weights);
-  Conv2dAlgorithm chosen = p.algorithm;
-  if (ObserverScope::active())
-    dispatch(
-        x, [&]<class T>(auto& device) { kernels::conv2d_algorithm<T>(device, weights.view4<const T>(), y.view4<const T>(), p, &chosen); });
   const std::int64_t padding[] = {p.padding.top, p.padding.bottom, p.padding.left, p.padding.right};
   record({"conv2d",
           {{"stride", p.stride},
@@ -93,8 +118,8 @@ inline Measured conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const 
            {"groups", p.groups},
            {"activation", name_of(p.activation.kind)},
            {"slope", p.activation.slope},
-           {"algorithm", name_of(chosen)}}},
-         {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p](const Tensor& dy, NeedsGrad need) -> Grads {
+           {"algorithm", name_of(plan.forward.algorithm)}}},
+         {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p, plan](const Tensor& dy, NeedsGrad need) -> Grads {
            const Tensor dz = before_activation(dy, saved, p.activation);
            const TensorOptions options = precise_like(x);
            Tensor dx, dw, db;
@@ -102,12 +127,14 @@ inline Measured conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const 
            if (need[1]) dw = Tensor::empty(weights.shape(), options);
            if (need[2]) db = Tensor::empty({weights.size(0)}, options);
            dispatch(x, [&]<class T>(auto& device) {
-             if (dx) kernels::conv2d_backward_data<T>(device, dz.view4<const T>(), weights.view4<const T>(), dx.view4<T>(), p);
+             if (dx)
+               kernels::conv2d_backward_data<T>(device, dz.view4<const T>(), weights.view4<const T>(), dx.view4<T>(), p,
+                                                plan.backward_data);
              View4<Precise<T>> dw_view{nullptr, weights.size(0), weights.size(1), weights.size(2), weights.size(3), weights.size(3)};
              if (dw) dw_view = dw.view4<Precise<T>>();
              if (dw || db)
                kernels::conv2d_backward_weights<T>(device, x.view4<const T>(), dz.view4<const T>(), dw_view,
-                                                   db ? db.data<Precise<T>>() : nullptr, p);
+                                                   db ? db.data<Precise<T>>() : nullptr, p, plan.backward_weights);
            });
            return {dx, dw, db};
          });

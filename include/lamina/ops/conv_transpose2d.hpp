@@ -34,11 +34,12 @@ inline Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b
   require_same_kind(op, x, w);
   require_precise(op, x, b);
   const Conv2dParams p = kernels::resolve_padding(params.transposed(), shape[1], shape[2], w.size(1), w.size(2));
+  const Conv2dPlan plan = detail::conv2d_plan(op, x, shape, w.shape(), x.shape(), p);
   const Tensor weights = w.packed();
   Tensor y = output_for(op, shape, like(x), into, {x, w, b});
   dispatch(x, [&]<class T>(auto& device) {
     kernels::conv_transpose2d_forward<T>(device, x.view4<const T>(), weights.view4<const T>(), b ? b.data<const Precise<T>>() : nullptr,
-                                         y.view4<T>(), p, params.activation);
+                                         y.view4<T>(), p, params.activation, plan.backward_data);
   });
   const Activation act = params.activation;
   const Tensor saved = act.is_none() ? Tensor{} : y.detach();
@@ -53,7 +54,7 @@ inline Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b
                   {"groups", params.groups},
                   {"activation", name_of(act.kind)},
                   {"slope", act.slope}}},
-                {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p, act](const Tensor& dy, NeedsGrad need) -> Grads {
+                {x, w, b}, y, {for_dw, for_dx, saved}, [x, weights, saved, p, act, plan](const Tensor& dy, NeedsGrad need) -> Grads {
                   const Tensor dz = detail::before_activation(dy, saved, act);
                   const Tensor dx = need[0] ? Tensor::empty(x.shape(), like(x)) : Tensor{};
                   const Tensor dw = need[1] ? Tensor::empty(weights.shape(), precise_like(x)) : Tensor{};
@@ -61,10 +62,10 @@ inline Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b
                   dispatch(x, [&]<class T>(auto& device) {
                     if (dx)
                       kernels::conv2d_forward<T>(device, dz.view4<const T>(), weights.view4<const T>(),
-                                                 static_cast<const Precise<T>*>(nullptr), dx.view4<T>(), nullptr, p);
+                                                 static_cast<const Precise<T>*>(nullptr), dx.view4<T>(), nullptr, p, plan.forward);
                     if (dw)
                       kernels::conv2d_backward_weights<T>(device, dz.view4<const T>(), x.view4<const T>(), dw.view4<Precise<T>>(),
-                                                          static_cast<Precise<T>*>(nullptr), p);
+                                                          static_cast<Precise<T>*>(nullptr), p, plan.backward_weights);
                     if (db) kernels::conv_transpose2d_backward_bias<T>(device, dz.view4<const T>(), db.data<Precise<T>>());
                   });
                   return {dx, dw, db};

@@ -8,7 +8,7 @@
 #include "lamina/core/device.hpp"
 
 #ifndef LAMINA_ISA
-#error "compile kernels with -DLAMINA_ISA=v3|avx512"
+#error "compile kernels with -DLAMINA_ISA=NAME, a name of LAMINA_ISAS (core/device.hpp)"
 #endif
 
 namespace lamina::kernels::LAMINA_ISA {

@@ -208,22 +208,22 @@ void launch_correlation(const Cuda& cuda, Correlation<T> a, GemmTile tile, doubl
 
 template <class T>
 void conv2d_forward_implicit_gemm(const Cuda& cuda, View4<const T> x, View4<const T> w, Epilogue epilogue, View4<T> y, double* moments,
-                                  const Conv2dParams& p) {
+                                  const Conv2dParams& p, GemmTile tile) {
   const CorrelationAxis h = forward_axis(y.h, w.h, p.padding.top, p), v = forward_axis(y.w, w.w, p.padding.left, p);
-  detail::launch_correlation<T>(cuda, {x, h, v, w.data, w.h, w.w, p.groups, w.c, w.n / p.groups, y, epilogue, 0, false}, p.tile, moments);
+  detail::launch_correlation<T>(cuda, {x, h, v, w.data, w.h, w.w, p.groups, w.c, w.n / p.groups, y, epilogue, 0, false}, tile, moments);
 }
 
 /// By classes of pixels with equal remainders modulo the stride: each is a stride-1 correlation of dy with its own taps.
 template <class T>
 void conv2d_backward_data_implicit_gemm(const Cuda& cuda, View4<const T> dy, View4<const T> w, Epilogue epilogue, View4<T> dx,
-                                        const Conv2dParams& p) {
-  const std::int64_t k = w.n / p.groups, taps = w.h * w.w, tiles = (k + 31) / 32 * ((w.c + 31) / 32);
+                                        const Conv2dParams& p, GemmTile tile) {
+  const std::int64_t k = w.n / p.groups, taps = w.h * w.w, squares = (k + 31) / 32 * ((w.c + 31) / 32);
   Workspace workspace(cuda);
   T* weights = workspace.take<T>(w.size());  // (groups, c, kernel rows, kernel cols, k)
-  launch<detail::transpose_weights_kernel<T>>(cuda, static_cast<unsigned>(p.groups * taps * tiles), dim3(32, 8), 32 * 33 * sizeof(T),
+  launch<detail::transpose_weights_kernel<T>>(cuda, static_cast<unsigned>(p.groups * taps * squares), dim3(32, 8), 32 * 33 * sizeof(T),
                                               w.data, k, taps, w.c, weights);
   for_each_class(dx, w, p, [&](const CorrelationAxis& h, const CorrelationAxis& v) {
-    detail::launch_correlation<T>(cuda, {dy, h, v, weights, w.h, w.w, p.groups, k, w.c, dx, epilogue, 0, false}, p.tile);
+    detail::launch_correlation<T>(cuda, {dy, h, v, weights, w.h, w.w, p.groups, k, w.c, dx, epilogue, 0, false}, tile);
   });
 }
 

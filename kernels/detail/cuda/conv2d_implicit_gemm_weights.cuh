@@ -151,10 +151,11 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) wei
 }  // namespace detail
 
 template <class T>
-void conv2d_backward_weights_implicit_gemm(const Cuda& cuda, View4<const T> x, View4<const T> dy, View4<float> dw, const Conv2dParams& p) {
+void conv2d_backward_weights_implicit_gemm(const Cuda& cuda, View4<const T> x, View4<const T> dy, View4<float> dw, const Conv2dParams& p,
+                                           GemmTile tile) {
   const std::int64_t k = dw.n / p.groups, cols = dw.h * dw.w * dw.c;
   const bool aligned_x = aligned_channels(x.data, x.ld, dw.c, kCopied<T>);
-  with_tile(p.tile, k, cols, p.groups, [&]<class Tile>(Tile) {
+  with_tile(tile, k, cols, p.groups, [&]<class Tile>(Tile) {
     const unsigned k_tiles = blocks_for(k, Tile::kRows), col_tiles = blocks_for(cols, Tile::kCols);
     const std::int64_t tiles = p.groups * std::int64_t{k_tiles} * col_tiles;
     const std::int64_t parts = weight_gradient_parts(tiles, dy.pixels(), dw.size());

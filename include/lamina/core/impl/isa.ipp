@@ -1,6 +1,8 @@
 // The instruction set in use, chosen by CPUID or LAMINA_ISA.
 #include <cstdlib>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "lamina/core/device.hpp"
 #include "lamina/core/error.hpp"
@@ -8,27 +10,36 @@
 namespace lamina {
 namespace {
 
-bool has(Isa isa) {
+struct Row {
+  const char* name;
+  const char* text;
+  bool supported;
+};
+/// In the order of Isa; what lacks one lacks those behind it.
+std::vector<Row> rows() {
   __builtin_cpu_init();
-  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  if (isa == Isa::v3) return v3;
-  return v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
+  bool all = true;
+#define LAMINA_ISA_ROW(name, text, options, supported) {#name, text, all = all && (supported)},
+  return {LAMINA_ISAS(LAMINA_ISA_ROW)};
+#undef LAMINA_ISA_ROW
 }
 
 Isa detect() {
-  if (const char* name = std::getenv("LAMINA_ISA"); name && *name) {
-    for (Isa isa : {Isa::v3, Isa::avx512}) {
-      const bool named = std::strcmp(name, name_of(isa)) == 0 || (isa == Isa::v3 && std::strcmp(name, "v3") == 0);
-      if (!named) continue;
-      require<DeviceError>(has(isa), "LAMINA_ISA=", name, ": this processor lacks that instruction set");
-      return isa;
+  const std::vector<Row> all = rows();
+  const char* wanted = std::getenv("LAMINA_ISA");
+  std::string names;
+  for (std::size_t i = all.size(); i-- > 0;) {
+    const auto& [name, text, supported] = all[i];
+    if (!wanted || !*wanted) {
+      if (supported) return static_cast<Isa>(i);
+    } else if (std::strcmp(wanted, name) == 0 || std::strcmp(wanted, text) == 0) {
+      require<DeviceError>(supported, "LAMINA_ISA=", wanted, ": this processor lacks that instruction set");
+      return static_cast<Isa>(i);
     }
-    throw DeviceError(message("LAMINA_ISA=", name, " names no instruction set; use v3 or avx512"));
+    names = name + (names.empty() ? "" : " or " + names);
   }
-  if (has(Isa::avx512)) return Isa::avx512;
-  require<DeviceError>(has(Isa::v3), "this processor lacks AVX2 and FMA (x86-64-v3), which the CPU kernels need");
-  return Isa::v3;
+  require<DeviceError>(!wanted || !*wanted, "LAMINA_ISA=", wanted, " names no instruction set; use ", names);
+  throw DeviceError(message("this processor lacks the features of ", all.front().text, ", which the CPU kernels need"));
 }
 
 }  // namespace
