@@ -21,7 +21,7 @@ void bench::add_cases() {
                               loss = Tensor::empty({}, precise_like(logits));
                  dispatch(logits, [&]<class T>(auto& device) {
                    kernels::segmentation_loss_forward<T>(device, logits.view4<const T>(), labels.view4<const std::uint8_t>(), nullptr,
-                                                         state.data<double>(), loss.data<Precise<T>>(), SegmentationLossParams{});
+                                                         nullptr, state.data<double>(), loss.data<Precise<T>>(), SegmentationLossParams{});
                  });
                  return loss;
                },

@@ -19,20 +19,24 @@ constexpr std::int64_t kFlush = 32;    // registers whose sums are taken in T be
 template <class T>
 struct Scratch {
   std::int64_t classes;
-  Vec<T>*z, *intersection, *predicted, *labelled;
+  Vec<T>*z, *shifted, *intersection, *predicted, *labelled, *squares;
+  std::int64_t sums;  // registers of sums, of the last four rows or of three
 
-  Scratch(T* base, std::int64_t classes) : classes(classes), z(reinterpret_cast<Vec<T>*>(base)) {
-    intersection = z + classes;
+  Scratch(T* base, std::int64_t classes, bool with_squares)
+      : classes(classes), z(reinterpret_cast<Vec<T>*>(base)), sums((with_squares ? 4 : 3) * classes) {
+    shifted = z + classes;
+    intersection = shifted + classes;
     predicted = intersection + classes;
     labelled = predicted + classes;
+    squares = labelled + classes;
   }
-  static std::int64_t size(std::int64_t classes) { return 4 * classes * kLanes<T>; }
+  static std::int64_t size(std::int64_t classes) { return 6 * classes * kLanes<T>; }
 
   void clear() {
-    for (std::int64_t i = 0; i < 3 * classes; ++i) intersection[i] = Vec<T>{};
+    for (std::int64_t i = 0; i < sums; ++i) intersection[i] = Vec<T>{};
   }
-  void flush(double* sums) {
-    for (std::int64_t i = 0; i < 3 * classes; ++i) sums[i] += sum_lanes<T>(intersection[i]);
+  void flush(double* to) {
+    for (std::int64_t i = 0; i < sums; ++i) to[i] += sum_lanes<T>(intersection[i]);
     clear();
   }
 };
@@ -110,22 +114,37 @@ struct Run {
   std::int64_t ld;
 };
 
+/// d(loss)/dp of a sample's pixels, times dloss: a where the class is labelled, + b + q p; (C) each.
+template <class T>
+struct Slopes {
+  const T *a, *b, *q;
+};
+
 /// Everything the passes over the pixels share.
 template <class T>
 struct Loss {
   View4<const T> logits;
   View4<const std::uint8_t> labels;
-  const T* weights;  // (C)
+  const T* weights;            // (C)
+  const float* pixel_weights;  // (N, H, W) or null
   SegmentationLossParams p;
+  bool squares, shaped;
+  T focal, sure, spread;  // target of the labelled class, 1 - smoothing; and smoothing / C, of every class
   BilinearAxis<T> rows, cols;
   bool upsampled;
   std::int64_t pixels, run_pixels, runs, task_runs, tasks;  // a sample; a run; a sample; a task; a sample
 
-  Loss(View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights, const SegmentationLossParams& p,
-       Workspace& workspace)
+  Loss(View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights, const float* pixel_weights,
+       const SegmentationLossParams& p, Workspace& workspace)
       : logits(logits),
         labels(labels),
+        pixel_weights(pixel_weights),
         p(p),
+        squares(p.squares()),
+        shaped(p.shaped()),
+        focal(static_cast<T>(p.focal)),
+        sure(static_cast<T>(1 - p.smoothing)),
+        spread(static_cast<T>(p.smoothing) / static_cast<T>(p.activation == LossActivation::softmax ? logits.c : 2)),
         rows(workspace, logits.h, labels.h, p.upsample),
         cols(workspace, logits.w, labels.w, p.upsample),
         upsampled(logits.h != labels.h || logits.w != labels.w),
@@ -139,6 +158,7 @@ struct Loss {
     weights = w;
   }
   bool softmax() const { return p.activation == LossActivation::softmax; }
+  std::int64_t label_planes() const { return softmax() ? 1 : logits.c; }
   int label_limit() const { return softmax() ? static_cast<int>(logits.c) : 2; }
   /// Elements of a worker's scratch for run(): a row of labels' logits, and one of the small logits'.
   std::int64_t lines() const { return upsampled ? (labels.w + logits.w) * logits.c : 0; }
@@ -168,44 +188,80 @@ struct Loss {
     return label;
   }
 
-  // The partial sums of one register of pixels, on top of s and of ce, weight, count.
-  void forward_softmax(Scratch<T>& s, Vec<T> label, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
+  /// How often the pixels from `pixel` count: their weights, 0 in the lanes from `count` on and where `valid` is not.
+  template <class Mask>
+  Vec<T> times(std::int64_t pixel, int count, Mask valid) const {
+    const Vec<T> one = broadcast(T(1));
+    if (!pixel_weights) return valid ? one : Vec<T>{};
+    T m[kLanes<T>];
+    for (int i = 0; i < kLanes<T>; ++i) m[i] = i < count ? static_cast<T>(pixel_weights[pixel + i]) : T(0);
+    return valid ? load(m) : Vec<T>{};
+  }
+  /// A number below every 1 - p that matters.
+  static constexpr T kLeast = sizeof(T) == 4 ? T(1e-30) : T(1e-300);
+
+  // The partial sums of one register of pixels that count m times, on top of s and of ce, weight, count.
+  void forward_softmax(Scratch<T>& s, Vec<T> label, Vec<T> m, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
     Vec<T> sum, own{}, w{};  // own: shifted logit of the labelled class
     const Vec<T> inverse = softmax_parts<T>(s, sum, [&](std::int64_t c, Vec<T> shifted) {
       const auto mine = label == static_cast<T>(c);
       own = mine ? shifted : own;
       w = mine ? broadcast(weights[c]) : w;
+      if (shaped) s.shifted[c] = shifted;
     });
     const auto valid = label >= T(0);
+    if (pixel_weights) w *= m;
+    const Vec<T> log_sum = log(sum);
     for (std::int64_t c = 0; c < s.classes; ++c) {
-      const Vec<T> prob = valid ? s.z[c] * inverse : Vec<T>{};
+      Vec<T> prob = valid ? s.z[c] * inverse : Vec<T>{};
       const auto mine = label == static_cast<T>(c);
+      if (shaped) {
+        const Vec<T> value = shaped_entropy(prob, s.shifted[c] - log_sum, focal, kLeast).value;
+        ce += valid ? (mine ? w * sure : Vec<T>{}) * value + spread * weights[c] * m * value : Vec<T>{};
+      }
+      if (squares) s.squares[c] += prob * prob * m;
+      if (pixel_weights) prob *= m;
       s.predicted[c] += prob;
       s.intersection[c] += mine ? prob : Vec<T>{};
-      s.labelled[c] += mine ? broadcast(T(1)) : Vec<T>{};
+      s.labelled[c] += mine ? m : Vec<T>{};
     }
-    ce += valid ? w * (log(sum) - own) : Vec<T>{};
+    if (!shaped) ce += valid ? w * (log_sum - own) : Vec<T>{};
     weight += w;
-    count += valid ? broadcast(T(1)) : Vec<T>{};
+    count += m;
   }
-  void forward_sigmoid(Scratch<T>& s, std::int64_t c, Vec<T> label, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
+  void forward_sigmoid(Scratch<T>& s, std::int64_t c, Vec<T> label, Vec<T> m, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
     const auto valid = label >= T(0);
     const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), prob = (z > T(0) ? broadcast(T(1)) : e) / (1 + e);
-    const Vec<T> one = valid ? broadcast(T(1)) : Vec<T>{}, target = valid ? label : Vec<T>{};
-    s.predicted[c] += valid ? prob : Vec<T>{};
-    s.intersection[c] += valid ? prob * target : Vec<T>{};
-    s.labelled[c] += target;
-    ce += valid ? weights[c] * ((z > T(0) ? z : Vec<T>{}) - z * target + log1p_unit(e)) : Vec<T>{};
-    weight += one * weights[c];
-    count += one;
+    const Vec<T> target = valid ? label : Vec<T>{}, counted = pixel_weights ? prob * m : prob;
+    s.predicted[c] += valid ? counted : Vec<T>{};
+    s.intersection[c] += valid ? counted * target : Vec<T>{};
+    s.labelled[c] += target * m;
+    if (squares) s.squares[c] += valid ? counted * prob : Vec<T>{};
+    Vec<T> entropy;
+    if (shaped) {
+      const Vec<T> log_no = -((z > T(0) ? z : Vec<T>{}) + log1p_unit(e)), log_yes = z + log_no, yes = target * sure + spread;
+      entropy =
+          yes * shaped_entropy(prob, log_yes, focal, kLeast).value + (1 - yes) * shaped_entropy(1 - prob, log_no, focal, kLeast).value;
+    } else {
+      entropy = (z > T(0) ? z : Vec<T>{}) - z * target + log1p_unit(e);
+    }
+    ce += valid ? weights[c] * (pixel_weights ? entropy * m : entropy) : Vec<T>{};
+    weight += m * weights[c];
+    count += m;
   }
 
-  // Logits to their gradient, in s.z. a, b (C): of the register's sample, times dloss, as is `scale`, d(loss)/d(cross-entropy sum).
-  void backward_softmax(Scratch<T>& s, Vec<T> label, const T* a, const T* b, T scale) const {
+  // Logits to their gradient, in s.z, of pixels that count m times. `slopes` (3, groups, C), a, b and q, from the register's sample on,
+  // times dloss, as is `scale`, d(loss)/d(cross-entropy sum).
+  void backward_softmax(Scratch<T>& s, Vec<T> label, Vec<T> m, const Slopes<T>& slopes, T scale) const {
     Vec<T> sum, w{};
-    const Vec<T> inverse =
-        softmax_parts<T>(s, sum, [&](std::int64_t c, Vec<T>) { w = label == static_cast<T>(c) ? broadcast(weights[c]) : w; });
-    const auto slope = [&](std::int64_t c) { return b[c] + (label == static_cast<T>(c) ? broadcast(a[c]) : Vec<T>{}); };
+    const Vec<T> inverse = softmax_parts<T>(s, sum, [&](std::int64_t c, Vec<T> shifted) {
+      w = label == static_cast<T>(c) ? broadcast(weights[c]) : w;
+      if (shaped) s.shifted[c] = shifted;
+    });
+    const auto slope = [&](std::int64_t c) {
+      const Vec<T> linear = slopes.b[c] + (label == static_cast<T>(c) ? broadcast(slopes.a[c]) : Vec<T>{});
+      return squares ? linear + slopes.q[c] * s.z[c] : linear;
+    };
     Vec<T> mean{};  // of the slopes under p
     for (std::int64_t c = 0; c < s.classes; ++c) {
       s.z[c] *= inverse;
@@ -213,14 +269,33 @@ struct Loss {
     }
     const auto valid = label >= T(0);
     w *= scale;
+    Vec<T> total{};  // of the shaped cross-entropies' slopes, each times its p
+    if (shaped) {
+      const Vec<T> log_sum = log(sum);
+      for (std::int64_t c = 0; c < s.classes; ++c) {
+        const Vec<T> own = label == static_cast<T>(c) ? w * sure : Vec<T>{};
+        s.shifted[c] = (own + spread * scale * weights[c]) * shaped_entropy(s.z[c], s.shifted[c] - log_sum, focal, kLeast).slope;
+        total += s.shifted[c];
+      }
+    }
     for (std::int64_t c = 0; c < s.classes; ++c) {
       const Vec<T> prob = s.z[c], target = label == static_cast<T>(c) ? broadcast(T(1)) : Vec<T>{};
-      s.z[c] = valid ? prob * (slope(c) - mean) + w * (prob - target) : Vec<T>{};
+      const Vec<T> entropy = shaped ? s.shifted[c] - prob * total : w * (prob - target);
+      const Vec<T> gradient = prob * (slope(c) - mean) + entropy;
+      s.z[c] = valid ? (pixel_weights ? gradient * m : gradient) : Vec<T>{};
     }
   }
-  void backward_sigmoid(Scratch<T>& s, std::int64_t c, Vec<T> label, T a, T b, T scale) const {
+  void backward_sigmoid(Scratch<T>& s, std::int64_t c, Vec<T> label, Vec<T> m, const Slopes<T>& slopes, T scale) const {
     const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), d = 1 + e, prob = (z > T(0) ? broadcast(T(1)) : e) / d;
-    s.z[c] = label >= T(0) ? e / (d * d) * (a * label + b) + scale * weights[c] * (prob - label) : Vec<T>{};  // e / d^2 = p (1 - p)
+    Vec<T> slope = slopes.a[c] * label + slopes.b[c], entropy = prob - label;
+    if (squares) slope += slopes.q[c] * prob;
+    if (shaped) {
+      const Vec<T> log_no = -((z > T(0) ? z : Vec<T>{}) + log1p_unit(e)), log_yes = z + log_no, yes = label * sure + spread;
+      entropy = yes * (1 - prob) * shaped_entropy(prob, log_yes, focal, kLeast).slope -
+                (1 - yes) * prob * shaped_entropy(1 - prob, log_no, focal, kLeast).slope;
+    }
+    const Vec<T> gradient = e / (d * d) * slope + scale * weights[c] * entropy;  // e / d^2 = p (1 - p)
+    s.z[c] = label >= T(0) ? (pixel_weights ? gradient * m : gradient) : Vec<T>{};
   }
 };
 
@@ -234,19 +309,19 @@ struct Alone {
 
 template <class T>
 void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-                               double* state, Precise<T>* loss, const SegmentationLossParams& p) {
+                               const float* pixel_weights, double* state, Precise<T>* loss, const SegmentationLossParams& p) {
   const std::int64_t classes = logits.c;
   const SegmentationLossSums at{classes};
   const std::int64_t per_task = at.size() + 1;  // the sums, and the first bad label
   Workspace workspace;
-  const Loss<T> l(logits, labels, class_weights, p, workspace);
+  const Loss<T> l(logits, labels, class_weights, pixel_weights, p, workspace);
   double* partials = workspace.take<double>(logits.n * l.tasks + 1, per_task);
   T* scratch = workspace.take<T>(cpu.concurrency(), Scratch<T>::size(classes));
   T* lines = workspace.take<T>(cpu.concurrency(), l.lines());
   l.for_tasks(cpu, [&](std::int64_t task, int worker, std::int64_t n, std::int64_t first_run, std::int64_t last_run) {
     double* sums = partials + task * per_task;
     for (std::int64_t i = 0; i < at.size(); ++i) sums[i] = 0;
-    Scratch<T> s(scratch + worker * Scratch<T>::size(classes), classes);
+    Scratch<T> s(scratch + worker * Scratch<T>::size(classes), classes, l.squares);
     s.clear();
     std::int64_t bad = -1;
     for (std::int64_t r = first_run; r < last_run; ++r) {
@@ -256,11 +331,13 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std:
         for (std::int64_t i = first; i < run.count && i < first + kFlush * kLanes<T>; i += kLanes<T>) {
           const int lanes = static_cast<int>(i + kLanes<T> < run.count ? kLanes<T> : run.count - i);
           transpose_in(run.logits + i * run.ld, run.ld, lanes, s);
-          if (l.softmax())
-            l.forward_softmax(s, l.labels_at(run.first + i, 0, lanes, bad), ce, weight, count);
-          else
-            for (std::int64_t c = 0; c < classes; ++c)
-              l.forward_sigmoid(s, c, l.labels_at(run.first + i, c, lanes, bad), ce, weight, count);
+          for (std::int64_t c = 0; c < l.label_planes(); ++c) {
+            const Vec<T> label = l.labels_at(run.first + i, c, lanes, bad), m = l.times(run.first + i, lanes, label >= T(0));
+            if (l.softmax())
+              l.forward_softmax(s, label, m, ce, weight, count);
+            else
+              l.forward_sigmoid(s, c, label, m, ce, weight, count);
+          }
         }
         s.flush(sums);
         sums[at.ce()] += sum_lanes<T>(ce);
@@ -286,27 +363,32 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std:
 
 template <class T>
 void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-                                const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p) {
+                                const float* pixel_weights, const double* state, const Precise<T>* dloss, View4<T> dlogits,
+                                const SegmentationLossParams& p) {
   const std::int64_t classes = logits.c;
   const SegmentationLossState layout = state_layout(logits.n, classes, p);
   Workspace workspace;
-  const Loss<T> l(logits, labels, class_weights, p, workspace);
+  const Loss<T> l(logits, labels, class_weights, pixel_weights, p, workspace);
   const double upstream = static_cast<double>(*dloss);
-  T* slopes = workspace.take<T>(2, layout.groups, classes);  // a, then b
-  for (std::int64_t i = 0; i < 2 * layout.groups * classes; ++i) slopes[i] = static_cast<T>(upstream * state[layout.a() + i]);
+  T* slopes = workspace.take<T>(3, layout.groups, classes);  // a, b, q
+  for (std::int64_t i = 0; i < 3 * layout.groups * classes; ++i) slopes[i] = static_cast<T>(upstream * state[layout.a() + i]);
   const T scale = static_cast<T>(upstream * state[SegmentationLossState::kCeScale]);
   T* scratch = workspace.take<T>(cpu.concurrency(), Scratch<T>::size(classes));
   const auto gradient = [&](int worker, std::int64_t n, const Run<T>& run, T* to, std::int64_t ld) {  // of the run's logits; may be them
     const T *a = slopes + (layout.groups > 1 ? n : 0) * classes, *b = a + layout.groups * classes;
-    Scratch<T> s(scratch + worker * Scratch<T>::size(classes), classes);
+    const Slopes<T> of_sample{a, b, b + layout.groups * classes};
+    Scratch<T> s(scratch + worker * Scratch<T>::size(classes), classes, l.squares);
     std::int64_t bad = -1;
     for (std::int64_t i = 0; i < run.count; i += kLanes<T>) {
       const int lanes = static_cast<int>(i + kLanes<T> < run.count ? kLanes<T> : run.count - i);
       transpose_in(run.logits + i * run.ld, run.ld, lanes, s);
-      if (l.softmax())
-        l.backward_softmax(s, l.labels_at(run.first + i, 0, lanes, bad), a, b, scale);
-      else
-        for (std::int64_t c = 0; c < classes; ++c) l.backward_sigmoid(s, c, l.labels_at(run.first + i, c, lanes, bad), a[c], b[c], scale);
+      for (std::int64_t c = 0; c < l.label_planes(); ++c) {
+        const Vec<T> label = l.labels_at(run.first + i, c, lanes, bad), m = l.times(run.first + i, lanes, label >= T(0));
+        if (l.softmax())
+          l.backward_softmax(s, label, m, of_sample, scale);
+        else
+          l.backward_sigmoid(s, c, label, m, of_sample, scale);
+      }
       transpose_out(s, to + i * ld, ld, lanes);
     }
   };

@@ -16,41 +16,50 @@ template <class Logits>
 __global__ void segmentation_loss_sums_kernel(Loss l, Logits logits, double* partials, unsigned long long* bad) {
   LAMINA_SHARED(double, shared);
   const Block block(l, shared);
-  double ce = 0, weight = 0, count = 0, intersection = 0, predicted = 0, labelled = 0;  // the last three of this thread's class
+  double ce = 0, weight = 0, count = 0, intersection = 0, predicted = 0, labelled = 0, squares = 0;  // the last four of this thread's class
   for (std::int64_t t = block.first_tile; t < block.last_tile; ++t) {
     block.load_tile(logits, t, bad);
     if (block.softmax()) {
       float own = 0;
       const int label = block.label[block.pixel()];
-      const float sum = block.exponentials(own), inverse = 1 / sum;
+      const float sum = block.exponentials(own), inverse = 1 / sum, log_sum = ::logf(sum),
+                  m = label < 0 ? 0 : block.times(t, block.pixel());
       float* z = block.tile + block.pixel() * l.stride;
-      for (int c = block.rank(); c < l.classes; c += l.team) z[c] = label < 0 ? 0 : z[c] * inverse;
+      for (int c = block.rank(); c < l.classes; c += l.team) {
+        if (l.shaped && label >= 0) ce += m * block.shaped_class(c, label, z[c] - log_sum).value;
+        z[c] = label < 0 ? 0 : l.shaped ? ::expf(z[c] - log_sum) : z[c] * inverse;
+      }
       if (label >= 0 && label % l.team == block.rank()) {
-        const float w = label < l.classes ? block.weight[label] : 0;
-        ce += w * (::logf(sum) - own);
+        const float w = label < l.classes ? m * block.weight[label] : 0;
+        if (!l.shaped) ce += w * (log_sum - own);
         weight += w;
-        count += 1;
+        count += m;
       }
       __syncthreads();
       block.for_class(t, [&](int i, int c, float prob) {
-        predicted += prob;
+        if (block.label[i] < 0) return;
+        const float times = block.times(t, i), counted = times * prob;
+        predicted += counted;
+        if (l.squares) squares += counted * prob;
         if (block.label[i] != c) return;
-        intersection += prob;
-        labelled += 1;
+        intersection += counted;
+        labelled += times;
       });
     } else {
       block.for_class(t, [&](int i, int c, float z) {
         const int target = block.label_at(block.index(t, i) * l.classes + c, 2, bad);
         if (target < 0) return;
-        const float e = ::expf(z > 0 ? -z : z), prob = (z > 0 ? 1 : e) / (1 + e), w = block.weight[c];
-        predicted += prob;
+        const float e = ::expf(z > 0 ? -z : z), prob = (z > 0 ? 1 : e) / (1 + e), times = block.times(t, i), counted = times * prob;
+        const float w = times * block.weight[c];
+        predicted += counted;
+        if (l.squares) squares += counted * prob;
         if (target) {
-          intersection += prob;
-          labelled += 1;
+          intersection += counted;
+          labelled += times;
         }
-        ce += w * ((z > 0 ? z : 0) - (target ? z : 0) + ::log1pf(e));
+        ce += w * (l.shaped ? block.shaped_plane(z, e, prob, target ? 1.f : 0.f).value : (z > 0 ? z : 0) - (target ? z : 0) + ::log1pf(e));
         weight += w;
-        count += 1;
+        count += times;
       });
     }
   }
@@ -64,9 +73,10 @@ __global__ void segmentation_loss_sums_kernel(Loss l, Logits logits, double* par
     sums[0] = intersection;
     sums[stripes * l.classes] = predicted;
     sums[2 * stripes * l.classes] = labelled;
+    sums[3 * stripes * l.classes] = squares;
   }
   __syncthreads();
-  for (int k = i; k < 3 * l.classes; k += kThreads) {
+  for (int k = i; k < 4 * l.classes; k += kThreads) {
     double sum = 0;
     for (int s = 0; s < stripes; ++s) sum += block.class_sums()[(k / l.classes * stripes + s) * l.classes + k % l.classes];
     out[k] = sum;
@@ -116,7 +126,7 @@ __global__ void segmentation_loss_gather_kernel(Loss l, UpsampledLogits<T> logit
   const Region own = plan.rectangle(static_cast<int>(blockIdx.x) % blocks), region = logits.readers(own);
   const Block block(l, shared, sample, region);
   const float scale = block.load_slopes(layout, state, dloss);
-  float* sums = block.b + l.classes;  // (own.height, own.width, classes)
+  float* sums = block.q + l.classes;  // (own.height, own.width, classes)
   for (std::int64_t t = 0; t < block.last_tile; ++t) {
     block.load_tile(logits, t, nullptr);
     block.differentiate(t, scale);
@@ -153,8 +163,8 @@ void with_logits_at_once(F&& f, const Views&... views) {
 
 template <class T>
 void segmentation_loss_forward(Cuda& cuda, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-                               double* state, Precise<T>* loss, const SegmentationLossParams& p) {
-  const Loss l(logits.c, labels, class_weights, p);
+                               const float* pixel_weights, double* state, Precise<T>* loss, const SegmentationLossParams& p) {
+  const Loss l(logits.c, labels, class_weights, pixel_weights, p);
   const SegmentationLossSums at{logits.c};
   const SegmentationLossState layout = state_layout(logits.n, logits.c, p);
   Workspace workspace(cuda);
@@ -176,8 +186,9 @@ void segmentation_loss_forward(Cuda& cuda, View4<const T> logits, View4<const st
 
 template <class T>
 void segmentation_loss_backward(Cuda& cuda, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-                                const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p) {
-  const Loss l(logits.c, labels, class_weights, p);
+                                const float* pixel_weights, const double* state, const Precise<T>* dloss, View4<T> dlogits,
+                                const SegmentationLossParams& p) {
+  const Loss l(logits.c, labels, class_weights, pixel_weights, p);
   const SegmentationLossState layout = state_layout(logits.n, logits.c, p);
   if (same_size(logits, labels))
     return with_logits_at_once<T>(

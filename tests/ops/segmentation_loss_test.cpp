@@ -43,9 +43,11 @@ double reference_loss(const Tensor& logits, const Tensor& labels, const Segmenta
   const bool softmax = o.activation == LossActivation::softmax, by_sample = o.region_reduction == RegionReduction::sample;
   const auto z = logits.to_vector<double>();
   const auto y = labels.to_vector<std::uint8_t>();
+  const auto times = o.pixel_weights ? o.pixel_weights.to_vector<float>() : std::vector<float>(static_cast<std::size_t>(n * pixels), 1);
+  const auto entropy = [&](double p) { return -std::pow(1 - p, o.focal) * std::log(p); };
   const auto weight = [&](std::int64_t c) { return o.class_weights.empty() ? 1 : o.class_weights[static_cast<std::size_t>(c)]; };
   const auto groups = static_cast<std::size_t>(by_sample ? n : 1), k = static_cast<std::size_t>(classes);
-  std::vector<double> inter(groups * k), pred(groups * k), truth(groups * k), count(groups);
+  std::vector<double> inter(groups * k), pred(groups * k), truth(groups * k), squares(groups * k), count(groups);
   double ce = 0, norm = 0;
   for (std::int64_t i = 0; i < n * pixels; ++i) {
     const auto g = static_cast<std::size_t>(by_sample ? i / pixels : 0);
@@ -57,11 +59,14 @@ double reference_loss(const Tensor& logits, const Tensor& labels, const Segmenta
       if (o.ignore_label && label == *o.ignore_label) continue;
       const double t = softmax ? label == c : label, p = softmax ? std::exp(logit) / total : 1 / (1 + std::exp(-logit));
       const auto at = g * k + static_cast<std::size_t>(c);
-      inter[at] += p * t;
-      pred[at] += p;
-      truth[at] += t;
-      ce -= weight(c) * (t * std::log(p) + (softmax ? 0 : (1 - t) * std::log(1 - p)));
-      const double counted = softmax ? t : 1;
+      const double m = times[static_cast<std::size_t>(i)],
+                   target = (1 - o.smoothing) * t + o.smoothing / (softmax ? static_cast<double>(classes) : 2);
+      inter[at] += m * p * t;
+      pred[at] += m * p;
+      truth[at] += m * t;
+      squares[at] += m * p * p;
+      ce += m * weight(c) * (target * entropy(p) + (softmax ? 0 : (1 - target) * entropy(1 - p)));
+      const double counted = m * (softmax ? t : 1);
       norm += counted * (o.ce_normalization == CeNormalization::pixel_count ? 1 : weight(c));
       count[g] += counted;
     }
@@ -70,23 +75,30 @@ double reference_loss(const Tensor& logits, const Tensor& labels, const Segmenta
   for (const RegionTerm& r : o.regions) {
     double term = 0, used = 0;
     for (std::size_t g = 0; g < groups; ++g) {
-      double sum = 0, total = 0;
+      double sum = 0, total = 0, pooled_top = r.smooth, pooled_bottom = r.smooth;
+      const auto gain_of = [&](double ratio) { return r.logarithm ? 1 + std::log(ratio) : 1 - std::pow(1 - ratio, r.exponent); };
       for (std::size_t c = o.include_background ? 0 : 1; c < k; ++c) {
         const auto at = g * k + c;
-        double ratio =
-            (r.intersection * inter[at] + r.smooth) / (r.union_i * inter[at] + r.union_p * pred[at] + r.union_t * truth[at] + r.smooth);
+        const double top = r.intersection * inter[at],
+                     bottom = r.union_i * inter[at] + r.union_p * pred[at] + r.union_t * truth[at] + r.union_q * squares[at];
+        double ratio = (top + r.smooth) / (bottom + r.smooth);
+        if (r.pooled && (truth[at] > 0 || o.empty_class != EmptyClass::skip)) {
+          const double w = weight(static_cast<std::int64_t>(c)) / std::pow(std::max(truth[at], 1.), r.rarity);
+          pooled_top += w * top;
+          pooled_bottom += w * bottom;
+        }
         if (truth[at] == 0) {
           if (o.empty_class == EmptyClass::skip) continue;
           if (o.empty_class == EmptyClass::one) ratio = 1;
           if (o.empty_class == EmptyClass::zero) ratio = 0;
         }
         const bool formula = truth[at] > 0 || o.empty_class == EmptyClass::penalize;
-        const double gain = !formula ? ratio : r.logarithm ? 1 + std::log(ratio) : 1 - std::pow(1 - ratio, r.exponent);
+        const double gain = formula ? gain_of(ratio) : ratio;
         sum += weight(static_cast<std::int64_t>(c)) * gain;
         total += weight(static_cast<std::int64_t>(c));
       }
       if (count[g] == 0 || total == 0) continue;
-      term += 1 - sum / total;
+      term += 1 - (r.pooled ? gain_of(pooled_top / pooled_bottom) : sum / total);
       used += 1;
     }
     loss += r.weight * (used > 0 ? term / used : 0);
@@ -212,6 +224,94 @@ TEST_CASE("region terms other than Dice, alone and together") {
         doctest::Approx(1 - (0.75 / (0.75 + 0.25 * 0.75 + 0.75 * 0.25) + 0.25 / (0.25 + 0.25 * 0.25 + 0.75 * 0.75)) / 2).epsilon(1e-15));
   CHECK(parts.ratios[0] == doctest::Approx(0.75 / 1.75).epsilon(1e-15));
   check_throws<OptionError>([&] { segmentation_loss(two, y, {.regions = std::vector<RegionTerm>(5)}); }, {"5 region terms", "4"});
+}
+
+TEST_CASE("squared, pooled and generalized region terms; focal and smoothed cross-entropy; weights of pixels") {
+  const Tensor logits = random_normal({2, 5, 7, 4}, 1);
+  Tensor times = Tensor::empty({2, 5, 7}, {DType::f32, kCpu});
+  Random random(RandomKey{9});
+  for (std::int64_t i = 0; i < times.numel(); ++i) times.data<float>()[i] = static_cast<float>(random.below(4)) / 2;
+  RegionTerm pooled_jaccard = RegionTerm::jaccard(0.5), log_squares = RegionTerm::squared_dice(0.75);
+  pooled_jaccard.pooled = true;
+  log_squares.logarithm = true;
+  for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid})
+    for (RegionReduction reduction : {RegionReduction::batch, RegionReduction::sample})
+      for (EmptyClass empty : {EmptyClass::skip, EmptyClass::penalize})
+        for (const bool weighted : {false, true}) {
+          const bool softmax = activation == LossActivation::softmax;
+          const Tensor labels = random_labels(softmax ? Shape{2, 5, 7} : logits.shape(), softmax ? 3 : 2, 5);  // softmax: no class 3
+          const auto check = [&](const char* name, double ce, double focal, double smoothing, std::vector<RegionTerm> regions) {
+            CAPTURE(softmax);
+            CAPTURE(weighted);
+            SegmentationLossOptions o{.activation = activation,
+                                      .ce_weight = ce,
+                                      .focal = focal,
+                                      .smoothing = smoothing,
+                                      .regions = std::move(regions),
+                                      .class_weights = weights_for(4),
+                                      .ignore_label = 255,
+                                      .region_reduction = reduction,
+                                      .empty_class = empty};
+            if (!weighted) return check_loss(name, logits, labels, o);
+            o.pixel_weights = times;
+            CHECK(segmentation_loss(logits, labels, o).item() == doctest::Approx(reference_loss(logits, labels, o)).epsilon(1e-12));
+            check_op({.name = name,
+                      .inputs = {logits, labels, times},
+                      .op =
+                          [&](auto& in, auto&) {
+                            SegmentationLossOptions there = o;
+                            there.pixel_weights = in[2];
+                            return segmentation_loss(in[0], in[1], there);
+                          },
+                      .takes_into = false});
+          };
+          check("focal", 1, 2, 0, {});
+          check("focal below 1", 1, 0.5, 0, {});
+          check("smoothed", 1, 0, 0.1, {});
+          check("focal, smoothed, dice", 0.7, 1.5, 0.2, {RegionTerm::dice()});
+          check("squared dice", 0, 0, 0, {RegionTerm::squared_dice(1.5, 0.1)});
+          check("generalized dice", 0, 0, 0, {RegionTerm::generalized_dice()});
+          check("four", 1, 0, 0, {log_squares, pooled_jaccard, RegionTerm::generalized_dice(1, 1e-3, 1), RegionTerm::dice(2)});
+        }
+}
+
+TEST_CASE("a pixel of weight 2 counts as two pixels, one of weight 0 as none") {
+  const Tensor logits = random_normal({1, 3, 4, 3}, 2), labels = random_labels({1, 3, 4}, 3);
+  // The same picture with its first row twice and its last row left out.
+  std::vector<Tensor> rows;
+  const auto z = logits.to_vector<double>();
+  const auto y = labels.to_vector<std::uint8_t>();
+  std::vector<double> z2(z.begin(), z.begin() + 12);
+  std::vector<std::uint8_t> y2(y.begin(), y.begin() + 4);
+  z2.insert(z2.end(), z.begin(), z.begin() + 24);
+  y2.insert(y2.end(), y.begin(), y.begin() + 8);
+  const Tensor times = Tensor::from({2.f, 2.f, 2.f, 2.f, 1.f, 1.f, 1.f, 1.f, 0.f, 0.f, 0.f, 0.f}, {1, 3, 4});
+  for (CeNormalization n : {CeNormalization::pixel_count, CeNormalization::weight_sum}) {
+    const SegmentationLossOptions plain{.focal = 2,
+                                        .regions = {RegionTerm::dice(), RegionTerm::squared_dice(), RegionTerm::generalized_dice()},
+                                        .class_weights = {1, 2, 3},
+                                        .ce_normalization = n};
+    SegmentationLossOptions weighted = plain;
+    weighted.pixel_weights = times;
+    Tensor leaf = logits.clone();
+    leaf.set_requires_grad();
+    const Tensor loss = segmentation_loss(leaf, labels, weighted);
+    CHECK(loss.item() == doctest::Approx(segmentation_loss(Tensor::from(std::span<const double>(z2), {1, 3, 4, 3}),
+                                                           Tensor::from(std::span<const std::uint8_t>(y2), {1, 3, 4}), plain)
+                                             .item())
+                             .epsilon(1e-13));
+    loss.backward();
+    const auto g = leaf.grad().to_vector<double>();
+    for (std::size_t i = 24; i < 36; ++i) CHECK(g[i] == 0);
+    for (std::size_t i = 0; i < 24; ++i) CHECK(g[i] != 0);
+  }
+  check_throws<ShapeError>(
+      [&] {
+        segmentation_loss(logits, labels, {.pixel_weights = times.view_as({3, 4, 1})});
+      },
+      {"pixel_weights", "(1, 3, 4)"});
+  check_throws<OptionError>([&] { segmentation_loss(logits, labels, {.smoothing = 1}); }, {"smoothing", "[0, 1)"});
+  check_throws<OptionError>([&] { segmentation_loss(logits, labels, {.focal = -1}); }, {"focal"});
 }
 
 TEST_CASE("segmentation_loss over several tasks, none of them whole registers") {

@@ -19,9 +19,9 @@ enum class EmptyClass : std::uint8_t {
   penalize,  ///< the formula as it stands, of Dice smooth / (sum of p + smooth): false positives cost
 };
 
-/// A term of the loss that sees of a class only I = sum p t, P = sum p and T = sum t over a group of pixels:
-///   1 - the mean over the classes of g(R), R = (intersection * I + smooth) / (union_i * I + union_p * P + union_t * T + smooth),
-///   g(R) = 1 - (1 - R)^exponent, or 1 + log R.
+/// A term of the loss that sees of a class only I = sum p t, P = sum p, T = sum t and Q = sum p^2 over a group of pixels:
+///   1 - the mean over the classes of g(R), g(R) = 1 - (1 - R)^exponent, or 1 + log R,
+///   R = (intersection * I + smooth) / (union_i * I + union_p * P + union_t * T + union_q * Q + smooth).
 /// Plain data; the defaults are Dice.
 struct RegionTerm {
   double weight = 1;  ///< factor in the loss
@@ -30,8 +30,12 @@ struct RegionTerm {
   double smooth = 1;
   double exponent = 1;
   bool logarithm = false;
+  double union_q = 0;
+  bool pooled =
+      false;          ///< one R of all classes: I, P, T and Q are summed over them first, class c's times its weight and max(T, 1)^-rarity
+  double rarity = 0;  ///< of a class without labels: EmptyClass::skip leaves it out, the other policies take the formula as it stands
 
-  /// 2I / (P + T) (Milletari et al. 2016).
+  /// 2I / (P + T).
   static constexpr RegionTerm dice(double weight = 1, double smooth = 1) { return {.weight = weight, .smooth = smooth}; }
   /// I / (P + T - I).
   static constexpr RegionTerm jaccard(double weight = 1, double smooth = 1) {
@@ -48,6 +52,14 @@ struct RegionTerm {
             .smooth = smooth,
             .exponent = exponent};
   }
+  /// 2I / (Q + T): the denominator of squares (Milletari et al. 2016).
+  static constexpr RegionTerm squared_dice(double weight = 1, double smooth = 1) {
+    return {.weight = weight, .union_p = 0, .smooth = smooth, .union_q = 1};
+  }
+  /// 2 sum w I / sum w (P + T), w = 1 / T^2 (Sudre et al. 2017).
+  static constexpr RegionTerm generalized_dice(double weight = 1, double smooth = 1e-5, double rarity = 2) {
+    return {.weight = weight, .smooth = smooth, .pooled = true, .rarity = rarity};
+  }
   bool operator==(const RegionTerm&) const = default;
 };
 /// The most of them that one pass computes.
@@ -57,6 +69,7 @@ inline constexpr int kMostRegionTerms = 4;
 struct SegmentationLossParams {
   LossActivation activation = LossActivation::softmax;
   double ce_weight = 1;
+  double focal = 0, smoothing = 0;  ///< see SegmentationLossOptions
   RegionTerm regions[kMostRegionTerms];
   int region_count = 0;
   int ignore_label = -1;  ///< -1: none
@@ -65,6 +78,15 @@ struct SegmentationLossParams {
   EmptyClass empty_class = EmptyClass::skip;
   bool include_background = true;                ///< does class 0 take part in region terms?
   ResizeGrid upsample = ResizeGrid::half_pixel;  ///< how logits of a smaller size than the labels' are interpolated
+
+  /// Is the cross-entropy other than w * -log p?
+  LAMINA_HD bool shaped() const { return focal > 0 || smoothing > 0; }
+  /// Does a term need the sums of squares?
+  LAMINA_HD bool squares() const {
+    for (int i = 0; i < region_count; ++i)
+      if (regions[i].union_q != 0) return true;
+    return false;
+  }
 };
 
 namespace kernels {
@@ -81,21 +103,22 @@ struct SegmentationLossState {
     kRatios = kRegions +
               kMostRegionTerms,  ///< (classes): R of the first region term, mean over the groups that count the class, NaN when none does
   };
-  /// (groups, classes) each: d(loss)/dp = a where the class is labelled, + b everywhere.
+  /// (groups, classes) each: d(loss)/dp = a where the class is labelled, + b + q p everywhere.
   LAMINA_HD std::int64_t a() const { return kRatios + classes; }
   LAMINA_HD std::int64_t b() const { return a() + groups * classes; }
-  LAMINA_HD std::int64_t size() const { return b() + groups * classes; }
+  LAMINA_HD std::int64_t q() const { return b() + groups * classes; }
+  LAMINA_HD std::int64_t size() const { return q() + groups * classes; }
 };
 
 /// *loss = ce_weight * CE + the weighted region terms, see ops/segmentation_loss.hpp. labels packed: (N, H, W, 1), with sigmoid
 /// (N, H, W, C). logits (N, h, w, C) with h <= H, w <= W: of a smaller size they are resized to (H, W) as resize_bilinear_forward does,
-/// a few pixels at a time. class_weights (C) may be null. Overwrites state and loss.
+/// a few pixels at a time. class_weights (C) and pixel_weights (N, H, W) may be null. Overwrites state and loss.
 LAMINA_KERNEL(segmentation_loss_forward, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-              double* state, Precise<T>* loss, const SegmentationLossParams& p)
+              const float* pixel_weights, double* state, Precise<T>* loss, const SegmentationLossParams& p)
 /// dlogits (N, h, w, C) = *dloss * d(loss)/d(logits), the probabilities computed again; exactly 0 where only ignored labels see a logit.
 /// Overwrites dlogits.
 LAMINA_KERNEL(segmentation_loss_backward, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-              const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p)
+              const float* pixel_weights, const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p)
 
 }  // namespace kernels
 }  // namespace lamina

@@ -13,9 +13,12 @@ namespace lamina {
 /// See segmentation_loss; the enums' values are explained in kernels/segmentation_loss.hpp.
 struct SegmentationLossOptions {
   LossActivation activation = LossActivation::softmax;
-  double ce_weight = 1;                                    ///< factor of the cross-entropy
+  double ce_weight = 1;  ///< factor of the cross-entropy
+  double focal = 0;      ///< exponent: a class's -log p becomes (1 - p)^focal * -log p, so that what is right already counts less
+  double smoothing = 0;  ///< in [0, 1): the target of every class is smoothing / C, of the labelled one 1 - smoothing on top
   std::vector<RegionTerm> regions = {RegionTerm::dice()};  ///< at most kMostRegionTerms, with their factors
   std::vector<double> class_weights{};                     ///< one a class, or none (all 1); every term uses them
+  Tensor pixel_weights{};                                  ///< (N, H, W) f32, not negative: a pixel counts as often everywhere; none: once
   std::optional<int> ignore_label{};                       ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
   CeNormalization ce_normalization = CeNormalization::weight_sum;
   RegionReduction region_reduction = RegionReduction::batch;
@@ -35,9 +38,10 @@ struct SegmentationLossParts {
 
 /// ce_weight * CE + sum of weight * region term, a scalar, in one pass over the logits; the gradient takes another.
 ///   CE       = sum_i w[y_i] * -log p_i[y_i] / normalizer, p = softmax of the logits at pixel i. With sigmoid: binary cross-entropies,
-///              class c's weighted with w[c], over all pixels and classes.
-///   region term = 1 - sum_c w[c] g(R[c]) / sum_c w[c], R[c] a ratio of sum_i p_i[c] t_i[c], sum_i p_i[c] and sum_i t_i[c], t the labels
-///              as zeros and ones, over the batch or averaged over its samples; see RegionTerm. The default is the Dice loss.
+///              class c's weighted with w[c], over all pixels and classes. Focal (Lin et al. 2017) and smoothed (Szegedy et al. 2016) ones
+///              are divided by the same normalizer.
+///   region term = 1 - sum_c w[c] g(R[c]) / sum_c w[c], R[c] a ratio of sums over the pixels of p_i[c] t_i[c], p_i[c], t_i[c] and p_i[c]^2,
+///              t the labels as zeros and ones, over the batch or averaged over its samples; see RegionTerm. The default is the Dice loss.
 /// Sums are taken in double (on the CPU of up to 32 f32 values at a time). When every label is ignored, loss and gradient are 0.
 /// logits (N, H, W, C), with `upsample` (N, h, w, C), h in [1, H], w in [1, W]; C in [1, 256].
 /// labels u8: (N, H, W) of classes, with sigmoid (N, H, W, C) of 0 and 1.
@@ -62,6 +66,13 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
           " class weights for logits ", x);
   for (double w : o.class_weights)
     require<OptionError>(w >= 0 && w <= 1e30, op, ": class weights must be finite and not negative, got ", w);
+  require<OptionError>((o.focal == 0 || o.focal >= 0.1) && o.focal <= 100 && o.smoothing >= 0 && o.smoothing < 1, op,
+                       ": focal must be 0 or in [0.1, 100] and smoothing in [0, 1), got ", o.focal, " and ", o.smoothing);
+  const Shape image{full[0], full[1], full[2]};
+  require(!o.pixel_weights || (o.pixel_weights.shape() == image && o.pixel_weights.dtype() == DType::f32), op,
+          ": pixel_weights must be f32 ", image);
+  require<DeviceError>(!o.pixel_weights || o.pixel_weights.device() == logits.device(), op, ": logits are on ", logits.device(),
+                       ", pixel_weights are not");
   require<OptionError>(o.ce_weight >= 0, op, ": ce_weight must not be negative, got ", o.ce_weight);
   require<OptionError>(o.regions.size() <= kMostRegionTerms, op, ": ", o.regions.size(), " region terms; the most is ", kMostRegionTerms);
   for (const RegionTerm& r : o.regions)
@@ -73,6 +84,8 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
 
   SegmentationLossParams p{.activation = o.activation,
                            .ce_weight = o.ce_weight,
+                           .focal = o.focal,
+                           .smoothing = o.smoothing,
                            .regions = {},
                            .region_count = static_cast<int>(o.regions.size()),
                            .ignore_label = o.ignore_label.value_or(-1),
@@ -86,13 +99,15 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
   const State layout{x[3], o.region_reduction == RegionReduction::sample ? x[0] : 1};
   const Tensor state = Tensor::empty({layout.size()}, {DType::f64, logits.device()}),
                packed = labels.packed().view_as(full.with(-1, softmax ? 1 : x[3]));
+  const Tensor times = o.pixel_weights ? o.pixel_weights.packed() : Tensor{};
+  const auto pixels = [times] { return times ? times.data<const float>() : nullptr; };
   Tensor weights;
   if (!o.class_weights.empty()) weights = Tensor::from(std::span<const double>(o.class_weights), {x[3]}, logits.device());
   Tensor loss = Tensor::empty({}, precise_like(logits));
   dispatch(logits, [&]<class T>(auto& device) {
     kernels::segmentation_loss_forward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(),
-                                          weights ? weights.data<const double>() : nullptr, state.data<double>(), loss.data<Precise<T>>(),
-                                          p);
+                                          weights ? weights.data<const double>() : nullptr, pixels(), state.data<double>(),
+                                          loss.data<Precise<T>>(), p);
   });
 
   const bool meta = logits.device().is_meta();  // without values: neither labels to check nor terms to tell
@@ -109,21 +124,26 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
     *parts = {saved[State::kCe], {regions, regions + p.region_count}, {saved.begin() + State::kRatios, saved.begin() + layout.a()}};
   std::vector<double> terms;  // of each region term its fields in their order
   for (const RegionTerm& r : o.regions)
-    for (double v : {r.weight, r.intersection, r.union_i, r.union_p, r.union_t, r.smooth, r.exponent, r.logarithm ? 1.0 : 0.0})
+    for (double v : {r.weight, r.intersection, r.union_i, r.union_p, r.union_t, r.smooth, r.exponent, r.logarithm ? 1.0 : 0.0, r.union_q,
+                     r.pooled ? 1.0 : 0.0, r.rarity})
       terms.push_back(v);
   return record({op,
                  {{"labels", &labels},
                   {"class_weights", &weights},
+                  {"pixel_weights", &times},
+                  {"focal", o.focal},
+                  {"smoothing", o.smoothing},
                   {"sigmoid", !softmax},
                   {"ce_weight", o.ce_weight},
                   {"regions", std::span<const double>(terms)},
                   {"ignore_label", o.ignore_label.value_or(-1)}}},
-                {logits}, loss, {logits, packed}, [=](const Tensor& dloss, NeedsGrad) -> Grads {
+                {logits}, loss, {logits, packed, times}, [=](const Tensor& dloss, NeedsGrad) -> Grads {
                   Tensor dlogits = Tensor::empty(logits.shape(), like(logits));
                   dispatch(logits, [&]<class T>(auto& device) {
                     kernels::segmentation_loss_backward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(),
-                                                           weights ? weights.data<const double>() : nullptr, state.data<const double>(),
-                                                           dloss.data<const Precise<T>>(), dlogits.view4<T>(), p);
+                                                           weights ? weights.data<const double>() : nullptr, pixels(),
+                                                           state.data<const double>(), dloss.data<const Precise<T>>(), dlogits.view4<T>(),
+                                                           p);
                   });
                   return {dlogits};
                 });

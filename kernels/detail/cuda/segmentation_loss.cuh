@@ -1,5 +1,6 @@
 // The segmentation loss on a tile of pixels in shared memory: its labels, its logits and what becomes of them.
 #pragma once
+#include "detail/cuda/math.cuh"
 #include "detail/cuda/resize.cuh"
 #include "detail/shared/segmentation_loss.hpp"
 
@@ -11,12 +12,26 @@ inline constexpr int kThreads = 256, kWarps = kThreads / kWarpSize;
 struct Loss {
   View4<const std::uint8_t> labels;
   const double* class_weights;  // (C) or null
+  const float* pixel_weights;   // (N, H, W) or null
   SegmentationLossParams p;
+  bool squares, shaped;
+  float focal, sure, spread;               // target of the labelled class, 1 - smoothing; and smoothing / C, of every class
   int classes, team, tile_pixels, stride;  // `team` threads share a pixel, whose classes are `stride` floats from the next one's
   std::int64_t pixels, tiles, chunks;      // a sample
 
-  Loss(std::int64_t logits_c, View4<const std::uint8_t> labels, const double* class_weights, const SegmentationLossParams& p)
-      : labels(labels), class_weights(class_weights), p(p), classes(static_cast<int>(logits_c)), team(1) {
+  Loss(std::int64_t logits_c, View4<const std::uint8_t> labels, const double* class_weights, const float* pixel_weights,
+       const SegmentationLossParams& p)
+      : labels(labels),
+        class_weights(class_weights),
+        pixel_weights(pixel_weights),
+        p(p),
+        squares(p.squares()),
+        shaped(p.shaped()),
+        focal(static_cast<float>(p.focal)),
+        sure(static_cast<float>(1 - p.smoothing)),
+        spread(static_cast<float>(p.smoothing) / static_cast<float>(p.activation == LossActivation::softmax ? logits_c : 2)),
+        classes(static_cast<int>(logits_c)),
+        team(1) {
     constexpr int kClassesPerThread = 32;
     constexpr std::int64_t kMostBlocks = 1024, kTilesPerBlock = 2;
     while (team * kClassesPerThread < classes) team *= 2;
@@ -30,11 +45,11 @@ struct Loss {
   }
   unsigned blocks() const { return static_cast<unsigned>(labels.n * chunks); }
   std::size_t shared_bytes() const {
-    return kWarps * sizeof(double) + static_cast<std::size_t>(tile_size() + tile_pixels + 3 * classes) * 4;
+    return kWarps * sizeof(double) + static_cast<std::size_t>(tile_size() + tile_pixels + 4 * classes) * 4;
   }
   /// Floats of a tile, or of the sums that take its place.
   LAMINA_HD int tile_size() const {
-    constexpr int kSums = 3 * kThreads * static_cast<int>(sizeof(double) / sizeof(float));
+    constexpr int kSums = 4 * kThreads * static_cast<int>(sizeof(double) / sizeof(float));
     return tile_pixels * stride > kSums ? tile_pixels * stride : kSums;
   }
 };
@@ -51,7 +66,7 @@ struct Block {
   double* warps;                              // for block_sum
   float* tile;                                // (tile_pixels, stride); afterwards the class_sums
   int* label;                                 // (tile_pixels): -1 where ignored
-  float *weight, *a, *b;                      // (classes)
+  float *weight, *a, *b, *q;                  // (classes)
   std::int64_t sample, first, width, pixels;  // first: index of the region's first pixel in the batch
   std::int64_t first_tile, last_tile;
 
@@ -63,6 +78,7 @@ struct Block {
         weight(reinterpret_cast<float*>(label + l.tile_pixels)),
         a(weight + l.classes),
         b(a + l.classes),
+        q(b + l.classes),
         sample(sample),
         first((sample * l.labels.h + region.top) * l.labels.w + region.left),
         width(region.width),
@@ -78,7 +94,7 @@ struct Block {
     first_tile = l.tiles * chunk / l.chunks;
     last_tile = l.tiles * (chunk + 1) / l.chunks;
   }
-  __device__ double* class_sums() const { return reinterpret_cast<double*>(tile); }  // (3, stripes, classes)
+  __device__ double* class_sums() const { return reinterpret_cast<double*>(tile); }  // (4, stripes, classes)
   __device__ static int thread() { return static_cast<int>(threadIdx.x); }
   __device__ bool softmax() const { return l.p.activation == LossActivation::softmax; }
   /// Index in the batch of pixel i of tile t.
@@ -89,6 +105,16 @@ struct Block {
   __device__ int pixels_of(std::int64_t t) const {
     const std::int64_t left = pixels - t * l.tile_pixels;
     return static_cast<int>(left < l.tile_pixels ? left : l.tile_pixels);
+  }
+  /// How often pixel i of tile t counts.
+  __device__ float times(std::int64_t t, int i) const { return l.pixel_weights ? l.pixel_weights[index(t, i)] : 1; }
+  /// A number below every 1 - p that matters.
+  static constexpr float kLeast = 1e-30f;
+  /// The cross-entropy of a shaped loss of a plane's logit z, with e = exp(-|z|), its probability and its label: value and slope against z.
+  __device__ ShapedEntropy<float> shaped_plane(float z, float e, float prob, float target) const {
+    const float log_no = -((z > 0 ? z : 0) + ::log1pf(e)), log_yes = z + log_no, yes = target * l.sure + l.spread;
+    const auto of_yes = shaped_entropy(prob, log_yes, l.focal, kLeast), of_no = shaped_entropy(1 - prob, log_no, l.focal, kLeast);
+    return {yes * of_yes.value + (1 - yes) * of_no.value, yes * (1 - prob) * of_yes.slope - (1 - yes) * prob * of_no.slope};
   }
   /// The label at `index`, -1 where it is ignored; `bad` (unless null) becomes the least index of one that is no class below `limit`.
   __device__ int label_at(std::int64_t index, int limit, unsigned long long* bad) const {
@@ -110,7 +136,8 @@ struct Block {
   // A pixel's team.
   __device__ int rank() const { return thread() % l.team; }
   __device__ int pixel() const { return thread() / l.team; }
-  /// The team's pixel becomes exp(z - max); returns their sum. `own` becomes z - max of the label in the thread that has it.
+  /// The team's pixel becomes exp(z - max), of a shaped loss z - max; returns the sum of the first. `own` becomes z - max of the label in
+  /// the thread that has it.
   __device__ float exponentials(float& own) const {
     float *z = tile + pixel() * l.stride, top = -__builtin_inff(), sum = 0;
     for (int c = rank(); c < l.classes; c += l.team) top = z[c] > top ? z[c] : top;
@@ -120,9 +147,18 @@ struct Block {
     }
     for (int c = rank(); c < l.classes; c += l.team) {
       if (c == label[pixel()]) own = z[c] - top;
-      sum += z[c] = ::expf(z[c] - top);
+      z[c] -= top;
+      const float e = ::expf(z[c]);
+      if (!l.shaped) z[c] = e;
+      sum += e;
     }
     return team_sum(sum, l.team);
+  }
+  /// The shaped cross-entropy of class c of a pixel labelled `mine`, from log p, times its targets and weights.
+  __device__ ShapedEntropy<float> shaped_class(int c, int mine, float log_p) const {
+    const auto of = shaped_entropy(::expf(log_p), log_p, l.focal, kLeast);
+    const float factor = weight[c] * ((c == mine ? l.sure : 0) + l.spread);
+    return {factor * of.value, factor * of.slope};
   }
 
   /// f(place in the tile, class, tile element) for the tile's elements, each thread at one class.
@@ -133,38 +169,47 @@ struct Block {
       for (int i = thread() / l.classes; i < count; i += stripes) f(i, c, tile[i * l.stride + c]);
   }
 
-  /// The slopes a and b of d(loss)/dp; returns d(loss)/d(weighted cross-entropy sum).
+  /// The slopes a, b and q of d(loss)/dp; returns d(loss)/d(weighted cross-entropy sum).
   __device__ float load_slopes(const SegmentationLossState& layout, const double* state, const float* dloss) const {
     const double upstream = static_cast<double>(*dloss);
     const std::int64_t group = layout.groups > 1 ? sample : 0;
     for (int c = thread(); c < l.classes; c += kThreads) {
       a[c] = static_cast<float>(upstream * state[layout.a() + group * l.classes + c]);
       b[c] = static_cast<float>(upstream * state[layout.b() + group * l.classes + c]);
+      q[c] = static_cast<float>(upstream * state[layout.q() + group * l.classes + c]);
     }
     return static_cast<float>(upstream * state[SegmentationLossState::kCeScale]);
   }
   /// The tile's logits become their gradient.
   __device__ void differentiate(std::int64_t t, float scale) const {
     if (softmax()) {
-      float unused, mean = 0;  // mean: of the slopes under p
+      float unused, mean = 0, total = 0;  // mean: of the slopes under p; total: of the shaped cross-entropies' slopes, each times its p
       const int mine = label[pixel()];
-      const float inverse = 1 / exponentials(unused);
-      float* z = tile + pixel() * l.stride;
-      const auto slope = [&](int c) { return b[c] + (c == mine ? a[c] : 0); };
+      const float sum = exponentials(unused), inverse = 1 / sum, log_sum = l.shaped ? ::logf(sum) : 0,
+                  w = mine < 0 ? 0 : scale * weight[mine];
+      float* z = tile + pixel() * l.stride;  // becomes p, of a shaped loss log p
+      const auto prob = [&](int c) { return l.shaped ? ::expf(z[c]) : z[c]; };
+      const auto slope = [&](int c) { return b[c] + (c == mine ? a[c] : 0) + (l.squares ? q[c] * prob(c) : 0); };
       for (int c = rank(); c < l.classes; c += l.team) {
-        z[c] *= inverse;
-        mean += z[c] * slope(c);
+        z[c] = l.shaped ? z[c] - log_sum : z[c] * inverse;
+        mean += prob(c) * slope(c);
+        if (l.shaped) total += shaped_class(c, mine, z[c]).slope;
       }
       mean = team_sum(mean, l.team);
-      const float w = mine < 0 ? 0 : scale * weight[mine];
-      for (int c = rank(); c < l.classes; c += l.team)
-        z[c] = mine < 0 ? 0 : z[c] * (slope(c) - mean) + w * (z[c] - (c == mine ? 1.f : 0.f));
+      if (l.shaped) total = team_sum(total, l.team);
+      const float m = l.pixel_weights && mine >= 0 ? times(t, pixel()) : 1;
+      for (int c = rank(); c < l.classes; c += l.team) {
+        const float p = prob(c);
+        const float entropy = l.shaped ? scale * (shaped_class(c, mine, z[c]).slope - p * total) : w * (p - (c == mine ? 1.f : 0.f));
+        z[c] = mine < 0 ? 0 : m * (p * (slope(c) - mean) + entropy);
+      }
     } else {
       for_class(t, [&](int i, int c, float z) {
         const int target = label_at(index(t, i) * l.classes + c, 2, nullptr);
         const float e = ::expf(z > 0 ? -z : z), d = 1 + e, prob = (z > 0 ? 1 : e) / d;
-        const float slope = b[c] + (target ? a[c] : 0), t01 = target ? 1.f : 0.f;
-        tile[i * l.stride + c] = target < 0 ? 0 : e / (d * d) * slope + scale * weight[c] * (prob - t01);  // e / d^2 = p (1 - p)
+        const float slope = b[c] + (target ? a[c] : 0) + (l.squares ? q[c] * prob : 0), t01 = target ? 1.f : 0.f;
+        const float entropy = l.shaped ? shaped_plane(z, e, prob, t01).slope : prob - t01;
+        tile[i * l.stride + c] = target < 0 ? 0 : times(t, i) * (e / (d * d) * slope + scale * weight[c] * entropy);  // e / d^2 = p (1 - p)
       });
     }
     __syncthreads();
