@@ -107,6 +107,7 @@ OPS = {
     "segmentation_loss": loss,
     "l1_loss": on_maps(F.l1_loss, 2),
     "mse_loss": on_maps(F.mse_loss, 2),
+    "smooth_l1_loss": on_maps(F.smooth_l1_loss, 2),
     "adam": update(lambda p: torch.optim.Adam(p, lr=1e-3, fused=True)),
     "sgd": update(lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9, fused=True)),
 }
@@ -137,7 +138,7 @@ def one_call(op, pass_name, arguments, dtype):
     floating = [t for t in inputs if t.is_floating_point()]
     if op.startswith("batch_norm2d"):
         floating = floating[:-2]  # not the running statistics
-    elif op in ("l1_loss", "mse_loss"):
+    elif op in ("l1_loss", "mse_loss", "smooth_l1_loss"):
         floating = floating[:1]  # not the target
     wanted = [floating[i] for i in WANTED.get(pass_name, range(len(floating)))]
     for t in wanted:

@@ -13,6 +13,7 @@ void bench::add_cases() {
           {0}, 3 * m.numel());
     };
     with("l1_loss", [](const Tensors& in) { return l1_loss(in[0], in[1]); });
+    with("smooth_l1_loss", [](const Tensors& in) { return smooth_l1_loss(in[0], in[1]); });
     with("mse_loss", [](const Tensors& in) { return mse_loss(in[0], in[1]); });
   }
 }

@@ -23,14 +23,14 @@ double error_sum(const T* x, const T* target, std::int64_t n, F f) {
 }  // namespace
 
 template <class T>
-void regression_loss_forward(Cpu& cpu, View2<const T> x, View2<const T> target, RegressionLoss kind, double factor, Precise<T>* loss) {
+void regression_loss_forward(Cpu& cpu, View2<const T> x, View2<const T> target, RegressionLoss kind, double beta, double factor, Precise<T>* loss) {
   constexpr std::int64_t kTask = 1 << 15;
   const bool packed = x.contiguous() && target.contiguous();  // then one long row, cut anywhere
   const std::int64_t rows = packed ? x.size() : x.rows, cols = packed ? 1 : x.cols;
   const std::int64_t per_task = cols < kTask ? kTask / (cols < 1 ? 1 : cols) : 1, tasks = (rows + per_task - 1) / per_task;
   Workspace workspace;
   double* partials = workspace.take<double>(tasks);
-  with_regression_loss(kind, [&](auto f) {
+  with_regression_loss<T>(kind, beta, [&](auto f) {
     cpu.parallel(tasks, [&](std::int64_t task, int) {
       const std::int64_t begin = task * per_task, end = begin + per_task < rows ? begin + per_task : rows;
       double sum = 0;
@@ -47,10 +47,10 @@ void regression_loss_forward(Cpu& cpu, View2<const T> x, View2<const T> target, 
 }
 
 template <class T>
-void regression_loss_backward(Cpu& cpu, View2<const T> x, View2<const T> target, RegressionLoss kind, double factor,
+void regression_loss_backward(Cpu& cpu, View2<const T> x, View2<const T> target, RegressionLoss kind, double beta, double factor,
                               const Precise<T>* dloss, View2<T> dx) {
   const T scale = static_cast<T>(factor * static_cast<double>(*dloss));
-  with_regression_loss(kind, [&](auto f) {
+  with_regression_loss<T>(kind, beta, [&](auto f) {
     map(
         cpu, dx, [&](Vec<T> a, Vec<T> b) { return scale * f.slope(a - b); }, x, target);
   });

@@ -43,9 +43,9 @@ struct Slope {
 }  // namespace
 
 template <class T>
-void regression_loss_forward(Cuda& cuda, View2<const T> x, View2<const T> target, RegressionLoss kind, double factor, Precise<T>* loss) {
+void regression_loss_forward(Cuda& cuda, View2<const T> x, View2<const T> target, RegressionLoss kind, double beta, double factor, Precise<T>* loss) {
   constexpr std::int64_t kPerThread = 4, kMostBlocks = 1024;
-  with_regression_loss(kind, [&](auto f) {
+  with_regression_loss<float>(kind, beta, [&](auto f) {
     with_pack_width<T>(
         [&](auto n) {
           constexpr int N = decltype(n)::value;
@@ -60,9 +60,9 @@ void regression_loss_forward(Cuda& cuda, View2<const T> x, View2<const T> target
 }
 
 template <class T>
-void regression_loss_backward(Cuda& cuda, View2<const T> x, View2<const T> target, RegressionLoss kind, double factor,
+void regression_loss_backward(Cuda& cuda, View2<const T> x, View2<const T> target, RegressionLoss kind, double beta, double factor,
                               const Precise<T>* dloss, View2<T> dx) {
-  with_regression_loss(kind, [&](auto f) { map(cuda, dx, Slope<decltype(f)>{f, factor, dloss}, x, target); });
+  with_regression_loss<float>(kind, beta, [&](auto f) { map(cuda, dx, Slope<decltype(f)>{f, factor, dloss}, x, target); });
 }
 
 LAMINA_INSTANTIATE(&regression_loss_forward<float>, &regression_loss_forward<BFloat16>, &regression_loss_backward<float>,

@@ -1,4 +1,4 @@
-"""regression_loss.safetensors: torch's l1_loss and mse_loss of two images, with gradients of both. Needs torch, safetensors."""
+"""regression_loss.safetensors: torch's l1_loss, mse_loss and smooth_l1_loss (beta 0.75) of two images, with gradients of both. Needs torch, safetensors."""
 import pathlib
 
 import torch
@@ -8,10 +8,10 @@ g = torch.Generator().manual_seed(6)
 x, target = torch.randn(2, 3, 5, 4, generator=g, dtype=torch.float64), torch.randn(2, 3, 5, 4, generator=g, dtype=torch.float64)
 target[0, 0, 0] = x[0, 0, 0]  # where l1 has no slope
 out = {}
-for op in "l1_loss", "mse_loss":
+for op in "l1_loss", "mse_loss", "smooth_l1_loss":
     for reduction in "mean", "sum":
         leaves = [t.clone().requires_grad_() for t in (x, target)]
-        y = getattr(torch.nn.functional, op)(*leaves, reduction=reduction)
+        y = getattr(torch.nn.functional, op)(*leaves, reduction=reduction, **({"beta": 0.75} if op == "smooth_l1_loss" else {}))
         dy = torch.tensor(-1.75, dtype=torch.float64)
         y.backward(dy)
         values = {"x": x, "target": target, "y": y.detach(), "dy": dy, "dx": leaves[0].grad, "dtarget": leaves[1].grad}

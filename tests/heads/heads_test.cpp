@@ -115,6 +115,23 @@ TEST_CASE("ordinal: cumulative targets and decisions, scores of how far off") {
   CHECK(head->note(m).find("within one grade 0.9000 (") != std::string::npos);
 }
 
+TEST_CASE("corn: conditional targets; P(grade > k) is a product and never rises with k") {
+  const auto head = heads::make_head(kGrades(), "corn");
+  CHECK(head->outputs() == 2);
+  CHECK(head->activation() == LossActivation::sigmoid);
+  const Tensor labels = Tensor::from({std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{255}}, {1, 2, 2});
+  CHECK(head->targets(labels).to_vector<std::uint8_t>() == Labels{0, 255, 1, 0, 1, 1, 255, 255});
+  const float half = std::log(3.f);  // probability 3/4
+  const Tensor z = Tensor::from({half, half, half, 3 * half, -half, 5.f}, {1, 1, 3, 2});
+  const auto p = head->probabilities(z).to_vector<float>();
+  CHECK(p[0] == doctest::Approx(0.75));
+  CHECK(p[1] == doctest::Approx(0.5625));
+  CHECK(p[3] == doctest::Approx(0.75 * 27 / 28));
+  CHECK(p[5] < p[4]);
+  CHECK(decided(*head, z) == Labels{2, 2, 0});  // however sure the second answer is, it counts only after the first
+  CHECK(decided(*head, head->probabilities(z), heads::Scale::probabilities) == Labels{2, 2, 0});
+}
+
 TEST_CASE("regression: the nearest grade of a number") {
   const auto head = heads::make_head(kGrades(), "regression");
   CHECK(head->outputs() == 1);
@@ -132,8 +149,9 @@ TEST_CASE("heads are made for the labels they can learn") {
 
 TEST_CASE("decisions are made where the scores are") {
   for (Device device : cuda_devices())
-    for (const auto& schema : {kClasses(), kPlanes(), kGrades()}) {
-      const auto head = heads::make_head(schema);
+    for (const auto& [schema, kind] :
+         {std::pair(kClasses(), ""), std::pair(kPlanes(), ""), std::pair(kGrades(), ""), std::pair(kGrades(), "corn")}) {
+      const auto head = heads::make_head(schema, kind);
       const Tensor z = random_normal({2, 5, 7, head->outputs()}, 3, DType::f32);
       const Tensor there = head->decide(z.to(device));
       CHECK(there.device() == device);

@@ -135,11 +135,11 @@ TEST_CASE("expressions that are none") {
   bad("0*ce", {"no term with a positive factor"});
   bad("-1*ce", {"negative"});
   bad("x*ce", {"\"x\" is not a number", "0.5*ce+dice"});
-  bad("ce:alpha=1", {"ce has no arguments"});
+  bad("ce:alpha=1", {"ce", "\"alpha\"", "smoothing"});
+  bad("boundary:alpha=1", {"boundary has no arguments"});
   bad("tversky:alhpa=1", {"tversky", "\"alhpa\"", "did you mean \"alpha\""});
   bad("tversky:alpha", {"is not a number"});
   bad("tversky:alpha=-1", {"alpha=-1", "outside"});
-  bad("dice:smooth=1+dice:smooth=2+dice:smooth=3+dice:smooth=4+dice:smooth=5", {"5 terms of regions", "4"});
   check_throws<OptionError>([] { Criterion("ce").require_fits(*head_of(data::Task::ordinal, "regression")); },
                             {"ce", "regression", "--loss mae"});
   check_throws<OptionError>(

@@ -80,6 +80,7 @@ std::vector<OpCase> every_op() {
       {"crop", {x}, [](auto& in, auto& into) { return crop(in[0], {.top = 1, .left = 2, .height = 3, .width = 2}, into); }},
       {"resize_nearest", {x}, [](auto& in, auto& into) { return resize_nearest(in[0], 7, 9, into); }},
       {"resize_bilinear", {x}, [](auto& in, auto& into) { return resize_bilinear(in[0], 7, 9, ResizeGrid::half_pixel, into); }},
+      {.name = "smooth_l1_loss", .inputs = {x, z}, .op = [](auto& in, auto&) { return smooth_l1_loss(in[0], in[1]); }, .takes_into = false},
       {.name = "l1_loss", .inputs = {x, z}, .op = [](auto& in, auto&) { return l1_loss(in[0], in[1]); }, .takes_into = false},
       {.name = "mse_loss", .inputs = {x, z}, .op = [](auto& in, auto&) { return mse_loss(in[0], in[1]); }, .takes_into = false},
       {.name = "segmentation_loss",

@@ -9,10 +9,12 @@ using namespace lamina::test;
 namespace {
 constexpr RegressionLossParams kSum{.reduction = RegressionLossParams::Reduction::sum};
 using Loss = Tensor (*)(const Tensor&, const Tensor&, const RegressionLossParams&);
-constexpr Loss kLosses[] = {l1_loss, mse_loss};
+Tensor smooth(const Tensor& x, const Tensor& target, const RegressionLossParams& p) { return smooth_l1_loss(x, target, 0.75, p); }
+constexpr Loss kLosses[] = {l1_loss, mse_loss, smooth};
+const char* name_of(Loss loss) { return loss == l1_loss ? "l1_loss" : loss == mse_loss ? "mse_loss" : "smooth_l1_loss"; }
 }  // namespace
 
-TEST_CASE("l1_loss and mse_loss agree with PyTorch") {
+TEST_CASE("l1_loss, mse_loss and smooth_l1_loss agree with PyTorch") {
   const auto file = golden("regression_loss");
   const auto check = [&](const char* name, Loss loss, const RegressionLossParams& p) {
     check_golden(file, name, {"x", "target"}, [&](auto& in) { return loss(in[0], in[1], p); });
@@ -21,6 +23,8 @@ TEST_CASE("l1_loss and mse_loss agree with PyTorch") {
   check("l1_loss.sum", l1_loss, kSum);
   check("mse_loss.mean", mse_loss, {});
   check("mse_loss.sum", mse_loss, kSum);
+  check("smooth_l1_loss.mean", smooth, {});
+  check("smooth_l1_loss.sum", smooth, kSum);
 }
 
 TEST_CASE("l1_loss and mse_loss: gradients, slices, instruction sets, threads") {
@@ -32,7 +36,7 @@ TEST_CASE("l1_loss and mse_loss: gradients, slices, instruction sets, threads") 
         // The target lies at least 0.25 away: |x - target| has no kink near.
         const Tensor x = random_normal(s, 1), gap = away_from_zero(random_normal(s, 2), 0.25), target = x.clone();
         for (std::int64_t i = 0; i < s.numel(); ++i) target.data<double>()[i] += gap.data<double>()[i];
-        check_op({.name = std::string(loss == l1_loss ? "l1_loss " : "mse_loss ") + s.str(),
+        check_op({.name = name_of(loss) + (" " + s.str()),
                   .inputs = {x, target},
                   .op = [loss, p](auto& in, auto&) { return loss(in[0], in[1], p); },
                   .takes_into = false});
@@ -48,7 +52,10 @@ TEST_CASE("l1_loss and mse_loss of many elements: several tasks and blocks, pack
     check_op(c);
     double sum = 0;
     const auto a = x.to_vector<double>(), b = target.to_vector<double>();
-    for (std::size_t i = 0; i < a.size(); ++i) sum += loss == l1_loss ? std::abs(a[i] - b[i]) : (a[i] - b[i]) * (a[i] - b[i]);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const double d = std::abs(a[i] - b[i]);
+      sum += loss == l1_loss ? d : loss == mse_loss ? d * d : d < 0.75 ? d * d / 1.5 : d - 0.375;
+    }
     CHECK(loss(x, target, kSum).item() == doctest::Approx(sum).epsilon(1e-12));
   }
 }
@@ -71,7 +78,7 @@ TEST_CASE("l1_loss and mse_loss by hand; a constant target takes no gradient; Na
 TEST_CASE("l1_loss and mse_loss reject tensors that do not match, and the mean of nothing") {
   const Tensor x = Tensor::zeros({2, 3}), empty = Tensor::zeros({0, 3});
   for (Loss loss : kLosses) {
-    const char* name = loss == l1_loss ? "l1_loss" : "mse_loss";
+    const char* name = name_of(loss);
     check_throws<ShapeError>([&] { loss(x, Tensor::zeros({3, 2}), {}); }, {name, "(2, 3)", "(3, 2)"});
     check_throws<ShapeError>([&] { loss(x, Tensor::zeros({2, 1}), {}); }, {name, "(2, 3)", "(2, 1)"});
     check_throws<ShapeError>([&] { loss(empty, empty, {}); }, {name, "(0, 3)", "average"});

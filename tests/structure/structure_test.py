@@ -15,6 +15,8 @@ EXCEPTIONS = {
     ("include/lamina/core/impl/cuda.ipp", "lamina/kernels/copy.hpp"),
     ("kernels/detail/shared/activate.hpp", "detail/cpu/math.hpp"),
     ("kernels/detail/shared/activate.hpp", "detail/cuda/math.cuh"),
+    ("kernels/detail/shared/segmentation_loss.hpp", "detail/cpu/math.hpp"),
+    ("kernels/detail/shared/segmentation_loss.hpp", "detail/cuda/math.cuh"),
 }
 COMPUTE = {"core", "kernels", "autograd", "ops", "nn"}
 MAY_INCLUDE = {

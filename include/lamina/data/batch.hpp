@@ -29,6 +29,8 @@ class Batch {
     tensors_.emplace_back(name, std::move(tensor));
   }
   const std::vector<std::pair<std::string, Tensor>>& tensors() const { return tensors_; }
+  /// How often each pixel counts in losses, (N, H, W) f32; none: once.
+  Tensor pixel_weights() const { return contains("pixel_weights") ? at("pixel_weights") : Tensor{}; }
 
  private:
   const Tensor* find(std::string_view name) const {

@@ -15,8 +15,9 @@ struct CriterionOptions {
   ResizeGrid upsample = ResizeGrid::half_pixel;  ///< of logits smaller than the labels
 };
 
-/// A weighted sum of loss terms, such as "0.5*ce+tversky:alpha=0.3:beta=0.7". What sees pixels and regions is one fused pass
-/// (segmentation_loss), which also interpolates logits; other terms are computed beside it.
+/// A weighted sum of loss terms, such as "0.5*ce+tversky:alpha=0.3:beta=0.7". What sees pixels and regions is computed in fused passes
+/// (segmentation_loss), which also interpolate logits: in one, unless there are two pixel terms, regions of images beside regions of
+/// batches, or more than kMostRegionTerms. Other terms are computed beside them.
 class Criterion {
  public:
   /// Throws OptionError: a term or an argument that is unknown (naming the nearest), a factor or an argument outside its range.
@@ -27,9 +28,11 @@ class Criterion {
   /// Throws OptionError when a term does not fit what the head's scores are.
   void require_fits(const heads::Head& head) const;
 
-  /// The loss, a scalar: logits (N, h, w, outputs) of the labels' size or smaller, labels u8 as the loader gives them. `values`, unless
-  /// null, becomes "loss", then each term before its factor. Throws as segmentation_loss and the head's targets().
-  Tensor operator()(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values = nullptr) const;
+  /// The loss, a scalar: logits (N, h, w, outputs) of the labels' size or smaller, labels u8 as the loader gives them. `pixel_weights`
+  /// (N, H, W) f32 on the host: how often each pixel counts; none: once. `values`, unless null, becomes "loss", then each term before its
+  /// factor. Throws as segmentation_loss and the head's targets().
+  Tensor operator()(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values = nullptr,
+                    const Tensor& pixel_weights = {}) const;
 
  private:
   struct Term {

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,7 +9,7 @@
 
 namespace lamina::losses {
 
-/// Where a term is computed: cross-entropy's pass over the pixels, from that pass's sums over regions, or by itself beside them.
+/// Where a term is computed: in a pass over the pixels, from that pass's sums over regions, or by itself beside them.
 enum class TermKind { pixel, region, own };
 
 /// What a term that is computed by itself sees.
@@ -17,6 +18,7 @@ struct TermInput {
   const Tensor& logits;                      ///< (N, H, W, head.outputs()), at the labels' size
   const Tensor& labels;                      ///< u8 on the host, as the loader gives them
   const std::vector<double>& class_weights;  ///< one an output, or none
+  const Tensor& pixel_weights;               ///< (N, H, W) f32 on the host, or none
 };
 
 /// A number that a term is written with: "tversky:alpha=0.3".
@@ -26,15 +28,27 @@ struct TermArgument {
   double least, most;
 };
 
-/// A kind of loss term, by which expressions name it. Of `region` and `own` the one that its kind asks for is set; both get the values of
-/// the arguments in their order.
+/// What cross-entropy becomes: see SegmentationLossOptions.
+struct PixelTerm {
+  double focal = 0, smoothing = 0;
+};
+/// A region term, and whose pixels it sees; none: what CriterionOptions says.
+struct RegionOf {
+  RegionTerm term;
+  std::optional<RegionReduction> reduction = {};
+};
+
+/// A kind of loss term, by which expressions name it. Of `pixel`, `region` and `own` the one that its kind asks for is set; all get the
+/// values of the arguments in their order.
 struct TermType {
   std::string name;
   std::string scalar;  ///< what its value is called in Scalars
   std::string help;    ///< one line
   TermKind kind = TermKind::own;
   std::vector<TermArgument> arguments{};
-  std::function<RegionTerm(std::span<const double>)> region{};
+  std::optional<LossActivation> needs{};  ///< the only kind of probabilities that it is defined for; none: any
+  std::function<PixelTerm(std::span<const double>)> pixel{};
+  std::function<RegionOf(std::span<const double>)> region{};
   std::function<Tensor(const TermInput&, std::span<const double>)> own{};  ///< a scalar, differentiable in the logits
 };
 

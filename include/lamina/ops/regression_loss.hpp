@@ -12,7 +12,8 @@ struct RegressionLossParams {
 };
 
 namespace detail {
-inline Tensor regression_loss(const char* op, RegressionLoss kind, const Tensor& x, const Tensor& target, const RegressionLossParams& p) {
+inline Tensor regression_loss(const char* op, RegressionLoss kind, const Tensor& x, const Tensor& target, const RegressionLossParams& p,
+                              double beta = 1) {
   require(x.shape() == target.shape(), op, ": x and target must have one shape, got ", x.shape(), " and ", target.shape());
   require_same_kind(op, x, target);
   const bool mean = p.reduction == RegressionLossParams::Reduction::mean;
@@ -20,14 +21,14 @@ inline Tensor regression_loss(const char* op, RegressionLoss kind, const Tensor&
   const double factor = mean ? 1 / static_cast<double>(x.numel()) : 1;
   Tensor loss = Tensor::empty({}, precise_like(x));
   dispatch(x, [&]<class T>(auto& device) {
-    kernels::regression_loss_forward<T>(device, x.view2<const T>(), target.view2<const T>(), kind, factor, loss.data<Precise<T>>());
+    kernels::regression_loss_forward<T>(device, x.view2<const T>(), target.view2<const T>(), kind, beta, factor, loss.data<Precise<T>>());
   });
-  return record({op, {{"mean", mean}}}, {x, target}, loss, {x, target}, [=](const Tensor& dloss, NeedsGrad need) -> Grads {
+  return record({op, {{"mean", mean}, {"beta", beta}}}, {x, target}, loss, {x, target}, [=](const Tensor& dloss, NeedsGrad need) -> Grads {
     const auto gradient = [&](bool wanted, double sign) {
       if (!wanted) return Tensor{};
       Tensor dx = Tensor::empty(x.shape(), like(x));
       dispatch(x, [&]<class T>(auto& device) {
-        kernels::regression_loss_backward<T>(device, x.view2<const T>(), target.view2<const T>(), kind, sign * factor,
+        kernels::regression_loss_backward<T>(device, x.view2<const T>(), target.view2<const T>(), kind, beta, sign * factor,
                                              dloss.data<const Precise<T>>(), dx.view2<T>());
       });
       return dx;
@@ -47,6 +48,14 @@ inline Tensor l1_loss(const Tensor& x, const Tensor& target, const RegressionLos
 /// Gradients: x, target. Throws ShapeError (also for the mean of nothing), DeviceError. Kernels: kernels/regression_loss.{cpp,cu}.
 inline Tensor mse_loss(const Tensor& x, const Tensor& target, const RegressionLossParams& p = {}) {
   return detail::regression_loss("mse_loss", RegressionLoss::mse, x, target, p);
+}
+
+/// The mean (or sum) of (x - target)^2 / (2 beta) where |x - target| < beta, else of |x - target| - beta / 2, a scalar (Girshick 2015): x,
+/// target of one shape. Gradients: x, target. Throws ShapeError (also for the mean of nothing), DeviceError, OptionError unless beta > 0.
+/// Kernels: kernels/regression_loss.{cpp,cu}.
+inline Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta = 1, const RegressionLossParams& p = {}) {
+  require<OptionError>(beta > 0, "smooth_l1_loss: beta must be positive, got ", beta);
+  return detail::regression_loss("smooth_l1_loss", RegressionLoss::smooth, x, target, p, beta);
 }
 
 }  // namespace lamina

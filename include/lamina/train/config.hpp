@@ -51,7 +51,7 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{"resize", "how images get to that size: stretch | crop | pad"}, c.resize);
   visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
-  visit(Field{"head", "what the output means: multiclass | multilabel | ordinal | regression; empty: as the data's task says"}, c.head);
+  visit(Field{"head", "what the output means: multiclass | multilabel | ordinal | corn | regression; empty: as the data's task says"}, c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3"}, c.loss);
   visit(Field{"class_weights", "none, a rule (see lamina check), or comma-separated numbers"}, c.class_weights);
   visit(Field{"optimizer", "adam | adamw | sgd"}, c.optimizer);

@@ -1,6 +1,5 @@
 // The segmentation loss on a tile of pixels in shared memory: its labels, its logits and what becomes of them.
 #pragma once
-#include "detail/cuda/math.cuh"
 #include "detail/cuda/resize.cuh"
 #include "detail/shared/segmentation_loss.hpp"
 

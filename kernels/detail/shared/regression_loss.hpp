@@ -26,14 +26,29 @@ struct SquaredError {
     return d + d;
   }
 };
+template <class T>
+struct SmoothError {
+  T beta;
+  template <class V>
+  LAMINA_HD V operator()(V d) const {
+    const V a = d < V{} ? -d : d;
+    return a < V{} + beta ? d * d * (T(0.5) / beta) : a - T(0.5) * beta;
+  }
+  template <class V>
+  LAMINA_HD V slope(V d) const {
+    const V one = V{} + 1, within = d / beta;
+    return within > one ? one : within < -one ? -one : within;
+  }
+};
 
 /// Calls f(functor).
-template <class F>
-LAMINA_HD void with_regression_loss(RegressionLoss kind, F&& f) {
-  if (kind == RegressionLoss::l1)
-    f(AbsoluteError{});
-  else
-    f(SquaredError{});
+template <class T, class F>
+LAMINA_HD void with_regression_loss(RegressionLoss kind, double beta, F&& f) {
+  switch (kind) {
+    case RegressionLoss::l1: return f(AbsoluteError{});
+    case RegressionLoss::mse: return f(SquaredError{});
+    case RegressionLoss::smooth: return f(SmoothError<T>{static_cast<T>(beta)});
+  }
 }
 
 }  // namespace lamina::kernels::LAMINA_ISA

@@ -1,5 +1,10 @@
 // What the segmentation loss makes of its sums, on every device.
 #pragma once
+#ifdef LAMINA_CPU_KERNELS
+#include "detail/cpu/math.hpp"
+#else
+#include "detail/cuda/math.cuh"
+#endif
 #include "lamina/kernels/segmentation_loss.hpp"
 
 namespace lamina::kernels::LAMINA_ISA {

@@ -4,9 +4,13 @@
 #include <cstdio>
 
 #include "lamina/core/names.hpp"
+#include "lamina/heads/corn.hpp"
 #include "lamina/heads/multiclass.hpp"
 #include "lamina/heads/multilabel.hpp"
 #include "lamina/heads/regression.hpp"
+#include "lamina/ops/arithmetic.hpp"
+#include "lamina/ops/concat.hpp"
+#include "lamina/ops/slice_channels.hpp"
 
 namespace lamina::heads {
 namespace {
@@ -31,6 +35,7 @@ std::shared_ptr<const Head> make(const data::LabelSchema& schema, const std::str
 constexpr Kind kKinds[] = {{"multiclass", data::Task::multiclass, make<Multiclass>},
                            {"multilabel", data::Task::multilabel, make<Multilabel>},
                            {"ordinal", data::Task::ordinal, make<Ordinal>},
+                           {"corn", data::Task::ordinal, make<Corn>},
                            {"regression", data::Task::ordinal, make<Regression>}};
 
 }  // namespace
@@ -121,15 +126,34 @@ std::string Graded::note(const metrics::ConfusionMatrix& confusion) const {
          "; in brackets always the most frequent grade";
 }
 
-Tensor Ordinal::targets(const Tensor& labels) const {
-  const Tensor targets = Tensor::empty({labels.size(0), labels.size(1), labels.size(2), outputs()}, {DType::u8, kCpu});
+namespace {
+/// Labels (N, H, W) as targets (N, H, W, outputs): of each grade the answer to "above k?" for every k; kIgnoreLabel stays.
+template <class Answer>
+Tensor cumulative_targets(const Tensor& labels, int outputs, Answer answer) {
+  const Tensor targets = Tensor::empty({labels.size(0), labels.size(1), labels.size(2), outputs}, {DType::u8, kCpu});
   std::uint8_t* out = targets.data<std::uint8_t>();
   for (const std::uint8_t grade : labels.to_vector<std::uint8_t>()) {
     const bool ignored = grade == data::kIgnoreLabel;
-    require<DataError>(ignored || grade <= outputs(), "the label ", int{grade}, " is none of the grades 0 to ", outputs());
-    for (int k = 0; k < outputs(); ++k) *out++ = ignored ? data::kIgnoreLabel : grade > k;
+    require<DataError>(ignored || grade <= outputs, "the label ", int{grade}, " is none of the grades 0 to ", outputs);
+    for (int k = 0; k < outputs; ++k) *out++ = ignored ? data::kIgnoreLabel : answer(grade, k);
   }
   return targets;
+}
+}  // namespace
+
+Tensor Ordinal::targets(const Tensor& labels) const {
+  return cumulative_targets(labels, outputs(), [](int grade, int k) -> std::uint8_t { return grade > k; });
+}
+
+Tensor Corn::targets(const Tensor& labels) const {
+  return cumulative_targets(labels, outputs(), [](int grade, int k) -> std::uint8_t { return grade < k ? data::kIgnoreLabel : grade > k; });
+}
+
+Tensor Corn::probabilities(const Tensor& logits) const {
+  const Tensor conditional = sigmoid(logits);
+  std::vector<Tensor> above{slice_channels(conditional, 0, 1)};
+  for (int k = 1; k < outputs(); ++k) above.push_back(mul(above.back(), slice_channels(conditional, k, 1)));
+  return concat(above);
 }
 
 }  // namespace lamina::heads

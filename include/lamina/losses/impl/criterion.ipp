@@ -96,7 +96,6 @@ Criterion::Term Criterion::parse(const std::string& text) const {
 
 Criterion::Criterion(const std::string& expression, CriterionOptions options) : options_(std::move(options)) {
   double most = 0;
-  int regions = 0;
   for (const std::string& text : split(expression, '+')) {
     Term term = parse(text);
     most = std::max(most, term.factor);
@@ -105,61 +104,96 @@ Criterion::Criterion(const std::string& expression, CriterionOptions options) : 
       same->factor += term.factor;
       continue;
     }
-    regions += term.type.kind == TermKind::region;
     terms_.push_back(std::move(term));
   }
   for (Term& t : terms_)  // arguments tell terms of one kind apart
     if (std::count_if(terms_.begin(), terms_.end(), [&](const Term& other) { return other.type.name == t.type.name; }) == 1)
       t.scalar = t.type.scalar;
   require<OptionError>(most > 0, "loss \"", expression, "\" has no term with a positive factor");
-  require<OptionError>(regions <= kMostRegionTerms, "loss \"", expression, "\" has ", regions, " terms of regions; the most is ",
-                       kMostRegionTerms);
 }
 
 void Criterion::require_fits(const heads::Head& head) const {
   for (const Term& t : terms_) {
     require<OptionError>(t.type.kind == TermKind::own || head.activation(), "the loss term ", t.type.name,
-                         " needs probabilities, and the scores of a ", head.kind(), " head are values: use --loss mae or mse");
+                         " needs probabilities, and the scores of a ", head.kind(), " head are values: use --loss mae, mse or smooth_l1");
+    require<OptionError>(
+        !t.type.needs || t.type.needs == head.activation(), "the loss term ", t.type.name, " is defined for ",
+        t.type.needs == LossActivation::sigmoid ? "outputs that are each yes or no (planes, grades)" : "classes of which a pixel has one",
+        ", not for a ", head.kind(), " head");
     require<OptionError>(options_.class_weights.empty() || std::ssize(options_.class_weights) == head.outputs(),
                          "class weights: ", options_.class_weights.size(), " numbers for ", head.outputs(), " ", head.outputs_are());
   }
 }
 
-Tensor Criterion::operator()(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values) const {
-  SegmentationLossOptions fused{.activation = head.activation().value_or(LossActivation::softmax),
-                                .ce_weight = 0,
-                                .regions = {},
-                                .class_weights = options_.class_weights,
-                                .ignore_label = data::kIgnoreLabel,
-                                .ce_normalization = options_.ce_normalization,
-                                .region_reduction = options_.region_reduction,
-                                .empty_class = options_.empty_class};
-  bool one_pass = false, others = false;
-  for (const Term& t : terms_) {
-    if (t.type.kind == TermKind::pixel) fused.ce_weight += t.factor;
-    if (t.type.kind == TermKind::region) {
-      fused.regions.push_back(t.type.region(t.arguments));
-      fused.regions.back().weight = t.factor;
-    }
-    (t.type.kind == TermKind::own ? others : one_pass) = true;
-  }
+Tensor Criterion::operator()(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values,
+                             const Tensor& pixel_weights) const {
   const std::int64_t height = labels.size(1), width = labels.size(2);
   const bool smaller = logits.size(1) != height || logits.size(2) != width;
-  if (smaller) fused.upsample = options_.upsample;
+  struct Pass {
+    SegmentationLossOptions options;
+    bool has_pixel_term = false;
+    SegmentationLossParts parts{};
+  };
+  std::vector<Pass> passes;
+  // The first pass that a term fits in.
+  const auto pass_where = [&](auto&& fits) -> std::size_t {
+    const auto at = std::find_if(passes.begin(), passes.end(), fits);
+    if (at != passes.end()) return static_cast<std::size_t>(at - passes.begin());
+    passes.push_back({{.activation = head.activation().value_or(LossActivation::softmax),
+                       .ce_weight = 0,
+                       .regions = {},
+                       .class_weights = options_.class_weights,
+                       .pixel_weights = pixel_weights ? pixel_weights.to(logits.device()) : Tensor{},
+                       .ignore_label = data::kIgnoreLabel,
+                       .ce_normalization = options_.ce_normalization,
+                       .region_reduction = options_.region_reduction,
+                       .empty_class = options_.empty_class}});
+    if (smaller) passes.back().options.upsample = options_.upsample;
+    return passes.size() - 1;
+  };
+  std::vector<std::pair<std::size_t, std::size_t>> places(terms_.size());  // of a term: its pass, and which region of it
+  bool others = false;
+  for (std::size_t i = 0; i < terms_.size(); ++i) {
+    const Term& t = terms_[i];
+    if (t.type.kind == TermKind::pixel) {
+      places[i].first = pass_where([](const Pass& p) { return !p.has_pixel_term; });
+      Pass& pass = passes[places[i].first];
+      const PixelTerm shape = t.type.pixel ? t.type.pixel(t.arguments) : PixelTerm{};
+      pass.has_pixel_term = true;
+      pass.options.ce_weight = t.factor;
+      pass.options.focal = shape.focal;
+      pass.options.smoothing = shape.smoothing;
+    } else if (t.type.kind == TermKind::region) {
+      const RegionOf region = t.type.region(t.arguments);
+      const RegionReduction reduction = region.reduction.value_or(options_.region_reduction);
+      places[i].first = pass_where([&](const Pass& p) {
+        return p.options.regions.empty() || (p.options.region_reduction == reduction && p.options.regions.size() < kMostRegionTerms);
+      });
+      SegmentationLossOptions& o = passes[places[i].first].options;
+      places[i].second = o.regions.size();
+      o.region_reduction = reduction;
+      o.regions.push_back(region.term);
+      o.regions.back().weight = t.factor;
+    } else {
+      others = true;
+    }
+  }
   Tensor loss;
-  SegmentationLossParts parts;
-  if (one_pass) loss = segmentation_loss(logits, head.targets(labels).to(logits.device()), fused, &parts);
+  const auto add_up = [&](const Tensor& part) { loss = loss ? add(loss, part) : part; };
+  const Tensor targets = passes.empty() ? Tensor{} : head.targets(labels).to(logits.device());
+  for (Pass& p : passes) add_up(segmentation_loss(logits, targets, p.options, values ? &p.parts : nullptr));
   const Tensor full = others && smaller ? resize_bilinear(logits, height, width, options_.upsample) : logits;
   Scalars out{{"loss", 0}};
-  std::size_t region = 0;
-  for (const Term& t : terms_) {
-    if (t.type.kind == TermKind::pixel) out[t.scalar] = parts.ce;
-    if (t.type.kind == TermKind::region) out[t.scalar] = parts.regions[region++];
-    if (t.type.kind != TermKind::own) continue;
-    const Tensor value = t.type.own({head, full, labels, options_.class_weights}, t.arguments);
-    out[t.scalar] = value.item();
-    const Tensor scaled = t.factor == 1 ? value : scale(value, t.factor);
-    loss = loss ? add(loss, scaled) : scaled;
+  for (std::size_t i = 0; i < terms_.size(); ++i) {
+    const Term& t = terms_[i];
+    if (t.type.kind == TermKind::own) {
+      const Tensor value = t.type.own({head, full, labels, options_.class_weights, pixel_weights}, t.arguments);
+      if (values) out[t.scalar] = value.item();
+      add_up(t.factor == 1 ? value : scale(value, t.factor));
+    } else if (values) {
+      const SegmentationLossParts& parts = passes[places[i].first].parts;
+      out[t.scalar] = t.type.kind == TermKind::pixel ? parts.ce : parts.regions[places[i].second];
+    }
   }
   if (values) {
     out["loss"] = loss.item();

@@ -36,7 +36,7 @@ std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches,
       const Tensor &logits = logits_of(outputs, head), &labels = batch.at(head.name());
       if (criterion) {
         Scalars values;
-        (void)(*criterion)(head, logits, labels, &values);
+        (void)(*criterion)(head, logits, labels, &values, batch.pixel_weights());
         results[h].losses.add(values, static_cast<double>(batch.size()));
       }
       const auto predicted = decisions_at(head, logits, labels.size(1), labels.size(2)).to_vector<std::uint8_t>();

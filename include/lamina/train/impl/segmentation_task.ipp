@@ -31,7 +31,7 @@ Scalars SegmentationTask::step(const data::Batch& batch) {
   Tensor total;
   for (const auto& head : parts_.heads) {
     Scalars values;
-    const Tensor loss = parts_.criterion(*head, logits_of(outputs, *head), batch.at(head->name()), &values);
+    const Tensor loss = parts_.criterion(*head, logits_of(outputs, *head), batch.at(head->name()), &values, batch.pixel_weights());
     put(all, *head, values);
     total = total ? add(total, loss) : loss;
   }

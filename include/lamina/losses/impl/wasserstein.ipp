@@ -1,0 +1,56 @@
+#include "lamina/losses/impl/terms.hpp"
+
+namespace lamina::losses {
+namespace {
+
+/// 1 - (2 TP + smooth) / (2 TP + E + smooth), E = sum of W, TP = sum of 1 - W over the pixels above the lowest grade, W a pixel's distance
+/// between its grade and the predicted ones as a share of all grades: the mean of |target - p| over cumulative scores.
+HostLoss wasserstein_dice(const HostView& v, std::span<const double> arguments) {
+  HostLoss out{0, std::vector<double>(v.p.size(), 0)};
+  const auto outputs = static_cast<std::size_t>(v.outputs), pixels = static_cast<std::size_t>(v.pixels());
+  const double smooth = arguments[0], images = static_cast<double>(v.images);
+  for (std::size_t n = 0; n < static_cast<std::size_t>(v.images); ++n) {
+    double errors = 0, right = 0;
+    const auto each = [&](auto&& f) {  // f(pixel, its weight, is it above the lowest grade?)
+      for (std::size_t i = n * pixels; i < (n + 1) * pixels; ++i)
+        if (v.t[i * outputs] != data::kIgnoreLabel) f(i, v.times[i], v.t[i * outputs] == 1);
+    };
+    const auto slope = [&](std::size_t at) { return (v.t[at] == 1 ? -1.0 : 1.0) / static_cast<double>(outputs); };
+    each([&](std::size_t i, double times, bool above) {
+      double w = 0;
+      for (std::size_t k = i * outputs; k < (i + 1) * outputs; ++k) w += slope(k) * (v.p[k] - (v.t[k] == 1));
+      errors += times * w;
+      if (above) right += times * (1 - w);
+    });
+    const double numerator = 2 * right + smooth, denominator = 2 * right + errors + smooth;
+    if (!(denominator > 0)) continue;
+    out.value += (1 - numerator / denominator) / images;
+    // d(loss)/d(right) and d(loss)/d(errors)
+    const double of_right = -2 * (denominator - numerator) / (denominator * denominator),
+                 of_errors = numerator / (denominator * denominator);
+    each([&](std::size_t i, double times, bool above) {
+      for (std::size_t k = i * outputs; k < (i + 1) * outputs; ++k)
+        out.slopes[k] = times * slope(k) * (of_errors - (above ? of_right : 0)) / images;
+    });
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<TermType> wasserstein() {
+  return {
+      {.name = "wasserstein",
+       .scalar = "wasserstein_loss",
+       .help = "1 - generalized Wasserstein Dice of grades: a decision costs as many grades as it is off (Fidon et al. 2017); on the host",
+       .arguments = {{"smooth", 1e-5, 0, 1e9}},
+       .own = [](const TermInput& in, std::span<const double> a) {
+         require<OptionError>(in.head.schema().task == data::Task::ordinal && in.head.activation() == LossActivation::sigmoid,
+                              "the loss term wasserstein measures distances between grades; it needs an ordinal head");
+         require<OptionError>(in.class_weights.empty(),
+                              "class weights mean nothing to the loss term wasserstein; use --class-weights none");
+         return on_host(in, "wasserstein", a, wasserstein_dice);
+       }}};
+}
+
+}  // namespace lamina::losses

@@ -1,0 +1,110 @@
+"""losses.safetensors: values and gradients of loss terms by the libraries that people know them from. Needs torch, safetensors, monai,
+segmentation_models_pytorch, torchvision, scipy, coral_pytorch."""
+import numpy as np
+import segmentation_models_pytorch as smp
+import torch
+import torch.nn.functional as F
+import torchvision
+from coral_pytorch.losses import corn_loss
+from monai.losses import DiceLoss, GeneralizedDiceLoss, GeneralizedWassersteinDiceLoss, TverskyLoss
+from scipy.ndimage import distance_transform_edt
+from writer import Golden, nchw
+
+W = torch.tensor([0.5, 2.0, 1.25, 0.75], dtype=torch.float64)
+torch.Tensor.float = torch.Tensor.double  # libraries that compute in float whatever they are given
+g = Golden("losses")
+N, H, WIDTH, C = 2, 7, 6, 4
+labels = g.labels((N, H, WIDTH), C)
+labels[:, :2] = 0
+labels[:, 2, :3] = torch.tensor([1, 2, 3])  # every class is in every image
+ignored = labels.clone()
+ignored[g.labels(labels.shape, 5) == 0] = 255
+logits = g.draw(N, H, WIDTH, C) * 2
+
+
+def classes(case, f, y=labels):
+    g.add(case, f, logits=logits, labels=y)
+
+
+def with_hot(loss):
+    """A MONAI loss of logits and labels as (N, C, H, W)."""
+    return lambda z, y: loss(nchw(z), nchw(F.one_hot(y, C).double()))
+
+
+classes("smoothed", lambda z, y: F.cross_entropy(nchw(z), y, weight=W, ignore_index=255, label_smoothing=0.15), ignored)
+
+
+def focal(z, y):
+    """Lin et al.: torch's cross-entropy a pixel, times (1 - p)^gamma; the weighted mean as torch takes it."""
+    entropy = F.cross_entropy(nchw(z), y, weight=W, ignore_index=255, reduction="none")
+    p = torch.exp(-F.cross_entropy(nchw(z), y, ignore_index=255, reduction="none"))
+    valid = y != 255
+    return ((1 - p) ** 2.5 * entropy)[valid].sum() / W[y[valid]].sum()
+
+
+classes("focal", focal, ignored)
+classes("dice_image", with_hot(DiceLoss(softmax=True, smooth_nr=0.5, smooth_dr=0.5)))
+classes("dice_squared", with_hot(DiceLoss(softmax=True, squared_pred=True, batch=True, smooth_nr=1, smooth_dr=1)))
+classes("jaccard_image", with_hot(DiceLoss(softmax=True, jaccard=True, smooth_nr=2, smooth_dr=2)))  # of 2 I and twice the union
+classes("gdice", with_hot(GeneralizedDiceLoss(softmax=True, batch=True)))
+classes("gdice_image", with_hot(GeneralizedDiceLoss(softmax=True, batch=False)))
+classes("gdice_simple", with_hot(GeneralizedDiceLoss(softmax=True, w_type="simple", batch=True)))
+classes("tversky", with_hot(TverskyLoss(softmax=True, alpha=0.3, beta=0.7, batch=True, smooth_nr=1, smooth_dr=1)))
+
+
+def focal_tversky(z, y):
+    """Abraham & Khan: (1 - TI)^(1/gamma), a mean over the classes."""
+    p, t = z.softmax(-1).flatten(0, 2), F.one_hot(y, C).double().flatten(0, 2)
+    i, fp, fn = (p * t).sum(0), (p * (1 - t)).sum(0), ((1 - p) * t).sum(0)
+    return ((1 - (i + 1) / (i + 0.3 * fp + 0.7 * fn + 1)) ** 0.75).mean()
+
+
+classes("focal_tversky", focal_tversky)
+classes("lovasz", lambda z, y: smp.losses.LovaszLoss("multiclass", ignore_index=255)(nchw(z), y), ignored)
+classes("lovasz_image", lambda z, y: smp.losses.LovaszLoss("multiclass", per_image=True)(nchw(z), y))
+
+
+def boundary(z, y):
+    """Kervadec et al.: the signed distances of their one_hot2dist, with the distances of scipy."""
+    t = F.one_hot(y, C).numpy().astype(bool)
+    d = np.zeros(t.shape)
+    for n in range(N):
+        for c in range(C):
+            inside = t[n, :, :, c]
+            d[n, :, :, c] = distance_transform_edt(~inside) * ~inside - (distance_transform_edt(inside) - 1) * inside
+    return (z.softmax(-1) * torch.from_numpy(d)).mean()
+
+
+classes("boundary", boundary)
+
+
+def top_k(z, y):
+    entropy = F.cross_entropy(nchw(z), y, weight=W, ignore_index=255, reduction="none")[y != 255]
+    return entropy.topk(int(np.ceil(0.3 * entropy.numel())))[0].mean()
+
+
+classes("topk", top_k, ignored)
+
+planes = g.labels((N, H, WIDTH, 3), 2)
+g.add("sigmoid_focal", lambda z, t: torchvision.ops.sigmoid_focal_loss(z, t.double(), alpha=-1, gamma=1.5, reduction="mean"),
+      logits=logits[..., :3].clone(), labels=planes)
+g.add("sigmoid_smoothed", lambda z, t: F.binary_cross_entropy_with_logits(z, t.double() * 0.8 + 0.1), logits=logits[..., :3].clone(), labels=planes)
+
+# Grades 0 to 3 by three cumulative scores that fall, as MONAI's classes: its softmax of log(probabilities of grades) is them.
+falling = torch.cat([logits[..., :1], logits[..., :1] - F.softplus(logits[..., 1:2]) - 0.2,
+                     logits[..., :1] - F.softplus(logits[..., 1:2]) - F.softplus(logits[..., 2:3]) - 0.5], -1)
+distances = (torch.arange(4)[:, None] - torch.arange(4)).abs().double() / 3
+
+
+def wasserstein(z, y):
+    above = z.sigmoid()
+    ones, zeros = torch.ones_like(above[..., :1]), torch.zeros_like(above[..., :1])
+    grades = torch.cat([ones, above], -1) - torch.cat([above, zeros], -1)
+    loss = GeneralizedWassersteinDiceLoss(distances, weighting_mode="default", reduction="mean", smooth_nr=1e-5, smooth_dr=1e-5)
+    loss.m = loss.m.double()
+    return loss(nchw(grades.log()), y[:, None])
+
+
+g.add("wasserstein", wasserstein, logits=falling, labels=labels)
+g.add("corn", lambda z, y: corn_loss(z.flatten(0, 2), y.flatten(), 4), logits=logits[..., :3].clone(), labels=labels)
+g.save()

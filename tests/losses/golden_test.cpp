@@ -1,0 +1,50 @@
+// Loss terms against the libraries that people know them from: tests/golden/make_losses.py.
+#include "support/golden.hpp"
+#include "lamina/losses/criterion.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+using losses::Criterion;
+using losses::CriterionOptions;
+
+namespace {
+std::shared_ptr<const heads::Head> head_of(data::Task task, int classes, const char* kind = "") {
+  data::LabelSchema s;
+  s.task = task;
+  for (int c = 0; c < classes; ++c) {
+    s.names.push_back(std::string(1, static_cast<char>('a' + c)));
+    s.values.push_back(c);
+  }
+  s.colors.resize(static_cast<std::size_t>(classes));
+  return heads::make_head(s, kind);
+}
+}  // namespace
+
+TEST_CASE("loss terms are those of PyTorch, MONAI, smp, torchvision and coral-pytorch") {
+  const auto file = golden("losses");
+  const auto classes = head_of(data::Task::multiclass, 4), planes = head_of(data::Task::multilabel, 3),
+             grades = head_of(data::Task::ordinal, 4), corn = head_of(data::Task::ordinal, 4, "corn");
+  const auto check = [&](const char* name, const char* loss, const heads::Head& head, CriterionOptions o = {}, double tolerance = 1e-12) {
+    check_golden(
+        file, name, {"logits", "labels"}, [&](auto& in) { return Criterion(loss, o)(head, in[0], in[1]); }, tolerance);
+  };
+  const CriterionOptions weights{.class_weights = {0.5, 2, 1.25, 0.75}};
+  check("smoothed", "ce:smoothing=0.15", *classes, weights);
+  check("focal", "focal:gamma=2.5", *classes, weights);
+  check("dice_image", "dice:image=1:smooth=0.5", *classes);
+  check("dice_squared", "dice:squared=1", *classes);
+  check("jaccard_image", "jaccard:image=1", *classes);
+  check("gdice", "gdice", *classes);
+  check("gdice_image", "gdice:image=1", *classes);
+  check("gdice_simple", "gdice:rarity=1", *classes);
+  check("tversky", "tversky", *classes);
+  check("focal_tversky", "focal_tversky", *classes);
+  check("lovasz", "lovasz", *classes);
+  check("lovasz_image", "lovasz:image=1", *classes);
+  check("boundary", "boundary", *classes);
+  check("topk", "topk:share=0.3", *classes, weights);
+  check("sigmoid_focal", "focal:gamma=1.5", *planes);
+  check("sigmoid_smoothed", "bce:smoothing=0.2", *planes);
+  check("wasserstein", "wasserstein", *grades);
+  check("corn", "ce", *corn);
+}
