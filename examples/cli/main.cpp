@@ -10,6 +10,7 @@
 #include "lamina/core/names.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/lamina.hpp"
+#include "lamina/losses/term.hpp"
 #include "settings_options.hpp"
 #include "verbs.hpp"
 
@@ -66,6 +67,19 @@ std::string presets_help() {
   std::string help;
   for (const std::string& name : lamina::models::family_names())
     for (const auto& preset : lamina::models::find_family(name).presets) help += (help.empty() ? "" : " | ") + preset.name;
+  return help;
+}
+std::string loss_terms_help() {
+  std::string help = "Terms of --loss, as in 0.5*ce+dice:smooth=1e-5, each with its arguments' defaults:\n";
+  for (const lamina::losses::TermType& t : lamina::losses::term_types()) {
+    help += "  " + t.name;
+    for (const lamina::losses::TermArgument& a : t.arguments) {
+      char text[64];
+      std::snprintf(text, sizeof text, ":%s=%.3g", a.name, a.value);
+      help += text;
+    }
+    help += "\n      " + t.help + "\n";
+  }
   return help;
 }
 
@@ -129,6 +143,7 @@ void add_train(Program& program) {
         cli::add_settings(sub, o.config);
         sub.add_option("--resume", o.resume, "auto: continue the run folder; never: refuse one that exists")
             ->check(CLI::IsMember({"auto", "never"}));
+        sub.footer(loss_terms_help);
       },
       [](const Options& o, const cli::Common& common) { return cli::train(o.config, o.resume == "auto", common); });
 }
