@@ -43,11 +43,8 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std:
           const int lanes = static_cast<int>(i + kLanes<T> < run.count ? kLanes<T> : run.count - i);
           transpose_in(run.logits + i * run.ld, run.ld, lanes, s);
           for (std::int64_t c = 0; c < l.label_planes(); ++c) {
-            const Vec<T> label = l.labels_at(run.first + i, c, lanes, bad), m = l.times(run.first + i, lanes, label >= T(0));
-            if (l.softmax())
-              l.forward_softmax(s, label, m, ce, weight, count);
-            else
-              l.forward_sigmoid(s, c, label, m, ce, weight, count);
+            const Vec<T> label = l.labels_at(run.first + i, c, lanes, bad);
+            l.forward(s, c, label, l.times(run.first + i, lanes, label >= T(0)), ce, weight, count);
           }
         }
         s.flush(sums);
@@ -94,11 +91,8 @@ void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, View4<const std
       const int lanes = static_cast<int>(i + kLanes<T> < run.count ? kLanes<T> : run.count - i);
       transpose_in(run.logits + i * run.ld, run.ld, lanes, s);
       for (std::int64_t c = 0; c < l.label_planes(); ++c) {
-        const Vec<T> label = l.labels_at(run.first + i, c, lanes, bad), m = l.times(run.first + i, lanes, label >= T(0));
-        if (l.softmax())
-          l.backward_softmax(s, label, m, of_sample, scale);
-        else
-          l.backward_sigmoid(s, c, label, m, of_sample, scale);
+        const Vec<T> label = l.labels_at(run.first + i, c, lanes, bad);
+        l.backward(s, c, label, l.times(run.first + i, lanes, label >= T(0)), of_sample, scale);
       }
       transpose_out(s, to + i * ld, ld, lanes);
     }

@@ -122,7 +122,7 @@ struct Loss {
   const T* weights;            // (C)
   const float* pixel_weights;  // (N, H, W) or null
   SegmentationLossParams p;
-  bool squares, shaped;
+  bool squares, shaped, general;
   T focal, sure, spread;  // target of the labelled class, 1 - smoothing; and smoothing / C, of every class
   BilinearAxis<T> rows, cols;
   bool upsampled;
@@ -136,6 +136,7 @@ struct Loss {
         p(p),
         squares(p.squares()),
         shaped(p.shaped()),
+        general(squares || shaped || pixel_weights),
         focal(static_cast<T>(p.focal)),
         sure(static_cast<T>(1 - p.smoothing)),
         spread(static_cast<T>(p.smoothing) / static_cast<T>(p.activation == LossActivation::softmax ? logits.c : 2)),
@@ -194,67 +195,71 @@ struct Loss {
   /// A number below every 1 - p that matters.
   static constexpr T kLeast = sizeof(T) == 4 ? T(1e-30) : T(1e-300);
 
+  // Where the loss is not General, it is neither shaped nor needs squares or weights of pixels.
   // The partial sums of one register of pixels that count m times, on top of s and of ce, weight, count.
+  template <bool General>
   void forward_softmax(Scratch<T>& s, Vec<T> label, Vec<T> m, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
     Vec<T> sum, own{}, w{};  // own: shifted logit of the labelled class
     const Vec<T> inverse = softmax_parts<T>(s, sum, [&](std::int64_t c, Vec<T> shifted) {
       const auto mine = label == static_cast<T>(c);
       own = mine ? shifted : own;
       w = mine ? broadcast(weights[c]) : w;
-      if (shaped) s.shifted[c] = shifted;
+      if (General && shaped) s.shifted[c] = shifted;
     });
     const auto valid = label >= T(0);
-    if (pixel_weights) w *= m;
+    if (General && pixel_weights) w *= m;
     const Vec<T> log_sum = log(sum);
     for (std::int64_t c = 0; c < s.classes; ++c) {
       Vec<T> prob = valid ? s.z[c] * inverse : Vec<T>{};
       const auto mine = label == static_cast<T>(c);
-      if (shaped) {
+      if (General && shaped) {
         const Vec<T> value = shaped_entropy(prob, s.shifted[c] - log_sum, focal, kLeast).value;
         ce += valid ? (mine ? w * sure : Vec<T>{}) * value + spread * weights[c] * m * value : Vec<T>{};
       }
-      if (squares) s.squares[c] += prob * prob * m;
-      if (pixel_weights) prob *= m;
+      if (General && squares) s.squares[c] += prob * prob * m;
+      if (General && pixel_weights) prob *= m;
       s.predicted[c] += prob;
       s.intersection[c] += mine ? prob : Vec<T>{};
       s.labelled[c] += mine ? m : Vec<T>{};
     }
-    if (!shaped) ce += valid ? w * (log_sum - own) : Vec<T>{};
+    if (!General || !shaped) ce += valid ? w * (log_sum - own) : Vec<T>{};
     weight += w;
     count += m;
   }
+  template <bool General>
   void forward_sigmoid(Scratch<T>& s, std::int64_t c, Vec<T> label, Vec<T> m, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
     const auto valid = label >= T(0);
     const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), prob = (z > T(0) ? broadcast(T(1)) : e) / (1 + e);
-    const Vec<T> target = valid ? label : Vec<T>{}, counted = pixel_weights ? prob * m : prob;
+    const Vec<T> target = valid ? label : Vec<T>{}, counted = General && pixel_weights ? prob * m : prob;
     s.predicted[c] += valid ? counted : Vec<T>{};
     s.intersection[c] += valid ? counted * target : Vec<T>{};
     s.labelled[c] += target * m;
-    if (squares) s.squares[c] += valid ? counted * prob : Vec<T>{};
+    if (General && squares) s.squares[c] += valid ? counted * prob : Vec<T>{};
     Vec<T> entropy;
-    if (shaped) {
+    if (General && shaped) {
       const Vec<T> log_no = -((z > T(0) ? z : Vec<T>{}) + log1p_unit(e)), log_yes = z + log_no, yes = target * sure + spread;
       entropy =
           yes * shaped_entropy(prob, log_yes, focal, kLeast).value + (1 - yes) * shaped_entropy(1 - prob, log_no, focal, kLeast).value;
     } else {
       entropy = (z > T(0) ? z : Vec<T>{}) - z * target + log1p_unit(e);
     }
-    ce += valid ? weights[c] * (pixel_weights ? entropy * m : entropy) : Vec<T>{};
+    ce += valid ? weights[c] * (General && pixel_weights ? entropy * m : entropy) : Vec<T>{};
     weight += m * weights[c];
     count += m;
   }
 
   // Logits to their gradient, in s.z, of pixels that count m times. `slopes` (3, groups, C), a, b and q, from the register's sample on,
   // times dloss, as is `scale`, d(loss)/d(cross-entropy sum).
+  template <bool General>
   void backward_softmax(Scratch<T>& s, Vec<T> label, Vec<T> m, const Slopes<T>& slopes, T scale) const {
     Vec<T> sum, w{};
     const Vec<T> inverse = softmax_parts<T>(s, sum, [&](std::int64_t c, Vec<T> shifted) {
       w = label == static_cast<T>(c) ? broadcast(weights[c]) : w;
-      if (shaped) s.shifted[c] = shifted;
+      if (General && shaped) s.shifted[c] = shifted;
     });
     const auto slope = [&](std::int64_t c) {
       const Vec<T> linear = slopes.b[c] + (label == static_cast<T>(c) ? broadcast(slopes.a[c]) : Vec<T>{});
-      return squares ? linear + slopes.q[c] * s.z[c] : linear;
+      return General && squares ? linear + slopes.q[c] * s.z[c] : linear;
     };
     Vec<T> mean{};  // of the slopes under p
     for (std::int64_t c = 0; c < s.classes; ++c) {
@@ -264,7 +269,7 @@ struct Loss {
     const auto valid = label >= T(0);
     w *= scale;
     Vec<T> total{};  // of the shaped cross-entropies' slopes, each times its p
-    if (shaped) {
+    if (General && shaped) {
       const Vec<T> log_sum = log(sum);
       for (std::int64_t c = 0; c < s.classes; ++c) {
         const Vec<T> own = label == static_cast<T>(c) ? w * sure : Vec<T>{};
@@ -274,22 +279,35 @@ struct Loss {
     }
     for (std::int64_t c = 0; c < s.classes; ++c) {
       const Vec<T> prob = s.z[c], target = label == static_cast<T>(c) ? broadcast(T(1)) : Vec<T>{};
-      const Vec<T> entropy = shaped ? s.shifted[c] - prob * total : w * (prob - target);
-      const Vec<T> gradient = prob * (slope(c) - mean) + entropy;
-      s.z[c] = valid ? (pixel_weights ? gradient * m : gradient) : Vec<T>{};
+      const Vec<T> region = prob * (slope(c) - mean);
+      const Vec<T> gradient = General && shaped ? region + (s.shifted[c] - prob * total) : region + w * (prob - target);
+      s.z[c] = valid ? (General && pixel_weights ? gradient * m : gradient) : Vec<T>{};
     }
   }
+  template <bool General>
   void backward_sigmoid(Scratch<T>& s, std::int64_t c, Vec<T> label, Vec<T> m, const Slopes<T>& slopes, T scale) const {
     const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), d = 1 + e, prob = (z > T(0) ? broadcast(T(1)) : e) / d;
     Vec<T> slope = slopes.a[c] * label + slopes.b[c], entropy = prob - label;
-    if (squares) slope += slopes.q[c] * prob;
-    if (shaped) {
+    if (General && squares) slope += slopes.q[c] * prob;
+    if (General && shaped) {
       const Vec<T> log_no = -((z > T(0) ? z : Vec<T>{}) + log1p_unit(e)), log_yes = z + log_no, yes = label * sure + spread;
       entropy = yes * (1 - prob) * shaped_entropy(prob, log_yes, focal, kLeast).slope -
                 (1 - yes) * prob * shaped_entropy(1 - prob, log_no, focal, kLeast).slope;
     }
     const Vec<T> gradient = e / (d * d) * slope + scale * weights[c] * entropy;  // e / d^2 = p (1 - p)
-    s.z[c] = label >= T(0) ? (pixel_weights ? gradient * m : gradient) : Vec<T>{};
+    s.z[c] = label >= T(0) ? (General && pixel_weights ? gradient * m : gradient) : Vec<T>{};
+  }
+
+  // The same, by what the loss is.
+  void forward(Scratch<T>& s, std::int64_t c, Vec<T> label, Vec<T> m, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
+    if (general)
+      return softmax() ? forward_softmax<true>(s, label, m, ce, weight, count) : forward_sigmoid<true>(s, c, label, m, ce, weight, count);
+    softmax() ? forward_softmax<false>(s, label, m, ce, weight, count) : forward_sigmoid<false>(s, c, label, m, ce, weight, count);
+  }
+  void backward(Scratch<T>& s, std::int64_t c, Vec<T> label, Vec<T> m, const Slopes<T>& slopes, T scale) const {
+    if (general)
+      return softmax() ? backward_softmax<true>(s, label, m, slopes, scale) : backward_sigmoid<true>(s, c, label, m, slopes, scale);
+    softmax() ? backward_softmax<false>(s, label, m, slopes, scale) : backward_sigmoid<false>(s, c, label, m, slopes, scale);
   }
 };
 
