@@ -205,6 +205,7 @@ TEST_CASE("moments of the initialisers are those of their definitions") {
                         {Init::xavier_uniform, std::sqrt(2 / (in + out)), std::sqrt(6 / (in + out))},
                         {Init::xavier_normal, std::sqrt(2 / (in + out)), 6 * std::sqrt(2 / (in + out))},
                         {Init::glorot_normal, std::sqrt(2 / (in + out)), 2 * std::sqrt(2 / (in + out)) / kSdInside2},
+                        {Init::normal, 0.02, 0.12},
                         {Init::truncated_normal, 0.01 * kSdInside2, 0.02}};
   for (const Case& c : cases) {
     CAPTURE(name_of(c.init));

@@ -17,7 +17,8 @@ class ModelFile {
 
   const std::filesystem::path& path() const { return path_; }
   const Metadata& metadata() const { return file_.metadata(); }
-  /// The network that "model" of the metadata names. Throws DataError when there is none.
+  /// The network that "model" of the metadata names; of a run with several, the one that "component" names. Throws DataError when there is
+  /// none.
   models::ModelConfig model() const;
   /// The network with its values, in evaluation mode, in f32 on the CPU. It is built without memory and compared with the names, shapes and
   /// dtypes in the header first: nothing is allocated that the file does not hold, and no initial values are computed. Throws DataError

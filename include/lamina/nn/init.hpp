@@ -17,6 +17,7 @@ enum class Init {
   xavier_uniform,    ///< U(-a, a), a = sqrt(6/(fan_in+fan_out)) (Glorot & Bengio 2010; Keras glorot_uniform)
   xavier_normal,     ///< PyTorch xavier_normal_: normal, sd sqrt(2/(fan_in+fan_out))
   glorot_normal,     ///< Keras: the same sd, truncated at 2 sd
+  normal,            ///< sd 0.02, mean 0 (pix2pix; DCGAN, Radford et al. 2016)
   truncated_normal,  ///< sd 0.01, truncated at 2 sd without rescaling (TensorFlow slim's heads)
 };
 

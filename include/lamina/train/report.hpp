@@ -39,10 +39,17 @@ struct ReportContent {
   int background = 0;                                  ///< class that foreground scores leave out; -1: none
   std::string grades;                                  ///< grades_text
   std::vector<std::string> charts;                     ///< SVG
+  std::string samples_title;                           ///< heading of samples
+  std::vector<Figure> samples;                         ///< pictures that need no key
   std::vector<Figure> best, worst;                     ///< photograph, label and prediction side by side
   std::vector<std::pair<std::string, std::string>> settings, environment;
   std::vector<std::pair<std::string, std::string>> next_steps;  ///< what for, command
 };
+
+/// A path as one word of a shell command.
+std::string shell_word(const std::string& path);
+/// What is done next, as the lines of next_steps.txt.
+std::string steps_text(const std::vector<std::pair<std::string, std::string>>& next_steps);
 
 /// One HTML file without external references: opens offline.
 std::string render_report(const ReportContent& content);

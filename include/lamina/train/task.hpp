@@ -42,6 +42,8 @@ class Task {
   /// Compares metadata() with what a checkpoint of `run` holds, and takes over what must not be made anew. Throws OptionError, DataError
   /// when another run wrote it.
   virtual void restore(const Metadata&, const std::string& /*run*/) {}
+  /// What an epoch's line says of the means over its steps.
+  virtual std::string text(const Scalars& means) const;
   /// Lines for the log: settings, warnings about the data.
   virtual std::vector<std::string> notes() const { return {}; }
   /// What the epochs so far warn of; once said, a warning stays in the list.

@@ -43,6 +43,12 @@ void assign_whole(const Field& field, T& to, const SettingValue& from) {
 
 std::string to_string(const Extent& e) { return std::to_string(e.width) + "x" + std::to_string(e.height); }
 
+std::string to_string(const Words& w) {
+  std::string lines;
+  for (const std::string& word : w.words) lines += (lines.empty() ? "" : "\n") + word;
+  return lines;
+}
+
 std::pair<int, int> parse_extent(const std::string& text) {
   const std::size_t x = text.find('x');
   auto number = [&](std::size_t from, std::size_t to) {
@@ -135,6 +141,15 @@ void assign(const Field& field, Extent to, const SettingValue& from) {
   const auto* v = std::get_if<std::string>(&from);
   if (!v) throw_wrong_type(field, from, "a size such as \"256x256\"");
   std::tie(to.width, to.height) = parse_extent(*v);
+}
+void assign(const Field& field, Words to, const SettingValue& from) {
+  std::string text;
+  assign(field, text, from);
+  to.words.clear();
+  for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
+    end = std::min(text.find('\n', begin), text.size());
+    to.words.push_back(text.substr(begin, end - begin));
+  }
 }
 
 void require_in_range(const Field& field, double value) {

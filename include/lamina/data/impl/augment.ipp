@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "lamina/core/names.hpp"
+#include "lamina/data/color.hpp"
 
 namespace lamina::data {
 namespace {
@@ -109,9 +110,6 @@ void compose(ColorMap& map, const double (&after)[3][3], double offset) {
   out.identity = false;
   map = out;
 }
-
-// ITU-R BT.601 luma, as in JPEG.
-constexpr double kLuma[3] = {0.299, 0.587, 0.114};
 
 ColorMap draw_color(const Augment& a, Random& random, double mean) {
   ColorMap map;

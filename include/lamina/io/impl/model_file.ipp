@@ -16,12 +16,14 @@ models::ModelConfig ModelFile::model() const {
 
 std::unique_ptr<models::Network> ModelFile::network() const {
   const auto& all = file_.tensors();
+  const auto component = metadata().find("component");
+  const std::string prefix = component == metadata().end() ? "" : component->second + ".";
   std::vector<std::size_t> ours;
   std::vector<nn::NamedTensor> state;
   for (std::size_t i = 0; i < all.size(); ++i)
-    if (!all[i].name.starts_with(kOptimizerPrefix)) {
+    if (all[i].name.starts_with(prefix) && !all[i].name.starts_with(kOptimizerPrefix)) {
       ours.push_back(i);
-      state.push_back({all[i].name, Tensor::empty(shape_from_file(all[i].shape), {all[i].dtype, kMeta})});
+      state.push_back({all[i].name.substr(prefix.size()), Tensor::empty(shape_from_file(all[i].shape), {all[i].dtype, kMeta})});
     }
   try {
     auto network = models::build_meta(model());

@@ -5,5 +5,6 @@
 namespace lamina::models {
 
 Family unet_family();
+Family patchgan_family();
 
 }  // namespace lamina::models

@@ -18,7 +18,7 @@ struct Registry {
   std::map<std::string, Family> families;  // never erased from: references stay good
 
   Registry() {
-    for (Family (*family)() : {unet_family}) add(family());
+    for (Family (*family)() : {unet_family, patchgan_family}) add(family());
   }
   void add(Family f) {
     require<OptionError>(!f.name.empty() && !f.presets.empty() && f.build, "the family \"", f.name,
@@ -135,8 +135,9 @@ ModelConfig resolved(const ModelConfig& config) {
   c.preset = preset.name;
   c.options.clear();
   for (const auto& [name, value] : config.options) {
+    if (value.empty()) continue;  // the program names the options of every family
     const FamilyOption& option = find_named("option of " + family.name, name, family.options);
-    if (value.empty() || (option.choices.empty() && value == "0" && option.min > 0)) continue;
+    if (option.choices.empty() && value == "0" && option.min > 0) continue;
     require<OptionError>(preset.defaults.contains(name), "preset ", preset.name, " of ", family.name, " has a fixed ", name, ": drop --",
                          name);
     check_value(option, value);

@@ -5,10 +5,15 @@
 namespace lamina::nn {
 namespace {
 
-constexpr Named<Init> kNames[] = {{Init::he_normal, "he_normal"},           {Init::he_uniform, "he_uniform"},
-                                  {Init::kaiming_normal, "kaiming_normal"}, {Init::torch_default, "torch_default"},
-                                  {Init::xavier_uniform, "xavier_uniform"}, {Init::xavier_normal, "xavier_normal"},
-                                  {Init::glorot_normal, "glorot_normal"},   {Init::truncated_normal, "truncated_normal"}};
+constexpr Named<Init> kNames[] = {{Init::he_normal, "he_normal"},
+                                  {Init::he_uniform, "he_uniform"},
+                                  {Init::kaiming_normal, "kaiming_normal"},
+                                  {Init::torch_default, "torch_default"},
+                                  {Init::xavier_uniform, "xavier_uniform"},
+                                  {Init::xavier_normal, "xavier_normal"},
+                                  {Init::glorot_normal, "glorot_normal"},
+                                  {Init::normal, "normal"},
+                                  {Init::truncated_normal, "truncated_normal"}};
 
 /// Standard deviation of a standard normal truncated to [-2, 2]; Keras divides by it so that the result has the sd asked for.
 constexpr double kTruncatedSd = 0.87962566103423978;
@@ -46,6 +51,7 @@ Tensor initial_weight(Init init, const Shape& shape, Fans fans, RandomKey key, D
     case Init::xavier_uniform: return uniform(std::sqrt(6 / (fans.in + fans.out)));
     case Init::xavier_normal: return Tensor::normal(shape, key, 0, std::sqrt(2 / (fans.in + fans.out)), options);
     case Init::glorot_normal: return truncated_normal(shape, std::sqrt(2 / (fans.in + fans.out)) / kTruncatedSd, key, dtype);
+    case Init::normal: return Tensor::normal(shape, key, 0, 0.02, options);
     case Init::truncated_normal: return truncated_normal(shape, 0.01, key, dtype);
   }
   throw OptionError("unknown initialiser");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 
 namespace lamina::train {
 namespace {
@@ -95,6 +96,7 @@ class Loop {
                        .lr = lr(),
                        .train = state_.sums.divided_by(static_cast<double>(std::max<std::int64_t>(state_.images, 1))),
                        .seconds = seconds_since(start)};
+    record.text = task_.text(record.train);
     record.images_per_second = static_cast<double>(seen) / record.seconds;
     ++state_.epoch;
     state_.batch = state_.images = 0;
@@ -158,6 +160,13 @@ class Loop {
 };
 
 }  // namespace
+
+std::string Task::text(const Scalars& means) const {
+  if (means.empty()) return {};
+  char text[32];
+  std::snprintf(text, sizeof text, "loss %.4f", means.begin()->second);
+  return text;
+}
 
 Outcome run_loop(Task& task, Session& session, const LoopOptions& options, const Sinks& sinks, const std::atomic<bool>* stop) {
   require<OptionError>(options.epochs >= 1 || options.steps >= 1, "--epochs ", options.epochs, " must be at least 1");

@@ -248,6 +248,20 @@ std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<s
   return svg + "</svg>";
 }
 
+std::string shell_word(const std::string& path) {
+  if (path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=") == std::string::npos && !path.empty())
+    return path;
+  std::string out = "'";
+  for (char c : path) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+std::string steps_text(const std::vector<std::pair<std::string, std::string>>& next_steps) {
+  std::string text;
+  for (const auto& [why, command] : next_steps) text += "# " + why + "\n" + command + "\n";
+  return text;
+}
+
 std::string render_report(const ReportContent& content) {
   std::string html = "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>" +
                      escaped(content.title) + "</title><style>" + kStyle + "</style></head><body><h1>" + escaped(content.title) + "</h1>";
@@ -259,6 +273,7 @@ std::string render_report(const ReportContent& content) {
   for (const std::string& c : content.charts) html += c;
   html += "</div>";
   if (measured) html += "<h2>Confusion matrix</h2><div class=charts>" + confusion_svg(content.confusion, content.class_names) + "</div>";
+  if (!content.samples.empty()) html += "<h2>" + escaped(content.samples_title) + "</h2>" + gallery(content.samples);
   if (!content.best.empty()) html += "<h2>Best images</h2>" + key(content) + gallery(content.best);
   if (!content.worst.empty()) html += "<h2>Worst images</h2>" + key(content) + gallery(content.worst);
   html += "<h2>What next</h2>";

@@ -78,15 +78,6 @@ std::string confusion_csv(const metrics::ConfusionMatrix& m, const std::vector<s
   return text + "\n";
 }
 
-/// A path as one word of a shell command.
-std::string shell_word(const std::string& path) {
-  if (path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=") == std::string::npos && !path.empty())
-    return path;
-  std::string out = "'";
-  for (char c : path) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 /// Everything that a report is made from.
 class RunReport {
  public:
@@ -193,9 +184,7 @@ class RunReport {
                             "lamina evaluate " + run + " " + data + (items().empty() ? " --split train" : " --split val") + " --json"},
                            {"Segment your own photographs:", "lamina predict " + run + " PHOTO.jpg --out predictions"},
                            {"See what the network is:", "lamina info " + run}};
-    std::string steps;
-    for (const auto& [why, command] : content_.next_steps) steps += "# " + why + "\n" + command + "\n";
-    io::write_file_atomically(folder_.file("next_steps.txt"), steps);
+    io::write_file_atomically(folder_.file("next_steps.txt"), steps_text(content_.next_steps));
   }
 
   const RunFolder& folder_;

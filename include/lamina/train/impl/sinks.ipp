@@ -63,7 +63,7 @@ void keep_epochs(const std::filesystem::path& path, const std::vector<std::strin
 
 std::string epoch_line(const EpochRecord& r, int epochs) {
   std::string line = format("epoch %d/%d", r.epoch, epochs);
-  if (!r.train.empty()) line += format("  loss %.4f", r.train.begin()->second);
+  if (!r.text.empty()) line += "  " + r.text;
   if (r.validation) {
     if (const double* loss = r.validation->scores.find("val_loss")) line += format("  val loss %.4f", *loss);
     if (!r.validation->text.empty()) line += "  " + r.validation->text;

@@ -1,0 +1,107 @@
+#pragma once
+#include <atomic>
+#include <memory>
+
+#include "lamina/data/photos.hpp"
+#include "lamina/train/colorization_task.hpp"
+#include "lamina/train/loop.hpp"
+#include "lamina/train/sinks/callbacks.hpp"
+
+namespace lamina::train {
+
+/// Every setting of a colorization run; see describe(). What changes the result is stored in checkpoints. Defaults that the source of
+/// surrogate supervision leaves open are those of pix2pix where it has them.
+struct ColorizeConfig {
+  std::vector<std::string> photos;
+  std::string model = "unet", preset = "bn";
+  int base = 0, depth = 0;
+  std::string init;
+  infer::ColorizationConfig colorization;
+  std::string discriminator = "patchgan";
+  int discriminator_base = 0, discriminator_layers = 0, last_kernel = 0, last_stride = 0;
+  int condition_channels = 3;
+  losses::GanOptions gan;
+  int width = 256, height = 256;
+  std::string resize = "crop", crop_center = "inside";
+  int padding = 255;
+  std::string augment = "hflip";
+  std::string unusable = "skip";
+  int held_out = 16;
+  double lr = 2e-4, discriminator_lr_factor = 1, beta1 = 0.5, beta2 = 0.999, weight_decay = 0, clip_norm = 0;
+  std::string schedule = "constant";
+  int epochs = 40;
+  std::int64_t epoch_steps = 0, steps = 0;
+  int batch = 4;
+  std::uint64_t seed = 0;
+  int val_every = 1;
+  std::string device = "cpu";
+  std::string precision = "f32";
+  std::string out;
+};
+
+template <class Visit>
+void describe(ColorizeConfig& c, Visit&& visit) {
+  visit(Field{.name = "photos", .help = "data sets, folders, lists (text files: a path a line) or photographs", .positional = true},
+        Words{c.photos});
+  visit(Field{"model", "network family of the generator G: see lamina info --help"}, c.model);
+  visit(Field{"preset", "of the family"}, c.preset);
+  visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);
+  visit(Field{"depth", "poolings; 0: the preset's", 0}, c.depth);
+  visit(Field{"init", "initialiser; empty: the preset's"}, c.init);
+  describe(c.colorization, visit);
+  visit(Field{"discriminator", "preset of the discriminator D: patchgan (70x70) | surrogate | pixel"}, c.discriminator);
+  visit(Field{"discriminator_base", "channels of D's first convolution; 0: the preset's 64", 0}, c.discriminator_base);
+  visit(Field{"discriminator_layers", "convolutions of stride 2 of patchgan; 0: the preset's 3", 0}, c.discriminator_layers);
+  visit(Field{"last_kernel", "of surrogate's last convolution; 0: the preset's 4", 0}, c.last_kernel);
+  visit(Field{"last_stride", "of surrogate's last convolution; 0: the preset's 8", 0}, c.last_stride);
+  visit(Field{"condition_channels", "gray channels that D sees beside a picture: 3 (gray three times) or 1", 1, 3}, c.condition_channels);
+  describe(c.gan, visit);
+  visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
+  visit(Field{"resize", "how photographs get to that size: crop | stretch | pad"}, c.resize);
+  visit(
+      Field{"crop_center", "where a crop is drawn: inside (the photograph, where that is large enough) | anywhere (its center is inside)"},
+      c.crop_center);
+  visit(Field{"padding", "gray value of what lies outside a photograph", 0, 255}, c.padding);
+  visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
+  visit(Field{"unusable", "photographs that are gray or cannot be read: skip (take the next, and say so) | stop"}, c.unusable);
+  visit(Field{"held_out", "photographs that are validated with and not trained on, of a data set its val list's", 0}, c.held_out);
+  visit(Field{"lr", "learning rate", kPositive}, c.lr);
+  visit(Field{"discriminator_lr_factor", "D's learning rate as a factor of it", kPositive}, c.discriminator_lr_factor);
+  visit(Field{"beta1", "of Adam", 0, 1}, c.beta1);
+  visit(Field{"beta2", "of Adam", 0, 1}, c.beta2);
+  visit(Field{"weight_decay", "weight decay of G and D", 0}, c.weight_decay);
+  visit(Field{"clip_norm", "clip each gradient's norm; 0: off", 0}, c.clip_norm);
+  visit(Field{"schedule", "constant | poly | cosine | onecycle | plateau"}, c.schedule);
+  visit(Field{"epochs", "passes over the photographs, or of epoch_steps updates"}, c.epochs);
+  visit(Field{"epoch_steps", "updates that make an epoch, after which is validated and saved; 0: a pass", 0}, c.epoch_steps);
+  visit(Field{"steps", "updates instead of epochs; 0: use epochs", 0}, c.steps);
+  visit(Field{"batch", "images an update", 1}, c.batch);
+  visit(Field{"seed", "seed of everything random"}, c.seed);
+  visit(Field{"val_every", "epochs between validations; the last epoch is always validated", 1}, c.val_every);
+  visit(Field{"device", "cpu | cuda | cuda:N"}, c.device);
+  visit(Field{"precision", "f32 | bf16: of kernels and activations; bf16 needs --device cuda"}, c.precision);
+  visit(Field{.name = "out", .help = "run folder", .stored = false}, c.out);
+}
+
+std::string to_json(const ColorizeConfig& config);
+/// Settings that are missing have their defaults. Throws DataError.
+ColorizeConfig colorize_config_from_json(const std::string& json);
+/// With the presets' own values filled in. Throws OptionError.
+ColorizeConfig resolved(ColorizeConfig config);
+
+models::ModelConfig generator_config(const ColorizeConfig& config);
+models::ModelConfig discriminator_config(const ColorizeConfig& config);
+
+/// What of the settings can be told wrong before any photograph is looked for. Throws OptionError; DeviceError.
+void check_settings(const ColorizeConfig& config);
+
+/// The pair that the settings describe, on those photographs. Throws as check_settings; DataError.
+std::unique_ptr<ColorizationTask> make_colorization_task(const ColorizeConfig& config, const data::PhotoSets& photos);
+
+/// Trains the pair and keeps the run folder as train() does, with weights/{best,last,prev} that hold both networks and both optimisers, and
+/// samples/*.png, a sheet a validation: gray, generated, real. The run folder is continued in the same way, byte for byte.
+/// Throws as make_colorization_task, Session and run_loop.
+Outcome train_colorization(const ColorizeConfig& config, const data::PhotoSets& photos, bool resume, const TrainEvents& events,
+                           const std::atomic<bool>* stop = nullptr);
+
+}  // namespace lamina::train

@@ -1,0 +1,236 @@
+#include "lamina/train/colorization_task.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "lamina/nn/nn.hpp"
+#include "lamina/ops/arithmetic.hpp"
+#include "lamina/ops/concat.hpp"
+#include "lamina/ops/regression_loss.hpp"
+
+namespace lamina::train {
+namespace {
+
+/// A network whose parameters take no gradients while it lives; they flow through it.
+class Frozen {
+ public:
+  explicit Frozen(const nn::Module& module) : parameters_(module.parameters()) { set(false); }
+  ~Frozen() { set(true); }
+  Frozen(const Frozen&) = delete;
+  Frozen& operator=(const Frozen&) = delete;
+
+ private:
+  void set(bool on) {
+    for (Tensor& p : parameters_) p.set_requires_grad(on);
+  }
+  std::vector<Tensor> parameters_;
+};
+
+void update(optim::Optimizer& optimizer, const Tensor& loss) {
+  optimizer.zero_grad();
+  loss.backward();
+  optimizer.step();
+}
+
+/// RGB samples 0..255 of pictures in [-1, 1], f32 on the host.
+std::vector<float> samples_of(const Tensor& pictures) {
+  std::vector<float> samples = pictures.to_vector<float>();
+  for (float& v : samples) v = (v + 1) * 127.5f;
+  return samples;
+}
+
+/// Sum of the pictures' colorfulness.
+double colorfulness_of(const Tensor& pictures) {
+  const std::vector<float> all = samples_of(pictures);
+  const std::size_t each = all.size() / static_cast<std::size_t>(pictures.size(0));
+  double sum = 0;
+  for (std::size_t i = 0; i < all.size(); i += each) sum += data::colorfulness(std::span(all).subspan(i, each));
+  return sum;
+}
+
+std::string format(const char* pattern, auto... values) {
+  char text[256];
+  std::snprintf(text, sizeof text, pattern, values...);
+  return text;
+}
+
+}  // namespace
+
+double gradient_ratio(const Scalars& s) { return s.at("g_gradient") / std::max(s.at("d_gradient"), 1e-12); }
+
+ColorizationTask::ColorizationTask(Parts parts) : parts_(std::move(parts)) {
+  const int colors = data::color_channels(parts_.colorization.space);
+  const auto outputs = parts_.generator->outputs();
+  require(parts_.generator->in_channels() == 3, "colorization: G must read 3 channels (gray, three times), not ",
+          parts_.generator->in_channels());
+  require(outputs.size() == 1 && outputs[0].channels == colors, "colorization: G must have one output of ", colors, " channels");
+  require(parts_.condition_channels == 1 || parts_.condition_channels == 3, "colorization: D sees 1 or 3 gray channels, not ",
+          parts_.condition_channels);
+  require(parts_.discriminator->in_channels() == parts_.condition_channels + colors, "colorization: D must read ",
+          parts_.condition_channels, " gray and ", colors, " color channels, not ", parts_.discriminator->in_channels());
+}
+
+std::vector<Component> ColorizationTask::components() {
+  return {{"generator", parts_.generator.get(), parts_.generator_optimizer.get()},
+          {"discriminator", parts_.discriminator.get(), parts_.discriminator_optimizer.get()}};
+}
+
+Tensor ColorizationTask::score(const Tensor& condition, const Tensor& picture) {
+  return (*parts_.discriminator)(concat({condition, picture}));
+}
+
+template <class F>
+void ColorizationTask::show(F&& f) {
+  const NoGrad no_grad;
+  const nn::RandomScope random(RandomKey{0, 0x6576616c});
+  const nn::EvalScope eval(*parts_.generator);
+  const infer::Colorization& how = parts_.colorization;
+  parts_.validation->start(0);
+  for (data::Batch batch; parts_.validation->next(batch);) {
+    const data::Colors photographs = data::split_colors(how.space, batch.at(kImage));
+    const Tensor made = how(*parts_.generator, photographs.gray).to(kCpu).to(DType::f32);
+    const Tensor gray = how.beside(photographs.gray, made), real = how.beside(photographs.color, made);
+    const bool rgb = how.space == data::ColorSpace::rgb;
+    if (!f(Shown{gray, rgb ? gray : Tensor::zeros(real.shape()), made, real})) return;
+  }
+}
+
+Scalars ColorizationTask::step(const data::Batch& batch) {
+  const infer::Colorization& how = parts_.colorization;
+  const data::Colors photographs = data::split_colors(how.space, batch.at(kImage));
+  const losses::GanOptions& weights = parts_.loss.options();
+
+  const Tensor fake = how(*parts_.generator, photographs.gray);                                         // G(x), (N, h, w, colors)
+  const Tensor x = how.beside(photographs.gray, fake).channels(0, parts_.condition_channels).packed();  // (N, h, w, 1 or 3)
+  const Tensor real = how.beside(photographs.color, fake);                                              // (N, h, w, colors)
+
+  const Tensor picture = fake.detach();
+  const Tensor fake_scores = score(x, picture), real_scores = score(x, real);  // D(x, G(x)), D(x, y)
+  const Tensor d_loss = parts_.loss.discriminator(real_scores, fake_scores, real, picture);
+  update(*parts_.discriminator_optimizer, d_loss);
+
+  Tensor adversarial, distance, g_loss;
+  {
+    const Frozen frozen(*parts_.discriminator);
+    adversarial = parts_.loss.generator(score(x, fake));
+    distance = parts_.loss.reconstruction(fake, real);
+    g_loss = add(scale(adversarial, weights.gan_weight), scale(distance, weights.reconstruction_weight));
+    update(*parts_.generator_optimizer, g_loss);
+  }
+  const double of_d = parts_.discriminator_optimizer->gradient_norm(), of_g = parts_.generator_optimizer->gradient_norm();
+  Scalars values{{"g_loss", g_loss.item()},
+                 {"g_gan", adversarial.item()},
+                 {"g_" + weights.reconstruction, distance.item()},
+                 {"d_loss", d_loss.item()},
+                 {"d_accuracy", parts_.loss.accuracy(real_scores, fake_scores)},
+                 {"g_gradient", of_g},
+                 {"d_gradient", of_d},
+                 {"colorfulness", colorfulness_of(data::join_colors(how.space, x, picture)) / static_cast<double>(batch.size())}};
+  if (batch.contains("passed_over")) {
+    double passed_over = 0;
+    for (const float v : batch.at("passed_over").to_vector<float>()) passed_over += double{v};
+    values["passed_over"] = passed_over / static_cast<double>(batch.size());
+  }
+  return values;
+}
+
+Validation ColorizationTask::validate() {
+  Scalars sums{{"val_l1", 0}, {"val_l2", 0}, {"val_l1_gray", 0}, {"colorfulness", 0}, {"colorfulness_photos", 0}};
+  std::int64_t pictures = 0;
+  show([&](const Shown& s) {
+    const auto n = static_cast<double>(s.made.size(0));
+    sums.add({{"val_l1", l1_loss(s.made, s.real).item()},
+              {"val_l2", mse_loss(s.made, s.real).item()},
+              {"val_l1_gray", l1_loss(s.colorless, s.real).item()}},
+             n);
+    sums["colorfulness"] += colorfulness_of(data::join_colors(parts_.colorization.space, s.gray, s.made));
+    sums["colorfulness_photos"] += colorfulness_of(data::join_colors(parts_.colorization.space, s.gray, s.real));
+    pictures += s.made.size(0);
+    return true;
+  });
+  Validation v{.scores = sums.divided_by(static_cast<double>(std::max<std::int64_t>(pictures, 1)))};
+  const Scalars& s = v.scores;
+  v.score = 1 - s.at("val_l1") / 2;
+  v.text = format("val L1 %.4f (gray %.4f)  colorfulness %.1f (photographs %.1f)", s.at("val_l1"), s.at("val_l1_gray"),
+                  s.at("colorfulness"), s.at("colorfulness_photos"));
+  return v;
+}
+
+std::vector<std::string> ColorizationTask::score_names() const {
+  return {"val_l1", "val_l2", "val_l1_gray", "colorfulness", "colorfulness_photos"};
+}
+
+std::string ColorizationTask::text(const Scalars& s) const {
+  const auto beside_equilibrium = [](double value, double equilibrium) {
+    return format("%.3f", value) + (std::isnan(equilibrium) ? "" : format(" (equilibrium %.3f)", equilibrium));
+  };
+  const std::string& distance = parts_.loss.options().reconstruction;
+  return "G " + beside_equilibrium(s.at("g_gan"), parts_.loss.generator_equilibrium()) +
+         format(" + %s %.3f", distance.c_str(), s.at("g_" + distance)) + "  D " +
+         beside_equilibrium(s.at("d_loss"), parts_.loss.discriminator_equilibrium()) +
+         format("  D right %.2f (guessing 0.5)  |gG|/|gD| %.2g  colorfulness %.1f", s.at("d_accuracy"), gradient_ratio(s),
+                s.at("colorfulness"));
+}
+
+std::vector<std::string> ColorizationTask::warnings(const std::vector<EpochRecord>& history) const {
+  constexpr int kPatience = 5;
+  std::vector<std::string> all;
+  int sure = 0, guessing = 0, gray = 0;
+  bool passed_over = false;
+  const auto lasts = [&](int& streak, bool now) { return (streak = now ? streak + 1 : 0) == kPatience; };
+  for (const EpochRecord& r : history) {
+    const double accuracy = r.train.at("d_accuracy");
+    const std::string when = message("epoch ", r.epoch, ": for ", kPatience, " epochs ");
+    if (lasts(sure, accuracy >= 0.99))
+      all.push_back(when +
+                    "D told nearly all real and generated pictures apart: it is too strong, and G learns little from it. Try a smaller "
+                    "--discriminator-lr-factor, a smaller discriminator, or a larger --reconstruction-weight");
+    if (lasts(guessing, std::abs(accuracy - 0.5) <= 0.01))
+      all.push_back(when +
+                    "D did no better than guessing: either G's pictures have become as good as real ones (look at the samples), or D has "
+                    "stopped learning. Try a larger --discriminator-lr-factor or a larger discriminator");
+    if (r.validation && r.validation->scores.find("colorfulness")) {
+      const Scalars& s = r.validation->scores;
+      if (lasts(gray, s.at("colorfulness") < 0.15 * s.at("colorfulness_photos")))
+        all.push_back(
+            message("epoch ", r.epoch, ": for ", kPatience,
+                    " validations the generated pictures were nearly gray: G answers with the mean of what it does not know. Train "
+                    "longer, or try a larger --gan-weight or --space lab"));
+    }
+    const double* skipped = r.train.find("passed_over");
+    if (skipped && *skipped > 0 && !std::exchange(passed_over, true))
+      all.push_back(
+          format("epoch %d: photographs that are gray or cannot be read were passed over, %.2g for each that was used (--unusable "
+                 "stop names the first)",
+                 r.epoch, *skipped));
+  }
+  return all;
+}
+
+data::Image ColorizationTask::samples(int count) {
+  if (!validates()) return {};
+  constexpr int kGap = 4;
+  data::Image sheet;
+  int row = 0;
+  show([&](const Shown& s) {
+    const int width = static_cast<int>(s.made.size(2)), height = static_cast<int>(s.made.size(1));
+    const int rows = static_cast<int>(std::min<std::int64_t>(s.made.size(0), count - row));
+    data::Image taller(3 * width + 2 * kGap, (row + rows) * (height + kGap) - kGap, 3, 255);
+    std::copy(sheet.pixels.begin(), sheet.pixels.end(), taller.pixels.begin());
+    sheet = std::move(taller);
+    int column = 0;
+    for (const Tensor& color : {s.colorless, s.made, s.real}) {
+      const std::vector<float> values = samples_of(data::join_colors(parts_.colorization.space, s.gray, color));
+      for (int i = 0; i < rows * height; ++i)
+        std::transform(values.begin() + std::ptrdiff_t{i} * width * 3, values.begin() + std::ptrdiff_t{i + 1} * width * 3,
+                       sheet.at(column * (width + kGap), (row + i / height) * (height + kGap) + i % height),
+                       [](float v) { return static_cast<std::uint8_t>(std::lround(std::clamp(v, 0.0f, 255.0f))); });
+      ++column;
+    }
+    return (row += rows) < count;
+  });
+  return sheet;
+}
+
+}  // namespace lamina::train

@@ -1,0 +1,334 @@
+// A colorization run as settings describe it: the task they make, its sample sheets, its report.
+#include "lamina/train/colorize.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "lamina/core/names.hpp"
+#include "lamina/io/file.hpp"
+#include "lamina/nn/nn.hpp"
+#include "lamina/train/config.hpp"
+#include "lamina/train/report.hpp"
+#include "lamina/train/sinks/log.hpp"
+#include "lamina/train/sinks/metrics_files.hpp"
+
+namespace lamina::train {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+constexpr const char* kWhat = "not a colorization configuration";
+constexpr Named<bool> kCenters[] = {{false, "inside"}, {true, "anywhere"}}, kUnusable[] = {{true, "skip"}, {false, "stop"}};
+
+std::string option(int value) { return std::to_string(value); }
+
+std::shared_ptr<models::Network> build(const models::ModelConfig& model, const ColorizeConfig& c, std::uint64_t stream) {
+  std::shared_ptr<models::Network> network = models::build_network(model, RandomKey{c.seed, stream}.derive(0).seed);
+  network->to(parse_device(c.device));
+  network->to(parse_precision(c.precision));
+  return network;
+}
+
+std::unique_ptr<optim::Optimizer> adam(const ColorizeConfig& c, const models::Network& network, double lr_factor) {
+  const double measured = std::numeric_limits<double>::infinity();  // the gradient's norm, and never clipped
+  auto optimizer = std::make_unique<optim::Adam>(
+      network.named_parameters(),
+      optim::AdamOptions{
+          .lr = c.lr,
+          .beta1 = c.beta1,
+          .beta2 = c.beta2,
+          .gradient = {.clip_norm = c.clip_norm > 0 ? c.clip_norm : measured, .weight_decay = c.weight_decay, .decay_kernels_only = true}});
+  if (lr_factor != 1) optimizer->set_groups({{.prefix = "", .lr_factor = lr_factor}});
+  return optimizer;
+}
+
+data::PhotoOptions photo_options(const ColorizeConfig& c) {
+  const auto gray = static_cast<std::uint8_t>(c.padding);
+  return {.batch = c.batch,
+          .width = c.width,
+          .height = c.height,
+          .resize = data::resize_named(c.resize),
+          .center_anywhere = parse_name("crop center", c.crop_center, kCenters),
+          .border = {{gray, gray, gray}, data::kIgnoreLabel},
+          .skip_unusable = parse_name("treatment of unusable photographs", c.unusable, kUnusable),
+          .seed = c.seed};
+}
+
+ColorizationTask::Parts parts_of(const ColorizeConfig& c, const data::PhotoSets& photos) {
+  const data::PhotoOptions held_out = photo_options(c);
+  data::PhotoOptions training = held_out;
+  training.augment = data::parse_augment(c.augment);
+  training.shuffle = true;
+  training.epoch_batches = c.epoch_steps;
+  ColorizationTask::Parts parts{.generator = build(generator_config(c), c, 1),
+                                .discriminator = build(discriminator_config(c), c, 2),
+                                .generator_optimizer = nullptr,
+                                .discriminator_optimizer = nullptr,
+                                .loss = losses::GanLoss(c.gan),
+                                .colorization = infer::Colorization(c.colorization),
+                                .condition_channels = c.condition_channels,
+                                .training = std::make_shared<data::PhotoStream>(photos.training, training),
+                                .validation = std::make_shared<data::PhotoStream>(photos.held_out, held_out)};
+  parts.generator_optimizer = adam(c, *parts.generator, 1);
+  parts.discriminator_optimizer = adam(c, *parts.discriminator, c.discriminator_lr_factor);
+  return parts;
+}
+
+/// Colorization by settings, which a checkpoint has.
+class ConfiguredPair : public ColorizationTask {
+ public:
+  ConfiguredPair(const ColorizeConfig& config, const data::PhotoSets& photos)
+      : ColorizationTask(parts_of(config, photos)),
+        config_(config),
+        notes_(photos.notes),
+        photos_{photos.training.checksum(), photos.held_out.checksum()} {
+    const int least = generator().minimum_size();
+    require<OptionError>(std::min(config.width, config.height) >= least, "--size ", config.width, "x", config.height, " is below the ",
+                         least, " pixels that G needs");
+    const models::ModelConfig g = generator_config(config);
+    const nn::MetaScope meta;
+    const auto scored = models::build_meta(discriminator_config(config));
+    const Tensor picture = (*models::build_meta(g))(Tensor::empty({1, config.height, config.width, 3}, {DType::f32, kMeta}));
+    require<OptionError>(std::min(picture.size(1), picture.size(2)) >= scored->minimum_size(), "D needs pictures of at least ",
+                         scored->minimum_size(), " pixels, and G makes ", picture.size(2), "x", picture.size(1), " of --size ",
+                         config.width, "x", config.height, ": use a larger --size or fewer --discriminator-layers");
+  }
+
+  Metadata metadata() const override {
+    return {{"task", "colorization"},
+            {"config", to_json(config_)},
+            {"component", "generator"},
+            {"model", models::to_json(models::resolved(generator_config(config_)))},
+            {"discriminator", models::to_json(models::resolved(discriminator_config(config_)))},
+            {"colorization", infer::to_json(config_.colorization)},
+            {"input", infer::to_json({.width = config_.width, .height = config_.height, .resize = config_.resize})},
+            {"data", Json{{"training", photos_[0]}, {"held_out", photos_[1]}}.dump()}};
+  }
+
+  void restore(const Metadata& saved, const std::string& run) override {
+    const auto task = saved.find("task"), config = saved.find("config"), data = saved.find("data");
+    require<OptionError>(task != saved.end() && task->second == "colorization" && config != saved.end() && data != saved.end(),
+                         "the run folder ", run, " holds a run of another kind; choose another --out");
+    const std::string other = differences(settings_of(config_), settings_of(colorize_config_from_json(config->second)));
+    require<OptionError>(other.empty(), "the run folder ", run, " was made with other settings (", other, "); choose another --out");
+    require<DataError>(data->second == metadata().at("data"), "the photographs changed since ", run, " was started; choose another --out");
+  }
+
+  std::vector<std::string> notes() const override {
+    std::vector<std::string> notes = notes_;
+    for (const Setting& s : settings_of(config_)) notes.push_back("  " + s.name + ": " + to_string(s.value));
+    return notes;
+  }
+
+ private:
+  ColorizeConfig config_;
+  std::vector<std::string> notes_;
+  std::uint32_t photos_[2];
+};
+
+/// samples/epoch_N.png after each validation.
+class SampleSheets : public Sink {
+ public:
+  explicit SampleSheets(ColorizationTask& task) : task_(task) {}
+  void start(const RunStart& run) override {
+    folder_ = run.folder / "samples";
+    io::create_folders(folder_);
+    io::remove_leftovers(folder_);
+  }
+  void epoch(const EpochRecord& r, int) override {
+    if (r.validation) data::write_png(folder_ / ("epoch_" + std::to_string(r.epoch) + ".png"), task_.samples());
+  }
+
+ private:
+  ColorizationTask& task_;
+  std::filesystem::path folder_;
+};
+
+/// The report of a finished run.
+class PairReport : public Sink {
+ public:
+  PairReport(const ColorizeConfig& config, ColorizationTask& task, Session& session) : config_(config), task_(task), session_(session) {}
+
+  void finish(const std::filesystem::path& folder) override {
+    const RunFolder run{folder};
+    const std::vector<EpochRecord>& history = session_.state().history;
+    io::create_folders(folder / "plots");
+    ReportContent content;
+    content.title = "Lamina: colorization with " + config_.model + " (" + config_.preset + ") against " + config_.discriminator;
+    content.summary = {summary(history)};
+    content.warnings = task_.warnings(history);
+    content.charts = charts(history, folder);
+    content.samples_title = "Samples of photographs that were held out: gray, generated, real";
+    if (const data::Image sheet = task_.samples(); !sheet.pixels.empty())
+      content.samples.push_back({data::encode_png(sheet), "after epoch " + std::to_string(history.back().epoch)});
+    for (const Setting& s : settings_of(config_)) content.settings.emplace_back(s.name, to_string(s.value));
+    content.settings.emplace_back("parameters of G", std::to_string(task_.generator().parameter_count()));
+    content.settings.emplace_back("parameters of D", std::to_string(task_.discriminator().parameter_count()));
+    content.environment = environment();
+    const std::string word = shell_word(folder.string());
+    content.next_steps = {{"Color gray photographs:", "lamina colorize predict " + word + " PHOTO.jpg --out colored"},
+                          {"Learn to segment from its weights:", "lamina train DATA --from " + word}};
+    io::write_file_atomically(run.file("next_steps.txt"), steps_text(content.next_steps));
+    io::write_file_atomically(run.file("report.html"), render_report(content));
+  }
+
+ private:
+  static std::string summary(const std::vector<EpochRecord>& history) {
+    const EpochRecord& last = history.back();
+    std::string text = "After " + std::to_string(last.epoch) + " epochs and " + std::to_string(last.step) + " updates";
+    for (auto r = history.rbegin(); r != history.rend(); ++r)
+      if (r->validation) {
+        const Scalars& s = r->validation->scores;
+        char numbers[200];
+        std::snprintf(numbers, sizeof numbers,
+                      ": the mean distance (L1, in a range of 2) to held-out photographs is %.4f, that of gray pictures %.4f; colorfulness "
+                      "%.1f, of the photographs %.1f.",
+                      s.at("val_l1"), s.at("val_l1_gray"), s.at("colorfulness"), s.at("colorfulness_photos"));
+        return text + numbers;
+      }
+    return text + "; no photographs were held out.";
+  }
+
+  std::vector<std::string> charts(const std::vector<EpochRecord>& history, const std::filesystem::path& folder) const {
+    const auto line = [&](const char* label, auto value) {
+      Series s{label, {}};
+      for (const EpochRecord& r : history) s.points.emplace_back(r.epoch, value(r));
+      return s;
+    };
+    const auto mean = [&](const char* label, const std::string& name) {
+      return line(label, [=](const EpochRecord& r) { return r.train.at(name); });
+    };
+    const auto score = [&](const char* label, const std::string& name) {
+      return line(label, [=](const EpochRecord& r) {
+        return r.validation ? r.validation->scores.at(name) : std::numeric_limits<double>::quiet_NaN();
+      });
+    };
+    const auto level = [&](const char* label, double value) { return line(label, [=](const EpochRecord&) { return value; }); };
+    const losses::GanLoss& loss = task_.loss();
+    const std::string distance = "g_" + loss.options().reconstruction;
+    struct Chart {
+      const char* file;
+      std::vector<Series> lines;
+      ChartOptions options;
+    };
+    const Chart all[] = {
+        {"generator",
+         {mean("adversarial", "g_gan"), level("equilibrium", loss.generator_equilibrium()), mean("reconstruction", distance)},
+         {.title = "Losses of G", .x_label = "epoch", .y_label = "loss"}},
+        {"discriminator",
+         {mean("D", "d_loss"), level("equilibrium", loss.discriminator_equilibrium())},
+         {.title = "Loss of D", .x_label = "epoch", .y_label = "loss"}},
+        {"accuracy",
+         {mean("D is right", "d_accuracy"), level("guessing", 0.5)},
+         {.title = "Scores of D on the right side", .x_label = "epoch", .y_label = "share", .unit_range = true}},
+        {"gradients",
+         {line("|gG| / |gD|", [](const EpochRecord& r) { return gradient_ratio(r.train); })},
+         {.title = "Gradient norm of G over D's", .x_label = "epoch", .y_label = "ratio"}},
+        {"colorfulness",
+         {score("generated", "colorfulness"), score("photographs", "colorfulness_photos")},
+         {.title = "Colorfulness of held-out photographs", .x_label = "epoch", .y_label = "colorfulness"}},
+        {"reconstruction",
+         {score("generated", "val_l1"), score("gray", "val_l1_gray")},
+         {.title = "L1 distance to held-out photographs", .x_label = "epoch", .y_label = "L1"}}};
+    std::vector<std::string> svgs;
+    for (const Chart& chart : all) {
+      svgs.push_back(line_chart_svg(chart.lines, chart.options));
+      io::write_file_atomically(folder / "plots" / (std::string(chart.file) + ".svg"), svgs.back());
+    }
+    return svgs;
+  }
+
+  const ColorizeConfig& config_;
+  ColorizationTask& task_;
+  Session& session_;
+};
+
+}  // namespace
+
+std::string to_json(const ColorizeConfig& config) { return settings_to_json(settings_of(config), kFormat); }
+
+ColorizeConfig colorize_config_from_json(const std::string& json) {
+  ColorizeConfig config;
+  int format = 0;
+  assign_settings(config, settings_from_json(json, kWhat, kFormat, format), kWhat);
+  return config;
+}
+
+models::ModelConfig generator_config(const ColorizeConfig& c) {
+  const int colors = data::color_channels(infer::Colorization(c.colorization).space);
+  return {.model = c.model,
+          .preset = c.preset,
+          .in_channels = 3,
+          .classes = colors,
+          .options = {{"base", option(c.base)}, {"depth", option(c.depth)}, {"init", c.init}},
+          .outputs = {{"color", colors}}};
+}
+
+models::ModelConfig discriminator_config(const ColorizeConfig& c) {
+  models::OptionValues options;  // those that are set: a preset refuses what it fixes
+  for (const auto& [name, value] : {std::pair("base", c.discriminator_base), std::pair("layers", c.discriminator_layers),
+                                    std::pair("last_kernel", c.last_kernel), std::pair("last_stride", c.last_stride)})
+    if (value) options[name] = option(value);
+  return {.model = "patchgan",
+          .preset = c.discriminator,
+          .in_channels = c.condition_channels + data::color_channels(infer::Colorization(c.colorization).space),
+          .classes = 1,
+          .options = options,
+          .outputs = {{"score", 1}}};
+}
+
+ColorizeConfig resolved(ColorizeConfig c) {
+  const models::ModelConfig g = models::resolved(generator_config(c)), d = models::resolved(discriminator_config(c));
+  c.preset = g.preset;
+  const auto number = [](const models::ModelConfig& m, const char* name, int& to) {
+    if (m.options.contains(name)) to = m.number(name);
+  };
+  number(g, "base", c.base), number(g, "depth", c.depth);
+  if (g.options.contains("init")) c.init = g.options.at("init");
+  number(d, "base", c.discriminator_base), number(d, "layers", c.discriminator_layers);
+  number(d, "last_kernel", c.last_kernel), number(d, "last_stride", c.last_stride);
+  return c;
+}
+
+void check_settings(const ColorizeConfig& c) {
+  require<OptionError>(c.epochs >= 1 || c.steps >= 1, "--epochs ", c.epochs, " must be at least 1");
+  require_ranges(c);
+  const Device device = parse_device(c.device);
+  if (device.is_cuda()) (void)current_cuda(device.index);
+  require<OptionError>(parse_precision(c.precision) == DType::f32 || device.is_cuda(), "--precision ", c.precision, " needs --device cuda");
+  require<OptionError>(!c.out.empty(), "the run folder has no name: give --out");
+  require<OptionError>(c.condition_channels != 2, "--condition-channels 2: D sees 1 or 3 gray channels");
+  (void)losses::GanLoss(c.gan);
+  (void)photo_options(c);
+  (void)data::parse_augment(c.augment);
+  (void)optim::parse_schedule(c.schedule);
+  (void)models::resolved(generator_config(c));
+  (void)models::resolved(discriminator_config(c));
+}
+
+std::unique_ptr<ColorizationTask> make_colorization_task(const ColorizeConfig& config, const data::PhotoSets& photos) {
+  check_settings(config);
+  return std::make_unique<ConfiguredPair>(config, photos);
+}
+
+Outcome train_colorization(const ColorizeConfig& config, const data::PhotoSets& photos, bool resume, const TrainEvents& events,
+                           const std::atomic<bool>* stop) {
+  const auto task = make_colorization_task(config, photos);
+  Session session(config.out, *task, resume);
+  LogFile log;
+  MetricsFiles metrics;
+  Callbacks callbacks(events);
+  SampleSheets sheets(*task);
+  PairReport report(config, *task, session);
+  const LoopOptions loop{.epochs = config.epochs,
+                         .steps = config.steps,
+                         .val_every = config.val_every,
+                         .schedule = {.kind = optim::parse_schedule(config.schedule), .lr = config.lr},
+                         .seed = config.seed};
+  return run_loop(*task, session, loop, {&metrics, &sheets, &log, &callbacks, &report}, stop);
+}
+
+}  // namespace lamina::train
