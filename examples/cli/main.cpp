@@ -18,8 +18,9 @@ namespace {
 
 /// The usual reason for a usage error is a misspelt name: say which one is near.
 std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {
-  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
-  const auto used = app.get_subcommands();
+  const CLI::App* deepest = &app;  // of the verbs that were used
+  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands()[0];
+  const auto verbs = deepest->get_subcommands([](const CLI::App*) { return true; });
   const auto remaining = app.remaining(true);
   auto unknown = [&](bool option) -> std::string {  // the first argument, in their order, that nothing took
     for (int i = 1; i < argc; ++i)
@@ -36,7 +37,7 @@ std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, c
     const std::string text = error.what();
     return text.substr(0, text.find(':')) + " takes one value and can be given once";
   }
-  if (used.empty()) {
+  if (!verbs.empty()) {
     for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
     kind = "verb";
     word = unknown(false);
@@ -46,7 +47,7 @@ std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, c
       return "name a verb:" + all;
     }
   } else {
-    for (const CLI::App* a : {static_cast<const CLI::App*>(used[0]), &app})
+    for (const CLI::App* a : {deepest, static_cast<const CLI::App*>(&app)})
       for (const CLI::Option* o : a->get_options())
         for (const std::string& name : o->get_lnames()) names.push_back("--" + name);
     kind = "option";
@@ -93,7 +94,12 @@ struct Program {
   /// A verb whose options are a struct: `declare(verb, options)` adds them, `act(options, common)` is the verb.
   template <class Options, class Declare, class Act>
   void verb(const char* name, const char* help, Declare declare, Act act) {
-    CLI::App* sub = app.add_subcommand(name, help);
+    verb<Options>(app, name, help, declare, act);
+  }
+  /// One below another.
+  template <class Options, class Declare, class Act>
+  void verb(CLI::App& parent, const char* name, const char* help, Declare declare, Act act) {
+    CLI::App* sub = parent.add_subcommand(name, help);
     sub->option_defaults()->always_capture_default();
     const auto options = std::make_shared<Options>();
     declare(*sub, *options);
@@ -113,6 +119,11 @@ void add_device(CLI::App& sub, std::string& device) { sub.add_option("--device",
 
 void add_weights(CLI::App& sub, std::string& weights) {
   sub.add_option("--weights", weights, "which checkpoint of the run: best | last | prev")->check(CLI::IsMember({"best", "last", "prev"}));
+}
+
+void add_resume(CLI::App& sub, std::string& resume) {
+  sub.add_option("--resume", resume, "auto: continue the run folder; never: refuse one that exists")
+      ->check(CLI::IsMember({"auto", "never"}));
 }
 
 /// Options of every family that is registered; a family says which are its own.
@@ -141,8 +152,7 @@ void add_train(Program& program) {
       "train", "train a network on a data set; the same command again resumes",
       [](CLI::App& sub, Options& o) {
         cli::add_settings(sub, o.config);
-        sub.add_option("--resume", o.resume, "auto: continue the run folder; never: refuse one that exists")
-            ->check(CLI::IsMember({"auto", "never"}));
+        add_resume(sub, o.resume);
         sub.footer(loss_terms_help);
       },
       [](const Options& o, const cli::Common& common) { return cli::train(o.config, o.resume == "auto", common); });
@@ -177,6 +187,36 @@ void add_predict(Program& program) {
         add_device(sub, o.device);
       },
       cli::predict);
+}
+
+void add_colorize(Program& program) {
+  CLI::App& colorize = *program.app.add_subcommand("colorize", "learn to color gray photographs, and color them");
+  colorize.require_subcommand(1);
+  colorize.fallthrough();
+  struct Options {
+    lamina::train::ColorizeConfig config;
+    std::string resume = "auto";
+  };
+  program.verb<Options>(
+      colorize, "train", "train a generator and a discriminator on photographs; the same command again resumes",
+      [](CLI::App& sub, Options& o) {
+        cli::add_settings(sub, o.config);
+        add_resume(sub, o.resume);
+      },
+      [](const Options& o, const cli::Common& common) { return cli::colorize_train(o.config, o.resume == "auto", common); });
+  program.verb<cli::ColorizePredictOptions>(
+      colorize, "predict", "color photographs: their lightness, the network's colors",
+      [](CLI::App& sub, cli::ColorizePredictOptions& o) {
+        sub.add_option("RUN", o.run, "run folder or .safetensors file")->required();
+        sub.add_option("IMAGE", o.images, "photographs, or folders of them")->required();
+        sub.add_option("--out", o.out, "output folder")->required();
+        add_weights(sub, o.weights);
+        sub.add_option("--side", o.side, "pixels of the longer side that the network sees at most; 0: twice the training size")
+            ->check(CLI::Range(0, 16384));
+        sub.add_flag("--network-lightness", o.network_lightness, "the network's own picture, enlarged, instead");
+        add_device(sub, o.device);
+      },
+      cli::colorize_predict);
 }
 
 void add_phantom(Program& program) {
@@ -225,7 +265,8 @@ void add_doctor(Program& program) {
       [](const None&, const cli::Common& common) { return cli::doctor(common); });
 }
 
-constexpr void (*kVerbs[])(Program&) = {add_check, add_train, add_evaluate, add_predict, add_phantom, add_info, add_bench, add_doctor};
+constexpr void (*kVerbs[])(Program&) = {add_check,   add_train, add_evaluate, add_predict, add_colorize,
+                                        add_phantom, add_info,  add_bench,    add_doctor};
 
 int run(int argc, char** argv) {
   Program program;

@@ -9,6 +9,7 @@
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/npy.hpp"
+#include "photographs.hpp"
 #include "progress.hpp"
 #include "verbs.hpp"
 
@@ -18,30 +19,6 @@ using namespace lamina;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// The named files, and the images directly in the named folders, in order of their names; says what it leaves out.
-std::vector<fs::path> collect(const std::vector<std::string>& names, ProgressLine& progress) {
-  std::vector<fs::path> files;
-  for (const std::string& name : names) {
-    require<DataError>(fs::exists(name), name, ": no such file or folder");
-    if (!fs::is_directory(name)) {
-      files.emplace_back(name);
-      continue;
-    }
-    std::vector<fs::path> inside, others;
-    for (const auto& entry : fs::directory_iterator(name))
-      if (entry.is_regular_file() && entry.path().filename().string().front() != '.')
-        (data::has_image_extension(entry.path()) ? inside : others).push_back(entry.path());
-    require<DataError>(!inside.empty(), name, ": the folder holds no image (", data::supported_formats(), ")");
-    std::sort(inside.begin(), inside.end());
-    if (!others.empty())
-      progress.note("warning: " + name + ": left out, being none of " + data::supported_formats() + ": " +
-                    std::min_element(others.begin(), others.end())->filename().string() +
-                    (others.size() > 1 ? " and " + std::to_string(others.size() - 1) + " more" : ""));
-    files.insert(files.end(), inside.begin(), inside.end());
-  }
-  return files;
-}
 
 /// Results never land where they could replace photographs or labels: masks that are there already have to be those of an earlier run,
 /// which wrote an overlay before each.
@@ -73,7 +50,7 @@ int predict(const PredictOptions& options, const Common& common) {
   using Tiling = infer::PredictOptions::Tiling;
   how.tiling = options.tile == "always" ? Tiling::always : options.tile == "never" ? Tiling::never : Tiling::automatic;
   infer::Predictor predictor(io::find_weights(options.run, options.weights), parse_device(options.device));
-  const auto files = collect(options.images, progress);
+  const auto files = photographs(options.images, progress);
   std::set<std::string> stems;
   for (const fs::path& f : files)
     require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(),

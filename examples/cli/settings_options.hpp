@@ -24,7 +24,7 @@ void add_settings(CLI::App& verb, Config& config) {
     if constexpr (std::is_same_v<T, lamina::Extent>) {
       const auto set = [value](const std::string& text) { std::tie(value.width, value.height) = lamina::parse_extent(text); };
       verb.add_option_function<std::string>(name, set, field.help)->default_str(to_string(value));
-    } else if constexpr (std::is_same_v<T, lamina::Words>) {
+    } else if constexpr (std::is_same_v<T, lamina::TextList>) {
       verb.add_option(name, value.words, field.help)->required(field.positional);
     } else {
       CLI::Option* option = verb.add_option(name, value, field.help);

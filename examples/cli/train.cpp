@@ -1,29 +1,16 @@
 // lamina train: settings first, a progress line, one line an epoch, where the results are.
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
 #include <nlohmann/json.hpp>
 
-#include "lamina/train/sinks/log.hpp"
 #include "lamina/train/trainer.hpp"
 #include "open_data.hpp"
 #include "progress.hpp"
+#include "run_events.hpp"
 #include "verbs.hpp"
 
 namespace cli {
-namespace {
-
-std::atomic<bool> interrupted{false};
-
-/// The first signal asks the trainer to save and stop; the second ends the process as usual.
-void on_signal(int signal) {
-  interrupted.store(true);
-  std::signal(signal, SIG_DFL);
-}
-
-}  // namespace
-
 int train(lamina::train::TrainConfig config, bool resume, const Common& common) {
   using namespace lamina;
   auto data_folder = std::filesystem::path(config.data).lexically_normal();
@@ -37,31 +24,10 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   ProgressLine progress(common.quiet);
   const data::Dataset dataset = open_data({config.data, config.images, config.masks, config.ignore, config.seed}, progress);
 
-  for (const Setting& s : settings_of(config)) {
-    const std::string value = to_string(s.value);
-    progress.note("  " + s.name + std::string(s.name.size() < 16 ? 16 - s.name.size() : 1, ' ') + (value.empty() ? "-" : value));
-  }
-  progress.note("  threads         " + std::to_string(pool.concurrency()) + "\n  out             " + config.out);
-
-  int epochs = config.epochs;
-  double rate = 0;
-  train::TrainEvents events;
-  events.step = [&](const train::StepEvent& e) {
-    epochs = e.epochs;
-    progress.update(step_line(e));
-  };
-  events.epoch = [&](const train::EpochRecord& r) {
-    rate = r.images_per_second;
-    progress.note(train::epoch_line(r, epochs));
-  };
-  events.message = [&](const std::string& m) { progress.note(m); };
-  events.warning = [&](const std::string& m) { progress.note("warning: " + m); };
-
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  const train::Outcome outcome = train::train(config, dataset, resume, events, &interrupted);
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  note_settings(progress, settings_of(config), pool.concurrency(), config.out);
+  RunEvents events(progress);
+  const train::Outcome outcome =
+      events.run([&](const std::atomic<bool>* stop) { return train::train(config, dataset, resume, events.events(), stop); });
   if (outcome == train::Outcome::interrupted) return kInterrupted;
 
   const train::RunFolder folder{config.out};
@@ -74,7 +40,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
         {"run", config.out},     {"epochs", state.epoch},        {"steps", state.step}, {"best_epoch", state.best_epoch},
         {"best_score", nullptr}, {"images_per_second", nullptr}, {"report", report}};
     if (scored) result["best_score"] = state.best_score;
-    if (rate > 0) result["images_per_second"] = rate;
+    if (events.rate() > 0) result["images_per_second"] = events.rate();
     std::printf("%s\n", result.dump(2).c_str());
   } else {
     if (scored)

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lamina/models/registry.hpp"
+#include "lamina/train/colorize.hpp"
 #include "lamina/train/config.hpp"
 
 namespace cli {
@@ -54,6 +55,15 @@ struct PredictOptions {
   std::string device = "cpu";
 };
 
+struct ColorizePredictOptions {
+  std::string run;
+  std::vector<std::string> images;
+  std::string out, weights = "last";
+  int side = 0;
+  bool network_lightness = false;
+  std::string device = "cpu";
+};
+
 struct PhantomOptions {
   std::string kind, out;
   int count = 40;
@@ -80,6 +90,8 @@ int check(const DataOptions& options, const Common& common);
 int train(lamina::train::TrainConfig config, bool resume, const Common& common);
 int evaluate(const EvaluateOptions& options, const Common& common);
 int predict(const PredictOptions& options, const Common& common);
+int colorize_train(lamina::train::ColorizeConfig config, bool resume, const Common& common);
+int colorize_predict(const ColorizePredictOptions& options, const Common& common);
 int phantom(const PhantomOptions& options, const Common& common);
 int info(const InfoOptions& options, const Common& common);
 int bench(const BenchOptions& options, const Common& common);

@@ -251,6 +251,12 @@ TEST_CASE("order and crops are functions of seed and pass: any batch can be the 
   CHECK(whole == run(0, 1, 3));
   CHECK(whole != run(0, 2, 1));
   CHECK(whole[0] != whole[3]);
+  const auto order_of = [&](std::size_t epoch) {
+    std::vector<int> order;
+    for (std::size_t b = 0; b < 3; ++b) order.insert(order.end(), whole[3 * epoch + b].first.begin(), whole[3 * epoch + b].first.end());
+    return order;
+  };
+  CHECK(order_of(0) != order_of(1));
   const auto late = run(0, 1, 1, 2);
   CHECK(std::equal(late.begin(), late.end(), whole.begin() + 2, whole.end()));
   // Epochs of two full batches: 24 photographs in all, each of the first 21 three times.

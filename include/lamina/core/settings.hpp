@@ -33,10 +33,10 @@ std::string to_string(const Extent& extent);
 std::pair<int, int> parse_extent(const std::string& text);
 
 /// Texts that stand in one field; in files a line each.
-struct Words {
+struct TextList {
   std::vector<std::string>& words;
 };
-std::string to_string(const Words& words);
+std::string to_string(const TextList& words);
 
 /// A field's value, whatever struct it is in.
 using SettingValue = std::variant<bool, std::int64_t, std::uint64_t, double, std::string>;
@@ -58,7 +58,7 @@ SettingValue setting_value(bool v);
 SettingValue setting_value(const std::string& v);
 template <class T>
 SettingValue setting_value(const T& v) {
-  if constexpr (std::is_same_v<T, Extent> || std::is_same_v<T, Words>)
+  if constexpr (std::is_same_v<T, Extent> || std::is_same_v<T, TextList>)
     return to_string(v);
   else if constexpr (std::is_floating_point_v<T>)
     return double{v};
@@ -75,7 +75,7 @@ void assign(const Field& field, int& to, const SettingValue& from);
 void assign(const Field& field, std::int64_t& to, const SettingValue& from);
 void assign(const Field& field, std::uint64_t& to, const SettingValue& from);
 void assign(const Field& field, Extent to, const SettingValue& from);
-void assign(const Field& field, Words to, const SettingValue& from);
+void assign(const Field& field, TextList to, const SettingValue& from);
 void require_in_range(const Field& field, double value);
 [[noreturn]] void throw_unknown_field(const char* what, const std::string& name, const std::vector<std::string>& known);
 }  // namespace detail

@@ -42,7 +42,7 @@ struct ColorizeConfig {
 template <class Visit>
 void describe(ColorizeConfig& c, Visit&& visit) {
   visit(Field{.name = "photos", .help = "data sets, folders, lists (text files: a path a line) or photographs", .positional = true},
-        Words{c.photos});
+        TextList{c.photos});
   visit(Field{"model", "network family of the generator G: see lamina info --help"}, c.model);
   visit(Field{"preset", "of the family"}, c.preset);
   visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);

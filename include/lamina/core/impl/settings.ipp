@@ -43,7 +43,7 @@ void assign_whole(const Field& field, T& to, const SettingValue& from) {
 
 std::string to_string(const Extent& e) { return std::to_string(e.width) + "x" + std::to_string(e.height); }
 
-std::string to_string(const Words& w) {
+std::string to_string(const TextList& w) {
   std::string lines;
   for (const std::string& word : w.words) lines += (lines.empty() ? "" : "\n") + word;
   return lines;
@@ -142,7 +142,7 @@ void assign(const Field& field, Extent to, const SettingValue& from) {
   if (!v) throw_wrong_type(field, from, "a size such as \"256x256\"");
   std::tie(to.width, to.height) = parse_extent(*v);
 }
-void assign(const Field& field, Words to, const SettingValue& from) {
+void assign(const Field& field, TextList to, const SettingValue& from) {
   std::string text;
   assign(field, text, from);
   to.words.clear();

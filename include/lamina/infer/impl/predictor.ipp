@@ -48,6 +48,9 @@ InputConfig input_config_from_json(const std::string& text) {
 InferenceInfo inference_info(const io::Metadata& metadata, const std::string& origin) {
   auto text = [&](const char* key) -> const std::string& {
     const auto it = metadata.find(key);
+    const auto task = metadata.find("task");
+    require<DataError>(task == metadata.end() || task->second != "colorization", origin,
+                       ": the network colors photographs (lamina colorize predict); it segments none");
     require<DataError>(it != metadata.end(), origin, ": its metadata lacks \"", key, "\": it was not written by lamina train");
     return it->second;
   };

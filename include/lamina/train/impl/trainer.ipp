@@ -207,6 +207,9 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
 }
 
 RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
+  const auto task = metadata.find("task");
+  require<DataError>(task == metadata.end() || task->second != "colorization", origin,
+                     ": it is a colorization run (lamina colorize), not one of segmentation");
   for (const char* key : {"config", "labels", "trainer"})
     require<DataError>(metadata.contains(key), origin, ": no training checkpoint: its metadata lacks \"", key, "\"");
   RunInfo info{config_from_json(metadata.find("config")->second), data::parse_label_schema(metadata.find("labels")->second, origin),

@@ -1,0 +1,102 @@
+// lamina colorize train, lamina colorize predict.
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "lamina/infer/colorizer.hpp"
+#include "lamina/io/checkpoint.hpp"
+#include "lamina/io/file.hpp"
+#include "photographs.hpp"
+#include "progress.hpp"
+#include "run_events.hpp"
+#include "verbs.hpp"
+
+namespace cli {
+
+using namespace lamina;
+namespace fs = std::filesystem;
+
+int colorize_train(train::ColorizeConfig config, bool resume, const Common& common) {
+  for (std::string& source : config.photos) source = fs::path(source).lexically_normal().string();
+  if (config.out.empty()) {
+    fs::path first = config.photos.at(0);
+    if (!first.has_filename()) first = first.parent_path();  // "photos/", as shells complete it, is "photos"
+    config.out = (fs::path("runs") / ("colorize_" + first.stem().string())).string();
+  }
+  config = train::resolved(config);
+  train::check_settings(config);
+  ThreadPool pool(common.threads);
+  const ExecutorScope scope(pool);
+  ProgressLine progress(common.quiet);
+  const data::PhotoSets photos = data::find_photos(config.photos, config.held_out, config.seed);
+  for (const std::string& note : photos.notes) progress.note(note);
+  progress.note(message("training on ", photos.training.size(), " photographs, validating with ", photos.held_out.size()));
+  note_settings(progress, settings_of(config), pool.concurrency(), config.out);
+
+  RunEvents events(progress);
+  const train::Outcome outcome =
+      events.run([&](const std::atomic<bool>* stop) { return train::train_colorization(config, photos, resume, events.events(), stop); });
+  if (outcome == train::Outcome::interrupted) return kInterrupted;
+
+  const train::RunFolder folder{config.out};
+  const io::ModelFile last(folder.weights("last"));
+  const train::RunState state = train::run_state(last.metadata(), last.path().string());
+  const train::EpochRecord& end = state.history.back();
+  const std::string report = folder.file("report.html").string();
+  if (common.json) {
+    nlohmann::ordered_json result{{"run", config.out}, {"epochs", state.epoch}, {"steps", state.step}};
+    for (const auto& [name, value] : end.train) result[name] = value;
+    if (end.validation)
+      for (const auto& [name, value] : end.validation->scores) result[name] = value;
+    result["report"] = report;
+    std::printf("%s\n", result.dump(2).c_str());
+  } else {
+    if (end.validation) std::printf("%s\n", end.validation->text.c_str());
+    std::printf("report  %s\nnext    %s\n", report.c_str(), folder.file("next_steps.txt").string().c_str());
+  }
+  return kOk;
+}
+
+int colorize_predict(const ColorizePredictOptions& options, const Common& common) {
+  ThreadPool pool(common.threads);
+  const ExecutorScope scope(pool);
+  ProgressLine progress(common.quiet);
+  infer::Colorizer colorizer(io::find_weights(options.run, options.weights), parse_device(options.device));
+  const auto files = photographs(options.images, progress);
+  std::set<std::string> stems;
+  for (const fs::path& f : files) {
+    const fs::path result = fs::path(options.out) / (f.stem().string() + ".png");
+    require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(),
+                         ": color them into different --out folders");
+    require<OptionError>(!fs::exists(result) || !fs::equivalent(result, f), "the result of ", f.string(),
+                         " would overwrite it; choose another --out");
+  }
+  require<OptionError>(!fs::exists(fs::path(options.out) / "dataset.json") && !fs::exists(fs::path(options.out) / "images"), "--out ",
+                       options.out, " is a data set; choose another folder");
+  io::create_folders(options.out);
+  nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  int failed = 0;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    progress.update("coloring " + std::to_string(i + 1) + " of " + std::to_string(files.size()) + ": " + files[i].string());
+    data::Image photo;
+    try {
+      photo = data::read_image(files[i]);
+    } catch (const Error& e) {  // one damaged photograph does not cost the others
+      progress.error(std::string("error: ") + e.what());
+      ++failed;
+      continue;
+    }
+    const data::Image colored = colorizer.color(photo, {.side = options.side, .network_lightness = options.network_lightness});
+    const fs::path result = fs::path(options.out) / (files[i].stem().string() + ".png");
+    data::write_png(result, colored);
+    const std::vector<float> samples(colored.pixels.begin(), colored.pixels.end());
+    results.push_back({{"image", files[i].string()}, {"colored", result.string()}, {"colorfulness", data::colorfulness(samples)}});
+    if (!common.json) std::printf("%s\n", result.c_str());
+  }
+  if (common.json) std::printf("%s\n", results.dump(2).c_str());
+  if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be read");
+  return failed ? kBadData : kOk;
+}
+
+}  // namespace cli

@@ -1,0 +1,46 @@
+// lamina colorize, as a person types it.
+#include "lamina/data/image.hpp"
+#include "support/workshop.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+
+TEST_CASE("colorize train, the same command again, and predict") {
+  const Workshop w;
+  const std::string train =
+      "colorize train data data/images --out run --base 2 --depth 1 --size 16 --discriminator-base 4 "
+      "--discriminator-layers 1 --epochs 2 --epoch-steps 2 --batch 2 --held-out 2 --json";
+  const Result first = w.lamina(train);
+  REQUIRE_MESSAGE(first.code == 0, first.err);
+  const auto result = nlohmann::json::parse(first.out);
+  CHECK(result.at("steps") == 4);
+  for (const char* number : {"g_loss", "d_accuracy", "val_l1", "val_l1_gray", "colorfulness"}) CHECK(result.contains(number));
+  CHECK(first.err.find("data set of") != std::string::npos);
+  CHECK(first.err.find("equilibrium 0.250") != std::string::npos);
+  const Result again = w.lamina(train);
+  CHECK(again.code == 0);
+  CHECK(again.err.find("the run is finished") != std::string::npos);
+  check_error(w.lamina(train + " --gan-loss vanilla"), 2, {"other settings", "gan_loss"});
+
+  const Result colored = w.lamina("colorize predict run data/images --out colored");
+  REQUIRE_MESSAGE(colored.code == 0, colored.err);
+  const auto files = fields(colored.out, '\n');
+  CHECK(files.size() == 10);
+  const data::Image photo = data::read_image(w / files.at(0));
+  CHECK(photo.width == 32);
+  CHECK(photo.channels == 3);
+  check_error(w.lamina("colorize predict run data/images --out data/images"), 2, {"would overwrite it"});
+  check_error(w.lamina("colorize predict run data/images --out data"), 2, {"is a data set"});
+  check_error(w.lamina("predict run data/images --out masks"), 3, {"colorize"});
+  check_error(w.lamina("train data --out run" + kSmall), 3, {"run"});
+}
+
+TEST_CASE("colorize: what is misspelt or not there is named") {
+  const Workshop w;
+  check_error(w.lamina("colorize"), 2, {"name a verb", "train", "predict"});
+  check_error(w.lamina("colorize trian data"), 2, {"unknown verb trian", "did you mean train"});
+  check_error(w.lamina("colorize train data --discriminator-bas 3"), 2, {"unknown option --discriminator-bas", "--discriminator-base"});
+  check_error(w.lamina("colorize train nowhere --out run"), 3, {"nowhere", "no such file or folder"});
+  check_error(w.lamina("colorize train data --out run --size 8 --base 2"), 2, {"--size 8x8"});
+  check_error(w.lamina("colorize predict data data/images --out colored"), 3, {"data"});
+}

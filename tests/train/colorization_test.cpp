@@ -1,0 +1,356 @@
+// Learning to color: validation by hand, what is said in words, runs that stop and go on, runs that changed.
+#include <filesystem>
+
+#include "lamina/models/patch_discriminator.hpp"
+#include "lamina/models/registry.hpp"
+#include "lamina/ops/ops.hpp"
+#include "lamina/train/colorize.hpp"
+#include "support/op_check.hpp"
+#include "support/runs.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Photographs in which gray tells the color: bright discs are red, dark ones blue, on a brownish ground.
+void colored_photos(const fs::path& folder, int count, int size = 40) {
+  io::create_folders(folder);
+  Random random(RandomKey{9});
+  for (int i = 0; i < count; ++i) {
+    data::Image image(size, size, 3);
+    for (std::size_t p = 0; p < image.pixels.size(); ++p)
+      image.pixels[p] = static_cast<std::uint8_t>((p % 3 == 2 ? 60 : 100) + random.below(20));
+    for (int disc = 0; disc < 4; ++disc) {
+      const int x0 = static_cast<int>(random.below(static_cast<std::uint64_t>(size))),
+                y0 = static_cast<int>(random.below(static_cast<std::uint64_t>(size)));
+      for (int y = 0; y < size; ++y)
+        for (int x = 0; x < size; ++x)
+          if ((x - x0) * (x - x0) + (y - y0) * (y - y0) < 50) {
+            std::uint8_t* p = image.at(x, y);
+            p[0] = disc % 2 ? 250 : 20, p[1] = disc % 2 ? 120 : 20, p[2] = disc % 2 ? 120 : 90;
+          }
+    }
+    data::write_png(folder / (std::to_string(i) + ".png"), image);
+  }
+}
+
+train::ColorizeConfig small_config(const fs::path& photos, const fs::path& out) {
+  train::ColorizeConfig c;
+  c.photos = {photos.string()};
+  c.base = 2, c.depth = 1;
+  c.discriminator_base = 4, c.discriminator_layers = 1;
+  c.width = c.height = 16;
+  c.held_out = 3, c.epochs = 3, c.batch = 2;
+  c.lr = 1e-3;
+  c.seed = 5;
+  c.out = out.string();
+  return c;
+}
+
+/// Trains to the end, or until `stop_at` updates of this call are done.
+train::Outcome train_small(train::ColorizeConfig c, int stop_at = -1, train::TrainEvents events = {}) {
+  c = train::resolved(c);
+  std::atomic<bool> stop = false;
+  int step = 0;
+  events.step = [&](const train::StepEvent&) { stop = ++step == stop_at; };
+  return train::train_colorization(c, data::find_photos(c.photos, c.held_out, c.seed), true, events, &stop);
+}
+
+/// G that answers a constant at half the size, and D that scores every pixel.
+class Constant : public models::Network {
+ public:
+  explicit Constant(std::vector<double> color) : color_(std::move(color)) { add_parameter("unused", Tensor::zeros({1})); }
+  models::Outputs forward(const Tensor& x) override {
+    Tensor y = Tensor::empty({x.size(0), (x.size(1) + 1) / 2, (x.size(2) + 1) / 2, static_cast<std::int64_t>(color_.size())});
+    for (std::int64_t i = 0; i < y.numel(); ++i)
+      y.data<float>()[i] = static_cast<float>(color_[static_cast<std::size_t>(i) % color_.size()]);
+    return {{"color", y}};
+  }
+  int in_channels() const override { return 3; }
+  std::vector<models::OutputSpec> outputs() const override { return {{"color", static_cast<int>(color_.size())}}; }
+  int minimum_size() const override { return 1; }
+
+ private:
+  std::vector<double> color_;
+};
+
+/// One batch of one image.
+class One : public data::Batches {
+ public:
+  explicit One(Tensor image) : image_(std::move(image)) {}
+  std::int64_t batches() const override { return 1; }
+  void start(std::int64_t, std::int64_t first) override { done_ = first > 0; }
+  bool next(data::Batch& batch) override {
+    if (done_) return false;
+    batch = {};
+    batch.indices = {0};
+    batch.set(kImage, image_);
+    return done_ = true;
+  }
+
+ private:
+  Tensor image_;
+  bool done_ = false;
+};
+
+std::unique_ptr<train::ColorizationTask> constant_task(std::vector<double> color, const Tensor& image, const infer::ColorizationConfig& how,
+                                                       int channels) {
+  nn::RandomStream random({1, 1});
+  auto g = std::make_shared<Constant>(std::move(color));
+  auto d = std::make_shared<models::PatchDiscriminator>(models::PatchDiscriminatorOptions{.in_channels = channels, .base = 2, .layers = 0},
+                                                        random);
+  auto gs = std::make_unique<optim::Adam>(g->named_parameters(), optim::AdamOptions{});
+  auto ds = std::make_unique<optim::Adam>(d->named_parameters(), optim::AdamOptions{});
+  return std::make_unique<train::ColorizationTask>(train::ColorizationTask::Parts{.generator = g,
+                                                                                  .discriminator = d,
+                                                                                  .generator_optimizer = std::move(gs),
+                                                                                  .discriminator_optimizer = std::move(ds),
+                                                                                  .loss = losses::GanLoss({}),
+                                                                                  .colorization = infer::Colorization(how),
+                                                                                  .training = std::make_shared<One>(image),
+                                                                                  .validation = std::make_shared<One>(image)});
+}
+
+train::EpochRecord record(int epoch, double accuracy, double colorfulness, double passed_over = 0) {
+  train::EpochRecord r{.epoch = epoch, .train = {{"d_accuracy", accuracy}, {"passed_over", passed_over}}};
+  r.validation = train::Validation{.scores = {{"colorfulness", colorfulness}, {"colorfulness_photos", 40}}};
+  return r;
+}
+
+}  // namespace
+
+TEST_CASE("held-out photographs are compared at the size of G's output, on the grid that is asked for") {
+  // 3 x 3 pixels; G makes 2 x 2. With corners aligned those are the corner pixels: all 0.5 but one that is -1.
+  Tensor image = Tensor::zeros({1, 3, 3, 3});
+  for (const int corner : {0, 2, 6}) std::fill_n(image.data<float>() + corner * 3, 3, 0.5f);
+  std::fill_n(image.data<float>() + 8 * 3, 3, -1.0f);
+  const auto task = constant_task({0.5, 0.5, 0.5}, image, {.activation = "none"}, 6);
+  const train::Validation v = task->validate();
+  CHECK(v.scores.at("val_l1") == doctest::Approx(1.5 / 4));
+  CHECK(v.scores.at("val_l2") == doctest::Approx(2.25 / 4));
+  CHECK(v.scores.at("val_l1_gray") == doctest::Approx(0).epsilon(1e-6));  // the photograph is gray
+  CHECK(v.score == doctest::Approx(1 - 1.5 / 8));
+  CHECK(v.scores.at("colorfulness") == doctest::Approx(0));
+  // Half-pixel centers: at 0.25 and 1.75 of an axis.
+  const double top_left = 0.75 * 0.75 * 0.5, top_right = 0.75 * 0.75 * 0.5, bottom_right = -0.75 * 0.75;
+  const auto half = constant_task({0.5, 0.5, 0.5}, image, {.activation = "none", .shrink = "half_pixel"}, 6);
+  CHECK(half->validate().scores.at("val_l1") ==
+        doctest::Approx((2 * 0.5 - top_left - top_right + (0.5 - top_left) + (0.5 - bottom_right)) / 4));
+  // tanh, and a sheet of gray, generated and real.
+  const auto squashed = constant_task({10, -10, -10}, image, {}, 6);
+  const data::Image sheet = squashed->samples(4);
+  CHECK(sheet.width == 3 * 2 + 2 * 4);
+  CHECK(sheet.height == 2);
+  CHECK(std::vector<int>(sheet.at(6, 0), sheet.at(6, 0) + 3) == std::vector<int>{255, 0, 0});
+  CHECK(std::vector<int>(sheet.at(12, 1), sheet.at(12, 1) + 3) == std::vector<int>{191, 191, 191});
+  CHECK(std::vector<int>(sheet.at(1, 1), sheet.at(1, 1) + 3) == std::vector<int>{0, 0, 0});
+  CHECK(squashed->validate().scores.at("colorfulness") == doctest::Approx(0.3 * std::sqrt(255 * 255 + 127.5 * 127.5)).epsilon(1e-4));
+  // L and a, b: gray pictures have neither.
+  const auto lab = constant_task({0, 0}, image, {.space = "lab"}, 5);
+  CHECK(lab->validate().scores.at("val_l1") < 1e-3);
+  CHECK(std::abs(lab->validate().scores.at("colorfulness")) < 0.1);
+}
+
+TEST_CASE("a pair that does not fit its color space is refused") {
+  const Tensor image = Tensor::zeros({1, 4, 4, 3});
+  check_throws<ShapeError>([&] { constant_task({0, 0}, image, {}, 6); }, {"one output of 3 channels"});
+  check_throws<ShapeError>([&] { constant_task({0, 0}, image, {.space = "lab"}, 6); }, {"3 gray and 2 color channels", "not 6"});
+  check_throws<OptionError>([&] { constant_task({0, 0}, image, {.space = "lba"}, 6); }, {"did you mean \"lab\""});
+  check_throws<OptionError>([&] { constant_task({0, 0, 0}, image, {.activation = "tahn"}, 6); }, {"did you mean \"tanh\""});
+}
+
+TEST_CASE("a collapsed pair is said in words, once for each time it lasts") {
+  const auto task = constant_task({0, 0, 0}, Tensor::zeros({1, 4, 4, 3}), {}, 6);
+  std::vector<train::EpochRecord> history;
+  const auto said = [&](double accuracy, double colorfulness, int times = 1, double passed_over = 0) {
+    for (int i = 0; i < times; ++i) history.push_back(record(static_cast<int>(history.size()) + 1, accuracy, colorfulness, passed_over));
+    return task->warnings(history);
+  };
+  CHECK(said(0.8, 20, 20).empty());
+  CHECK(said(1, 20, 4).empty());
+  REQUIRE(said(0.995, 20).size() == 1);
+  CHECK(task->warnings(history)[0].find("epoch 25") != std::string::npos);
+  CHECK(task->warnings(history)[0].find("too strong") != std::string::npos);
+  CHECK(said(1, 20, 10).size() == 1);
+  CHECK(said(0.5, 20, 4).size() == 1);
+  REQUIRE(said(0.495, 20).size() == 2);
+  CHECK(task->warnings(history)[1].find("no better than guessing") != std::string::npos);
+  CHECK(said(0.7, 5, 4).size() == 2);
+  REQUIRE(said(0.7, 5).size() == 3);
+  CHECK(task->warnings(history)[2].find("nearly gray") != std::string::npos);
+  CHECK(said(0.7, 8, 1).size() == 3);
+  REQUIRE(said(0.7, 20, 1, 0.25).size() == 4);
+  CHECK(task->warnings(history)[3].find("0.25 for each") != std::string::npos);
+  CHECK(said(0.7, 20, 1, 0.5).size() == 4);
+}
+
+TEST_CASE("an epoch's line has losses beside their equilibrium") {
+  const auto task = constant_task({0, 0, 0}, Tensor::zeros({1, 4, 4, 3}), {}, 6);
+  const std::string line = task->text({{"g_gan", 0.3},
+                                       {"g_l1", 0.12},
+                                       {"d_loss", 0.2},
+                                       {"d_accuracy", 0.75},
+                                       {"g_gradient", 3},
+                                       {"d_gradient", 2},
+                                       {"colorfulness", 12.34}});
+  CHECK(
+      line ==
+      "G 0.300 (equilibrium 0.250) + l1 0.120  D 0.200 (equilibrium 0.250)  D right 0.75 (guessing 0.5)  |gG|/|gD| 1.5  colorfulness 12.3");
+}
+
+TEST_CASE("a colorization that is stopped anywhere ends as one never stopped, with both networks and their optimisers") {
+  TempFolder f;
+  colored_photos(f / "photos", 11);  // 8 to train on: 4 updates an epoch
+  CHECK(train_small(small_config(f / "photos", f / "whole")) == train::Outcome::finished);
+  for (const int stop : {1, 4, 7}) {
+    CAPTURE(stop);
+    const fs::path run = f / std::to_string(stop);
+    CHECK(train_small(small_config(f / "photos", run), stop) == train::Outcome::interrupted);
+    CHECK(train_small(small_config(f / "photos", run)) == train::Outcome::finished);
+    check_same_run(f / "whole", run);
+    for (const char* sheet : {"samples/epoch_1.png", "samples/epoch_3.png"})
+      CHECK(io::read_file(f / "whole" / sheet) == io::read_file(run / sheet));
+  }
+  const auto c = io::load_checkpoint(f / "whole/weights/last.safetensors");
+  const auto has = [&](const auto& tensors, const std::string& name) {
+    return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
+  };
+  CHECK(has(c.model, "generator.head.weight"));
+  CHECK(has(c.model, "discriminator.model.0.weight"));
+  CHECK(has(c.optimizer, "generator.m.head.weight"));
+  CHECK(has(c.optimizer, "discriminator.v.model.0.weight"));
+  for (const char* key :
+       {"gan_loss", "mao_targets", "shrink", "crop_center", "activation", "reconstruction_weight", "condition_channels", "last_kernel"})
+    CHECK_MESSAGE(c.metadata.at("config").find(std::string("\"") + key + "\"") != std::string::npos, key);
+  const std::string report = io::read_file(f / "whole/report.html");
+  for (const char* part : {"equilibrium", "Samples of photographs that were held out", "data:image/png", "lamina colorize predict"})
+    CHECK_MESSAGE(report.find(part) != std::string::npos, part);
+  CHECK(fs::exists(f / "whole/plots/generator.svg"));
+  // The generator is the network of the file.
+  const io::ModelFile file(f / "whole/weights/last.safetensors");
+  CHECK(file.model().outputs == std::vector<models::OutputSpec>{{"color", 3}});
+  const auto g = file.network();
+  for (const auto& t : g->state())
+    for (const auto& saved : c.model)
+      if (saved.name == "generator." + t.name) CHECK(same_bytes(t.tensor, saved.tensor));
+}
+
+TEST_CASE("other settings, other photographs and other kinds of runs are refused by name") {
+  TempFolder f;
+  colored_photos(f / "photos", 7);
+  train::ColorizeConfig config = small_config(f / "photos", f / "run");
+  config.epochs = 1;
+  train_small(config);
+  const std::string before = io::read_file(f / "run/weights/last.safetensors");
+  train::ColorizeConfig other = config;
+  other.gan.reconstruction_weight = 100;
+  check_throws<OptionError>([&] { train_small(other); }, {"other settings", "reconstruction_weight: 100.0 here, 1.0 there"});
+  data::write_png(f / "photos/new.png", data::Image(8, 8, 3));
+  check_throws<DataError>([&] { train_small(config); }, {"the photographs changed", "another --out"});
+  CHECK(io::read_file(f / "run/weights/last.safetensors") == before);
+  other = config;
+  other.out = (f / "b").string();
+  other.discriminator_layers = 3;
+  check_throws<OptionError>([&] { train_small(other); }, {"at least 24 pixels", "16x16", "--discriminator-layers"});
+  other.discriminator_layers = 1;
+  for (const auto& [set, words] : std::vector<std::pair<std::function<void(train::ColorizeConfig&)>, std::vector<const char*>>>{
+           {[](auto& c) { c.condition_channels = 2; }, {"1 or 3"}},
+           {[](auto& c) { c.crop_center = "middle"; }, {"crop center", "inside"}},
+           {[](auto& c) { c.unusable = "ignore"; }, {"unusable", "skip"}},
+           {[](auto& c) { c.beta1 = 1.5; }, {"--beta1 1.5"}},
+           {[](auto& c) { c.discriminator = "patch"; }, {"preset", "patchgan"}},
+           {[](auto& c) { c.padding = 256; }, {"--padding 256", "at most 255"}},
+           {[](auto& c) { c.gan.gan_loss = "lsgan"; }, {"lsgan_mao"}}}) {
+    train::ColorizeConfig bad = other;
+    set(bad);
+    try {
+      train_small(bad);
+      FAIL_CHECK("no error");
+    } catch (const OptionError& e) {
+      for (const char* word : words) CHECK_MESSAGE(std::string(e.what()).find(word) != std::string::npos, e.what());
+    }
+  }
+  CHECK_FALSE(fs::exists(f / "b/weights/last.safetensors"));
+}
+
+TEST_CASE(
+    "a pair learns colors that gray tells, in RGB and in L, a and b; photographs are colored at their own size and keep their lightness") {
+  TempFolder f;
+  colored_photos(f / "photos", 12);
+  for (const char* space : {"rgb", "lab"}) {
+    CAPTURE(space);
+    train::ColorizeConfig config = small_config(f / "photos", f / space);
+    config.colorization.space = space;
+    config.base = 6;
+    config.epochs = 1;
+    config.epoch_steps = 150;
+    config.lr = 5e-3;
+    config.gan.reconstruction_weight = 10;
+    std::vector<train::EpochRecord> records;
+    train_small(config, -1, {.epoch = [&](const auto& r) { records.push_back(r); }});
+    const Scalars& s = records.at(0).validation->scores;
+    CHECK(s.at("val_l1") < 0.6 * s.at("val_l1_gray"));
+    CHECK(s.at("colorfulness") > 0.6 * s.at("colorfulness_photos"));
+
+    infer::Colorizer colorizer(f / space);
+    const data::Image photo = data::read_image(f / "photos/0.png");
+    data::Image gray(2 * photo.width + 1, photo.height, 1);
+    for (int y = 0; y < gray.height; ++y)
+      for (int x = 0; x < gray.width; ++x) {
+        const std::uint8_t* p = photo.at(std::min(x / 2, photo.width - 1), y);
+        *gray.at(x, y) = static_cast<std::uint8_t>(std::lround(0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]));
+      }
+    const data::Image colored = colorizer.color(gray);
+    CHECK(colored.width == gray.width);
+    CHECK(colored.height == gray.height);
+    CHECK(colored.channels == 3);
+    const std::vector<float> samples(colored.pixels.begin(), colored.pixels.end());
+    CHECK(data::colorfulness(samples) > 10);
+    double off = 0;
+    for (int y = 0; y < gray.height; ++y)
+      for (int x = 0; x < gray.width; ++x) {
+        const auto lightness = [](const std::uint8_t* p, int c) {
+          return data::rgb_to_lab({p[0] / 255.0, p[c] / 255.0, p[2 * c] / 255.0})[0];
+        };
+        off += std::abs(lightness(colored.at(x, y), 1) - lightness(gray.at(x, y), 0));
+      }
+    CHECK(off / (gray.width * gray.height) < 1.5);  // but where a color does not exist at its lightness
+    check_throws<OptionError>([&] { colorizer.color(gray, {.side = 1}); }, {"--side 1", "needs"});
+  }
+}
+
+#if LAMINA_HAS_CUDA
+TEST_CASE("a pair trains on a CUDA device, in f32 as on the CPU, and in bf16; an interruption changes nothing") {
+  TempFolder f;
+  colored_photos(f / "photos", 7);
+  train::ColorizeConfig config = small_config(f / "photos", f / "cpu");
+  config.epochs = 2;
+  std::vector<train::EpochRecord> host;
+  train_small(config, -1, {.epoch = [&](const auto& r) { host.push_back(r); }});
+  for (const Device device : cuda_devices())
+    for (const char* precision : {"f32", "bf16"})
+      for (const char* space : {"rgb", "lab"}) {
+        CAPTURE(precision);
+        CAPTURE(space);
+        const std::string name = std::string(precision) + space;
+        config.colorization.space = space;
+        config.device = device.str();
+        config.precision = precision;
+        config.out = (f / name).string();
+        std::vector<train::EpochRecord> there;
+        CHECK(train_small(config, -1, {.epoch = [&](const auto& r) { there.push_back(r); }}) == train::Outcome::finished);
+        const double tolerance = std::string(precision) == "f32" ? 1e-3 : 5e-2;
+        if (std::string(space) == "rgb")
+          for (const char* number : {"g_loss", "d_loss", "g_gradient", "d_gradient"}) {
+            CAPTURE(number);
+            CHECK(there.at(1).train.at(number) == doctest::Approx(host.at(1).train.at(number)).epsilon(tolerance));
+          }
+        config.out = (f / (name + "_stopped")).string();
+        CHECK(train_small(config, 1) == train::Outcome::interrupted);
+        CHECK(train_small(config) == train::Outcome::finished);
+        check_same_run(f / name, f / (name + "_stopped"));
+      }
+}
+#endif
