@@ -219,6 +219,20 @@ void add_colorize(Program& program) {
       cli::colorize_predict);
 }
 
+void add_study(Program& program) {
+  struct Options {
+    lamina::train::StudyConfig config;
+    bool plan = false;
+  };
+  program.verb<Options>(
+      "study", "does learning to color photographs help to segment them? scratch against pretrained, over shares of the labels and seeds",
+      [](CLI::App& sub, Options& o) {
+        cli::add_settings(sub, o.config);
+        sub.add_flag("--plan", o.plan, "say what it takes, in time and memory, and stop");
+      },
+      [](const Options& o, const cli::Common& common) { return cli::study(o.config, o.plan, common); });
+}
+
 void add_phantom(Program& program) {
   program.verb<cli::PhantomOptions>(
       "phantom", "draw a data set with exact labels: skin | sparse",
@@ -265,8 +279,8 @@ void add_doctor(Program& program) {
       [](const None&, const cli::Common& common) { return cli::doctor(common); });
 }
 
-constexpr void (*kVerbs[])(Program&) = {add_check,   add_train, add_evaluate, add_predict, add_colorize,
-                                        add_phantom, add_info,  add_bench,    add_doctor};
+constexpr void (*kVerbs[])(Program&) = {add_check, add_train,   add_evaluate, add_predict, add_colorize,
+                                        add_study, add_phantom, add_info,     add_bench,   add_doctor};
 
 int run(int argc, char** argv) {
   Program program;

@@ -8,6 +8,7 @@
 #include "lamina/models/registry.hpp"
 #include "lamina/train/colorize.hpp"
 #include "lamina/train/config.hpp"
+#include "lamina/train/study.hpp"
 
 namespace cli {
 
@@ -92,6 +93,7 @@ int evaluate(const EvaluateOptions& options, const Common& common);
 int predict(const PredictOptions& options, const Common& common);
 int colorize_train(lamina::train::ColorizeConfig config, bool resume, const Common& common);
 int colorize_predict(const ColorizePredictOptions& options, const Common& common);
+int study(lamina::train::StudyConfig config, bool plan, const Common& common);
 int phantom(const PhantomOptions& options, const Common& common);
 int info(const InfoOptions& options, const Common& common);
 int bench(const BenchOptions& options, const Common& common);

@@ -221,8 +221,8 @@ TEST_CASE("a colorization that is stopped anywhere ends as one never stopped, wi
   CHECK(has(c.model, "discriminator.model.0.weight"));
   CHECK(has(c.optimizer, "generator.m.head.weight"));
   CHECK(has(c.optimizer, "discriminator.v.model.0.weight"));
-  for (const char* key :
-       {"gan_loss", "mao_targets", "shrink", "crop_center", "activation", "reconstruction_weight", "condition_channels", "last_kernel"})
+  for (const char* key : {"gan_loss", "mao_targets", "shrink", "crop_center", "activation", "reconstruction_weight", "condition_channels",
+                          "discriminator_last_kernel"})
     CHECK_MESSAGE(c.metadata.at("config").find(std::string("\"") + key + "\"") != std::string::npos, key);
   const std::string report = io::read_file(f / "whole/report.html");
   for (const char* part : {"equilibrium", "Samples of photographs that were held out", "data:image/png", "lamina colorize predict"})

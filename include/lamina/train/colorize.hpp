@@ -18,7 +18,7 @@ struct ColorizeConfig {
   std::string init;
   infer::ColorizationConfig colorization;
   std::string discriminator = "patchgan";
-  int discriminator_base = 0, discriminator_layers = 0, last_kernel = 0, last_stride = 0;
+  int discriminator_base = 0, discriminator_layers = 0, discriminator_last_kernel = 0, discriminator_last_stride = 0;
   int condition_channels = 3;
   losses::GanOptions gan;
   int width = 256, height = 256;
@@ -52,8 +52,8 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(Field{"discriminator", "preset of the discriminator D: patchgan (70x70) | surrogate | pixel"}, c.discriminator);
   visit(Field{"discriminator_base", "channels of D's first convolution; 0: the preset's 64", 0}, c.discriminator_base);
   visit(Field{"discriminator_layers", "convolutions of stride 2 of patchgan; 0: the preset's 3", 0}, c.discriminator_layers);
-  visit(Field{"last_kernel", "of surrogate's last convolution; 0: the preset's 4", 0}, c.last_kernel);
-  visit(Field{"last_stride", "of surrogate's last convolution; 0: the preset's 8", 0}, c.last_stride);
+  visit(Field{"discriminator_last_kernel", "of surrogate's last convolution; 0: the preset's 4", 0}, c.discriminator_last_kernel);
+  visit(Field{"discriminator_last_stride", "of surrogate's last convolution; 0: the preset's 8", 0}, c.discriminator_last_stride);
   visit(Field{"condition_channels", "gray channels that D sees beside a picture: 3 (gray three times) or 1", 1, 3}, c.condition_channels);
   describe(c.gan, visit);
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});

@@ -25,7 +25,7 @@ struct TrainConfig {
   std::string class_weights = "none";
   std::string optimizer = "adam";
   double lr = 1e-3;
-  double weight_decay = 0, momentum = 0.9, clip_norm = 0, clip_value = 0;
+  double beta1 = 0.9, beta2 = 0.999, weight_decay = 0, momentum = 0.9, clip_norm = 0, clip_value = 0;
   std::string schedule = "onecycle";
   int epochs = 40;
   std::int64_t steps = 0;
@@ -56,6 +56,8 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"class_weights", "none, a rule (see lamina check), or comma-separated numbers"}, c.class_weights);
   visit(Field{"optimizer", "adam | adamw | sgd"}, c.optimizer);
   visit(Field{"lr", "learning rate (the maximum of onecycle)", kPositive}, c.lr);
+  visit(Field{"beta1", "of adam", 0, 1}, c.beta1);
+  visit(Field{"beta2", "of adam", 0, 1}, c.beta2);
   visit(Field{"weight_decay", "weight decay", 0}, c.weight_decay);
   visit(Field{"momentum", "of sgd"}, c.momentum);
   visit(Field{"clip_norm", "clip the gradient's norm; 0: off", 0}, c.clip_norm);

@@ -11,6 +11,7 @@ namespace lamina::train {
 struct Series {
   std::string name;
   std::vector<std::pair<double, double>> points;
+  std::vector<double> half_widths{};  ///< of bars about the points; none, or one a point, where NaN is no bar
 };
 
 struct ChartOptions {

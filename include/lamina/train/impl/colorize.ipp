@@ -269,8 +269,9 @@ models::ModelConfig generator_config(const ColorizeConfig& c) {
 
 models::ModelConfig discriminator_config(const ColorizeConfig& c) {
   models::OptionValues options;  // those that are set: a preset refuses what it fixes
-  for (const auto& [name, value] : {std::pair("base", c.discriminator_base), std::pair("layers", c.discriminator_layers),
-                                    std::pair("last_kernel", c.last_kernel), std::pair("last_stride", c.last_stride)})
+  for (const auto& [name, value] :
+       {std::pair("base", c.discriminator_base), std::pair("layers", c.discriminator_layers),
+        std::pair("last_kernel", c.discriminator_last_kernel), std::pair("last_stride", c.discriminator_last_stride)})
     if (value) options[name] = option(value);
   return {.model = "patchgan",
           .preset = c.discriminator,
@@ -289,7 +290,7 @@ ColorizeConfig resolved(ColorizeConfig c) {
   number(g, "base", c.base), number(g, "depth", c.depth);
   if (g.options.contains("init")) c.init = g.options.at("init");
   number(d, "base", c.discriminator_base), number(d, "layers", c.discriminator_layers);
-  number(d, "last_kernel", c.last_kernel), number(d, "last_stride", c.last_stride);
+  number(d, "last_kernel", c.discriminator_last_kernel), number(d, "last_stride", c.discriminator_last_stride);
   return c;
 }
 

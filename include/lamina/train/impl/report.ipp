@@ -164,8 +164,11 @@ std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions
   const double legend = series.size() > 1 ? 128 : 12, right = kWidth - legend, bottom = kHeight - kBottom;
   Range x, y;
   for (const Series& s : series)
-    for (const auto& [px, py] : s.points)
-      if (std::isfinite(py)) x.add(px), y.add(py);
+    for (std::size_t i = 0; i < s.points.size(); ++i) {
+      const auto& [px, py] = s.points[i];
+      const double half = i < s.half_widths.size() && std::isfinite(s.half_widths[i]) ? s.half_widths[i] : 0;
+      if (std::isfinite(py)) x.add(px), y.add(py - half), y.add(py + half);
+    }
   if (o.unit_range) y = {0, 1};
   x.widen();
   y.widen();
@@ -205,6 +208,12 @@ std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions
       pen = true;
     }
     svg += "<path d=\"" + path + "\" fill=\"none\" stroke=\"" + color + "\" stroke-width=\"1.8\" stroke-linejoin=\"round\"" + dash + "/>";
+    for (std::size_t k = 0; k < series[i].half_widths.size(); ++k)
+      if (const double half = series[i].half_widths[k]; std::isfinite(half)) {
+        const auto& [vx, vy] = series[i].points[k];
+        svg += "<path d=\"M" + number(px(vx), 1) + " " + number(py(vy - half), 1) + "V" + number(py(vy + half), 1) + "\" stroke=\"" +
+               color + "\" stroke-width=\"1.2\" class=\"bar\"/>";
+      }
     if (series[i].points.size() == 1 && pen)
       svg += "<circle cx=\"" + number(px(series[i].points[0].first), 1) + "\" cy=\"" + number(py(series[i].points[0].second), 1) +
              "\" r=\"3\" fill=\"" + color + "\"/>";

@@ -33,7 +33,8 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, std::vect
                                         .decay_kernels_only = true};
   if (kind == Kind::sgd)
     return std::make_unique<optim::Sgd>(std::move(parameters), optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .gradient = gradient});
-  return std::make_unique<optim::Adam>(std::move(parameters), optim::AdamOptions{.lr = c.lr, .gradient = gradient});
+  return std::make_unique<optim::Adam>(std::move(parameters),
+                                       optim::AdamOptions{.lr = c.lr, .beta1 = c.beta1, .beta2 = c.beta2, .gradient = gradient});
 }
 
 /// The numbers of a --class-weights that is a list; empty when it is none or a rule.

@@ -1,0 +1,61 @@
+// lamina study: what it costs first, then a line a run, then the tables.
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "lamina/io/file.hpp"
+#include "lamina/train/study.hpp"
+#include "open_data.hpp"
+#include "progress.hpp"
+#include "run_events.hpp"
+#include "verbs.hpp"
+
+namespace cli {
+
+using namespace lamina;
+namespace fs = std::filesystem;
+
+int study(train::StudyConfig config, bool plan_only, const Common& common) {
+  fs::path data_folder = fs::path(config.data).lexically_normal();
+  if (!data_folder.has_filename()) data_folder = data_folder.parent_path();
+  config.data = data_folder.string();
+  if (config.out.empty()) config.out = (fs::path("runs") / ("study_" + config.preset + "_" + data_folder.filename().string())).string();
+  config = train::resolved(config);
+  ThreadPool pool(common.threads);
+  const ExecutorScope scope(pool);
+  ProgressLine progress(common.quiet);
+  const data::Dataset dataset = open_data({config.data, {}, {}, {}, config.first_seed}, progress);
+  note_settings(progress, settings_of(config), pool.concurrency(), config.out);
+
+  train::Study study(config, dataset);
+  const train::StudyPlan plan = study.plan();
+  for (const std::string& line : plan.text()) progress.note(line);
+  if (plan_only) {
+    const nlohmann::ordered_json result{{"segmentations", plan.runs.size()},
+                                        {"colorizations", plan.colorizations},
+                                        {"seconds_to_go", plan.seconds},
+                                        {"bytes_of_tensors", plan.memory},
+                                        {"seconds_a_colorization_update", plan.colorization_step},
+                                        {"seconds_a_segmentation_update", plan.segmentation_step}};
+    if (common.json) std::printf("%s\n", result.dump(2).c_str());
+    if (!common.json)
+      for (const std::string& line : plan.text()) std::printf("%s\n", line.c_str());
+    return kOk;
+  }
+  RunEvents events(progress);
+  train::TrainEvents shown = events.events();
+  shown.epoch = {};  // a line a run is enough; each run's log.txt has its epochs
+  shown.message = {};
+  const auto say = [&](const std::string& line) { progress.note(line); };
+  const train::Outcome outcome = events.run([&](const std::atomic<bool>* stop) { return study.run(shown, say, stop); });
+  if (outcome == train::Outcome::interrupted) return kInterrupted;
+  const fs::path out = config.out;
+  if (common.json)
+    std::printf("%s", io::read_file(out / "table.json").c_str());
+  else
+    std::printf("%stable   %s\nreport  %s\n", io::read_file(out / "table.csv").c_str(), (out / "table.csv").c_str(),
+                (out / "report.html").c_str());
+  return kOk;
+}
+
+}  // namespace cli

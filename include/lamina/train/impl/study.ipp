@@ -1,0 +1,313 @@
+// A study of surrogate supervision: its runs, one after the other, and their tables.
+#include "lamina/train/study.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "lamina/core/names.hpp"
+#include "lamina/io/file.hpp"
+#include "lamina/train/evaluate.hpp"
+#include "lamina/train/sinks/log.hpp"
+#include "lamina/train/sinks/metrics_files.hpp"
+#include "lamina/train/trainer.hpp"
+
+namespace lamina::train {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kSubsetStream = 0x737562736574;
+
+std::string percent(double fraction) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", 100 * fraction);
+  return text;
+}
+
+/// The network of a file, or of a run's newest weights, without its last layer: tensors of the same names and shapes as `network` has.
+std::vector<nn::NamedTensor> all_but_the_last(const models::Network& network, const fs::path& file) {
+  const io::Checkpoint c = io::load_checkpoint(io::find_weights(file, "last"));
+  const auto component = c.metadata.find("component");
+  const std::string prefix = component == c.metadata.end() ? "" : component->second + ".";
+  const std::string last = network.named_parameters().back().name, layer = last.substr(0, last.rfind('.') + 1);
+  std::map<std::string, Tensor> given;
+  for (const nn::NamedTensor& t : c.model)
+    if (t.name.starts_with(prefix)) given[t.name.substr(prefix.size())] = t.tensor;
+  std::vector<nn::NamedTensor> taken;
+  for (const nn::NamedTensor& own : network.state())
+    if (const auto it = given.find(own.name); !own.name.starts_with(layer) && it != given.end() && it->second.shape() == own.tensor.shape())
+      taken.push_back({own.name, it->second});
+  std::size_t parameters = 0;
+  for (const nn::NamedTensor& t : taken) parameters += t.name.ends_with("weight");
+  require<DataError>(parameters > 0, file.string(), ": it has no tensor of the names and shapes of the network (such as ",
+                     network.state()[0].name, " ", network.state()[0].tensor.shape(), ")");
+  return taken;
+}
+
+Json json_of(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
+
+std::uint32_t checksum_of(const data::Dataset& dataset, const data::PhotoSets& photos) {
+  std::uint32_t sum = photos.training.checksum() ^ photos.held_out.checksum();
+  for (const data::Item& item : dataset.all_items())
+    for (const fs::path& file : {item.image, item.mask})
+      if (!file.empty()) sum = io::crc32c(io::read_file(file), io::crc32c(item.name, sum));
+  for (const data::Split split : data::kSplits) sum = io::crc32c(std::to_string(dataset.items(split).size()), sum);
+  return sum;
+}
+
+template <class F>
+double seconds_of_second_call(F&& f) {
+  f();
+  const auto start = std::chrono::steady_clock::now();
+  f();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::string duration(double seconds) {
+  char text[48];
+  if (seconds < 90)
+    std::snprintf(text, sizeof text, "%.0f s", seconds);
+  else if (seconds < 5400)
+    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
+  else
+    std::snprintf(text, sizeof text, "%.1f h", seconds / 3600);
+  return text;
+}
+
+}  // namespace
+
+metrics::ConfusionMatrix background_against_rest(const metrics::ConfusionMatrix& m, const data::LabelSchema& schema,
+                                                 const std::string& uncertain) {
+  std::vector<std::vector<std::int64_t>> counts(2, std::vector<std::int64_t>(2));
+  const auto unsure = [&](int c) { return std::find(schema.uncertain.begin(), schema.uncertain.end(), c) != schema.uncertain.end(); };
+  const auto side = [&](int c) { return c == schema.background || (unsure(c) && uncertain == "background") ? 0u : 1u; };
+  for (int t = 0; t < m.classes(); ++t)
+    for (int p = 0; p < m.classes(); ++p)
+      if (!(unsure(t) && uncertain == "ignore")) counts[side(t)][side(p)] += m.at(t, p);
+  return metrics::ConfusionMatrix::from_counts(counts);
+}
+
+Estimate estimate(const std::vector<double>& values) {
+  // Student's t at 97.5 %, by degrees of freedom from 1; beyond them 1.96 + 2.4 / df, which is right to 0.002.
+  constexpr double kT[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+                           2.120,  2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
+  Estimate e{.n = static_cast<int>(values.size()), .mean = std::nan(""), .half_width = std::nan("")};
+  if (e.n == 0) return e;
+  double sum = 0, squares = 0;
+  for (const double v : values) sum += v;
+  e.mean = sum / e.n;
+  if (e.n == 1) return e;
+  for (const double v : values) squares += (v - e.mean) * (v - e.mean);
+  const int df = e.n - 1;
+  const double t = df <= 30 ? kT[df - 1] : 1.96 + 2.4 / df;
+  e.half_width = t * std::sqrt(squares / df / e.n);
+  return e;
+}
+
+std::vector<std::string> StudyPlan::text() const {
+  char numbers[300];
+  std::snprintf(numbers, sizeof numbers, "measured: %.3g s an update of a colorization, %.3g s of a segmentation, %.2f GB of tensors",
+                colorization_step, segmentation_step, static_cast<double>(memory) / 1e9);
+  int left = 0;
+  for (const StudyRun& r : runs) left += r.scores.empty();
+  return {message(colorizations, " colorization", colorizations == 1 ? "" : "s", " and ", runs.size(), " segmentations, of which ",
+                  runs.size() - static_cast<std::size_t>(left), " are there"),
+          numbers, "about " + duration(seconds) + " to go"};
+}
+
+Study::Study(const StudyConfig& config, const data::Dataset& dataset) : config_(resolved(config)), dataset_(dataset) {
+  require<DataError>(!dataset.items(data::Split::train).empty(), "the training split of ", config_.data, " is empty");
+  require<DataError>(!dataset.items(data::Split::test).empty() || !dataset.items(data::Split::val).empty(), config_.data,
+                     ": there is neither a test nor a val list to score");
+  std::vector<std::string> sources{config_.data};
+  sources.insert(sources.end(), config_.photos.begin(), config_.photos.end());
+  photos_ = data::find_photos(sources, 8, config_.first_seed);
+
+  std::vector<std::string> arms{"scratch", "colorization"};
+  if (!config_.pretrained.empty()) {
+    require<DataError>(fs::exists(config_.pretrained), config_.pretrained, ": no such file; --pretrained takes a .safetensors file");
+    arms.push_back("pretrained");
+  }
+  const auto n = static_cast<double>(dataset.items(data::Split::train).size());
+  for (const auto& [fraction, seeds] : study_fractions(config_.fractions))
+    for (int s = 0; s < seeds; ++s)
+      for (const std::string& arm : arms)
+        runs_.push_back(
+            {arm, fraction, config_.first_seed + static_cast<std::uint64_t>(s), std::max(1, static_cast<int>(std::lround(fraction * n)))});
+
+  const fs::path out = config_.out, file = out / "study.json";
+  const Json data_now{{"checksum", checksum_of(dataset, photos_)}};
+  io::create_folders(out / "runs");
+  if (fs::exists(file)) {
+    const Json saved = Json::parse(io::read_file(file), nullptr, false);
+    require<DataError>(saved.is_object() && saved.contains("settings") && saved.contains("data"), file.string(), " is damaged");
+    const std::string other = differences(settings_of(config_), settings_of(study_config_from_json(saved.at("settings").dump())));
+    require<OptionError>(other.empty(), "the study in ", out.string(), " was made with other settings (", other, "); choose another --out");
+    require<DataError>(saved.at("data") == data_now, "the data of the study in ", out.string(),
+                       " changed since it was started: images, masks, lists or photographs; choose another --out");
+  } else {
+    io::write_file_atomically(file, Json{{"settings", Json::parse(to_json(config_))}, {"data", data_now}}.dump(2) + "\n");
+  }
+  for (StudyRun& run : runs_)
+    if (const fs::path scores = folder_of(run) / "score.json"; fs::exists(scores)) {
+      const Json j = Json::parse(io::read_file(scores), nullptr, false);
+      require<DataError>(j.is_object(), scores.string(), " is damaged; remove it to score the run again");
+      for (const auto& [name, value] : j.items()) run.scores[name] = value.is_null() ? std::nan("") : value.get<double>();
+    }
+}
+
+fs::path Study::colorization_folder(std::uint64_t seed) const {
+  const auto runs = static_cast<std::uint64_t>(config_.pretrainings);
+  return fs::path(config_.out) / ("colorization_" + std::to_string((seed - config_.first_seed) % runs));
+}
+
+fs::path Study::folder_of(const StudyRun& r) const {
+  return fs::path(config_.out) / "runs" / (percent(r.fraction) + "pct_seed" + std::to_string(r.seed) + "_" + r.arm);
+}
+
+ColorizeConfig Study::colorize_config(std::uint64_t index) const {
+  ColorizeConfig c;
+  c.photos = {config_.data};
+  c.photos.insert(c.photos.end(), config_.photos.begin(), config_.photos.end());
+  c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
+  c.colorization.space = config_.colors;
+  c.discriminator = config_.discriminator, c.discriminator_base = config_.discriminator_base;
+  c.discriminator_layers = config_.discriminator_layers;
+  c.gan = config_.gan;
+  c.width = config_.width, c.height = config_.height, c.resize = config_.resize, c.augment = config_.augment;
+  c.held_out = 8;
+  c.lr = config_.pretrain_lr;
+  c.steps = config_.pretrain_steps;
+  c.epoch_steps = std::max<std::int64_t>(1, config_.pretrain_steps / 10);
+  c.batch = config_.batch;
+  c.seed = config_.first_seed + index;
+  c.device = config_.device, c.precision = config_.precision;
+  c.out = colorization_folder(config_.first_seed + index).string();
+  return resolved(c);
+}
+
+TrainConfig Study::train_config(const StudyRun& run) const {
+  TrainConfig c;
+  c.data = config_.data;
+  c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
+  c.width = config_.width, c.height = config_.height, c.resize = config_.resize, c.augment = config_.augment;
+  c.loss = config_.loss, c.class_weights = config_.class_weights;
+  c.lr = config_.lr, c.beta1 = 0.5, c.schedule = config_.schedule;
+  c.steps = config_.steps, c.batch = config_.batch, c.seed = run.seed;
+  c.device = config_.device, c.precision = config_.precision;
+  c.out = folder_of(run).string();
+  return resolved(c);
+}
+
+/// The run's share of the labelled images, which is the same for each arm and grows with the fraction; so often that an epoch is an eighth
+/// of the run. Nothing is validated with.
+data::Dataset Study::subset(const StudyRun& run) const {
+  data::Dataset some = dataset_;
+  std::vector<data::Item>& train = some.splits[static_cast<int>(data::Split::train)];
+  Random random(RandomKey{run.seed, kSubsetStream});
+  for (std::size_t i = train.size(); i > 1; --i) std::swap(train[i - 1], train[random.below(i)]);
+  train.resize(static_cast<std::size_t>(run.images));
+  const std::vector<data::Item> once = train;
+  const std::int64_t wanted = config_.steps / 8 * config_.batch;
+  for (std::int64_t images = 2 * std::ssize(once); images <= wanted; images += std::ssize(once))
+    train.insert(train.end(), once.begin(), once.end());
+  some.splits[static_cast<int>(data::Split::val)].clear();
+  return some;
+}
+
+Outcome Study::colorize(std::uint64_t index, const TrainEvents& events, const std::atomic<bool>* stop) {
+  const ColorizeConfig c = colorize_config(index);
+  if (fs::exists(fs::path(c.out) / "report.html")) return Outcome::finished;
+  return train_colorization(c, photos_, true, events, stop);
+}
+
+Scalars Study::score(SegmentationTask& task) const {
+  const data::Split split = dataset_.items(data::Split::test).empty() ? data::Split::val : data::Split::test;
+  data::LoaderOptions options = loader_options(train_config(runs_[0]));
+  data::Loader loader(dataset_, split, options);
+  const Evaluation e = std::move(evaluate(task.network(), loader, task.heads(), nullptr)[0]);
+  const data::LabelSchema& schema = task.heads()[0]->schema();
+  const metrics::Scores all = e.confusion.scores();
+  double sum = 0;
+  int images = 0;
+  for (const ImageScore& image : e.images)
+    if (!std::isnan(image.quality)) sum += image.quality, ++images;
+  return {{"dice_all", all.dice.macro},
+          {"dice_binary",
+           schema.background < 0 ? std::nan("") : background_against_rest(e.confusion, schema, config_.uncertain).scores(-1).dice.macro},
+          {"dice_image", images ? sum / images : std::nan("")},
+          {"accuracy", all.accuracy}};
+}
+
+Outcome Study::segment(StudyRun& run, const TrainEvents& events, const std::atomic<bool>* stop) {
+  const TrainConfig config = train_config(run);
+  const data::Dataset some = subset(run);
+  const auto task = make_task(config, some);
+  if (run.arm != "scratch")
+    task->network().load_state(
+        all_but_the_last(task->network(), run.arm == "pretrained" ? fs::path(config_.pretrained) : colorization_folder(run.seed)), false);
+  Session session(config.out, *task, true);
+  LogFile log;
+  MetricsFiles metrics;
+  Callbacks callbacks(events);
+  const Outcome outcome = run_loop(*task, session, loop_options(config), {&metrics, &log, &callbacks}, stop);
+  if (outcome != Outcome::finished) return outcome;
+  run.scores = score(*task);
+  Json j = Json::object();
+  for (const auto& [name, value] : run.scores) j[name] = json_of(value);
+  io::write_file_atomically(folder_of(run) / "score.json", j.dump() + "\n");
+  return outcome;
+}
+
+StudyPlan Study::plan() {
+  StudyPlan plan{.runs = runs_, .colorizations = config_.pretrainings};
+  const ColorizeConfig c = colorize_config(0);
+  data::Batch batch;
+  batch.set(kImage, Tensor::uniform({config_.batch, config_.height, config_.width, 3}, {1, 1}, -1, 1));
+  batch.indices.resize(static_cast<std::size_t>(config_.batch));
+  {
+    const auto pair = make_colorization_task(c, photos_);
+    plan.colorization_step = seconds_of_second_call([&] { (void)pair->step(batch); });
+  }
+  {
+    const data::Dataset some = subset(runs_[0]);
+    const auto task = make_task(train_config(runs_[0]), some);
+    const int planes = task->heads()[0]->planes();
+    const Shape shape{config_.batch, config_.height, config_.width};
+    const Shape planar{config_.batch, config_.height, config_.width, planes};
+    batch.set(kLabels, Tensor::zeros(planes ? planar : shape, {DType::u8, kCpu}));
+    plan.segmentation_step = seconds_of_second_call([&] { (void)task->step(batch); });
+  }
+  plan.memory = memory_stats(parse_device(config_.device)).peak;
+  int colorizations = 0, segmentations = 0;
+  for (int i = 0; i < config_.pretrainings; ++i)
+    colorizations += !fs::exists(colorization_folder(config_.first_seed + static_cast<std::uint64_t>(i)) / "report.html");
+  for (const StudyRun& r : runs_) segmentations += r.scores.empty();
+  plan.seconds = colorizations * static_cast<double>(config_.pretrain_steps) * plan.colorization_step +
+                 segmentations * static_cast<double>(config_.steps) * plan.segmentation_step;
+  return plan;
+}
+
+Outcome Study::run(const TrainEvents& events, const std::function<void(const std::string&)>& said, const std::atomic<bool>* stop) {
+  const auto stopped = [&] { return stop && stop->load(std::memory_order_relaxed); };
+  for (int i = 0; i < config_.pretrainings; ++i)
+    if (colorize(static_cast<std::uint64_t>(i), events, stop) != Outcome::finished) return Outcome::interrupted;
+  if (config_.pretrained.empty()) said("the arm \"pretrained\" is skipped: it needs a file of weights (--pretrained FILE.safetensors)");
+  for (StudyRun& r : runs_) {
+    if (!r.scores.empty()) continue;
+    if (stopped() || segment(r, events, stop) != Outcome::finished) return Outcome::interrupted;
+    char scores[100];
+    std::snprintf(scores, sizeof scores, "Dice %.4f of all classes, %.4f of background and the rest", r.scores.at("dice_all"),
+                  r.scores.at("dice_binary"));
+    said(message(percent(r.fraction), " % (", r.images, " images), seed ", r.seed, ", ", r.arm, ": ", scores));
+  }
+  write_tables();
+  return Outcome::finished;
+}
+
+}  // namespace lamina::train

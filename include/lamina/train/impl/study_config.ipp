@@ -1,0 +1,97 @@
+// Settings of a study: presets, fractions, JSON.
+#include <charconv>
+#include <cmath>
+#include <map>
+
+#include "lamina/core/names.hpp"
+#include "lamina/train/study.hpp"
+
+namespace lamina::train {
+namespace {
+
+constexpr int kFormat = 1;
+constexpr const char* kWhat = "not a configuration of a study";
+
+/// What a preset sets where a setting is left open.
+struct Preset {
+  const char* name;
+  const char* fractions;
+  const char *model, *model_preset;
+  int base, depth, size;
+  std::int64_t pretrain_steps, steps;
+  int batch;
+  double pretrain_lr, lr;
+  const char* discriminator;
+  int discriminator_base, discriminator_layers;
+};
+constexpr Preset kPresets[] = {
+    {"smoke", "0.5:2,1:2", "unet", "bn", 4, 2, 32, 12, 16, 4, 1e-3, 2e-3, "patchgan", 8, 1},
+    {"small", "0.1:5,1:5", "unet", "bn", 16, 3, 96, 1500, 600, 4, 1e-3, 1e-3, "patchgan", 16, 2},
+    {"full", "0.1:10,0.25:5,0.5:5,1:5", "unet", "bn", 16, 4, 128, 6000, 2000, 4, 1e-3, 1e-3, "patchgan", 32, 2},
+    {"paper", "0.1:1,0.25:1,0.5:1,1:1", "unet", "bn", 64, 4, 513, 76000, 300000, 4, 2e-4, 1e-4, "surrogate", 64, 0}};
+
+double number(const std::string& text, const std::string& where) {
+  double v = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
+  require<OptionError>(error == std::errc() && end == text.data() + text.size(), "--fractions: \"", text, "\" is not a number in \"", where,
+                       "\"; write SHARE:SEEDS,... such as 0.1:5,1:5");
+  return v;
+}
+
+}  // namespace
+
+std::vector<std::pair<double, int>> study_fractions(const std::string& text) {
+  std::map<double, int> all;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string item = text.substr(begin, end - begin);
+    const std::size_t colon = std::min(item.find(':'), item.size());
+    const double share = number(item.substr(0, colon), text), seeds = colon < item.size() ? number(item.substr(colon + 1), text) : 1;
+    require<OptionError>(share > 0 && share <= 1 && seeds >= 1 && seeds <= 1000 && seeds == std::floor(seeds), "--fractions: \"", item,
+                         "\" is not a share in (0, 1] with 1 to 1000 seeds");
+    require<OptionError>(all.emplace(share, static_cast<int>(seeds)).second, "--fractions: ", item, ": the share is there twice");
+    begin = end + 1;
+  }
+  return {all.begin(), all.end()};
+}
+
+std::string to_json(const StudyConfig& config) { return settings_to_json(settings_of(config), kFormat); }
+
+StudyConfig study_config_from_json(const std::string& json) {
+  StudyConfig config;
+  int format = 0;
+  assign_settings(config, settings_from_json(json, kWhat, kFormat, format), kWhat);
+  return config;
+}
+
+StudyConfig resolved(StudyConfig c) {
+  std::vector<Named<const Preset*>> names;
+  for (const Preset& p : kPresets) names.push_back({&p, p.name});
+  const Preset& p = *parse_name("preset of a study", c.preset, names);
+  constexpr Named<int> kUncertain[] = {{0, "skin"}, {1, "background"}, {2, "ignore"}};
+  (void)parse_name("treatment of uncertain classes", c.uncertain, kUncertain);
+  require_ranges(c);
+  const auto text = [](std::string& to, const char* preset) {
+    if (to.empty()) to = preset;
+  };
+  const auto set = [](auto& to, auto preset) {
+    if (to == 0) to = preset;
+  };
+  text(c.fractions, p.fractions);
+  const bool own = c.model.empty() || c.model == p.model;  // another family has other options
+  text(c.model, p.model);
+  text(c.model_preset, own ? p.model_preset : "");
+  if (own) set(c.base, p.base), set(c.depth, p.depth);
+  set(c.width, p.size), set(c.height, p.size);
+  set(c.pretrain_steps, p.pretrain_steps), set(c.steps, p.steps), set(c.batch, p.batch);
+  set(c.pretrain_lr, p.pretrain_lr), set(c.lr, p.lr);
+  if (c.discriminator.empty()) {
+    c.discriminator = p.discriminator;
+    set(c.discriminator_base, p.discriminator_base), set(c.discriminator_layers, p.discriminator_layers);
+  }
+  (void)study_fractions(c.fractions);
+  require<OptionError>(!c.out.empty(), "the folder of the study has no name: give --out");
+  return c;
+}
+
+}  // namespace lamina::train

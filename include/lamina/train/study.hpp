@@ -1,0 +1,155 @@
+#pragma once
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lamina/data/dataset.hpp"
+#include "lamina/train/colorize.hpp"
+#include "lamina/train/config.hpp"
+#include "lamina/train/segmentation_task.hpp"
+
+namespace lamina::train {
+
+/// Every setting of a study; see describe(). Numbers that are 0 and texts that are empty are the preset's.
+struct StudyConfig {
+  std::string data;
+  std::string preset = "small";
+  std::vector<std::string> photos;
+  std::string pretrained;
+  std::string fractions;
+  std::uint64_t first_seed = 0;
+  int pretrainings = 1;
+  std::string model, model_preset;
+  int base = 0, depth = 0;
+  int width = 0, height = 0;
+  std::string resize = "crop";
+  std::int64_t pretrain_steps = 0, steps = 0;
+  int batch = 0;
+  double pretrain_lr = 0, lr = 0;
+  std::string schedule = "constant", loss = "ce", class_weights = "none", augment = "hflip";
+  std::string discriminator;
+  int discriminator_base = 0, discriminator_layers = 0;
+  losses::GanOptions gan;
+  std::string colors = "rgb";
+  std::string uncertain = "skin";
+  std::string device = "cpu", precision = "f32";
+  std::string out;
+};
+
+template <class Visit>
+void describe(StudyConfig& c, Visit&& visit) {
+  visit(Field{.name = "data",
+              .help = "labelled data set with train, val and test lists; scores are of the test list, or else of val",
+              .positional = true},
+        c.data);
+  visit(Field{"preset", "smoke | small | full | paper: sizes, steps, fractions and seeds"}, c.preset);
+  visit(Field{"photos", "photographs that the colorization learns from beside the data set's: folders, lists, data sets"},
+        TextList{c.photos});
+  visit(Field{"pretrained", "weights of the third arm, a .safetensors file; empty: the arm is skipped"}, c.pretrained);
+  visit(Field{"fractions", "shares of the labelled images and how many seeds each has, such as 0.1:5,1:5; empty: the preset's"},
+        c.fractions);
+  visit(Field{"first_seed", "of the seeds, which follow each other"}, c.first_seed);
+  visit(Field{"pretrainings", "colorization runs; seeds take them in turn", 1}, c.pretrainings);
+  visit(Field{"model", "network family; empty: the preset's"}, c.model);
+  visit(Field{"model_preset", "of the family; empty: the preset's"}, c.model_preset);
+  visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);
+  visit(Field{"depth", "poolings; 0: the preset's", 0}, c.depth);
+  visit(Field{"width", "of the images; 0: the preset's", 0}, c.width);
+  visit(Field{"height", "of the images; 0: the preset's", 0}, c.height);
+  visit(Field{"resize", "how images get to that size: crop | stretch | pad"}, c.resize);
+  visit(Field{"pretrain_steps", "updates of the colorization; 0: the preset's", 0}, c.pretrain_steps);
+  visit(Field{"steps", "updates of each segmentation; 0: the preset's", 0}, c.steps);
+  visit(Field{"batch", "images an update; 0: the preset's", 0}, c.batch);
+  visit(Field{"pretrain_lr", "learning rate of the colorization; 0: the preset's", 0}, c.pretrain_lr);
+  visit(Field{"lr", "learning rate of the segmentations; 0: the preset's", 0}, c.lr);
+  visit(Field{"schedule", "of the segmentations: constant | poly | cosine | onecycle"}, c.schedule);
+  visit(Field{"loss", "of the segmentations"}, c.loss);
+  visit(Field{"class_weights", "of the segmentations"}, c.class_weights);
+  visit(Field{"augment", "of both"}, c.augment);
+  visit(Field{"discriminator", "patchgan | surrogate | pixel; empty: the preset's"}, c.discriminator);
+  visit(Field{"discriminator_base", "channels of D's first convolution; 0: its preset's", 0}, c.discriminator_base);
+  visit(Field{"discriminator_layers", "convolutions of stride 2 of patchgan; 0: its preset's", 0}, c.discriminator_layers);
+  describe(c.gan, visit);
+  visit(Field{"colors", "what G makes of gray: rgb | lab"}, c.colors);
+  visit(Field{"uncertain", "how a class of that role counts for background against skin: skin | background | ignore"}, c.uncertain);
+  visit(Field{"device", "cpu | cuda | cuda:N"}, c.device);
+  visit(Field{"precision", "f32 | bf16"}, c.precision);
+  visit(Field{.name = "out", .help = "folder of the study", .stored = false}, c.out);
+}
+
+std::string to_json(const StudyConfig& config);
+StudyConfig study_config_from_json(const std::string& json);
+/// With the preset's values filled in. Throws OptionError.
+StudyConfig resolved(StudyConfig config);
+
+/// The shares of labelled images, ascending, and how many seeds each has. Throws OptionError.
+std::vector<std::pair<double, int>> study_fractions(const std::string& text);
+
+/// One segmentation of a study.
+struct StudyRun {
+  std::string arm;  ///< scratch, colorization or pretrained
+  double fraction = 1;
+  std::uint64_t seed = 0;
+  int images = 0;    ///< labelled ones that it learns from
+  Scalars scores{};  ///< dice_all, dice_binary, dice_image, accuracy; none: not run yet
+};
+
+/// What is to be done and what it costs here.
+struct StudyPlan {
+  std::vector<StudyRun> runs;
+  int colorizations = 0;
+  double colorization_step = 0, segmentation_step = 0;  ///< seconds, as measured by a few updates
+  std::size_t memory = 0;                               ///< bytes of tensors that the larger of the two takes
+  double seconds = 0;                                   ///< in all, without what is done already
+  std::vector<std::string> text() const;
+};
+
+/// Mean, and half of its 95 % confidence interval (Student's t; NaN for a single value).
+struct Estimate {
+  int n = 0;
+  double mean = 0, half_width = 0;
+};
+Estimate estimate(const std::vector<double>& values);
+
+/// Two classes of a confusion matrix: the schema's background, and everything else. A class of the role "uncertain" counts as skin, as
+/// background, or where it is labelled not at all (ignore).
+metrics::ConfusionMatrix background_against_rest(const metrics::ConfusionMatrix& confusion, const data::LabelSchema& schema,
+                                                 const std::string& uncertain);
+
+/// A comparison of surrogate supervision: the same network learns to segment from scratch, from a generator that learned to color
+/// photographs, and from a file of weights, from the same shares of the labelled images for the same seeds.
+class Study {
+ public:
+  /// Opens or makes the folder of the study. Throws OptionError (other settings, a folder in use), DataError when its data changed, and as
+  /// open_dataset and find_photos.
+  Study(const StudyConfig& config, const data::Dataset& dataset);
+
+  /// Measures a few updates of each kind.
+  StudyPlan plan();
+  /// Trains what is not there yet, scores it on the test list, and writes runs.csv, table.csv, table.json, plots/*.svg and report.html. A
+  /// study that was stopped at any moment goes on and ends with the same tables, byte for byte. `said` gets a line a run.
+  Outcome run(const TrainEvents& events, const std::function<void(const std::string&)>& said, const std::atomic<bool>* stop = nullptr);
+
+  const std::vector<StudyRun>& runs() const { return runs_; }
+
+ private:
+  std::filesystem::path colorization_folder(std::uint64_t seed) const;
+  std::filesystem::path folder_of(const StudyRun& run) const;
+  ColorizeConfig colorize_config(std::uint64_t index) const;
+  TrainConfig train_config(const StudyRun& run) const;
+  data::Dataset subset(const StudyRun& run) const;
+  Outcome colorize(std::uint64_t index, const TrainEvents& events, const std::atomic<bool>* stop);
+  Outcome segment(StudyRun& run, const TrainEvents& events, const std::atomic<bool>* stop);
+  Scalars score(SegmentationTask& task) const;
+  void write_tables() const;
+
+  StudyConfig config_;
+  const data::Dataset& dataset_;
+  data::PhotoSets photos_;
+  std::vector<StudyRun> runs_;
+};
+
+}  // namespace lamina::train

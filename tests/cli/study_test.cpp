@@ -1,0 +1,28 @@
+// lamina study, as a person types it.
+#include "support/workshop.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+
+TEST_CASE("study: the smoke preset says what it costs, gives one table, and is refused when its data changed") {
+  const Workshop w(12);
+  const std::string study = "study data --preset smoke --size-of-nothing";
+  check_error(w.lamina(study), 2, {"unknown option --size-of-nothing"});
+  const Result plan = w.lamina("study data --preset smoke --out s --plan --json");
+  REQUIRE_MESSAGE(plan.code == 0, plan.err);
+  CHECK(nlohmann::json::parse(plan.out).at("segmentations") == 8);
+  const Result first = w.lamina("study data --preset smoke --out s --json");
+  REQUIRE_MESSAGE(first.code == 0, first.err);
+  const auto table = nlohmann::json::parse(first.out);
+  CHECK(table.size() == 16);  // four scores, two shares, two arms
+  for (const char* words : {"to go", "\"pretrained\" is skipped", "seed 1, colorization: Dice"})
+    CHECK_MESSAGE(first.err.find(words) != std::string::npos, words);
+  const std::string before = w.read("s/table.csv");
+  CHECK(w.lamina("study data --preset smoke --out s").code == 0);
+  CHECK(w.read("s/table.csv") == before);
+  check_error(w.lamina("study data --preset smoke --out s --lr 0.5"), 2, {"other settings", "lr"});
+  std::filesystem::rename(w / "data/train.txt", w / "data/old.txt");
+  io::write_file_atomically(w / "data/train.txt", w.read("data/val.txt"));
+  check_error(w.lamina("study data --preset smoke --out s"), 3, {"changed"});
+  CHECK(w.read("s/table.csv") == before);
+}

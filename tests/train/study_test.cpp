@@ -1,0 +1,229 @@
+// Studies: the same images for each arm, what is transferred, tables by hand, interruptions, changed data.
+#include "lamina/train/study.hpp"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "lamina/train/trainer.hpp"
+#include "support/op_check.hpp"
+#include "support/runs.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+train::StudyConfig small_study(const fs::path& data, const fs::path& out) {
+  train::StudyConfig c;
+  c.data = data.string();
+  c.preset = "smoke";
+  c.base = 2, c.depth = 1, c.width = c.height = 16, c.batch = 2;
+  c.pretrain_steps = 4, c.steps = 3;
+  c.discriminator = "patchgan", c.discriminator_base = 2, c.discriminator_layers = 1;
+  c.out = out.string();
+  return c;
+}
+
+train::Outcome run_study(const train::StudyConfig& config, int stop_at = -1, std::vector<std::string>* said = nullptr) {
+  const data::Dataset dataset = data::open_dataset(config.data);
+  train::Study study(config, dataset);
+  std::atomic<bool> stop = false;
+  int step = 0;
+  train::TrainEvents events;
+  events.step = [&](const train::StepEvent&) { stop = stop || ++step == stop_at; };
+  return study.run(
+      events,
+      [&](const std::string& line) {
+        if (said) said->push_back(line);
+      },
+      &stop);
+}
+
+io::Checkpoint last_of(const fs::path& run) { return io::load_checkpoint(run / "weights/last.safetensors"); }
+std::string items_of(const fs::path& run) { return nlohmann::json::parse(last_of(run).metadata.at("data")).at("items").dump(); }
+
+const char* const kTables[] = {"runs.csv", "table.csv", "table.json"};
+
+}  // namespace
+
+TEST_CASE("a mean and its interval by hand") {
+  const train::Estimate three = train::estimate({1, 2, 3});
+  CHECK(three.n == 3);
+  CHECK(three.mean == 2);
+  CHECK(three.half_width == doctest::Approx(4.303 / std::sqrt(3.0)).epsilon(1e-4));  // t of 2 degrees of freedom times sd 1 over sqrt 3
+  // 41 values, 20 of -1, 20 of 1 and 0: sd 1; t of 40 degrees is 2.021.
+  std::vector<double> many(41, 0);
+  for (std::size_t i = 0; i < 40; ++i) many[i] = i % 2 ? 1 : -1;
+  CHECK(train::estimate(many).half_width == doctest::Approx(2.021 / std::sqrt(41.0)).epsilon(1e-3));
+  CHECK(std::isnan(train::estimate({5}).half_width));
+  CHECK(train::estimate({5}).mean == 5);
+  CHECK(std::isnan(train::estimate({}).mean));
+}
+
+TEST_CASE("background against the rest, with an uncertain class as skin, as background or not at all") {
+  data::LabelSchema s;
+  s.names = {"background", "uncertain", "face", "hand"};
+  s.background = 0;
+  s.uncertain = {1};
+  const auto m = metrics::ConfusionMatrix::from_counts({{10, 1, 2, 3}, {4, 5, 6, 7}, {8, 9, 11, 12}, {13, 14, 15, 16}});
+  const auto counts = [&](const char* uncertain) {
+    const auto two = train::background_against_rest(m, s, uncertain);
+    return std::vector<std::int64_t>{two.at(0, 0), two.at(0, 1), two.at(1, 0), two.at(1, 1)};
+  };
+  using Counts = std::vector<std::int64_t>;
+  CHECK(counts("skin") == Counts{10, 6, 25, 95});
+  CHECK(counts("background") == Counts{10 + 1 + 4 + 5, 2 + 3 + 6 + 7, 8 + 9 + 13 + 14, 11 + 12 + 15 + 16});
+  CHECK(counts("ignore") == Counts{10, 6, 21, 77});
+}
+
+TEST_CASE("a study: each arm sees the same images, all layers but the last come from the generator, and the tables are those of its runs") {
+  TempFolder f;
+  small_phantom(f / "data", 12);  // 8 to train on
+  train::StudyConfig config = small_study(f / "data", f / "whole");
+  config.steps = 1;
+  config.lr = 1e-12;  // what is learned does not hide where it began
+  std::vector<std::string> said;
+  CHECK(run_study(config, -1, &said) == train::Outcome::finished);
+  CHECK(said.at(0).find("\"pretrained\" is skipped") != std::string::npos);
+  const fs::path runs = f / "whole/runs";
+  std::set<std::string> subsets;
+  for (const char* share : {"50pct", "100pct"})
+    for (const char* seed : {"seed0", "seed1"}) {
+      const std::string name = std::string(share) + "_" + seed + "_";
+      CHECK(items_of(runs / (name + "scratch")) == items_of(runs / (name + "colorization")));
+      subsets.insert(items_of(runs / (name + "scratch")));
+    }
+  CHECK(subsets.size() == 4);
+
+  const io::Checkpoint g = last_of(f / "whole/colorization_0"), scratch = last_of(runs / "50pct_seed1_scratch"),
+                       transferred = last_of(runs / "50pct_seed1_colorization");
+  const auto tensor = [](const io::Checkpoint& c, const std::string& name) {
+    for (const auto& t : c.model)
+      if (t.name == name) return t.tensor;
+    throw DataError("no " + name);
+  };
+  for (const char* name : {"down.0.conv1.weight", "merge.0.conv2.weight", "merge.0.norm1.weight"}) {
+    CAPTURE(name);
+    CHECK(relative_error(tensor(transferred, name), tensor(g, std::string("generator.") + name)) < 1e-6);
+    CHECK_FALSE(same_bytes(tensor(transferred, name), tensor(scratch, name)));
+  }
+  CHECK(relative_error(tensor(transferred, "head.weight"), tensor(scratch, "head.weight")) < 1e-6);  // of the same seed
+
+  const auto rows = csv_records(io::read_file(f / "whole/runs.csv"));
+  CHECK(rows[0] == std::vector<std::string>{"arm", "fraction", "images", "seed", "dice_all", "dice_binary", "dice_image", "accuracy"});
+  CHECK(rows.size() == 9);
+  std::map<std::string, double> dice;  // by arm, fraction, seed
+  for (std::size_t i = 1; i < rows.size(); ++i) dice[rows[i][0] + rows[i][1] + rows[i][3]] = std::stod(rows[i][4]);
+  CHECK(rows[1][2] == "4");
+  CHECK(rows[8][2] == "8");
+  const auto table = nlohmann::json::parse(io::read_file(f / "whole/table.json"));
+  int found = 0;
+  for (const auto& row : table) {
+    if (row.at("score") != "dice_all" || row.at("fraction") != 0.5) continue;
+    const std::string arm = row.at("arm");
+    const double a = dice.at(arm + "0.50"), b = dice.at(arm + "0.51");
+    CHECK(row.at("mean").get<double>() == doctest::Approx((a + b) / 2).epsilon(1e-4));
+    CHECK(row.at("half_width_95").get<double>() == doctest::Approx(12.706 * std::abs(a - b) / 2).epsilon(1e-3));  // t of 1 degree
+    ++found;
+    if (arm == "scratch") {
+      CHECK(row.at("difference_to_scratch").is_null());
+      continue;
+    }
+    const double first = a - dice.at("scratch0.50"), second = b - dice.at("scratch0.51");
+    CHECK(row.at("difference_to_scratch").get<double>() == doctest::Approx((first + second) / 2).epsilon(1e-3));
+    CHECK(row.at("difference_half_width_95").get<double>() == doctest::Approx(12.706 * std::abs(first - second) / 2).epsilon(1e-2));
+  }
+  CHECK(found == 2);
+  for (const char* plot : {"plots/all_classes.svg", "plots/background_skin.svg"})
+    CHECK_MESSAGE(io::read_file(f / "whole" / plot).find("class=\"bar\"") != std::string::npos, plot);
+  CHECK(io::read_file(f / "whole/report.html").find("against scratch") != std::string::npos);
+}
+
+TEST_CASE("a study that is stopped anywhere ends with the tables of one never stopped; other settings and changed data are refused") {
+  TempFolder f;
+  small_phantom(f / "data", 12);
+  CHECK(run_study(small_study(f / "data", f / "whole")) == train::Outcome::finished);
+  // In the colorization, between two segmentations, in a later one.
+  for (const int stop : {2, 7, 12}) {
+    CAPTURE(stop);
+    const fs::path out = f / std::to_string(stop);
+    CHECK(run_study(small_study(f / "data", out), stop) == train::Outcome::interrupted);
+    CHECK_FALSE(fs::exists(out / "table.csv"));
+    CHECK(run_study(small_study(f / "data", out)) == train::Outcome::finished);
+    for (const char* table : kTables) CHECK_MESSAGE(io::read_file(f / "whole" / table) == io::read_file(out / table), table);
+  }
+  // A score that was not written in time is made again from the run's weights.
+  fs::remove(f / "2/runs/100pct_seed1_scratch/score.json");
+  fs::remove(f / "2/table.csv");
+  CHECK(run_study(small_study(f / "data", f / "2")) == train::Outcome::finished);
+  CHECK(io::read_file(f / "whole/table.csv") == io::read_file(f / "2/table.csv"));
+
+  train::StudyConfig other = small_study(f / "data", f / "whole");
+  other.steps = 4;
+  check_throws<OptionError>([&] { run_study(other); }, {"other settings", "steps: 4 here, 3 there"});
+  const std::string before = io::read_file(f / "whole/table.csv");
+  const data::Dataset dataset = data::open_dataset((f / "data").string());
+  const fs::path mask = dataset.items(data::Split::test)[0].mask;
+  data::LabelImage changed = data::read_mask(dataset.items(data::Split::test)[0], dataset.masks);
+  std::fill(changed.labels.begin(), changed.labels.end(), std::uint8_t{2});
+  data::write_mask(mask, changed, dataset.schema);
+  check_throws<DataError>([&] { run_study(small_study(f / "data", f / "whole")); }, {"the data of the study", "changed", "another --out"});
+  CHECK(io::read_file(f / "whole/table.csv") == before);
+}
+
+TEST_CASE("a study's third arm takes a file of weights; a file that does not fit, and settings that mean nothing, are named") {
+  TempFolder f;
+  small_phantom(f / "data", 8);
+  train::StudyConfig config = small_study(f / "data", f / "a");
+  config.fractions = "1:1";
+  config.steps = config.pretrain_steps = 1;
+  CHECK(run_study(config) == train::Outcome::finished);
+  config.out = (f / "b").string();
+  config.pretrained = (f / "a/runs/100pct_seed0_scratch/weights/last.safetensors").string();
+  std::vector<std::string> said;
+  CHECK(run_study(config, -1, &said) == train::Outcome::finished);
+  CHECK(said.size() == 3);
+  CHECK(said.at(2).find("pretrained") != std::string::npos);
+  CHECK(csv_records(io::read_file(f / "b/runs.csv")).at(3).at(0) == "pretrained");
+  config.out = (f / "c").string();
+  config.base = 3;
+  check_throws<DataError>([&] { run_study(config); }, {"last.safetensors", "no tensor of the names and shapes"});
+  config.pretrained = (f / "nothing.safetensors").string();
+  config.out = (f / "d").string();
+  check_throws<DataError>([&] { run_study(config); }, {"nothing.safetensors", "no such file"});
+  for (const auto& [fractions, word] :
+       {std::pair("2:1", "2:1"), std::pair("0.1:x", "\"x\""), std::pair("0.1:1,0.1:2", "twice"), std::pair("0:1", "0:1")}) {
+    config.fractions = fractions;
+    check_throws<OptionError>([&] { train::resolved(config); }, {"--fractions", word});
+  }
+  config.fractions = "";
+  config.preset = "smal";
+  check_throws<OptionError>([&] { train::resolved(config); }, {"did you mean \"small\""});
+  config.preset = "paper";
+  config.width = 0;
+  config.steps = 0;
+  const train::StudyConfig paper = train::resolved(config);
+  CHECK(paper.width == 513);
+  CHECK(paper.steps == 300'000);
+  CHECK(train::to_json(train::study_config_from_json(train::to_json(paper))) == train::to_json(paper));
+}
+
+TEST_CASE("a study's plan counts what is left and what it takes") {
+  TempFolder f;
+  small_phantom(f / "data", 8);
+  train::StudyConfig config = small_study(f / "data", f / "out");
+  config.fractions = "1:2";
+  const data::Dataset dataset = data::open_dataset(config.data);
+  train::Study study(config, dataset);
+  const train::StudyPlan plan = study.plan();
+  CHECK(plan.runs.size() == 4);
+  CHECK(plan.seconds == doctest::Approx(4 * plan.colorization_step + 4 * 3 * plan.segmentation_step));
+  CHECK(plan.memory > 0);
+  CHECK(plan.text().at(0) == "1 colorization and 4 segmentations, of which 0 are there");
+  CHECK(study.run({}, [](const std::string&) {}) == train::Outcome::finished);
+  train::Study again(config, dataset);
+  CHECK(again.plan().seconds == 0);
+  CHECK(again.plan().text().at(0).find("of which 4 are there") != std::string::npos);
+}
