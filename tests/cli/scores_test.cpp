@@ -116,6 +116,8 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"class_weights", "1,2,3,4"},
                                                   {"optimizer", "sgd"},
                                                   {"lr", 0.01},
+                                                  {"beta1", 0.6},
+                                                  {"beta2", 0.7},
                                                   {"weight_decay", 0.02},
                                                   {"momentum", 0.3},
                                                   {"clip_norm", 0.4},

@@ -39,10 +39,11 @@ def sh(code):
         if not words:
             continue
         if words[0] == "lamina":
-            known = run(build / "bin/lamina", words[1], "--help") + run(build / "bin/lamina", "--help")
-            for option in (w for w in words[2:] if w.startswith("--")):
+            verb = words[1:3] if words[1] in {"colorize"} else words[1:2]  # verbs below a verb
+            known = run(build / "bin/lamina", *verb, "--help") + run(build / "bin/lamina", "--help")
+            for option in (w for w in words[1 + len(verb):] if w.startswith("--")):
                 if not re.search(rf"^ *{re.escape(option)}\b", known, re.M):
-                    problems.append(f"lamina {words[1]} has no option {option}: {line}")
+                    problems.append(f"lamina {' '.join(verb)} has no option {option}: {line}")
         elif words[0] == "cmake":
             presets = [p["name"] for p in json.loads((root / "CMakePresets.json").read_text())["configurePresets"]]
             if words[2].removeprefix("build/") not in presets:

@@ -237,7 +237,7 @@ TEST_CASE("a colorization that is stopped anywhere ends as one never stopped, wi
       if (saved.name == "generator." + t.name) CHECK(same_bytes(t.tensor, saved.tensor));
 }
 
-TEST_CASE("other settings, other photographs and other kinds of runs are refused by name") {
+TEST_CASE("a run of other settings or other photographs is not gone on with") {
   TempFolder f;
   colored_photos(f / "photos", 7);
   train::ColorizeConfig config = small_config(f / "photos", f / "run");
@@ -275,8 +275,7 @@ TEST_CASE("other settings, other photographs and other kinds of runs are refused
   CHECK_FALSE(fs::exists(f / "b/weights/last.safetensors"));
 }
 
-TEST_CASE(
-    "a pair learns colors that gray tells, in RGB and in L, a and b; photographs are colored at their own size and keep their lightness") {
+TEST_CASE("a pair learns colors that gray tells; photographs are colored at their own size and keep their lightness") {
   TempFolder f;
   colored_photos(f / "photos", 12);
   for (const char* space : {"rgb", "lab"}) {

@@ -179,14 +179,25 @@ TEST_CASE("a study's third arm takes a file of weights; a file that does not fit
   train::StudyConfig config = small_study(f / "data", f / "a");
   config.fractions = "1:1";
   config.steps = config.pretrain_steps = 1;
+  config.lr = 1e-12;  // what is learned does not hide where it began
   CHECK(run_study(config) == train::Outcome::finished);
   config.out = (f / "b").string();
+  config.first_seed = 1;
   config.pretrained = (f / "a/runs/100pct_seed0_scratch/weights/last.safetensors").string();
   std::vector<std::string> said;
   CHECK(run_study(config, -1, &said) == train::Outcome::finished);
   CHECK(said.size() == 3);
   CHECK(said.at(2).find("pretrained") != std::string::npos);
   CHECK(csv_records(io::read_file(f / "b/runs.csv")).at(3).at(0) == "pretrained");
+  // The file has the last layer in the same shape; it is drawn anew all the same.
+  const auto of = [&](const char* run, const std::string& name) {
+    for (const auto& t : last_of(f / run).model)
+      if (t.name == name) return t.tensor;
+    throw DataError("no " + name);
+  };
+  CHECK(relative_error(of("b/runs/100pct_seed1_pretrained", "head.weight"), of("b/runs/100pct_seed1_scratch", "head.weight")) < 1e-6);
+  CHECK(relative_error(of("b/runs/100pct_seed1_pretrained", "down.0.conv1.weight"),
+                       of("a/runs/100pct_seed0_scratch", "down.0.conv1.weight")) < 1e-6);
   config.out = (f / "c").string();
   config.base = 3;
   check_throws<DataError>([&] { run_study(config); }, {"last.safetensors", "no tensor of the names and shapes"});
