@@ -26,6 +26,8 @@ void add_settings(CLI::App& verb, Config& config) {
       verb.add_option_function<std::string>(name, set, field.help)->default_str(to_string(value));
     } else if constexpr (std::is_same_v<T, lamina::TextList>) {
       verb.add_option(name, value.words, field.help)->required(field.positional);
+    } else if constexpr (std::is_same_v<T, bool>) {
+      verb.add_flag(name, value, field.help);
     } else {
       CLI::Option* option = verb.add_option(name, value, field.help);
       if (field.positional) option->required();

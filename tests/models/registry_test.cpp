@@ -146,3 +146,32 @@ TEST_CASE("the cost of a network is counted without memory, layer by layer") {
   for (const LayerCost& row : model_cost({.preset = "milesial", .options = {{"base", "2"}, {"depth", "1"}}}, 8, 8).rows)
     if (row.op == "conv_transpose2d") CHECK(row.macs == 4 * 4 * 4 * 2 * 2 * 2);
 }
+
+TEST_CASE("a network's graph: ops by their layers, each reading what ran before it; a skip connection is an edge") {
+  const auto nodes = model_graph({.options = {{"base", "4"}, {"depth", "2"}}}, 32, 48);
+  std::map<std::string, const GraphNode*> known;
+  int read_twice = 0;
+  std::map<std::string, int> readers;
+  for (const GraphNode& n : nodes) {
+    CAPTURE(n.name);
+    CHECK(known.emplace(n.name, &n).second);
+    CHECK(n.inputs.empty() == (n.name == "input"));
+    for (const std::string& i : n.inputs) {
+      CHECK(known.contains(i));
+      read_twice += ++readers[i] == 2;
+    }
+  }
+  CHECK(nodes[0].name == "input");
+  CHECK(nodes[0].output == Shape{1, 32, 48, 3});
+  CHECK(nodes.back().output == Shape{1, 32, 48, 2});
+  CHECK(read_twice == 2);  // the two skips: read by a pooling and by a concat
+  int concats = 0;
+  for (const GraphNode& n : nodes)
+    if (n.op == "concat") {
+      ++concats;
+      REQUIRE(n.inputs.size() == 2);
+      CHECK(n.inputs[0] != n.inputs[1]);
+      CHECK(n.output[3] == known[n.inputs[0]]->output[3] + known[n.inputs[1]]->output[3]);
+    }
+  CHECK(concats == 2);
+}

@@ -88,4 +88,14 @@ struct ModelCost {
 /// small, else as resolved.
 ModelCost model_cost(const ModelConfig& config, int height, int width);
 
+/// An op of one forward pass, and those whose outputs it reads.
+struct GraphNode {
+  std::string name;  ///< the layer's path and the op, with a number where a layer runs an op again; "input" is the photograph
+  std::string op;
+  std::vector<std::string> inputs{};
+  Shape output{};
+};
+/// The ops of one forward pass of shapes at the given size, in the order they run. Throws as model_cost.
+std::vector<GraphNode> model_graph(const ModelConfig& config, int height, int width);
+
 }  // namespace lamina::models

@@ -36,6 +36,7 @@ struct TrainConfig {
   std::string device = "cpu";
   std::string precision = "f32";
   std::string out;
+  bool tensorboard = false;
 };
 
 template <class Visit>
@@ -51,7 +52,8 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{"resize", "how images get to that size: stretch | crop | pad"}, c.resize);
   visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
-  visit(Field{"head", "what the output means: multiclass | multilabel | ordinal | corn | regression; empty: as the data's task says"}, c.head);
+  visit(Field{"head", "what the output means: multiclass | multilabel | ordinal | corn | regression; empty: as the data's task says"},
+        c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3"}, c.loss);
   visit(Field{"class_weights", "none, a rule (see lamina check), or comma-separated numbers"}, c.class_weights);
   visit(Field{"optimizer", "adam | adamw | sgd"}, c.optimizer);
@@ -72,6 +74,10 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"device", "cpu | cuda | cuda:N"}, c.device);
   visit(Field{"precision", "f32 | bf16: of kernels and activations; bf16 needs --device cuda"}, c.precision);
   visit(Field{.name = "out", .help = "run folder; default runs/<name of DATA>", .stored = false}, c.out);
+  visit(Field{.name = "tensorboard",
+              .help = "also write RUN/tensorboard: scalars, pictures and the network's graph as TensorBoard reads them",
+              .stored = false},
+        c.tensorboard);
 }
 
 /// The stored settings as ordered JSON text, and back: settings that are missing have their defaults. Throws DataError on text that is no

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "lamina/core/names.hpp"
@@ -181,17 +182,66 @@ class Counter : public Observer {
 
 }  // namespace
 
-ModelCost model_cost(const ModelConfig& config, int height, int width) {
-  const ModelConfig c = resolved(config);
-  const auto model = build_meta(c);
+namespace {
+
+/// Names ops by their layers, and finds who wrote what they read by its memory.
+class GraphRecorder : public Observer {
+ public:
+  std::vector<GraphNode> nodes;
+  explicit GraphRecorder(const Tensor& input) { add("input", "Placeholder", {}, input); }
+  void forward(const ForwardEvent& e) override {
+    std::vector<std::string> inputs;
+    for (const Tensor& t : e.inputs)
+      if (const GraphNode* writer = t ? writer_of(t) : nullptr) inputs.push_back(writer->name);
+    const std::string path = nn::LayerScope::current();
+    add((path.empty() ? "" : path + ".") + e.op.name, e.op.name, std::move(inputs), e.output);
+  }
+
+ private:
+  void add(std::string name, const char* op, std::vector<std::string> inputs, const Tensor& output) {
+    if (const int again = ++times_[name]; again > 1) name += "_" + std::to_string(again);
+    nodes.push_back({std::move(name), op, std::move(inputs), output.shape()});
+    outputs_.push_back(output);
+  }
+  /// The last op that wrote these elements, or else others of their memory; none: parameters.
+  const GraphNode* writer_of(const Tensor& t) const {
+    for (const bool exactly : {true, false})
+      for (std::size_t i = outputs_.size(); i-- > 0;)
+        if (const Tensor& o = outputs_[i];
+            o.storage().same_as(t.storage()) && (!exactly || (o.offset() == t.offset() && o.numel() == t.numel())))
+          return &nodes[i];
+    return nullptr;
+  }
+  std::vector<Tensor> outputs_;
+  std::map<std::string, int> times_;
+};
+
+/// One forward pass of shapes, watched by what `watch` makes of the input.
+template <class Watch>
+std::unique_ptr<Network> run_shapes(const ModelConfig& config, int height, int width, Watch&& watch) {
+  auto model = build_meta(config);
   model->eval();
   const NoGrad no_grad;
+  const Tensor input = Tensor::empty({1, height, width, model->in_channels()}, {DType::f32, kMeta});
+  auto&& observer = watch(input);
+  const ObserverScope scope(observer);
+  (void)model->run(input);
+  return model;
+}
+
+}  // namespace
+
+std::vector<GraphNode> model_graph(const ModelConfig& config, int height, int width) {
+  std::optional<GraphRecorder> recorder;
+  (void)run_shapes(resolved(config), height, width, [&](const Tensor& input) -> Observer& { return recorder.emplace(input); });
+  return std::move(recorder->nodes);
+}
+
+ModelCost model_cost(const ModelConfig& config, int height, int width) {
+  const ModelConfig c = resolved(config);
   ModelCost cost;
   Counter counter(cost);
-  {
-    const ObserverScope scope(counter);
-    (void)model->run(Tensor::empty({1, height, width, model->in_channels()}, {DType::f32, kMeta}));
-  }
+  const auto model = run_shapes(c, height, width, [&](const Tensor&) -> Observer& { return counter; });
   cost.trainable = cost.parameters = model->parameter_count();
   if (find_named("preset", c.preset, find_family(c.model).presets).counts_statistics)
     for (const nn::NamedTensor& b : model->named_buffers())

@@ -40,7 +40,7 @@ class Loop {
   }
 
   Outcome run() {
-    sinks_.tell(&Sink::start, RunStart{session_.folder().root, state_.epoch, epochs_, task_.score_names(), task_.notes()});
+    sinks_.tell(&Sink::start, RunStart{session_.folder().root, state_.epoch, epochs_, task_.score_names(), task_.notes(), state_.step});
     if (!session_.damage().empty()) sinks_.tell(&Sink::warning, session_.damage());
     if (session_.resumed())
       say("resuming " + session_.folder().root.string() + " after epoch " + std::to_string(state_.epoch) + ", step " +

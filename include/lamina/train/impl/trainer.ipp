@@ -16,6 +16,7 @@
 #include "lamina/train/segmentation_task.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
+#include "lamina/train/sinks/tensorboard.hpp"
 
 namespace lamina::train {
 namespace {
@@ -204,7 +205,11 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
   Callbacks callbacks(events);
   const Sinks listening{&log, &callbacks};
   Report report(dataset, listening);
-  return run_loop(*task, session, loop_options(config), {&metrics, &log, &callbacks, &report}, stop);
+  Sinks sinks{&metrics, &log, &callbacks, &report};
+  std::optional<TensorBoard> board;
+  if (config.tensorboard)
+    sinks.add(board.emplace(models::model_graph(model_config(config, task->heads()[0]->outputs()), config.height, config.width)));
+  return run_loop(*task, session, loop_options(config), sinks, stop);
 }
 
 RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {

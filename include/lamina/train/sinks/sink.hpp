@@ -13,6 +13,7 @@ struct RunStart {
   int epoch = 0, epochs = 0;             ///< finished, in all
   std::vector<std::string> score_names;  ///< of every validation
   std::vector<std::string> notes;        ///< Task::notes
+  std::int64_t step = 0;                 ///< updates made
 };
 
 /// Somebody who is told what happens in a run: a file, a terminal, a host program. An epoch is told before its checkpoint is written, so a
@@ -34,6 +35,7 @@ class Sinks {
  public:
   Sinks() = default;
   Sinks(std::initializer_list<Sink*> sinks) : sinks_(sinks) {}
+  void add(Sink& sink) { sinks_.push_back(&sink); }
   template <class... Args, class... Given>
   void tell(void (Sink::*what)(Args...), const Given&... given) const {
     for (Sink* sink : sinks_) (sink->*what)(given...);
