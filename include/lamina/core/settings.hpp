@@ -20,6 +20,7 @@ struct Field {
   double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();  ///< of a number
   bool stored = true;       ///< false: the result does not depend on it; it stays out of files and comparisons
   bool positional = false;  ///< on the command line: a word, not an option
+  bool optional = false;    ///< a text that is left out of files and comparisons while it is empty
 };
 /// Field::least of numbers that must be above 0.
 inline constexpr double kPositive = std::numeric_limits<double>::min();
@@ -85,7 +86,8 @@ template <class Config>
 std::vector<Setting> settings_of(const Config& config) {
   std::vector<Setting> out;
   describe(const_cast<Config&>(config), [&](const Field& field, const auto& value) {
-    if (field.stored) out.push_back({field.name, detail::setting_value(value)});
+    Setting s{field.name, detail::setting_value(value)};
+    if (field.stored && !(field.optional && s.value == SettingValue(std::string()))) out.push_back(std::move(s));
   });
   return out;
 }

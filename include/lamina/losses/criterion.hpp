@@ -12,7 +12,6 @@ struct CriterionOptions {
   EmptyClass empty_class = EmptyClass::penalize;
   CeNormalization ce_normalization = CeNormalization::weight_sum;
   RegionReduction region_reduction = RegionReduction::batch;
-  ResizeGrid upsample = ResizeGrid::half_pixel;  ///< of logits smaller than the labels
 };
 
 /// A weighted sum of loss terms, such as "0.5*ce+tversky:alpha=0.3:beta=0.7". What sees pixels and regions is computed in fused passes
@@ -28,11 +27,11 @@ class Criterion {
   /// Throws OptionError when a term does not fit what the head's scores are.
   void require_fits(const heads::Head& head) const;
 
-  /// The loss, a scalar: logits (N, h, w, outputs) of the labels' size or smaller, labels u8 as the loader gives them. `pixel_weights`
-  /// (N, H, W) f32 on the host: how often each pixel counts; none: once. `values`, unless null, becomes "loss", then each term before its
-  /// factor. Throws as segmentation_loss and the head's targets().
+  /// The loss, a scalar: logits (N, h, w, outputs) of the labels' size or smaller (then interpolated on `upsample`, the network's grid),
+  /// labels u8 as the loader gives them. `pixel_weights` (N, H, W) f32 on the host: how often each pixel counts; none: once. `values`,
+  /// unless null, becomes "loss", then each term before its factor. Throws as segmentation_loss and the head's targets().
   Tensor operator()(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values = nullptr,
-                    const Tensor& pixel_weights = {}) const;
+                    const Tensor& pixel_weights = {}, ResizeGrid upsample = ResizeGrid::half_pixel) const;
 
  private:
   struct Term {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "lamina/core/names.hpp"
+#include "lamina/kernels/resize.hpp"
 #include "lamina/nn/nn.hpp"
 
 namespace lamina::models {
@@ -10,6 +11,9 @@ namespace lamina::models {
 /// What a network says of images: logits (N, h, w, channels) by name, one for each head. (h, w) is the images' size or smaller: losses and
 /// predictors interpolate.
 using Outputs = std::vector<nn::NamedTensor>;
+
+/// The one of that name. Throws ShapeError that lists them.
+const Tensor& named(const Outputs& outputs, const std::string& name);
 
 /// One of them, before it is computed.
 struct OutputSpec {
@@ -30,10 +34,14 @@ class Network : public nn::Module {
     require(all.size() == 1, "the network has ", all.size(), " outputs; ask for all of them with run()");
     return std::move(all[0].tensor);
   }
+  /// The logits of the output of that name. Throws ShapeError that lists the outputs.
+  Tensor output(const Tensor& images, const std::string& name) { return named(run(images), name); }
   virtual int in_channels() const = 0;
   virtual std::vector<OutputSpec> outputs() const = 0;
   /// The smallest height and width it accepts.
   virtual int minimum_size() const = 0;
+  /// The grid on which logits smaller than the images are interpolated to their size.
+  virtual ResizeGrid grid() const { return ResizeGrid::half_pixel; }
 };
 
 }  // namespace lamina::models

@@ -20,19 +20,23 @@ struct ModelConfig {
   OptionValues options = {};             ///< of the family; those that lack, are empty, or 0 where that is no value, are the preset's
   std::vector<OutputSpec> outputs = {};  ///< none: one called kLabels with `classes` channels
 
-  /// An option of a resolved configuration.
+  // Options of a resolved configuration.
   int number(const std::string& option) const { return std::stoi(options.at(option)); }
+  double real(const std::string& option) const { return std::stod(options.at(option)); }
+  std::vector<int> numbers(const std::string& option) const;
 };
 
 /// JSON text for checkpoints, and back; throws DataError. Options stand beside the other fields.
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& text);
 
-/// A setting of a family: one of `choices`, or a whole number of [min, max].
+/// A setting of a family: one of `choices`, or `count` numbers of [min, max], separated by commas.
 struct FamilyOption {
   std::string name, help;
   std::vector<std::string> choices = {};
-  int min = 0, max = 0;
+  double min = 0, max = 0;  ///< both 0: no numbers
+  bool whole = true;
+  int count = 1;
 };
 
 /// A published network of a family: what an empty configuration means.

@@ -13,12 +13,16 @@ enum class Init {
   he_normal,         ///< Keras: truncated normal at 2 sd, sd sqrt(2/fan_in) after truncation (He et al. 2015)
   he_uniform,        ///< U(-a, a), a = sqrt(6/fan_in)
   kaiming_normal,    ///< PyTorch kaiming_normal_(fan_in, relu): normal, sd sqrt(2/fan_in), not truncated
+  kaiming_fan_out,   ///< the same with fan_out (torchvision's ResNets)
   torch_default,     ///< PyTorch's Conv2d: U(-a, a), a = 1/sqrt(fan_in)
   xavier_uniform,    ///< U(-a, a), a = sqrt(6/(fan_in+fan_out)) (Glorot & Bengio 2010; Keras glorot_uniform)
   xavier_normal,     ///< PyTorch xavier_normal_: normal, sd sqrt(2/(fan_in+fan_out))
   glorot_normal,     ///< Keras: the same sd, truncated at 2 sd
   normal,            ///< sd 0.02, mean 0 (pix2pix; DCGAN, Radford et al. 2016)
   truncated_normal,  ///< sd 0.01, truncated at 2 sd without rescaling (TensorFlow slim's heads)
+  variance_scaling,  ///< truncated likewise, sd sqrt(1.3*2/fan_in) (TensorFlow contrib; slim's ResNets)
+  slim_depthwise,    ///< truncated likewise, sd 0.33 (DeepLab's depthwise kernels)
+  slim_pointwise,    ///< truncated likewise, sd 0.06 (the 1x1 kernels after them)
 };
 
 struct Fans {

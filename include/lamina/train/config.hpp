@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lamina/core/settings.hpp"
@@ -14,9 +15,10 @@ namespace lamina::train {
 struct TrainConfig {
   std::string data;
   std::string images = "images", masks = "masks";
-  std::string model = "unet", preset = "bn";
+  std::string model = "unet", preset;
   int base = 0, depth = 0;
   std::string init;
+  models::OptionValues options;  ///< of the network's family, beside base, depth and init; those that are empty: the preset's
   int width = 256, height = 256;
   std::string resize = "stretch";
   std::string augment = "hflip";
@@ -39,16 +41,20 @@ struct TrainConfig {
   bool tensorboard = false;
 };
 
+/// Names and help of the options of every registered family that no field of TrainConfig has.
+std::vector<std::pair<const char*, const char*>> family_options();
+
 template <class Visit>
 void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{.name = "data", .help = "folder with images/ and masks/", .positional = true}, c.data);
   visit(Field{"images", "name of the folder with the photographs"}, c.images);
   visit(Field{"masks", "name of the folder with the masks"}, c.masks);
   visit(Field{"model", "network family: see lamina info --help"}, c.model);
-  visit(Field{"preset", "bn | keras | keras32 | retina | retina-shallow | milesial | smp"}, c.preset);
+  visit(Field{"preset", "published network of the family: see lamina info --help; empty: the first"}, c.preset);
   visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);
   visit(Field{"depth", "poolings; 0: the preset's", 0}, c.depth);
   visit(Field{"init", "initialiser; empty: the preset's"}, c.init);
+  for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{"resize", "how images get to that size: stretch | crop | pad"}, c.resize);
   visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
@@ -85,7 +91,7 @@ void describe(TrainConfig& c, Visit&& visit) {
 std::string to_json(const TrainConfig& config);
 TrainConfig config_from_json(const std::string& json);
 
-/// The config with base and depth of the preset filled in, so that what is printed and saved is what runs. Throws OptionError.
+/// The config with the preset and its options filled in, so that what is printed and saved is what runs. Throws OptionError.
 TrainConfig resolved(TrainConfig config);
 
 /// The dtype that --precision names. Throws OptionError.

@@ -32,9 +32,8 @@ struct Evaluation {
 std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches, const Heads& heads, const losses::Criterion* criterion,
                                  const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
-/// A head's logits among a network's outputs. Throws ShapeError that lists the outputs.
-const Tensor& logits_of(const models::Outputs& outputs, const heads::Head& head);
-/// Decisions of a head at the labels' size, on the host: logits (N, h, w, C) -> u8 (N, height, width) or (N, height, width, planes).
-Tensor decisions_at(const heads::Head& head, const Tensor& logits, std::int64_t height, std::int64_t width);
+/// Decisions of a head at the labels' size, on the host, logits being interpolated on `grid`: logits (N, h, w, C) -> u8 (N, height, width)
+/// or (N, height, width, planes).
+Tensor decisions_at(const heads::Head& head, const Tensor& logits, std::int64_t height, std::int64_t width, ResizeGrid grid);
 
 }  // namespace lamina::train

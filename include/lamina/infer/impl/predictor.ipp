@@ -69,9 +69,9 @@ Predictor::Predictor(const std::filesystem::path& path, Device device) {
 }
 
 Tensor Predictor::probabilities(const Tensor& images) {
-  const Tensor p = head_->probabilities((*model_)(images));
-  const bool same = p.size(1) == images.size(1) && p.size(2) == images.size(2);
-  return (same ? p : resize_bilinear(p, images.size(1), images.size(2), ResizeGrid::half_pixel)).to(kCpu);
+  const Tensor logits = model_->output(images, head_->name());
+  const bool same = logits.size(1) == images.size(1) && logits.size(2) == images.size(2);
+  return head_->probabilities(same ? logits : resize_bilinear(logits, images.size(1), images.size(2), model_->grid())).to(kCpu);
 }
 
 Tensor Predictor::whole(const data::Image& image) {

@@ -126,7 +126,7 @@ void Criterion::require_fits(const heads::Head& head) const {
 }
 
 Tensor Criterion::operator()(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values,
-                             const Tensor& pixel_weights) const {
+                             const Tensor& pixel_weights, ResizeGrid upsample) const {
   const std::int64_t height = labels.size(1), width = labels.size(2);
   const bool smaller = logits.size(1) != height || logits.size(2) != width;
   struct Pass {
@@ -148,7 +148,7 @@ Tensor Criterion::operator()(const heads::Head& head, const Tensor& logits, cons
                        .ce_normalization = options_.ce_normalization,
                        .region_reduction = options_.region_reduction,
                        .empty_class = options_.empty_class}});
-    if (smaller) passes.back().options.upsample = options_.upsample;
+    if (smaller) passes.back().options.upsample = upsample;
     return passes.size() - 1;
   };
   std::vector<std::pair<std::size_t, std::size_t>> places(terms_.size());  // of a term: its pass, and which region of it
@@ -182,7 +182,7 @@ Tensor Criterion::operator()(const heads::Head& head, const Tensor& logits, cons
   const auto add_up = [&](const Tensor& part) { loss = loss ? add(loss, part) : part; };
   const Tensor targets = passes.empty() ? Tensor{} : head.targets(labels).to(logits.device());
   for (Pass& p : passes) add_up(segmentation_loss(logits, targets, p.options, values ? &p.parts : nullptr));
-  const Tensor full = others && smaller ? resize_bilinear(logits, height, width, options_.upsample) : logits;
+  const Tensor full = others && smaller ? resize_bilinear(logits, height, width, upsample) : logits;
   Scalars out{{"loss", 0}};
   for (std::size_t i = 0; i < terms_.size(); ++i) {
     const Term& t = terms_[i];

@@ -6,5 +6,6 @@ namespace lamina::models {
 
 Family unet_family();
 Family patchgan_family();
+Family deeplab_family();
 
 }  // namespace lamina::models

@@ -1,6 +1,8 @@
 #include "lamina/models/registry.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -19,7 +21,7 @@ struct Registry {
   std::map<std::string, Family> families;  // never erased from: references stay good
 
   Registry() {
-    for (Family (*family)() : {unet_family, patchgan_family}) add(family());
+    for (Family (*family)() : {unet_family, deeplab_family, patchgan_family}) add(family());
   }
   void add(Family f) {
     require<OptionError>(!f.name.empty() && !f.presets.empty() && f.build, "the family \"", f.name,
@@ -60,15 +62,27 @@ std::optional<int> whole_number(const std::string& text) {
   return error == std::errc() && stop == end ? std::optional(v) : std::nullopt;
 }
 
-void check_value(const FamilyOption& option, const std::string& value) {
-  if (!option.choices.empty()) {
-    if (std::find(option.choices.begin(), option.choices.end(), value) == option.choices.end())
-      throw_unknown(option.name, value, option.choices);
-    return;
+/// The numbers between commas; nothing where one is none.
+std::optional<std::vector<double>> numbers_in(const std::string& text) {
+  std::vector<double> numbers;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + comma, numbers.emplace_back());
+    if (error != std::errc() || stop != text.data() + comma) return std::nullopt;
+    begin = comma + 1;
   }
-  const auto v = whole_number(value);
-  require<OptionError>(v && *v >= option.min && *v <= option.max, option.name, " ", value, " is outside [", option.min, ", ", option.max,
-                       "]");
+  return numbers;
+}
+
+void check_value(const FamilyOption& option, const std::string& value) {
+  if (std::find(option.choices.begin(), option.choices.end(), value) != option.choices.end()) return;
+  if (option.min == 0 && option.max == 0) throw_unknown(option.name, value, option.choices);
+  const auto numbers = numbers_in(value);
+  const auto fits = [&](double v) { return v >= option.min && v <= option.max && (!option.whole || v == std::floor(v)); };
+  const auto shown = [](double v) { return v == std::floor(v) ? std::to_string(static_cast<std::int64_t>(v)) : Json(v).dump(); };
+  require<OptionError>(numbers && std::ssize(*numbers) == option.count && std::all_of(numbers->begin(), numbers->end(), fits), option.name,
+                       " ", value, option.count == 1 ? " is outside [" : message(" is not ", option.count, " numbers, with commas, of ["),
+                       shown(option.min), ", ", shown(option.max), "]", option.choices.empty() ? "" : ", nor " + option.choices[0]);
 }
 
 std::unique_ptr<Network> build(const ModelConfig& config, std::uint64_t seed) {
@@ -78,6 +92,21 @@ std::unique_ptr<Network> build(const ModelConfig& config, std::uint64_t seed) {
 }
 
 }  // namespace
+
+const Tensor& named(const Outputs& outputs, const std::string& name) {
+  std::string names;
+  for (const nn::NamedTensor& o : outputs) {
+    if (o.name == name) return o.tensor;
+    names += (names.empty() ? "" : ", ") + o.name;
+  }
+  throw ShapeError(message("the network has no output \"", name, "\"; it has ", names));
+}
+
+std::vector<int> ModelConfig::numbers(const std::string& option) const {
+  std::vector<int> all;
+  for (const double v : numbers_in(options.at(option)).value_or(std::vector<double>{})) all.push_back(static_cast<int>(v));
+  return all;
+}
 
 std::string to_json(const ModelConfig& c) {
   Json j{{"model", c.model}, {"preset", c.preset}, {"in_channels", c.in_channels}, {"classes", c.classes}};

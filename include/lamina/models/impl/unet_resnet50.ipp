@@ -36,7 +36,7 @@ class UNetResNet50::Decoder : public nn::Module {
 };
 
 UNetResNet50::UNetResNet50(int in_channels, int classes, nn::RandomStream& random) : in_channels_(in_channels), classes_(classes) {
-  encoder_ = &add<ResNet50>("encoder", in_channels, random);
+  encoder_ = &add<ResNet50>("encoder", ResNet50Options{.in_channels = in_channels}, random);
   decoder_ = &add<Decoder>("decoder", random);
   head_ = &add<nn::Conv2d>(
       "segmentation_head.0",

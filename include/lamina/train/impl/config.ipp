@@ -1,5 +1,7 @@
 #include "lamina/train/config.hpp"
 
+#include <algorithm>
+
 #include "lamina/core/names.hpp"
 
 namespace lamina::train {
@@ -9,6 +11,17 @@ constexpr int kFormat = 2;
 constexpr const char* kWhat = "not a training configuration";
 
 }  // namespace
+
+std::vector<std::pair<const char*, const char*>> family_options() {
+  std::vector<std::pair<const char*, const char*>> all;
+  for (const std::string& family : models::family_names())
+    for (const models::FamilyOption& option : models::find_family(family).options) {
+      const bool known = option.name == "base" || option.name == "depth" || option.name == "init" ||
+                         std::any_of(all.begin(), all.end(), [&](const auto& seen) { return option.name == seen.first; });
+      if (!known) all.emplace_back(option.name.c_str(), option.help.c_str());
+    }
+  return all;
+}
 
 std::string to_json(const TrainConfig& config) { return settings_to_json(settings_of(config), kFormat); }
 
@@ -37,6 +50,8 @@ TrainConfig resolved(TrainConfig config) {
   if (network.options.contains("base")) config.base = network.number("base");
   if (network.options.contains("depth")) config.depth = network.number("depth");
   if (network.options.contains("init")) config.init = network.options.at("init");
+  for (const auto& [name, help] : family_options())
+    if (const auto it = network.options.find(name); it != network.options.end()) config.options[name] = it->second;
   return config;
 }
 
@@ -50,11 +65,11 @@ data::LoaderOptions loader_options(const TrainConfig& c) {
 }
 
 models::ModelConfig model_config(const TrainConfig& c, int outputs) {
-  return {.model = c.model,
-          .preset = c.preset,
-          .in_channels = 3,
-          .classes = outputs,
-          .options = {{"base", std::to_string(c.base)}, {"depth", std::to_string(c.depth)}, {"init", c.init}}};
+  models::ModelConfig network{.model = c.model, .preset = c.preset, .in_channels = 3, .classes = outputs, .options = c.options};
+  if (c.base) network.options["base"] = std::to_string(c.base);
+  if (c.depth) network.options["depth"] = std::to_string(c.depth);
+  network.options["init"] = c.init;
+  return network;
 }
 
 }  // namespace lamina::train

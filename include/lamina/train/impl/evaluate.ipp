@@ -5,18 +5,9 @@
 
 namespace lamina::train {
 
-const Tensor& logits_of(const models::Outputs& outputs, const heads::Head& head) {
-  std::string names;
-  for (const nn::NamedTensor& o : outputs) {
-    if (o.name == head.name()) return o.tensor;
-    names += (names.empty() ? "" : ", ") + o.name;
-  }
-  throw ShapeError(message("the network has no output \"", head.name(), "\" for the head of that name; it has ", names));
-}
-
-Tensor decisions_at(const heads::Head& head, const Tensor& logits, std::int64_t height, std::int64_t width) {
+Tensor decisions_at(const heads::Head& head, const Tensor& logits, std::int64_t height, std::int64_t width, ResizeGrid grid) {
   const bool same = logits.size(1) == height && logits.size(2) == width;
-  return head.decide(same ? logits : resize_bilinear(logits, height, width, ResizeGrid::half_pixel)).to(kCpu);
+  return head.decide(same ? logits : resize_bilinear(logits, height, width, grid)).to(kCpu);
 }
 
 std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches, const Heads& heads, const losses::Criterion* criterion,
@@ -33,13 +24,13 @@ std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches,
     const models::Outputs outputs = model.run(batch.at(kImage));
     for (std::size_t h = 0; h < heads.size(); ++h) {
       const heads::Head& head = *heads[h];
-      const Tensor &logits = logits_of(outputs, head), &labels = batch.at(head.name());
+      const Tensor &logits = models::named(outputs, head.name()), &labels = batch.at(head.name());
       if (criterion) {
         Scalars values;
-        (void)(*criterion)(head, logits, labels, &values, batch.pixel_weights());
+        (void)(*criterion)(head, logits, labels, &values, batch.pixel_weights(), model.grid());
         results[h].losses.add(values, static_cast<double>(batch.size()));
       }
-      const auto predicted = decisions_at(head, logits, labels.size(1), labels.size(2)).to_vector<std::uint8_t>();
+      const auto predicted = decisions_at(head, logits, labels.size(1), labels.size(2), model.grid()).to_vector<std::uint8_t>();
       const auto truth = labels.to_vector<std::uint8_t>();
       const std::size_t count = truth.size() / static_cast<std::size_t>(batch.size());
       for (std::size_t i = 0; i < batch.indices.size(); ++i) {

@@ -161,7 +161,8 @@ class RunReport {
       photo.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp((values[i] + 1) * 127.5f, 0.0f, 255.0f)));
     data::LabelImage truth(config.width, config.height, 0, dataset_.masks.planes()), prediction = truth;
     truth.labels = batch.at(kLabels).rows(in_batch, 1).clone().to_vector<std::uint8_t>();
-    prediction.labels = decisions_at(head_, (*model_)(x), config.height, config.width).to_vector<std::uint8_t>();
+    prediction.labels =
+        decisions_at(head_, model_->output(x, head_.name()), config.height, config.width, model_->grid()).to_vector<std::uint8_t>();
     Figure f{data::encode_png(triptych(photo, truth, prediction, info_.schema.colors)),
              items()[static_cast<std::size_t>(s.item)].name + ": " + head_.quality_text(s.scores)};
     io::write_file_atomically(folder_.root / "overlays" / (file + ".png"), f.png);

@@ -31,7 +31,8 @@ Scalars SegmentationTask::step(const data::Batch& batch) {
   Tensor total;
   for (const auto& head : parts_.heads) {
     Scalars values;
-    const Tensor loss = parts_.criterion(*head, logits_of(outputs, *head), batch.at(head->name()), &values, batch.pixel_weights());
+    const Tensor loss = parts_.criterion(*head, models::named(outputs, head->name()), batch.at(head->name()), &values,
+                                         batch.pixel_weights(), parts_.network->grid());
     put(all, *head, values);
     total = total ? add(total, loss) : loss;
   }

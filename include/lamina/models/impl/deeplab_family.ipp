@@ -1,0 +1,112 @@
+#include "lamina/models/deeplab_v3_plus.hpp"
+#include "lamina/models/impl/families.hpp"
+
+namespace lamina::models {
+namespace {
+
+constexpr Named<nn::NormOptions::Kind> kNorms[] = {
+    {nn::NormOptions::Kind::batch, "batch"}, {nn::NormOptions::Kind::frozen, "frozen"}, {nn::NormOptions::Kind::group, "group"}};
+
+std::array<int, 3> three(const ModelConfig& c, const std::string& option) {
+  const std::vector<int> n = c.numbers(option);
+  return {n[0], n[1], n[2]};
+}
+
+/// Rates of ASPP: those given, or the source's for output stride 16, doubled at 8.
+std::array<int, 3> rates(const ModelConfig& c) {
+  if (c.options.at("rates") != "auto") return three(c, "rates");
+  return c.number("output_stride") == 8 ? std::array{12, 24, 36} : std::array{6, 12, 18};
+}
+
+std::unique_ptr<Network> build(const ModelConfig& c, nn::RandomStream& random) {
+  const auto norm = parse_name("norm", c.options.at("norm"), kNorms);
+  const double backbone = c.real("backbone_momentum"), head = c.real("head_momentum");
+  if (c.preset == "torchvision")
+    return std::make_unique<DeepLabV3>(DeepLabV3Options{.in_channels = c.in_channels,
+                                                        .outputs = c.outputs,
+                                                        .base = c.number("base"),
+                                                        .dropout = c.real("dropout"),
+                                                        .norm = norm,
+                                                        .backbone_momentum = backbone,
+                                                        .head_momentum = head,
+                                                        .auxiliary = c.options.at("aux") == "yes"},
+                                       random);
+  DeepLabV3PlusOptions o{.in_channels = c.in_channels,
+                         .outputs = c.outputs,
+                         .base = c.number("base"),
+                         .dropout = c.real("dropout"),
+                         .norm = norm,
+                         .backbone_momentum = backbone,
+                         .head_momentum = head};
+  if (c.preset == "smp") {
+    o.source = DeepLabV3PlusOptions::Source::smp;
+    o.rates = {12, 24, 36};
+    o.form = ConvForm::separable;
+  } else {
+    o.output_stride = c.number("output_stride");
+    o.multi_grid = three(c, "multi_grid");
+    o.rates = rates(c);
+    o.form = c.options.at("conv") == "dense" ? ConvForm::dense : ConvForm::separable_norm;
+    if (c.options.at("image_pooling") != "adaptive") o.pooling_crop = c.number("image_pooling");
+  }
+  return std::make_unique<DeepLabV3Plus>(o, random);
+}
+
+}  // namespace
+
+Family deeplab_family() {
+  const OptionValues shared{{"base", "64"}, {"norm", "batch"}};
+  const auto with = [](OptionValues values, const OptionValues& others) {
+    values.insert(others.begin(), others.end());
+    return values;
+  };
+  const OptionValues momentum{{"backbone_momentum", "0.05"}, {"head_momentum", "0.0003"}},
+      torch_momentum{{"backbone_momentum", "0.1"}, {"head_momentum", "0.1"}, {"dropout", "0.5"}};
+  const OptionValues beta = with(
+      shared, {{"output_stride", "16"}, {"multi_grid", "1,1,1"}, {"rates", "auto"}, {"image_pooling", "adaptive"}, {"dropout", "0.1"}});
+  Family family{
+      .name = "deeplabv3plus", .help = "DeepLabV3+ on ResNet-50 (Chen et al. 2018)", .presets = {}, .options = {}, .build = build};
+  family.presets = {{.name = "beta", .classes = 9, .defaults = with(with({{"conv", "separable"}}, momentum), beta)},
+                    {.name = "beta-dense", .classes = 9, .defaults = with(with({{"conv", "dense"}}, momentum), beta)},
+                    {.name = "small",
+                     .classes = 9,
+                     .defaults = with({{"base", "16"},
+                                       {"output_stride", "8"},
+                                       {"rates", "3,6,9"},
+                                       {"conv", "dense"},
+                                       {"backbone_momentum", "0.1"},
+                                       {"head_momentum", "0.1"}},
+                                      beta)},
+                    {.name = "smp", .classes = 1, .defaults = with(shared, torch_momentum)},
+                    {.name = "torchvision", .classes = 21, .defaults = with(with({{"aux", "no"}}, shared), torch_momentum)}};
+  std::vector<std::string> norms;
+  for (const auto& n : kNorms) norms.emplace_back(n.name);
+  family.options = {
+      {.name = "base", .help = "channels of the first level", .min = 4, .max = 4096},
+      {.name = "output_stride", .help = "of the features that ASPP sees", .choices = {"8", "16"}},
+      {.name = "multi_grid",
+       .help = "factors of the dilations in the backbone's last layer (1,2,4 with TensorFlow's checkpoints)",
+       .min = 1,
+       .max = 64,
+       .count = 3},
+      {.name = "rates",
+       .help = "dilations of ASPP, or auto: 6,12,18, doubled at output stride 8",
+       .choices = {"auto"},
+       .min = 1,
+       .max = 1024,
+       .count = 3},
+      {.name = "conv", .help = "3x3 convolutions of ASPP and decoder", .choices = {"separable", "dense"}},
+      {.name = "image_pooling",
+       .help = "over the image, whatever its size, or the side of the training crop in pixels",
+       .choices = {"adaptive"},
+       .min = 1,
+       .max = 1 << 20},
+      {.name = "dropout", .help = "share that is dropped after ASPP", .min = 0, .max = 0.95, .whole = false},
+      {.name = "norm", .help = "batch; frozen: running statistics, which stay; group", .choices = norms},
+      {.name = "backbone_momentum", .help = "of the running statistics (1 - TensorFlow's decay)", .min = 0, .max = 1, .whole = false},
+      {.name = "head_momentum", .help = "the same behind the backbone", .min = 0, .max = 1, .whole = false},
+      {.name = "aux", .help = "torchvision's auxiliary classifier, an output called aux", .choices = {"no", "yes"}}};
+  return family;
+}
+
+}  // namespace lamina::models
