@@ -13,6 +13,7 @@
 #include "lamina/io/npy.hpp"
 #include "lamina/io/safetensors.hpp"
 #include "lamina/metrics/confusion.hpp"
+#include "lamina/models/deeplab_v3_plus.hpp"
 #include "lamina/models/registry.hpp"
 #include "lamina/models/unet.hpp"
 #include "lamina/models/unet_resnet50.hpp"
