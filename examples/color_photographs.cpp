@@ -24,7 +24,7 @@ bool next(data::PhotoStream& photos, Tensor& x, Tensor& y) {
   return true;
 }
 
-optim::Adam adam(const nn::Module& net) { return {net.named_parameters(), {.lr = 1e-3, .beta1 = 0.5, .beta2 = 0.999}}; }
+optim::Adam adam(const nn::Module& net) { return {net.named_parameters(), {.lr = 5e-4, .beta1 = 0.5, .beta2 = 0.999}}; }
 
 void update(optim::Adam& optimizer, const Tensor& loss) {
   optimizer.zero_grad();
@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
     const auto G = models::build_network({.model = "unet", .classes = 3, .options = {{"base", "16"}, {"depth", "3"}}}, 1);
     const auto D = models::build_network({.model = "patchgan", .in_channels = 6, .options = {{"base", "16"}, {"layers", "2"}}}, 2);
     optim::Adam adam_G = adam(*G), adam_D = adam(*D);
-    const losses::GanLoss loss({.gan_loss = "lsgan_mao", .reconstruction = "l1", .reconstruction_weight = 10});
+    const losses::GanLoss loss({.gan_loss = "lsgan_mao", .reconstruction = "l1", .reconstruction_weight = 30});
 
     Tensor x, y;
     photos.start(1);
@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
     }
 
     const NoGrad no_grad;
-    G->eval();
+    // As in the paper G stays in training mode: its batch norms use the statistics of the pictures at hand.
     held_out.start(0);
     if (next(held_out, x, y)) data::write_png(argv[2], sheet({x, tanh((*G)(x)), y}));
     return 0;

@@ -138,6 +138,8 @@ TEST_CASE("held-out photographs are compared at the size of G's output, on the g
   const auto half = constant_task({0.5, 0.5, 0.5}, image, {.activation = "none", .shrink = "half_pixel"}, 6);
   CHECK(half->validate().scores.at("val_l1") ==
         doctest::Approx((2 * 0.5 - top_left - top_right + (0.5 - top_left) + (0.5 - bottom_right)) / 4));
+  const auto tanh_too = constant_task({0.5, 0.5, 0.5}, image, {}, 6);
+  CHECK(tanh_too->validate().scores.at("val_l1") == doctest::Approx((3 * (0.5 - std::tanh(0.5)) + std::tanh(0.5) + 1) / 4));
   // tanh, and a sheet of gray, generated and real.
   const auto squashed = constant_task({10, -10, -10}, image, {}, 6);
   const data::Image sheet = squashed->samples(4);
@@ -151,6 +153,29 @@ TEST_CASE("held-out photographs are compared at the size of G's output, on the g
   const auto lab = constant_task({0, 0}, image, {.space = "lab"}, 5);
   CHECK(lab->validate().scores.at("val_l1") < 1e-3);
   CHECK(std::abs(lab->validate().scores.at("colorfulness")) < 0.1);
+}
+
+TEST_CASE("pictures are shown with running statistics or with those of the batch; neither changes the network") {
+  const auto g = models::build_network({.model = "unet", .classes = 3, .options = {{"base", "2"}, {"depth", "1"}}}, 4);
+  const Tensor gray = Tensor::normal({2, 8, 8, 3}, {1, 5}, 0.5, 2);
+  const auto values = [&] {
+    std::vector<std::vector<double>> all;
+    for (const auto& t : g->state()) all.push_back(t.tensor.to(DType::f64).to_vector<double>());
+    return all;
+  };
+  const auto before = values();
+  const infer::Colorization running({.statistics = "running"}), batch({.statistics = "batch"});
+  const Tensor by_running = running.show(*g, gray), by_batch = batch.show(*g, gray);
+  CHECK(values() == before);
+  CHECK(g->training());
+  CHECK(relative_error(by_running, by_batch) > 0.01);
+  CHECK(same_bytes(by_batch, batch.show(*g, gray)));
+  g->eval();
+  CHECK(relative_error(by_running, running(*g, gray)) < 1e-6);
+  CHECK(same_bytes(by_batch, batch.show(*g, gray)));  // whatever mode it is in
+  g->train();
+  CHECK(relative_error(by_batch, batch(*g, gray)) < 1e-6);  // as in a step, which moves the running ones
+  check_throws<OptionError>([] { infer::Colorization({.statistics = "moving"}); }, {"statistics", "running, batch"});
 }
 
 TEST_CASE("a pair that does not fit its color space is refused") {

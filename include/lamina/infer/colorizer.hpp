@@ -17,12 +17,17 @@ struct ColorizationConfig {
   std::string space = "rgb";
   std::string activation = "tanh";
   std::string shrink = "align_corners";
+  std::string statistics = "running";
 };
 template <class Visit>
 void describe(ColorizationConfig& c, Visit&& visit) {
   visit(Field{"space", "what G makes of gray: rgb, or the a and b of lab"}, c.space);
   visit(Field{"activation", "of G's output: tanh | none"}, c.activation);
   visit(Field{"shrink", "grid on which photographs get to G's output size: align_corners (as DeepLab's) | half_pixel"}, c.shrink);
+  visit(
+      Field{"statistics",
+            "when pictures are shown or predicted: running (batch norms in evaluation mode, no dropout) | batch (as in training: pix2pix)"},
+      c.statistics);
 }
 std::string to_json(const ColorizationConfig& config);
 ColorizationConfig colorization_config_from_json(const std::string& text);
@@ -34,10 +39,14 @@ struct Colorization {
   data::ColorSpace space;
   Activation activation;
   ResizeGrid shrink;
+  bool batch_statistics;
 
   /// What the network makes of gray photographs (N, H, W, 3): its only output through the activation, (N, h, w, colors), in its dtype;
   /// (h, w) may be smaller than the photographs.
   Tensor operator()(models::Network& generator, const Tensor& gray) const;
+  /// The same without gradients, with the statistics that are asked for. Nothing of the network changes, and what dropout draws is the same
+  /// in every call.
+  Tensor show(models::Network& generator, const Tensor& gray) const;
   /// Photographs (N, H, W, C) of any device and dtype as a neighbour of `made`: at its size, device and dtype.
   Tensor beside(const Tensor& photographs, const Tensor& made) const;
 };

@@ -53,7 +53,7 @@ class ColorizationTask : public Task {
 
  private:
   Tensor score(const Tensor& condition, const Tensor& picture);
-  /// Pictures of held-out photographs in evaluation mode, at G's output size, f32 on the host.
+  /// Pictures of held-out photographs, at G's output size, f32 on the host.
   struct Shown {
     Tensor gray, colorless, made, real;
   };

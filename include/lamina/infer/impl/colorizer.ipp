@@ -40,11 +40,27 @@ Colorization::Colorization(const ColorizationConfig& c) {
   space = data::color_space_named(c.space);
   activation = parse_name("activation of G", c.activation, kActivations) ? Activation::tanh() : Activation::none();
   shrink = parse_name("grid", c.shrink, kGrids);
+  constexpr Named<bool> kStatistics[] = {{false, "running"}, {true, "batch"}};
+  batch_statistics = parse_name("statistics", c.statistics, kStatistics);
 }
 
 Tensor Colorization::operator()(models::Network& generator, const Tensor& gray) const {
   const Tensor y = generator(gray);
   return activation.is_none() ? y : lamina::activation(y, activation);
+}
+
+Tensor Colorization::show(models::Network& generator, const Tensor& gray) const {
+  const NoGrad no_grad;
+  const nn::RandomScope random(RandomKey{0, 0x6576616c});
+  const nn::EvalScope modes(generator);
+  if (!batch_statistics) return (*this)(generator, gray);
+  std::vector<nn::NamedTensor> kept = generator.named_buffers();
+  std::vector<Tensor> values;
+  for (const nn::NamedTensor& b : kept) values.push_back(b.tensor.clone());
+  generator.train();
+  const Tensor made = (*this)(generator, gray);
+  for (std::size_t i = 0; i < kept.size(); ++i) kept[i].tensor.copy_from(values[i]);
+  return made;
 }
 
 Tensor Colorization::beside(const Tensor& photographs, const Tensor& made) const {
@@ -75,7 +91,7 @@ data::Image Colorizer::color(const data::Image& photograph, const ColorizeOption
 
   const Tensor seen = data::to_tensor(data::resized(photograph, scaled(photograph.width), scaled(photograph.height)));
   const Tensor gray = data::split_colors(how_.space, seen).gray;
-  const Tensor made = how_(*generator_, gray).to(kCpu).to(DType::f32);
+  const Tensor made = how_.show(*generator_, gray).to(kCpu).to(DType::f32);
   const Tensor picture = data::join_colors(how_.space, how_.beside(gray, made), made);  // (1, h, w, 3)
 
   data::Image out(photograph.width, photograph.height, 3);

@@ -82,14 +82,11 @@ Tensor ColorizationTask::score(const Tensor& condition, const Tensor& picture) {
 
 template <class F>
 void ColorizationTask::show(F&& f) {
-  const NoGrad no_grad;
-  const nn::RandomScope random(RandomKey{0, 0x6576616c});
-  const nn::EvalScope eval(*parts_.generator);
   const infer::Colorization& how = parts_.colorization;
   parts_.validation->start(0);
   for (data::Batch batch; parts_.validation->next(batch);) {
     const data::Colors photographs = data::split_colors(how.space, batch.at(kImage));
-    const Tensor made = how(*parts_.generator, photographs.gray).to(kCpu).to(DType::f32);
+    const Tensor made = how.show(*parts_.generator, photographs.gray).to(kCpu).to(DType::f32);
     const Tensor gray = how.beside(photographs.gray, made), real = how.beside(photographs.color, made);
     const bool rgb = how.space == data::ColorSpace::rgb;
     if (!f(Shown{gray, rgb ? gray : Tensor::zeros(real.shape()), made, real})) return;
