@@ -4,6 +4,7 @@
 
 #include "lamina/data/photos.hpp"
 #include "lamina/train/colorization_task.hpp"
+#include "lamina/train/config.hpp"
 #include "lamina/train/loop.hpp"
 #include "lamina/train/sinks/callbacks.hpp"
 
@@ -13,9 +14,10 @@ namespace lamina::train {
 /// surrogate supervision leaves open are those of pix2pix where it has them.
 struct ColorizeConfig {
   std::vector<std::string> photos;
-  std::string model = "unet", preset = "bn";
+  std::string model = "unet", preset;
   int base = 0, depth = 0;
   std::string init;
+  models::OptionValues options;  ///< as TrainConfig has them
   infer::ColorizationConfig colorization;
   std::string discriminator = "patchgan";
   int discriminator_base = 0, discriminator_layers = 0, discriminator_last_kernel = 0, discriminator_last_stride = 0;
@@ -44,10 +46,11 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(Field{.name = "photos", .help = "data sets, folders, lists (text files: a path a line) or photographs", .positional = true},
         TextList{c.photos});
   visit(Field{"model", "network family of the generator G: see lamina info --help"}, c.model);
-  visit(Field{"preset", "of the family"}, c.preset);
+  visit(Field{"preset", "of the family; empty: the first"}, c.preset);
   visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);
   visit(Field{"depth", "poolings; 0: the preset's", 0}, c.depth);
   visit(Field{"init", "initialiser; empty: the preset's"}, c.init);
+  for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
   describe(c.colorization, visit);
   visit(Field{"discriminator", "preset of the discriminator D: patchgan (70x70) | surrogate | pixel"}, c.discriminator);
   visit(Field{"discriminator_base", "channels of D's first convolution; 0: the preset's 64", 0}, c.discriminator_base);

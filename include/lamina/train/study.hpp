@@ -24,6 +24,7 @@ struct StudyConfig {
   int pretrainings = 1;
   std::string model, model_preset;
   int base = 0, depth = 0;
+  models::OptionValues options;  ///< as TrainConfig has them
   int width = 0, height = 0;
   std::string resize = "crop";
   std::int64_t pretrain_steps = 0, steps = 0;
@@ -57,6 +58,7 @@ void describe(StudyConfig& c, Visit&& visit) {
   visit(Field{"model_preset", "of the family; empty: the preset's"}, c.model_preset);
   visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);
   visit(Field{"depth", "poolings; 0: the preset's", 0}, c.depth);
+  for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
   visit(Field{"width", "of the images; 0: the preset's", 0}, c.width);
   visit(Field{"height", "of the images; 0: the preset's", 0}, c.height);
   visit(Field{"resize", "how images get to that size: crop | stretch | pad"}, c.resize);

@@ -259,12 +259,12 @@ ColorizeConfig colorize_config_from_json(const std::string& json) {
 
 models::ModelConfig generator_config(const ColorizeConfig& c) {
   const int colors = data::color_channels(infer::Colorization(c.colorization).space);
-  return {.model = c.model,
-          .preset = c.preset,
-          .in_channels = 3,
-          .classes = colors,
-          .options = {{"base", option(c.base)}, {"depth", option(c.depth)}, {"init", c.init}},
-          .outputs = {{"color", colors}}};
+  models::ModelConfig g{
+      .model = c.model, .preset = c.preset, .in_channels = 3, .classes = colors, .options = c.options, .outputs = {{"color", colors}}};
+  if (c.base) g.options["base"] = option(c.base);
+  if (c.depth) g.options["depth"] = option(c.depth);
+  g.options["init"] = c.init;
+  return g;
 }
 
 models::ModelConfig discriminator_config(const ColorizeConfig& c) {
@@ -289,6 +289,8 @@ ColorizeConfig resolved(ColorizeConfig c) {
   };
   number(g, "base", c.base), number(g, "depth", c.depth);
   if (g.options.contains("init")) c.init = g.options.at("init");
+  for (const auto& [name, help] : family_options())
+    if (const auto it = g.options.find(name); it != g.options.end()) c.options[name] = it->second;
   number(d, "base", c.discriminator_base), number(d, "layers", c.discriminator_layers);
   number(d, "last_kernel", c.discriminator_last_kernel), number(d, "last_stride", c.discriminator_last_stride);
   return c;

@@ -175,6 +175,7 @@ ColorizeConfig Study::colorize_config(std::uint64_t index) const {
   c.photos = {config_.data};
   c.photos.insert(c.photos.end(), config_.photos.begin(), config_.photos.end());
   c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
+  c.options = config_.options;
   c.colorization.space = config_.colors;
   c.discriminator = config_.discriminator, c.discriminator_base = config_.discriminator_base;
   c.discriminator_layers = config_.discriminator_layers;
@@ -195,6 +196,7 @@ TrainConfig Study::train_config(const StudyRun& run) const {
   TrainConfig c;
   c.data = config_.data;
   c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
+  c.options = config_.options;
   c.width = config_.width, c.height = config_.height, c.resize = config_.resize, c.augment = config_.augment;
   c.loss = config_.loss, c.class_weights = config_.class_weights;
   c.lr = config_.lr, c.beta1 = 0.5, c.schedule = config_.schedule;
