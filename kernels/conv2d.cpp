@@ -35,7 +35,7 @@ using Algorithm = Conv2dAlgorithm;
 ///    16x16   64 ->  64  72 /  65 / 58      74 /  72 / 40    93 / 106 /  91  F(2x2, 3x3)
 ///     8x8   512 -> 512  59 /  51 / 23      22 /  19 / 10    38 /  34 /  28  F(2x2, 3x3)
 template <class T>
-Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p) {
+Algorithm algorithm(View4<const T> x, View4<const T> w, View4<const T> out, const Conv2dParams& p) {
   constexpr std::int64_t kPixels = 512, kWinogradPixels = 128;  // below: preparing the weights takes longer than using them
   constexpr std::int64_t kWinogradChannels = 12;                // below: transforms cost more than the multiplications they save
   const auto applies = [&](Algorithm a) { return conv2d_supports(Device::Type::cpu, a, w.n, w.h, w.w, w.c, p); };
@@ -46,9 +46,10 @@ Algorithm algorithm(View4<const T> w, View4<const T> out, const Conv2dParams& p)
     const auto offer = [&](Algorithm a, const auto& tiles) {
       if (best == Algorithm::direct || tiles.cost() < least) best = a, least = tiles.cost(), multiplications = tiles.multiplications();
     };
-    offer(Algorithm::winograd4, WinogradTiles<4>(out.n, out.h, out.w, p.dilation));
-    offer(Algorithm::winograd3, WinogradTiles<3>(out.n, out.h, out.w, p.dilation));
-    offer(Algorithm::winograd2, WinogradTiles<2>(out.n, out.h, out.w, p.dilation));
+    offer(Algorithm::winograd4, WinogradTiles<Winograd<4>>(out.n, out.h, out.w, p.dilation));
+    offer(Algorithm::winograd3, WinogradTiles<Winograd<3>>(out.n, out.h, out.w, p.dilation));
+    with_winograd<2, T>(x, out, -p.padding.top, -p.padding.left, p.dilation,
+                        [&]<class F>() { offer(Algorithm::winograd2, WinogradTiles<F>(out.n, out.h, out.w, p.dilation)); });
     if (multiplications < out.pixels() * 9) return best;  // not with a large dilation: tiles are mostly outside the image
   }
   return out.pixels() < kPixels || !applies(Algorithm::direct) ? Algorithm::implicit_gemm : Algorithm::direct;
@@ -70,9 +71,9 @@ void forward(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> 
 }  // namespace
 
 template <class T>
-void conv2d_plan(Cpu&, View4<const T>, View4<const T> w, View4<const T> y, const Conv2dParams& p, Conv2dPlan* plan) {
+void conv2d_plan(Cpu&, View4<const T> x, View4<const T> w, View4<const T> y, const Conv2dParams& p, Conv2dPlan* plan) {
   for (Conv2dMethod* how : {&plan->forward, &plan->backward_data, &plan->backward_weights})
-    if (how->algorithm == Algorithm::automatic) how->algorithm = algorithm<T>(w, y, p);
+    if (how->algorithm == Algorithm::automatic) how->algorithm = algorithm<T>(x, w, y, p);
 }
 
 template <class T>

@@ -114,7 +114,12 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
       {{1, 90, 60, 16}, {12, 3, 3, 16}, {.stride = 2, .padding = Padding::symmetric(1)}},
       {{2, 33, 26, 16}, {16, 3, 3, 16}, {.padding = Padding::symmetric(2), .dilation = 2}},
       {{1, 33, 26, 20}, {20, 3, 3, 20}, {.padding = Padding::symmetric(6), .dilation = 6}},
-      {{1, 35, 26, 16}, {18, 3, 3, 16}, {.padding = {0, 5, 9, 1}, .dilation = 4}},  // Winograd tiles without an output
+      {{1, 35, 26, 16}, {18, 3, 3, 16}, {.padding = {0, 5, 9, 1}, .dilation = 4}},  // a last row of tiles for three of the four phases
+      {{2, 17, 20, 16}, {24, 3, 3, 16}, {.padding = Padding::symmetric(10), .dilation = 10}},  // phases of one or two pixels: padding apart
+      {{1, 9, 12, 16}, {16, 3, 3, 16}, {.padding = Padding::symmetric(13), .dilation = 12}},   // the same, larger than the image
+      {{1, 8, 12, 16}, {16, 3, 3, 16}, {.padding = {5, 6, 6, 5}, .dilation = 6}},              // not in every tile
+      {{1, 8, 13, 16}, {16, 3, 3, 16}, {.padding = Padding::symmetric(6), .dilation = 6}},     // not across
+      {{1, 14, 12, 16}, {16, 3, 3, 16}, {.padding = {6, 4, 6, 6}, .dilation = 6}},             // not at the bottom
       {{1, 5, 5, 64}, {64, 3, 3, 64}},
       {{1, 12, 19, 48}, {48, 3, 3, 1}, {.padding = Padding::symmetric(2), .dilation = 2, .groups = 48}},
       {{1, 12, 19, 33}, {33, 3, 3, 1}, {.stride = 2, .padding = Padding::symmetric(1), .groups = 33}},
@@ -153,6 +158,23 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
         }
       }
     }
+}
+
+TEST_CASE("Winograd in several groups of tiles and panels of channels") {
+  const std::vector<ConvCase> cases = {
+      {{1, 66, 65, 16}, {464, 3, 3, 16}, pad(1)},
+      {{2, 12, 13, 560}, {72, 3, 3, 560}, pad(1)},
+      {{1, 12, 13, 560}, {72, 3, 3, 560}, {.padding = Padding::symmetric(9), .dilation = 9}},
+  };
+  for (const ConvCase& c : cases) {
+    const auto expected = lamina::test::detail::run(op_case(c, Conv2dAlgorithm::direct), DType::f64, false, false);
+    for (auto algorithm : {Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd4}) {
+      const OpCase op = op_case(c, algorithm);
+      CAPTURE(op.name);
+      const auto got = lamina::test::detail::run(op, DType::f64, false, false);
+      for (std::size_t i = 0; i < got.size(); ++i) CHECK_MESSAGE(relative_error(got[i], expected[i]) <= 1e-12, "result " << i);
+    }
+  }
 }
 
 TEST_CASE("a plan is chosen pass by pass; it lives as long as its scope, and in the backward of what it recorded") {

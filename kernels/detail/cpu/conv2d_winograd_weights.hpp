@@ -6,10 +6,9 @@
 namespace lamina::kernels::LAMINA_ISA {
 
 /// points (register, xi, kBlock, kLanes) = A dy A^T of one tile; dy is zero outside the image.
-template <int M, class T>
-void winograd_output_gradient(View4<const T> dy, const WinogradTiles<M>& tiles, std::int64_t t, T* points) {
-  using F = Winograd<M>;
-  constexpr int A = F::kIn, L = kLanes<T>;
+template <class F, class T>
+void winograd_output_gradient(View4<const T> dy, const WinogradTiles<F>& tiles, std::int64_t t, T* points) {
+  constexpr int M = F::kOut, A = F::kPoints, L = kLanes<T>;
   constexpr std::int64_t pitch = kPointPitch<L>;
   const auto [image, row, col] = tiles[t];
   const Window<T> window(dy, image, row, col, M, tiles.step);
@@ -22,34 +21,33 @@ void winograd_output_gradient(View4<const T> dy, const WinogradTiles<M>& tiles, 
   }
 }
 
-/// sums (chunk, block, kChunk, V registers) = (unless `first`, +=) x (chunk, xi, kBlock, kChunk)^T z (register, xi, kBlock, kLanes) over
-/// `count` tiles of one xi.
+/// sums (block, kChunk, V registers) = (unless `first`, +=) x (xi, kBlock, kChunk)^T z (register, xi, kBlock, kLanes) over `count` tiles of
+/// one xi, for one chunk of inputs; `step` elements from one block of tiles to the next.
 template <int V, int kPoints, class T>
-[[gnu::noinline]] void winograd_outer_products(const T* x, const T* z, std::int64_t count, std::int64_t chunks, std::int64_t blocks,
+[[gnu::noinline]] void winograd_outer_products(const T* x, const T* z, std::int64_t step, std::int64_t count, std::int64_t blocks,
                                                bool first, T* sums) {
   constexpr int R = V == 1 ? kChunk : V == 4 ? 4 : 8, L = kLanes<T>;
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-    for (std::int64_t block = 0; block < blocks; ++block)
-      for (std::int64_t r = 0; r < kChunk; r += R, sums += R * V * L) {
-        Vec<T> sum[R][V];
+  for (std::int64_t block = 0; block < blocks; ++block, z += V * kPoints * kPointPitch<L>)
+    for (std::int64_t r = 0; r < kChunk; r += R, sums += R * V * L) {
+      Vec<T> sum[R][V];
 #pragma GCC unroll 32
-        for (int i = 0; i < R; ++i)
+      for (int i = 0; i < R; ++i)
 #pragma GCC unroll 32
-          for (int v = 0; v < V; ++v) sum[i][v] = first ? Vec<T>{} : load(sums + (i * V + v) * L);
-        outer_products(x + chunk * kPoints * kPointPitch<kChunk> + r, kChunk, z + block * V * kPoints * kPointPitch<L>, L, count, sum,
+        for (int v = 0; v < V; ++v) sum[i][v] = first ? Vec<T>{} : load(sums + (i * V + v) * L);
+      for (std::int64_t t = 0; t < count; t += kBlock)
+        outer_products(x + t / kBlock * step + r, kChunk, z + t / kBlock * step, L, count - t < kBlock ? count - t : kBlock, sum,
                        [](const T* row, int v) { return load(row + v * kPoints * kPointPitch<L>); });
 #pragma GCC unroll 32
-        for (int i = 0; i < R; ++i)
+      for (int i = 0; i < R; ++i)
 #pragma GCC unroll 32
-          for (int v = 0; v < V; ++v) store(sums + (i * V + v) * L, sum[i][v]);
-      }
+        for (int v = 0; v < V; ++v) store(sums + (i * V + v) * L, sum[i][v]);
+    }
 }
 
 /// dw of input chunk `chunk` and register k of output channels, from sums (xi, chunk, block, kChunk, registers of a block).
-template <int M, class T>
+template <class F, class T>
 void winograd_weights_gradient(const T* sums, std::int64_t chunk, std::int64_t k, const ChannelBlocks& out, View4<T> dw) {
-  using F = Winograd<M>;
-  constexpr int A = F::kIn, L = kLanes<T>;
+  constexpr int A = F::kPoints, L = kLanes<T>;
   const std::int64_t width = out.vectors * L, point_step = chunks_for(dw.c) * kChunk * out.padded, c0 = chunk * kChunk,
                      channels = dw.c - c0;
   const T* from = sums + c0 * out.padded + k / width * kChunk * width + k % width;
@@ -70,55 +68,64 @@ void winograd_weights_gradient(const T* sums, std::int64_t chunk, std::int64_t k
     }
 }
 
-template <int M, class T>
-void conv2d_backward_weights_winograd(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<T> dw, const Conv2dParams& p) {
-  using Plan = WinogradPlan<M, T>;
-  const Plan plan(WinogradTiles<M>(dy.n, dy.h, dy.w, p.dilation), x.c, dy.c);
-  const auto transform = [&](std::int64_t block, std::int64_t t, T* xs, T* zs) {
-    winograd_input(x, -p.padding.top, -p.padding.left, plan.tiles, block * kBlock + t, xs + t * kChunk);
-    winograd_output_gradient(dy, plan.tiles, block * kBlock + t, zs + t * kLanes<T>);
+template <class F, class T>
+void winograd_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<T> dw, const Conv2dParams& p) {
+  using Plan = WinogradPlan<F, T>;
+  const Plan plan(WinogradTiles<F>(dy.n, dy.h, dy.w, p.dilation), x.c, dy.c);
+  const std::int64_t size = plan.in_size + plan.out_size, sums_size = Plan::kPoints * plan.weights;
+  const auto transform = [&](View4<const T> from, std::int64_t block, std::int64_t t, T* points) {
+    winograd_input(from, -p.padding.top, -p.padding.left, plan.tiles, block * kBlock + t, points + t * kChunk);
+    winograd_output_gradient(dy, plan.tiles, block * kBlock + t, points + plan.in_size + t * kLanes<T>);
   };
-  const auto multiply = [&](std::int64_t block, std::int64_t xi, const T* xs, const T* zs, bool first, T* sums) {
+  // Chunk c, the i-th in `points`, of the blocks from `block` on.
+  const auto multiply = [&](std::int64_t block, std::int64_t group, std::int64_t xi, std::int64_t c, std::int64_t i, const T* points,
+                            bool first, T* sums) {
     with_vectors(plan.out.vectors, [&]<int V>() {
-      winograd_outer_products<V, Plan::kPoints>(xs + xi * kPointPitch<kChunk>, zs + xi * kPointPitch<kLanes<T>>, plan.count(block),
-                                                plan.in_chunks, plan.out.blocks, first, sums + xi * plan.weights);
+      winograd_outer_products<V, Plan::kPoints>(points + (i * Plan::kPoints + xi) * kPointPitch<kChunk>,
+                                                points + plan.in_size + xi * kPointPitch<kLanes<T>>, size, plan.count(block, group),
+                                                plan.out.blocks, first, sums + xi * plan.weights + c * kChunk * plan.out.padded);
     });
   };
-  const std::int64_t size = plan.in_size + plan.out_size, sums_size = Plan::kPoints * plan.weights;
-  const std::int64_t parts = plan.grouped() ? 1 : partial_sums(sums_size, plan.blocks);
+  const std::int64_t parts = plan.grouped ? 1 : partial_sums(sums_size, plan.blocks);
   if (plan.blocks == 0) {  // an empty batch
     __builtin_memset(dw.data, 0, static_cast<std::size_t>(dw.size()) * sizeof(T));
     return;
   }
   Workspace workspace;
   T* partials = workspace.take<T>(parts, sums_size);  // (part, xi, chunk, block, kChunk, registers of a block)
-  if (!plan.grouped()) {
+  if (!plan.grouped) {
     T* scratch = workspace.take<T>(cpu.concurrency(), size);
     cpu.parallel(parts, [&](std::int64_t part, int worker) {
-      T *xs = scratch + worker * size, *zs = xs + plan.in_size, *sums = partials + part * sums_size;
+      T *points = scratch + worker * size, *sums = partials + part * sums_size;
       for (std::int64_t block = plan.blocks * part / parts; block < plan.blocks * (part + 1) / parts; ++block) {
-        for (std::int64_t t = 0; t < plan.count(block); ++t) transform(block, t, xs, zs);
-        for (int xi = 0; xi < Plan::kPoints; ++xi) multiply(block, xi, xs, zs, block == plan.blocks * part / parts, sums);
+        for (std::int64_t t = 0; t < plan.count(block, 1); ++t) transform(x, block, t, points);
+        for (int xi = 0; xi < Plan::kPoints; ++xi)
+          for (std::int64_t c = 0; c < plan.in_chunks; ++c) multiply(block, 1, xi, c, c, points, block == plan.blocks * part / parts, sums);
       }
     });
     add_partial_sums(cpu, partials, parts, sums_size);
   } else {
-    T* scratch = workspace.take<T>(plan.group(), size);
-    for (std::int64_t begin = 0; begin < plan.blocks; begin += plan.group()) {
-      const std::int64_t group = begin + plan.group() < plan.blocks ? plan.group() : plan.blocks - begin;
-      Plan::for_each_tile(cpu, group, [&](std::int64_t i, std::int64_t t) {
-        transform(begin + i, t, scratch + i * size, scratch + i * size + plan.in_size);
+    T* scratch = workspace.take<T>(plan.group, size);
+    plan.for_each_panel([&](std::int64_t c0, std::int64_t chunks) {
+      const View4<const T> from = Plan::channels(x, c0, chunks);
+      plan.for_each_group([&](std::int64_t begin, std::int64_t group) {
+        Plan::for_each_tile(cpu, group, [&](std::int64_t i, std::int64_t t) { transform(from, begin + i, t, scratch + i * size); });
+        cpu.parallel(Plan::kPoints * chunks, [&](std::int64_t task, int) {
+          multiply(begin, group, task / chunks, c0 + task % chunks, task % chunks, scratch, begin == 0, partials);
+        });
       });
-      cpu.parallel(Plan::kPoints, [&](std::int64_t xi, int) {
-        for (std::int64_t i = 0; i < group; ++i)
-          multiply(begin + i, xi, scratch + i * size, scratch + i * size + plan.in_size, begin + i == 0, partials);
-      });
-    }
+    });
   }
   const std::int64_t registers = vectors_for<T>(dw.n);
   cpu.parallel(plan.in_chunks * registers, [&](std::int64_t task, int) {
-    winograd_weights_gradient<M>(partials, task / registers, task % registers * kLanes<T>, plan.out, dw);
+    winograd_weights_gradient<F>(partials, task / registers, task % registers * kLanes<T>, plan.out, dw);
   });
+}
+
+template <int M, class T>
+void conv2d_backward_weights_winograd(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<T> dw, const Conv2dParams& p) {
+  with_winograd<M, T>(x, dy, -p.padding.top, -p.padding.left, p.dilation,
+                      [&]<class F>() { winograd_backward_weights<F>(cpu, x, dy, dw, p); });
 }
 
 }  // namespace lamina::kernels::LAMINA_ISA

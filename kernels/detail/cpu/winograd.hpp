@@ -1,5 +1,5 @@
 // The transforms of Winograd's minimal filtering F(M x M, 3 x 3) (Lavin and Gray 2016), one axis at a time, on values of SIMD registers V
-// of channels. A tile is A = M + 2 inputs or M outputs; points 0, 1, -1, (2, (-2,)) infinity.
+// of channels. A tile is kIn inputs, the first one kFirst pixels from where its window begins, kPoints products or kOut outputs.
 #pragma once
 #include <type_traits>
 
@@ -13,9 +13,14 @@ using Element = std::remove_cvref_t<decltype(V{}[0])>;
 template <int M>
 struct Winograd;
 
+/// M + 2 inputs; points 0, 1, -1, (2, (-2,)) infinity.
+template <int M>
+struct WinogradExtents {
+  static constexpr int kOut = M, kIn = M + 2, kPoints = M + 2, kFirst = 0;
+};
+
 template <>
-struct Winograd<2> {
-  static constexpr int kIn = 4;
+struct Winograd<2> : WinogradExtents<2> {
   /// B^T d
   template <class V>
   [[gnu::always_inline]] static void input(const V (&d)[4], V (&t)[4]) {
@@ -60,8 +65,7 @@ struct Winograd<2> {
 };
 
 template <>
-struct Winograd<3> {
-  static constexpr int kIn = 5;
+struct Winograd<3> : WinogradExtents<3> {
   template <class V>
   [[gnu::always_inline]] static void input(const V (&d)[5], V (&t)[5]) {
     const V a = d[3] - d[1], b = d[3] - d[2];
@@ -108,8 +112,7 @@ struct Winograd<3> {
 };
 
 template <>
-struct Winograd<4> {
-  static constexpr int kIn = 6;
+struct Winograd<4> : WinogradExtents<4> {
   template <class V>
   [[gnu::always_inline]] static void input(const V (&d)[6], V (&t)[6]) {
     const V a = d[4] - d[2] * 4, b = d[3] - d[1] * 4, c = d[4] - d[2], e = (d[3] - d[1]) * 2;
@@ -156,6 +159,40 @@ struct Winograd<4> {
     w[0] = u[0] * E(0.25) - a * (E(1) / 6) + c * (E(1) / 24);
     w[1] = b * (E(1) / 6) + d * (E(1) / 12);
     w[2] = (c - a) * (E(1) / 6) + u[5];
+  }
+};
+
+/// F(2 x 2, 3 x 3) where the first and the last input are padding: a 2 x 2 Toeplitz matrix times a vector by three products (Karatsuba).
+struct WinogradInside {
+  static constexpr int kOut = 2, kIn = 2, kPoints = 3, kFirst = 1;
+  template <class V>
+  [[gnu::always_inline]] static void input(const V (&d)[2], V (&t)[3]) {
+    t[0] = d[0] + d[1];
+    t[1] = d[1];
+    t[2] = d[0];
+  }
+  template <class V>
+  [[gnu::always_inline]] static void output(const V (&m)[3], V (&y)[2]) {
+    y[0] = m[0] + m[1];
+    y[1] = m[0] + m[2];
+  }
+  template <class V>
+  [[gnu::always_inline]] static void output_gradient(const V (&y)[2], V (&m)[3]) {
+    m[0] = y[0] + y[1];
+    m[1] = y[0];
+    m[2] = y[1];
+  }
+  template <class V>
+  [[gnu::always_inline]] static void weights(const V (&w)[3], V (&u)[3]) {
+    u[0] = w[1];
+    u[1] = w[2] - w[1];
+    u[2] = w[0] - w[1];
+  }
+  template <class V>
+  [[gnu::always_inline]] static void weights_gradient(const V (&u)[3], V (&w)[3]) {
+    w[0] = u[2];
+    w[1] = u[0] - u[1] - u[2];
+    w[2] = u[1];
   }
 };
 
