@@ -1,6 +1,6 @@
 // Lamina's side of compare_pytorch.py: times one case and prints JSON.
 // usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE [f32|bf16]]
-//        compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION REPEATS THREADS
+//        compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION GROUPS REPEATS THREADS
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -79,9 +79,9 @@ int unet(char** a, Device device, DType dtype) {
 int conv(char** a) {
   const bool backward = std::strcmp(a[0], "backward") == 0;
   const int batch = std::atoi(a[1]), size = std::atoi(a[2]), cin = std::atoi(a[3]), cout = std::atoi(a[4]), k = std::atoi(a[5]),
-            stride = std::atoi(a[6]), dilation = std::atoi(a[7]);
-  Tensor x = Tensor::normal({batch, size, size, cin}, {1, 2}), w = Tensor::normal({cout, k, k, cin}, {1, 3}, 0, 0.05);
-  const Conv2dParams p{.stride = stride, .padding = Padding::symmetric(dilation * (k / 2)), .dilation = dilation};
+            stride = std::atoi(a[6]), dilation = std::atoi(a[7]), groups = std::atoi(a[8]);
+  Tensor x = Tensor::normal({batch, size, size, cin}, {1, 2}), w = Tensor::normal({cout, k, k, cin / groups}, {1, 3}, 0, 0.05);
+  const Conv2dParams p{.stride = stride, .padding = Padding::symmetric(dilation * (k / 2)), .dilation = dilation, .groups = groups};
   x.set_requires_grad(backward);
   w.set_requires_grad(backward);
   double check = 0;
@@ -89,7 +89,7 @@ int conv(char** a) {
   Tensor y;
   // The backward pass alone: dx and dw of one recorded forward.
   if (backward) y = conv2d(x, w, {}, p);
-  print(median_seconds(std::atoi(a[8]),
+  print(median_seconds(std::atoi(a[9]),
                        [&] {
                          if (!backward) {
                            check = conv2d(x, w, {}, p).data<float>()[0];
@@ -108,14 +108,14 @@ int conv(char** a) {
 
 int main(int argc, char** argv) {
   const bool is_unet = argc >= 10 && argc <= 12 && std::strcmp(argv[1], "unet") == 0,
-             is_conv = argc == 12 && std::strcmp(argv[1], "conv") == 0;
+             is_conv = argc == 13 && std::strcmp(argv[1], "conv") == 0;
   if (!is_unet && !is_conv) {
     std::fprintf(stderr,
                  "usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE [f32|bf16]]\n"
-                 "       compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION REPEATS THREADS\n");
+                 "       compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION GROUPS REPEATS THREADS\n");
     return 2;
   }
-  ThreadPool pool(std::atoi(argv[is_unet ? 9 : 11]));
+  ThreadPool pool(std::atoi(argv[is_unet ? 9 : 12]));
   const ExecutorScope scope(pool);
   if (is_conv) return conv(argv + 2);
   return unet(argv + 2, parse_device(argc > 10 ? argv[10] : "cpu"), train::parse_precision(argc > 11 ? argv[11] : "f32"));

@@ -20,10 +20,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 UNETS = [("unet", mode, batch, size, base, 4, classes) for mode in ("train", "infer") for batch, size, base, classes in [(4, 256, 16, 2), (4, 256, 16, 11), (2, 256, 32, 32), (1, 256, 64, 2)]]
-CONVS = [("conv", mode, *shape) for shape in [
+ASPP = [(2, 33, 2048, 256, 1, 1, 1), (2, 33, 1280, 256, 1, 1, 1)] + [(2, 33, 2048, 256, 3, 1, rate) for rate in (6, 12, 18)]
+BLOCK4 = [(2, 33, 512, 512, 3, 1, rate) for rate in (2, 4, 8)]
+DEPTHWISE = [(2, 33, 2048, 2048, 3, 1, rate, 2048) for rate in (6, 12, 18)] + [(2, 129, 304, 304, 3, 1, 1, 304)]
+CONVS = [("conv", mode, *shape, *[1] * (8 - len(shape))) for shape in [
     (4, 256, 3, 16, 3, 1, 1), (4, 256, 16, 16, 3, 1, 1), (4, 256, 48, 16, 3, 1, 1), (4, 128, 32, 32, 3, 1, 1), (4, 128, 96, 32, 3, 1, 1), (4, 64, 64, 64, 3, 1, 1),
     (4, 64, 192, 64, 3, 1, 1), (4, 32, 128, 128, 3, 1, 1), (4, 16, 256, 256, 3, 1, 1), (2, 64, 256, 256, 3, 1, 1), (2, 32, 512, 512, 3, 1, 1), (4, 256, 16, 11, 1, 1, 1),
-    (2, 33, 256, 256, 3, 1, 6), (2, 64, 64, 128, 3, 2, 1)] for mode in ("forward", "backward")]
+    (2, 33, 256, 256, 3, 1, 6), (2, 64, 64, 128, 3, 2, 1), *ASPP, *BLOCK4, *DEPTHWISE] for mode in ("forward", "backward")]
 
 
 def torch_case(case, layout, repeats, threads):
@@ -53,12 +56,12 @@ def torch_case(case, layout, repeats, threads):
             optimizer.step()
             loss.item()
     else:
-        batch, size, cin, cout, k, stride, dilation = numbers
+        batch, size, cin, cout, k, stride, dilation, groups = numbers
         x = torch.randn(batch, cin, size, size).contiguous(memory_format=memory).requires_grad_(mode == "backward")
-        w = (torch.randn(cout, cin, k, k) * 0.05).contiguous(memory_format=memory).requires_grad_(mode == "backward")
+        w = (torch.randn(cout, cin // groups, k, k) * 0.05).contiguous(memory_format=memory).requires_grad_(mode == "backward")
 
         def forward():
-            return torch.nn.functional.conv2d(x, w, stride=stride, padding=dilation * (k // 2), dilation=dilation)
+            return torch.nn.functional.conv2d(x, w, stride=stride, padding=dilation * (k // 2), dilation=dilation, groups=groups)
 
         y = forward()
         dy = torch.randn_like(y)

@@ -58,12 +58,18 @@ void bench::add_cases() {
   for (const Layer& l :
        {Layer{8, 256, 3, 64}, {8, 256, 64, 64}, {8, 128, 128, 128}, {8, 64, 256, 256}, {8, 32, 512, 512}, {8, 16, 1024, 1024}})
     add_layer(l);
-  // DeepLab: ASPP's branches on 33 x 33, depthwise ones too, and the decoder on 129 x 129.
+  // DeepLab: ASPP's branches on 33 x 33, depthwise ones too, its projection, the last block's units, and the decoder on 129 x 129.
   for (const Layer& l : {Layer{4, 33, 2048, 256, 1},
                          {4, 33, 2048, 256, 3, 6},
                          {4, 33, 2048, 256, 3, 12},
                          {4, 33, 2048, 256, 3, 18},
+                         {4, 33, 2048, 2048, 3, 6, 2048},
                          {4, 33, 2048, 2048, 3, 12, 2048},
+                         {4, 33, 2048, 2048, 3, 18, 2048},
+                         {4, 33, 1280, 256, 1},
+                         {4, 33, 512, 512, 3, 2},
+                         {4, 33, 512, 512, 3, 4},
+                         {4, 33, 512, 512, 3, 8},
                          {4, 129, 256, 48, 1},
                          {4, 129, 304, 256},
                          {4, 129, 304, 304, 3, 1, 304}})

@@ -184,6 +184,8 @@ void add_predict(Program& program) {
         sub.add_option("--tile", o.tile, "sliding window at the photograph's own scale: auto (when trained on crops) | always | never")
             ->check(CLI::IsMember({"auto", "always", "never"}));
         sub.add_option("--overlap", o.overlap, "share of a window that the next one covers again")->check(CLI::Range(0.0, 0.9));
+        sub.add_option("--max-pixels", o.max_pixels, "larger photographs are refused: a limit against damaged and hostile files")
+            ->check(CLI::PositiveNumber);
         add_device(sub, o.device);
       },
       cli::predict);

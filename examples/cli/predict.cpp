@@ -46,7 +46,7 @@ int predict(const PredictOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
-  infer::PredictOptions how{.overlap = options.overlap};
+  infer::PredictOptions how{.overlap = options.overlap, .probabilities = options.probabilities};
   using Tiling = infer::PredictOptions::Tiling;
   how.tiling = options.tile == "always" ? Tiling::always : options.tile == "never" ? Tiling::never : Tiling::automatic;
   infer::Predictor predictor(io::find_weights(options.run, options.weights), parse_device(options.device));
@@ -59,6 +59,7 @@ int predict(const PredictOptions& options, const Common& common) {
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
 
+  const auto limits = data::DecodeLimits::for_pixels(options.max_pixels);
   Json results = Json::array();
   int failed = 0;
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -66,16 +67,22 @@ int predict(const PredictOptions& options, const Common& common) {
     progress.update("predicting " + std::to_string(i + 1) + " of " + std::to_string(files.size()) + ": " + files[i].string());
     data::Image photo;
     try {
-      photo = data::read_image(files[i]);
+      photo = data::read_image(files[i], limits);
     } catch (const Error& e) {  // one damaged photograph does not cost the others
       progress.error(std::string("error: ") + e.what());
       ++failed;
       continue;
     }
+    if (const double times = predictor.shrinks(photo, how); times > 4) {
+      char text[64];
+      std::snprintf(text, sizeof text, "%dx%d pixels, %.1f", photo.width, photo.height, times);
+      progress.note("warning: " + files[i].string() + ": the network sees the whole photograph, " + text +
+                    " times smaller: details are lost; --tile always looks at it in windows, at its own scale");
+    }
     const infer::Prediction p = predictor.predict(photo, how);
     const auto& names = predictor.schema().names;
     const fs::path masks = fs::path(options.out) / "masks", over = fs::path(options.out) / "overlays" / (stem + ".png");
-    data::write_png(over, data::overlay(photo, p.labels, predictor.schema().colors));
+    data::write_png(over, data::overlay(std::move(photo), p.labels, predictor.schema().colors));
     std::vector<fs::path> written;  // a mask; of classes that may overlap one a class, in the folders from which a data set reads them
     if (p.labels.planes == 0) {
       written.push_back(masks / (stem + ".png"));

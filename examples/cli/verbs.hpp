@@ -53,6 +53,7 @@ struct PredictOptions {
   bool probabilities = false;
   std::string tile = "auto";  ///< auto | always | never
   double overlap = 0.25;
+  std::int64_t max_pixels = lamina::data::DecodeLimits{}.max_pixels;
   std::string device = "cpu";
 };
 

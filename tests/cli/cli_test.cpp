@@ -183,6 +183,19 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
       CHECK(sum == doctest::Approx(1).epsilon(1e-5));
     }
   }
+  // Large photographs: said when whole ones lose details; refused with advice beyond a limit.
+  data::write_png(w / "large.png", data::Image(400, 290, 3, 90));
+  const Result whole = w.lamina("predict run large.png --out large --tile never"),
+               tiled = w.lamina("predict run large.png --out large --tile always");
+  CHECK(whole.code == 0);
+  CHECK(tiled.code == 0);
+  CHECK(doctest::String(whole.err.c_str()) == doctest::Contains("large.png: the network sees the whole photograph, 400x290 pixels, "));
+  CHECK(doctest::String(whole.err.c_str()) == doctest::Contains("times smaller: details are lost; --tile always"));
+  CHECK(tiled.err.find("smaller") == std::string::npos);
+  check_error(w.lamina("predict run large.png --out large --max-pixels 115999"), 3,
+              {"400x290", "over the limit of 115999", "--max-pixels 116000"});
+  CHECK(w.lamina("predict run large.png --out large --max-pixels 116000").code == 0);
+
   // A window as large as the photograph sees what the whole does.
   CHECK(w.lamina("predict run data/images/skin_0000.png --out whole --probabilities --tile never").code == 0);
   CHECK(w.lamina("predict run data/images/skin_0000.png --out tiled --probabilities --tile always").code == 0);

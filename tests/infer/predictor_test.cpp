@@ -206,6 +206,71 @@ TEST_CASE("predicting photographs one larger than the other does not keep memory
   }
 }
 
+TEST_CASE("a tiled prediction has the bytes of sums over the whole photograph, and the same labels without probabilities") {
+  const Fixture f;
+  infer::Predictor predictor = f.predictor();
+  for (const auto& [width, height] : {std::pair{97, 85}, {kWidth, kHeight}, {20, 70}, {75, 15}})
+    for (const double overlap : {0.0, 0.25, 0.7}) {
+      CAPTURE(width);
+      CAPTURE(overlap);
+      const data::Image image = noise(width, height);
+      const auto weight = [](int i, int window) {
+        const double d = (i + 0.5 - window / 2.0) / (window / 8.0);
+        return static_cast<float>(std::max(std::exp(-d * d / 2), 1e-3));
+      };
+      std::vector<float> sums(image.pixels.size()), weights(image.pixels.size() / 3);  // 3 channels, 3 classes
+      for (const int row : infer::window_starts(height, kHeight, overlap))
+        for (const int column : infer::window_starts(width, kWidth, overlap)) {
+          data::Image window(kWidth, kHeight, 3);
+          for (int y = 0; y < std::min(kHeight, height - row); ++y)
+            std::copy_n(image.at(column, row + y), 3 * std::min(kWidth, width - column), window.at(0, y));
+          const auto p = predictor.predict(window, {.tiling = infer::PredictOptions::Tiling::never}).probabilities.to_vector<float>();
+          for (int y = 0; y < std::min(kHeight, height - row); ++y)
+            for (int x = 0; x < std::min(kWidth, width - column); ++x) {
+              const float w = weight(y, kHeight) * weight(x, kWidth);
+              const auto at = static_cast<std::size_t>((row + y) * width + column + x);
+              for (std::size_t k = 0; k < 3; ++k) sums[3 * at + k] += w * p[static_cast<std::size_t>(y * kWidth + x) * 3 + k];
+              weights[at] += w;
+            }
+        }
+      for (std::size_t i = 0; i < sums.size(); ++i) sums[i] /= weights[i / 3];
+      const auto got = predictor.predict(image, {.overlap = overlap, .batch = 1});
+      CHECK(got.probabilities.to_vector<float>() == sums);
+      const auto labels = predictor.predict(image, {.overlap = overlap, .batch = 1, .probabilities = false});
+      CHECK(!labels.probabilities);
+      CHECK(labels.labels.labels == got.labels.labels);
+    }
+}
+
+TEST_CASE("the memory of a tiled prediction without probabilities does not grow with the height of the photograph") {
+  const Fixture f;
+  infer::Predictor predictor = f.predictor();
+  const auto peak = [&](int width, int height, bool probabilities) {
+    const data::Image image = noise(width, height);
+    release_cached_memory();
+    reset_peak_memory();
+    const std::size_t before = memory_stats().in_use;
+    predictor.predict(image, {.probabilities = probabilities});
+    return memory_stats().peak - before;
+  };
+  const std::size_t low = peak(2000, 2 * kHeight, false), high = peak(2000, 30 * kHeight, false);
+  CHECK(high == low);
+  CHECK(high <= peak(kWidth, kHeight, false) + 2000 * kHeight * (10 * kClasses + 16));  // the bound that predictor.hpp names
+  CHECK(peak(2000, 30 * kHeight, true) >= high + 2000 * 30 * kHeight * kClasses * 4 / 2);
+}
+
+TEST_CASE("shrinks: how many times smaller the network sees a whole photograph") {
+  using Tiling = infer::PredictOptions::Tiling;
+  const data::Image image(kWidth * 3, kHeight * 6, 1);
+  CHECK(Fixture("stretch").predictor().shrinks(image) == doctest::Approx(6));
+  CHECK(Fixture("pad").predictor().shrinks(image) == doctest::Approx(6));
+  CHECK(Fixture("stretch").predictor().shrinks(data::Image(kWidth / 2, kHeight, 1)) == 1);
+  CHECK(Fixture("pad").predictor().shrinks(data::Image(kWidth / 2, kHeight / 2, 1)) == 1);
+  CHECK(Fixture("crop").predictor().shrinks(image) == 1);
+  CHECK(Fixture("crop").predictor().shrinks(image, {.tiling = Tiling::never}) == doctest::Approx(6));
+  CHECK(Fixture("stretch").predictor().shrinks(image, {.tiling = Tiling::always}) == 1);
+}
+
 TEST_CASE("only networks trained on crops tile by themselves; both can be asked to") {
   const data::Image image = noise(70, 50);
   using Tiling = infer::PredictOptions::Tiling;

@@ -71,6 +71,9 @@ struct DecodeLimits {
   std::int64_t max_pixels = std::int64_t{64} << 20;
   std::int64_t max_decoded_bytes = std::int64_t{1} << 30;
   std::int64_t max_file_bytes = std::int64_t{512} << 20;
+
+  /// For files of up to so many pixels, which can be as large in every other way: 16 bytes a pixel, decoded or not.
+  static DecodeLimits for_pixels(std::int64_t pixels);
 };
 
 enum class FileFormat : std::uint8_t { png, jpeg, bmp, gif, tga, pnm, tiff, webp, npy };
@@ -117,6 +120,8 @@ std::string decoder_versions();
 /// As a photograph: samples scaled to 8 bits, palettes expanded, alpha dropped, CMYK converted. Throws DataError where that would be a
 /// guess: channels that are neither gray nor RGB, samples without a full intensity.
 Image to_photo(const Raster& raster, const std::string& origin);
+/// The same, taking over samples that are a photograph's already: nothing is copied.
+Image to_photo(Raster&& raster, const std::string& origin);
 Image decode_image(std::string_view bytes, const std::string& origin, const DecodeLimits& limits = {});
 Image read_image(const std::filesystem::path& path, const DecodeLimits& limits = {});
 
@@ -137,6 +142,6 @@ std::vector<Rgb> default_colors(int count);
 std::vector<Rgb> grade_colors(int count);
 /// The image with each label's color blended over it, planes one after the other; labels that are black or beyond the palette stay clear.
 /// Throws DataError unless sizes agree.
-Image overlay(const Image& image, const LabelImage& labels, std::span<const Rgb> palette, double opacity = 0.5);
+Image overlay(Image image, const LabelImage& labels, std::span<const Rgb> palette, double opacity = 0.5);
 
 }  // namespace lamina::data

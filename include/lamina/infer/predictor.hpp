@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,8 +19,9 @@ struct PredictOptions {
     always,     ///< a window of the training size slides over the photograph at its own scale
   };
   Tiling tiling = Tiling::automatic;
-  double overlap = 0.25;  ///< share of a window that its neighbour covers again, in [0, 0.9]
-  int batch = 4;          ///< windows a forward pass
+  double overlap = 0.25;      ///< share of a window that its neighbour covers again, in [0, 0.9]
+  int batch = 4;              ///< windows a forward pass
+  bool probabilities = true;  ///< without, a Prediction has labels only, and a tiled one is bounded in memory: see Predictor::predict
 };
 
 /// How photographs become the network's input; stored in the checkpoint as "input".
@@ -47,7 +49,7 @@ InferenceInfo inference_info(const io::Metadata& metadata, const std::string& or
 /// What a network says of one photograph, at the photograph's own size.
 struct Prediction {
   data::LabelImage labels;
-  Tensor probabilities;  ///< (H, W, Head::outputs) f32
+  Tensor probabilities;  ///< (H, W, Head::outputs) f32; none without PredictOptions::probabilities
 };
 
 /// A trained network with everything it needs to look at a photograph: one checkpoint file.
@@ -61,14 +63,22 @@ class Predictor {
   const InputConfig& input() const { return input_; }
   models::Network& model() { return *model_; }
 
+  /// Windows are read, run and blended a strip of rows at a time. Without probabilities a tiled prediction takes, beside the image and the
+  /// labels, no more than a batch of windows needs and 10 * outputs + 16 bytes for each of W * input().height pixels: with 3 outputs and an
+  /// input of 512 rows 0.5 GB at 20000 x 20000. Probabilities take 4 * outputs bytes a pixel of the image; so does a whole one.
   /// Throws OptionError on an overlap outside its range, DataError on an image that is none, MemoryError.
   Prediction predict(const data::Image& image, const PredictOptions& options = {});
+  /// Is the image looked at in windows, at its own scale?
+  bool tiles(const PredictOptions& options) const;
+  /// How many times smaller the network sees the image (along the axis that shrinks most); 1 where it is tiled or enlarged.
+  double shrinks(const data::Image& image, const PredictOptions& options = {}) const;
 
  private:
   /// Probabilities (N, H, W, outputs), on the host.
   Tensor probabilities(const Tensor& images);
   Tensor whole(const data::Image& image);
-  Tensor tiled(const data::Image& image, const PredictOptions& options);
+  /// Calls f(first row, probabilities (rows, W, outputs)) for strips from the top.
+  void tiled(const data::Image& image, const PredictOptions& options, const std::function<void(std::int64_t, const Tensor&)>& f);
 
   std::unique_ptr<models::Network> model_;
   std::shared_ptr<const heads::Head> head_;

@@ -18,37 +18,53 @@ void pack_depthwise(View4<const T> w, T* packed) {
 template <class T>
 void depthwise_correlation(Cpu& cpu, View4<const T> x, const CorrelationAxis& h, const CorrelationAxis& w, const T* packed, std::int64_t kw,
                            const T* b, View4<T> y) {
-  constexpr int P = 4, L = kLanes<T>;
+  // Blocks of channels, whose rows are still in the cache when the next row of taps reads them.
+  constexpr int P = 4, R = 4, L = kLanes<T>;
+  constexpr std::int64_t kBlockChannels = 16 * kLanes<float>;
+  const std::int64_t block = y.c < kBlockChannels ? y.c : kBlockChannels, blocks = (y.c + block - 1) / block;
   for_row_chunks(
-      cpu, y.n * h.count, w.count * y.c * (1 + h.taps * w.taps),
+      cpu, blocks * y.n * h.count, w.count * block * (1 + h.taps * w.taps),
       [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
-          const std::int64_t n = row / h.count, i = row % h.count;
+          const std::int64_t n = row / h.count % y.n, i = row % h.count, first = row / h.count / y.n * block;
+          const std::int64_t stop = first + block < y.c ? first + block : y.c;
           const IndexRange rows = taps_inside(h, i, i, x.h);
           T* out = y.pixel(n, h.out_first + i * h.out_step, w.out_first);
           for (std::int64_t j = 0; j < w.count;) {
             // P pixels that read the same taps, or one.
             const std::int64_t j_last = j + P - 1 < w.count ? j + P - 1 : w.count - 1;
             const IndexRange cols = taps_inside(w, j, j, x.w), last = taps_inside(w, j_last, j_last, x.w);
-            const bool wide = j + P <= w.count && cols.begin == 0 && cols.end == w.taps && last.begin == 0 && last.end == w.taps;
-            for (std::int64_t c = 0; c < y.c; c += L) {
-              const auto accumulate = [&]<int Q>() {
-                Vec<T> sum[Q];
-                for (int q = 0; q < Q; ++q) sum[q] = b ? load_part(b + c, y.c - c) : Vec<T>{};
-                for (std::int64_t r = rows.begin; r < rows.end; ++r)
-                  for (std::int64_t s = cols.begin; s < cols.end; ++s) {
-                    const T* from = x.pixel(n, h.origin + i * h.stride + r * h.step, w.origin + j * w.stride + s * w.step) + c;
-                    const T* tap = packed + ((h.tap_first + r * h.tap_step) * kw + w.tap_first + s * w.tap_step) * y.c + c;
-                    const Vec<T> weight = load_part(tap, y.c - c);
-                    for (int q = 0; q < Q; ++q) sum[q] += weight * load_part(from + q * w.stride * x.ld, y.c - c);
+            const bool wide = j + P <= w.count && cols.begin == last.begin && cols.end == last.end;
+            const auto accumulate = [&]<int Pixels, int Registers>(std::int64_t c) {
+              Vec<T> sum[Pixels][Registers];
+              for (int v = 0; v < Registers; ++v) {
+                const Vec<T> bias = b ? load_part(b + c + v * L, y.c - c - v * L) : Vec<T>{};
+                for (int q = 0; q < Pixels; ++q) sum[q][v] = bias;
+              }
+              for (std::int64_t r = rows.begin; r < rows.end; ++r)
+                for (std::int64_t s = cols.begin; s < cols.end; ++s) {
+                  const T* from = x.pixel(n, h.input(i, r), w.input(j, s)) + c;
+                  const T* tap = packed + ((h.tap_first + r * h.tap_step) * kw + w.tap_first + s * w.tap_step) * y.c + c;
+                  for (int v = 0; v < Registers; ++v) {
+                    const std::int64_t lanes = Registers > 1 ? L : y.c - c;
+                    const Vec<T> weight = load_part(tap + v * L, lanes);
+                    for (int q = 0; q < Pixels; ++q) sum[q][v] += weight * load_part(from + q * w.stride * x.ld + v * L, lanes);
                   }
-                for (int q = 0; q < Q; ++q) store_part(out + (j + q) * w.out_step * y.ld + c, sum[q], y.c - c);
-              };
+                }
+              for (int q = 0; q < Pixels; ++q)
+                for (int v = 0; v < Registers; ++v) store_part(out + (j + q) * w.out_step * y.ld + c + v * L, sum[q][v], y.c - c - v * L);
+            };
+            std::int64_t c = first;
+            for (; c + R * L <= stop; c += R * L)
               if (wide)
-                accumulate.template operator()<P>();
+                accumulate.template operator()<P, R>(c);
               else
-                accumulate.template operator()<1>();
-            }
+                accumulate.template operator()<1, R>(c);
+            for (; c < stop; c += L)
+              if (wide)
+                accumulate.template operator()<P, 1>(c);
+              else
+                accumulate.template operator()<1, 1>(c);
             j += wide ? P : 1;
           }
         }

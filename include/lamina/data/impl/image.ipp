@@ -148,7 +148,10 @@ void detail::allocate_samples(Raster& raster, const std::string& origin, const D
   require<DataError>(raster.width > 0 && raster.height > 0 && raster.channels > 0, origin, ": an image of ", raster.width, "x",
                      raster.height, " pixels");
   require<DataError>(pixels <= limits.max_pixels, origin, ": ", raster.width, "x", raster.height, " pixels are over the limit of ",
-                     limits.max_pixels);
+                     limits.max_pixels,
+                     ", which keeps damaged or hostile files from taking all memory; if the picture is to be trusted, raise it "
+                     "(lamina predict --max-pixels ",
+                     pixels, ", or DecodeLimits::for_pixels)");
   const std::int64_t bytes = checked_product<DataError>({pixels, raster.channels, static_cast<std::int64_t>(raster.sample_bytes())}, origin,
                                                         ": the bytes of its pixels overflow");
   require<DataError>(bytes <= limits.max_decoded_bytes && bytes_beside <= limits.max_decoded_bytes - bytes, origin, ": ", bytes,
@@ -225,6 +228,24 @@ Image to_photo(const Raster& raster, const std::string& origin) {
   return image;
 }
 
+Image to_photo(Raster&& raster, const std::string& origin) {
+  const bool done = raster.no_photo.empty() && raster.palette.empty() && !raster.has_alpha && raster.max_value == 255 &&
+                    (raster.channels == 1 || raster.channels == 3);
+  if (!done) return to_photo(static_cast<const Raster&>(raster), origin);
+  Image image;
+  image.width = raster.width, image.height = raster.height, image.channels = raster.channels;
+  image.pixels = std::move(raster.samples);
+  return image;
+}
+
+DecodeLimits DecodeLimits::for_pixels(std::int64_t pixels) {
+  DecodeLimits limits{.max_pixels = pixels};
+  const std::int64_t bytes = pixels < (std::int64_t{1} << 58) ? 16 * pixels : std::int64_t{1} << 62;
+  limits.max_decoded_bytes = std::max(limits.max_decoded_bytes, bytes);
+  limits.max_file_bytes = std::max(limits.max_file_bytes, bytes);
+  return limits;
+}
+
 Image decode_image(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
   return to_photo(decode_raster(bytes, origin, limits), origin);
 }
@@ -255,16 +276,17 @@ LabelImage LabelImage::plane(int k) const {
   return one;
 }
 
-Image overlay(const Image& image, const LabelImage& labels, std::span<const Rgb> palette, double opacity) {
+Image overlay(Image image, const LabelImage& labels, std::span<const Rgb> palette, double opacity) {
   require_valid("overlay", image);
   require_valid("overlay", labels);
   require<DataError>(image.width == labels.width && image.height == labels.height, "overlay: the image has ", image.width, "x",
                      image.height, " pixels, the mask ", labels.width, "x", labels.height);
-  Image out(image.width, image.height, 3);
+  const bool gray = image.channels == 1;
+  Image out = gray ? Image(image.width, image.height, 3) : std::move(image);
   const int weight = static_cast<int>(std::lround(256 * std::clamp(opacity, 0.0, 1.0)));
-  const std::size_t channels = static_cast<std::size_t>(image.channels), values = labels.values();
+  const std::size_t values = labels.values();
   for (std::size_t i = 0; i < out.pixels.size() / 3; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) out.pixels[3 * i + c] = image.pixels[i * channels + (channels == 3 ? c : 0)];
+    if (gray) std::fill_n(&out.pixels[3 * i], 3, image.pixels[i]);
     for (std::size_t k = 0; k < values; ++k) {
       const std::size_t label = labels.labels[i * values + k], color = labels.planes ? k : label;
       if ((labels.planes && label != 1) || color >= palette.size() || palette[color] == Rgb{}) continue;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "lamina/data/augment.hpp"
 #include "lamina/data/loader.hpp"
@@ -23,6 +24,49 @@ std::vector<float> blend_profile(int window) {
   }
   return profile;
 }
+
+/// The rows of a photograph that windows are blended on: weighted sums of the rows [first_, first_ + the window's height).
+class Strip {
+ public:
+  Strip(const data::Image& image, const InputConfig& window, std::int64_t outputs)
+      : height_(image.height),
+        width_(image.width),
+        outputs_(outputs),
+        window_width_(window.width),
+        vertical_(blend_profile(window.height)),
+        horizontal_(blend_profile(window.width)),
+        sums_(Tensor::zeros({std::min(window.height, image.height), image.width, outputs})),
+        weights_(Tensor::zeros({sums_.size(0), image.width})) {}
+
+  /// Adds a window's probabilities from the strip's first row and column c on.
+  void add(std::int64_t c, const float* p) {
+    for (std::int64_t y = 0; y < std::min(sums_.size(0), height_ - first_); ++y)
+      for (std::int64_t u = 0; u < std::min(window_width_, width_ - c); ++u) {
+        const float weight = vertical_[static_cast<std::size_t>(y)] * horizontal_[static_cast<std::size_t>(u)];
+        const std::int64_t at = y * width_ + c + u;
+        for (std::int64_t k = 0; k < outputs_; ++k)
+          sums_.data<float>()[at * outputs_ + k] += weight * p[(y * window_width_ + u) * outputs_ + k];
+        weights_.data<float>()[at] += weight;
+      }
+  }
+  /// Calls f with the means of the rows above `row`, where the strip then begins.
+  void finish(std::int64_t row, const std::function<void(std::int64_t, const Tensor&)>& f) {
+    const std::int64_t done = row - first_, pixels = done * width_, all = sums_.size(0) * width_;
+    if (done == 0) return;
+    float *sums = sums_.data<float>(), *weights = weights_.data<float>();
+    for (std::int64_t i = 0; i < pixels; ++i)
+      for (std::int64_t k = 0; k < outputs_; ++k) sums[i * outputs_ + k] /= weights[i];
+    f(first_, sums_.rows(0, done));
+    std::fill(std::copy(sums + pixels * outputs_, sums + all * outputs_, sums), sums + all * outputs_, 0.0f);
+    std::fill(std::copy(weights + pixels, weights + all, weights), weights + all, 0.0f);
+    first_ = row;
+  }
+
+ private:
+  std::int64_t first_ = 0, height_, width_, outputs_, window_width_;
+  std::vector<float> vertical_, horizontal_;
+  Tensor sums_, weights_;  // (rows, W, outputs), (rows, W)
+};
 
 }  // namespace
 
@@ -87,56 +131,71 @@ Tensor Predictor::whole(const data::Image& image) {
   return first_image(resize_bilinear(inner, image.height, image.width, ResizeGrid::half_pixel));
 }
 
-Tensor Predictor::tiled(const data::Image& image, const PredictOptions& options) {
+void Predictor::tiled(const data::Image& image, const PredictOptions& options, const std::function<void(std::int64_t, const Tensor&)>& f) {
   const auto rows = window_starts(image.height, input_.height, options.overlap),
              cols = window_starts(image.width, input_.width, options.overlap);
-  const auto vertical = blend_profile(input_.height), horizontal = blend_profile(input_.width);
-  const Tensor x = data::to_tensor(image);  // (1, H, W, 3)
-  const std::int64_t outputs = head_->outputs(), height = image.height, width = image.width;
-  const Tensor sum = Tensor::zeros({height, width, outputs}), weights = Tensor::zeros({height, width});
   std::vector<std::pair<int, int>> windows;
   for (int r : rows)
     for (int c : cols) windows.emplace_back(r, c);
-  for (std::size_t begin = 0; begin < windows.size(); begin += static_cast<std::size_t>(options.batch)) {
-    const auto n = std::min(static_cast<std::size_t>(options.batch), windows.size() - begin);
-    const Tensor batch = Tensor::full({static_cast<std::int64_t>(n), input_.height, input_.width, 3}, -1);  // beyond the border: black
+  const std::int64_t channels = image.channels;
+  const auto batch_size = std::min(static_cast<std::size_t>(options.batch), windows.size());
+  Strip strip(image, input_, head_->outputs());
+  for (std::size_t begin = 0; begin < windows.size(); begin += batch_size) {
+    const auto n = std::min(batch_size, windows.size() - begin);
+    const Tensor batch = Tensor::empty({static_cast<std::int64_t>(n), input_.height, input_.width, 3});
     for (std::size_t i = 0; i < n; ++i) {
       const auto [r, c] = windows[begin + i];
-      const std::int64_t count = 3 * std::min<std::int64_t>(input_.width, width - c);
-      for (std::int64_t y = 0; y < std::min<std::int64_t>(input_.height, height - r); ++y)
-        std::copy_n(x.data<float>() + ((r + y) * width + c) * 3, count,
-                    batch.data<float>() + (static_cast<std::int64_t>(i) * input_.height + y) * input_.width * 3);
+      data::Image window(input_.width, input_.height, image.channels);  // beyond the border: black
+      for (int y = 0; y < std::min(input_.height, image.height - r); ++y)
+        std::copy_n(image.at(c, r + y), channels * std::min(input_.width, image.width - c), window.at(0, y));
+      batch.rows(static_cast<std::int64_t>(i), 1).copy_from(data::to_tensor(window));
     }
     const Tensor p = probabilities(batch).packed();
     for (std::size_t i = 0; i < n; ++i) {
       const auto [r, c] = windows[begin + i];
-      for (std::int64_t y = 0; y < std::min<std::int64_t>(input_.height, height - r); ++y)
-        for (std::int64_t u = 0; u < std::min<std::int64_t>(input_.width, width - c); ++u) {
-          const float weight = vertical[static_cast<std::size_t>(y)] * horizontal[static_cast<std::size_t>(u)];
-          const float* from = p.data<float>() + ((static_cast<std::int64_t>(i) * input_.height + y) * input_.width + u) * outputs;
-          const std::int64_t at = (r + y) * width + c + u;
-          for (std::int64_t k = 0; k < outputs; ++k) sum.data<float>()[at * outputs + k] += weight * from[k];
-          weights.data<float>()[at] += weight;
-        }
+      strip.finish(r, f);  // no window from here on has rows above
+      strip.add(c, p.rows(static_cast<std::int64_t>(i), 1).data<float>());
     }
   }
-  for (std::int64_t i = 0; i < height * width; ++i)
-    for (std::int64_t k = 0; k < outputs; ++k) sum.data<float>()[i * outputs + k] /= weights.data<float>()[i];
-  return sum;
+  strip.finish(image.height, f);
+}
+
+bool Predictor::tiles(const PredictOptions& options) const {
+  using Tiling = PredictOptions::Tiling;
+  return options.tiling == Tiling::always ||
+         (options.tiling == Tiling::automatic && data::resize_named(input_.resize) == data::Resize::crop);
+}
+
+double Predictor::shrinks(const data::Image& image, const PredictOptions& options) const {
+  if (tiles(options)) return 1;
+  int width = input_.width, height = input_.height;
+  if (data::resize_named(input_.resize) == data::Resize::pad)
+    std::tie(width, height) = data::fit_inside(image.width, image.height, width, height);
+  return std::max({1.0, static_cast<double>(image.width) / width, static_cast<double>(image.height) / height});
 }
 
 Prediction Predictor::predict(const data::Image& image, const PredictOptions& options) {
   require<OptionError>(options.overlap >= 0 && options.overlap <= 0.9, "predict: overlap ", options.overlap, " is outside [0, 0.9]");
   require<OptionError>(options.batch >= 1, "predict: batch ", options.batch, " must be at least 1");
   data::require_valid("predict", image);
-  using Tiling = PredictOptions::Tiling;
-  const bool tile =
-      options.tiling == Tiling::always || (options.tiling == Tiling::automatic && data::resize_named(input_.resize) == data::Resize::crop);
   const NoGrad no_grad;
   Prediction result;
-  result.probabilities = (tile ? tiled(image, options) : whole(image)).packed();
   result.labels = data::LabelImage(image.width, image.height, 0, head_->planes());
-  result.labels.labels = head_->decide(result.probabilities, heads::Scale::probabilities).to_vector<std::uint8_t>();
+  const auto decide = [&](std::int64_t first, const Tensor& probabilities) {
+    const auto labels = head_->decide(probabilities, heads::Scale::probabilities).to_vector<std::uint8_t>();
+    std::copy(labels.begin(), labels.end(), &result.labels.at(0, static_cast<int>(first)));
+  };
+  if (!tiles(options)) {
+    const Tensor probabilities = whole(image).packed();
+    decide(0, probabilities);
+    if (options.probabilities) result.probabilities = probabilities;
+    return result;
+  }
+  if (options.probabilities) result.probabilities = Tensor::empty({image.height, image.width, head_->outputs()});
+  tiled(image, options, [&](std::int64_t first, const Tensor& probabilities) {
+    decide(first, probabilities);
+    if (options.probabilities) result.probabilities.rows(first, probabilities.size(0)).copy_from(probabilities);
+  });
   return result;
 }
 
