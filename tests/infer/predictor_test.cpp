@@ -236,6 +236,10 @@ TEST_CASE("a tiled prediction has the bytes of sums over the whole photograph, a
       for (std::size_t i = 0; i < sums.size(); ++i) sums[i] /= weights[i / 3];
       const auto got = predictor.predict(image, {.overlap = overlap, .batch = 1});
       CHECK(got.probabilities.to_vector<float>() == sums);
+      std::vector<std::uint8_t> best;
+      for (std::size_t i = 0; i < sums.size(); i += 3)
+        best.push_back(static_cast<std::uint8_t>(std::max_element(&sums[i], &sums[i] + 3) - &sums[i]));
+      CHECK(got.labels.labels == best);
       const auto labels = predictor.predict(image, {.overlap = overlap, .batch = 1, .probabilities = false});
       CHECK(!labels.probabilities);
       CHECK(labels.labels.labels == got.labels.labels);
