@@ -33,10 +33,10 @@ inline Tensor hashed_images(const std::string& name, const Shape& s) {
   const Hash hash(name);
   const Tensor t = Tensor::empty(s, {DType::f64, kCpu});
   double* p = t.data<double>();
+  const std::int64_t pixels = s[1] * s[2], channels = s[3];
   for (std::int64_t a = 0; a < s[0]; ++a)
-    for (std::int64_t y = 0; y < s[1]; ++y)
-      for (std::int64_t x = 0; x < s[2]; ++x)
-        for (std::int64_t b = 0; b < s[3]; ++b) *p++ = hash.uniform(((a * s[3] + b) * s[1] + y) * s[2] + x);
+    for (std::int64_t i = 0; i < pixels; ++i)
+      for (std::int64_t b = 0; b < channels; ++b) *p++ = hash.uniform((a * channels + b) * pixels + i);
   return t;
 }
 
@@ -45,7 +45,8 @@ inline Tensor hashed_weight(const std::string& name, const Shape& s) {
   if (s.rank() == 4) {
     const Tensor t = hashed_images(name, s);
     const double bound = std::sqrt(6.0 / static_cast<double>(s[1] * s[2] * s[3]));
-    for (std::int64_t i = 0; i < s.numel(); ++i) t.data<double>()[i] *= bound;
+    double* p = t.data<double>();
+    for (std::int64_t i = 0, n = s.numel(); i < n; ++i) p[i] *= bound;
     return t;
   }
   const Hash hash(name);
