@@ -17,7 +17,7 @@ struct TrainConfig {
   std::string images = "images", masks = "masks";
   std::string model = "unet", preset;
   int base = 0, depth = 0;
-  std::string init;
+  std::string init, from;
   models::OptionValues options;  ///< of the network's family, beside base, depth and init; those that are empty: the preset's
   int width = 256, height = 256;
   std::string resize = "stretch";
@@ -53,7 +53,8 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"preset", "published network of the family: see lamina info --help; empty: the first"}, c.preset);
   visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);
   visit(Field{"depth", "poolings; 0: the preset's", 0}, c.depth);
-  visit(Field{"init", "initialiser; empty: the preset's"}, c.init);
+  visit(Field{"init", "initialiser, or a file of weights (.safetensors; names as PyTorch has them); empty: the preset's"}, c.init);
+  visit(Field{.name = "from", .help = "run folder or file to begin with: all its layers but the last", .optional = true}, c.from);
   for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{"resize", "how images get to that size: stretch | crop | pad"}, c.resize);
@@ -90,6 +91,9 @@ void describe(TrainConfig& c, Visit&& visit) {
 /// config, on a setting that this version does not know.
 std::string to_json(const TrainConfig& config);
 TrainConfig config_from_json(const std::string& json);
+
+/// Is --init a file of weights, not an initialiser?
+bool names_a_file(const std::string& init);
 
 /// The config with the preset and its options filled in, so that what is printed and saved is what runs. Throws OptionError.
 TrainConfig resolved(TrainConfig config);

@@ -17,6 +17,7 @@ class SegmentationTask : public Task {
     losses::Criterion criterion;
     std::unique_ptr<optim::Optimizer> optimizer;
     std::shared_ptr<data::Batches> training, validation;  ///< validation may be null or empty
+    std::vector<std::string> notes = {};                  ///< for the log, such as which weights the network begins with
   };
   /// Throws OptionError when the criterion does not fit a head, ShapeError when the network has no output for it.
   explicit SegmentationTask(Parts parts);
@@ -27,6 +28,7 @@ class SegmentationTask : public Task {
   /// The score is the mean of the heads' selection scores.
   Validation validate() override;
   std::vector<std::string> score_names() const override;
+  std::vector<std::string> notes() const override { return parts_.notes; }
   std::vector<Component> components() override { return {{"", parts_.network.get(), parts_.optimizer.get()}}; }
   std::vector<std::string> warnings(const std::vector<EpochRecord>& history) const override;
 

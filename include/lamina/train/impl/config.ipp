@@ -44,12 +44,14 @@ TrainConfig config_from_json(const std::string& text) {
   return config;
 }
 
+bool names_a_file(const std::string& init) { return init.ends_with(".safetensors"); }
+
 TrainConfig resolved(TrainConfig config) {
   const models::ModelConfig network = models::resolved(model_config(config, 0));
   config.preset = network.preset;
   if (network.options.contains("base")) config.base = network.number("base");
   if (network.options.contains("depth")) config.depth = network.number("depth");
-  if (network.options.contains("init")) config.init = network.options.at("init");
+  if (network.options.contains("init") && !names_a_file(config.init)) config.init = network.options.at("init");
   for (const auto& [name, help] : family_options())
     if (const auto it = network.options.find(name); it != network.options.end()) config.options[name] = it->second;
   return config;
@@ -68,7 +70,7 @@ models::ModelConfig model_config(const TrainConfig& c, int outputs) {
   models::ModelConfig network{.model = c.model, .preset = c.preset, .in_channels = 3, .classes = outputs, .options = c.options};
   if (c.base) network.options["base"] = std::to_string(c.base);
   if (c.depth) network.options["depth"] = std::to_string(c.depth);
-  network.options["init"] = c.init;
+  network.options["init"] = names_a_file(c.init) ? "" : c.init;
   return network;
 }
 

@@ -11,6 +11,7 @@
 #include "lamina/data/loader.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/file.hpp"
+#include "lamina/io/pretrained.hpp"
 #include "lamina/nn/nn.hpp"
 #include "lamina/train/run_report.hpp"
 #include "lamina/train/segmentation_task.hpp"
@@ -79,9 +80,22 @@ std::uint32_t checksum_of_items(const data::Dataset& dataset) {
   return sum;
 }
 
-/// The untrained network where it trains.
-std::shared_ptr<models::Network> build_model(const TrainConfig& config, int outputs) {
+/// What --init and --from bring into a new network; none where neither names weights.
+std::vector<std::string> load_weights(const TrainConfig& config, models::Network& network) {
+  std::vector<std::string> said;
+  const auto load = [&](const std::string& file, bool last_layer) {
+    said.push_back("weights of " + file);
+    for (const std::string& line : io::load_pretrained(network, file, {.last_layer = last_layer}).lines()) said.push_back("  " + line);
+  };
+  if (names_a_file(config.init)) load(config.init, true);
+  if (!config.from.empty()) load(config.from, false);
+  return said;
+}
+
+/// The network as training begins, where it trains. `notes` become what it begins with.
+std::shared_ptr<models::Network> build_model(const TrainConfig& config, int outputs, std::vector<std::string>& notes) {
   std::shared_ptr<models::Network> model = models::build_network(model_config(config, outputs), config.seed);
+  notes = load_weights(config, *model);
   model->to(parse_device(config.device));
   model->to(parse_precision(config.precision));
   return model;
@@ -92,14 +106,16 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
   data::LoaderOptions validation = loader_options(config), training = validation;
   training.augment = data::parse_augment(config.augment);
   training.shuffle = training.random_crop = true;
-  std::shared_ptr<models::Network> network = build_model(config, head->outputs());
+  std::vector<std::string> notes;
+  std::shared_ptr<models::Network> network = build_model(config, head->outputs(), notes);
   std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(config, network->named_parameters());
   return {.network = std::move(network),
           .heads = {head},
           .criterion = losses::Criterion(config.loss),
           .optimizer = std::move(optimizer),
           .training = std::make_shared<data::Loader>(dataset, data::Split::train, training),
-          .validation = std::make_shared<data::Loader>(dataset, data::Split::val, validation)};
+          .validation = std::make_shared<data::Loader>(dataset, data::Split::val, validation),
+          .notes = std::move(notes)};
 }
 
 /// Segmentation of a data set by settings; a checkpoint has both, so that networks are rebuilt and runs told from each other.
@@ -136,7 +152,7 @@ class ConfiguredTask : public SegmentationTask {
   }
 
   std::vector<std::string> notes() const override {
-    std::vector<std::string> notes;
+    std::vector<std::string> notes = SegmentationTask::notes();
     for (const data::Finding& f : dataset_.findings) notes.push_back("warning: " + f.text);
     for (const Setting& s : settings_of(config_)) notes.push_back("  " + s.name + ": " + to_string(s.value));
     return notes;
@@ -203,6 +219,7 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
   LogFile log;
   MetricsFiles metrics;
   Callbacks callbacks(events);
+  for (const std::string& line : task->SegmentationTask::notes()) callbacks.message(line);
   const Sinks listening{&log, &callbacks};
   Report report(dataset, listening);
   Sinks sinks{&metrics, &log, &callbacks, &report};

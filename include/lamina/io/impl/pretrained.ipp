@@ -1,0 +1,97 @@
+#include "lamina/io/pretrained.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "lamina/io/checkpoint.hpp"
+#include "lamina/io/impl/checkpoint.hpp"
+#include "lamina/io/safetensors.hpp"
+
+namespace lamina::io {
+namespace {
+
+std::string line(const char* what, const std::vector<std::string>& names, bool list) {
+  constexpr std::size_t kShown = 6;
+  std::string text = message(what, ": ", names.size());
+  for (std::size_t i = 0; list && i < std::min(names.size(), kShown); ++i) text += (i ? ", " : " (") + names[i];
+  if (list && !names.empty()) text += names.size() > kShown ? ", ...)" : ")";
+  return text;
+}
+
+/// Index of a file's tensor by the name that a network would give it.
+using Index = std::map<std::string, std::size_t>;
+
+Index index_of(const SafetensorsFile& file) {
+  const auto component = file.metadata().find("component");
+  const std::string prefix = component == file.metadata().end() ? "" : component->second + ".", parallel = "module.";
+  Index index;
+  for (std::size_t i = 0; i < file.tensors().size(); ++i) {
+    std::string name = file.tensors()[i].name;
+    if (!name.starts_with(prefix) || name.starts_with(kOptimizerPrefix)) continue;
+    name = name.substr(prefix.size());
+    index[name.starts_with(parallel) ? name.substr(parallel.size()) : name] = i;
+  }
+  return index;
+}
+
+/// The index below the part of the network where most of its names are found.
+Index placed(const Index& index, const std::vector<nn::NamedTensor>& state) {
+  Index best;
+  std::ptrdiff_t most = -1;
+  for (const std::string part : {"", "backbone.", "encoder."}) {
+    Index here;
+    for (const auto& [name, i] : index) here[part + name] = i;
+    const auto found = std::count_if(state.begin(), state.end(), [&](const nn::NamedTensor& t) { return here.contains(t.name); });
+    if (found > most) most = found, best = std::move(here);
+  }
+  return best;
+}
+
+}  // namespace
+
+std::vector<std::string> WeightMatch::lines() const {
+  return {line("loaded", loaded, false), line("initial values", missing, true), line("left out", unexpected, true)};
+}
+
+WeightMatch load_pretrained(models::Network& network, const std::filesystem::path& run, const PretrainedOptions& o) {
+  const std::filesystem::path path = find_weights(run);
+  const SafetensorsFile file(path);
+  const std::vector<nn::NamedTensor> state = network.state();
+  const std::string last = network.named_parameters().back().name, last_layer = last.substr(0, last.rfind('.') + 1);
+  Index index = placed(index_of(file), state);
+  WeightMatch match;
+  std::vector<std::pair<Tensor, std::size_t>> pairs;
+  std::string wrong;
+  for (const nn::NamedTensor& own : state) {
+    const auto it = index.find(own.name);
+    if (it == index.end()) {
+      match.missing.push_back(own.name);
+      continue;
+    }
+    const TensorInfo& theirs = file.tensors()[it->second];
+    const Shape shape = shape_from_file(theirs.shape);
+    const bool in_last = own.name.starts_with(last_layer), fits = shape == own.tensor.shape();
+    if (in_last && (!o.last_layer || !fits)) {
+      match.missing.push_back(own.name);
+      continue;  // and unexpected
+    }
+    if (!fits)
+      wrong += message("\n  ", own.name, " is ", shape, " in the file, ", own.tensor.shape(), " in the network");
+    else if ((theirs.dtype == DType::f32 || theirs.dtype == DType::f64 || theirs.dtype == DType::bf16) !=
+             (own.tensor.dtype() != DType::i64))
+      wrong += message("\n  ", own.name, " is ", name_of(theirs.dtype), " in the file, ", name_of(own.tensor.dtype()), " in the network");
+    match.loaded.push_back(own.name);
+    pairs.emplace_back(own.tensor, it->second);
+    index.erase(it);
+  }
+  for (const auto& [name, i] : index) match.unexpected.push_back(file.tensors()[i].name);
+  require<DataError>(wrong.empty(), path.string(), ": its weights do not fit the network:", wrong);
+  require<DataError>(!pairs.empty(), path.string(), ": it has no tensor of the network's names, such as ", state[0].name, "; its first is ",
+                     file.tensors().empty() ? "none" : file.tensors()[0].name);
+  require<DataError>(!o.strict || (match.missing.empty() && match.unexpected.empty()), path.string(), ": ", match.lines()[1], "; ",
+                     match.lines()[2]);
+  for (const auto& [to, i] : pairs) to.copy_from(relayout(file.read(i), false));
+  return match;
+}
+
+}  // namespace lamina::io

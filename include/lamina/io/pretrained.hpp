@@ -1,0 +1,30 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lamina/models/network.hpp"
+
+namespace lamina::io {
+
+/// How the tensors of a file meet those of a network, by the network's names.
+struct WeightMatch {
+  std::vector<std::string> loaded;
+  std::vector<std::string> missing;     ///< the network's that keep their initial values
+  std::vector<std::string> unexpected;  ///< the file's that the network has no place for
+  /// Three lines: how many of each, and the first few of those that were not loaded.
+  std::vector<std::string> lines() const;
+};
+
+struct PretrainedOptions {
+  bool last_layer = true;  ///< false: it keeps its initial values (transfer). Where its shape is another, it does in any case.
+  bool strict = false;     ///< nothing may be missing or unexpected
+};
+
+/// Loads the weights of a run folder or a .safetensors file into a network that may be another: one of a checkpoint's components, its
+/// generator say; names as PyTorch has them, also those of a backbone alone (torchvision's resnet50, with or without fc), which are looked
+/// for below "backbone" and "encoder"; without "module." that DataParallel puts before them. Throws IoError; DataError naming the file:
+/// no tensor fits; one of another shape, beside the last layer's; one that is no floating-point number where a weight is one.
+WeightMatch load_pretrained(models::Network& network, const std::filesystem::path& file, const PretrainedOptions& options = {});
+
+}  // namespace lamina::io
