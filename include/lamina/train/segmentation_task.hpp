@@ -16,8 +16,8 @@ class SegmentationTask : public Task {
     Heads heads;
     losses::Criterion criterion;
     std::unique_ptr<optim::Optimizer> optimizer;
-    std::shared_ptr<data::Batches> training, validation;  ///< validation may be null or empty
     std::vector<std::string> notes = {};                  ///< for the log, such as which weights the network begins with
+    std::shared_ptr<data::Batches> training, validation;  ///< validation may be null or empty
   };
   /// Throws OptionError when the criterion does not fit a head, ShapeError when the network has no output for it.
   explicit SegmentationTask(Parts parts);

@@ -113,9 +113,9 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
           .heads = {head},
           .criterion = losses::Criterion(config.loss),
           .optimizer = std::move(optimizer),
+          .notes = std::move(notes),
           .training = std::make_shared<data::Loader>(dataset, data::Split::train, training),
-          .validation = std::make_shared<data::Loader>(dataset, data::Split::val, validation),
-          .notes = std::move(notes)};
+          .validation = std::make_shared<data::Loader>(dataset, data::Split::val, validation)};
 }
 
 /// Segmentation of a data set by settings; a checkpoint has both, so that networks are rebuilt and runs told from each other.
