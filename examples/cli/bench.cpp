@@ -81,7 +81,7 @@ int bench(const BenchOptions& options, const Common& common) {
                       {"forward_ms", forward * each},
                       {"backward_ms", backward * each},
                       {"layer_list", list}};
-    std::printf("%s\n", result.dump(2).c_str());
+    print_json(result);
     return kOk;
   }
   std::printf("%-32s %-16s %-13s %10s %9s %9s %5s\n", "layer", "kind", "algorithm", "bytes", "forward", "backward", "");

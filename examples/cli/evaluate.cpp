@@ -52,7 +52,8 @@ void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head) {
   for (std::size_t c = 0; c < names.size(); ++c)
     row(names[c], s.dice.per_class[c], s.iou.per_class[c], s.precision.per_class[c], s.recall.per_class[c]);
   row("macro", s.dice.macro, s.iou.macro, s.precision.macro, s.recall.macro);
-  row("macro foreground", s.dice.macro_foreground, s.iou.macro_foreground, s.precision.macro_foreground, s.recall.macro_foreground);
+  if (head.neutral_outcome() >= 0)
+    row("macro foreground", s.dice.macro_foreground, s.iou.macro_foreground, s.precision.macro_foreground, s.recall.macro_foreground);
   row("micro", s.dice.micro, s.iou.micro, s.precision.micro, s.recall.micro);
   row("always the most frequent class: macro", base.dice.macro, base.iou.macro, base.precision.macro, base.recall.macro);
   std::printf("pixel accuracy %.4f (always the most frequent class: %.4f)\n", s.accuracy, base.accuracy);
@@ -71,12 +72,16 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   if (!where.images) where.images = info.config.images;
   if (!where.masks) where.masks = info.config.masks;
   if (!where.ignore) where.ignore = info.config.ignore;
+  if (!where.background) where.background = info.config.background;
+  if (!where.mask_channel) where.mask_channel = info.config.mask_channel;
+  if (!where.mask_frame) where.mask_frame = info.config.mask_frame;
+  if (!where.others) where.others = info.config.others;
   if (!where.seed) where.seed = info.config.seed;  // the split of the run: nothing it was trained on is in its val
   const data::Dataset dataset = open_data(where, progress);
   require<DataError>(heads::make_head(dataset.schema, info.config.head)->outcomes() == info.head->outcomes(), options.data.data,
                      ": its classes are not those that ", options.run, " was trained on");
   const data::Split split = data::split_named(options.split);
-  require<DataError>(!dataset.items(split).empty(), options.data.data, ": its ", options.split, " split is empty");
+  require<DataError>(!dataset.items(split).empty(), options.data.data, ": ", dataset.items(split).empty() ? dataset.why_empty(split) : "");
 
   const Device device = parse_device(options.device);
   metrics::ConfusionMatrix confusion = info.head->confusion();
@@ -99,7 +104,7 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     result["classes"] = info.head->outcomes();
     result["images"] = dataset.items(split).size();
     result["epoch"] = info.state.epoch;
-    std::printf("%s\n", result.dump(2).c_str());
+    print_json(result);
   } else {
     print_table(confusion, *info.head);
   }

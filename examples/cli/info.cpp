@@ -16,7 +16,7 @@ namespace {
 /// "key  value" lines, or one JSON object.
 void print_items(const Json& items, bool json) {
   if (json) {
-    std::printf("%s\n", items.dump(2).c_str());
+    print_json(items);
     return;
   }
   for (const auto& [key, value] : items.items())

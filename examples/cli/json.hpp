@@ -1,6 +1,7 @@
 // Scores as the JSON that scripts rely on.
 #pragma once
 #include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "lamina/heads/head.hpp"
@@ -8,6 +9,9 @@
 namespace cli {
 
 using Json = nlohmann::ordered_json;
+
+/// Prints it as a result; bytes of file names that are no UTF-8 are replaced.
+inline void print_json(const Json& j) { std::printf("%s\n", j.dump(2, ' ', false, Json::error_handler_t::replace).c_str()); }
 
 /// NaN (no such class) is null.
 inline Json json_number(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }

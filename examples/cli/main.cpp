@@ -107,12 +107,22 @@ struct Program {
   }
 };
 
+template <class Text>
+void add_nearest_color(CLI::App& sub, Text& others) {
+  sub.add_flag_callback(
+      "--nearest-color", [&others] { others = "nearest"; }, "the same as --others nearest");
+}
+
 void add_data(CLI::App& sub, cli::DataOptions& o) {
   sub.add_option("DATA", o.data, "folder with images/ and masks/")->required();
   sub.add_option("--images", o.images, "name of the folder with the photographs");
   sub.add_option("--masks", o.masks, "name of the folder with the masks");
   sub.add_option("--ignore", o.ignore, "mask value that neither loss nor metrics count; -1: as dataset.json says");
   sub.add_option("--seed", o.seed, "seed of the split when there are no lists")->check(CLI::NonNegativeNumber);
+  sub.add_option("--mask-channel", o.mask_channel, "where masks have their labels: color | alpha; default as dataset.json says");
+  sub.add_option("--mask-frame", o.mask_frame, "masks are drawn on photographs as shown | stored (EXIF orientation)");
+  sub.add_option("--others", o.others, "mask values that are no label: error | ignore | nearest (color)");
+  add_nearest_color(sub, o.others);
 }
 
 void add_device(CLI::App& sub, std::string& device) { sub.add_option("--device", device, "cpu | cuda | cuda:N"); }
@@ -139,8 +149,14 @@ void add_model(CLI::App& sub, lamina::models::ModelConfig& config) {
 }
 
 void add_check(Program& program) {
-  program.verb<cli::DataOptions>("check", "examine a data set: files, classes, encodings, sizes, duplicates, class weights", add_data,
-                                 cli::check);
+  program.verb<cli::CheckOptions>(
+      "check", "examine a data set: files, classes, encodings, sizes, duplicates; recommend how to train on it",
+      [](CLI::App& sub, cli::CheckOptions& o) {
+        add_data(sub, o.data);
+        sub.add_option("--background", o.data.background, "label that foreground scores leave out, or none; default as the data says");
+        sub.add_flag("--write-dataset-json", o.write_dataset_json, "write DATA/dataset.json, complete, to start from");
+      },
+      cli::check);
 }
 
 void add_train(Program& program) {
@@ -153,6 +169,7 @@ void add_train(Program& program) {
       [](CLI::App& sub, Options& o) {
         cli::add_settings(sub, o.config);
         add_resume(sub, o.resume);
+        add_nearest_color(sub, o.config.others);
         sub.footer(loss_terms_help);
       },
       [](const Options& o, const cli::Common& common) { return cli::train(o.config, o.resume == "auto", common); });

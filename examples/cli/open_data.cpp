@@ -19,15 +19,22 @@ data::DatasetOptions dataset_options(const DataOptions& o) {
   d.masks = folder(o.masks.value_or("masks"), "masks");
   if (o.ignore.value_or(-1) >= 0) d.ignore = static_cast<unsigned>(*o.ignore);
   d.seed = o.seed.value_or(0);
+  d.background = o.background.value_or("");
+  d.mask_channel = o.mask_channel.value_or("");
+  d.mask_frame = o.mask_frame.value_or("");
+  d.others = o.others.value_or("");
   return d;
 }
 
-data::Dataset open_data(const DataOptions& o, ProgressLine& progress) {
-  const data::Dataset dataset = data::open_dataset(o.data, dataset_options(o));
+data::Dataset open_data(const DataOptions& o, ProgressLine& progress, bool compare_photos) {
+  data::DatasetOptions options = dataset_options(o);
+  options.compare_photos = compare_photos;
+  const data::Dataset dataset = data::open_dataset(o.data, options);
   std::string line = o.data + ":";
   for (data::Split split : data::kSplits) line += " " + std::to_string(dataset.items(split).size()) + " " + data::name_of(split);
   progress.note(line + (dataset.splits_from_lists ? " (from its lists)" : " (seeded split)"));
   progress.note(dataset.masks.describe(dataset.schema));
+  progress.note(dataset.schema.background_text());
   for (const data::Finding& f : dataset.findings) progress.note((f.is_error ? "error: " : "warning: ") + f.text);
   return dataset;
 }

@@ -7,6 +7,7 @@
 namespace cli {
 
 lamina::data::DatasetOptions dataset_options(const DataOptions& options);
-lamina::data::Dataset open_data(const DataOptions& options, ProgressLine& progress);
+/// `compare_photos`: also reads every photograph, to warn as check does.
+lamina::data::Dataset open_data(const DataOptions& options, ProgressLine& progress, bool compare_photos = false);
 
 }  // namespace cli

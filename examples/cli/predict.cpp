@@ -5,6 +5,7 @@
 #include <set>
 
 #include "json.hpp"
+#include "lamina/data/dataset.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
@@ -23,13 +24,11 @@ namespace {
 /// Results never land where they could replace photographs or labels: masks that are there already have to be those of an earlier run,
 /// which wrote an overlay before each.
 void require_safe_output(const fs::path& out, const std::vector<fs::path>& photos, const data::LabelSchema& schema) {
-  for (const char* part : {"images", "dataset.json"})
-    require<OptionError>(!fs::exists(out / part), "--out ", out.string(), " is a data set (it has ", part,
-                         "): its masks could be overwritten; choose another folder");
+  data::require_no_dataset("--out", out);
   for (const fs::path& photo : photos) {
     const std::string file = photo.stem().string() + ".png";
     const fs::path overlay = out / "overlays" / file;
-    std::vector<fs::path> masks{out / "masks" / file};
+    std::vector<fs::path> masks{out / "masks" / (photo.stem().string() + data::mask_ending(schema))};
     for (const std::string& name : schema.names) masks.push_back(out / "masks" / name / file);
     for (const fs::path& result : {masks[0], overlay})
       require<OptionError>(!fs::exists(result) || !fs::equivalent(result, photo), "the result of ", photo.string(),
@@ -85,7 +84,7 @@ int predict(const PredictOptions& options, const Common& common) {
     data::write_png(over, data::overlay(std::move(photo), p.labels, predictor.schema().colors));
     std::vector<fs::path> written;  // a mask; of classes that may overlap one a class, in the folders from which a data set reads them
     if (p.labels.planes == 0) {
-      written.push_back(masks / (stem + ".png"));
+      written.push_back(masks / (stem + data::mask_ending(predictor.schema())));
       data::write_mask(written[0], p.labels, predictor.schema());
     }
     for (int k = 0; k < p.labels.planes; ++k) {
@@ -112,7 +111,7 @@ int predict(const PredictOptions& options, const Common& common) {
                        {"overlay", over.string()},
                        {"shares", shares}});
   }
-  if (common.json) std::printf("%s\n", results.dump(2).c_str());
+  if (common.json) print_json(results);
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be read");
   return failed ? kBadData : kOk;
 }

@@ -2,8 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include <nlohmann/json.hpp>
-
+#include "json.hpp"
 #include "lamina/train/trainer.hpp"
 #include "open_data.hpp"
 #include "progress.hpp"
@@ -19,10 +18,23 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   if (config.out.empty()) config.out = (std::filesystem::path("runs") / data_folder.filename()).string();
   config = train::resolved(config);
   train::check_settings(config);
+  const data::DatasetOptions folders = dataset_options({.data = config.data, .images = config.images, .masks = config.masks});
+  data::require_no_dataset("--out", config.out,
+                           {data_folder, folders.images.empty() ? data_folder / "images" : folders.images,
+                            folders.masks.empty() ? data_folder / "masks" : folders.masks});
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
-  const data::Dataset dataset = open_data({config.data, config.images, config.masks, config.ignore, config.seed}, progress);
+  const data::Dataset dataset = open_data({.data = config.data,
+                                           .images = config.images,
+                                           .masks = config.masks,
+                                           .ignore = config.ignore,
+                                           .seed = config.seed,
+                                           .background = config.background,
+                                           .mask_channel = config.mask_channel,
+                                           .mask_frame = config.mask_frame,
+                                           .others = config.others},
+                                          progress, true);
 
   note_settings(progress, settings_of(config), pool.concurrency(), config.out);
   RunEvents events(progress);
@@ -36,12 +48,11 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   const std::string report = folder.file("report.html").string();
   const bool scored = state.best_score >= 0;  // there are validation images
   if (common.json) {
-    nlohmann::ordered_json result{
-        {"run", config.out},     {"epochs", state.epoch},        {"steps", state.step}, {"best_epoch", state.best_epoch},
-        {"best_score", nullptr}, {"images_per_second", nullptr}, {"report", report}};
+    Json result{{"run", config.out},     {"epochs", state.epoch},        {"steps", state.step}, {"best_epoch", state.best_epoch},
+                {"best_score", nullptr}, {"images_per_second", nullptr}, {"report", report}};
     if (scored) result["best_score"] = state.best_score;
     if (events.rate() > 0) result["images_per_second"] = events.rate();
-    std::printf("%s\n", result.dump(2).c_str());
+    print_json(result);
   } else {
     if (scored)
       std::printf("best epoch %d, %s %.4f\n", state.best_epoch, info.head->selection(info.head->confusion()).name, state.best_score);

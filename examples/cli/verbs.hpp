@@ -36,6 +36,12 @@ struct DataOptions {
   std::optional<std::string> images, masks;
   std::optional<int> ignore;
   std::optional<std::uint64_t> seed;
+  std::optional<std::string> background, mask_channel, mask_frame, others;
+};
+
+struct CheckOptions {
+  DataOptions data;
+  bool write_dataset_json = false;
 };
 
 struct EvaluateOptions {
@@ -88,7 +94,7 @@ struct BenchOptions {
   std::string device = "cpu";
 };
 
-int check(const DataOptions& options, const Common& common);
+int check(const CheckOptions& options, const Common& common);
 int train(lamina::train::TrainConfig config, bool resume, const Common& common);
 int evaluate(const EvaluateOptions& options, const Common& common);
 int predict(const PredictOptions& options, const Common& common);

@@ -37,7 +37,7 @@ void check_scores(const json& got, const Counts& hand, std::size_t neutral) {
 }  // namespace
 
 TEST_CASE("evaluate: every number of the JSON and of the table against counts by hand") {
-  for (const auto& [task, neutral] : {std::pair{Task::multiclass, 2}, {Task::multilabel, 2}, {Task::ordinal, 0}}) {
+  for (const auto& [task, neutral] : {std::pair{Task::multiclass, 2}, {Task::multilabel, 2}, {Task::ordinal, 99 /* none */}}) {
     CAPTURE(name_of(task));
     const Workshop w(1);
     write_pictures(w / "set", task, kTrain, kVal, kTest);
@@ -111,7 +111,10 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"init", "he_normal"},
                                                   {"resize", "pad"},
                                                   {"augment", "vflip"},
-                                                  {"head", "multiclass"},
+                                                  {"background", "red"},
+                                                  {"mask_channel", "color"},
+                                                  {"mask_frame", "shown"},
+                                                  {"others", "ignore"},
                                                   {"loss", "ce+2*dice"},
                                                   {"class_weights", "1,2,3,4"},
                                                   {"optimizer", "sgd"},
@@ -136,11 +139,14 @@ TEST_CASE("every option of train reaches the run's settings") {
     std::replace(option.begin(), option.end(), '_', '-');
     command += " --" + option + " " + (value.is_string() ? value.get<std::string>() : value.dump());
   }
-  const Result r = w.lamina(command);
+  const Result r = w.lamina(command + " --head multiclass");
   REQUIRE_MESSAGE(r.code == 0, r.err);
   const json config = json::parse(w.read("run/config.json"));
   for (const auto& [name, value] : options) CHECK_MESSAGE(config.at(name) == value, name);
   CHECK(config.at("size") == "6x4");
   CHECK(config.size() == 3 + std::size(options));  // and format, data, size
   CHECK(stored_class_weights(w / "run/weights/last.safetensors") == json{1, 2, 3, 4});
+  const auto metadata = io::load_checkpoint(w / "run/weights/last.safetensors").metadata;
+  CHECK(metadata.at("head") == "multiclass");
+  CHECK_FALSE(config.contains("head"));  // it stands in one place
 }

@@ -113,11 +113,12 @@ TEST_CASE("dataset.json: read, checked, written") {
 
   const auto bad = [](const char* json, const char* reason) {
     CAPTURE(json);
-    CHECK_THROWS_WITH_AS(parse_label_schema(json, "d.json"), doctest::Contains("d.json: "), DataError);
+    CHECK_THROWS_WITH_AS(parse_label_schema(json, "d.json"), doctest::Contains("d.json line 1, column "), DataError);
     CHECK_THROWS_WITH_AS(parse_label_schema(json, "d.json"), doctest::Contains(reason), DataError);
   };
-  bad("", "not a JSON object");
-  bad("[1]", "not a JSON object");
+  bad("", "this is no JSON");
+
+  CHECK_THROWS_WITH_AS(parse_label_schema("[1]", "d.json"), doctest::Contains("not a JSON object"), DataError);
   bad(R"({"lables": {"a": 0}})", "unknown field 'lables'; did you mean 'labels'?");
   bad(R"({"labels": {"a": 0}, "colours": {}})", "did you mean 'colors'?");
   bad(R"({"labels": {"a": 0}, "ignored": 255})", "did you mean 'ignore'?");

@@ -86,8 +86,33 @@ TEST_CASE("one-hot planes") {
   CHECK(d.masks.read(g / "masks/a.npy").labels == Labels{0, 4, 1});
   planes({1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0});
   refuses(g, "several planes");
-  planes({1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0});
-  refuses(g, "no plane");
+  planes({1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0});  // nothing in the middle: that is the background
+  const Dataset open = open_dataset(g.path());
+  CHECK(open.masks.encoding() == MaskEncoding::foreground_planes);
+  CHECK(open.schema.names == std::vector<std::string>{"background", "class 1", "class 2", "class 3", "class 4", "class 5"});
+  CHECK(open.schema.background == 0);
+  CHECK(open.masks.read(g / "masks/a.npy").labels == Labels{1, 0, 2});
+  for (const auto& [json, background] : {std::pair{R"({"labels": {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}})", "background"},
+                                         {R"({"labels": {"floor": 0, "a": 1, "b": 2, "c": 3, "d": 4, "e": 5}})", ""}}) {
+    g.text("dataset.json", json);
+    const Dataset named = open_dataset(g.path());
+    CHECK(named.schema.classes() == 6);
+    CHECK(named.schema.class_named("b") == 2);
+    CHECK(named.schema.background == named.schema.class_named(background));
+    CHECK(named.masks.read(g / "masks/a.npy").labels == Labels{1, 0, 2});
+    // What predict writes is read back beside them.
+    write_mask(g / "masks/b.npy", labels({0, 5, 1}), named.schema);
+    CHECK(open_dataset(g.path()).masks.read(g / "masks/b.npy").labels == Labels{0, 5, 1});
+  }
+  g.text("dataset.json", R"({"labels": {"background": 0, "a": 1, "b": 2, "c": 3, "d": 4}})");
+  refuses(g, "no plane, which is none of the labels");
+  g.text("dataset.json", R"({"labels": {"a": 0, "b": 1}})");
+  refuses(g, "5 planes for 2 labels");
+
+  DataFolder black;  // an RGB file with a channel each
+  black.masks(rgb({kBlack, kBlue, kGreen}));
+  CHECK(open_dataset(black.path()).masks.encoding() == MaskEncoding::foreground_planes);
+  CHECK(black.read("a") == Labels{0, 3, 2});
 }
 
 TEST_CASE("nothing is guessed: ambiguous values are refused with the fix") {
@@ -120,8 +145,6 @@ TEST_CASE("multilabel sets: a file with a channel a class, or a file a class; pl
   CHECK(d.masks.encoding() == MaskEncoding::multilabel);
   CHECK(d.masks.planes() == 3);
   CHECK(d.schema.background == -1);
-  CHECK(d.schema.outcomes() == std::vector<std::string>{"vessel", "red", "bright", "(none)"});
-  CHECK(d.schema.neutral_outcome() == 3);
   const Labels expected{0, 0, 0, 1, 1, 0, 0, 0, 1};
   const Item& item = d.items(Split::train)[0];
   LabelImage mask = read_mask(item, d.masks);
@@ -207,8 +230,7 @@ TEST_CASE("ordinal sets: index masks of grades; a network says one thing less th
   CHECK(f.read("a") == Labels{2, kIgnoreLabel, 1});
   CHECK(d.masks.planes() == 0);
   CHECK(d.schema.classes() == 3);
-  CHECK(d.schema.outputs() == 2);
-  CHECK(d.schema.neutral_outcome() == 0);
+  CHECK(d.schema.background == -1);
   CHECK(d.schema.colors == grade_colors(3));
   const LabelSchema again = parse_label_schema(to_json(d.schema), "again");
   CHECK(again.task == Task::ordinal);
@@ -217,7 +239,7 @@ TEST_CASE("ordinal sets: index masks of grades; a network says one thing less th
   refuses(f, "b.png: 1 pixels have the value 3, which is none of the labels");
   // The highest grade may be left out.
   f.masks(labels({0, 2, 1}));
-  CHECK(open_dataset(f.path(), {.ignore = 2}).schema.outputs() == 1);
+  CHECK(open_dataset(f.path(), {.ignore = 2}).schema.classes() == 2);
   CHECK(f.read("a", {.ignore = 2}) == Labels{0, kIgnoreLabel, 1});
 }
 
@@ -239,6 +261,6 @@ TEST_CASE("ordinal sets: labels that are no grades are refused") {
   for (int g = 0; g < 256; ++g) many += message(g ? ", " : "", '"', "grade ", g, "\": ", g);
   refuses_labels(many + "}", "more than 255 labels");
   f.text("dataset.json", R"({"task": "ordinal", "labels": {"none": 0, "mild": 1, "severe": 2}})");
-  CHECK(open_dataset(f.path()).schema.outputs() == 2);
+  CHECK(open_dataset(f.path()).schema.classes() == 3);
   refuses(f, "no label has the value 1 and 'severe' has 2", {.ignore = 1});
 }

@@ -29,7 +29,8 @@ inline constexpr data::Rgb kBlack{0, 0, 0}, kRed{255, 0, 0}, kGreen{0, 255, 0}, 
 struct DataFolder : TempFolder {
   DataFolder() {
     for (const char* sub : {"images", "masks"}) io::create_folders(path() / sub);
-    for (const char* stem : {"a", "b", "c", "d"}) data::write_png(*this / ("images/" + std::string(stem) + ".png"), data::Image(3, 1, 3));
+    for (const char stem : {'a', 'b', 'c', 'd'})
+      data::write_png(*this / ("images/" + std::string(1, stem) + ".png"), data::Image(3, 1, 3, static_cast<std::uint8_t>(stem)));
   }
   template <class Mask, class... More>
   void masks(const Mask& mask, const More&... palette) {

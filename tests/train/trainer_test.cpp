@@ -355,7 +355,7 @@ TEST_CASE("evaluation leaves every module's mode as it was, also where it throws
   const data::Dataset dataset = data::open_dataset((folder / "data").string(), {.seed = 1});
   data::Loader loader(dataset, data::Split::train, {.batch = 1, .width = 32, .height = 32});
   const auto model =
-      models::build_network({.in_channels = 3, .classes = dataset.schema.outputs(), .options = {{"base", "2"}, {"depth", "2"}}}, 1);
+      models::build_network({.in_channels = 3, .classes = dataset.schema.classes(), .options = {{"base", "2"}, {"depth", "2"}}}, 1);
   model->train();
   nn::Module& frozen = *model->children()[1].second;
   frozen.eval();

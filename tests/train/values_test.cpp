@@ -82,7 +82,7 @@ Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epochs) {
   const data::Dataset dataset = data::open_dataset(c.data);
   const Task task = dataset.schema.task;
   const bool planes = task != Task::multiclass;
-  const int outputs = dataset.schema.outputs();
+  const int outputs = dataset.schema.classes() - (task == Task::ordinal);
   const auto model = models::build_network({.model = c.model,
                                             .preset = c.preset,
                                             .in_channels = 3,

@@ -12,10 +12,10 @@ namespace lamina::data {
 struct SplitSummary {
   int items = 0;
   ClassCounts counts;
-  ClassCounts outputs;                 ///< where each output of a network should say yes: as counts; of grades, from which grade on
-  std::vector<std::int64_t> labelled;  ///< by class: pixels that have it or are known not to; one number unless classes overlap
-  bool overlapping = false;            ///< a pixel can have several classes, or none
-  int without_foreground = 0;          ///< images whose mask has the background (class 0 if there is none) only
+  std::vector<std::vector<std::int64_t>> pixels;  ///< of each mask, by class
+  std::vector<std::int64_t> labelled;             ///< by class: pixels that have it or are known not to; one number unless classes overlap
+  bool overlapping = false;                       ///< a pixel can have several classes, or none
+  int without_foreground = 0;                     ///< images with nothing but the background and what is uncertain
   /// The accuracy of always answering with the most frequent class; where classes overlap, with none.
   double majority_share() const;
   int majority_class() const;
@@ -31,20 +31,15 @@ struct CheckReport {
   bool splits_from_lists = false;
   SplitSummary splits[3];                                         ///< by Split
   std::map<std::string, int> sizes, image_formats, mask_formats;  ///< how many files have each
+  std::vector<std::pair<int, int>> extents;                       ///< widths and heights of the photographs
   std::vector<Finding> findings;
 
   int errors() const;
   int warnings() const;
-  /// Weights of a network's outputs on the training split by every rule of kWeightRules; empty when none of them is ever to say yes.
-  std::map<std::string, std::vector<double>> suggested_weights() const;
   /// A page for a person / an object for programs, both ending with a newline.
   std::string text() const;
   std::string json() const;
 };
-
-/// Counts where each output of a network should say yes (SplitSummary::outputs): what class weights are made from. Throws IoError,
-/// DataError.
-ClassCounts count_outputs(const Dataset& dataset, Split split);
 
 /// Reads every file of the data set. Errors: unpaired, unreadable or truncated files, sizes that differ between image and mask,
 /// encodings that would have to be guessed, values that are no label, the same picture in two splits. Warnings: lossy mask files,

@@ -19,8 +19,9 @@ struct Item {
   std::string name;  ///< the photograph's file name without its ending
   std::filesystem::path image, mask;
   std::vector<std::filesystem::path> planes{};  ///< one file a class, empty where the class is nowhere; `mask` is then the first of them
+  int turn = 1;  ///< EXIF orientation of the photograph, by which its mask is turned; 1 unless masks are drawn on stored pixels
 };
-/// The item's mask. Throws IoError, DataError.
+/// The item's mask, as its photograph is seen. Throws IoError, DataError.
 LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& limits = {});
 /// What an item's mask holds, before its meaning is known; the planes of a multilabel set are known from `schema`. Throws IoError,
 /// DataError.
@@ -29,7 +30,10 @@ MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const Deco
 struct DatasetOptions {
   std::filesystem::path images, masks;  ///< folders to use instead of DATA/images and DATA/masks; relative to the working directory
   std::optional<unsigned> ignore;       ///< overrides dataset.json
+  std::string background;               ///< as of LabelSchema::set_background
+  std::string mask_channel, mask_frame, others;  ///< as of overridden(MaskReading), over dataset.json
   bool need_masks = true;
+  bool compare_photos = false;    ///< open_dataset also reads every photograph: the same in two splits, orientations that masks lack, ...
   std::uint64_t seed = 0;         ///< of the split when there are no lists
   double validation_share = 0.2;  ///< of that split
   DecodeLimits limits;
@@ -52,17 +56,25 @@ struct DatasetFiles {
 
   const std::vector<Item>& items(Split split) const { return splits[static_cast<int>(split)]; }
   std::vector<Item> all_items() const;
+  /// A sentence that names the list of a split without items.
+  std::string why_empty(Split split) const;
 };
 
 /// A data set whose masks can be read.
 struct Dataset : DatasetFiles {
   MaskDecoder masks;
+  std::vector<std::vector<std::int64_t>> pixels[3];  ///< by Split, item and class: pixels of the class; none without masks
 };
 
-/// Lists DATA/images/*, DATA/masks/* (same stem), train.txt, val.txt and test.txt (one item a line: a stem, or `IMAGE [MASK]` as
-/// paths inside DATA; `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the
-/// names. A multilabel set may keep a file a class in DATA/masks/LABEL/*; where there is none, the class is nowhere. Throws DataError when
-/// there is no such folder, a list or dataset.json is malformed, or an option is wrong; unpaired and missing files are findings.
+/// Throws OptionError, beginning with `what`, where the folder holds a data set, is in a data set's images/ or masks/, or is one of `data`:
+/// results would land among data.
+void require_no_dataset(const std::string& what, const std::filesystem::path& folder, const std::vector<std::filesystem::path>& data = {});
+
+/// Lists DATA/images/*, DATA/masks/* (same stem; or one that ends as masks' and photographs' names often do: _mask, _labelIds, _0000;
+/// Unicode composed or not is the same), train.txt, val.txt and test.txt (one item a line: a stem, or `IMAGE [MASK]` as paths inside DATA;
+/// `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the names. A multilabel set may
+/// keep a file a class in DATA/masks/LABEL/*; where there is none, the class is nowhere. Throws DataError when there is no such folder, a
+/// list or dataset.json is malformed, or an option is wrong; unpaired and missing files are findings.
 DatasetFiles list_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
 
 /// Also inspects every mask and decides their encoding. Throws DataError with the first few findings when any is an error.

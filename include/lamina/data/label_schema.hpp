@@ -18,30 +18,61 @@ enum class Task : std::uint8_t {
 };
 const char* name_of(Task task);
 
+/// How a data set's mask files spell their classes.
+enum class MaskEncoding : std::uint8_t {
+  index,              ///< gray values are the labels' values
+  palette,            ///< palette indices are the labels' values
+  binary,             ///< 0 and full intensity (255; of some files 1), gray or three equal channels: unmarked and marked
+  colors,             ///< RGB: each label has a color
+  planes,             ///< one-hot: channel k is set where the pixel has class k
+  foreground_planes,  ///< the same for all classes but one, which is where no channel is set: channel k is the label with the value k + 1
+  multilabel,         ///< planes that may overlap: a channel, or a file, for each class
+};
+const char* name_of(MaskEncoding encoding);
+
+/// What becomes of mask values that are none of the labels.
+enum class Others : std::uint8_t { error, ignore, nearest /* of colors: the label with the nearest one */ };
+
+/// How mask files are read before their values mean something.
+struct MaskReading {
+  std::optional<MaskEncoding> encoding;  ///< none: not decided yet
+  bool alpha = false;                    ///< the labels are in the alpha channel
+  bool as_stored = false;                ///< drawn on the photographs' stored pixels: turned by the photographs' EXIF orientation
+  Others others = Others::error;
+};
+
+/// With what is not empty instead: "color" or "alpha", "shown" or "stored", "error", "ignore" or "nearest". Throws OptionError.
+MaskReading overridden(MaskReading reading, const std::string& channel, const std::string& frame, const std::string& others);
+
 /// What the classes of a data set are called, drawn as, and stored as in its masks. Class k of the network is the k-th of
 /// `names`, `values` and `colors`.
 struct LabelSchema {
   Task task = Task::multiclass;
   std::vector<std::string> names;
   std::vector<unsigned> values;     ///< a mask's sample (gray value, palette index or plane) that means class k; ascending
-  std::vector<Rgb> colors;          ///< for drawing, and for reading RGB-coloured masks
-  bool has_colors = false;          ///< the colors come from dataset.json, not from default_colors
+  std::vector<Rgb> colors;          ///< for drawing, and for reading RGB-coloured masks; the background is black, which is drawn clear
+  bool has_colors = false;          ///< the colors are the data's, not from default_colors
   std::optional<unsigned> ignore;   ///< the mask value that neither loss nor metrics count
   std::optional<Rgb> ignore_color;  ///< the same, for masks read by color
-  int background = 0;               ///< class index; -1 when there is none
+  int background = -1;              ///< class index; -1: no class is, because nothing says so
+  std::string background_reason;    ///< why, for a person; not stored
   std::vector<int> uncertain;       ///< class indices
   std::string file_ending = ".png";
+  MaskReading reading;
+  std::string reading_note;  ///< what a person should know of it; not stored
 
   int classes() const { return static_cast<int>(names.size()); }
-  /// How many scores of a pixel a network gives: one a class. Of grades one less: score k answers "is the grade above k?" (Li & Lin 2006,
-  /// Niu et al. 2016), so that being off by two grades costs more than by one, and a grade with few pixels learns from those beside it.
-  int outputs() const { return task == Task::ordinal ? classes() - 1 : classes(); }
-  /// What scores count: the classes; in a multilabel set, where every plane of a pixel is a decision of its own, also "(none)".
-  std::vector<std::string> outcomes() const;
-  /// The outcome that foreground scores leave out: the background, or "(none)"; -1 when there is neither.
-  int neutral_outcome() const { return task == Task::multilabel ? classes() : background; }
+  /// The class called `name`; -1: none.
+  int class_named(std::string_view name) const;
   /// Removes the class with this value, if there is one, and makes the value the ignored one.
   void set_ignore(unsigned value);
+  /// `option`: a label's name, or its value, or "none" where no label is called so; empty: the background stays as the data says it. Says
+  /// why. Throws DataError that lists the labels.
+  void set_background(const std::string& option);
+  /// Colors that tell the classes apart, unless the data has its own.
+  void set_default_colors();
+  /// One line for a person: "background: 'sky', because ...".
+  std::string background_text() const;
 };
 
 /// Throws DataError naming `origin` unless the labels fit the task: planes and grades have names; there are at least two grades, with the
@@ -50,9 +81,12 @@ void check_labels(const LabelSchema& schema, const std::string& origin);
 
 /// Reads dataset.json: nnU-Net's `labels` ({"background": 0, "face": 2}; its first version's {"0": "background"} too; a label
 /// called "ignore" is the ignored one) and `file_ending`, and ours: `task`, `ignore` (a value), `colors` ({"face": [255, 0, 0]}
-/// or "#ff0000"; one called "ignore" is the ignored color), `roles` ({"background": "background", "uncertain": ["uncertain"]}). Other
-/// fields are left alone, unless one is nearly one of these. Throws DataError naming `origin`, the field and the rule; also as
-/// check_labels.
+/// or "#ff0000"; one called "ignore" is the ignored color), `roles`, and of `MaskReading` `encoding`, `mask_channel` (color, alpha),
+/// `mask_frame` (shown, stored), `others` (error, ignore, nearest). Roles: `background` (a label, or [] for none), `foreground` (labels;
+/// the one label that is none of them and not uncertain is the background), `uncertain` (an image of these and the background alone has
+/// no foreground). Without either the label called background, bg, _background_ or __background__ (in any case) is the background, and
+/// where there is none no class is. Other fields are left alone, unless one is nearly one of these. Throws DataError naming `origin`, line
+/// and column, the field and the rule; also as check_labels.
 LabelSchema parse_label_schema(std::string_view json, const std::string& origin);
 /// The same format: parse_label_schema(to_json(s)) equals s. With `items` it has the other fields nnU-Net requires.
 std::string to_json(const LabelSchema& schema, std::int64_t items = 0);

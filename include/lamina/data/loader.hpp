@@ -17,8 +17,9 @@ struct LoaderOptions {
   Augment augment{};
   Border border{};
   bool shuffle = false;
-  bool random_crop = false;  ///< with Resize::crop: a window anywhere instead of the middle one
-  bool drop_last = false;    ///< leave out a last batch that is not full
+  bool random_crop = false;   ///< with Resize::crop: a window anywhere instead of the middle one
+  bool drop_last = false;     ///< leave out a last batch that is not full
+  bool merge_single = false;  ///< a last batch of one item joins the one before
   std::uint64_t seed = 0;
   int threads = 1;                                   ///< prefetching threads; 0: next() does the work
   std::int64_t cache_bytes = std::int64_t{1} << 30;  ///< of decoded 8-bit pixels kept in memory

@@ -8,6 +8,7 @@
 #include "lamina/core/names.hpp"
 #include "lamina/core/scalars.hpp"
 #include "lamina/core/tensor.hpp"
+#include "lamina/data/class_weights.hpp"
 #include "lamina/data/label_schema.hpp"
 #include "lamina/kernels/segmentation_loss.hpp"
 #include "lamina/metrics/confusion.hpp"
@@ -52,6 +53,8 @@ class Head {
   /// Decisions a pixel that may overlap; 0: one label a pixel.
   virtual int planes() const { return 0; }
 
+  /// Pixels of one mask where each output should say yes, from those of each class.
+  virtual std::vector<std::int64_t> output_pixels(std::vector<std::int64_t> class_pixels) const { return class_pixels; }
   /// What a confusion matrix of this head counts, and which of it foreground scores leave out (-1: none).
   virtual std::vector<std::string> outcomes() const { return schema_.names; }
   virtual int neutral_outcome() const { return schema_.background; }
@@ -76,6 +79,9 @@ class Head {
   data::LabelSchema schema_;
   std::string name_;
 };
+
+/// How often each output should say yes, from the pixels of each class in every mask: what class weights are made from.
+data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<std::int64_t>>& masks);
 
 /// The head for the labels of `schema`: `kind`, or where that is empty the one of the schema's task. Throws OptionError on an unknown kind,
 /// or one that such labels cannot have.

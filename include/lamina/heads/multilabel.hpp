@@ -18,7 +18,11 @@ class Multilabel : public Head {
     return is_above(scores, std::vector<float>(static_cast<std::size_t>(outputs()), scale == Scale::logits ? 0.f : 0.5f));
   }
   /// Each plane's decision is between its class and "(none)".
-  std::vector<std::string> outcomes() const override { return schema().outcomes(); }
+  std::vector<std::string> outcomes() const override {
+    std::vector<std::string> all = schema().names;
+    all.emplace_back("(none)");
+    return all;
+  }
   int neutral_outcome() const override { return outputs(); }
   void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override {
     into.add_planes(truth, decided, data::kIgnoreLabel);

@@ -27,6 +27,12 @@ class Ordinal : public Graded {
   int outputs() const override { return schema().classes() - 1; }
   const char* outputs_are() const override { return "grades above the lowest"; }
   std::optional<LossActivation> activation() const override { return LossActivation::sigmoid; }
+  /// Output k learns from the grades above k.
+  std::vector<std::int64_t> output_pixels(std::vector<std::int64_t> pixels) const override {
+    for (std::size_t grade = pixels.size() - 1; grade-- > 1;) pixels[grade] += pixels[grade + 1];
+    pixels.erase(pixels.begin());
+    return pixels;
+  }
   /// (N, H, W) -> (N, H, W, outputs): a grade of g sets the first g outputs and clears the others, an ignored label is ignored in all.
   Tensor targets(const Tensor& labels) const override;
   Tensor probabilities(const Tensor& logits) const override { return sigmoid(logits); }

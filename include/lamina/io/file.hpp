@@ -15,6 +15,9 @@ inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{16} << 30;
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes = kMaxFileBytes);
 /// The same of a regular file, or a link to one. Pipes, devices and folders are an IoError at once: reading them could never end.
 std::string read_regular_file(const std::filesystem::path& path, std::uint64_t max_bytes = kMaxFileBytes);
+/// The text of a regular file as UTF-8: a byte order mark is left out, UTF-16 with one (as PowerShell's > writes it) is converted. Throws
+/// DataError too, on UTF-16 without a mark and other text with a zero byte.
+std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes = kMaxFileBytes);
 
 /// Replaces `path` by the concatenated chunks: readers, and a machine that loses power, see either the old file or the new one.
 /// Protocol: a new file in the same folder, write, fsync, rename, fsync of the folder. After a failure the old file is intact and

@@ -52,7 +52,7 @@ class ConfusionMatrix {
   std::int64_t prediction_count(int c) const;
   std::int64_t total() const;
   /// `background`: the class that macro_foreground leaves out; -1 for none.
-  Scores scores(int background = 0) const;
+  Scores scores(int background = -1) const;
   OrdinalScores ordinal_scores() const;
   /// The matrix of a predictor that always answers the most frequent label: what the scores must beat.
   ConfusionMatrix majority_baseline() const;

@@ -34,6 +34,7 @@ struct TrainConfig {
   int batch = 4;
   std::uint64_t seed = 0;
   int ignore = -1;
+  std::string background, mask_channel, mask_frame, others;
   int val_every = 1;
   std::string device = "cpu";
   std::string precision = "f32";
@@ -59,7 +60,9 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{"resize", "how images get to that size: stretch | crop | pad"}, c.resize);
   visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
-  visit(Field{"head", "what the output means: multiclass | multilabel | ordinal | corn | regression; empty: as the data's task says"},
+  visit(Field{.name = "head",
+              .help = "what the output means: multiclass | multilabel | ordinal | corn | regression; empty: as the data's task says",
+              .stored = false},  // a checkpoint says what it is, beside the settings
         c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3"}, c.loss);
   visit(Field{"class_weights", "none, a rule (see lamina check), or comma-separated numbers"}, c.class_weights);
@@ -77,6 +80,11 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"batch", "images an update", 1}, c.batch);
   visit(Field{"seed", "seed of everything random"}, c.seed);
   visit(Field{"ignore", "mask value that neither loss nor metrics count; -1: as dataset.json says", -1, 65535}, c.ignore);
+  visit(Field{"background", "label that foreground scores leave out, or none; empty: as the data says"}, c.background);
+  visit(Field{"mask_channel", "where masks have their labels: color | alpha; empty: as dataset.json says"}, c.mask_channel);
+  visit(Field{"mask_frame", "masks are drawn on photographs as shown | stored (EXIF orientation); empty: as dataset.json says"},
+        c.mask_frame);
+  visit(Field{"others", "mask values that are no label: error | ignore | nearest (color); empty: as dataset.json says"}, c.others);
   visit(Field{"val_every", "epochs between validations; the last epoch is always validated", 1}, c.val_every);
   visit(Field{"device", "cpu | cuda | cuda:N"}, c.device);
   visit(Field{"precision", "f32 | bf16: of kernels and activations; bf16 needs --device cuda"}, c.precision);

@@ -70,7 +70,7 @@ std::string to_string(const SettingValue& value) {
 std::string settings_to_json(const std::vector<Setting>& settings, int format) {
   Json j{{"format", format}};
   for (const Setting& s : settings) j[s.name] = json_of(s.value);
-  return j.dump(2);
+  return j.dump(2, ' ', false, Json::error_handler_t::replace);  // file names may be no UTF-8
 }
 
 std::vector<Setting> settings_from_json(const std::string& text, const char* what, int newest, int& format) {
@@ -102,10 +102,11 @@ std::vector<Setting> settings_from_json(const std::string& text, const char* wha
 
 std::string differences(const std::vector<Setting>& here, const std::vector<Setting>& there) {
   std::string out;
+  const auto text = [](const SettingValue& v) { return json_of(v).dump(-1, ' ', false, Json::error_handler_t::replace); };
   for (const Setting& a : here)
     for (const Setting& b : there)
       if (a.name == b.name && a.value != b.value)
-        out += (out.empty() ? "" : "; ") + a.name + ": " + json_of(a.value).dump() + " here, " + json_of(b.value).dump() + " there";
+        out += (out.empty() ? "" : "; ") + a.name + ": " + text(a.value) + " here, " + text(b.value) + " there";
   return out;
 }
 

@@ -2,11 +2,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/check.hpp"
 
 namespace lamina::data {
 namespace {
+
+constexpr std::size_t kColumns = 100;
 
 std::string format(const char* pattern, auto... values) {
   char text[160];
@@ -42,53 +46,46 @@ int CheckReport::errors() const {
 }
 int CheckReport::warnings() const { return static_cast<int>(findings.size()) - errors(); }
 
-std::map<std::string, std::vector<double>> CheckReport::suggested_weights() const {
-  std::map<std::string, std::vector<double>> weights;
-  const ClassCounts& counts = splits[0].outputs;
-  if (std::all_of(counts.pixels.begin(), counts.pixels.end(), [](std::int64_t n) { return n == 0; })) return weights;
-  for (const std::string_view rule : kWeightRules) weights.emplace(rule, class_weights(weight_rule_named(rule), counts));
-  return weights;
-}
-
 std::string CheckReport::text() const {
   std::string s = root + '\n';
   s += format("  images   train %d, val %d, test %d (%s)\n", splits[0].items, splits[1].items, splits[2].items,
               splits_from_lists ? "from lists" : "seeded split");
   s += "  sizes    " + joined(sizes) + "\n  formats  images " + joined(image_formats) + "; masks " + joined(mask_formats) + '\n';
   if (has_encoding) {
-    s += "  masks    " + encoding_text + "\n\n";
-    const auto weights = suggested_weights();
-    const bool ordinal = schema.task == Task::ordinal;  // then there is no output for the lowest grade
-    const bool overlapping = splits[0].overlapping;
-    s += format("  %-16s %10s %10s %10s %8s", "class", "train %", "val %", "test %", "images");
-    for (const std::string_view rule : kWeightRules)
-      if (rule != "none" && !weights.empty()) s += format(" %16s", rule.data());
-    s += '\n';
+    s += wrapped("  masks    " + encoding_text, kColumns, 11) + '\n' + wrapped("  " + schema.background_text(), kColumns, 4) + "\n\n";
+    const bool ordinal = schema.task == Task::ordinal, overlapping = splits[0].overlapping;
+    std::size_t width = 16;
+    for (const std::string& name : schema.names) width = std::clamp(name.size(), width, kColumns - 46);
+    const auto cell = [&](const std::string& name) {
+      const std::string shown = name.size() > width ? name.substr(0, width - 2) + ".." : name;
+      return "  " + shown + std::string(width - shown.size(), ' ');
+    };
+    s += cell("class") + format(" %10s %10s %10s %8s\n", "train %", "val %", "test %", "images");
     for (std::size_t c = 0; c < schema.names.size(); ++c) {
-      s += format("  %-16s", schema.names[c].c_str());
+      s += cell(schema.names[c]);
       std::int64_t images = 0;
       for (const SplitSummary& split : splits) {
         const auto pixels = static_cast<double>(split.labelled[c]);
         s += pixels > 0 ? format(" %10.4f", 100 * static_cast<double>(split.counts.pixels[c]) / pixels) : format(" %10s", "-");
         images += split.counts.images[c];
       }
-      s += format(" %8lld", static_cast<long long>(images));
-      for (const std::string_view rule : kWeightRules)
-        if (rule != "none" && !weights.empty())
-          s += ordinal && c == 0 ? format(" %16s", "-") : format(" %16.4f", weights.at(std::string(rule))[c - ordinal]);
-      s += '\n';
+      s += format(" %8lld\n", static_cast<long long>(images));
     }
-    if (!weights.empty())
-      s += message("\n  Always answering ",
-                   overlapping ? "none" : "'" + schema.names[static_cast<std::size_t>(splits[0].majority_class())] + "'",
-                   format(" is right for %.2f %% of the training ", 100 * splits[0].majority_share()),
-                   overlapping ? "pixels, averaged over the labels" : "pixels", ": judge by ", ordinal ? "quadratic kappa" : "Dice",
-                   ", not by accuracy.\n");
+    if (splits[0].majority_share() > 0) {
+      const std::string answer = overlapping ? "none" : "'" + schema.names[static_cast<std::size_t>(splits[0].majority_class())] + "'";
+      s +=
+          '\n' +
+          wrapped(message("  Always answering ", answer, format(" is right for %.2f %% of the training ", 100 * splits[0].majority_share()),
+                          overlapping ? "pixels, averaged over the labels" : "pixels", ": judge by ", ordinal ? "quadratic kappa" : "Dice",
+                          ", not by accuracy."),
+                  kColumns, 2) +
+          '\n';
+    }
   }
   s += '\n';
   for (const bool is_error : {true, false})
     for (const Finding& f : findings)
-      if (f.is_error == is_error) s += std::string(is_error ? "  error    " : "  warning  ") + f.text + '\n';
+      if (f.is_error == is_error) s += std::string(is_error ? "  error    " : "  warning  ") + f.text + '\n';  // as long as it is: for grep
   const auto counted = [](int n, const char* what) { return format(n == 1 ? "%d %s" : "%d %ss", n, what); };
   return s + "  " + counted(errors(), "error") + ", " + counted(warnings(), "warning") + '\n';
 }
@@ -113,7 +110,8 @@ std::string CheckReport::json() const {
     j["classes"] = schema.names;
     j["values"] = schema.values;
     j["ignore"] = schema.ignore ? Json(*schema.ignore) : Json(nullptr);
-    j["class_weights"] = suggested_weights();
+    j["background"] = schema.background >= 0 ? Json(schema.names[static_cast<std::size_t>(schema.background)]) : Json(nullptr);
+    j["background_reason"] = schema.background_reason;
   }
   j["splits_from_lists"] = splits_from_lists;
   for (const Split split : kSplits) {

@@ -5,9 +5,9 @@
 #include <map>
 #include <set>
 
-#include "lamina/core/device.hpp"
 #include "lamina/core/names.hpp"
 #include "lamina/core/random.hpp"
+#include "lamina/data/impl/pairing.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::data {
@@ -17,14 +17,17 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSplitNames[] = {"train", "val", "test"};
 
+using detail::Files;
+
 /// The image files of a folder by stem. Several files of one stem are an error finding.
-std::map<std::string, fs::path> files_by_stem(const fs::path& folder, std::vector<Finding>& findings) {
+Files files_by_stem(const fs::path& folder, std::vector<Finding>& findings) {
   std::vector<fs::path> paths;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) paths.push_back(it->path());
   require<IoError>(!error, "cannot list ", folder.string(), ": ", error.message());
   std::sort(paths.begin(), paths.end());
-  std::map<std::string, fs::path> files;
+  Files files;
+  std::vector<fs::path> others;
   for (const fs::path& path : paths) {
     const fs::file_type type = fs::status(path, error).type();
     if (path.filename().string().front() == '.' || type == fs::file_type::directory) continue;
@@ -33,11 +36,19 @@ std::map<std::string, fs::path> files_by_stem(const fs::path& folder, std::vecto
       continue;
     }
     if (!has_image_extension(path)) {
-      findings.push_back({false, path.string() + " is no image file; it is left out"});
+      others.push_back(path);
       continue;
     }
-    const auto [it, added] = files.emplace(path.stem().string(), path);
+    const auto [it, added] = files.emplace(composed(path.stem().string()), path);
     if (!added) findings.push_back({true, path.string() + " and " + it->second.string() + " have the same stem; keep one of them"});
+  }
+  if (!others.empty()) {
+    const auto polygons = std::find_if(others.begin(), others.end(), [](const fs::path& path) { return path.extension() == ".json"; });
+    findings.push_back(
+        {false, message(others[0].string(),
+                        others.size() == 1 ? " is no image file; it is left out"
+                                           : message(" and ", others.size() - 1, " others are no image files; they are left out"),
+                        polygons == others.end() ? "" : " (polygons of COCO or labelme become masks by lamina import)")});
   }
   return files;
 }
@@ -62,7 +73,10 @@ class Lister {
       masks_folder_ = folder(options.masks, "masks", "--masks");
       masks_ = files_by_stem(masks_folder_, files_.findings);
       if (files_.schema.task == Task::multilabel) find_planes();
+      if (fs::equivalent(images_folder_, masks_folder_)) separate();
     }
+    pairing_.emplace(images_, masks_);
+    pairing_->tell(files_.findings);
   }
 
   DatasetFiles list() {
@@ -79,13 +93,18 @@ class Lister {
     std::string others;
     for (const auto& entry : fs::directory_iterator(files_.root))
       if (entry.is_directory()) others += (others.empty() ? "" : ", ") + entry.path().filename().string();
-    throw DataError(message("there is no folder ", path.string(), "; name the right one with ", option,
-                            others.empty() ? "" : " (folders here: " + others + ")"));
+    bool json = false;
+    for (const auto& entry : fs::directory_iterator(files_.root))
+      json |= entry.path().extension() == ".json" && entry.path().filename() != "dataset.json";
+    throw DataError(message(
+        "there is no folder ", path.string(), "; name the right one with ", option, others.empty() ? "" : " (folders here: " + others + ")",
+        ", or bring another layout into this one with lamina import", json ? " (its JSON may be COCO's or labelme's)" : ""));
   }
   void read_schema() {
     const fs::path path = files_.root / "dataset.json";
-    if (fs::exists(path)) files_.schema = parse_label_schema(io::read_file(path, 1 << 20), path.string());
+    if (fs::exists(path)) files_.schema = parse_label_schema(io::read_text(path, 1 << 20), path.string());
     files_.has_schema = !files_.schema.names.empty();
+    files_.schema.reading = overridden(files_.schema.reading, options_.mask_channel, options_.mask_frame, options_.others);
     if (options_.ignore) files_.schema.set_ignore(*options_.ignore);
     check_labels(files_.schema, path.string());
   }
@@ -103,13 +122,24 @@ class Lister {
     for (const auto& files : planes_) masks_.insert(files.begin(), files.end());
   }
 
+  /// Photographs and masks in one folder: those whose name is another one's with an ending are masks.
+  void separate() {
+    for (const auto& [stem, path] : Files(masks_)) {
+      const std::string key = detail::without_ending(stem, detail::kMaskEndings);
+      const bool is_mask = key != stem && images_.contains(key);
+      (is_mask ? images_ : masks_).erase(stem);
+    }
+    if (masks_.empty())
+      files_.findings.push_back({true, images_folder_.string() + " holds photographs and masks, and no name ends as a mask's (_mask)"});
+  }
+
   void read_list(Split split) {
     const fs::path path = files_.root / (std::string(name_of(split)) + ".txt");
     if (!fs::exists(path)) return;
     files_.splits_from_lists = true;
-    const std::string text = io::read_file(path, 64 << 20);
+    const std::string text = io::read_text(path, 64 << 20);
     int number = 0;
-    for (std::size_t begin = text.substr(0, 3) == "\xef\xbb\xbf" ? 3 : 0, end; begin < text.size(); begin = end + 1) {
+    for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
       end = std::min(text.find('\n', begin), text.size());
       ++number;
       const std::string line = trimmed(std::string_view(text).substr(begin, end - begin));
@@ -119,8 +149,8 @@ class Lister {
   }
   /// Names may hold spaces, so the whole line is tried first, then each space that leaves two files; a tab always separates.
   Item item_of(const std::string& line, const std::string& where) {
-    if (const auto it = images_.find(line); it != images_.end()) return paired(it->first, it->second);
-    if (fs::is_regular_file(inside(line, where))) return paired(fs::path(line).stem().string(), inside(line, where));
+    if (const auto it = images_.find(composed(line)); it != images_.end()) return paired(it->first, it->second);
+    if (fs::is_regular_file(inside(line, where))) return paired(composed(fs::path(line).stem().string()), inside(line, where));
     const auto is_file = [&](const std::string& name) { return fs::is_regular_file(inside(trimmed(name), where)); };
     std::size_t gap = line.find('\t');
     if (gap == std::string::npos) {
@@ -147,7 +177,7 @@ class Lister {
     return files_.root / path.lexically_normal();
   }
   Item paired(const std::string& stem, const fs::path& image) const {
-    const auto mask = masks_.find(stem);
+    const auto mask = masks_.find(pairing_->mask_of(stem));
     Item item{stem, image, mask == masks_.end() ? fs::path() : mask->second};
     for (const auto& files : planes_) {
       const auto plane = files.find(stem);
@@ -208,17 +238,15 @@ class Lister {
   const DatasetOptions& options_;
   DatasetFiles files_;
   fs::path images_folder_, masks_folder_;
-  std::map<std::string, fs::path> images_, masks_;
-  std::vector<std::map<std::string, fs::path>> planes_;  // by class, where the classes have folders
+  Files images_, masks_;
+  std::optional<detail::Pairing> pairing_;
+  std::vector<Files> planes_;  // by class, where the classes have folders
 };
 
-void throw_errors(const DatasetFiles& files) {
-  std::string text;
-  int errors = 0;
-  for (const Finding& f : files.findings)
-    if (f.is_error && ++errors <= 5) text += "\n  " + f.text;
-  if (errors > 5) text += message("\n  and ", errors - 5, " more; `lamina check` lists all");
-  require<DataError>(errors == 0, files.root.string(), ": the data set has ", errors, errors == 1 ? " error:" : " errors:", text);
+/// A mask as its photograph is seen.
+Raster read_mask_raster(const Item& item, const DecodeLimits& limits) {
+  const Raster raster = read_raster(item.mask, limits);
+  return item.turn == 1 || raster.orientation != 1 ? raster : turned(raster, item.turn);
 }
 
 }  // namespace
@@ -233,11 +261,12 @@ Split split_named(std::string_view name) {
 }
 
 LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& limits) {
-  return item.planes.empty() ? decoder.read(item.mask, limits) : decoder.read(item.planes, limits);
+  if (!item.planes.empty()) return decoder.read(item.planes, limits, item.turn);
+  return decoder.decode(read_mask_raster(item, limits), item.mask.string());
 }
 
 MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& limits) {
-  if (schema.task != Task::multilabel) return inspect_mask(read_raster(item.mask, limits), item.mask.string());
+  if (schema.task != Task::multilabel) return inspect_mask(read_mask_raster(item, limits), item.mask.string(), schema);
   const LabelImage mask = read_mask(item, MaskDecoder(MaskEncoding::multilabel, schema), limits);
   MaskContent content;
   content.file = item.mask.string();
@@ -249,6 +278,13 @@ MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const Deco
   return content;
 }
 
+std::string DatasetFiles::why_empty(Split split) const {
+  const fs::path list = root / (std::string(name_of(split)) + ".txt");
+  const std::string name = message("the ", name_of(split), " split is empty: ");
+  if (!splits_from_lists) return name + "without lists, the photographs of " + root.string() + " are split into train and val";
+  return name + list.string() + (fs::exists(list) ? " lists nothing" : " is missing, while there are other lists");
+}
+
 std::vector<Item> DatasetFiles::all_items() const {
   std::vector<Item> items;
   for (const auto& split : splits) items.insert(items.end(), split.begin(), split.end());
@@ -256,30 +292,5 @@ std::vector<Item> DatasetFiles::all_items() const {
 }
 
 DatasetFiles list_dataset(const fs::path& root, const DatasetOptions& options) { return Lister(root, options).list(); }
-
-Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
-  Dataset dataset{list_dataset(root, options), {}};
-  throw_errors(dataset);
-  if (!options.need_masks) return dataset;
-  const std::vector<Item> items = dataset.all_items();
-  std::vector<MaskContent> contents(items.size());
-  current_cpu().parallel(static_cast<std::int64_t>(items.size()), [&](std::int64_t i, int) {
-    contents[static_cast<std::size_t>(i)] = inspect_mask(items[static_cast<std::size_t>(i)], dataset.schema, options.limits);
-  });
-  try {
-    dataset.masks = resolve_masks(contents, dataset.schema);
-  } catch (const DataError& error) {
-    throw DataError(root.string() + ": " + error.what());
-  }
-  std::map<std::string, std::string> notes;  // the first file of each
-  for (const MaskContent& content : contents)
-    for (const std::string& note : content.notes) notes.emplace(note, content.file);
-  for (const auto& [note, file] : notes) dataset.findings.push_back({false, file + " (and perhaps others): " + note});
-  for (const MaskContent& content : contents)
-    for (const auto& [value, count] : content.counts)
-      require<DataError>(dataset.masks.class_of(content, value) >= 0, content.file, ": ", count, " pixels have ", content.describe(value),
-                         ", which is none of the labels; correct the mask or add it to \"labels\" in dataset.json");
-  return dataset;
-}
 
 }  // namespace lamina::data

@@ -26,6 +26,8 @@ Raster decode_pnm(std::string_view bytes, const std::string& origin, const Decod
 Raster decode_tiff(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
 Raster decode_webp(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
 Raster decode_npy(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
+/// A white PNG whose alpha channel is the mask.
+std::string encode_png_alpha(const LabelImage& mask);
 /// "libpng 1.6.39"; empty where the library is not built in.
 std::string png_version();
 std::string jpeg_version();

@@ -11,31 +11,6 @@
 namespace lamina::data {
 namespace {
 
-/// Puts the pixel rows in the order a person sees. EXIF values: 2 mirrored, 3 rotated by 180, 4 flipped, 5 transposed, 6 to be
-/// turned right, 7 transversed, 8 to be turned left.
-void apply_orientation(Raster& r) {
-  if (r.orientation == 1) return;
-  const bool swaps = r.orientation >= 5;
-  const bool mirror_x = r.orientation == 2 || r.orientation == 3 || r.orientation == 7 || r.orientation == 8;
-  const bool mirror_y = r.orientation == 3 || r.orientation == 4 || r.orientation == 6 || r.orientation == 7;
-  const std::size_t size = static_cast<std::size_t>(r.channels) * r.sample_bytes();
-  const int width = swaps ? r.height : r.width, height = swaps ? r.width : r.height;
-  std::vector<std::uint8_t> out(r.samples.size());
-  std::uint8_t* to = out.data();
-  for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x, to += size) {
-      const int u = swaps ? y : x, v = swaps ? x : y;
-      const int from_x = mirror_x ? r.width - 1 - u : u, from_y = mirror_y ? r.height - 1 - v : v;
-      std::memcpy(to,
-                  r.samples.data() +
-                      (static_cast<std::size_t>(from_y) * static_cast<std::size_t>(r.width) + static_cast<std::size_t>(from_x)) * size,
-                  size);
-    }
-  r.samples = std::move(out);
-  r.width = width;
-  r.height = height;
-}
-
 Rgb from_hsv(double hue, double saturation, double value) {
   Rgb c{};
   for (int i = 0; i < 3; ++i) {
@@ -164,6 +139,27 @@ void detail::allocate_samples(Raster& raster, const std::string& origin, const D
   }
 }
 
+Raster turned(const Raster& r, int orientation) {
+  if (orientation == 1) return r;
+  const bool swaps = orientation >= 5;
+  const bool mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  const bool mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const std::size_t size = static_cast<std::size_t>(r.channels) * r.sample_bytes();
+  Raster out = r;
+  if (swaps) std::swap(out.width, out.height);
+  std::uint8_t* to = out.samples.data();
+  for (int y = 0; y < out.height; ++y)
+    for (int x = 0; x < out.width; ++x, to += size) {
+      const int u = swaps ? y : x, v = swaps ? x : y;
+      const int from_x = mirror_x ? r.width - 1 - u : u, from_y = mirror_y ? r.height - 1 - v : v;
+      std::memcpy(to,
+                  r.samples.data() +
+                      (static_cast<std::size_t>(from_y) * static_cast<std::size_t>(r.width) + static_cast<std::size_t>(from_x)) * size,
+                  size);
+    }
+  return out;
+}
+
 Raster decode_raster(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
   const auto begins = [&](std::string_view magic) { return bytes.substr(0, magic.size()) == magic; };
   Raster raster;
@@ -192,8 +188,7 @@ Raster decode_raster(std::string_view bytes, const std::string& origin, const De
   else
     throw DataError(
         message(origin, bytes.empty() ? ": the file is empty" : ": not an image of a known format", " (known: ", supported_formats(), ")"));
-  apply_orientation(raster);
-  return raster;
+  return raster.orientation == 1 ? raster : turned(raster, raster.orientation);
 }
 
 Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits) {

@@ -71,7 +71,8 @@ struct Loader::State {
 
   std::int64_t batches() const {
     const std::int64_t n = static_cast<std::int64_t>(items.size()), b = options.batch;
-    return options.drop_last ? n / b : (n + b - 1) / b;
+    const bool merged = options.merge_single && n > b && n % b == 1;
+    return options.drop_last || merged ? n / b : (n + b - 1) / b;
   }
 
   void stop() {
@@ -125,8 +126,8 @@ struct Loader::State {
   }
 
   Batch make(std::int64_t index) {
-    const std::int64_t begin = index * options.batch,
-                       count = std::min<std::int64_t>(options.batch, static_cast<std::int64_t>(items.size()) - begin);
+    const std::int64_t begin = index * options.batch, left = static_cast<std::int64_t>(items.size()) - begin;
+    const std::int64_t count = options.merge_single && left == options.batch + 1 ? left : std::min<std::int64_t>(options.batch, left);
     const int width = options.width, height = options.height;
     const std::int64_t pixels = std::int64_t{width} * height;
     const bool labelled = !items[static_cast<std::size_t>(order[static_cast<std::size_t>(begin)])].mask.empty();

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <set>
 
+#include "lamina/data/impl/decoders.hpp"
 #include "lamina/data/impl/mask_values.hpp"
 #include "lamina/io/file.hpp"
+#include "lamina/io/npy.hpp"
 
 namespace lamina::data {
 namespace {
@@ -15,37 +17,82 @@ using namespace mask_values;
 /// How a raster's pixels are read as values; decides `kind` from the whole raster.
 class PixelValues {
  public:
-  explicit PixelValues(const Raster& raster) : r_(raster), c_(static_cast<std::size_t>(raster.channels)) {
-    const bool array = raster.format == FileFormat::npy;
+  PixelValues(const Raster& raster, const LabelSchema& schema)
+      : r_(raster), schema_(schema), c_(static_cast<std::size_t>(raster.channels)) {
+    const int colors = raster.channels - raster.has_alpha;
     if (!raster.palette.empty())
       kind_ = Kind::palette;
-    else if (const int colors = raster.channels - raster.has_alpha; colors == 3 && !array)
+    else if (colors == 3 && raster.format != FileFormat::npy)
       kind_ = equal_channels() ? Kind::gray : Kind::color;
     else
       kind_ = colors == 1 ? Kind::gray : Kind::planes;
+    // A file without alpha is gray: its labels are where alpha would be.
+    alpha_ = schema.reading.alpha && raster.has_alpha;
+    if (alpha_) kind_ = Kind::gray;
+    nearest_ = schema.reading.others == Others::nearest && kind_ != Kind::planes;
+    only_known_ = schema.reading.others == Others::ignore && (kind_ == Kind::gray || (kind_ == Kind::color && schema.has_colors));
   }
-  Kind kind() const { return kind_; }
-  std::uint32_t operator()(std::size_t pixel) const {
+  Kind kind() const { return nearest_ ? Kind::color : kind_; }
+  std::uint32_t operator()(std::size_t pixel) {
+    const std::uint32_t v = value(pixel);
+    if (!nearest_ && !only_known_) return v;
+    if (const auto it = seen_.find(v); it != seen_.end()) return it->second;
+    return seen_.emplace(v, nearest_ ? nearest(v) : is_known(v) ? v : MaskContent::kOther).first->second;
+  }
+
+ private:
+  std::uint32_t value(std::size_t pixel) const {
     const std::size_t i = pixel * c_;
-    if (kind_ == Kind::color)
-      return packed(byte_of(r_.sample(i), r_.max_value), byte_of(r_.sample(i + 1), r_.max_value), byte_of(r_.sample(i + 2), r_.max_value));
+    if (alpha_) return r_.sample(i + c_ - 1);
+    if (kind_ == Kind::color) return packed(byte(i), byte(i + 1), byte(i + 2));
     if (kind_ != Kind::planes) return r_.sample(i);
     std::uint32_t plane = MaskContent::kNoPlane;
     for (std::size_t k = 0; k < c_; ++k)
       if (r_.sample(i + k)) plane = plane == MaskContent::kNoPlane ? static_cast<std::uint32_t>(k) : MaskContent::kSeveralPlanes;
     return plane;
   }
-
- private:
+  unsigned byte(std::size_t i) const { return byte_of(r_.sample(i), r_.max_value); }
   bool equal_channels() const {
     for (std::size_t p = 0; p < r_.pixel_count(); ++p)
       if (r_.sample(p * c_) != r_.sample(p * c_ + 1) || r_.sample(p * c_) != r_.sample(p * c_ + 2)) return false;
     return true;
   }
+  bool is_known(std::uint32_t v) const {
+    if (kind_ == Kind::color) return is_label_color(schema_, v);
+    return v == schema_.ignore || v == r_.max_value || std::find(schema_.values.begin(), schema_.values.end(), v) != schema_.values.end();
+  }
+  /// The color of the label, or of what is ignored, that is nearest to a value's.
+  std::uint32_t nearest(std::uint32_t v) const {
+    MaskContent content;
+    content.kind = kind_;
+    content.max_value = r_.max_value;
+    content.palette = r_.palette;
+    const std::uint32_t c = color_of(content, v);
+    std::vector<Rgb> colors = schema_.colors;
+    if (schema_.ignore_color) colors.push_back(*schema_.ignore_color);
+    const auto distance = [&](const Rgb& rgb) {
+      const auto square = [](int d) { return d * d; };
+      return square(rgb[0] - static_cast<int>(c >> 16 & 255)) + square(rgb[1] - static_cast<int>(c >> 8 & 255)) +
+             square(rgb[2] - static_cast<int>(c & 255));
+    };
+    return packed(*std::min_element(colors.begin(), colors.end(), [&](const Rgb& x, const Rgb& y) { return distance(x) < distance(y); }));
+  }
+
   const Raster& r_;
+  const LabelSchema& schema_;
   std::size_t c_;
   Kind kind_;
+  bool alpha_ = false, nearest_ = false, only_known_ = false;
+  std::map<std::uint32_t, std::uint32_t> seen_;
 };
+
+/// Whether the samples of channel `c` are not all equal.
+bool varies(const Raster& r, int c) {
+  for (std::size_t p = 1; p < r.pixel_count(); ++p)
+    if (const auto n = static_cast<std::size_t>(r.channels), k = static_cast<std::size_t>(c); r.sample(p * n + k) != r.sample(k))
+      return true;
+  return false;
+}
 
 /// The given channels as planes.
 LabelImage decode_planes(const Raster& raster, int planes, std::optional<unsigned> ignore, const std::string& origin) {
@@ -70,17 +117,45 @@ LabelImage decode_planes(const Raster& raster, int planes, std::optional<unsigne
 
 }  // namespace
 
+const char* mask_ending(const LabelSchema& schema) {
+  const auto encoding = schema.reading.encoding;
+  const int planes = schema.classes() - (encoding == MaskEncoding::foreground_planes);
+  const bool array = (encoding == MaskEncoding::planes || encoding == MaskEncoding::foreground_planes) && planes != 3;
+  return array ? ".npy" : ".png";
+}
+
 std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
-  const auto classes = schema.values.size();
-  std::vector<std::uint16_t> samples(labels.labels.size());
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    require<DataError>(labels.labels[i] < classes, "a mask of ", classes, " classes holds the label ", int{labels.labels[i]});
-    samples[i] = static_cast<std::uint16_t>(schema.values[labels.labels[i]]);
-  }
+  const std::size_t classes = schema.values.size(), pixels = labels.labels.size();
+  for (const std::uint8_t label : labels.labels)
+    require<DataError>(label < classes, "a mask of ", classes, " classes holds the label ", int{label});
+  const auto encoding = schema.reading.encoding;
   const unsigned largest = classes ? schema.values.back() : 0;
-  if (largest > 255) return encode_png(samples, labels.width, labels.height);
+  if (encoding == MaskEncoding::colors) {
+    Image image(labels.width, labels.height, 3);
+    for (std::size_t i = 0; i < pixels; ++i) std::copy_n(schema.colors[labels.labels[i]].data(), 3, image.pixels.data() + 3 * i);
+    return encode_png(image);
+  }
+  if (encoding == MaskEncoding::planes || encoding == MaskEncoding::foreground_planes) {
+    const int without = encoding == MaskEncoding::foreground_planes, planes = schema.classes() - without;
+    Image image(labels.width, labels.height, planes);
+    const std::uint8_t set = planes == 3 ? 255 : 1;
+    for (std::size_t i = 0; i < pixels; ++i)
+      if (const int plane = labels.labels[i] - without; plane >= 0)
+        image.pixels[i * static_cast<std::size_t>(planes) + static_cast<std::size_t>(plane)] = set;
+    if (planes == 3) return encode_png(image);
+    return io::format_npy(Tensor::from<std::uint8_t>(image.pixels, {labels.height, labels.width, planes}));
+  }
+  if (largest > 255) {
+    std::vector<std::uint16_t> samples(pixels);
+    for (std::size_t i = 0; i < pixels; ++i) samples[i] = static_cast<std::uint16_t>(schema.values[labels.labels[i]]);
+    return encode_png(samples, labels.width, labels.height);
+  }
   LabelImage mask(labels.width, labels.height);
-  std::copy(samples.begin(), samples.end(), mask.labels.begin());
+  for (std::size_t i = 0; i < pixels; ++i) mask.labels[i] = static_cast<std::uint8_t>(schema.values[labels.labels[i]]);
+  if (encoding == MaskEncoding::binary)
+    for (std::uint8_t& v : mask.labels) v *= 255;
+  if (schema.reading.alpha) return detail::encode_png_alpha(mask);
+  if (encoding && (encoding != MaskEncoding::palette || !schema.has_colors)) return encode_png(mask);
   std::vector<Rgb> palette = default_colors(static_cast<int>(largest) + 1);
   for (std::size_t k = 0; k < classes; ++k) palette[schema.values[k]] = schema.colors[k];
   return encode_png(mask, palette);
@@ -90,26 +165,20 @@ void write_mask(const std::filesystem::path& path, const LabelImage& labels, con
   io::write_file_atomically(path, encode_mask(labels, schema));
 }
 
-const char* name_of(MaskEncoding encoding) {
-  switch (encoding) {
-    case MaskEncoding::index: return "index";
-    case MaskEncoding::palette: return "palette";
-    case MaskEncoding::binary: return "binary";
-    case MaskEncoding::colors: return "colors";
-    case MaskEncoding::planes: return "planes";
-    case MaskEncoding::multilabel: return "multilabel";
-  }
-  return "?";
-}
-
 std::string MaskContent::describe(std::uint32_t value) const {
   if (value == kNoPlane) return "no plane";
   if (value == kSeveralPlanes) return "several planes";
+  if (value == kOther) return "other values";
   return kind == Kind::color ? "the color " + hex_color(value) : "the value " + std::to_string(value);
 }
 
-MaskContent inspect_mask(const Raster& raster, const std::string& file) {
-  const PixelValues value(raster);
+MaskContent inspect_mask(const Raster& raster, const std::string& file, const LabelSchema& schema) {
+  const bool alpha = raster.has_alpha && varies(raster, raster.channels - 1);
+  require<DataError>(!schema.reading.alpha || raster.has_alpha || raster.channels == 1 || !raster.palette.empty(), file,
+                     ": the labels are to be in the alpha channel, and this mask has ", raster.channels, " channels without one");
+  require<DataError>(schema.reading.others != Others::nearest || schema.has_colors, file,
+                     ": the nearest color needs \"labels\" and \"colors\" in dataset.json");
+  PixelValues value(raster, schema);
   MaskContent content;
   content.file = file;
   content.format = raster.format;
@@ -117,6 +186,9 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file) {
   content.width = raster.width;
   content.height = raster.height;
   content.max_value = raster.max_value;
+  content.orientation = raster.orientation;
+  content.alpha_varies = alpha && !schema.reading.alpha;
+  content.planes = content.kind == Kind::planes ? raster.channels : 0;
   content.palette = raster.palette;
   content.lossy = raster.lossy;
   content.notes = raster.notes;
@@ -133,16 +205,16 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file) {
   return content;
 }
 
-MaskDecoder::MaskDecoder(MaskEncoding encoding, const LabelSchema& schema) : encoding_(encoding) {
+MaskDecoder::MaskDecoder(MaskEncoding encoding, const LabelSchema& schema) : encoding_(encoding), schema_(schema) {
   for (std::size_t k = 0; k < schema.names.size(); ++k) {
-    const bool by_color = encoding == MaskEncoding::colors;
-    classes_[by_color ? packed(schema.colors[k]) : schema.values[k]] = static_cast<int>(k);
+    const unsigned v = schema.values[k];
+    const std::uint32_t key = encoding == MaskEncoding::colors              ? packed(schema.colors[k])
+                              : encoding != MaskEncoding::foreground_planes ? v
+                              : v == 0                                      ? MaskContent::kNoPlane
+                                                                            : v - 1;
+    classes_[key] = static_cast<int>(k);
   }
-  if (encoding == MaskEncoding::binary) classes_ = {{0, 0}, {255, 1}};
-  if (encoding == MaskEncoding::multilabel) {
-    ignore_ = schema.ignore;
-    return;
-  }
+  if (encoding == MaskEncoding::multilabel) return;
   if (schema.ignore && encoding != MaskEncoding::colors) classes_[*schema.ignore] = kIgnoreLabel;
   if (schema.ignore_color && encoding == MaskEncoding::colors) classes_[packed(*schema.ignore_color)] = kIgnoreLabel;
 }
@@ -150,10 +222,11 @@ MaskDecoder::MaskDecoder(MaskEncoding encoding, const LabelSchema& schema) : enc
 int MaskDecoder::class_of(const MaskContent& content, std::uint32_t value) const {
   std::uint32_t key = value;
   if (encoding_ == MaskEncoding::colors) key = color_of(content, value);
-  if (encoding_ == MaskEncoding::binary && value == content.max_value) key = 255;
-  if (encoding_ == MaskEncoding::planes && content.kind != Kind::planes)  // an RGB file with one channel set
-    key = value == 0xff0000 ? 0 : value == 0x00ff00 ? 1 : value == 0x0000ff ? 2 : MaskContent::kNoPlane;
+  if (encoding_ == MaskEncoding::binary && value == content.max_value && value != schema_.ignore) key = 1;
+  if ((encoding_ == MaskEncoding::planes || encoding_ == MaskEncoding::foreground_planes) && content.kind != Kind::planes)
+    key = value == 0xff0000 ? 0 : value == 0x00ff00 ? 1 : value == 0x0000ff ? 2 : MaskContent::kNoPlane;  // an RGB file of three planes
   const auto it = classes_.find(key);
+  if (it == classes_.end() && schema_.reading.others == Others::ignore && encoding_ != MaskEncoding::multilabel) return kIgnoreLabel;
   return it == classes_.end() ? -1 : it->second;
 }
 
@@ -163,15 +236,15 @@ LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) 
     require<DataError>(fits, origin, ": a multilabel mask has a channel for each label, numbered from 0 in \"labels\"; this one has ",
                        raster.channels, raster.channels == 1 ? " channel for " : " channels for ", planes(),
                        planes() == 1 ? " label" : " labels", ". Masks of one file a label go into a folder for each, named like the label");
-    return decode_planes(raster, planes(), ignore_, origin);
+    return decode_planes(raster, planes(), schema_.ignore, origin);
   }
-  const PixelValues value(raster);
+  PixelValues value(raster, schema_);
   MaskContent content;  // what class_of needs to know
   content.kind = value.kind();
   content.max_value = raster.max_value;
   content.palette = raster.palette;
   LabelImage mask(raster.width, raster.height);
-  std::uint32_t last = 0;
+  std::uint32_t last = value(0);
   int label = class_of(content, last);
   for (std::size_t i = 0; i < mask.labels.size(); ++i) {
     if (const std::uint32_t v = value(i); v != last) {
@@ -190,17 +263,17 @@ LabelImage MaskDecoder::read(const std::filesystem::path& path, const DecodeLimi
   return decode(read_raster(path, limits), path.string());
 }
 
-LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const DecodeLimits& limits) const {
+LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const DecodeLimits& limits, int turn) const {
   LabelImage mask;
   std::string first;
   for (std::size_t k = 0; k < paths.size(); ++k) {
     if (paths[k].empty()) continue;
     const std::string origin = paths[k].string();
-    const Raster raster = read_raster(paths[k], limits);
-    const Kind kind = PixelValues(raster).kind();
+    const Raster stored = read_raster(paths[k], limits), raster = stored.orientation == 1 ? turned(stored, turn) : stored;
+    const Kind kind = PixelValues(raster, schema_).kind();
     require<DataError>(kind == Kind::gray || kind == Kind::palette, origin,
                        ": the mask of one label is gray, this one has colors or channels");
-    const LabelImage plane = decode_planes(raster, 1, ignore_, origin);
+    const LabelImage plane = decode_planes(raster, 1, schema_.ignore, origin);
     if (first.empty()) {
       first = origin;
       mask = LabelImage(raster.width, raster.height, 0, static_cast<int>(paths.size()));
@@ -212,16 +285,33 @@ LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const
   return mask;
 }
 
+std::string mask_values::no_label_cure(std::uint32_t value) {
+  if (value == MaskContent::kSeveralPlanes)
+    return "; classes that overlap need \"task\": \"multilabel\" in dataset.json, or correct the mask";
+  return ", which is none of the labels; correct the mask, add it to \"labels\" in dataset.json, or leave such pixels out with --others "
+         "ignore";
+}
+
 std::string MaskDecoder::describe(const LabelSchema& schema) const {
-  constexpr const char* kText[] = {"gray index masks", "palette masks, read by index",     "binary masks", "masks read by color",
-                                   "one-hot planes",   "multilabel masks, a plane a class"};
-  std::string s = std::string(kText[static_cast<std::size_t>(encoding_)]) + ":";
+  constexpr const char* kText[] = {"gray index masks",
+                                   "palette masks, read by index",
+                                   "binary masks",
+                                   "masks read by color",
+                                   "one-hot planes",
+                                   "one-hot planes, none where the background is",
+                                   "multilabel masks, a plane a class"};
+  std::string s = std::string(kText[static_cast<std::size_t>(encoding_)]) + (schema.reading.alpha ? " in the alpha channel:" : ":");
   for (std::size_t k = 0; k < schema.names.size(); ++k) {
-    const std::string value = encoding_ == MaskEncoding::colors   ? hex_color(packed(schema.colors[k]))
-                              : encoding_ == MaskEncoding::binary ? (k ? "full" : "0")
-                                                                  : std::to_string(schema.values[k]);
+    const unsigned v = schema.values[k];
+    const std::string value = encoding_ == MaskEncoding::colors              ? hex_color(packed(schema.colors[k]))
+                              : encoding_ == MaskEncoding::binary            ? (k ? "full" : "0")
+                              : encoding_ != MaskEncoding::foreground_planes ? std::to_string(v)
+                              : v == 0                                       ? "none"
+                                                                             : std::to_string(v - 1);
     s += message(k == 0 ? " " : schema.task == Task::ordinal ? " < " : ", ", value, " ", schema.names[k]);
   }
+  if (schema.reading.others == Others::ignore) s += "; other values ignored";
+  if (schema.reading.others == Others::nearest) s += "; other colors are the nearest label's";
   return schema.ignore ? message(s, "; ", *schema.ignore, " ignored") : s;
 }
 

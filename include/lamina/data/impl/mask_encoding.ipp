@@ -22,6 +22,8 @@ class Resolver {
     for (const MaskContent& m : masks_)
       require<DataError>(!m.too_many_values, m.file, ": more than ", MaskContent::kMostValues,
                          " different values: this is no mask of labels (a lossy or smoothed file?)");
+    check_alpha();
+    if (schema_.reading.encoding) return given(*schema_.reading.encoding);
     if (has(Kind::planes)) return planes_of_arrays();
     if (has(Kind::color)) return colors();
     if (has(Kind::palette) && schema_.has_colors && !indices_match_colors() && all_colors_known()) return MaskEncoding::colors;
@@ -41,15 +43,33 @@ class Resolver {
   std::set<std::uint32_t> colors_in_use() const {
     std::set<std::uint32_t> colors;
     for (const MaskContent& m : masks_)
-      for (const auto& [value, count] : m.counts) colors.insert(color_of(m, value));
+      for (const auto& [value, count] : m.counts)
+        if (value != MaskContent::kOther) colors.insert(color_of(m, value));
     return colors;
   }
   bool all_colors_known() const {
     const auto used = colors_in_use();
-    return std::all_of(used.begin(), used.end(), [&](std::uint32_t c) {
-      if (schema_.ignore_color && packed(*schema_.ignore_color) == c) return true;
-      return std::any_of(schema_.colors.begin(), schema_.colors.end(), [&](const Rgb& known) { return packed(known) == c; });
-    });
+    return std::all_of(used.begin(), used.end(), [&](std::uint32_t c) { return is_label_color(schema_, c); });
+  }
+  /// Masks whose colour says nothing while their alpha does are not read as what their colour says.
+  void check_alpha() const {
+    const auto constant = [](const MaskContent& m) { return m.kind != Kind::planes && m.counts.size() == 1; };
+    const auto first = std::find_if(masks_.begin(), masks_.end(), [&](const auto& m) { return m.alpha_varies && constant(m); });
+    require<DataError>(
+        first == masks_.end() || !std::all_of(masks_.begin(), masks_.end(), constant), first == masks_.end() ? "" : first->file,
+        ": the masks' colour is the same everywhere and their alpha channel varies: the labels seem to be there. Read them with "
+        "--mask-channel alpha (\"mask_channel\": \"alpha\" in dataset.json)");
+  }
+  /// The encoding that dataset.json names.
+  MaskEncoding given(MaskEncoding encoding) {
+    require<DataError>(encoding != MaskEncoding::multilabel && !schema_.names.empty(), "\"encoding\": \"", name_of(encoding),
+                       encoding == MaskEncoding::multilabel ? "\" needs \"task\": \"multilabel\"" : "\" needs \"labels\"",
+                       " in dataset.json");
+    require<DataError>(encoding != MaskEncoding::colors || schema_.has_colors, "\"encoding\": \"colors\" needs \"colors\" in dataset.json");
+    require<DataError>(encoding != MaskEncoding::binary || schema_.values == std::vector<unsigned>{0, 1},
+                       "\"encoding\": \"binary\" needs two labels with the values 0 and 1");
+    if (encoding == MaskEncoding::palette) take_palette();
+    return encoding;
   }
   /// Whether every palette gives each label's value that label's color, so that indices can be trusted.
   bool indices_match_colors() const {
@@ -62,8 +82,12 @@ class Resolver {
   void name_classes(const std::vector<unsigned>& values, const std::vector<std::string>& names) {
     schema_.values = values;
     schema_.names = names;
-    schema_.colors = default_colors(static_cast<int>(values.size()));
-    schema_.background = values[0] == 0 ? 0 : -1;  // 0 may be the ignored value
+    schema_.set_default_colors();
+  }
+  void set_background(int k, const char* reason) {
+    schema_.background = k;
+    schema_.background_reason = reason;
+    schema_.set_default_colors();
   }
   static std::vector<std::string> numbered(const std::vector<unsigned>& values) {
     std::vector<std::string> names;
@@ -72,29 +96,46 @@ class Resolver {
   }
 
   MaskEncoding planes_of_arrays() {
-    unsigned last = 0;
+    const int planes = masks_[0].planes;
     for (const MaskContent& m : masks_) {
       require<DataError>(m.kind == Kind::planes, m.file, ": a mask without planes among masks of one-hot planes");
-      for (const auto& [value, count] : m.counts)
-        if (value < MaskContent::kSeveralPlanes) last = std::max(last, value);
+      require<DataError>(m.planes == planes, m.file, ": ", m.planes, " planes, but ", masks_[0].file, " has ", planes);
     }
-    if (schema_.names.empty()) name_planes(last + 1);
-    return MaskEncoding::planes;
+    return one_hot(planes);
   }
-  void name_planes(unsigned count) {
-    std::vector<unsigned> values;
-    for (unsigned k = 0; k < count; ++k) values.push_back(k);
-    name_classes(values, numbered(values));
+  /// One-hot planes: of every class, or of all but the background, which is then where none is set.
+  MaskEncoding one_hot(int planes) {
+    const bool uncovered = std::any_of(masks_.begin(), masks_.end(), [](const MaskContent& m) {
+      return m.counts.contains(m.kind == Kind::planes ? MaskContent::kNoPlane : 0x000000);
+    });
+    if (schema_.names.empty()) {
+      std::vector<unsigned> values;
+      for (int k = 0; k < planes + uncovered; ++k) values.push_back(static_cast<unsigned>(k));
+      std::vector<std::string> names = numbered(values);
+      if (uncovered) names[0] = "background";
+      name_classes(values, names);
+    } else if (schema_.classes() == planes && uncovered && schema_.background < 0) {
+      for (unsigned& v : schema_.values) ++v;
+      schema_.values.insert(schema_.values.begin(), 0);
+      schema_.names.insert(schema_.names.begin(), "background");
+      if (schema_.has_colors) schema_.colors.insert(schema_.colors.begin(), Rgb{});
+      for (int& k : schema_.uncertain) ++k;
+    } else {
+      const bool one_more = schema_.classes() == planes + 1 && schema_.values[0] == 0;
+      require<DataError>(schema_.classes() == planes || one_more, "the masks have ", planes, " planes for ", schema_.classes(),
+                         " labels; there is a plane for every label, or for all but the one with the value 0, which is where none is set");
+      return one_more ? MaskEncoding::foreground_planes : MaskEncoding::planes;
+    }
+    if (!uncovered) return MaskEncoding::planes;
+    set_background(0, "pixels of it have no plane set");
+    return MaskEncoding::foreground_planes;
   }
 
   MaskEncoding colors() {
     if (schema_.has_colors) return MaskEncoding::colors;
     const auto used = colors_in_use();
-    const std::set<std::uint32_t> primaries{0xff0000, 0x00ff00, 0x0000ff};
-    if (std::includes(primaries.begin(), primaries.end(), used.begin(), used.end())) {
-      if (schema_.names.empty()) name_planes(3);
-      return MaskEncoding::planes;
-    }
+    const std::set<std::uint32_t> primaries{0x000000, 0x0000ff, 0x00ff00, 0xff0000};  // black: no plane
+    if (used.size() - used.count(0) > 1 && std::includes(primaries.begin(), primaries.end(), used.begin(), used.end())) return one_hot(3);
     std::string example;
     int k = 0;
     if (used.size() <= 64)
@@ -121,19 +162,28 @@ class Resolver {
 
   MaskEncoding values(MaskEncoding plain) {
     const auto used = values_in_use();
-    bool extremes = true, full = false;  // only black and full intensity, the latter of at least 8 bits
-    for (const MaskContent& m : masks_)
+    // Only black and full intensity, the latter of at least 8 bits; of some files perhaps 1 in its place.
+    bool extremes = true, full = false, ones = false;
+    for (const MaskContent& m : masks_) {
+      const bool white = m.kind == Kind::gray && m.max_value >= 255 && m.counts.contains(m.max_value) && schema_.ignore != m.max_value;
       for (const auto& [value, count] : m.counts) {
         if (value == schema_.ignore) continue;
-        const bool white = m.kind == Kind::gray && value == m.max_value;
-        extremes = extremes && (value == 0 || white);
-        full = full || (white && m.max_value >= 255);
+        const bool marked = m.kind == Kind::gray && (value == m.max_value || (value == 1 && !white));
+        extremes = extremes && (value == 0 || marked);
+        ones = ones || (marked && value == 1 && m.max_value >= 255);
       }
+      full = full || white;
+    }
     const bool two_classes = schema_.names.empty() || schema_.values == std::vector<unsigned>{0, 1};
     if (extremes && full && two_classes) {
-      if (schema_.names.empty()) name_classes({0, 1}, {"background", "foreground"});
+      if (schema_.names.empty()) {
+        name_classes({0, 1}, {"background", "foreground"});
+        set_background(0, "the masks hold 0 and full intensity, and by convention 0 is what is not marked");
+      }
+      if (ones) mixed_binary();
       return MaskEncoding::binary;
     }
+    if (plain == MaskEncoding::palette) take_palette();
     if (!schema_.names.empty()) return plain;
 
     const auto first = used.begin(), last = used.empty() ? used.begin() : std::prev(used.end());
@@ -149,7 +199,33 @@ class Resolver {
     for (unsigned v = 0; v <= last->first; ++v)
       if (v != schema_.ignore) values.push_back(v);
     name_classes(values, numbered(values));
+    if (plain == MaskEncoding::palette) take_palette();
+    if (values == std::vector<unsigned>{0, 1}) set_background(0, "the masks hold 0 and 1 only, and by convention 0 is what is not marked");
     return plain;
+  }
+  /// Says which files hold 1 and which full intensity.
+  void mixed_binary() {
+    int ones = 0, full = 0;
+    for (const MaskContent& m : masks_) {
+      full += m.counts.contains(m.max_value) && m.max_value >= 255;
+      ones += m.max_value >= 255 && m.counts.contains(1);
+    }
+    schema_.reading_note =
+        message(ones, " masks hold 0 and 1, ", full, " hold 0 and full intensity: both are read as marked or not marked");
+  }
+  /// The colors of the labels' indices in the files, where these tell the labels apart.
+  void take_palette() {
+    if (schema_.has_colors || schema_.names.empty()) return;
+    std::vector<Rgb> colors;
+    for (const unsigned v : schema_.values) {
+      const auto has = [&](const MaskContent& m) { return m.kind == Kind::palette && v < m.palette.size(); };
+      const auto it = std::find_if(masks_.begin(), masks_.end(), has);
+      if (it == masks_.end()) return;
+      colors.push_back(it->palette[v]);
+    }
+    if (std::set<Rgb>(colors.begin(), colors.end()).size() < colors.size()) return;
+    schema_.colors = colors;
+    schema_.has_colors = true;
   }
 
   const std::vector<MaskContent>& masks_;
@@ -158,8 +234,16 @@ class Resolver {
 
 }  // namespace
 
-MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& schema) {
+MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& schema, const std::string& background) {
+  const bool named = !schema.names.empty();
+  require<DataError>(named || schema.reading.others == Others::error,
+                     "--others needs \"labels\" in dataset.json: nothing says which values are labels");
   const MaskEncoding encoding = schema.task == Task::multilabel ? MaskEncoding::multilabel : Resolver(masks, schema).decide();
+  schema.reading.encoding = encoding;
+  schema.set_background(background);
+  require<DataError>(schema.classes() > 1 || schema.task == Task::multilabel, "there is one label, '",
+                     schema.classes() ? schema.names[0] : "",
+                     "', and so nothing to tell apart; name the others in \"labels\" of dataset.json");
   return MaskDecoder(encoding, schema);
 }
 

@@ -29,6 +29,17 @@ inline std::uint32_t color_of(const MaskContent& content, std::uint32_t value) {
   return packed(v, v, v);
 }
 
+/// Whether the color is a label's or the ignored one.
+inline bool is_label_color(const LabelSchema& schema, std::uint32_t c) {
+  if (schema.ignore_color && packed(*schema.ignore_color) == c) return true;
+  for (const Rgb& known : schema.colors)
+    if (packed(known) == c) return true;
+  return false;
+}
+
+/// What to do about pixels of a value that is no label; follows MaskContent::describe.
+std::string no_label_cure(std::uint32_t value);
+
 template <class Set, class F>
 inline std::string list(const Set& values, F&& text) {
   std::string s;

@@ -191,6 +191,12 @@ std::string encode_png(std::span<const std::uint16_t> gray, int width, int heigh
                 {}, 16);
 }
 
+std::string detail::encode_png_alpha(const LabelImage& mask) {
+  std::vector<std::uint8_t> pixels(4 * mask.labels.size(), 255);
+  for (std::size_t i = 0; i < mask.labels.size(); ++i) pixels[4 * i + 3] = mask.labels[i];
+  return encode(mask.width, mask.height, PNG_COLOR_TYPE_RGB_ALPHA, pixels.data(), 4 * static_cast<std::size_t>(mask.width), {});
+}
+
 void write_png(const std::filesystem::path& path, const Image& image) { io::write_file_atomically(path, encode_png(image)); }
 void write_png(const std::filesystem::path& path, const LabelImage& labels, std::span<const Rgb> palette) {
   io::write_file_atomically(path, encode_png(labels, palette));

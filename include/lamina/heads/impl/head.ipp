@@ -52,6 +52,12 @@ std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std
   throw_unknown_name("head", kind, names);
 }
 
+data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<std::int64_t>>& masks) {
+  data::ClassCounts counts = data::ClassCounts::zeros(static_cast<std::size_t>(head.outputs()));
+  for (const auto& pixels : masks) counts.add(head.output_pixels(pixels));
+  return counts;
+}
+
 void Head::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
   into.add(truth, decided, data::kIgnoreLabel);
 }

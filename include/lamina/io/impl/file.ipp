@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "lamina/core/text.hpp"
+
 namespace lamina::io {
 namespace {
 
@@ -137,6 +139,28 @@ std::string read_all(const fs::path& path, std::uint64_t max_bytes, bool regular
 
 std::string read_file(const fs::path& path, std::uint64_t max_bytes) { return read_all(path, max_bytes, false); }
 std::string read_regular_file(const fs::path& path, std::uint64_t max_bytes) { return read_all(path, max_bytes, true); }
+
+std::string read_text(const fs::path& path, std::uint64_t max_bytes) {
+  std::string bytes = read_regular_file(path, max_bytes);
+  if (bytes.starts_with("\xef\xbb\xbf")) bytes.erase(0, 3);
+  const bool little = bytes.starts_with("\xff\xfe");
+  if (!little && !bytes.starts_with("\xfe\xff")) {
+    require<DataError>(bytes.find('\0') == std::string::npos, path.string(), ": the text holds zero bytes; save it as UTF-8");
+    return bytes;
+  }
+  const auto unit = [&](std::size_t i) {
+    const auto at = [&](std::size_t k) { return static_cast<char32_t>(static_cast<unsigned char>(bytes[k])); };
+    return little ? at(i) | at(i + 1) << 8 : at(i) << 8 | at(i + 1);
+  };
+  std::string text;
+  for (std::size_t i = 2; i + 1 < bytes.size(); i += 2) {
+    char32_t c = unit(i);
+    if (c >= 0xd800 && c < 0xdc00 && i + 3 < bytes.size()) c = 0x10000 + ((c - 0xd800) << 10) + (unit(i += 2) - 0xdc00);
+    require<DataError>(c != 0, path.string(), ": the text holds zero characters; save it as UTF-8");
+    append_utf8(text, c);
+  }
+  return text;
+}
 
 void write_file_atomically(const fs::path& path, std::span<const std::string_view> chunks) {
   std::error_code ignored;

@@ -7,7 +7,7 @@
 namespace lamina::train {
 namespace {
 
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 constexpr const char* kWhat = "not a training configuration";
 
 }  // namespace
@@ -29,17 +29,13 @@ TrainConfig config_from_json(const std::string& text) {
   int format = 0;
   std::vector<Setting> settings = settings_from_json(text, kWhat, kFormat, format);
   TrainConfig config;
-  if (format < 2) {  // width and height were two fields
-    std::vector<Setting> others;
-    for (const Setting& s : settings)
-      if (s.name == "width")
-        detail::assign({"width", ""}, config.width, s.value);
-      else if (s.name == "height")
-        detail::assign({"height", ""}, config.height, s.value);
-      else
-        others.push_back(s);
-    settings = std::move(others);
-  }
+  // Fields of older formats: width and height were two, head was stored here.
+  std::erase_if(settings, [&](const Setting& s) {
+    if (s.name == "head" && format < 3) return detail::assign({"head", ""}, config.head, s.value), true;
+    if (s.name == "width" && format < 2) return detail::assign({"width", ""}, config.width, s.value), true;
+    if (s.name == "height" && format < 2) return detail::assign({"height", ""}, config.height, s.value), true;
+    return false;
+  });
   assign_settings(config, settings, kWhat);
   return config;
 }

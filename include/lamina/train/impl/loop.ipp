@@ -5,12 +5,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
+
+#include "lamina/core/settings.hpp"
 
 namespace lamina::train {
 namespace {
-
-constexpr const char* kNotSaved = "nothing was saved after ";
-constexpr const char* kCure = ". Try a smaller --lr or --clip-norm 1";
 
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -64,7 +64,20 @@ class Loop {
   double lr() { return task_.components()[0].optimizer->lr(); }
   void save(const char* which) {
     state_.schedule = schedule_.state();
-    session_.save(which);
+    try {
+      session_.save(which);
+    } catch (const NumericError& e) {
+      diverged(e.what());
+    }
+  }
+  /// The cause first: numbers that are not finite come from steps that are too long, unless there was none yet.
+  [[noreturn]] void diverged(const std::string& what) {
+    const std::filesystem::path last = session_.folder().weights("last");
+    const std::string kept = std::filesystem::exists(last) ? "; nothing was saved after " + last.string() : "; nothing was saved";
+    throw NumericError(state_.step == 0
+                           ? message(what, kept, ". There was no step yet: look at the images with lamina check")
+                           : message("the learning rate ", to_string(SettingValue(options_.schedule.lr)),
+                                     " is too high for this run, most likely: ", what, kept, ". Try a smaller --lr or --clip-norm 1"));
   }
 
   /// Returns early, within the epoch, when stopped.
@@ -117,10 +130,9 @@ class Loop {
     ++state_.step;
   }
 
-  void require_finite(const Scalars& values, const std::string& where) const {
+  void require_finite(const Scalars& values, const std::string& where) {
     for (const auto& [name, value] : values)
-      require<NumericError>(std::isfinite(value), "the ", name, " is ", value, where, "; ", kNotSaved,
-                            session_.folder().weights("last").string(), kCure);
+      if (!std::isfinite(value)) diverged(message("the ", name, " is ", value, where));
   }
 
   void close_epoch(EpochRecord record) {

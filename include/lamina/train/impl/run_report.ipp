@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/loader.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/report.hpp"

@@ -215,7 +215,7 @@ void Session::save(const char* which) {
 std::string json_object(const std::vector<std::pair<std::string, std::string>>& items) {
   Json j = Json::object();
   for (const auto& [key, value] : items) j[key] = value;
-  return j.dump(2) + "\n";
+  return j.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace lamina::train

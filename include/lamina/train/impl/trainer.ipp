@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
-#include "lamina/data/check.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/loader.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/file.hpp"
@@ -67,7 +67,7 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
                          head.outputs(), " ", head.outputs_are());
     return weights;
   }
-  return data::class_weights(data::weight_rule_named(config.class_weights), data::count_outputs(dataset, data::Split::train));
+  return data::class_weights(data::weight_rule_named(config.class_weights), heads::output_counts(head, dataset.pixels[0]));
 }
 
 /// Checksum of which images are trained on and validated with.
@@ -101,13 +101,47 @@ std::shared_ptr<models::Network> build_model(const TrainConfig& config, int outp
   return model;
 }
 
+/// Whether a batch of one image has statistics of one value, which say nothing: the network's deepest level is one pixel.
+bool needs_two_images(const TrainConfig& config, int outputs) {
+  const auto network = models::build_meta(model_config(config, outputs));
+  const NoGrad no_grad;
+  const nn::RandomScope random(RandomKey{0, 0});
+  const auto fails = [&](std::int64_t images) {
+    try {
+      (void)network->run(Tensor::empty({images, config.height, config.width, network->in_channels()}, {DType::f32, kMeta}));
+    } catch (const ShapeError&) {
+      return true;
+    }
+    return false;
+  };
+  network->train();
+  return fails(1) && !fails(2);
+}
+
+/// Whether an epoch's last image joins the batch before it. Throws OptionError where every batch would be of one image.
+bool merges_last_image(const TrainConfig& config, const data::Dataset& dataset, int outputs) {
+  const auto items = static_cast<int>(dataset.items(data::Split::train).size());
+  if ((config.batch > 1 && items > 1 && items % config.batch != 1) || !needs_two_images(config, outputs)) return false;
+  require<OptionError>(
+      config.batch > 1 && items > 1, "a step of one image of ", config.width, "x", config.height,
+      " cannot be trained on: the network's deepest level is one pixel, and batch norm needs more than one value. Use a larger "
+      "--size, a smaller --depth, or ",
+      items > 1 ? "a --batch of 2 or more" : "more images than the one there is");
+  return true;
+}
+
 SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset) {
+  require<DataError>(!dataset.items(data::Split::train).empty(),
+                     dataset.items(data::Split::train).empty() ? dataset.why_empty(data::Split::train) : "");
   const std::shared_ptr<const heads::Head> head = heads::make_head(dataset.schema, config.head);
   data::LoaderOptions validation = loader_options(config), training = validation;
   training.augment = data::parse_augment(config.augment);
   training.shuffle = training.random_crop = true;
   std::vector<std::string> notes;
   std::shared_ptr<models::Network> network = build_model(config, head->outputs(), notes);
+  require<OptionError>(std::min(config.width, config.height) >= network->minimum_size(), "--size ", config.width, "x", config.height,
+                       " is below the ", network->minimum_size(), " pixels that the model needs");
+  training.merge_single = merges_last_image(config, dataset, head->outputs());
   std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(config, network->named_parameters());
   return {.network = std::move(network),
           .heads = {head},
@@ -123,9 +157,6 @@ class ConfiguredTask : public SegmentationTask {
  public:
   ConfiguredTask(const TrainConfig& config, const data::Dataset& dataset)
       : SegmentationTask(parts_of(config, dataset)), config_(config), dataset_(dataset), items_(checksum_of_items(dataset)) {
-    require<DataError>(!dataset.items(data::Split::train).empty(), "the training split of ", config.data, " is empty");
-    require<OptionError>(std::min(config.width, config.height) >= network().minimum_size(), "--size ", config.width, "x", config.height,
-                         " is below the ", network().minimum_size(), " pixels that the model needs");
     criterion().set_class_weights(class_weights_for(config, dataset, *heads()[0]));
   }
 
@@ -140,10 +171,11 @@ class ConfiguredTask : public SegmentationTask {
 
   void restore(const Metadata& saved, const std::string& run) override {
     const RunInfo info = run_info(saved, run);
-    const std::string other = differences(settings_of(config_), settings_of(info.config));
+    const std::string other = differences(settings_of(config_from_json(to_json(config_))), settings_of(info.config));
     require<OptionError>(other.empty(), "the run folder ", run, " was made with other settings (", other, "); choose another --out");
-    require<DataError>(data::to_json(info.schema) == data::to_json(dataset_.schema), "the classes of ", config_.data, " changed since ",
-                       run, " was started");
+    require<OptionError>(std::string(info.head->kind()) == heads()[0]->kind(), "the run folder ", run, " was made with --head ",
+                         info.head->kind(), ", not ", heads()[0]->kind(), "; choose another --out");
+    require_same_classes(info.schema, run);
     const auto own = saved.find("data");  // older checkpoints have it in their trainer's state
     const Json of_data = Json::parse(own != saved.end() ? own->second : saved.at("trainer"), nullptr, false);
     require<DataError>(of_data.value("items", std::uint32_t{0}) == items_, "the images of ", config_.data, " changed since ", run,
@@ -153,13 +185,32 @@ class ConfiguredTask : public SegmentationTask {
 
   std::vector<std::string> notes() const override {
     std::vector<std::string> notes = SegmentationTask::notes();
+    notes.push_back(dataset_.schema.background_text());
     for (const data::Finding& f : dataset_.findings) notes.push_back("warning: " + f.text);
+    if (merges_last_image(config_, dataset_, heads()[0]->outputs()))
+      notes.push_back(message("an epoch's last image joins the batch before it: a batch of one cannot be trained on at this size"));
     for (const Setting& s : settings_of(config_)) notes.push_back("  " + s.name + ": " + to_string(s.value));
     return notes;
   }
 
  private:
   const std::vector<double>& class_weights() const { return criterion().options().class_weights; }
+
+  /// Runs of version 0.1.0 do not say how their masks were read, and took the class with the value 0 for the background.
+  void require_same_classes(const data::LabelSchema& saved, const std::string& run) const {
+    const auto name = [](const data::LabelSchema& s) {
+      return s.background < 0 ? "none" : s.names[static_cast<std::size_t>(s.background)];
+    };
+    data::LabelSchema now = dataset_.schema;
+    if (saved.names == now.names)
+      require<DataError>(saved.background == now.background, "the background of ", run, " is ", name(saved), ", that of ", config_.data,
+                         " ", name(now), "; to go on say --background ", shell_word(name(saved)));
+    if (!saved.reading.encoding) {
+      now.reading = saved.reading;
+      now.has_colors = saved.has_colors;
+    }
+    require<DataError>(data::to_json(saved) == data::to_json(now), "the classes of ", config_.data, " changed since ", run, " was started");
+  }
 
   TrainConfig config_;
   const data::Dataset& dataset_;
@@ -237,6 +288,8 @@ RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
     require<DataError>(metadata.contains(key), origin, ": no training checkpoint: its metadata lacks \"", key, "\"");
   RunInfo info{config_from_json(metadata.find("config")->second), data::parse_label_schema(metadata.find("labels")->second, origin),
                nullptr, run_state(metadata, origin)};
+  const auto head = metadata.find("head");  // older checkpoints have it in their settings alone
+  if (head != metadata.end()) info.config.head = head->second;
   info.head = heads::make_head(info.schema, info.config.head);
   for (EpochRecord& r : info.state.history)
     if (r.validation && r.validation->scores.size() == 1 && !r.validation->counts.empty())  // version 1 kept the counts alone

@@ -1,0 +1,113 @@
+// Unicode in file names and texts.
+#include "lamina/core/text.hpp"
+
+#include <algorithm>
+
+namespace lamina {
+namespace {
+
+/// A mark, and the pairs of letters without and with it (Unicode 15: Latin, Greek, Cyrillic, kana).
+struct Mark {
+  char32_t mark;
+  std::u32string_view letters;
+};
+// clang-format off
+constexpr Mark kMarks[] = {
+    {0x0300, U"AÀEÈIÌOÒUÙaàeèiìoòuùÜǛüǜNǸnǹЕЀИЍеѐиѝĒḔēḕŌṐōṑWẀwẁÂẦâầĂẰăằÊỀêềÔỒôồƠỜơờƯỪưừYỲyỳ"},
+    {0x0301, U"AÁEÉIÍOÓUÚYÝaáeéiíoóuúyýCĆcćLĹlĺNŃnńRŔrŕSŚsśZŹzźÜǗüǘGǴgǵÅǺåǻÆǼæǽØǾøǿ¨΅ΑΆΕΈΗΉΙΊΟΌΥΎΩΏϊΐαάεέηήιίϋΰοόυύωώϒϓГЃКЌгѓ"
+             U"кќÇḈçḉĒḖēḗÏḮïḯKḰkḱMḾmḿÕṌõṍŌṒōṓPṔpṕŨṸũṹWẂwẃÂẤâấĂẮăắÊẾêếÔỐôốƠỚơớƯỨưứ"},
+    {0x0302, U"AÂEÊIÎOÔUÛaâeêiîoôuûCĈcĉGĜgĝHĤhĥJĴjĵSŜsŝWŴwŵYŶyŷZẐzẑẠẬạậẸỆẹệỌỘọộ"},
+    {0x0303, U"AÃNÑOÕaãnñoõIĨiĩUŨuũVṼvṽÂẪâẫĂẴăẵEẼeẽÊỄêễÔỖôỗƠỠơỡƯỮưữYỸyỹ"},
+    {0x0304, U"AĀaāEĒeēIĪiīOŌoōUŪuūÜǕüǖÄǞäǟȦǠȧǡÆǢæǣǪǬǫǭÖȪöȫÕȬõȭȮȰȯȱYȲyȳИӢиӣУӮуӯGḠgḡḶḸḷḹṚṜṛṝ"},
+    {0x0306, U"AĂaăEĔeĕGĞgğIĬiĭOŎoŏUŬuŭУЎИЙийуўЖӁжӂАӐаӑЕӖеӗȨḜȩḝẠẶạặ"},
+    {0x0307, U"CĊcċEĖeėGĠgġIİZŻzżAȦaȧOȮoȯBḂbḃDḊdḋFḞfḟHḢhḣMṀmṁNṄnṅPṖpṗRṘrṙSṠsṡŚṤśṥŠṦšṧṢṨṣṩTṪtṫWẆwẇXẊxẋYẎyẏſẛ"},
+    {0x0308, U"AÄEËIÏOÖUÜaäeëiïoöuüyÿYŸΙΪΥΫιϊυϋϒϔЕЁІЇеёіїАӒаӓӘӚәӛЖӜжӝЗӞзӟИӤиӥОӦоӧӨӪөӫЭӬэӭУӰуӱЧӴчӵЫӸыӹHḦhḧÕṎõṏŪṺūṻWẄwẅXẌxẍtẗ"},
+    {0x0309, U"AẢaảÂẨâẩĂẲăẳEẺeẻÊỂêểIỈiỉOỎoỏÔỔôổƠỞơởUỦuủƯỬưửYỶyỷ"},
+    {0x030a, U"AÅaåUŮuůwẘyẙ"},
+    {0x030b, U"OŐoőUŰuűУӲуӳ"},
+    {0x030c, U"CČcčDĎdďEĚeěLĽlľNŇnňRŘrřSŠsšTŤtťZŽzžAǍaǎIǏiǐOǑoǒUǓuǔÜǙüǚGǦgǧKǨkǩƷǮʒǯjǰHȞhȟ"},
+    {0x031b, U"OƠoơUƯuư"},
+    {0x0323, U"BḄbḅDḌdḍHḤhḥKḲkḳLḶlḷMṂmṃNṆnṇRṚrṛSṢsṣTṬtṭVṾvṿWẈwẉZẒzẓAẠaạEẸeẹIỊiịOỌoọƠỢơợUỤuụƯỰưựYỴyỵ"},
+    {0x0326, U"SȘsșTȚtț"},
+    {0x0327, U"CÇcçGĢgģKĶkķLĻlļNŅnņRŖrŗSŞsşTŢtţEȨeȩDḐdḑHḨhḩ"},
+    {0x0328, U"AĄaąEĘeęIĮiįUŲuųOǪoǫ"},
+    {0x3099, U"かがきぎくぐけげこごさざしじすずせぜそぞただちぢつづてでとどはばひびふぶへべほぼうゔゝゞカガキギクグケゲコゴサザシジスズセゼソゾタダチヂツヅテデトドハバヒビフブヘベホボウヴワヷヰヸヱヹヲヺヽヾ"},
+    {0x309a, U"はぱひぴふぷへぺほぽハパヒピフプヘペホポ"},
+};
+// clang-format on
+
+/// `first` with `mark` as one letter; 0: there is none. Hangul is composed by rule.
+char32_t together(char32_t first, char32_t mark) {
+  if (first >= 0x1100 && first < 0x1113 && mark >= 0x1161 && mark < 0x1176) return 0xac00 + ((first - 0x1100) * 21 + (mark - 0x1161)) * 28;
+  if (first >= 0xac00 && first < 0xd7a4 && (first - 0xac00) % 28 == 0 && mark > 0x11a7 && mark < 0x11c3) return first + (mark - 0x11a7);
+  for (const Mark& m : kMarks)
+    if (m.mark == mark)
+      for (std::size_t i = 0; i < m.letters.size(); i += 2)
+        if (m.letters[i] == first) return m.letters[i + 1];
+  return 0;
+}
+
+}  // namespace
+
+void append_utf8(std::string& to, char32_t c) {
+  const auto put = [&](char32_t byte) { to += static_cast<char>(byte); };
+  if (c < 0x80) return put(c);
+  if (c < 0x800) return put(0xc0 | c >> 6), put(0x80 | (c & 0x3f));
+  if (c < 0x10000) return put(0xe0 | c >> 12), put(0x80 | (c >> 6 & 0x3f)), put(0x80 | (c & 0x3f));
+  put(0xf0 | c >> 18), put(0x80 | (c >> 12 & 0x3f)), put(0x80 | (c >> 6 & 0x3f)), put(0x80 | (c & 0x3f));
+}
+
+std::string composed(std::string_view text) {
+  std::string out;
+  char32_t last = 0;
+  std::size_t last_at = 0;
+  for (std::size_t i = 0, size; i < text.size(); i += size) {
+    const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[i + k]); };
+    const unsigned lead = byte(0);
+    size = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    char32_t c = size == 1 ? lead : lead & (0xff >> (size + 1));
+    bool valid = i + size <= text.size() && (lead < 0x80 || lead >= 0xc2);
+    for (std::size_t k = 1; valid && k < size; ++k) valid = byte(k) >> 6 == 2, c = c << 6 | (byte(k) & 0x3f);
+    if (!valid) size = 1;
+    if (const char32_t both = valid && last ? together(last, c) : 0) {
+      out.resize(last_at);
+      append_utf8(out, last = both);
+      continue;
+    }
+    last = valid ? c : 0;
+    last_at = out.size();
+    out += text.substr(i, size);
+  }
+  return out;
+}
+
+std::string shell_word(const std::string& path) {
+  if (path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=") == std::string::npos && !path.empty())
+    return path;
+  std::string out = "'";
+  for (char c : path) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+
+std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
+  const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
+  std::string out = text.substr(0, first);
+  std::size_t column = 0;
+  for (std::size_t begin = first; begin < text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    if (column > 0 && column + 1 + (end - begin) > width) {
+      out += '\n' + std::string(indent, ' ');
+      column = indent;
+    } else if (column > 0) {
+      out += ' ', ++column;
+    }
+    if (column == 0) column = first;
+    out += text.substr(begin, end - begin);
+    column += end - begin;
+    begin = end + 1;
+  }
+  return out;
+}
+
+}  // namespace lamina

@@ -1,0 +1,20 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace lamina {
+
+/// Adds a character to UTF-8 text.
+void append_utf8(std::string& to, char32_t c);
+
+/// UTF-8 text with letters and their marks as one character (nearly Unicode's NFC; Latin, Greek, Cyrillic, kana, Hangul): file names that
+/// differ only in this are one name, which macOS spells with marks. Bytes that are no UTF-8 stay.
+std::string composed(std::string_view text);
+
+/// Text in lines of `width` columns at most, cut at spaces; those after the first begin with `indent` spaces.
+std::string wrapped(const std::string& text, std::size_t width, std::size_t indent);
+
+/// A path as one word of a shell command.
+std::string shell_word(const std::string& path);
+
+}  // namespace lamina

@@ -1,0 +1,264 @@
+// dataset.json.
+#include <algorithm>
+#include <map>
+
+#include "lamina/data/impl/json_text.hpp"
+#include "lamina/data/impl/schema_names.hpp"
+
+namespace lamina::data {
+namespace {
+
+using namespace schema_names;
+using detail::Json;
+
+constexpr unsigned kLargestValue = 65535;
+/// Labels with one of these names, in small letters, are the background.
+constexpr std::string_view kBackgroundNames[] = {"background", "bg", "_background_", "__background__"};
+
+std::string in_small_letters(std::string text) {
+  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return text;
+}
+
+class SchemaReader {
+ public:
+  SchemaReader(std::string_view text, const std::string& origin) : text_(text), origin_(origin) {}
+
+  LabelSchema read() {
+    const Json json = detail::parse_json(text_, origin_);
+    check(json.is_object(), "it is not a JSON object");
+    check_spelling(json);
+    const auto field = [&](const char* name, auto&& read) {
+      field_ = name;
+      if (json.contains(name)) read(json[name]);
+      field_.clear();
+    };
+    field("labels", [&](const Json& j) { read_labels(j); });
+    field("task", [&](const Json& j) { read_task(j); });
+    if (schema_.task == Task::multilabel)
+      for (const std::string& name : schema_.names)
+        check(!name.empty() && name[0] != '.' && name.find('/') == std::string::npos, "the label '", name,
+              "' of a multilabel set cannot name a folder of masks: it is empty, has a '/' or begins with a dot");
+    field("file_ending", [&](const Json& j) { schema_.file_ending = text_of(j, "file_ending"); });
+    check(schema_.names.size() <= kIgnoreLabel, "more than 255 labels");
+    name_background();
+    field("roles", [&](const Json& j) { read_roles(j); });
+    schema_.set_default_colors();
+    field("colors", [&](const Json& j) { read_colors(j); });
+    const auto choice = [&](const char* name, const auto& table, auto& to) {
+      field(name, [&](const Json& j) {
+        try {
+          to = parse_name(name, text_of(j, name), table);
+        } catch (const OptionError& e) {
+          check(false, e.what());
+        }
+      });
+    };
+    choice("encoding", kEncodings, schema_.reading.encoding);
+    choice("mask_channel", kChannels, schema_.reading.alpha);
+    choice("mask_frame", kFrames, schema_.reading.as_stored);
+    choice("others", kOthers, schema_.reading.others);
+    field("ignore", [&](const Json& j) {
+      if (!j.is_null()) schema_.set_ignore(value_of(j, "ignore"));
+    });
+    check_labels(schema_, origin_);
+    return schema_;
+  }
+
+ private:
+  template <class... Parts>
+  void check(bool condition, const Parts&... parts) const {
+    if (condition) return;
+    const std::size_t at = field_.empty() ? std::string_view::npos : text_.find('"' + field_ + '"');
+    throw DataError(message(origin_, at == std::string_view::npos ? "" : detail::line_and_column(text_, at), ": ", parts...));
+  }
+  std::string text_of(const Json& j, const char* field) const {
+    check(j.is_string(), "'", field, "' is not a string");
+    return j.get<std::string>();
+  }
+  unsigned value_of(const Json& j, const std::string& field) const {
+    check(!j.is_array(), "'", field, "' is a list (nnU-Net's regions), which is not supported: give each label one value");
+    const bool good = j.is_number_unsigned() && j.get<std::uint64_t>() <= kLargestValue;
+    check(good, "'", field, "' is not a whole number from 0 to ", kLargestValue);
+    return j.get<unsigned>();
+  }
+
+  /// nnU-Net's own fields and anybody's notes are left alone; what is nearly one of ours is a slip that would have no effect.
+  void check_spelling(const Json& json) {
+    constexpr std::string_view kFields[] = {"labels", "task",     "file_ending",  "colors",     "roles",
+                                            "ignore", "encoding", "mask_channel", "mask_frame", "others"};
+    for (const auto& [key, value] : json.items()) {
+      const std::string_view nearest = nearest_name(key, kFields);
+      field_ = key;
+      check(key == nearest || 3 * edit_distance(key, nearest) > key.size(), "unknown field '", key, "'; did you mean '",
+            std::string(nearest), "'?");
+    }
+    field_.clear();
+  }
+  void read_labels(const Json& labels) {
+    check(labels.is_object(), "'labels' is not an object of names and values");
+    std::vector<std::pair<unsigned, std::string>> found;
+    for (const auto& [key, value] : labels.items()) {
+      if (value.is_string()) {  // nnU-Net version 1: {"0": "background"}
+        const bool number =
+            !key.empty() && key.size() <= 5 && std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
+        check(number && std::stoul(key) <= kLargestValue, "label '", key, "' has a name for a value but is no number");
+        found.emplace_back(static_cast<unsigned>(std::stoul(key)), value.get<std::string>());
+      } else {
+        found.emplace_back(value_of(value, key), key);
+      }
+    }
+    std::sort(found.begin(), found.end());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const auto& [value, name] = found[i];
+      check(i == 0 || found[i - 1].first != value, "the labels '", found[i ? i - 1 : 0].second, "' and '", name, "' share the value ",
+            value);
+      check(std::find(schema_.names.begin(), schema_.names.end(), name) == schema_.names.end(), "two labels are called '", name, "'");
+      if (name == "ignore") {
+        schema_.ignore = value;
+        continue;
+      }
+      schema_.names.push_back(name);
+      schema_.values.push_back(value);
+    }
+    check(!schema_.names.empty(), "'labels' is empty");
+  }
+  void name_background() {
+    if (schema_.task == Task::multilabel) return;
+    for (std::size_t k = 0; k < schema_.names.size(); ++k) {
+      const std::string name = in_small_letters(schema_.names[k]);
+      if (std::find(std::begin(kBackgroundNames), std::end(kBackgroundNames), name) == std::end(kBackgroundNames)) continue;
+      check(schema_.background < 0, "'", schema_.names[k], "' and '", schema_.names[static_cast<std::size_t>(schema_.background)],
+            "' are both called as the background is; rename one, or write \"roles\": {\"background\": ...}");
+      schema_.background = static_cast<int>(k);
+      schema_.background_reason = "it is called so";
+    }
+  }
+  void read_task(const Json& task) {
+    const std::string name = text_of(task, "task");
+    const auto* it = std::find(std::begin(kTasks), std::end(kTasks), name);
+    check(it != std::end(kTasks), "task '", name, "' is none of multiclass, multilabel, ordinal");
+    schema_.task = static_cast<Task>(it - kTasks);
+  }
+  void read_colors(const Json& colors) {
+    check(colors.is_object(), "'colors' is not an object of label names and colors");
+    std::vector<bool> seen(schema_.names.size());
+    for (const auto& [name, color] : colors.items()) {
+      if (name == "ignore") {
+        schema_.ignore_color = color_of(color, name);
+        continue;
+      }
+      const int k = schema_.class_named(name);
+      check(k >= 0, "'colors' names '", name, "', which is not in 'labels'");
+      schema_.colors[static_cast<std::size_t>(k)] = color_of(color, name);
+      seen[static_cast<std::size_t>(k)] = true;
+    }
+    for (std::size_t k = 0; k < seen.size(); ++k) {
+      check(seen[k], "'colors' has no entry for '", schema_.names[k], "'");
+      for (std::size_t j = 0; j < k; ++j)
+        check(schema_.colors[j] != schema_.colors[k], "'", schema_.names[j], "' and '", schema_.names[k], "' have the same color");
+    }
+    schema_.has_colors = true;
+  }
+  Rgb color_of(const Json& j, const std::string& name) const {
+    Rgb rgb{};
+    if (j.is_string()) {
+      const std::string text = j.get<std::string>();
+      const bool good = text.size() == 7 && text[0] == '#' && text.find_first_not_of("0123456789abcdefABCDEF", 1) == std::string::npos;
+      check(good, "the color of '", name, "' is not like \"#ff8000\"");
+      for (std::size_t c = 0; c < 3; ++c) rgb[c] = static_cast<std::uint8_t>(std::stoul(text.substr(1 + 2 * c, 2), nullptr, 16));
+      return rgb;
+    }
+    check(j.is_array() && j.size() == 3, "the color of '", name, "' is not like [255, 128, 0]");
+    for (std::size_t c = 0; c < 3; ++c) {
+      const bool good = j[c].is_number_unsigned() && j[c].get<std::uint64_t>() <= 255;
+      check(good, "the color of '", name, "' has a part outside 0..255");
+      rgb[c] = j[c].get<std::uint8_t>();
+    }
+    return rgb;
+  }
+  void read_roles(const Json& roles) {
+    check(roles.is_object(), "'roles' is not an object");
+    constexpr std::string_view kRoles[] = {"background", "foreground", "uncertain"};
+    std::vector<std::string> role_of(schema_.names.size());
+    std::map<std::string, std::vector<int>> classes;
+    for (const auto& [role, names] : roles.items()) {
+      check(std::find(std::begin(kRoles), std::end(kRoles), role) != std::end(kRoles), "role '", role,
+            "' is none of background, uncertain, foreground");
+      const Json list = names.is_array() ? names : Json::array({names});
+      check(role == "background" || !list.empty(), "role '", role, "' is given to no label: leave it out");
+      check(list.empty() || schema_.task != Task::multilabel || role == "uncertain",
+            "a multilabel set has no background: it is where no plane is set, and the role '", role, "' means nothing");
+      for (const Json& name : list) {
+        const int k = schema_.class_named(text_of(name, "roles"));
+        check(k >= 0, "'roles' names '", name.get<std::string>(), "', which is not in 'labels'");
+        std::string& given = role_of[static_cast<std::size_t>(k)];
+        check(given.empty(), "'", name.get<std::string>(), "' has two roles, ", given, " and ", role);
+        given = role;
+        classes[role].push_back(k);
+      }
+      check(role != "background" || list.size() <= 1, "there can be one background");
+    }
+    schema_.uncertain = classes["uncertain"];
+    if (roles.contains("background")) {
+      schema_.background = classes["background"].empty() ? -1 : classes["background"][0];
+      schema_.background_reason = "\"roles\" say so";
+    }
+    if (!roles.contains("foreground")) return;
+    std::string left;
+    int others = 0, last = -1;
+    for (std::size_t k = 0; k < role_of.size(); ++k)
+      if (role_of[k].empty()) {
+        left += (others++ ? ", " : "") + schema_.names[k];
+        last = static_cast<int>(k);
+      }
+    if (roles.contains("background")) {
+      check(others == 0, "role 'foreground' leaves out ", left, ": give ", others == 1 ? "it" : "them", " a role");
+      return;
+    }
+    check(others <= 1, "role 'foreground' leaves out ", left, ", of which at most one can be the background: give the others a role");
+    schema_.background = last;
+    schema_.background_reason = "\"roles\" say what is foreground, and it is not";
+  }
+
+  const std::string_view text_;
+  const std::string& origin_;
+  std::string field_;  // that is being read
+  LabelSchema schema_;
+};
+
+}  // namespace
+
+LabelSchema parse_label_schema(std::string_view json, const std::string& origin) { return SchemaReader(json, origin).read(); }
+
+std::string to_json(const LabelSchema& schema, std::int64_t items) {
+  Json json;
+  if (items) {
+    json["channel_names"] = {{"0", "red"}, {"1", "green"}, {"2", "blue"}};
+    json["numTraining"] = items;
+  }
+  Json labels = Json::object(), colors = Json::object();
+  for (std::size_t k = 0; k < schema.names.size(); ++k) {
+    labels[schema.names[k]] = schema.values[k];
+    if (schema.has_colors) colors[schema.names[k]] = schema.colors[k];
+  }
+  if (schema.has_colors && schema.ignore_color) colors["ignore"] = *schema.ignore_color;
+  json["labels"] = labels;
+  json["file_ending"] = schema.file_ending;
+  json["task"] = name_of(schema.task);
+  if (schema.ignore) json["ignore"] = *schema.ignore;
+  Json roles = Json::object();
+  roles["background"] = Json::array();
+  if (schema.background >= 0) roles["background"].push_back(schema.names[static_cast<std::size_t>(schema.background)]);
+  if (!schema.uncertain.empty()) roles["uncertain"] = Json::array();
+  for (const int k : schema.uncertain) roles["uncertain"].push_back(schema.names[static_cast<std::size_t>(k)]);
+  if (!schema.names.empty()) json["roles"] = roles;
+  if (schema.has_colors) json["colors"] = colors;
+  if (schema.reading.encoding) json["encoding"] = name_of(*schema.reading.encoding);
+  if (schema.reading.alpha) json["mask_channel"] = name_in(kChannels, true);
+  if (schema.reading.as_stored) json["mask_frame"] = name_in(kFrames, true);
+  if (schema.reading.others != Others::error) json["others"] = name_in(kOthers, schema.reading.others);
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace lamina::data

@@ -1,0 +1,48 @@
+#pragma once
+// JSON that people write: faults are told by line and column.
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lamina/core/error.hpp"
+
+namespace lamina::data::detail {
+
+using Json = nlohmann::ordered_json;
+
+/// " line 3, column 5" of a byte of the text.
+inline std::string line_and_column(std::string_view text, std::size_t at) {
+  const std::string_view before = text.substr(0, at);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const std::size_t begin = before.rfind('\n');
+  return message(" line ", static_cast<std::int64_t>(line), ", column ",
+                 before.size() - (begin == std::string_view::npos ? 0 : begin + 1) + 1);
+}
+
+/// Throws DataError naming `origin`, line and column: what is no JSON, a name that an object has twice.
+inline Json parse_json(std::string_view text, const std::string& origin) {
+  std::vector<std::set<std::string>> names;
+  std::string twice;
+  const auto watch = [&](int, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key && !names.back().insert(value.get<std::string>()).second && twice.empty())
+      twice = value.get<std::string>();
+    return true;
+  };
+  try {
+    Json json = Json::parse(text, watch);
+    if (twice.empty()) return json;
+  } catch (const Json::parse_error& e) {
+    const std::string what = e.what();
+    const std::size_t reason = what.find("column");
+    throw DataError(message(origin, line_and_column(text, e.byte ? e.byte - 1 : 0), ": this is no JSON",
+                            reason == std::string::npos ? "" : what.substr(std::min(what.find(':', reason), what.size()))));
+  }
+  const std::size_t first = text.find('"' + twice + '"'), again = text.find('"' + twice + '"', first + 1);
+  throw DataError(message(origin, line_and_column(text, std::min(again, text.size())), ": \"", twice, "\" stands twice in one object"));
+}
+
+}  // namespace lamina::data::detail

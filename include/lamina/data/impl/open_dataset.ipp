@@ -1,0 +1,69 @@
+// Opening a data set: its masks can be read from then on.
+#include "lamina/data/impl/mask_values.hpp"
+#include "lamina/data/impl/survey.hpp"
+
+namespace lamina::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+void throw_errors(const DatasetFiles& files) {
+  std::string text;
+  int errors = 0;
+  for (const Finding& f : files.findings)
+    if (f.is_error && ++errors <= 5) text += "\n  " + f.text;
+  if (errors > 5) text += message("\n  and ", errors - 5, " more; `lamina check` lists all");
+  require<DataError>(errors == 0, files.root.string(), ": the data set has ", errors, errors == 1 ? " error:" : " errors:", text);
+}
+
+}  // namespace
+
+Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
+  Dataset dataset{list_dataset(root, options), {}, {}};
+  throw_errors(dataset);
+  if (!options.need_masks) return dataset;
+  const detail::Survey survey(dataset, options, options.compare_photos);
+  for (const detail::Inspection& in : survey.found)
+    for (const std::string& error : {in.image_error, in.mask_error})
+      if (!error.empty()) dataset.findings.push_back({true, error});
+  throw_errors(dataset);
+  try {
+    dataset.masks = survey.resolve(dataset.schema, options.background);
+  } catch (const DataError& error) {
+    throw DataError(root.string() + ": " + error.what());
+  }
+  std::vector<Finding> same;
+  survey.tell_of_sizes(dataset.findings);
+  throw_errors(dataset);
+  survey.tell_of_files(dataset.schema.reading, dataset.findings);
+  survey.tell_of_duplicates(same);
+  for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text)});
+  for (std::size_t i = 0; i < survey.items.size(); ++i) {
+    const MaskContent& content = survey.found[i].mask;
+    for (const auto& [value, count] : content.counts)
+      require<DataError>(dataset.masks.class_of(content, value) >= 0, content.file, ": ", count, " pixels have ", content.describe(value),
+                         mask_values::no_label_cure(value));
+    dataset.pixels[static_cast<int>(survey.splits[i])].push_back(
+        detail::class_pixels(content, dataset.masks, static_cast<std::size_t>(dataset.schema.classes())));
+  }
+  return dataset;
+}
+
+void require_no_dataset(const std::string& what, const fs::path& folder, const std::vector<fs::path>& data) {
+  const auto refuse = [&](const std::string& why) {
+    throw OptionError(message(what, " ", folder.string(), " is ", why, ", where results would land among data; choose another folder"));
+  };
+  std::error_code none;
+  for (const char* part : {"images", "dataset.json"})
+    if (fs::exists(folder / part, none)) refuse(message("a data set (it has ", part, ")"));
+  for (const fs::path& own : data)
+    if (fs::equivalent(folder, own, none)) refuse("of the data set");
+  for (fs::path at = fs::absolute(folder).lexically_normal(); at.has_relative_path(); at = at.parent_path()) {
+    if (!at.has_filename()) continue;
+    const bool part = at.filename() == "images" || at.filename() == "masks";
+    if (part && fs::is_directory(at.parent_path() / "images", none) && fs::is_directory(at.parent_path() / "masks", none))
+      refuse("in the data set " + at.parent_path().string());
+  }
+}
+
+}  // namespace lamina::data

@@ -1,0 +1,47 @@
+#pragma once
+// What reading the files of a data set once finds: for checking, opening and counting.
+#include <string>
+#include <vector>
+
+#include "lamina/data/dataset.hpp"
+
+namespace lamina::data::detail {
+
+/// What reading one item gave.
+struct Inspection {
+  std::string image_error, mask_error;
+  bool photo_read = false;
+  int width = 0, height = 0, channels = 0, orientation = 1;
+  unsigned max_value = 255;
+  FileFormat image_format = FileFormat::png;
+  std::vector<std::string> image_notes;
+  std::uint64_t file_hash = 0, pixel_hash = 0;
+  MaskContent mask;
+};
+
+/// The items in the order of DatasetFiles::all_items, with where they stand.
+struct Survey {
+  std::vector<Item> items;
+  std::vector<Split> splits;
+  std::vector<Inspection> found;
+
+  /// Reads every file, or only the masks; sets Item::turn, here and in `files`, where masks are drawn on stored pixels.
+  Survey(DatasetFiles& files, const DatasetOptions& options, bool photos);
+
+  /// What files hold beside what is read, EXIF orientations that masks lack, alpha channels that are not read.
+  void tell_of_files(const MaskReading& reading, std::vector<Finding>& findings) const;
+  /// Photographs that are twice in a split (warnings) or in two (errors).
+  void tell_of_duplicates(std::vector<Finding>& findings) const;
+  /// Masks that do not fit their photographs (errors).
+  void tell_of_sizes(std::vector<Finding>& findings) const;
+  /// Completes the schema. Throws as resolve_masks.
+  MaskDecoder resolve(LabelSchema& schema, const std::string& background) const;
+};
+
+/// Pixels of each class in one mask; values that are no label are left out.
+std::vector<std::int64_t> class_pixels(const MaskContent& mask, const MaskDecoder& decoder, std::size_t classes);
+
+/// "a.png, b.png, ..."
+std::string examples(const std::vector<std::string>& names);
+
+}  // namespace lamina::data::detail

@@ -1,0 +1,162 @@
+#include "lamina/data/impl/survey.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "lamina/core/device.hpp"
+#include "lamina/io/file.hpp"
+
+namespace lamina::data::detail {
+namespace {
+
+std::uint64_t hash64(std::string_view bytes, std::uint64_t h) {
+  const auto stir = [&](std::uint64_t word) {
+    h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+    h ^= h >> 29;
+  };
+  for (; bytes.size() >= 8; bytes.remove_prefix(8)) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data(), 8);
+    stir(word);
+  }
+  for (const char c : bytes) stir(static_cast<unsigned char>(c) + 256u);
+  return h;
+}
+
+bool alpha_varies(const Raster& r) {
+  if (!r.has_alpha) return false;
+  const auto n = static_cast<std::size_t>(r.channels);
+  for (std::size_t p = 1; p < r.pixel_count(); ++p)
+    if (r.sample(p * n + n - 1) != r.sample(n - 1)) return true;
+  return false;
+}
+
+/// Runs `f`; what is wrong with the data becomes text.
+template <class F>
+void keeping_error(std::string& error, const F& f) {
+  try {
+    f();
+  } catch (const IoError& e) {
+    error = e.what();
+  } catch (const DataError& e) {
+    error = e.what();
+  }
+}
+
+void inspect_photo(const Item& item, const DecodeLimits& limits, Inspection& result) {
+  const std::string bytes = io::read_regular_file(item.image, static_cast<std::uint64_t>(limits.max_file_bytes));
+  const Raster raster = decode_raster(bytes, item.image.string(), limits);
+  const Image image = to_photo(raster, item.image.string());
+  result.photo_read = true;
+  result.width = image.width;
+  result.height = image.height;
+  result.channels = image.channels;
+  result.max_value = raster.max_value;
+  result.orientation = raster.orientation;
+  result.image_format = raster.format;
+  result.image_notes = raster.notes;
+  if (alpha_varies(raster)) result.image_notes.emplace_back("an alpha channel, which is not read");
+  result.file_hash = hash64(bytes, bytes.size());
+  result.pixel_hash = hash64({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()},
+                             static_cast<std::uint64_t>(image.width * 3 + image.channels));
+}
+
+}  // namespace
+
+std::string examples(const std::vector<std::string>& names) {
+  std::string s;
+  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 4); ++i) s += (i ? ", " : "") + names[i];
+  return names.size() > 4 ? s + ", ..." : s;
+}
+
+Survey::Survey(DatasetFiles& files, const DatasetOptions& options, bool photos) {
+  items = files.all_items();
+  for (const Split split : kSplits) splits.insert(splits.end(), files.items(split).size(), split);
+  found.resize(items.size());
+  const MaskReading& reading = files.schema.reading;
+  current_cpu().parallel(static_cast<std::int64_t>(items.size()), [&](std::int64_t i, int) {
+    Item& item = items[static_cast<std::size_t>(i)];
+    Inspection& in = found[static_cast<std::size_t>(i)];
+    if (photos || reading.as_stored) keeping_error(in.image_error, [&] { inspect_photo(item, options.limits, in); });
+    if (reading.as_stored) item.turn = in.orientation;
+    if (!item.mask.empty()) keeping_error(in.mask_error, [&] { in.mask = inspect_mask(item, files.schema, options.limits); });
+  });
+  std::size_t i = 0;
+  for (auto& split : files.splits)
+    for (Item& item : split) item.turn = items[i++].turn;
+}
+
+void Survey::tell_of_files(const MaskReading& reading, std::vector<Finding>& findings) const {
+  std::vector<std::string> lossy, turned, transparent;
+  std::map<std::string, std::vector<std::string>> notes;  // files by what is to be said of them
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Inspection& in = found[i];
+    for (const std::string& note : in.image_notes) notes[note].push_back(items[i].image.string());
+    if (items[i].mask.empty() || !in.mask_error.empty()) continue;
+    for (const std::string& note : in.mask.notes) notes[note].push_back(items[i].mask.string());
+    const std::string name = items[i].mask.filename().string();
+    if (in.mask.lossy) lossy.push_back(name);
+    if (in.mask.alpha_varies) transparent.push_back(name);
+    if (in.orientation != 1 && in.mask.orientation == 1 && items[i].turn == 1) turned.push_back(items[i].image.filename().string());
+  }
+  const auto warn = [&](const std::string& text) { findings.push_back({false, text}); };
+  for (const auto& [note, files] : notes)
+    warn(message(files.size() == 1 ? "1 file: " : message(files.size(), " files: "), note, ": ", examples(files)));
+  if (!lossy.empty())
+    warn(message(lossy.size(),
+                 " masks are lossy files (JPEG, WebP), which smear labels at their borders; save masks as PNG: ", examples(lossy)));
+  if (!transparent.empty())
+    warn(message(transparent.size(), " masks have an alpha channel that varies and is not read (--mask-channel alpha reads it instead): ",
+                 examples(transparent)));
+  if (!turned.empty() && !reading.as_stored)
+    warn(message(turned.size(),
+                 " photographs are turned by their EXIF orientation, which their masks do not have. Where masks were drawn on "
+                 "the pixels as they are stored, say --mask-frame stored (\"mask_frame\": \"stored\" in dataset.json): ",
+                 examples(turned)));
+}
+
+void Survey::tell_of_duplicates(std::vector<Finding>& findings) const {
+  std::map<std::uint64_t, std::size_t> first;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!found[i].photo_read) continue;
+    const auto [it, added] = first.emplace(found[i].pixel_hash, i);
+    if (added) continue;
+    const std::size_t other = it->second;
+    const char* same = items[i].image == items[other].image           ? "are one file"
+                       : found[i].file_hash == found[other].file_hash ? "are the same file"
+                                                                      : "show the same pixels";
+    const std::string text = message(items[other].image.string(), " (", name_of(splits[other]), ") and ", items[i].image.string(), " (",
+                                     name_of(splits[i]), ") ", same);
+    const bool leaks = splits[i] != splits[other];
+    findings.push_back({leaks, leaks ? message(text, ": scores on ", name_of(splits[i]), " would be too good; keep one of them") : text});
+  }
+}
+
+void Survey::tell_of_sizes(std::vector<Finding>& findings) const {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Inspection& in = found[i];
+    if (items[i].mask.empty() || !in.mask_error.empty() || !in.photo_read) continue;
+    if (in.mask.width == in.width && in.mask.height == in.height) continue;
+    const bool exchanged = in.orientation >= 5 && in.mask.width == in.height && in.mask.height == in.width;
+    findings.push_back(
+        {true, message(items[i].mask.string(), ": the mask has ", in.mask.width, "x", in.mask.height, " pixels, its image ", in.width, "x",
+                       in.height, in.orientation == 1 ? "" : message(" after applying its EXIF orientation ", in.orientation),
+                       exchanged ? "; masks that were drawn on the pixels as they are stored need --mask-frame stored" : "")});
+  }
+}
+
+MaskDecoder Survey::resolve(LabelSchema& schema, const std::string& background) const {
+  std::vector<MaskContent> readable;
+  for (std::size_t i = 0; i < items.size(); ++i)
+    if (!items[i].mask.empty() && found[i].mask_error.empty()) readable.push_back(found[i].mask);
+  return resolve_masks(readable, schema, background);
+}
+
+std::vector<std::int64_t> class_pixels(const MaskContent& mask, const MaskDecoder& decoder, std::size_t classes) {
+  std::vector<std::int64_t> pixels(classes);
+  for (const auto& [value, count] : mask.counts)
+    if (const int c = decoder.class_of(mask, value); c >= 0 && c != kIgnoreLabel) pixels[static_cast<std::size_t>(c)] += count;
+  return pixels;
+}
+
+}  // namespace lamina::data::detail

@@ -1,0 +1,95 @@
+// What `lamina check` recommends for training.
+#include "lamina/train/advice.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "lamina/heads/head.hpp"
+
+namespace lamina::train {
+namespace {
+
+constexpr int kLargestSide = 512;        // that a U-Net trains on in a few GB at a batch of 4
+constexpr double kRareBelow = 0.05;      // of the even share: the rarest class then hardly moves an unweighted loss
+constexpr double kSmallObject = 0.0025;  // share of its photographs; scaled to kLargestSide it is some 25 pixels wide
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, share < 0.001 ? "%.2g %%" : "%.2f %%", 100 * share);
+  return text;
+}
+
+Recommendation class_weights(const data::CheckReport& report) {
+  const data::SplitSummary& train = report.splits[0];
+  std::size_t rarest = 0, classes = 0;
+  double least = 1, total = 0;
+  for (const std::int64_t n : train.counts.pixels) total += static_cast<double>(n);
+  for (std::size_t c = 0; c < train.counts.pixels.size(); ++c) {
+    const double all = train.overlapping ? static_cast<double>(train.labelled[c]) : total;
+    if (train.counts.pixels[c] == 0 || all == 0) continue;
+    ++classes;
+    if (const double share = static_cast<double>(train.counts.pixels[c]) / all; share < least) least = share, rarest = c;
+  }
+  const std::string what =
+      message("'", report.schema.names[rarest], "', the rarest class, has ", percent(least), " of the training pixels");
+  if (classes > 1 && least * static_cast<double>(train.overlapping ? 2 : classes) < kRareBelow)
+    return {"--class-weights", "enet", what + ": unweighted, it would hardly be learnt"};
+  return {"--class-weights", "none", what + ", which needs no weight"};
+}
+
+int rounded(double side) { return std::max(32, static_cast<int>(std::lround(side / 16)) * 16); }
+
+/// --size and --resize.
+std::vector<Recommendation> sizes(const data::CheckReport& report) {
+  auto extents = report.extents;
+  std::sort(extents.begin(), extents.end(),
+            [](const auto& a, const auto& b) { return std::int64_t{a.first} * a.second < std::int64_t{b.first} * b.second; });
+  const auto [w, h] = extents[extents.size() / 2];
+  const auto proportion = [](const auto& e) { return static_cast<double>(e.first) / e.second; };
+  const auto [flat, wide] =
+      std::minmax_element(extents.begin(), extents.end(), [&](const auto& a, const auto& b) { return proportion(a) < proportion(b); });
+  const bool alike = proportion(*wide) < 1.05 * proportion(*flat);
+  const std::string median = message(w, "x", h, " pixels");
+  const data::SplitSummary& train = report.splits[0];
+  for (std::size_t c = 0; c < train.counts.pixels.size(); ++c) {
+    if (train.counts.images[c] == 0 || static_cast<int>(c) == report.schema.background) continue;
+    const double share = static_cast<double>(train.counts.pixels[c]) / static_cast<double>(train.counts.pixels_of_images[c]);
+    if (std::min(w, h) < 2 * kLargestSide || share >= kSmallObject || train.overlapping) continue;
+    return {{"--size", message(kLargestSide, "x", kLargestSide), "windows at the photographs' own scale, of " + median + " in the middle"},
+            {"--resize", "crop",
+             message("'", report.schema.names[c], "' covers ", percent(share),
+                     " of the photographs that have it, and would vanish in smaller ones")}};
+  }
+  const double scale = std::min(1.0, static_cast<double>(kLargestSide) / std::max(w, h));
+  const std::string size = message(rounded(w * scale), "x", rounded(h * scale));
+  return {{"--size", size,
+           scale < 1 ? message("the photographs, of ", median, " in the middle, brought to ", kLargestSide, " pixels on their longer side")
+                     : "the photographs' own size, " + median + (alike ? "" : " in the middle") + ", by steps of 16"},
+          alike ? Recommendation{"--resize", "stretch", "all photographs have nearly the same proportions"}
+                : Recommendation{"--resize", "pad", "their proportions differ: pad keeps shapes as they are"}};
+}
+
+}  // namespace
+
+std::vector<Recommendation> recommend(const data::CheckReport& report) {
+  const auto& counts = report.splits[0].counts.pixels;
+  if (report.extents.empty() || std::all_of(counts.begin(), counts.end(), [](std::int64_t n) { return n == 0; })) return {};
+  std::vector<Recommendation> all = sizes(report);
+  all.push_back({"--loss", "ce+dice",
+                 report.schema.task == data::Task::ordinal ? "cross-entropy learns every pixel's grade, Dice every grade alike however rare"
+                                                           : "cross-entropy learns every pixel, Dice every class alike however rare"});
+  all.push_back(class_weights(report));
+  return all;
+}
+
+std::map<std::string, std::vector<double>> weights_by_rule(const data::CheckReport& report) {
+  std::map<std::string, std::vector<double>> weights;
+  if (report.schema.names.empty()) return weights;
+  const data::ClassCounts counts = heads::output_counts(*heads::make_head(report.schema), report.splits[0].pixels);
+  if (std::all_of(counts.pixels.begin(), counts.pixels.end(), [](std::int64_t n) { return n == 0; })) return weights;
+  for (const std::string_view rule : data::kWeightRules) weights.emplace(rule, data::class_weights(data::weight_rule_named(rule), counts));
+  return weights;
+}
+
+}  // namespace lamina::train

@@ -1,0 +1,430 @@
+// Data sets that users of segmentation tools reported, in small: each is read right, or refused with the cure.
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "lamina/core/text.hpp"
+#include "lamina/data/check.hpp"
+#include "lamina/data/loader.hpp"
+#include "support/data_folder.hpp"
+
+using namespace lamina;
+using namespace lamina::data;
+using namespace lamina::test;
+
+namespace {
+
+int told(const std::vector<Finding>& findings, const std::string& text, bool is_error = false) {
+  int n = 0;
+  for (const Finding& f : findings) n += f.is_error == is_error && f.text.find(text) != std::string::npos;
+  return n;
+}
+
+std::string be32(unsigned v) {
+  return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8), static_cast<char>(v)};
+}
+std::uint32_t crc32(std::string_view bytes) {
+  std::uint32_t c = 0xffffffff;
+  for (const unsigned char b : bytes) {
+    c ^= b;
+    for (int k = 0; k < 8; ++k) c = c & 1 ? 0xedb88320 ^ c >> 1 : c >> 1;
+  }
+  return ~c;
+}
+/// A PNG with a chunk behind its header.
+std::string with_chunk(const std::string& png, const std::string& type, const std::string& data) {
+  return png.substr(0, 33) + be32(static_cast<unsigned>(data.size())) + type + data + be32(crc32(type + data)) + png.substr(33);
+}
+/// An RGBA PNG, stored without compression: pixels of four bytes, one row.
+std::string rgba_png(const std::vector<std::array<unsigned, 4>>& pixels) {
+  std::string row(1, '\0');
+  for (const auto& p : pixels)
+    for (const unsigned v : p) row += static_cast<char>(v);
+  unsigned a = 1, b = 0;
+  for (const unsigned char v : row) a = (a + v) % 65521, b = (b + a) % 65521;
+  const auto size = static_cast<unsigned>(row.size());
+  const std::string length{static_cast<char>(size & 255), static_cast<char>(size >> 8), static_cast<char>(~size & 255),
+                           static_cast<char>(~size >> 8 & 255)};
+  const std::string deflated = std::string("\x78\x01\x01", 3) + length + row + be32(b << 16 | a);
+  const auto chunk = [](const std::string& type, const std::string& data) {
+    return be32(static_cast<unsigned>(data.size())) + type + data + be32(crc32(type + data));
+  };
+  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", be32(static_cast<unsigned>(pixels.size())) + be32(1) + std::string("\x08\x06\0\0\0", 5)) +
+         chunk("IDAT", deflated) + chunk("IEND", "");
+}
+/// "Exif" of one entry, big-endian: the orientation.
+std::string oriented(const std::string& png, int orientation) {
+  return with_chunk(
+      png, "eXIf",
+      std::string("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", 19) + static_cast<char>(orientation) + std::string(6, '\0'));
+}
+
+}  // namespace
+
+TEST_CASE("case masks_0_255: what is written is what the data set has, and is read beside it") {
+  const auto check_round_trip = [](DataFolder& f, const std::vector<std::uint8_t>& truth) {
+    const Dataset d = open_dataset(f.path());
+    CHECK(d.masks.read(f / "masks/a.png").labels == truth);
+    const std::string original = io::read_file(f / "masks/a.png");
+    const Raster before = read_raster(f / "masks/a.png");
+    write_mask(f / "masks/b.png", labels(truth), d.schema);
+    const Raster after = read_raster(f / "masks/b.png");
+    CHECK(after.samples == before.samples);
+    CHECK(after.channels == before.channels);
+    CHECK(after.max_value == before.max_value);
+    for (const std::uint8_t v : after.palette.empty() ? std::vector<std::uint8_t>{} : after.samples)
+      CHECK(after.palette[v] == before.palette[v]);
+    const CheckReport r = check_dataset(f.path());
+    CHECK(r.errors() == 0);
+    CHECK(open_dataset(f.path()).masks.read(f / "masks/b.png").labels == truth);
+    // A checkpoint says the same.
+    const LabelSchema again = parse_label_schema(to_json(d.schema), "checkpoint");
+    CHECK(encode_mask(labels(truth), again) == encode_mask(labels(truth), d.schema));
+  };
+  DataFolder gray;
+  gray.masks(labels({0, 255, 255}));
+  check_round_trip(gray, {0, 1, 1});
+  DataFolder index;
+  index.masks(labels({0, 2, 1}));
+  check_round_trip(index, {0, 2, 1});
+  DataFolder palette;
+  palette.masks(labels({1, 0, 2}), std::vector<Rgb>{{10, 20, 30}, {200, 100, 0}, {1, 2, 3}});
+  CHECK(open_dataset(palette.path()).schema.colors == std::vector<Rgb>{{10, 20, 30}, {200, 100, 0}, {1, 2, 3}});
+  check_round_trip(palette, {1, 0, 2});
+  DataFolder same;  // a palette that tells nothing apart: its indices
+  same.masks(labels({1, 0, 2}), std::vector<Rgb>{{0, 0, 0}, {9, 9, 9}, {9, 9, 9}});
+  const Dataset d = open_dataset(same.path());
+  write_mask(same / "masks/b.png", labels({1, 0, 2}), d.schema);
+  CHECK(check_dataset(same.path()).errors() == 0);
+  DataFolder color;
+  color.text("dataset.json", R"({"labels": {"bg": 0, "skin": 4}, "colors": {"bg": "#102030", "skin": "#ff8000"}})");
+  color.masks(rgb({{255, 128, 0}, {16, 32, 48}, {16, 32, 48}}));
+  check_round_trip(color, {1, 0, 0});
+  DataFolder wide;
+  wide.text("dataset.json", R"({"labels": {"bg": 0, "far": 600}})");
+  for (const char* stem : {"a", "b", "c", "d"})
+    io::write_file_atomically(wide / ("masks/" + std::string(stem) + ".png"), encode_png(std::vector<std::uint16_t>{600, 0, 600}, 3, 1));
+  check_round_trip(wide, {1, 0, 1});
+  DataFolder one_hot;
+  one_hot.masks(rgb({kRed, kBlue, kGreen}));
+  check_round_trip(one_hot, {0, 2, 1});
+}
+
+TEST_CASE("case mixed_0_1_and_0_255: marked is marked, and this is said") {
+  DataFolder f;
+  f.masks(labels({0, 1, 1}));
+  write_png(f / "masks/c.png", labels({255, 0, 0}));
+  write_png(f / "masks/d.png", labels({0, 0, 0}));
+  const CheckReport r = check_dataset(f.path());
+  CHECK(r.errors() == 0);
+  CHECK(r.encoding == MaskEncoding::binary);
+  CHECK(told(r.findings, "2 masks hold 0 and 1, 1 hold 0 and full intensity") == 1);
+  CHECK(told(r.findings, "ignore") == 0);
+  CHECK(f.read("a") == Labels{0, 1, 1});
+  CHECK(f.read("c") == Labels{1, 0, 0});
+  // Both in one mask: 255 is something else.
+  write_png(f / "masks/d.png", labels({0, 1, 255}));
+  refuses(f, "--ignore 255");
+  CHECK(f.read("a", {.ignore = 255}) == Labels{0, 1, 1});
+  CHECK(f.read("c", {.ignore = 255}) == Labels{kIgnoreLabel, 0, 0});
+}
+
+TEST_CASE("case mask_in_alpha: refused with the option that reads it") {
+  DataFolder f;
+  const auto masks = [&](std::array<unsigned, 4> x, std::array<unsigned, 4> y) {
+    for (const char* stem : {"a", "b", "c", "d"})
+      io::write_file_atomically(f / ("masks/" + std::string(stem) + ".png"), rgba_png({x, y, x}));
+  };
+  masks({255, 255, 255, 0}, {255, 255, 255, 255});
+  refuses(f, "--mask-channel alpha");
+  CHECK(told(check_dataset(f.path()).findings, "--mask-channel alpha", true) == 1);
+  CHECK(f.read("a", {.mask_channel = "alpha"}) == Labels{0, 1, 0});
+  f.text("dataset.json", R"({"labels": {"skin": 0, "wound": 9}, "mask_channel": "alpha"})");
+  masks({255, 255, 255, 9}, {255, 255, 255, 0});
+  CHECK(f.read("a") == Labels{1, 0, 1});
+  const LabelSchema schema = open_dataset(f.path()).schema;
+  write_mask(f / "masks/b.png", labels({0, 1, 1}), schema);  // in alpha again
+  CHECK(f.read("b") == Labels{0, 1, 1});
+  CHECK(read_raster(f / "masks/b.png").samples == std::vector<std::uint8_t>{255, 255, 255, 0, 255, 255, 255, 9, 255, 255, 255, 9});
+  // Where the colour says something, alpha is left alone, and that is said.
+  f.text("dataset.json", "{}");
+  masks({0, 0, 0, 7}, {255, 255, 255, 255});
+  CHECK(f.read("a") == Labels{0, 1, 0});
+  CHECK(told(open_dataset(f.path()).findings, "4 masks have an alpha channel that varies and is not read") == 1);
+}
+
+TEST_CASE("case exif3_unrotated_masks: a warning, and an option that turns the masks") {
+  DataFolder f;
+  const auto photographs = [&](int orientation) {
+    for (const char* stem : {"a", "b", "c", "d"})
+      io::write_file_atomically(f / ("images/" + std::string(stem) + ".png"),
+                                oriented(encode_png(Image(3, 1, 3, static_cast<std::uint8_t>(*stem))), orientation));
+  };
+  photographs(3);
+  f.masks(labels({0, 1, 2}));
+  CHECK(told(check_dataset(f.path()).findings, "4 photographs are turned by their EXIF orientation") == 1);
+  CHECK(told(open_dataset(f.path(), {.compare_photos = true}).findings, "--mask-frame stored") == 1);
+  const auto read = [&](const DatasetOptions& options) {
+    const Dataset d = open_dataset(f.path(), options);
+    const Item& item = d.items(Split::train)[0];
+    return read_mask(item, d.masks).labels;
+  };
+  CHECK(read({}) == Labels{0, 1, 2});
+  CHECK(read({.mask_frame = "stored"}) == Labels{2, 1, 0});
+  CHECK(told(check_dataset(f.path(), {.mask_frame = "stored"}).findings, "EXIF") == 0);
+  f.text("dataset.json", R"({"mask_frame": "stored"})");
+  CHECK(read({}) == Labels{2, 1, 0});
+  CHECK(read({.mask_frame = "shown"}) == Labels{0, 1, 2});
+  const Dataset d = open_dataset(f.path());
+  Loader loader(d, Split::train, {.batch = 1, .width = 3, .height = 1, .threads = 0});
+  Batch batch;
+  loader.start(0);
+  REQUIRE(loader.next(batch));
+  CHECK(batch.at(kLabels).to_vector<std::uint8_t>() == Labels{2, 1, 0});
+  // A quarter turn: the sizes show it, and the error names the option.
+  photographs(6);
+  CHECK(told(check_dataset(f.path(), {.mask_frame = "shown"}).findings, "need --mask-frame stored", true) == 4);
+  CHECK(check_dataset(f.path()).errors() == 0);
+  CHECK_THROWS_AS(open_dataset(f.path(), {.mask_frame = "sideways"}), OptionError);
+}
+
+TEST_CASE("case leak_train_val: opening for training warns as check does") {
+  DataFolder f;
+  for (int i = 0; i < 4; ++i)
+    write_png(f / ("images/" + std::string(1, "abcd"[i]) + ".png"), Image(3, 1, 3, static_cast<std::uint8_t>(i == 3 ? 0 : i)));
+  f.masks(labels({0, 1, 1}));
+  f.text("train.txt", "a\nb\n");
+  f.text("val.txt", "c\nd\n");
+  CHECK(told(check_dataset(f.path()).findings, "d.png (val) are the same file", true) == 1);
+  CHECK(told(open_dataset(f.path(), {.compare_photos = true}).findings, "d.png (val) are the same file") == 1);
+}
+
+TEST_CASE("case list_utf16: lists as PowerShell writes them; other text is one clear line") {
+  DataFolder f;
+  f.masks(labels({0, 1, 1}));
+  const auto utf16 = [](const std::string& ascii, bool little) {
+    std::string out = little ? "\xff\xfe" : "\xfe\xff";
+    for (const char c : ascii) out += little ? std::string{c, '\0'} : std::string{'\0', c};
+    return out;
+  };
+  for (const bool little : {true, false}) {
+    f.text("train.txt", utf16("a\r\nb\r\nc\r\n", little));
+    f.text("val.txt",
+           "\xef\xbb\xbf"
+           "d\n");
+    f.text("dataset.json", utf16(R"({"labels": {"x": 0, "y": 1}})", little));
+    const Dataset d = open_dataset(f.path());
+    CHECK(d.items(Split::train).size() == 3);
+    CHECK(d.items(Split::val)[0].name == "d");
+    CHECK(d.schema.names == std::vector<std::string>{"x", "y"});
+  }
+  // Above the Basic Multilingual Plane: U+1F600.
+  f.text("train.txt", std::string("\xff\xfe\x3d\xd8\x00\xde", 6));
+  CHECK(io::read_text(f / "train.txt") == "\xf0\x9f\x98\x80");
+  f.text("train.txt", utf16("a\n", true).substr(2));
+  CHECK_THROWS_WITH_AS(list_dataset(f.path()), doctest::Contains("train.txt: the text holds zero bytes; save it as UTF-8"), DataError);
+  CHECK(told(check_dataset(f.path()).findings, "save it as UTF-8", true) == 1);
+}
+
+TEST_CASE("case nfc_nfd_names: names that differ in composition belong together") {
+  // u + U+0308, e + U+0301 twice composed in Vietnamese, Hangul: against what Python's unicodedata gives.
+  CHECK(composed("Mu\xcc\x88ller") == "M\xc3\xbcller");
+  CHECK(composed("e\xcc\x82\xcc\x81") == "\xe1\xba\xbf");
+  CHECK(composed("\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab") == "\xed\x95\x9c");
+  CHECK(composed("\xe3\x81\x8b\xe3\x82\x99") == "\xe3\x81\x8c");
+  CHECK(composed("plain \xff\xc3") == "plain \xff\xc3");
+  DataFolder f;
+  f.masks(labels({0, 1, 1}));
+  write_png(f / "images/Wunde_M\xc3\xbcller.png", Image(3, 1, 3, 5));
+  write_png(f / "masks/Wunde_Mu\xcc\x88ller.png", labels({0, 1, 0}));
+  f.text("train.txt", "a\nb\nWunde_Mu\xcc\x88ller\n");
+  f.text("val.txt", "c\nd\n");
+  const Dataset d = open_dataset(f.path());
+  const Item& item = d.items(Split::train)[2];
+  CHECK(item.image.filename() == "Wunde_M\xc3\xbcller.png");
+  CHECK(read_mask(item, d.masks).labels == Labels{0, 1, 0});
+  // Twice in one folder is still an error.
+  write_png(f / "masks/Wunde_M\xc3\xbcller.png", labels({0, 1, 0}));
+  refuses(f, "have the same stem");
+}
+
+TEST_CASE("case suffixed_masks: usual endings of names, of masks and of photographs") {
+  const std::pair<const char*, const char*> names[] = {{"a", "a_mask"},         {"a", "a_label"},
+                                                       {"a", "a_seg"},          {"a", "a_gt"},
+                                                       {"a_0000", "a"},         {"a_leftImg8bit", "a_gtFine_labelIds"},
+                                                       {"a.b", "a.b_labelIds"}, {"ISIC_1", "ISIC_1_segmentation"}};
+  for (const auto& [image, mask] : names) {
+    CAPTURE(mask);
+    TempFolder f;
+    for (const char* sub : {"images", "masks"}) io::create_folders(f / sub);
+    for (int i = 0; i < 3; ++i) {
+      const std::string n = std::to_string(i);
+      write_png(f / ("images/" + n + image + ".png"), Image(3, 1, 3, static_cast<std::uint8_t>(i)));
+      write_png(f / ("masks/" + n + mask + ".png"), labels({0, 1, static_cast<std::uint8_t>(i % 2)}));
+    }
+    const Dataset d = open_dataset(f.path());
+    REQUIRE(d.all_items().size() == 3);
+    for (const Item& item : d.all_items()) CHECK(item.mask.filename() == item.name.substr(0, 1) + mask + ".png");
+    CHECK(told(d.findings, "3 masks belong to their photographs by the ending of their names") == 1);
+    CHECK(check_dataset(f.path()).errors() == 0);
+    write_png(f / ("masks/0" + std::string(mask) + "_GT.png"), labels({0, 0, 0}));  // which one?
+    if (std::string(mask) != "a") CHECK(check_dataset(f.path()).errors() > 0);
+  }
+  TempFolder together;  // photographs and masks in one folder
+  for (int i = 0; i < 3; ++i) {
+    write_png(together / (std::to_string(i) + ".png"), Image(3, 1, 3));
+    write_png(together / (std::to_string(i) + "_mask.png"), labels({0, 1, 1}));
+  }
+  const Dataset d = open_dataset(together.path(), {.images = together.path(), .masks = together.path()});
+  CHECK(d.all_items().size() == 3);
+  CHECK(d.masks.read(d.all_items()[0].mask).labels == Labels{0, 1, 1});
+}
+
+TEST_CASE("case one_label: nothing to tell apart") {
+  DataFolder f;
+  f.text("dataset.json", R"({"labels": {"only": 0}})");
+  f.masks(labels({0, 0, 0}));
+  refuses(f, "there is one label, 'only'");
+  CHECK(told(check_dataset(f.path()).findings, "there is one label, 'only'", true) == 1);
+  f.text("dataset.json", R"({"labels": {"only": 0, "other": 1}})");
+  refuses(f, "there is one label, 'only'", {.ignore = 1});
+}
+
+TEST_CASE("case empty_train_list: the list is named") {
+  DataFolder f;
+  f.masks(labels({0, 1, 1}));
+  f.text("train.txt", "# none\n\n");
+  f.text("val.txt", "a\nb\n");
+  CHECK(told(check_dataset(f.path()).findings, "the train split is empty: " + (f / "train.txt").string() + " lists nothing", true) == 1);
+  std::filesystem::remove(f / "train.txt");
+  CHECK(told(check_dataset(f.path()).findings, "train.txt is missing, while there are other lists", true) == 1);
+}
+
+TEST_CASE("values that are nobody's: ignored, or the nearest color") {
+  DataFolder f;
+  f.text("dataset.json", R"({"labels": {"bg": 0, "a": 1}})");
+  f.masks(labels({0, 1, 7}));
+  refuses(f, "--others ignore");
+  CHECK(f.read("a", {.others = "ignore"}) == Labels{0, 1, kIgnoreLabel});
+  refuses(f, "needs \"labels\" and \"colors\"", {.others = "nearest"});
+  CHECK_THROWS_AS(open_dataset(f.path(), {.others = "nearby"}), OptionError);
+  f.text("dataset.json", R"({"labels": {"bg": 0, "a": 1}, "colors": {"bg": [0, 0, 0], "a": [250, 0, 0]}, "others": "nearest"})");
+  f.masks(rgb({{30, 10, 0}, {200, 40, 10}, {250, 0, 0}}));
+  CHECK(f.read("a") == Labels{0, 1, 1});
+  CHECK(f.read("a", {.others = "ignore"}) == Labels{kIgnoreLabel, kIgnoreLabel, 1});
+  refuses(f, "the color #1e0a00", {.others = "error"});
+  // More colors than a mask of labels has.
+  Image noisy(40, 20, 3);
+  for (std::size_t i = 0; i < 800; ++i)
+    noisy.pixels[3 * i] = static_cast<std::uint8_t>(i < 400 ? i / 8 : 250 - i % 40),
+                     noisy.pixels[3 * i + 1] = static_cast<std::uint8_t>(i % 20);
+  f.masks(noisy);
+  for (const char* stem : {"a", "b", "c", "d"})
+    write_png(f / ("images/" + std::string(stem) + ".png"), Image(40, 20, 3, static_cast<std::uint8_t>(*stem)));
+  const CheckReport r = check_dataset(f.path());
+  CHECK(r.errors() == 0);
+  CHECK(r.splits[0].counts.pixels == std::vector<std::int64_t>{400 * r.splits[0].items, 400 * r.splits[0].items});
+  TempFolder unnamed;
+  f.text("dataset.json", "{}");
+  f.masks(labels({0, 1, 1}));
+  refuses(f, "--others needs \"labels\"", {.others = "ignore"});
+}
+
+TEST_CASE("the background: named, given a role, chosen, or by convention of masks with two values; otherwise no class is") {
+  const auto schema_of = [](const std::string& json) { return parse_label_schema(json, "d.json"); };
+  for (const char* name : {"background", "Background", "bg", "_background_", "__background__"}) {
+    const LabelSchema s = schema_of(message(R"({"labels": {"sky": 0, ")", name, "\": 1}}"));
+    CHECK(s.background == 1);
+    CHECK(s.colors[1] == Rgb{});
+    CHECK(s.colors[0] != Rgb{});
+  }
+  LabelSchema sky = schema_of(R"({"labels": {"Sky": 0, "Road": 1}})");
+  CHECK(sky.background == -1);
+  CHECK(sky.colors[0] != Rgb{});  // drawn like the others
+  sky.set_background("");
+  CHECK(sky.background_text() ==
+        "background: no class is, because nothing says which one is (--background NAME does): all classes count in the score");
+  sky.set_background("Road");
+  CHECK(sky.background == 1);
+  CHECK(sky.background_text() == "background: 'Road', because --background says so");
+  sky.set_background("0");
+  CHECK(sky.background == 0);
+  sky.set_background("none");
+  CHECK(sky.background == -1);
+  CHECK_THROWS_WITH_AS(sky.set_background("Raod"), doctest::Contains("is no label; there are none, Sky, Road"), DataError);
+
+  CHECK(schema_of(R"({"labels": {"a": 0, "b": 1}, "roles": {"foreground": "b"}})").background == 0);
+  CHECK(schema_of(R"({"labels": {"a": 0, "b": 1}, "roles": {"foreground": ["a", "b"]}})").background == -1);
+  CHECK(schema_of(R"({"labels": {"background": 0, "b": 1}, "roles": {"background": []}})").background == -1);
+  const auto bad = [&](const std::string& roles, const char* reason) {
+    CAPTURE(reason);
+    CHECK_THROWS_WITH_AS(schema_of(R"({"labels": {"a": 0, "b": 1, "c": 2}, "roles": )" + roles + "}"), doctest::Contains(reason),
+                         DataError);
+  };
+  bad(R"({"foreground": "c"})", "leaves out a, b, of which at most one can be the background");
+  bad(R"({"background": "a", "foreground": ["b"]})", "leaves out c: give it a role");
+  bad(R"({"background": "a", "uncertain": ["a"]})", "'a' has two roles");
+  bad(R"({"uncertain": []})", "given to no label");
+  bad(R"({"void": "a"})", "none of background");
+  CHECK_THROWS_WITH_AS(schema_of(R"({"task": "multilabel", "labels": {"a": 0, "b": 1}, "roles": {"foreground": "a"}})"),
+                       doctest::Contains("means nothing"), DataError);
+  CHECK_THROWS_WITH_AS(schema_of(R"({"labels": {"background": 0, "bg": 1}})"), doctest::Contains("rename one"), DataError);
+
+  DataFolder f;
+  const auto background = [&](const LabelImage& mask, const DatasetOptions& o = {}) {
+    f.masks(mask);
+    return open_dataset(f.path(), o).schema.background;
+  };
+  CHECK(background(labels({0, 1, 2})) == -1);
+  CHECK(background(labels({0, 1, 2}), {.background = "class 1"}) == 1);
+  CHECK(background(labels({0, 1, 1})) == 0);
+  CHECK(background(labels({0, 255, 255})) == 0);
+  CHECK(background(labels({0, 255, 255}), {.background = "none"}) == -1);
+  f.text("dataset.json", R"({"labels": {"skin": 0, "wound": 1}})");
+  CHECK(background(labels({0, 255, 255})) == -1);
+  const CheckReport r = check_dataset(f.path());
+  CHECK(r.text().find("background: no class is") != std::string::npos);
+  CHECK(r.splits[0].without_foreground == 0);
+}
+
+TEST_CASE("faults of dataset.json are told by line and column") {
+  const auto bad = [](const char* json, const char* reason) {
+    CHECK_THROWS_WITH_AS(parse_label_schema(json, "d.json"), doctest::Contains(reason), DataError);
+  };
+  bad("{\n  \"labels\": {\"a\": 0,}\n}", "d.json line 2, column 21: this is no JSON");
+  bad("{\n  \"labels\": {\"a\": 0},\n  \"ignore\": -1\n}", "d.json line 3, column 3: 'ignore' is not a whole number");
+  bad("{\"labels\": {\"a\": 0,\n \"a\": 1}}", "d.json line 2, column 2: \"a\" stands twice");
+  bad("{\"labels\": {\"a\": 0, \"b\": 1}, \"encoding\": \"pallete\"}", "did you mean \"palette\"?");
+}
+
+TEST_CASE("results stay out of data sets") {
+  DataFolder f;
+  for (const std::filesystem::path& out : {f.path(), f / "images", f / "masks/run", f / "images/../masks"})
+    CHECK_THROWS_AS(require_no_dataset("--out", out), OptionError);
+  CHECK_NOTHROW(require_no_dataset("--out", f / "run"));
+  CHECK_NOTHROW(require_no_dataset("--out", f / "elsewhere/masks"));
+  io::create_folders(f / "photos");
+  CHECK_THROWS_AS(require_no_dataset("--out", f / "photos", {f / "photos"}), OptionError);
+}
+
+TEST_CASE("a last batch of one item joins the one before it") {
+  DataFolder f;
+  f.masks(labels({0, 1, 1}));
+  write_png(f / "images/e.png", Image(3, 1, 3));
+  write_png(f / "masks/e.png", labels({0, 1, 1}));
+  const Dataset d = open_dataset(f.path(), {.validation_share = 0});
+  const auto sizes = [&](int batch, bool merge) {
+    Loader loader(d, Split::train, {.batch = batch, .width = 3, .height = 1, .merge_single = merge, .threads = 0});
+    std::vector<std::int64_t> all;
+    Batch b;
+    loader.start(1);
+    while (loader.next(b)) all.push_back(b.at(kImage).size(0));
+    CHECK(loader.batches() == static_cast<std::int64_t>(all.size()));
+    return all;
+  };
+  CHECK(sizes(4, false) == std::vector<std::int64_t>{4, 1});
+  CHECK(sizes(4, true) == std::vector<std::int64_t>{5});
+  CHECK(sizes(2, true) == std::vector<std::int64_t>{2, 3});
+  CHECK(sizes(3, true) == std::vector<std::int64_t>{3, 2});
+  CHECK(sizes(5, true) == std::vector<std::int64_t>{5});
+}
