@@ -1,9 +1,9 @@
 // lamina colorize train, lamina colorize predict.
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "json.hpp"
 #include "lamina/infer/colorizer.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
@@ -50,7 +50,7 @@ int colorize_train(train::ColorizeConfig config, bool resume, const Common& comm
     if (end.validation)
       for (const auto& [name, value] : end.validation->scores) result[name] = value;
     result["report"] = report;
-    std::printf("%s\n", result.dump(2).c_str());
+    print_json(result);
   } else {
     if (end.validation) std::printf("%s\n", end.validation->text.c_str());
     std::printf("report  %s\nnext    %s\n", report.c_str(), folder.file("next_steps.txt").string().c_str());
@@ -94,7 +94,7 @@ int colorize_predict(const ColorizePredictOptions& options, const Common& common
     results.push_back({{"image", files[i].string()}, {"colored", result.string()}, {"colorfulness", data::colorfulness(samples)}});
     if (!common.json) std::printf("%s\n", result.c_str());
   }
-  if (common.json) std::printf("%s\n", results.dump(2).c_str());
+  if (common.json) print_json(results);
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be read");
   return failed ? kBadData : kOk;
 }

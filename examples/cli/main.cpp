@@ -8,6 +8,7 @@
 #include <new>
 
 #include "lamina/core/names.hpp"
+#include "lamina/data/import.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/lamina.hpp"
 #include "lamina/losses/term.hpp"
@@ -265,6 +266,23 @@ void add_phantom(Program& program) {
       cli::phantom);
 }
 
+std::string import_help() {
+  std::string help;
+  for (const auto& [name, what] : lamina::data::import_kinds()) help += lamina::message("\n", std::string(name), ": ", std::string(what));
+  return help;
+}
+
+void add_import(Program& program) {
+  program.verb<cli::ImportOptions>(
+      "import", "make a data set, by links, of what lies in another layout",
+      [](CLI::App& sub, cli::ImportOptions& o) {
+        sub.add_option("KIND", o.kind, import_help())->required();
+        sub.add_option("SOURCE", o.source, "folder that the data set or the annotation tool left")->required();
+        sub.add_option("OUT", o.out, "folder to create")->required();
+      },
+      cli::import_data);
+}
+
 void add_info(Program& program) {
   program.verb<cli::InfoOptions>(
       "info", "what a run, a checkpoint or a model preset is: parameters, multiply-adds, layers",
@@ -298,8 +316,8 @@ void add_doctor(Program& program) {
       [](const None&, const cli::Common& common) { return cli::doctor(common); });
 }
 
-constexpr void (*kVerbs[])(Program&) = {add_check, add_train,   add_evaluate, add_predict, add_colorize,
-                                        add_study, add_phantom, add_info,     add_bench,   add_doctor};
+constexpr void (*kVerbs[])(Program&) = {add_check,  add_train,   add_evaluate, add_predict, add_colorize, add_study,
+                                        add_import, add_phantom, add_info,     add_bench,   add_doctor};
 
 int run(int argc, char** argv) {
   Program program;

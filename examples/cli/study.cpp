@@ -1,8 +1,8 @@
 // lamina study: what it costs first, then a line a run, then the tables.
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "json.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/study.hpp"
 #include "open_data.hpp"
@@ -37,7 +37,7 @@ int study(train::StudyConfig config, bool plan_only, const Common& common) {
                                         {"bytes_of_tensors", plan.memory},
                                         {"seconds_a_colorization_update", plan.colorization_step},
                                         {"seconds_a_segmentation_update", plan.segmentation_step}};
-    if (common.json) std::printf("%s\n", result.dump(2).c_str());
+    if (common.json) print_json(result);
     if (!common.json)
       for (const std::string& line : plan.text()) std::printf("%s\n", line.c_str());
     return kOk;

@@ -79,6 +79,10 @@ struct PhantomOptions {
   std::uint64_t seed = 0;
 };
 
+struct ImportOptions {
+  std::string kind, source, out;
+};
+
 struct InfoOptions {
   std::string target;  ///< a run folder or a checkpoint; empty: the model named below
   lamina::models::ModelConfig model;
@@ -101,6 +105,7 @@ int predict(const PredictOptions& options, const Common& common);
 int colorize_train(lamina::train::ColorizeConfig config, bool resume, const Common& common);
 int colorize_predict(const ColorizePredictOptions& options, const Common& common);
 int study(lamina::train::StudyConfig config, bool plan, const Common& common);
+int import_data(const ImportOptions& options, const Common& common);
 int phantom(const PhantomOptions& options, const Common& common);
 int info(const InfoOptions& options, const Common& common);
 int bench(const BenchOptions& options, const Common& common);

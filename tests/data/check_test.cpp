@@ -80,8 +80,8 @@ TEST_CASE("grades: weights are those of the outputs, each saying yes from a grad
   CHECK(r.findings.empty());
   CHECK(r.splits[0].counts.pixels == std::vector<std::int64_t>{4 * 48, 3 * 16, 16});
   const Dataset opened = open_dataset(f.path());
-  CHECK(opened.pixels[0] == r.splits[0].pixels);
-  const ClassCounts outputs = heads::output_counts(*heads::make_head(opened.schema), opened.pixels[0]);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(opened.items(Split::train)[i].pixels == r.splits[0].pixels[i]);
+  const ClassCounts outputs = heads::output_counts(*heads::make_head(opened.schema), opened.items(Split::train));
   CHECK(outputs.pixels == std::vector<std::int64_t>{4 * 16, 16});
   CHECK(outputs.images == std::vector<std::int64_t>{4, 1});
   CHECK(train::weights_by_rule(r).at("balanced") == std::vector<double>{80 / (2 * 64.0), 80 / (2 * 16.0)});

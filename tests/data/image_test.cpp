@@ -89,7 +89,17 @@ TEST_CASE("an array is a mask") {
   const Raster planes = decode_raster(io::format_npy(Tensor::from<std::uint8_t>({1, 0, 0, 0, 1, 0}, {1, 2, 3})), "m.npy");
   CHECK(planes.channels == 3);
   CHECK(planes.sample(4) == 1);
-  CHECK_THROWS_WITH_AS(decode_raster(io::format_npy(Tensor::zeros({2, 2})), "m.npy"), doctest::Contains("holds integers"), DataError);
+  CHECK(decode_raster(io::format_npy(Tensor::full({2, 2}, 3)), "m.npy").samples == std::vector<std::uint8_t>{3, 3, 3, 3});
+  std::vector<std::uint8_t> chw(2 * 3 * 40);  // two planes of 40 x 3: the second is set at (39, 1)
+  chw[1 * 120 + 1 * 40 + 39] = 1;
+  const Raster first = decode_raster(io::format_npy(Tensor::from<std::uint8_t>(chw, {2, 3, 40})), "m.npy");
+  CHECK(first.channels == 2);
+  CHECK(first.width == 40);
+  CHECK(first.height == 3);
+  CHECK(first.sample((1 * 40 + 39) * 2 + 1) == 1);
+  CHECK(std::count(first.samples.begin(), first.samples.end(), 1) == 1);
+  CHECK_THROWS_WITH_AS(decode_raster(io::format_npy(Tensor::full({2, 2}, 0.5)), "m.npy"),
+                       doctest::Contains("0.500000 at (0, 0) is no whole number"), DataError);
   CHECK_THROWS_WITH_AS(decode_raster(io::format_npy(Tensor::from<std::int32_t>({-1}, {1, 1})), "m.npy"), doctest::Contains("outside"),
                        DataError);
 }

@@ -19,6 +19,7 @@ struct Item {
   std::string name;  ///< the photograph's file name without its ending
   std::filesystem::path image, mask;
   std::vector<std::filesystem::path> planes{};  ///< one file a class, empty where the class is nowhere; `mask` is then the first of them
+  std::vector<std::int64_t> pixels{};           ///< of each class in the mask, once the data set is open
   int turn = 1;  ///< EXIF orientation of the photograph, by which its mask is turned; 1 unless masks are drawn on stored pixels
 };
 /// The item's mask, as its photograph is seen. Throws IoError, DataError.
@@ -63,7 +64,6 @@ struct DatasetFiles {
 /// A data set whose masks can be read.
 struct Dataset : DatasetFiles {
   MaskDecoder masks;
-  std::vector<std::vector<std::int64_t>> pixels[3];  ///< by Split, item and class: pixels of the class; none without masks
 };
 
 /// Throws OptionError, beginning with `what`, where the folder holds a data set, is in a data set's images/ or masks/, or is one of `data`:

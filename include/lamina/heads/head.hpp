@@ -9,7 +9,7 @@
 #include "lamina/core/scalars.hpp"
 #include "lamina/core/tensor.hpp"
 #include "lamina/data/class_weights.hpp"
-#include "lamina/data/label_schema.hpp"
+#include "lamina/data/dataset.hpp"
 #include "lamina/kernels/segmentation_loss.hpp"
 #include "lamina/metrics/confusion.hpp"
 
@@ -82,6 +82,8 @@ class Head {
 
 /// How often each output should say yes, from the pixels of each class in every mask: what class weights are made from.
 data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<std::int64_t>>& masks);
+/// The same of the items of a data set that is open.
+data::ClassCounts output_counts(const Head& head, const std::vector<data::Item>& items);
 
 /// The head for the labels of `schema`: `kind`, or where that is empty the one of the schema's task. Throws OptionError on an unknown kind,
 /// or one that such labels cannot have.

@@ -19,7 +19,7 @@ void throw_errors(const DatasetFiles& files) {
 }  // namespace
 
 Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
-  Dataset dataset{list_dataset(root, options), {}, {}};
+  Dataset dataset{list_dataset(root, options), {}};
   throw_errors(dataset);
   if (!options.need_masks) return dataset;
   const detail::Survey survey(dataset, options, options.compare_photos);
@@ -43,9 +43,11 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
     for (const auto& [value, count] : content.counts)
       require<DataError>(dataset.masks.class_of(content, value) >= 0, content.file, ": ", count, " pixels have ", content.describe(value),
                          mask_values::no_label_cure(value));
-    dataset.pixels[static_cast<int>(survey.splits[i])].push_back(
-        detail::class_pixels(content, dataset.masks, static_cast<std::size_t>(dataset.schema.classes())));
   }
+  std::size_t i = 0;
+  for (auto& split : dataset.splits)
+    for (Item& item : split)
+      item.pixels = detail::class_pixels(survey.found[i++].mask, dataset.masks, static_cast<std::size_t>(dataset.schema.classes()));
   return dataset;
 }
 

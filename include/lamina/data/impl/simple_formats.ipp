@@ -1,5 +1,6 @@
 // PNM and .npy: formats simple enough to read here, where every byte is checked.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "lamina/data/impl/decoders.hpp"
@@ -112,9 +113,11 @@ Raster detail::decode_pnm(std::string_view bytes, const std::string& origin, con
 Raster detail::decode_npy(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
   const io::NpyArray array = io::parse_npy_array(bytes, origin);
   const auto rank = array.shape.size();
-  require<DataError>(array.integers && (rank == 2 || rank == 3), origin,
-                     ": an array used as an image holds integers of shape (H, W) or (H, W, C), this one ", array.type, " with ", rank,
-                     " axes");
+  require<DataError>(rank == 2 || rank == 3, origin, ": an array used as an image has shape (H, W), (H, W, C) or (C, H, W), this one of ",
+                     array.type, " has ", rank, " axes");
+  // Of three axes the last one is that of the planes; the first where it is the smallest and the last too long for planes.
+  constexpr std::int64_t kMostPlanes = 32;
+  const bool first = rank == 3 && array.shape[0] < array.shape[1] && array.shape[0] < array.shape[2] && array.shape[2] > kMostPlanes;
   const auto extent = [&](std::size_t axis) {
     require<DataError>(array.shape[axis] <= limits.max_pixels, origin, ": an axis of ", array.shape[axis], " is over the limit of ",
                        limits.max_pixels);
@@ -122,18 +125,37 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
   };
   Raster raster;
   raster.format = FileFormat::npy;
-  raster.height = extent(0);
-  raster.width = extent(1);
-  raster.channels = rank == 3 ? extent(2) : 1;
+  raster.height = extent(first ? 1 : 0);
+  raster.width = extent(first ? 2 : 1);
+  raster.channels = rank == 3 ? extent(first ? 0 : 2) : 1;
+  if (first) raster.notes.emplace_back("the first axis is that of the planes: (C, H, W)");
   const std::size_t channels = static_cast<std::size_t>(raster.channels), width = static_cast<std::size_t>(raster.width),
                     height = static_cast<std::size_t>(raster.height);
+  std::vector<double> numbers;  // of floating-point arrays, in C order
+  if (!array.integers) {
+    const std::int64_t size =
+        checked_product<DataError>({raster.width, raster.height, raster.channels, 16}, origin, ": its size overflows");
+    require<DataError>(size <= limits.max_decoded_bytes, origin, ": ", size, " bytes to decode it are over the limit of ",
+                       limits.max_decoded_bytes);
+    numbers = io::parse_npy(bytes, origin).to_vector<double>();
+  }
+  const auto value = [&](std::size_t c_order, std::size_t file_order, std::size_t x, std::size_t y) {
+    if (array.integers) return array.integer(file_order);
+    const double v = numbers[c_order];
+    require<DataError>(v == std::floor(v) && std::abs(v) < 1e15, origin, ": the value ", v, " at (", x, ", ", y,
+                       ") is no whole number: an array used as a mask holds labels or 0 and 1, not probabilities");
+    return static_cast<std::int64_t>(v);
+  };
   std::int64_t largest = 0;
-  const auto visit = [&](const auto& take) {  // in C order
+  const auto visit = [&](const auto& take) {  // pixel by pixel
     std::size_t i = 0;
     for (std::size_t y = 0; y < height; ++y)
       for (std::size_t x = 0; x < width; ++x)
-        for (std::size_t c = 0; c < channels; ++c, ++i)
-          take(i, x, y, array.integer(array.fortran_order ? y + height * (x + width * c) : i));
+        for (std::size_t c = 0; c < channels; ++c, ++i) {
+          const std::size_t c_order = first ? x + width * (y + height * c) : i,
+                            fortran = first ? c + channels * (y + height * x) : y + height * (x + width * c);
+          take(i, x, y, value(c_order, array.fortran_order ? fortran : c_order, x, y));
+        }
   };
   visit([&](std::size_t, std::size_t x, std::size_t y, std::int64_t v) {
     require<DataError>(v >= 0 && v <= 65535, origin, ": the value ", v, " at (", x, ", ", y,

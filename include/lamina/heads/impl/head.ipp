@@ -58,6 +58,12 @@ data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<
   return counts;
 }
 
+data::ClassCounts output_counts(const Head& head, const std::vector<data::Item>& items) {
+  std::vector<std::vector<std::int64_t>> masks;
+  for (const data::Item& item : items) masks.push_back(item.pixels);
+  return output_counts(head, masks);
+}
+
 void Head::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
   into.add(truth, decided, data::kIgnoreLabel);
 }

@@ -67,7 +67,7 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
                          head.outputs(), " ", head.outputs_are());
     return weights;
   }
-  return data::class_weights(data::weight_rule_named(config.class_weights), heads::output_counts(head, dataset.pixels[0]));
+  return data::class_weights(data::weight_rule_named(config.class_weights), heads::output_counts(head, dataset.items(data::Split::train)));
 }
 
 /// Checksum of which images are trained on and validated with.

@@ -3,7 +3,7 @@
 #include <functional>
 #include <vector>
 
-#include "lamina/data/impl/drawing.hpp"
+#include "lamina/data/phantoms/impl/drawing.hpp"
 
 namespace lamina::data::drawing {
 

@@ -2,8 +2,8 @@
 #include <array>
 #include <numbers>
 
-#include "lamina/data/impl/drawing.hpp"
-#include "lamina/data/impl/phantoms.hpp"
+#include "lamina/data/phantoms/impl/drawing.hpp"
+#include "lamina/data/phantoms/impl/phantoms.hpp"
 
 namespace lamina::data {
 namespace {

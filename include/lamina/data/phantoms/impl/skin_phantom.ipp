@@ -1,6 +1,6 @@
 // The skin phantom: a lit figure with skin, hair and cloth on a cluttered ground.
-#include "lamina/data/impl/phantoms.hpp"
-#include "lamina/data/impl/skin_figures.hpp"
+#include "lamina/data/phantoms/impl/phantoms.hpp"
+#include "lamina/data/phantoms/impl/skin_figures.hpp"
 
 namespace lamina::data {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "lamina/core/device.hpp"
 #include "lamina/core/names.hpp"
-#include "lamina/data/impl/phantoms.hpp"
+#include "lamina/data/phantoms/impl/phantoms.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::data {

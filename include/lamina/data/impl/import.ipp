@@ -1,0 +1,275 @@
+// Layouts of public data sets: links to their files, lists of their splits, names of their classes.
+#include "lamina/data/import.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "lamina/core/names.hpp"
+#include "lamina/data/impl/importing.hpp"
+#include "lamina/io/file.hpp"
+
+namespace lamina::data {
+namespace detail {
+
+Target::Target(const fs::path& out) : out_(out) {
+  require<OptionError>(!fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out)), out.string(),
+                       " is there already and not empty; choose another folder for the imported data set");
+  require_no_dataset("OUT", out);
+}
+
+namespace {
+void link(const fs::path& from, const fs::path& to) {
+  io::create_folders(to.parent_path());
+  std::error_code error;
+  fs::create_symlink(fs::canonical(from), to, error);
+  require<IoError>(!error, "cannot link ", to.string(), " to ", from.string(), ": ", error.message());
+}
+}  // namespace
+
+void Target::add(Split split, const std::string& stem, const fs::path& image, const fs::path& mask) {
+  require<DataError>(stems_.insert(stem).second, image.string(), ": two photographs are called ", stem);
+  link(image, out_ / "images" / (stem + image.extension().string()));
+  if (!mask.empty()) link(mask, out_ / "masks" / (stem + mask.extension().string()));
+  lists_[static_cast<int>(split)].push_back(stem);
+}
+
+void Target::add_folder(const std::string& label) { io::create_folders(out_ / "masks" / label); }
+
+void Target::write_mask(const std::string& stem, const LabelImage& mask, const std::string& label) {
+  const fs::path folder = label.empty() ? out_ / "masks" : out_ / "masks" / label;
+  io::create_folders(folder);
+  write_png(folder / (stem + ".png"), mask);
+}
+
+Imported Target::finish(Json dataset_json, const std::string& nothing) {
+  require<DataError>(!stems_.empty(), nothing);
+  auto& [train, val, test] = lists_;
+  if (val.empty() && train.size() > 1) {
+    std::vector<std::string> rest;
+    for (std::size_t i = 0; i < train.size(); ++i) (i % 5 == 4 || (i == 1 && train.size() < 5) ? val : rest).push_back(train[i]);
+    train = std::move(rest);
+    note("it has no validation split: every fifth photograph of training is");
+  }
+  for (const Split split : kSplits) {
+    auto& names = lists_[static_cast<int>(split)];
+    result_.items[static_cast<int>(split)] = static_cast<int>(names.size());
+    std::string text;
+    for (const std::string& name : names) text += name + '\n';
+    if (!names.empty()) io::write_file_atomically(out_ / (std::string(name_of(split)) + ".txt"), text);
+  }
+  io::write_file_atomically(out_ / "dataset.json", dataset_json.dump(2) + '\n');
+  return std::move(result_);
+}
+
+std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted) {
+  std::vector<fs::path> files;
+  if (fs::is_directory(folder))
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.is_regular_file() && wanted(entry.path())) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+fs::path part_of(const fs::path& root, const std::string& name, const std::string& layout) {
+  require<DataError>(fs::is_directory(root), "there is no folder ", root.string());
+  if (fs::is_directory(root / name)) return root / name;
+  for (const auto& entry : fs::directory_iterator(root))  // one level down: the folder that an archive unpacks into
+    if (entry.is_directory() && fs::is_directory(entry.path() / name)) return entry.path() / name;
+  throw DataError(message(root.string(), " is not laid out as ", layout, ": there is no folder ", name));
+}
+
+Split split_in(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return name.find("val") != std::string::npos ? Split::val : name.find("test") != std::string::npos ? Split::test : Split::train;
+}
+
+bool is_photo(const fs::path& path) { return path.filename().string().front() != '.' && has_image_extension(path); }
+
+Json numbered_labels(const std::vector<std::string>& names) {
+  Json labels{{"background", 0}};
+  int value = 0;
+  for (const std::string& name : names) labels[name] = ++value;
+  return labels;
+}
+
+namespace {
+
+/// DRIVE/{training,test}/images/21_training.tif, 1st_manual/21_manual1.gif.
+Imported import_drive(const fs::path& source, Target& target) {
+  for (const char* part : {"training", "test"}) {
+    const fs::path folder = part_of(source, part, "DRIVE");
+    for (const fs::path& image : files_below(folder / "images", is_photo)) {
+      const std::string number = image.stem().string().substr(0, image.stem().string().find('_'));
+      const fs::path mask = folder / "1st_manual" / (number + "_manual1.gif");
+      if (fs::exists(mask)) target.add(split_in(part), image.stem().string(), image, mask);
+    }
+  }
+  target.note("the masks of the field of view are not used: outside of it, pixels count as background");
+  return target.finish({{"labels", numbered_labels({"vessel"})}, {"encoding", "binary"}},
+                       source.string() + " is not laid out as DRIVE: no photograph has a 1st_manual/NN_manual1.gif");
+}
+
+/// .../ddb1_fundusimages/image001.png, ddb1_groundtruth/LESION/image001.png: gray where experts saw a lesion, brighter where more did.
+Imported import_diaretdb1(const fs::path& source, Target& target) {
+  constexpr const char* kLesions[] = {"hardexudates", "softexudates", "hemorrhages", "redsmalldots"};
+  constexpr unsigned kThreeOfFour = 178;  // of 255: 0.7, between the levels of two and of three experts
+  const auto images =
+      files_below(source, [](const fs::path& p) { return p.parent_path().filename() == "ddb1_fundusimages" && is_photo(p); });
+  std::set<std::string> tested;
+  for (const fs::path& list : files_below(
+           source, [](const fs::path& p) { return p.extension() == ".txt" && p.filename().string().find("test") != std::string::npos; })) {
+    const std::string text = io::read_text(list, 1 << 20);
+    for (std::size_t at = text.find("image"); at != std::string::npos; at = text.find("image", at + 1)) tested.insert(text.substr(at, 8));
+  }
+  for (const fs::path& image : images) {
+    const std::string stem = image.stem().string();
+    target.add(tested.contains(stem) ? Split::test : Split::train, stem, image);
+    for (const char* lesion : kLesions) {
+      const fs::path file = image.parent_path().parent_path() / "ddb1_groundtruth" / lesion / image.filename();
+      if (!fs::exists(file)) {
+        target.add_folder(lesion);
+        continue;
+      }
+      const Image agreement = read_image(file);
+      LabelImage mask(agreement.width, agreement.height);
+      for (std::size_t i = 0; i < mask.labels.size(); ++i)
+        mask.labels[i] = agreement.pixels[i * static_cast<std::size_t>(agreement.channels)] >= kThreeOfFour ? 255 : 0;
+      target.write_mask(stem, mask, lesion);
+    }
+  }
+  target.note("a lesion is where three of four experts saw it");
+  Json labels;
+  for (const char* lesion : kLesions) labels[lesion] = labels.size();
+  return target.finish({{"task", "multilabel"}, {"labels", labels}},
+                       source.string() + " is not laid out as DIARETDB1: there is no folder ddb1_fundusimages");
+}
+
+/// *Training*/ISIC_0000000.jpg, *Training*GroundTruth/ISIC_0000000_segmentation.png; likewise Validation and Test.
+Imported import_isic(const fs::path& source, Target& target) {
+  std::map<std::string, fs::path> masks;
+  const auto is_mask = [](const fs::path& p) {
+    std::string stem = p.stem().string();
+    std::transform(stem.begin(), stem.end(), stem.begin(), [](unsigned char c) { return std::tolower(c); });
+    return is_photo(p) && stem.ends_with("_segmentation");
+  };
+  for (const fs::path& mask : files_below(source, is_mask))
+    masks.emplace(mask.stem().string().substr(0, mask.stem().string().rfind('_')), mask);
+  const auto is_image = [](const fs::path& p) { return is_photo(p) && (p.extension() == ".jpg" || p.extension() == ".jpeg"); };
+  for (const fs::path& image : files_below(source, is_image))
+    if (const auto mask = masks.find(image.stem().string()); mask != masks.end())
+      target.add(split_in(fs::relative(image, source).parent_path().string()), image.stem().string(), image, mask->second);
+  return target.finish({{"labels", numbered_labels({"lesion"})}, {"encoding", "binary"}},
+                       source.string() + " is not laid out as ISIC: no ISIC_NNNNNNN.jpg has an ISIC_NNNNNNN_segmentation.png");
+}
+
+/// leftImg8bit/SPLIT/CITY/X_leftImg8bit.png, gtFine/SPLIT/CITY/X_gtFine_labelIds.png.
+Imported import_cityscapes(const fs::path& source, Target& target) {
+  const fs::path images = part_of(source, "leftImg8bit", "Cityscapes"), masks = part_of(source, "gtFine", "Cityscapes");
+  for (const char* split : {"train", "val"})
+    for (const fs::path& image : files_below(images / split, is_photo)) {
+      std::string stem = image.stem().string();
+      stem = stem.substr(0, stem.rfind("_leftImg8bit"));
+      const fs::path mask = masks / split / image.parent_path().filename() / (stem + "_gtFine_labelIds.png");
+      if (fs::exists(mask)) target.add(split_in(split), stem, image, mask);
+    }
+  target.note("the test photographs have no public labels and are left out");
+  const Json labels{{"road", 7},  {"sidewalk", 8},       {"building", 11},     {"wall", 12},       {"fence", 13},
+                    {"pole", 17}, {"traffic light", 19}, {"traffic sign", 20}, {"vegetation", 21}, {"terrain", 22},
+                    {"sky", 23},  {"person", 24},        {"rider", 25},        {"car", 26},        {"truck", 27},
+                    {"bus", 28},  {"train", 31},         {"motorcycle", 32},   {"bicycle", 33}};
+  return target.finish({{"labels", labels}, {"others", "ignore"}, {"encoding", "index"}},
+                       source.string() + " is not laid out as Cityscapes: no photograph has a *_gtFine_labelIds.png");
+}
+
+/// VOCdevkit/VOC2012/{JPEGImages,SegmentationClass,ImageSets/Segmentation/{train,val}.txt}.
+Imported import_voc(const fs::path& source, Target& target) {
+  fs::path masks;
+  try {
+    masks = part_of(source, "SegmentationClass", "VOC");
+  } catch (const DataError&) {
+    if (!fs::is_directory(source / "VOCdevkit")) throw;
+    masks = part_of(source / "VOCdevkit", "SegmentationClass", "VOC");
+  }
+  const fs::path root = masks.parent_path();
+  for (const Split split : kSplits) {
+    const fs::path list = root / "ImageSets/Segmentation" / (std::string(name_of(split)) + ".txt");
+    if (!fs::exists(list)) continue;
+    std::string text = io::read_text(list, 1 << 24);
+    std::replace_if(
+        text.begin(), text.end(), [](unsigned char c) { return std::isspace(c); }, '\n');
+    for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
+      end = std::min(text.find('\n', begin), text.size());
+      const std::string stem = text.substr(begin, end - begin);
+      if (!stem.empty() && fs::exists(masks / (stem + ".png")))
+        target.add(split, stem, root / "JPEGImages" / (stem + ".jpg"), masks / (stem + ".png"));
+    }
+  }
+  return target.finish({{"labels", numbered_labels({"aeroplane", "bicycle",     "bird",  "boat",        "bottle", "bus",      "car",
+                                                    "cat",       "chair",       "cow",   "diningtable", "dog",    "horse",    "motorbike",
+                                                    "person",    "pottedplant", "sheep", "sofa",        "train",  "tvmonitor"})},
+                        {"ignore", 255},
+                        {"encoding", "palette"}},
+                       source.string() + " is not laid out as VOC: ImageSets/Segmentation lists nothing of SegmentationClass");
+}
+
+/// images/{training,validation}/ADE_train_00000001.jpg, annotations/..., objectInfo150.txt. 0 is what has no label.
+Imported import_ade20k(const fs::path& source, Target& target) {
+  const fs::path masks = part_of(source, "annotations", "ADE20K"), root = masks.parent_path();
+  for (const char* part : {"training", "validation"})
+    for (const fs::path& image : files_below(root / "images" / part, is_photo)) {
+      const fs::path mask = masks / part / (image.stem().string() + ".png");
+      if (fs::exists(mask)) target.add(split_in(part), image.stem().string(), image, mask);
+    }
+  Json labels;
+  std::set<std::string> used;
+  std::string table = fs::exists(root / "objectInfo150.txt") ? io::read_text(root / "objectInfo150.txt", 1 << 20) : "";
+  for (int value = 1; value <= 150; ++value) {
+    std::string name = "class " + std::to_string(value);
+    const std::size_t line = table.find("\n" + std::to_string(value) + "\t"),
+                      tab = line == std::string::npos ? line : table.rfind('\t', std::min(table.find('\n', line + 1), table.size()) - 1);
+    if (line != std::string::npos) name = table.substr(tab + 1, table.find_first_of(",;\r\n", tab + 1) - tab - 1);
+    if (!used.insert(name).second) used.insert(name += " " + std::to_string(value));
+    labels[name] = value;
+  }
+  target.note("pixels of none of the 150 classes (0) are ignored");
+  return target.finish({{"labels", labels}, {"ignore", 0}, {"encoding", "index"}},
+                       source.string() + " is not laid out as ADE20K: no photograph of images/training has a mask in annotations/training");
+}
+
+struct Importer {
+  ImportKind kind;
+  Imported (*run)(const fs::path&, Target&);
+};
+constexpr Importer kImporters[] = {
+    {{"drive", "training/{images,1st_manual}, test/..."}, import_drive},
+    {{"diaretdb1", "ddb1_fundusimages, ddb1_groundtruth/LESION"}, import_diaretdb1},
+    {{"isic", "*Training*/ISIC_N.jpg, *GroundTruth/ISIC_N_segmentation.png"}, import_isic},
+    {{"cityscapes", "leftImg8bit/SPLIT/CITY, gtFine/SPLIT/CITY"}, import_cityscapes},
+    {{"voc", "JPEGImages, SegmentationClass, ImageSets/Segmentation"}, import_voc},
+    {{"ade20k", "images/training, annotations/training, objectInfo150.txt"}, import_ade20k},
+    {{"coco", "JSON with images, annotations and categories, and the photographs"}, import_coco},
+    {{"labelme", "photographs, each with a JSON of shapes beside it"}, import_labelme},
+    {{"instances", "ID/images/ID.png, ID/masks/*.png; or images/ID.png, masks/ID/*.png or masks/ID_N.png"}, import_instances}};
+
+}  // namespace
+}  // namespace detail
+
+std::vector<ImportKind> import_kinds() {
+  std::vector<ImportKind> kinds;
+  for (const auto& importer : detail::kImporters) kinds.push_back(importer.kind);
+  return kinds;
+}
+
+Imported import_dataset(std::string_view kind, const std::filesystem::path& source, const std::filesystem::path& out) {
+  std::vector<std::string_view> names;
+  for (const auto& importer : detail::kImporters) {
+    names.push_back(importer.kind.name);
+    if (importer.kind.name != kind) continue;
+    require<DataError>(std::filesystem::is_directory(source), "there is no folder ", source.string());
+    detail::Target target(out);
+    return importer.run(source, target);
+  }
+  throw_unknown_name("kind of data set", kind, names);
+}
+
+}  // namespace lamina::data

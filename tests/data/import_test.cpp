@@ -1,0 +1,242 @@
+// Public layouts, made up in small: what they become.
+#include "lamina/data/import.hpp"
+
+#include <doctest/doctest.h>
+
+#include "lamina/data/check.hpp"
+#include "support/data_folder.hpp"
+
+using namespace lamina;
+using namespace lamina::data;
+using namespace lamina::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Source : TempFolder {
+  int next = 0;
+  void photo(const std::string& name) {
+    io::create_folders((*this / name).parent_path());
+    write_png(*this / name, Image(4, 3, 3, static_cast<std::uint8_t>(++next)));
+  }
+  void mask(const std::string& name, const std::vector<std::uint8_t>& row, const std::vector<Rgb>& palette = {}) {
+    io::create_folders((*this / name).parent_path());
+    LabelImage m(4, 3);
+    std::copy(row.begin(), row.end(), m.labels.begin());
+    write_png(*this / name, m, palette);
+  }
+  void text(const std::string& name, const std::string& content) {
+    io::create_folders((*this / name).parent_path());
+    io::write_file_atomically(*this / name, content);
+  }
+};
+
+/// Imports and checks; the classes of an item's first row.
+struct Import {
+  TempFolder folder;
+  Imported made;
+  Dataset dataset;
+  Import(const char* kind, const Source& source) {
+    made = import_dataset(kind, source.path(), folder / "out");
+    const CheckReport report = check_dataset(folder / "out");
+    for (const Finding& f : report.findings) CHECK_MESSAGE(!f.is_error, f.text);
+    dataset = open_dataset(folder / "out");
+  }
+  Labels row(const std::string& stem, std::size_t values = 4) const {
+    for (const Item& item : dataset.all_items())
+      if (item.name == stem) {
+        const LabelImage mask = read_mask(item, dataset.masks);
+        return {mask.labels.begin(), mask.labels.begin() + static_cast<std::ptrdiff_t>(values)};
+      }
+    FAIL(stem);
+    return {};
+  }
+  std::vector<std::string> names(Split split) const {
+    std::vector<std::string> all;
+    for (const Item& item : dataset.items(split)) all.push_back(item.name);
+    return all;
+  }
+};
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("import drive") {
+  Source s;
+  for (const char* n : {"21", "22", "23", "24", "25"}) {
+    s.photo(std::string("DRIVE/training/images/") + n + "_training.tif");
+    s.mask(std::string("DRIVE/training/1st_manual/") + n + "_manual1.gif", {0, 255, 255, 0});
+    s.mask(std::string("DRIVE/training/mask/") + n + "_training_mask.gif", {255, 255, 255, 255});
+  }
+  s.photo("DRIVE/test/images/01_test.tif");
+  s.mask("DRIVE/test/1st_manual/01_manual1.gif", {255, 0, 0, 0});
+  const Import i("drive", s);
+  CHECK(i.names(Split::train) == Names{"21_training", "22_training", "23_training", "24_training"});
+  CHECK(i.names(Split::val) == Names{"25_training"});
+  CHECK(i.names(Split::test) == Names{"01_test"});
+  CHECK(i.row("21_training") == Labels{0, 1, 1, 0});
+  CHECK(i.row("01_test") == Labels{1, 0, 0, 0});
+  CHECK(i.dataset.schema.names == Names{"background", "vessel"});
+  CHECK(i.dataset.schema.background == 0);
+  CHECK(fs::is_symlink(i.folder / "out/images/21_training.tif"));  // no pixel is copied
+}
+
+TEST_CASE("import diaretdb1: planes of lesions, where three of four experts agree") {
+  Source s;
+  for (const char* n : {"001", "002", "003"}) {
+    s.photo(std::string("images/ddb1_fundusimages/image") + n + ".png");
+    s.mask(std::string("images/ddb1_groundtruth/hardexudates/image") + n + ".png", {0, 127, 191, 255});
+    s.mask(std::string("images/ddb1_groundtruth/redsmalldots/image") + n + ".png", {255, 255, 0, 0});
+  }
+  s.text("testset.txt", "image003.png");
+  const Import i("diaretdb1", s);
+  CHECK(i.dataset.schema.names == Names{"hardexudates", "softexudates", "hemorrhages", "redsmalldots"});
+  CHECK(i.names(Split::test) == Names{"image003"});
+  CHECK(i.row("image001", 16) == Labels{0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0});
+}
+
+TEST_CASE("import isic: three years' names") {
+  Source s;
+  s.photo("ISIC2018_Task1-2_Training_Input/ISIC_0000001.jpg");
+  s.mask("ISIC2018_Task1_Training_GroundTruth/ISIC_0000001_segmentation.png", {0, 255, 0, 0});
+  s.photo("ISBI2016_ISIC_Part1_Training_Data/ISIC_0000002.jpg");
+  s.mask("ISBI2016_ISIC_Part1_Training_GroundTruth/ISIC_0000002_Segmentation.png", {255, 0, 0, 0});
+  s.photo("ISIC-2017_Validation_Data/ISIC_0000003.jpg");
+  s.photo("ISIC-2017_Validation_Data/ISIC_0000003_superpixels.png");
+  s.mask("ISIC-2017_Validation_Part1_GroundTruth/ISIC_0000003_segmentation.png", {0, 0, 0, 255});
+  s.photo("ISIC-2017_Test_v2_Data/ISIC_0000004.jpg");
+  s.mask("ISIC-2017_Test_v2_Part1_GroundTruth/ISIC_0000004_segmentation.png", {0, 0, 255, 255});
+  const Import i("isic", s);
+  CHECK(i.names(Split::train) == Names{"ISIC_0000002", "ISIC_0000001"});
+  CHECK(i.names(Split::val) == Names{"ISIC_0000003"});
+  CHECK(i.names(Split::test) == Names{"ISIC_0000004"});
+  CHECK(i.row("ISIC_0000002") == Labels{1, 0, 0, 0});
+}
+
+TEST_CASE("import cityscapes: nineteen classes, the others ignored") {
+  Source s;
+  for (const char* x : {"train/aachen/aachen_000000_000019", "val/ulm/ulm_000001_000019"}) {
+    s.photo(std::string("leftImg8bit/") + x + "_leftImg8bit.png");
+    s.mask(std::string("gtFine/") + x + "_gtFine_labelIds.png", {7, 0, 33, 24});
+    s.mask(std::string("gtFine/") + x + "_gtFine_color.png", {1, 1, 1, 1});
+  }
+  s.photo("leftImg8bit/test/bonn/bonn_000002_000019_leftImg8bit.png");
+  const Import i("cityscapes", s);
+  CHECK(i.names(Split::train) == Names{"aachen_000000_000019"});
+  CHECK(i.names(Split::val) == Names{"ulm_000001_000019"});
+  CHECK(i.row("ulm_000001_000019") == Labels{0, kIgnoreLabel, 18, 11});
+  CHECK(i.dataset.schema.names[0] == "road");
+  CHECK(i.dataset.schema.names[18] == "bicycle");
+  CHECK(i.dataset.schema.background == -1);
+}
+
+TEST_CASE("import voc: palette masks, 255 ignored") {
+  Source s;
+  std::vector<Rgb> palette(256);
+  for (int k = 1; k < 256; ++k) palette[static_cast<std::size_t>(k)] = {static_cast<std::uint8_t>(k), 9, 9};
+  for (const char* n : {"2007_000032", "2007_000033"}) {
+    s.photo(std::string("VOCdevkit/VOC2012/JPEGImages/") + n + ".jpg");
+    s.mask(std::string("VOCdevkit/VOC2012/SegmentationClass/") + n + ".png", {0, 1, 255, 20}, palette);
+  }
+  s.text("VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt", "2007_000032\n");
+  s.text("VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt", "2007_000033\r\n");
+  const Import i("voc", s);
+  CHECK(i.names(Split::train) == Names{"2007_000032"});
+  CHECK(i.names(Split::val) == Names{"2007_000033"});
+  CHECK(i.row("2007_000033") == Labels{0, 1, kIgnoreLabel, 20});
+  CHECK(i.dataset.schema.names[20] == "tvmonitor");
+  CHECK(i.dataset.schema.colors[20] == Rgb{20, 9, 9});
+}
+
+TEST_CASE("import ade20k: names of objectInfo150, 0 ignored") {
+  Source s;
+  s.photo("ADEChallengeData2016/images/training/ADE_train_00000001.jpg");
+  s.mask("ADEChallengeData2016/annotations/training/ADE_train_00000001.png", {0, 1, 150, 2});
+  s.photo("ADEChallengeData2016/images/validation/ADE_val_00000001.jpg");
+  s.mask("ADEChallengeData2016/annotations/validation/ADE_val_00000001.png", {1, 1, 1, 0});
+  s.text("ADEChallengeData2016/objectInfo150.txt",
+         "Idx\tRatio\tTrain\tVal\tStuff\tName\n1\t0.1576\t11664\t1172\t1\twall\n2\t0.1072\t6046\t612\t1\tbuilding, "
+         "edifice\n150\t0.0001\t5\t6\t0\tflag\n");
+  const Import i("ade20k", s);
+  CHECK(i.dataset.schema.classes() == 150);
+  CHECK(i.dataset.schema.names[0] == "wall");
+  CHECK(i.dataset.schema.names[1] == "building");
+  CHECK(i.dataset.schema.names[149] == "flag");
+  CHECK(i.row("ADE_train_00000001") == Labels{kIgnoreLabel, 0, 149, 1});
+  CHECK(i.names(Split::val) == Names{"ADE_val_00000001"});
+}
+
+TEST_CASE("import coco: polygons and run lengths become masks, the small above the large") {
+  Source s;
+  s.photo("train2017/a.jpg");
+  s.photo("val2017/b.jpg");
+  // Polygon: columns 1 to 2 of the first two rows. RLE down the columns of 3: 3 zeros, 1 one, 8 zeros: column 1, row 0.
+  s.text(
+      "annotations/instances_train2017.json",
+      R"({"images": [{"id": 7, "file_name": "a.jpg", "width": 4, "height": 3}, {"id": 8, "file_name": "gone.jpg", "width": 4, "height": 3}],
+             "categories": [{"id": 18, "name": "dog"}, {"id": 3, "name": "car"}],
+             "annotations": [{"image_id": 7, "category_id": 18, "area": 1, "iscrowd": 1, "segmentation": {"size": [3, 4], "counts": [3, 1, 8]}},
+                             {"image_id": 7, "category_id": 3, "area": 4, "segmentation": [[1, 0, 3, 0, 3, 2, 1, 2]]},
+                             {"image_id": 7, "category_id": 3, "bbox": [0, 0, 1, 1]}]})");
+  // The same run lengths as pycocotools compresses them: 3, 1, 8.
+  s.text("annotations/instances_val2017.json",
+         R"({"images": [{"id": 1, "file_name": "b.jpg", "width": 4, "height": 3}], "categories": [{"id": 3, "name": "car"}],
+             "annotations": [{"image_id": 1, "category_id": 3, "area": 1, "segmentation": {"size": [3, 4], "counts": "318"}}]})");
+  const Import i("coco", s);
+  CHECK(i.dataset.schema.names == Names{"background", "car", "dog"});
+  CHECK(i.row("a", 12) == Labels{0, 2, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0});
+  CHECK(i.row("b", 12) == Labels{0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+  CHECK(i.names(Split::train) == Names{"a"});
+  CHECK(i.names(Split::val) == Names{"b"});
+  CHECK(i.made.notes ==
+        Names{"1 photographs of the JSON are not there and left out", "1 annotations are boxes without a shape and left out"});
+}
+
+TEST_CASE("import labelme: polygons, rectangles, circles; its own words for background and ignored") {
+  Source s;
+  s.photo("a.jpg");
+  s.photo("b.png");
+  s.text("a.json", R"({"imagePath": "a.jpg", "imageWidth": 4, "imageHeight": 3, "imageData": null, "shapes": [
+    {"label": "wound", "shape_type": "rectangle", "points": [[0, 0], [2, 1]]},
+    {"label": "scar", "points": [[2, 0], [4, 0], [4, 3], [2, 3]]},
+    {"label": "_background_", "points": [[3, 0], [4, 0], [4, 1], [3, 1]]},
+    {"label": "__ignore__", "points": [[0, 2], [1, 2], [1, 3], [0, 3]]}, {"label": "wound", "shape_type": "line", "points": [[0, 0], [4, 3]]}]})");
+  s.text("b.json", R"({"imagePath": "..\\elsewhere\\b.png", "imageWidth": 4, "imageHeight": 3, "shapes": [
+    {"label": "wound", "shape_type": "circle", "points": [[1.5, 1.5], [2.1, 1.5]]}]})");
+  const Import i("labelme", s);
+  CHECK(i.dataset.schema.names == Names{"background", "scar", "wound"});
+  CHECK(i.row("a", 12) == Labels{2, 2, 1, 0, 0, 0, 1, 1, kIgnoreLabel, 0, 1, 1});
+  CHECK(i.row("b", 12) == Labels{0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0});
+  CHECK(i.made.notes[0] == "1 shapes are points or lines, which cover no pixel, and left out");
+}
+
+TEST_CASE("import instances: one file each, merged") {
+  Source s;
+  for (const char* id : {"a", "b", "c"}) {
+    s.photo(std::string(id) + "/images/" + id + ".png");
+    s.mask(std::string(id) + "/masks/1.png", {255, 0, 0, 0});
+    s.mask(std::string(id) + "/masks/2.png", {0, 0, 255, 0});
+  }
+  const Import i("instances", s);
+  CHECK(i.row("b") == Labels{1, 0, 1, 0});
+  Source flat;
+  for (const char* id : {"a", "b", "c"}) {
+    flat.photo(std::string("images/") + id + ".png");
+    flat.mask(std::string("masks/") + id + "_0.png", {255, 0, 0, 0});
+    flat.mask(std::string("masks/") + id + "_1.png", {0, 255, 0, 0});
+  }
+  CHECK(Import("instances", flat).row("c") == Labels{1, 1, 0, 0});
+}
+
+TEST_CASE("import: what is asked for, and where it goes, is checked") {
+  Source s;
+  s.photo("x/y.png");
+  const TempFolder out;
+  CHECK_THROWS_WITH_AS(import_dataset("voc2012", s.path(), out / "o"), doctest::Contains("did you mean \"voc\"?"), OptionError);
+  for (const ImportKind& kind : import_kinds()) {
+    CAPTURE(std::string(kind.name));
+    CHECK_THROWS_AS(import_dataset(kind.name, s.path(), out / std::string(kind.name)), DataError);
+    CHECK_THROWS_AS(import_dataset(kind.name, s / "nowhere", out / "n"), DataError);
+    CHECK_THROWS_WITH_AS(import_dataset(kind.name, s.path(), s.path()), doctest::Contains("not empty"), OptionError);
+  }
+}
