@@ -60,7 +60,10 @@ data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<
 
 data::ClassCounts output_counts(const Head& head, const std::vector<data::Item>& items) {
   std::vector<std::vector<std::int64_t>> masks;
-  for (const data::Item& item : items) masks.push_back(item.pixels);
+  for (const data::Item& item : items) {
+    require<DataError>(!item.pixels.empty(), item.image.string(), ": the pixels of its mask were not counted; open_dataset does");
+    masks.push_back(item.pixels);
+  }
   return output_counts(head, masks);
 }
 
