@@ -233,6 +233,7 @@ TEST_CASE("phantoms: complete, exact, repeatable data sets") {
     const CheckReport r = check_dataset(a);
     CHECK(r.errors() == 0);
     CHECK(r.encoding == MaskEncoding::palette);
+    CHECK(r.schema.background == 0);
     CHECK(r.schema.classes() == (kind == Phantom::skin ? 9 : 32));
     CHECK(r.splits[0].items == 19);
     CHECK(r.splits[1].items == 4);

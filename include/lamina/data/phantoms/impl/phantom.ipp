@@ -29,6 +29,7 @@ Phantom phantom_named(std::string_view name) {
 
 LabelSchema phantom_schema(Phantom kind) {
   LabelSchema s;
+  s.background = 0;
   if (kind == Phantom::skin) {
     s.names = {"background", "uncertain", "face", "hand", "foot", "limb", "trunk", "scalp", "anogenital"};
     s.uncertain = {1};
