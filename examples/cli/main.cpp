@@ -86,7 +86,7 @@ std::string loss_terms_help() {
 }
 
 /// The command line while it is read. A verb is a function that adds its options, and a line in kVerbs; what it does stands in its own
-/// file. (All of them are here because CLI11 takes longer to compile than the rest of the program.)
+/// file. Long: all of them are here because CLI11 takes longer to compile than the rest of the program.
 struct Program {
   CLI::App app{"Lamina: dense image prediction in C++. Train, evaluate and run segmentation networks on folders of photographs."};
   cli::Common common;
