@@ -81,6 +81,9 @@ TEST_CASE("photographs are found in folders, lists, data sets and by name; some 
   std::set<std::vector<std::string>> choices;
   for (std::uint64_t seed = 0; seed < 20; ++seed) choices.insert(names(find_photos({(f / "shots").string()}, 2, seed).held_out));
   CHECK(choices.size() > 3);
+  std::filesystem::copy(f / "shots", f / "moved", std::filesystem::copy_options::recursive);
+  for (std::uint64_t seed = 0; seed < 8; ++seed)  // wherever the folder lies
+    CHECK(names(find_photos({(f / "moved").string()}, 2, seed).held_out) == names(find_photos({(f / "shots").string()}, 2, seed).held_out));
   CHECK(find_photos({(f / "shots").string()}, 100, 1).held_out.size() == 3);  // half at most
 
   CHECK(names(find_photos({(f / "some.txt").string()}, 0, 1).training) == std::vector<std::string>{"q1.png", "p2.png"});

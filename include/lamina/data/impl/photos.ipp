@@ -66,10 +66,10 @@ std::uint64_t lot(std::string_view name, std::uint64_t seed) {
   return (std::uint64_t{p.v[0]} << 32) | p.v[1];
 }
 
-/// `count` of the list, chosen by lot, and the others, both in its order.
+/// `count` of the list, chosen by the lot of their file names, wherever the folder lies, and the others, both in its order.
 void hold_out(const PhotoList& list, std::size_t count, std::uint64_t seed, PhotoList& chosen, PhotoList& others) {
   std::vector<std::pair<std::uint64_t, std::size_t>> lots(list.size());
-  for (std::size_t i = 0; i < list.size(); ++i) lots[i] = {lot(list[i], seed), i};
+  for (std::size_t i = 0; i < list.size(); ++i) lots[i] = {lot(fs::path(list[i]).filename().string(), seed), i};
   std::nth_element(lots.begin(), lots.begin() + static_cast<std::ptrdiff_t>(count), lots.end());
   std::vector<bool> held(list.size());
   for (std::size_t i = 0; i < count; ++i) held[lots[i].second] = true;
