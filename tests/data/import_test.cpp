@@ -170,13 +170,13 @@ TEST_CASE("import coco: polygons and run lengths become masks, the small above t
   Source s;
   s.photo("train2017/a.jpg");
   s.photo("val2017/b.jpg");
-  // Polygon: columns 1 to 2 of the first two rows. RLE down the columns of 3: 3 zeros, 1 one, 8 zeros: column 1, row 0.
+  // Polygon: the centers of columns 1 and 2 in the first two rows. RLE down the columns of 3: 3 zeros, 1 one, 8 zeros: column 1, row 0.
   s.text(
       "annotations/instances_train2017.json",
       R"({"images": [{"id": 7, "file_name": "a.jpg", "width": 4, "height": 3}, {"id": 8, "file_name": "gone.jpg", "width": 4, "height": 3}],
              "categories": [{"id": 18, "name": "dog"}, {"id": 3, "name": "car"}],
              "annotations": [{"image_id": 7, "category_id": 18, "area": 1, "iscrowd": 1, "segmentation": {"size": [3, 4], "counts": [3, 1, 8]}},
-                             {"image_id": 7, "category_id": 3, "area": 4, "segmentation": [[1, 0, 3, 0, 3, 2, 1, 2]]},
+                             {"image_id": 7, "category_id": 3, "area": 4, "segmentation": [[1.2, 0.1, 2.8, 0.1, 2.8, 1.9, 1.2, 1.9]]},
                              {"image_id": 7, "category_id": 3, "bbox": [0, 0, 1, 1]}]})");
   // The same run lengths as pycocotools compresses them: 3, 1, 8.
   s.text("annotations/instances_val2017.json",
