@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "lamina/ops/reduce.hpp"
+#include "support/heads.hpp"
 #include "support/op_check.hpp"
 
 using namespace lamina;
@@ -10,14 +11,6 @@ using namespace lamina::test;
 using losses::Criterion;
 
 namespace {
-std::shared_ptr<const heads::Head> head_of(data::Task task, const char* kind = "") {
-  data::LabelSchema s;
-  s.task = task;
-  s.names = {"a", "b", "c"};
-  s.values = {0, 1, 2};
-  s.colors.resize(3);
-  return heads::make_head(s, kind);
-}
 Tensor some_labels(const Shape& shape, int classes) {
   std::vector<std::uint8_t> v;
   Random random(RandomKey{4});
@@ -71,7 +64,7 @@ TEST_CASE("ce and dice by hand: two pixels, p = (3/4, 1/4) at both, labels 0 and
 
 TEST_CASE("gradients of terms in one pass and beside it; smaller logits are interpolated") {
   const auto classes = head_of(data::Task::multiclass), grades = head_of(data::Task::ordinal),
-             values = head_of(data::Task::ordinal, "regression");
+             values = head_of(data::Task::ordinal, 3, "regression");
   struct Of {
     const heads::Head& head;
     const char* loss;
@@ -92,7 +85,7 @@ TEST_CASE("gradients of terms in one pass and beside it; smaller logits are inte
 }
 
 TEST_CASE("smaller logits: the loss of what the half-pixel rule makes of them") {
-  const auto classes = head_of(data::Task::multiclass), values = head_of(data::Task::ordinal, "regression");
+  const auto classes = head_of(data::Task::multiclass), values = head_of(data::Task::ordinal, 3, "regression");
   const Tensor y = some_labels({2, 6, 7}, 3);
   for (const auto& [head, loss] : {std::pair(classes, "ce+dice"), std::pair(values, "mse")}) {
     const Tensor z = random_normal({2, 3, 4, head->outputs()}, 1), large = resize_bilinear(z, 6, 7, ResizeGrid::half_pixel);
@@ -101,7 +94,7 @@ TEST_CASE("smaller logits: the loss of what the half-pixel rule makes of them") 
 }
 
 TEST_CASE("losses between numbers: by hand, unlabelled pixels count nowhere") {
-  const auto head = head_of(data::Task::ordinal, "regression");
+  const auto head = head_of(data::Task::ordinal, 3, "regression");
   const Tensor v = Tensor::from({0.5, 1.0, 4.0, 7.0}, {1, 2, 2, 1});
   const Tensor y = Tensor::from({std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{255}}, {1, 2, 2});
   CHECK(Criterion("mae")(*head, v, y).item() == doctest::Approx(2.5 / 3).epsilon(1e-14));
@@ -140,7 +133,7 @@ TEST_CASE("expressions that are none") {
   bad("tversky:alhpa=1", {"tversky", "\"alhpa\"", "did you mean \"alpha\""});
   bad("tversky:alpha", {"is not a number"});
   bad("tversky:alpha=-1", {"alpha=-1", "outside"});
-  check_throws<OptionError>([] { Criterion("ce").require_fits(*head_of(data::Task::ordinal, "regression")); },
+  check_throws<OptionError>([] { Criterion("ce").require_fits(*head_of(data::Task::ordinal, 3, "regression")); },
                             {"ce", "regression", "--loss mae"});
   check_throws<OptionError>(
       [] {

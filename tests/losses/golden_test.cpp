@@ -1,24 +1,12 @@
 // Loss terms against the libraries that people know them from: tests/golden/make_losses.py.
 #include "support/golden.hpp"
 #include "lamina/losses/criterion.hpp"
+#include "support/heads.hpp"
 
 using namespace lamina;
 using namespace lamina::test;
 using losses::Criterion;
 using losses::CriterionOptions;
-
-namespace {
-std::shared_ptr<const heads::Head> head_of(data::Task task, int classes, const char* kind = "") {
-  data::LabelSchema s;
-  s.task = task;
-  for (int c = 0; c < classes; ++c) {
-    s.names.push_back(std::string(1, static_cast<char>('a' + c)));
-    s.values.push_back(c);
-  }
-  s.colors.resize(static_cast<std::size_t>(classes));
-  return heads::make_head(s, kind);
-}
-}  // namespace
 
 TEST_CASE("loss terms are those of PyTorch, MONAI, smp, torchvision and coral-pytorch") {
   const auto file = golden("losses");

@@ -1,6 +1,7 @@
 // Terms that are computed beside the fused pass: what they must keep to whatever the values.
 #include "lamina/losses/criterion.hpp"
 #include "lamina/metrics/distance.hpp"
+#include "support/heads.hpp"
 #include "support/op_check.hpp"
 
 using namespace lamina;
@@ -8,16 +9,6 @@ using namespace lamina::test;
 using losses::Criterion;
 
 namespace {
-std::shared_ptr<const heads::Head> head_of(data::Task task, int classes) {
-  data::LabelSchema s;
-  s.task = task;
-  for (int c = 0; c < classes; ++c) {
-    s.names.push_back(std::string(1, static_cast<char>('a' + c)));
-    s.values.push_back(c);
-  }
-  s.colors.resize(static_cast<std::size_t>(classes));
-  return heads::make_head(s);
-}
 /// Labels below `classes`, about one in four ignored where `holes`.
 Tensor labels_of(const Shape& shape, int classes, bool holes, std::uint64_t seed = 4) {
   Tensor t = Tensor::empty(shape, {DType::u8, kCpu});
