@@ -23,7 +23,8 @@ double error_sum(const T* x, const T* target, std::int64_t n, F f) {
 }  // namespace
 
 template <class T>
-void regression_loss_forward(Cpu& cpu, View2<const T> x, View2<const T> target, RegressionLoss kind, double beta, double factor, Precise<T>* loss) {
+void regression_loss_forward(Cpu& cpu, View2<const T> x, View2<const T> target, RegressionLoss kind, double beta, double factor,
+                             Precise<T>* loss) {
   constexpr std::int64_t kTask = 1 << 15;
   const bool packed = x.contiguous() && target.contiguous();  // then one long row, cut anywhere
   const std::int64_t rows = packed ? x.size() : x.rows, cols = packed ? 1 : x.cols;

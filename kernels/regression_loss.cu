@@ -43,7 +43,8 @@ struct Slope {
 }  // namespace
 
 template <class T>
-void regression_loss_forward(Cuda& cuda, View2<const T> x, View2<const T> target, RegressionLoss kind, double beta, double factor, Precise<T>* loss) {
+void regression_loss_forward(Cuda& cuda, View2<const T> x, View2<const T> target, RegressionLoss kind, double beta, double factor,
+                             Precise<T>* loss) {
   constexpr std::int64_t kPerThread = 4, kMostBlocks = 1024;
   with_regression_loss<float>(kind, beta, [&](auto f) {
     with_pack_width<T>(

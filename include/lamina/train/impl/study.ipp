@@ -5,11 +5,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
+#include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
+#include "lamina/io/pretrained.hpp"
 #include "lamina/train/evaluate.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
@@ -27,26 +28,6 @@ std::string percent(double fraction) {
   char text[32];
   std::snprintf(text, sizeof text, "%.4g", 100 * fraction);
   return text;
-}
-
-/// The network of a file, or of a run's newest weights, without its last layer: tensors of the same names and shapes as `network` has.
-std::vector<nn::NamedTensor> all_but_the_last(const models::Network& network, const fs::path& file) {
-  const io::Checkpoint c = io::load_checkpoint(io::find_weights(file, "last"));
-  const auto component = c.metadata.find("component");
-  const std::string prefix = component == c.metadata.end() ? "" : component->second + ".";
-  const std::string last = network.named_parameters().back().name, layer = last.substr(0, last.rfind('.') + 1);
-  std::map<std::string, Tensor> given;
-  for (const nn::NamedTensor& t : c.model)
-    if (t.name.starts_with(prefix)) given[t.name.substr(prefix.size())] = t.tensor;
-  std::vector<nn::NamedTensor> taken;
-  for (const nn::NamedTensor& own : network.state())
-    if (const auto it = given.find(own.name); !own.name.starts_with(layer) && it != given.end() && it->second.shape() == own.tensor.shape())
-      taken.push_back({own.name, it->second});
-  std::size_t parameters = 0;
-  for (const nn::NamedTensor& t : taken) parameters += t.name.ends_with("weight");
-  require<DataError>(parameters > 0, file.string(), ": it has no tensor of the names and shapes of the network (such as ",
-                     network.state()[0].name, " ", network.state()[0].tensor.shape(), ")");
-  return taken;
 }
 
 Json json_of(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
@@ -251,8 +232,9 @@ Outcome Study::segment(StudyRun& run, const TrainEvents& events, const std::atom
   const data::Dataset some = subset(run);
   const auto task = make_task(config, some);
   if (run.arm != "scratch")
-    task->network().load_state(
-        all_but_the_last(task->network(), run.arm == "pretrained" ? fs::path(config_.pretrained) : colorization_folder(run.seed)), false);
+    (void)io::load_pretrained(
+        task->network(), run.arm == "pretrained" ? fs::path(config_.pretrained) : io::find_weights(colorization_folder(run.seed), "last"),
+        {.last_layer = false});
   Session session(config.out, *task, true);
   LogFile log;
   MetricsFiles metrics;
