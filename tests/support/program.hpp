@@ -40,7 +40,13 @@ class Program {
     std::vector<char*> argv{const_cast<char*>(path.c_str())};
     for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
-    const std::string out = (streams_ / "out").string(), err = (streams_ / "err").string();
+    // Opened here, not by the child: one that is killed at once leaves an empty output.
+    const auto open_stream = [&](const char* name) {
+      const int stream = ::open((streams_ / name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+      REQUIRE(stream >= 0);
+      return stream;
+    };
+    const int output = open_stream("out");
     int error = -1;  // the program's end
     if (error_stream == ErrorStream::pipe) {
       int ends[2];
@@ -53,17 +59,13 @@ class Program {
       error = ::open(::ptsname(errors_), O_RDWR | O_NOCTTY | O_CLOEXEC);
       const ::winsize size{.ws_row = 24, .ws_col = kTerminalColumns, .ws_xpixel = 0, .ws_ypixel = 0};
       REQUIRE(::ioctl(error, TIOCSWINSZ, &size) == 0);
+    } else {
+      error = open_stream("err");
     }
     pid_ = ::fork();
     if (pid_ == 0) {
-      const auto redirect = [](const std::string& to, int descriptor) {
-        ::dup2(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666), descriptor);
-      };
-      redirect(out, STDOUT_FILENO);
-      if (error < 0)
-        redirect(err, STDERR_FILENO);
-      else
-        ::dup2(error, STDERR_FILENO);
+      ::dup2(output, STDOUT_FILENO);
+      ::dup2(error, STDERR_FILENO);
       const auto limit = [](auto resource, rlim_t bytes) {
         const ::rlimit l{bytes, bytes};
         if (bytes != RLIM_INFINITY) (void)::setrlimit(resource, &l);
@@ -73,7 +75,8 @@ class Program {
       if (::chdir(folder.c_str()) == 0) ::execv(path.c_str(), argv.data());
       ::_exit(127);
     }
-    if (error >= 0) ::close(error);
+    ::close(output);
+    ::close(error);
   }
   ~Program() {
     if (pid_ > 0) {
