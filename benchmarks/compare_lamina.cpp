@@ -1,22 +1,26 @@
 // Lamina's side of compare_pytorch.py: times one case and prints JSON.
-// usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE [f32|bf16]]
-//        compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION GROUPS REPEATS THREADS
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "lamina/lamina.hpp"
-#include "lamina/train/config.hpp"
+#include "lamina/train/colorize.hpp"
 
 using namespace lamina;
 
 namespace {
+
+constexpr const char* kUsage =
+    "usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE [f32|bf16]]\n"
+    "       compare_lamina deeplab train|infer BATCH SIZE PRESET CLASSES REPEATS THREADS [DEVICE [f32|bf16]]\n"
+    "       compare_lamina pair step BATCH SIZE GENERATOR DISCRIMINATOR REPEATS THREADS\n"
+    "       compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION GROUPS REPEATS THREADS\n";
 
 /// The median of `repeats` measurements of f(): one call each on the CPU; ten on a CUDA device, whose queue must not run empty.
 double median_seconds(int repeats, const std::function<void()>& f, Device device = kCpu) {
@@ -33,18 +37,22 @@ double median_seconds(int repeats, const std::function<void()>& f, Device device
   return times[static_cast<std::size_t>(repeats / 2)];
 }
 
-void print(double seconds, double check, Device device = kCpu) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  std::printf("{\"seconds\": %.6g, \"peak_mb\": %.1f, \"tensor_mb\": %.1f, \"check\": %.9g}\n", seconds,
-              static_cast<double>(usage.ru_maxrss) / 1024, static_cast<double>(memory_stats(device).peak) / 1e6, check);
+/// The most memory that this process has had, in MB (a parent's that it was forked from does not count).
+double peak_mb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / 1024;
+  return 0;
 }
 
-int unet(char** a, Device device, DType dtype) {
-  const bool train = std::strcmp(a[0], "train") == 0;
-  const int batch = std::atoi(a[1]), size = std::atoi(a[2]), base = std::atoi(a[3]), depth = std::atoi(a[4]), classes = std::atoi(a[5]);
-  nn::RandomStream random(RandomKey{1});
-  models::UNet net({.in_channels = 3, .classes = classes, .base = base, .depth = depth}, random);
+int print(double seconds, double check, Device device = kCpu) {
+  std::printf("{\"seconds\": %.6g, \"peak_mb\": %.1f, \"tensor_mb\": %.1f, \"check\": %.9g}\n", seconds, peak_mb(),
+              static_cast<double>(memory_stats(device).peak) / 1e6, check);
+  return std::isfinite(check) ? 0 : 1;
+}
+
+/// Logits, or a training step of cross-entropy and Dice at the images' size.
+int network(models::Network& net, bool train, std::int64_t batch, std::int64_t size, int classes, int repeats, Device device, DType dtype) {
   const Tensor x = Tensor::normal({batch, size, size, 3}, {1, 2}).to(device).to(dtype);
   Tensor labels = Tensor::empty({batch, size, size}, {DType::u8, kCpu});
   for (std::int64_t i = 0; i < labels.numel(); ++i) labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i / 64 % classes);
@@ -56,24 +64,40 @@ int unet(char** a, Device device, DType dtype) {
     const NoGrad no_grad;
     Tensor y;
     const double seconds = median_seconds(
-        std::atoi(a[6]), [&] { y = net(x); }, device);
-    const double first = y.to(kCpu).to(DType::f32).data<float>()[0];
-    print(seconds, first, device);
-    return std::isfinite(first) ? 0 : 1;
+        repeats, [&] { y = net(x); }, device);
+    return print(seconds, y.to(kCpu).to(DType::f32).data<float>()[0], device);
   }
   optim::Adam adam(net.named_parameters(), {.lr = 1e-3});
   Tensor loss;
   const double seconds = median_seconds(
-      std::atoi(a[6]),
+      repeats,
       [&] {
-        loss = segmentation_loss(net(x), labels, {.empty_class = EmptyClass::penalize});
+        loss = segmentation_loss(net(x), labels, {.empty_class = EmptyClass::penalize, .upsample = net.grid()});
         adam.zero_grad();
         loss.backward();
         adam.step();
       },
       device);
-  print(seconds, loss.item(), device);
-  return std::isfinite(loss.item()) ? 0 : 1;
+  return print(seconds, loss.item(), device);
+}
+
+/// A step of the colorization pair on photographs of noise: both updates, by the settings' defaults.
+int pair(std::int64_t batch, int size, const std::string& generator, const std::string& discriminator, int repeats) {
+  const train::ColorizeConfig config{.model = generator == "unet" ? "unet" : "deeplabv3plus",
+                                     .preset = generator == "unet" ? "bn" : generator,
+                                     .discriminator = discriminator,
+                                     .width = size,
+                                     .height = size,
+                                     .out = "none"};
+  data::PhotoSets photos;
+  photos.training.add("noise");  // never read
+  const auto task = train::make_colorization_task(config, photos);
+  data::Batch noise;
+  noise.indices.assign(static_cast<std::size_t>(batch), 0);
+  noise.set(kImage, Tensor::uniform({batch, size, size, 3}, {1, 2}, -1, 1));
+  double loss = 0;
+  const double seconds = median_seconds(repeats, [&] { loss = task->step(noise).at("g_loss"); });
+  return print(seconds, loss);
 }
 
 int conv(char** a) {
@@ -89,34 +113,38 @@ int conv(char** a) {
   Tensor y;
   // The backward pass alone: dx and dw of one recorded forward.
   if (backward) y = conv2d(x, w, {}, p);
-  print(median_seconds(std::atoi(a[9]),
-                       [&] {
-                         if (!backward) {
-                           check = conv2d(x, w, {}, p).data<float>()[0];
-                           return;
-                         }
-                         x.zero_grad();
-                         w.zero_grad();
-                         y.backward(dy, true);
-                         check = w.grad().data<float>()[0];
-                       }),
-        check);
-  return std::isfinite(check) ? 0 : 1;
+  const double seconds = median_seconds(std::atoi(a[9]), [&] {
+    if (!backward) {
+      check = conv2d(x, w, {}, p).data<float>()[0];
+      return;
+    }
+    x.zero_grad();
+    w.zero_grad();
+    y.backward(dy, true);
+    check = w.grad().data<float>()[0];
+  });
+  return print(seconds, check);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool is_unet = argc >= 10 && argc <= 12 && std::strcmp(argv[1], "unet") == 0,
-             is_conv = argc == 13 && std::strcmp(argv[1], "conv") == 0;
-  if (!is_unet && !is_conv) {
-    std::fprintf(stderr,
-                 "usage: compare_lamina unet train|infer BATCH SIZE BASE DEPTH CLASSES REPEATS THREADS [DEVICE [f32|bf16]]\n"
-                 "       compare_lamina conv forward|backward BATCH SIZE CIN COUT KERNEL STRIDE DILATION GROUPS REPEATS THREADS\n");
-    return 2;
-  }
-  ThreadPool pool(std::atoi(argv[is_unet ? 9 : 12]));
+  const std::string kind = argc > 1 ? argv[1] : "";
+  const int last = kind == "unet" ? 9 : kind == "deeplab" || kind == "pair" ? 8 : kind == "conv" ? 12 : 0;  // THREADS
+  const bool on_device = kind == "unet" || kind == "deeplab";
+  if (last == 0 || argc <= last || argc > last + (on_device ? 3 : 1)) return std::fputs(kUsage, stderr), 2;
+  ThreadPool pool(std::atoi(argv[last]));
   const ExecutorScope scope(pool);
-  if (is_conv) return conv(argv + 2);
-  return unet(argv + 2, parse_device(argc > 10 ? argv[10] : "cpu"), train::parse_precision(argc > 11 ? argv[11] : "f32"));
+  const auto number = [&](int i) { return std::atoi(argv[i]); };
+  if (kind == "conv") return conv(argv + 2);
+  if (kind == "pair") return pair(number(3), number(4), argv[5], argv[6], number(7));
+  const bool train = std::strcmp(argv[2], "train") == 0;
+  const Device device = parse_device(argc > last + 1 ? argv[last + 1] : "cpu");
+  const DType dtype = train::parse_precision(argc > last + 2 ? argv[last + 2] : "f32");
+  const int classes = number(last - 2);
+  const auto net = models::build_network(
+      kind == "unet" ? models::ModelConfig{.preset = "bn", .classes = classes, .options = {{"base", argv[5]}, {"depth", argv[6]}}}
+                     : models::ModelConfig{.model = "deeplabv3plus", .preset = argv[5], .classes = classes},
+      1);
+  return network(*net, train, number(3), number(4), classes, number(last - 1), device, dtype);
 }
