@@ -1,5 +1,7 @@
 #include "lamina/io/pretrained.hpp"
 
+#include <numeric>
+
 #include "lamina/io/model_file.hpp"
 #include "lamina/models/registry.hpp"
 #include "support/op_check.hpp"
@@ -24,6 +26,124 @@ bool has(const std::vector<std::string>& names, const std::string& name) { retur
 /// A file of these tensors, as PyTorch lays them out.
 void write(const std::filesystem::path& path, std::vector<nn::NamedTensor> tensors, io::Metadata metadata = {}) {
   io::save_checkpoint(path, {std::move(tensors), {}, std::move(metadata)});
+}
+
+/// Files of others, written as they are: every element tells its tensor and its place there.
+class TheirFile {
+ public:
+  /// A tensor of theirs, and the name that it has here.
+  void add(const std::string& theirs, const Shape& shape, const std::string& ours) {
+    std::vector<float> v(static_cast<std::size_t>(shape.numel()));
+    std::iota(v.begin(), v.end(), static_cast<float>(32768 * names_.size()));
+    archive_.tensors[theirs] = Tensor::from(std::span<const float>(v), shape);
+    names_.emplace_back(theirs, ours);
+  }
+  void write(const std::filesystem::path& path) const { io::write_safetensors(path, archive_); }
+  io::TensorArchive& archive() { return archive_; }
+  /// Every tensor of the network is theirs; axis i of ours is axis order[i] of theirs where there are four.
+  template <class Order>
+  void check(const Network& net, Order&& order) const {
+    for (const auto& [theirs, ours] : names_) {
+      CAPTURE(theirs);
+      const Tensor from = archive_.at(theirs), to = tensor(net, ours);
+      REQUIRE_MESSAGE(to, ours);
+      if (to.rank() != 4) {
+        CHECK(from.to_vector<double>() == to.to_vector<double>());
+        continue;
+      }
+      const std::array<int, 4> axes = order(theirs);
+      std::int64_t strides[4], stride = 1;
+      for (int i = 3; i >= 0; --i) strides[i] = stride, stride *= from.size(i);
+      const auto values = from.to_vector<double>();
+      std::vector<double> expected;
+      for (std::int64_t a = 0; a < to.size(0); ++a)
+        for (std::int64_t b = 0; b < to.size(1); ++b)
+          for (std::int64_t c = 0; c < to.size(2); ++c)
+            for (std::int64_t d = 0; d < to.size(3); ++d)
+              expected.push_back(values.at(
+                  static_cast<std::size_t>(a * strides[axes[0]] + b * strides[axes[1]] + c * strides[axes[2]] + d * strides[axes[3]])));
+      CHECK(expected == to.to_vector<double>());
+    }
+  }
+
+ private:
+  io::TensorArchive archive_;
+  std::vector<std::pair<std::string, std::string>> names_;
+};
+
+/// research/deeplab's variables of DeepLabV3+ on resnet_v1_50_beta that is `base` channels wide.
+TheirFile tensorflow_file(std::int64_t base, bool separable, std::int64_t classes) {
+  TheirFile file;
+  const auto norm = [&](const std::string& theirs, std::int64_t channels, const std::string& ours) {
+    for (const auto& [their, our] :
+         {std::pair{"gamma", "weight"}, {"beta", "bias"}, {"moving_mean", "running_mean"}, {"moving_variance", "running_var"}})
+      file.add(theirs + "/BatchNorm/" + their, {channels}, ours + "." + our);
+  };
+  const auto conv = [&](const std::string& theirs, const Shape& hwio, const std::string& ours, const std::string& ours_norm) {
+    file.add(theirs + "/weights", hwio, ours + ".weight");
+    norm(theirs, hwio[3], ours_norm);
+  };
+  const std::string root = "resnet_v1_50/";
+  conv(root + "conv1_1", {3, 3, 3, base}, "backbone.root.conv1", "backbone.root.bn1");
+  conv(root + "conv1_2", {3, 3, base, base}, "backbone.root.conv2", "backbone.root.bn2");
+  conv(root + "conv1_3", {3, 3, base, 2 * base}, "backbone.root.conv3", "backbone.root.bn3");
+  std::int64_t in = 2 * base;
+  const int units[] = {3, 4, 6, 3};
+  for (int block = 1; block <= 4; ++block)
+    for (int unit = 1; unit <= units[block - 1]; ++unit) {
+      const std::int64_t width = base << (block - 1);
+      const std::string theirs = root + "block" + std::to_string(block) + "/unit_" + std::to_string(unit) + "/bottleneck_v1/";
+      const std::string ours = "backbone.layer" + std::to_string(block) + "." + std::to_string(unit - 1) + ".";
+      if (unit == 1) conv(theirs + "shortcut", {1, 1, in, 4 * width}, ours + "downsample.0", ours + "downsample.1");
+      conv(theirs + "conv1", {1, 1, in, width}, ours + "conv1", ours + "bn1");
+      conv(theirs + "conv2", {3, 3, width, width}, ours + "conv2", ours + "bn2");
+      conv(theirs + "conv3", {1, 1, width, 4 * width}, ours + "conv3", ours + "bn3");
+      in = 4 * width;
+    }
+  const auto unit = [&](const std::string& theirs, std::int64_t kernel, std::int64_t from, std::int64_t to, const std::string& ours) {
+    if (kernel == 1 || !separable) return conv(theirs, {kernel, kernel, from, to}, ours + ".conv", ours + ".norm");
+    file.add(theirs + "_depthwise/depthwise_weights", {3, 3, from, 1}, ours + ".depthwise.weight");
+    norm(theirs + "_depthwise", from, ours + ".depthwise_norm");
+    conv(theirs + "_pointwise", {1, 1, from, to}, ours + ".pointwise", ours + ".norm");
+  };
+  const std::int64_t wide = 4 * base, low = 3 * base / 4;
+  unit("image_pooling", 1, in, wide, "aspp.image_pooling");
+  unit("aspp0", 1, in, wide, "aspp.aspp0");
+  for (const std::string branch : {"aspp1", "aspp2", "aspp3"}) unit(branch, 3, in, wide, "aspp." + branch);
+  unit("concat_projection", 1, 5 * wide, wide, "aspp.concat_projection");
+  unit("decoder/feature_projection0", 1, wide, low, "decoder.feature_projection0");
+  unit("decoder/decoder_conv0", 3, wide + low, wide, "decoder.decoder_conv0");
+  unit("decoder/decoder_conv1", 3, wide, wide, "decoder.decoder_conv1");
+  file.add("logits/semantic/weights", {1, 1, wide, classes}, "logits.weight");
+  file.add("logits/semantic/biases", {classes}, "logits.bias");
+  return file;
+}
+
+/// milesial/Pytorch-UNet's state_dict, `base` channels wide.
+TheirFile milesial_file(std::int64_t base, std::int64_t classes) {
+  TheirFile file;
+  const auto same = [&](const std::string& name, const Shape& shape) { file.add(name, shape, name); };
+  const auto double_conv = [&](const std::string& name, std::int64_t in, std::int64_t out) {
+    for (const int k : {0, 3}) {
+      same(name + ".double_conv." + std::to_string(k) + ".weight", {out, k ? out : in, 3, 3});
+      for (const char* n : {"weight", "bias", "running_mean", "running_var"})
+        same(name + ".double_conv." + std::to_string(k + 1) + "." + n, {out});
+      file.archive().tensors[name + ".double_conv." + std::to_string(k + 1) + ".num_batches_tracked"] =
+          Tensor::zeros({}, {DType::i64, kCpu});
+    }
+  };
+  double_conv("inc", 3, base);
+  for (int i = 1; i <= 4; ++i) double_conv("down" + std::to_string(i) + ".maxpool_conv.1", base << (i - 1), base << i);
+  for (int i = 1; i <= 4; ++i) {
+    const std::string up = "up" + std::to_string(i);
+    const std::int64_t in = base << (5 - i);
+    same(up + ".up.weight", {in, in / 2, 2, 2});
+    same(up + ".up.bias", {in / 2});
+    double_conv(up + ".conv", in, in / 2);
+  }
+  same("outc.conv.weight", {classes, base, 1, 1});
+  same("outc.conv.bias", {classes});
+  return file;
 }
 
 }  // namespace
@@ -105,4 +225,85 @@ TEST_CASE("weights that do not fit are refused by name, and nothing is changed")
   check_throws<DataError>([&] { io::load_pretrained(*net, f / "other.safetensors"); },
                           {"other.safetensors", "down.0.conv1.weight", "blocks.0.weight"});
   check_throws<DataError>([&] { io::load_pretrained(*net, f / "none.safetensors"); }, {"none.safetensors"});
+}
+
+TEST_CASE("transfer leaves the layers of every output as they began, an auxiliary one too") {
+  TempFolder f;
+  ModelConfig unet = kSmall;
+  unet.outputs = {{"cut", 3}, {"burn", 2}};
+  ModelConfig beta{.model = "deeplabv3plus", .preset = "beta", .options = {{"base", "4"}}, .outputs = {{"cut", 3}, {"burn", 2}}};
+  const ModelConfig auxiliary{.model = "deeplabv3plus", .preset = "torchvision", .classes = 3, .options = {{"base", "4"}, {"aux", "yes"}}};
+  const std::tuple<ModelConfig, std::vector<std::string>, std::string> cases[] = {
+      {unet, {"head.cut.weight", "head.cut.bias", "head.burn.weight", "head.burn.bias"}, "down.1.conv2.weight"},
+      {beta, {"logits.cut.weight", "logits.cut.bias", "logits.burn.weight", "logits.burn.bias"}, "decoder.decoder_conv1.pointwise.weight"},
+      {auxiliary,
+       {"classifier.4.weight", "classifier.4.bias", "aux_classifier.4.weight", "aux_classifier.4.bias"},
+       "aux_classifier.0.weight"}};
+  for (const auto& [config, last, inner] : cases) {
+    CAPTURE(last[0]);
+    const auto from = build_network(config, 1), to = build_network(config, 2), fresh = build_network(config, 2);
+    io::save_model(f / "a.safetensors", *from, config);
+    CHECK(io::load_pretrained(*to, f / "a.safetensors", {.last_layer = false}).missing == last);
+    for (const std::string& name : last) CHECK_MESSAGE(same_bytes(tensor(*to, name), tensor(*fresh, name)), name);
+    CHECK(same_bytes(tensor(*to, inner), tensor(*from, inner)));
+    io::load_pretrained(*to, f / "a.safetensors");
+    for (const std::string& name : last) CHECK_MESSAGE(same_bytes(tensor(*to, name), tensor(*from, name)), name);
+  }
+  // Onto outputs of other channels: only those are left as they began.
+  unet.outputs[1].channels = 4;
+  io::save_model(f / "b.safetensors", *build_network(unet, 1), unet);
+  unet.outputs[1].channels = 2;
+  CHECK(io::load_pretrained(*build_network(unet, 2), f / "b.safetensors").missing ==
+        std::vector<std::string>{"head.burn.weight", "head.burn.bias"});
+}
+
+TEST_CASE("a file of TensorFlow's resnet_v1_50_beta: every variable of DeepLabV3+ finds its place, kernels turned") {
+  TempFolder f;
+  const auto turned = [](const std::string& theirs) {
+    return theirs.ends_with("depthwise_weights") ? std::array{2, 0, 1, 3} : std::array{3, 0, 1, 2};
+  };
+  for (const char* preset : {"beta", "beta-dense"}) {
+    CAPTURE(std::string(preset));
+    TheirFile file = tensorflow_file(4, preset == std::string("beta"), 5);
+    file.write(f / "a.safetensors");
+    const ModelConfig config{.model = "deeplabv3plus", .preset = preset, .classes = 5, .options = {{"base", "4"}}};
+    const auto net = build_network(config, 1);
+    io::load_pretrained(*net, f / "a.safetensors", {.strict = true});
+    file.check(*net, turned);
+  }
+  // The backbone alone, as it comes from ImageNet, with what training leaves beside it; no head has a place for its classes.
+  TheirFile file = tensorflow_file(4, true, 5);
+  std::erase_if(file.archive().tensors, [](const auto& t) { return !t.first.starts_with("resnet_v1_50/"); });
+  file.archive().tensors["resnet_v1_50/logits/weights"] = Tensor::zeros({1, 1, 128, 7});
+  file.archive().tensors["resnet_v1_50/conv1_1/weights/Momentum"] = Tensor::zeros({3, 3, 3, 4});
+  file.archive().tensors["global_step"] = Tensor::zeros({}, {DType::i64, kCpu});
+  file.write(f / "backbone.safetensors");
+  const ModelConfig config{.model = "deeplabv3plus", .preset = "beta", .options = {{"base", "4"}}};
+  const auto net = build_network(config, 1), fresh = build_network(config, 1);
+  const io::WeightMatch m = io::load_pretrained(*net, f / "backbone.safetensors");
+  CHECK(m.loaded.size() == 5 * (3 + 4 * 4 + 16 * 3 - 12));
+  CHECK(m.unexpected == std::vector<std::string>{"global_step", "resnet_v1_50/conv1_1/weights/Momentum", "resnet_v1_50/logits/weights"});
+  CHECK(!same_bytes(tensor(*net, "backbone.layer4.2.conv2.weight"), tensor(*fresh, "backbone.layer4.2.conv2.weight")));
+  CHECK(same_bytes(tensor(*net, "aspp.aspp1.pointwise.weight"), tensor(*fresh, "aspp.aspp1.pointwise.weight")));
+  // Layers of torchvision's backbone have the same names and shapes, but not the same strides.
+  const auto other = build_network({.model = "deeplabv3plus", .preset = "torchvision", .options = {{"base", "4"}}}, 1);
+  check_throws<DataError>([&] { io::load_pretrained(*other, f / "backbone.safetensors"); },
+                          {"backbone.safetensors", "resnet_v1_50_beta", "beta-dense"});
+}
+
+TEST_CASE("a file of milesial's U-Net: every tensor finds its place") {
+  TempFolder f;
+  const TheirFile file = milesial_file(4, 5);
+  file.write(f / "a.safetensors");
+  const auto net = build_network({.model = "unet", .preset = "milesial", .classes = 5, .options = {{"base", "4"}}}, 1);
+  io::load_pretrained(*net, f / "a.safetensors", {.strict = true});
+  file.check(*net, [](const std::string&) { return std::array{0, 2, 3, 1}; });
+  // Its own size: names and shapes of the 31,037,698 parameters.
+  std::int64_t parameters = 0;
+  TheirFile whole = milesial_file(64, 2);
+  for (const auto& [name, t] : whole.archive().tensors)
+    if (name.find("running") == std::string::npos && t.dtype() != DType::i64) parameters += t.numel();
+  CHECK(parameters == 31'037'698);
+  const auto five = build_network({.model = "unet", .preset = "milesial", .classes = 3, .options = {{"base", "4"}}}, 1);
+  CHECK(io::load_pretrained(*five, f / "a.safetensors").missing == std::vector<std::string>{"outc.conv.weight", "outc.conv.bias"});
 }

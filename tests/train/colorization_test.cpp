@@ -49,6 +49,17 @@ train::ColorizeConfig small_config(const fs::path& photos, const fs::path& out) 
   return c;
 }
 
+/// The same with a small DeepLabV3+, separable, as G.
+train::ColorizeConfig deeplab_config(const fs::path& photos, const fs::path& out) {
+  train::ColorizeConfig c = small_config(photos, out);
+  c.model = "deeplabv3plus", c.preset = "small";
+  c.base = 4, c.depth = 0;
+  c.options["conv"] = "separable";
+  c.width = c.height = 33;
+  c.epochs = 2;
+  return c;
+}
+
 /// Trains to the end, or until `stop_at` updates of this call are done.
 train::Outcome train_small(train::ColorizeConfig c, int stop_at = -1, train::TrainEvents events = {}) {
   c = train::resolved(c);
@@ -342,6 +353,68 @@ TEST_CASE("a pair learns colors that gray tells; photographs are colored at thei
       }
     CHECK(off / (gray.width * gray.height) < 1.5);  // but where a color does not exist at its lightness
     check_throws<OptionError>([&] { colorizer.color(gray, {.side = 1}); }, {"--side 1", "needs"});
+  }
+}
+
+TEST_CASE("DeepLabV3+ as G: pictures at decoder stride, a stopped run ends as one never stopped, photographs at their own size") {
+  TempFolder f;
+  colored_photos(f / "photos", 7);
+  const train::ColorizeConfig config = deeplab_config(f / "photos", f / "whole");
+  std::vector<train::EpochRecord> records;
+  CHECK(train_small(config, -1, {.epoch = [&](const auto& r) { records.push_back(r); }}) == train::Outcome::finished);
+  CHECK(records.at(1).train.at("g_loss") ==
+        doctest::Approx(records.at(1).train.at("g_gan") + records.at(1).train.at("g_l1")).epsilon(1e-6));
+  const data::Image sheet = data::read_image(f / "whole/samples/epoch_2.png");
+  CHECK(sheet.width == 3 * 9 + 2 * 4);  // 33 pixels at a quarter
+  CHECK(sheet.height == 3 * 9 + 2 * 4);
+  train::ColorizeConfig stopped = config;
+  stopped.out = (f / "stopped").string();
+  CHECK(train_small(stopped, 2) == train::Outcome::interrupted);
+  CHECK(train_small(stopped) == train::Outcome::finished);
+  check_same_run(f / "whole", f / "stopped");
+  const data::Image photo = data::read_image(f / "photos/0.png");
+  const data::Image colored = infer::Colorizer(f / "whole").color(photo);
+  CHECK(colored.width == 40);
+  CHECK(colored.height == 40);
+}
+
+TEST_CASE("weight decay of a pair leaves out depthwise kernels where that is asked for, with either learning rate") {
+  TempFolder f;
+  colored_photos(f / "photos", 4);
+  train::ColorizeConfig config = deeplab_config(f / "photos", f / "run");
+  config.discriminator_lr_factor = 0.5;
+  const data::PhotoSets photos = data::find_photos(config.photos, 0, 1);
+  struct After {
+    std::vector<nn::NamedTensor> before, moments;
+  };
+  const auto step = [&](double decay, const char* on, std::size_t component) {
+    config.weight_decay = decay;
+    config.decay_on = on;
+    const auto task = train::make_colorization_task(train::resolved(config), photos);
+    const train::Component c = task->components()[component];
+    After a;
+    for (const auto& p : c.module->named_parameters()) a.before.push_back({p.name, p.tensor.clone()});
+    data::Batch batch;
+    task->training().start(1);
+    task->training().next(batch);
+    const nn::RandomScope random(RandomKey{1, 2});
+    task->step(batch);
+    a.moments = c.optimizer->state();
+    return a;
+  };
+  for (const std::string on : {"kernels", "dense", "all"}) {
+    CAPTURE(on);
+    const After without = step(0, "kernels", 0), with = step(1e6, on.c_str(), 0);
+    int depthwise = 0;
+    for (std::size_t i = 0; i < without.before.size(); ++i) {
+      const auto& [name, p] = without.before[i];
+      const bool of_depth = name.ends_with(".depthwise.weight");
+      depthwise += of_depth;
+      const bool decayed = on == "all" || (p.rank() == 4 && !(on == "dense" && of_depth));
+      const Tensor decay = scale(p, 0.5e6);  // 1 - beta1 of gradient + decay * parameter
+      if (p.rank() == 4) CHECK_MESSAGE((relative_error(with.moments[i].tensor, decay) < 0.01) == decayed, name);
+    }
+    CHECK(depthwise == 5);
   }
 }
 

@@ -201,6 +201,47 @@ TEST_CASE("a network with two heads learns both, and says what each does") {
   check_throws<DataError>([&] { lacking.step(batch); }, {"\"burn\"", "image, cut"});
 }
 
+TEST_CASE("an auxiliary output learns the first head's labels: its loss counts by its weight, and scores leave it out") {
+  TempFolder f;
+  auto net = std::make_shared<TwoOutputs>();
+  train::SegmentationTask task({.network = net,
+                                .heads = {binary("cut")},
+                                .auxiliary = {{"burn", 0.25}},
+                                .criterion = losses::Criterion("ce+dice"),
+                                .optimizer = std::make_unique<optim::Sgd>(net->named_parameters(), optim::SgdOptions{.lr = 0}),
+                                .training = std::make_shared<Noise>(std::vector<std::string>{"cut"}),
+                                .validation = std::make_shared<Noise>(std::vector<std::string>{"cut"})});
+  data::Batch batch;
+  task.training().start(1);
+  task.training().next(batch);
+  const Scalars s = task.step(batch);
+  std::vector<double> norms;
+  for (const auto& p : net->named_parameters()) norms.push_back(sum(mul(p.tensor.grad(), p.tensor.grad())).item());
+
+  const models::Outputs outputs = net->run(batch.at(kImage));
+  const losses::Criterion criterion("ce+dice");
+  std::vector<double> losses;
+  for (const auto& p : net->named_parameters()) p.tensor.zero_grad();
+  for (const char* name : {"cut", "burn"}) {
+    const Tensor loss = criterion(*binary("cut"), models::named(outputs, name), batch.at("cut"));
+    losses.push_back(loss.item());
+    loss.backward();
+  }
+  CHECK(s.at("loss") == doctest::Approx(losses[0] + 0.25 * losses[1]).epsilon(1e-6));
+  CHECK(s.at("burn_loss") == doctest::Approx(losses[1]).epsilon(1e-6));
+  CHECK(s.at("ce") + s.at("dice_loss") == doctest::Approx(losses[0]).epsilon(1e-6));
+  const auto parameters = net->named_parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Tensor& g = parameters[i].tensor.grad();
+    const double factor = parameters[i].name.starts_with("burn") ? 0.25 * 0.25 : 1;
+    CHECK_MESSAGE(norms[i] == doctest::Approx(factor * sum(mul(g, g)).item()).epsilon(1e-5), parameters[i].name);
+    CHECK(norms[i] > 0);
+  }
+  const train::Validation v = task.validate();
+  CHECK(v.counts.size() == 1);
+  CHECK(v.scores.at("val_loss") < 0.9 * (losses[0] + losses[1]));
+}
+
 TEST_CASE("what a checkpoint of version 1 says is read") {
   const train::RunState s = train::run_state_from_json(
       R"({"version":1,"epoch":1,"batch":2,"step":6,"sums":[3.0,2.0,1.0],"images":4,"best_score":0.5,"best_epoch":1,)"

@@ -3,6 +3,9 @@
 #include <optional>
 
 #include "lamina/core/device.hpp"
+#include "lamina/io/model_file.hpp"
+#include "lamina/models/registry.hpp"
+#include "lamina/ops/arithmetic.hpp"
 #include "lamina/train/evaluate.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 #include "support/op_check.hpp"
@@ -124,6 +127,106 @@ TEST_CASE("a run that dies after any update and is started again ends as one tha
     io::write_file_atomically(fs::path(c.out) / "weights/.lamina-1-1.tmp", "half");  // what a write that was killed leaves
     run(c);
     check_same_run(whole.out, c.out);
+  }
+}
+
+TEST_CASE("a run that goes on computes no initial values, and needs no file that it began with") {
+  static int built = 0;
+  static const bool registered = [] {
+    models::Family family = models::find_family("unet");
+    family.name = "counted";
+    family.build = [build = family.build](const models::ModelConfig& c, nn::RandomStream& random) {
+      built += !nn::MetaScope::active();
+      return build(c, random);
+    };
+    models::register_family(std::move(family));
+    return true;
+  }();
+  CHECK(registered);
+  TempFolder f;
+  small_phantom(f / "data");
+  models::ModelConfig weights{.model = "unet", .classes = 4, .options = {{"base", "2"}, {"depth", "2"}}};
+  io::save_model(f / "init.safetensors", *models::build_network(weights, 5), weights);
+  auto config = small(f / "data", f / "whole");
+  config.model = "counted";
+  config.init = (f / "init.safetensors").string();
+  built = 0;
+  run(config);
+  CHECK(built == 1);
+  config.out = (f / "stopped").string();
+  run(config, 4);
+  CHECK(built == 2);
+  fs::remove(f / "init.safetensors");
+  const Run rest = run(config);
+  CHECK(rest.outcome == train::Outcome::finished);
+  CHECK(built == 2);
+  CHECK_FALSE(mentions(rest.messages, "weights of"));
+  check_same_run(f / "whole", f / "stopped");
+  // A run that begins does need it.
+  config.out = (f / "new").string();
+  check_throws<DataError>([&] { run(config); }, {"init.safetensors"});
+}
+
+TEST_CASE("weight decay acts on all kernels, on those that are not depthwise, or on everything") {
+  TempFolder f;
+  small_phantom(f / "data");
+  const data::Dataset dataset = data::open_dataset((f / "data").string());
+  auto config = small(f / "data", f / "run");
+  config.model = "deeplabv3plus";
+  config.preset = "beta";
+  config.base = 4, config.depth = 0;
+  config.width = config.height = 33;
+  /// Adam's first moments after a step: 0.1 * (gradient + decay * parameter).
+  const auto moments = [&](double decay, const char* on) {
+    config.weight_decay = decay;
+    config.decay_on = on;
+    const auto task = train::make_task(train::resolved(config), dataset);
+    data::Batch batch;
+    task->training().start(1);
+    task->training().next(batch);
+    const nn::RandomScope random(RandomKey{1, 2});
+    task->step(batch);
+    return task->components()[0].optimizer->state();
+  };
+  const auto parameters = train::make_task(train::resolved(config), dataset)->network().named_parameters();
+  const auto without = moments(0, "kernels");
+  for (const std::string on : {"kernels", "dense", "all"}) {
+    CAPTURE(on);
+    const auto with = moments(100, on.c_str());
+    int depthwise = 0;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const auto& [name, p] = parameters[i];
+      REQUIRE(with[i].name == "m." + name);
+      const bool of_depth = name.ends_with(".depthwise.weight");
+      depthwise += of_depth;
+      const bool decayed = on == "all" || (p.rank() == 4 && !(on == "dense" && of_depth));
+      const Tensor expected = decayed ? add(without[i].tensor, scale(p, 10)) : without[i].tensor;
+      CHECK_MESSAGE(relative_error(with[i].tensor, expected) < 1e-4, name);
+    }
+    CHECK(depthwise == 5);
+  }
+  check_throws<OptionError>([&] { moments(1, "dens"); }, {"--decay-on", "dense"});
+}
+
+TEST_CASE("the preset torchvision with aux: its loss counts as --aux-weight says, 0.5 as in torchvision's references") {
+  TempFolder f;
+  small_phantom(f / "data", 6);
+  auto config = small(f / "data", f / "run");
+  config.model = "deeplabv3plus";
+  config.preset = "torchvision";
+  config.base = 4, config.depth = 0;
+  config.options["aux"] = "yes";
+  config.epochs = 1;
+  for (const double weight : {0.5, 2.0, 0.0}) {
+    CAPTURE(weight);
+    if (weight != 0.5) config.aux_weight = weight;
+    config.out = (f / std::to_string(weight)).string();
+    const Run r = run(config);
+    const Scalars& s = r.epochs.at(0).train;
+    const double main = s.at("ce") + s.at("dice_loss");
+    CHECK((s.find("aux_loss") != nullptr) == (weight > 0));
+    CHECK(s.at("loss") == doctest::Approx(main + (weight > 0 ? weight * s.at("aux_loss") : 0)).epsilon(1e-6));
+    CHECK(train::run_info(io::ModelFile(f / std::to_string(weight) / "weights/last.safetensors")).config.aux_weight == weight);
   }
 }
 

@@ -17,14 +17,16 @@ struct WeightMatch {
 };
 
 struct PretrainedOptions {
-  bool last_layer = true;  ///< false: it keeps its initial values (transfer). Where its shape is another, it does in any case.
-  bool strict = false;     ///< nothing may be missing or unexpected
+  bool last_layer =
+      true;             ///< false: the layers of the outputs keep their initial values (transfer). One of another shape does in any case.
+  bool strict = false;  ///< nothing may be missing or unexpected
 };
 
 /// Loads the weights of a run folder or a .safetensors file into a network that may be another: one of a checkpoint's components, its
 /// generator say; names as PyTorch has them, also those of a backbone alone (torchvision's resnet50, with or without fc), which are looked
-/// for below "backbone" and "encoder"; without "module." that DataParallel puts before them. Throws IoError; DataError naming the file:
-/// no tensor fits; one of another shape, beside the last layer's; one that is no floating-point number where a weight is one.
+/// for below "backbone" and "encoder"; without "module." that DataParallel puts before them; names and layouts of TensorFlow's
+/// resnet_v1_50_beta, alone or below research/deeplab, for DeepLabV3+ as TensorFlow has it. Throws IoError; DataError naming the file: no
+/// tensor fits; one of another shape, beside the last layers'; one that is no floating-point number where a weight is one.
 WeightMatch load_pretrained(models::Network& network, const std::filesystem::path& file, const PretrainedOptions& options = {});
 
 }  // namespace lamina::io

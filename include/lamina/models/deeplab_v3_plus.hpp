@@ -39,6 +39,7 @@ class DeepLabV3Plus : public Network {
   int in_channels() const override { return options_.in_channels; }
   std::vector<OutputSpec> outputs() const override { return options_.outputs; }
   int minimum_size() const override { return options_.output_stride + 1; }
+  std::vector<std::string> last_layers() const override;
   ResizeGrid grid() const override { return ResizeGrid::align_corners; }
 
  private:
@@ -73,6 +74,7 @@ class DeepLabV3 : public Network {
   int in_channels() const override { return options_.in_channels; }
   std::vector<OutputSpec> outputs() const override;
   int minimum_size() const override { return options_.output_stride + 1; }
+  std::vector<std::string> last_layers() const override;
 
  private:
   DeepLabV3Options options_;

@@ -40,6 +40,8 @@ class Network : public nn::Module {
   virtual std::vector<OutputSpec> outputs() const = 0;
   /// The smallest height and width it accepts.
   virtual int minimum_size() const = 0;
+  /// Paths of the layers that make the outputs: what a network of other outputs does not take over. By default that of the last parameter.
+  virtual std::vector<std::string> last_layers() const;
   /// The grid on which logits smaller than the images are interpolated to their size.
   virtual ResizeGrid grid() const { return ResizeGrid::half_pixel; }
 };

@@ -69,6 +69,8 @@ std::vector<std::string> family_names();
 ModelConfig resolved(const ModelConfig& config);
 /// Builds the network with initial values that depend on the configuration and the seed alone. Throws as resolved.
 std::unique_ptr<Network> build_network(const ModelConfig& config, std::uint64_t seed);
+/// Builds it with memory and without values, for those of a checkpoint. Throws as resolved.
+std::unique_ptr<Network> build_blank(const ModelConfig& config);
 /// Builds it on the meta device: nn::Module::fill gives it values. Throws as resolved.
 std::unique_ptr<Network> build_meta(const ModelConfig& config);
 

@@ -54,6 +54,7 @@ class UNet : public Network {
   int in_channels() const override { return options_.in_channels; }
   std::vector<OutputSpec> outputs() const override { return options_.outputs; }
   int minimum_size() const override { return 1 << options_.depth; }
+  std::vector<std::string> last_layers() const override;
 
  private:
   class Level;  // two convolutions

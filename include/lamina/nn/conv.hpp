@@ -43,6 +43,8 @@ class Conv2d : public Module {
   Tensor operator()(const Tensor& x, const Tensor& into = {}) const;
   /// The same with the moments of the result's channels.
   Measured measured(const Tensor& x) const;
+  /// Whether each filter sees one channel of several.
+  bool depthwise() const { return params_.groups > 1 && weight_.size(3) == 1; }
 
  private:
   Conv2dParams params_;

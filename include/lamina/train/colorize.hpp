@@ -30,6 +30,7 @@ struct ColorizeConfig {
   std::string unusable = "skip";
   int held_out = 16;
   double lr = 2e-4, discriminator_lr_factor = 1, beta1 = 0.5, beta2 = 0.999, weight_decay = 0, clip_norm = 0;
+  std::string decay_on = "kernels";
   std::string schedule = "constant";
   int epochs = 40;
   std::int64_t epoch_steps = 0, steps = 0;
@@ -73,6 +74,7 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(Field{"beta1", "of Adam", 0, 1}, c.beta1);
   visit(Field{"beta2", "of Adam", 0, 1}, c.beta2);
   visit(Field{"weight_decay", "weight decay of G and D", 0}, c.weight_decay);
+  visit(Field{"decay_on", kDecayHelp}, c.decay_on);
   visit(Field{"clip_norm", "clip each gradient's norm; 0: off", 0}, c.clip_norm);
   visit(Field{"schedule", "constant | poly | cosine | onecycle | plateau"}, c.schedule);
   visit(Field{"epochs", "passes over the photographs, or of epoch_steps updates"}, c.epochs);
@@ -99,7 +101,8 @@ models::ModelConfig discriminator_config(const ColorizeConfig& config);
 void check_settings(const ColorizeConfig& config);
 
 /// The pair that the settings describe, on those photographs. Throws as check_settings; DataError.
-std::unique_ptr<ColorizationTask> make_colorization_task(const ColorizeConfig& config, const data::PhotoSets& photos);
+/// Without `values` the networks have none yet: a session gives them those of its checkpoint.
+std::unique_ptr<ColorizationTask> make_colorization_task(const ColorizeConfig& config, const data::PhotoSets& photos, bool values = true);
 
 /// Trains the pair and keeps the run folder as train() does, with weights/{best,last,prev} that hold both networks and both optimisers, and
 /// samples/*.png, a sheet a validation: gray, generated, real. The run folder is continued in the same way, byte for byte.

@@ -24,10 +24,12 @@ struct TrainConfig {
   std::string augment = "hflip";
   std::string head;
   std::string loss = "ce+dice";
+  double aux_weight = 0.5;
   std::string class_weights = "none";
   std::string optimizer = "adam";
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, weight_decay = 0, momentum = 0.9, clip_norm = 0, clip_value = 0;
+  std::string decay_on = "kernels";
   std::string schedule = "onecycle";
   int epochs = 40;
   std::int64_t steps = 0;
@@ -41,6 +43,9 @@ struct TrainConfig {
   std::string out;
   bool tensorboard = false;
 };
+
+inline constexpr const char* kDecayHelp =
+    "what weight decay acts on: kernels | dense (kernels that are not depthwise: TensorFlow's DeepLab) | all (biases and norms too)";
 
 /// Names and help of the options of every registered family that no field of TrainConfig has.
 std::vector<std::pair<const char*, const char*>> family_options();
@@ -65,12 +70,14 @@ void describe(TrainConfig& c, Visit&& visit) {
               .stored = false},  // a checkpoint says what it is, beside the settings
         c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3"}, c.loss);
+  visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
   visit(Field{"class_weights", "none, a rule (see lamina check), or comma-separated numbers"}, c.class_weights);
   visit(Field{"optimizer", "adam | adamw | sgd"}, c.optimizer);
   visit(Field{"lr", "learning rate (the maximum of onecycle)", kPositive}, c.lr);
   visit(Field{"beta1", "of adam", 0, 1}, c.beta1);
   visit(Field{"beta2", "of adam", 0, 1}, c.beta2);
   visit(Field{"weight_decay", "weight decay", 0}, c.weight_decay);
+  visit(Field{"decay_on", kDecayHelp}, c.decay_on);
   visit(Field{"momentum", "of sgd"}, c.momentum);
   visit(Field{"clip_norm", "clip the gradient's norm; 0: off", 0}, c.clip_norm);
   visit(Field{"clip_value", "clip each gradient element; 0: off", 0}, c.clip_value);

@@ -11,9 +11,15 @@ namespace lamina::train {
 /// head's name.
 class SegmentationTask : public Task {
  public:
+  /// An output that learns the first head's labels, too, for what that does to the layers below it.
+  struct Auxiliary {
+    std::string output;
+    double weight = 0;  ///< of its loss beside the head's
+  };
   struct Parts {
     std::shared_ptr<models::Network> network;
     Heads heads;
+    std::vector<Auxiliary> auxiliary = {};
     losses::Criterion criterion;
     std::unique_ptr<optim::Optimizer> optimizer;
     std::vector<std::string> notes = {};                  ///< for the log, such as which weights the network begins with

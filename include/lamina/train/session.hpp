@@ -45,6 +45,8 @@ struct FoundCheckpoint {
   std::filesystem::path path;
   std::string damage;  ///< what is wrong with last; empty: nothing
 };
+/// Whether there is one, damaged or not.
+bool holds_checkpoint(const RunFolder& folder);
 /// None: an empty optional. Throws DataError when there are checkpoints and all are damaged.
 std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder);
 
@@ -74,6 +76,9 @@ class Session {
   std::string damage_;
   bool resumed_ = false, replace_last_ = false;
 };
+
+/// Throws IoError where a task that was built without values has met no checkpoint to give them.
+void require_values(const Session& session, bool built_with_values);
 
 /// "key": "value" lines as a JSON object.
 std::string json_object(const std::vector<std::pair<std::string, std::string>>& items);

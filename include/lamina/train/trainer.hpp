@@ -14,8 +14,9 @@ namespace lamina::train {
 /// What of the settings can be told wrong before any data is read. Throws OptionError; DeviceError where the device is absent.
 void check_settings(const TrainConfig& config);
 
-/// The task that the settings describe on a data set, which must outlive it. Throws as check_settings; DataError.
-std::unique_ptr<SegmentationTask> make_task(const TrainConfig& config, const data::Dataset& dataset);
+/// The task that the settings describe on a data set, which must outlive it. Without `values` its network has none yet: a session gives it
+/// those of its checkpoint, and files that the settings name are not looked for. Throws as check_settings; DataError.
+std::unique_ptr<SegmentationTask> make_task(const TrainConfig& config, const data::Dataset& dataset, bool values = true);
 LoopOptions loop_options(const TrainConfig& config);
 
 /// Trains the configured network and keeps the run folder: config.json, env.json, metrics.csv, metrics.jsonl, log.txt (appended to),

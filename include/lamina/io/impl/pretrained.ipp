@@ -5,6 +5,7 @@
 
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/impl/checkpoint.hpp"
+#include "lamina/io/impl/tensorflow.hpp"
 #include "lamina/io/safetensors.hpp"
 
 namespace lamina::io {
@@ -21,7 +22,21 @@ std::string line(const char* what, const std::vector<std::string>& names, bool l
 /// Index of a file's tensor by the name that a network would give it.
 using Index = std::map<std::string, std::size_t>;
 
+bool by_tensorflow(const SafetensorsFile& file) {
+  const auto& all = file.tensors();
+  return std::any_of(all.begin(), all.end(), [](const TensorInfo& t) { return t.name.starts_with(kTensorflowScope); });
+}
+
 Index index_of(const SafetensorsFile& file) {
+  if (by_tensorflow(file)) {
+    const std::map<std::string, std::string> ours = tensorflow_names();
+    Index index;
+    for (std::size_t i = 0; i < file.tensors().size(); ++i) {
+      const auto it = ours.find(file.tensors()[i].name);
+      index[it == ours.end() ? file.tensors()[i].name : it->second] = i;
+    }
+    return index;
+  }
   const auto component = file.metadata().find("component");
   const std::string prefix = component == file.metadata().end() ? "" : component->second + ".", parallel = "module.";
   Index index;
@@ -57,20 +72,23 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
   const std::filesystem::path path = find_weights(run);
   const SafetensorsFile file(path);
   const std::vector<nn::NamedTensor> state = network.state();
-  const std::string last = network.named_parameters().back().name, last_layer = last.substr(0, last.rfind('.') + 1);
+  const std::vector<std::string> last_layers = network.last_layers();
+  const bool tensorflow = by_tensorflow(file);
   Index index = placed(index_of(file), state);
   WeightMatch match;
   std::vector<std::pair<Tensor, std::size_t>> pairs;
   std::string wrong;
   for (const nn::NamedTensor& own : state) {
+    if (tensorflow && own.tensor.dtype() == DType::i64) continue;  // it counts no batches
     const auto it = index.find(own.name);
     if (it == index.end()) {
       match.missing.push_back(own.name);
       continue;
     }
     const TensorInfo& theirs = file.tensors()[it->second];
-    const Shape shape = shape_from_file(theirs.shape);
-    const bool in_last = own.name.starts_with(last_layer), fits = shape == own.tensor.shape();
+    const Shape shape = tensorflow ? shape_from_tensorflow(theirs) : shape_from_file(theirs.shape);
+    const bool in_last = std::any_of(last_layers.begin(), last_layers.end(), [&](const auto& l) { return own.name.starts_with(l + "."); });
+    const bool fits = shape == own.tensor.shape();
     if (in_last && (!o.last_layer || !fits)) {
       match.missing.push_back(own.name);
       continue;  // and unexpected
@@ -85,12 +103,15 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
     index.erase(it);
   }
   for (const auto& [name, i] : index) match.unexpected.push_back(file.tensors()[i].name);
+  require<DataError>(!tensorflow || has_tensorflow_root(state), path.string(),
+                     ": it holds TensorFlow's resnet_v1_50_beta, which fits the presets beta and beta-dense of deeplabv3plus");
   require<DataError>(wrong.empty(), path.string(), ": its weights do not fit the network:", wrong);
   require<DataError>(!pairs.empty(), path.string(), ": it has no tensor of the network's names, such as ", state[0].name, "; its first is ",
                      file.tensors().empty() ? "none" : file.tensors()[0].name);
   require<DataError>(!o.strict || (match.missing.empty() && match.unexpected.empty()), path.string(), ": ", match.lines()[1], "; ",
                      match.lines()[2]);
-  for (const auto& [to, i] : pairs) to.copy_from(relayout(file.read(i), false));
+  for (const auto& [to, i] : pairs)
+    to.copy_from(tensorflow ? from_tensorflow(file.read(i), file.tensors()[i]) : relayout(file.read(i), false));
   return match;
 }
 

@@ -33,6 +33,11 @@ nn::Conv2dOptions head(int in, const OutputSpec& output, nn::Init init) {
 std::string head_name(const std::string& name, const std::vector<OutputSpec>& all, const OutputSpec& output) {
   return all.size() > 1 ? name + "." + output.name : name;
 }
+std::vector<std::string> paths_of(const std::vector<nn::Conv2d*>& layers) {
+  std::vector<std::string> paths;
+  for (const nn::Conv2d* layer : layers) paths.push_back(layer->path());
+  return paths;
+}
 
 }  // namespace
 
@@ -88,6 +93,8 @@ DeepLabV3Plus::DeepLabV3Plus(const DeepLabV3PlusOptions& o, nn::RandomStream& ra
                                       head(width, output, smp ? nn::Init::xavier_uniform : nn::Init::truncated_normal), random));
 }
 
+std::vector<std::string> DeepLabV3Plus::last_layers() const { return paths_of(heads_); }
+
 Outputs DeepLabV3Plus::forward(const Tensor& x) {
   check_images("DeepLabV3+", x, options_.in_channels, minimum_size());
   const std::vector<Tensor> features = backbone_->forward(x);
@@ -141,6 +148,12 @@ std::vector<OutputSpec> DeepLabV3::outputs() const {
   std::vector<OutputSpec> all = options_.outputs;
   if (auxiliary_) all.push_back({"aux", all[0].channels});
   return all;
+}
+
+std::vector<std::string> DeepLabV3::last_layers() const {
+  std::vector<std::string> paths = paths_of(heads_);
+  if (auxiliary_) paths.push_back(auxiliary_head_->path());
+  return paths;
 }
 
 Outputs DeepLabV3::forward(const Tensor& x) {

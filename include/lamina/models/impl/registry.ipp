@@ -102,6 +102,11 @@ const Tensor& named(const Outputs& outputs, const std::string& name) {
   throw ShapeError(message("the network has no output \"", name, "\"; it has ", names));
 }
 
+std::vector<std::string> Network::last_layers() const {
+  const std::string last = named_parameters().back().name;
+  return {last.substr(0, last.rfind('.'))};
+}
+
 std::vector<int> ModelConfig::numbers(const std::string& option) const {
   std::vector<int> all;
   for (const double v : numbers_in(options.at(option)).value_or(std::vector<double>{})) all.push_back(static_cast<int>(v));
@@ -187,6 +192,14 @@ std::unique_ptr<Network> build_network(const ModelConfig& config, std::uint64_t 
 std::unique_ptr<Network> build_meta(const ModelConfig& config) {
   const nn::MetaScope scope;
   return build(config, 0);
+}
+
+std::unique_ptr<Network> build_blank(const ModelConfig& config) {
+  auto network = build_meta(config);
+  std::vector<nn::NamedTensor> memory = network->state();
+  for (nn::NamedTensor& t : memory) t.tensor = Tensor::empty(t.tensor.shape(), {t.tensor.dtype(), kCpu});
+  network->fill(std::move(memory));
+  return network;
 }
 
 namespace {

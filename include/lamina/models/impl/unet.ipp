@@ -190,6 +190,12 @@ UNet::UNet(const UNetOptions& o, nn::RandomStream& random) : options_(o) {
         nn::Conv2dOptions{.in = o.tail > 0 ? o.tail : o.base, .out = output.channels, .kernel = 1, .init = o.init}, random));
 }
 
+std::vector<std::string> UNet::last_layers() const {
+  std::vector<std::string> paths;
+  for (const nn::Conv2d* head : heads_) paths.push_back(head->path());
+  return paths;
+}
+
 Tensor UNet::upsample(int i, const Tensor& x, std::int64_t height, std::int64_t w, const Tensor& into) const {
   const auto level = static_cast<std::size_t>(i);
   if (options_.up == UNetOptions::Up::nearest) return resize_nearest(x, height, w, into);

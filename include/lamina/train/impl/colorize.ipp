@@ -10,6 +10,7 @@
 #include "lamina/io/file.hpp"
 #include "lamina/nn/nn.hpp"
 #include "lamina/train/config.hpp"
+#include "lamina/train/impl/decay.hpp"
 #include "lamina/train/report.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
@@ -25,23 +26,25 @@ constexpr Named<bool> kCenters[] = {{false, "inside"}, {true, "anywhere"}}, kUnu
 
 std::string option(int value) { return std::to_string(value); }
 
-std::shared_ptr<models::Network> build(const models::ModelConfig& model, const ColorizeConfig& c, std::uint64_t stream) {
-  std::shared_ptr<models::Network> network = models::build_network(model, RandomKey{c.seed, stream}.derive(0).seed);
+std::shared_ptr<models::Network> build(const models::ModelConfig& model, const ColorizeConfig& c, std::uint64_t stream, bool values) {
+  std::shared_ptr<models::Network> network =
+      values ? models::build_network(model, RandomKey{c.seed, stream}.derive(0).seed) : models::build_blank(model);
   network->to(parse_device(c.device));
   network->to(parse_precision(c.precision));
   return network;
 }
 
 std::unique_ptr<optim::Optimizer> adam(const ColorizeConfig& c, const models::Network& network, double lr_factor) {
+  const Decay decay = parse_decay(c.decay_on);
   const double measured = std::numeric_limits<double>::infinity();  // the gradient's norm, and never clipped
-  auto optimizer = std::make_unique<optim::Adam>(
-      network.named_parameters(),
-      optim::AdamOptions{
-          .lr = c.lr,
-          .beta1 = c.beta1,
-          .beta2 = c.beta2,
-          .gradient = {.clip_norm = c.clip_norm > 0 ? c.clip_norm : measured, .weight_decay = c.weight_decay, .decay_kernels_only = true}});
-  if (lr_factor != 1) optimizer->set_groups({{.prefix = "", .lr_factor = lr_factor}});
+  auto optimizer = std::make_unique<optim::Adam>(network.named_parameters(),
+                                                 optim::AdamOptions{.lr = c.lr,
+                                                                    .beta1 = c.beta1,
+                                                                    .beta2 = c.beta2,
+                                                                    .gradient = {.clip_norm = c.clip_norm > 0 ? c.clip_norm : measured,
+                                                                                 .weight_decay = c.weight_decay,
+                                                                                 .decay_kernels_only = decay != Decay::all}});
+  optimizer->set_groups(decay_groups(network, decay, lr_factor));
   return optimizer;
 }
 
@@ -57,14 +60,14 @@ data::PhotoOptions photo_options(const ColorizeConfig& c) {
           .seed = c.seed};
 }
 
-ColorizationTask::Parts parts_of(const ColorizeConfig& c, const data::PhotoSets& photos) {
+ColorizationTask::Parts parts_of(const ColorizeConfig& c, const data::PhotoSets& photos, bool values) {
   const data::PhotoOptions held_out = photo_options(c);
   data::PhotoOptions training = held_out;
   training.augment = data::parse_augment(c.augment);
   training.shuffle = true;
   training.epoch_batches = c.epoch_steps;
-  ColorizationTask::Parts parts{.generator = build(generator_config(c), c, 1),
-                                .discriminator = build(discriminator_config(c), c, 2),
+  ColorizationTask::Parts parts{.generator = build(generator_config(c), c, 1, values),
+                                .discriminator = build(discriminator_config(c), c, 2, values),
                                 .generator_optimizer = nullptr,
                                 .discriminator_optimizer = nullptr,
                                 .loss = losses::GanLoss(c.gan),
@@ -80,8 +83,8 @@ ColorizationTask::Parts parts_of(const ColorizeConfig& c, const data::PhotoSets&
 /// Colorization by settings, which a checkpoint has.
 class ConfiguredPair : public ColorizationTask {
  public:
-  ConfiguredPair(const ColorizeConfig& config, const data::PhotoSets& photos)
-      : ColorizationTask(parts_of(config, photos)),
+  ConfiguredPair(const ColorizeConfig& config, const data::PhotoSets& photos, bool values)
+      : ColorizationTask(parts_of(config, photos, values)),
         config_(config),
         notes_(photos.notes),
         photos_{photos.training.checksum(), photos.held_out.checksum()} {
@@ -310,17 +313,20 @@ void check_settings(const ColorizeConfig& c) {
   (void)optim::parse_schedule(c.schedule);
   (void)models::resolved(generator_config(c));
   (void)models::resolved(discriminator_config(c));
+  (void)parse_decay(c.decay_on);
 }
 
-std::unique_ptr<ColorizationTask> make_colorization_task(const ColorizeConfig& config, const data::PhotoSets& photos) {
+std::unique_ptr<ColorizationTask> make_colorization_task(const ColorizeConfig& config, const data::PhotoSets& photos, bool values) {
   check_settings(config);
-  return std::make_unique<ConfiguredPair>(config, photos);
+  return std::make_unique<ConfiguredPair>(config, photos, values);
 }
 
 Outcome train_colorization(const ColorizeConfig& config, const data::PhotoSets& photos, bool resume, const TrainEvents& events,
                            const std::atomic<bool>* stop) {
-  const auto task = make_colorization_task(config, photos);
+  const bool goes_on = resume && holds_checkpoint({config.out});
+  const auto task = make_colorization_task(config, photos, !goes_on);
   Session session(config.out, *task, resume);
+  require_values(session, !goes_on);
   LogFile log;
   MetricsFiles metrics;
   Callbacks callbacks(events);

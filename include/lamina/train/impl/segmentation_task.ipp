@@ -25,9 +25,8 @@ void SegmentationTask::put(Scalars& to, const heads::Head& head, const Scalars& 
 
 Scalars SegmentationTask::step(const data::Batch& batch) {
   const models::Outputs outputs = parts_.network->run(batch.at(kImage));
-  const bool several = parts_.heads.size() > 1;
   Scalars all;
-  if (several) all["loss"] = 0;
+  if (parts_.heads.size() > 1) all["loss"] = 0;
   Tensor total;
   for (const auto& head : parts_.heads) {
     Scalars values;
@@ -36,7 +35,14 @@ Scalars SegmentationTask::step(const data::Batch& batch) {
     put(all, *head, values);
     total = total ? add(total, loss) : loss;
   }
-  if (several) all["loss"] = total.item();
+  for (const Auxiliary& a : parts_.auxiliary) {
+    const heads::Head& head = *parts_.heads[0];
+    const Tensor loss = parts_.criterion(head, models::named(outputs, a.output), batch.at(head.name()), nullptr, batch.pixel_weights(),
+                                         parts_.network->grid());
+    all[a.output + "_loss"] = loss.item();
+    total = add(total, scale(loss, a.weight));
+  }
+  if (parts_.heads.size() > 1 || !parts_.auxiliary.empty()) all["loss"] = total.item();
   parts_.optimizer->zero_grad();
   total.backward();
   parts_.optimizer->step();

@@ -132,6 +132,10 @@ RunState run_state(const io::Metadata& metadata, const std::string& origin) {
   return run_state_from_json(state->second);
 }
 
+bool holds_checkpoint(const RunFolder& folder) {
+  return std::filesystem::exists(folder.weights("last")) || std::filesystem::exists(folder.weights("prev"));
+}
+
 std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder) {
   std::string damage;
   for (const char* which : {"last", "prev"}) {
@@ -193,6 +197,10 @@ Session::Session(const std::filesystem::path& folder, Task& task, bool resume) :
 }
 
 Session::~Session() = default;
+
+void require_values(const Session& session, bool built_with_values) {
+  require<IoError>(built_with_values || session.resumed(), session.folder().root.string(), ": its checkpoint has gone while it was opened");
+}
 
 void Session::save(const char* which) {
   io::Checkpoint c;

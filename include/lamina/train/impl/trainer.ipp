@@ -13,6 +13,7 @@
 #include "lamina/io/file.hpp"
 #include "lamina/io/pretrained.hpp"
 #include "lamina/nn/nn.hpp"
+#include "lamina/train/impl/decay.hpp"
 #include "lamina/train/run_report.hpp"
 #include "lamina/train/segmentation_task.hpp"
 #include "lamina/train/sinks/log.hpp"
@@ -24,19 +25,25 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, std::vector<nn::NamedTensor> parameters) {
+std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn::Module& network) {
   enum class Kind { adam, adamw, sgd };
   constexpr Named<Kind> kKinds[] = {{Kind::adam, "adam"}, {Kind::adamw, "adamw"}, {Kind::sgd, "sgd"}};
   const Kind kind = parse_name("optimizer", c.optimizer, kKinds);
+  const Decay decay = parse_decay(c.decay_on);
   const optim::GradientOptions gradient{.clip_norm = c.clip_norm,
                                         .clip_value = c.clip_value,
                                         .weight_decay = c.weight_decay,
                                         .decoupled_decay = kind == Kind::adamw,
-                                        .decay_kernels_only = true};
+                                        .decay_kernels_only = decay != Decay::all};
+  std::unique_ptr<optim::Optimizer> optimizer;
   if (kind == Kind::sgd)
-    return std::make_unique<optim::Sgd>(std::move(parameters), optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .gradient = gradient});
-  return std::make_unique<optim::Adam>(std::move(parameters),
-                                       optim::AdamOptions{.lr = c.lr, .beta1 = c.beta1, .beta2 = c.beta2, .gradient = gradient});
+    optimizer = std::make_unique<optim::Sgd>(network.named_parameters(),
+                                             optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .gradient = gradient});
+  else
+    optimizer = std::make_unique<optim::Adam>(network.named_parameters(),
+                                              optim::AdamOptions{.lr = c.lr, .beta1 = c.beta1, .beta2 = c.beta2, .gradient = gradient});
+  optimizer->set_groups(decay_groups(network, decay));
+  return optimizer;
 }
 
 /// The numbers of a --class-weights that is a list; empty when it is none or a rule.
@@ -92,10 +99,11 @@ std::vector<std::string> load_weights(const TrainConfig& config, models::Network
   return said;
 }
 
-/// The network as training begins, where it trains. `notes` become what it begins with.
-std::shared_ptr<models::Network> build_model(const TrainConfig& config, int outputs, std::vector<std::string>& notes) {
-  std::shared_ptr<models::Network> model = models::build_network(model_config(config, outputs), config.seed);
-  notes = load_weights(config, *model);
+/// The network as training begins, where it trains. `notes` become what it begins with. Without `values`: for a checkpoint's.
+std::shared_ptr<models::Network> build_model(const TrainConfig& config, int outputs, bool values, std::vector<std::string>& notes) {
+  std::shared_ptr<models::Network> model =
+      values ? models::build_network(model_config(config, outputs), config.seed) : models::build_blank(model_config(config, outputs));
+  if (values) notes = load_weights(config, *model);
   model->to(parse_device(config.device));
   model->to(parse_precision(config.precision));
   return model;
@@ -130,7 +138,7 @@ bool merges_last_image(const TrainConfig& config, const data::Dataset& dataset, 
   return true;
 }
 
-SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset) {
+SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset, bool values) {
   require<DataError>(!dataset.items(data::Split::train).empty(),
                      dataset.items(data::Split::train).empty() ? dataset.why_empty(data::Split::train) : "");
   const std::shared_ptr<const heads::Head> head = heads::make_head(dataset.schema, config.head);
@@ -138,13 +146,17 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
   training.augment = data::parse_augment(config.augment);
   training.shuffle = training.random_crop = true;
   std::vector<std::string> notes;
-  std::shared_ptr<models::Network> network = build_model(config, head->outputs(), notes);
+  std::shared_ptr<models::Network> network = build_model(config, head->outputs(), values, notes);
   require<OptionError>(std::min(config.width, config.height) >= network->minimum_size(), "--size ", config.width, "x", config.height,
                        " is below the ", network->minimum_size(), " pixels that the model needs");
   training.merge_single = merges_last_image(config, dataset, head->outputs());
-  std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(config, network->named_parameters());
+  std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(config, *network);
+  std::vector<SegmentationTask::Auxiliary> auxiliary;
+  for (const models::OutputSpec& o : network->outputs())
+    if (o.name != head->name() && config.aux_weight > 0) auxiliary.push_back({o.name, config.aux_weight});
   return {.network = std::move(network),
           .heads = {head},
+          .auxiliary = std::move(auxiliary),
           .criterion = losses::Criterion(config.loss),
           .optimizer = std::move(optimizer),
           .notes = std::move(notes),
@@ -155,8 +167,8 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
 /// Segmentation of a data set by settings; a checkpoint has both, so that networks are rebuilt and runs told from each other.
 class ConfiguredTask : public SegmentationTask {
  public:
-  ConfiguredTask(const TrainConfig& config, const data::Dataset& dataset)
-      : SegmentationTask(parts_of(config, dataset)), config_(config), dataset_(dataset), items_(checksum_of_items(dataset)) {
+  ConfiguredTask(const TrainConfig& config, const data::Dataset& dataset, bool values)
+      : SegmentationTask(parts_of(config, dataset, values)), config_(config), dataset_(dataset), items_(checksum_of_items(dataset)) {
     criterion().set_class_weights(class_weights_for(config, dataset, *heads()[0]));
   }
 
@@ -242,7 +254,7 @@ void check_settings(const TrainConfig& c) {
   require<OptionError>(!c.out.empty(), "the run folder has no name");
   // Names that nobody knows, numbers outside their ranges.
   (void)losses::Criterion(c.loss);
-  make_optimizer(c, {{"any", Tensor::zeros({1})}});
+  make_optimizer(c, nn::BatchNorm2d({.channels = 1}));
   listed_weights(c.class_weights);
   optim::parse_schedule(c.schedule);
   data::resize_named(c.resize);
@@ -250,9 +262,9 @@ void check_settings(const TrainConfig& c) {
   models::resolved(model_config(c, 0));
 }
 
-std::unique_ptr<SegmentationTask> make_task(const TrainConfig& config, const data::Dataset& dataset) {
+std::unique_ptr<SegmentationTask> make_task(const TrainConfig& config, const data::Dataset& dataset, bool values) {
   check_settings(config);
-  return std::make_unique<ConfiguredTask>(config, dataset);
+  return std::make_unique<ConfiguredTask>(config, dataset, values);
 }
 
 LoopOptions loop_options(const TrainConfig& c) {
@@ -265,8 +277,10 @@ LoopOptions loop_options(const TrainConfig& c) {
 
 Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events,
               const std::atomic<bool>* stop) {
-  const auto task = make_task(config, dataset);
+  const bool goes_on = resume && holds_checkpoint({config.out});
+  const auto task = make_task(config, dataset, !goes_on);
   Session session(config.out, *task, resume);
+  require_values(session, !goes_on);
   LogFile log;
   MetricsFiles metrics;
   Callbacks callbacks(events);
