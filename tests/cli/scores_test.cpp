@@ -110,6 +110,7 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"depth", 1},
                                                   {"init", "he_normal"},
                                                   {"resize", "pad"},
+                                                  {"crop_center", "anywhere"},
                                                   {"augment", "vflip"},
                                                   {"background", "red"},
                                                   {"mask_channel", "color"},

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "lamina/io/file.hpp"
 #include "support/temp_folder.hpp"
@@ -202,4 +203,55 @@ TEST_CASE("items without masks give batches without labels") {
   Batch b;
   REQUIRE(loader.next(b));
   CHECK_FALSE(b.contains(kLabels));
+}
+
+TEST_CASE("a crop for training whose center is anywhere: ignored white outside, the mask on the photograph; validation in the middle") {
+  const test::TempFolder f;
+  for (const char* sub : {"images", "masks"}) io::create_folders(f / sub);
+  Image image(40, 30, 3);
+  LabelImage mask(40, 30);
+  const auto label = [](int x, int y) { return static_cast<std::uint8_t>((x / 3 + y / 2) % 4); };
+  for (int y = 0; y < 30; ++y)
+    for (int x = 0; x < 40; ++x) {
+      image.at(x, y)[0] = static_cast<std::uint8_t>(x), image.at(x, y)[1] = static_cast<std::uint8_t>(y), image.at(x, y)[2] = 7;
+      mask.at(x, y) = label(x, y);
+    }
+  write_png(f / "images/a.png", image);
+  write_png(f / "masks/a.png", mask);
+  io::write_file_atomically(f / "train.txt", "a\n");
+  const Dataset dataset = open_dataset(f.path());
+  for (const bool random : {true, false}) {
+    Loader loader(dataset, Split::train,
+                  {.batch = 1,
+                   .width = 16,
+                   .height = 12,
+                   .resize = Resize::crop,
+                   .border = {{255, 255, 255}, kIgnoreLabel},
+                   .random_crop = random,
+                   .center_anywhere = true,
+                   .threads = 0});
+    int least_x = 100, most_x = -100, least_y = 100, most_y = -100;
+    for (int number = 1; number <= 400; ++number) {
+      const Epoch e = run(loader, number);
+      int left = -1000, top = -1000;  // of the window in the photograph
+      const auto sample = [&](int i, int c) {
+        return static_cast<int>(std::lround((e.images[static_cast<std::size_t>(3 * i + c)] + 1) * 127.5f));
+      };
+      for (int i = 0; i < 16 * 12; ++i)
+        if (sample(i, 2) == 7) left = sample(i, 0) - i % 16, top = sample(i, 1) - i / 16;
+      for (int i = 0; i < 16 * 12; ++i) {
+        const int x = left + i % 16, y = top + i / 16;
+        const bool inside = x >= 0 && x < 40 && y >= 0 && y < 30;
+        REQUIRE((inside ? sample(i, 0) == x && sample(i, 1) == y : sample(i, 0) == 255 && sample(i, 1) == 255 && sample(i, 2) == 255));
+        REQUIRE(e.labels[static_cast<std::size_t>(i)] == (inside ? label(x, y) : kIgnoreLabel));
+      }
+      least_x = std::min(least_x, left), most_x = std::max(most_x, left);
+      least_y = std::min(least_y, top), most_y = std::max(most_y, top);
+    }
+    // The window's corner: the center from 0 to 40 and 30, or 20 and 15.
+    CHECK(std::abs(least_x - (random ? -8 : 12)) <= (random ? 1 : 0));
+    CHECK(std::abs(most_x - (random ? 32 : 12)) <= (random ? 1 : 0));
+    CHECK(std::abs(least_y - (random ? -6 : 9)) <= (random ? 1 : 0));
+    CHECK(std::abs(most_y - (random ? 24 : 9)) <= (random ? 1 : 0));
+  }
 }

@@ -1,6 +1,7 @@
 // Photographs without labels: found, streamed, cropped.
 #include "lamina/data/photos.hpp"
 
+#include <chrono>
 #include <fstream>
 #include <set>
 
@@ -134,6 +135,28 @@ TEST_CASE("a list of 330,000 photographs is streamed: little memory, and the fir
   CHECK(*indices.rbegin() > 310'000);
   CHECK(resident_bytes() - before < (std::int64_t{160} << 20));  // the pictures alone would take 470 MB, paths as such 100
   CHECK(stream.batches() == (330'000 - 16 + 3) / 4);
+}
+
+TEST_CASE("long: 330,000 links to four photographs in folders: listed, little memory, the first batch in seconds") {
+  TempFolder f;
+  photos_in(f / "shots", 4);
+  for (int folder = 0; folder < 33; ++folder) {
+    const fs::path to = f / ("links/" + std::to_string(folder));
+    io::create_folders(to);
+    for (int i = 0; i < 10'000; ++i)
+      fs::create_symlink("../../shots/p" + std::to_string(i % 4) + ".png", to / ("IMG_" + std::to_string(i) + ".png"));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const std::int64_t before = resident_bytes();
+  PhotoSets sets = find_photos({(f / "links").string()}, 16, 1);
+  CHECK(sets.training.size() + sets.held_out.size() == 330'000);
+  PhotoStream stream(std::move(sets.training), {.batch = 4, .width = 8, .height = 8, .shuffle = true, .seed = 3});
+  stream.start(1);
+  CHECK(samples(stream).size() == 4 * 8 * 8 * 3);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  MESSAGE(seconds, " s, ", (resident_bytes() - before) >> 20, " MiB");
+  CHECK(seconds < 20);
+  CHECK(resident_bytes() - before < (std::int64_t{160} << 20));
 }
 
 TEST_CASE("a crop lies inside the photograph, or its center does; outside is white") {

@@ -94,6 +94,7 @@ Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epochs) {
   data::LoaderOptions augmented = plain;
   augmented.augment = data::parse_augment(c.augment);
   augmented.shuffle = augmented.random_crop = true;
+  augmented.center_anywhere = c.crop_center == "anywhere";
   data::Loader loader(dataset, data::Split::train, augmented), val_loader(dataset, data::Split::val, plain);
 
   const auto targets = [&](const Tensor& labels) {
@@ -350,11 +351,14 @@ TEST_CASE("training and validation see the images as the settings say: order, si
   struct Case {
     const char *resize, *augment;
     int width, height;
+    const char* center = "inside";
   };
-  for (const Case& s : {Case{"pad", "none", 3, 5}, {"crop", "none", 2, 2}, {"stretch", "hflip=1,jitter=0.4", 6, 3}}) {
+  for (const Case& s :
+       {Case{"pad", "none", 3, 5}, {"crop", "none", 2, 2}, {"crop", "none", 3, 2, "anywhere"}, {"stretch", "hflip=1,jitter=0.4", 6, 3}}) {
     CAPTURE(s.resize);
-    auto c = seeded(f, s.resize);
+    auto c = seeded(f, s.resize + std::string(s.center));
     c.resize = s.resize;
+    c.crop_center = s.center;
     c.augment = s.augment;
     c.width = s.width;
     c.height = s.height;

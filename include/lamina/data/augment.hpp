@@ -68,6 +68,8 @@ Transform center_window(const TransformSizes& sizes);
 /// A random transform: a function of `key` alone. `random_crop` puts the window anywhere instead of in the middle.
 /// `mean_gray` is the source's mean brightness, about which contrast changes. Maps that only flip and move do so by whole pixels.
 Transform draw_transform(const Augment& augment, RandomKey key, const TransformSizes& sizes, bool random_crop, double mean_gray);
+/// Moves a window that was in the middle so that its center is anywhere in the source, by whole pixels: a function of `key` alone.
+void center_anywhere(Transform& transform, RandomKey key, const TransformSizes& sizes);
 double mean_gray(const Image& image);
 
 /// Samples a photograph bilinearly into (height, width, 3) floats, x * 2/255 - 1; gray is repeated. Pixels whose nearest source

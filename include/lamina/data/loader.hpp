@@ -17,7 +17,9 @@ struct LoaderOptions {
   Augment augment{};
   Border border{};
   bool shuffle = false;
-  bool random_crop = false;   ///< with Resize::crop: a window anywhere instead of the middle one
+  bool random_crop = false;  ///< with Resize::crop: a window anywhere instead of the middle one
+  /// Of a random crop: false, the window stays inside the image where that is large enough; true, its center is anywhere in the image.
+  bool center_anywhere = false;
   bool drop_last = false;     ///< leave out a last batch that is not full
   bool merge_single = false;  ///< a last batch of one item joins the one before
   std::uint64_t seed = 0;

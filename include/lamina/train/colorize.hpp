@@ -62,9 +62,7 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   describe(c.gan, visit);
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{"resize", "how photographs get to that size: crop | stretch | pad"}, c.resize);
-  visit(
-      Field{"crop_center", "where a crop is drawn: inside (the photograph, where that is large enough) | anywhere (its center is inside)"},
-      c.crop_center);
+  visit(Field{"crop_center", kCropCenterHelp}, c.crop_center);
   visit(Field{"padding", "gray value of what lies outside a photograph", 0, 255}, c.padding);
   visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
   visit(Field{"unusable", "photographs that are gray or cannot be read: skip (take the next, and say so) | stop"}, c.unusable);

@@ -20,7 +20,7 @@ struct TrainConfig {
   std::string init, from;
   models::OptionValues options;  ///< of the network's family, beside base, depth and init; those that are empty: the preset's
   int width = 256, height = 256;
-  std::string resize = "stretch";
+  std::string resize = "stretch", crop_center = "inside";
   std::string augment = "hflip";
   std::string head;
   std::string loss = "ce+dice";
@@ -44,6 +44,8 @@ struct TrainConfig {
   bool tensorboard = false;
 };
 
+inline constexpr const char* kCropCenterHelp =
+    "where a crop is drawn: inside (the photograph, where that is large enough) | anywhere (its center is inside)";
 inline constexpr const char* kDecayHelp =
     "what weight decay acts on: kernels | dense (kernels that are not depthwise: TensorFlow's DeepLab) | all (biases and norms too)";
 
@@ -64,6 +66,7 @@ void describe(TrainConfig& c, Visit&& visit) {
   for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{"resize", "how images get to that size: stretch | crop | pad"}, c.resize);
+  visit(Field{"crop_center", kCropCenterHelp}, c.crop_center);
   visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
   visit(Field{.name = "head",
               .help = "what the output means: multiclass | multilabel | ordinal | corn | regression; empty: as the data's task says",
@@ -115,6 +118,8 @@ TrainConfig resolved(TrainConfig config);
 
 /// The dtype that --precision names. Throws OptionError.
 DType parse_precision(const std::string& name);
+/// Whether the center of a crop may be anywhere. Throws OptionError naming the nearest.
+bool parse_crop_center(const std::string& name);
 
 /// How the settings bring photographs to the network, without augmentation.
 data::LoaderOptions loader_options(const TrainConfig& config);

@@ -189,6 +189,12 @@ Transform draw_transform(const Augment& a, RandomKey key, const TransformSizes& 
   return t;
 }
 
+void center_anywhere(Transform& transform, RandomKey key, const TransformSizes& s) {
+  Random random(key.derive(1));
+  transform.geometry.x += std::round(random.uniform(-0.5, 0.5) * s.source_width);
+  transform.geometry.y += std::round(random.uniform(-0.5, 0.5) * s.source_height);
+}
+
 double mean_gray(const Image& image) {
   require_valid("mean_gray", image);
   std::uint64_t sums[3] = {0, 0, 0};

@@ -142,7 +142,8 @@ struct Loader::State {
       const RandomKey key =
           RandomKey{options.seed, kAugmentStream}.derive(static_cast<std::uint64_t>(epoch)).derive(static_cast<std::uint64_t>(item));
       const bool random_crop = options.random_crop && options.resize == Resize::crop;
-      const Transform transform = draw_transform(options.augment, key, sizes, random_crop, sample->mean_gray);
+      Transform transform = draw_transform(options.augment, key, sizes, random_crop && !options.center_anywhere, sample->mean_gray);
+      if (random_crop && options.center_anywhere) center_anywhere(transform, key, sizes);
       data::sample(sample->image, transform, options.border, width, height, images.data<float>() + i * pixels * 3);
       require<DataError>(sample->mask.labels.empty() != labelled, items[static_cast<std::size_t>(item)].image.string(),
                          ": only some of the items have masks");

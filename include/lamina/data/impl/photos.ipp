@@ -201,11 +201,7 @@ bool PhotoStream::next(Batch& batch) {
     const bool cropped = options_.shuffle && options_.resize == Resize::crop;
     Transform t = draw_transform(options_.augment, key, sizes, cropped && !options_.center_anywhere,
                                  options_.augment.contrast > 0 ? mean_gray(image) : 0);
-    if (cropped && options_.center_anywhere) {
-      Random random(key.derive(1));
-      t.geometry.x += std::round(random.uniform(-0.5, 0.5) * image.width);
-      t.geometry.y += std::round(random.uniform(-0.5, 0.5) * image.height);
-    }
+    if (cropped && options_.center_anywhere) center_anywhere(t, key, sizes);
     sample(image, t, options_.border, width, height, images.data<float>() + i * height * width * 3);
   });
   batch = {};

@@ -22,7 +22,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
 constexpr const char* kWhat = "not a colorization configuration";
-constexpr Named<bool> kCenters[] = {{false, "inside"}, {true, "anywhere"}}, kUnusable[] = {{true, "skip"}, {false, "stop"}};
+constexpr Named<bool> kUnusable[] = {{true, "skip"}, {false, "stop"}};
 
 std::string option(int value) { return std::to_string(value); }
 
@@ -54,7 +54,7 @@ data::PhotoOptions photo_options(const ColorizeConfig& c) {
           .width = c.width,
           .height = c.height,
           .resize = data::resize_named(c.resize),
-          .center_anywhere = parse_name("crop center", c.crop_center, kCenters),
+          .center_anywhere = parse_crop_center(c.crop_center),
           .border = {{gray, gray, gray}, data::kIgnoreLabel},
           .skip_unusable = parse_name("treatment of unusable photographs", c.unusable, kUnusable),
           .seed = c.seed};

@@ -58,6 +58,11 @@ DType parse_precision(const std::string& name) {
   return parse_name("precision", name, kPrecisions);
 }
 
+bool parse_crop_center(const std::string& name) {
+  constexpr Named<bool> kCenters[] = {{false, "inside"}, {true, "anywhere"}};
+  return parse_name("crop center", name, kCenters);
+}
+
 data::LoaderOptions loader_options(const TrainConfig& c) {
   return {.batch = c.batch, .width = c.width, .height = c.height, .resize = data::resize_named(c.resize), .seed = c.seed};
 }
