@@ -450,4 +450,28 @@ TEST_CASE("a pair trains on a CUDA device, in f32 as on the CPU, and in bf16; an
         check_same_run(f / name, f / (name + "_stopped"));
       }
 }
+
+TEST_CASE("a pair with DeepLabV3+ as G trains on a CUDA device, in f32 as on the CPU, and in bf16") {
+  TempFolder f;
+  colored_photos(f / "photos", 4);
+  train::ColorizeConfig config = deeplab_config(f / "photos", f / "cpu");
+  config.held_out = 0, config.epochs = 1;
+  config.options["dropout"] = "0";
+  std::vector<train::EpochRecord> host;
+  train_small(config, -1, {.epoch = [&](const auto& r) { host.push_back(r); }});
+  for (const Device device : cuda_devices())
+    for (const char* precision : {"f32", "bf16"}) {
+      CAPTURE(precision);
+      config.device = device.str();
+      config.precision = precision;
+      config.out = (f / precision).string();
+      std::vector<train::EpochRecord> there;
+      CHECK(train_small(config, -1, {.epoch = [&](const auto& r) { there.push_back(r); }}) == train::Outcome::finished);
+      for (const char* number : {"g_loss", "d_loss", "g_l1"}) {
+        CAPTURE(number);
+        CHECK(there.at(0).train.at(number) ==
+              doctest::Approx(host.at(0).train.at(number)).epsilon(std::string(precision) == "f32" ? 1e-3 : 5e-2));
+      }
+    }
+}
 #endif
