@@ -257,3 +257,17 @@ TEST_CASE("evaluation for a while: every module gets its own mode back, also aft
       DataError);
   CHECK(modes() == before);
 }
+
+TEST_CASE("a network is where its first kernel is, of its kernels' dtype, whatever stands before") {
+  struct NormFirst : nn::Module {
+    NormFirst() {
+      nn::RandomStream random(RandomKey{1});
+      add<nn::BatchNorm2d>("norm", nn::BatchNorm2dOptions{.channels = 3});
+      add<nn::Conv2d>("conv", nn::Conv2dOptions{.in = 3, .out = 2}, random);
+    }
+  } net;
+  CHECK(net.options().dtype == DType::f32);
+  net.to(DType::bf16);
+  CHECK(net.options().dtype == DType::bf16);
+  CHECK(nn::BatchNorm2d({.channels = 2}).options().dtype == DType::f32);
+}

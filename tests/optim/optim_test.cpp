@@ -157,6 +157,33 @@ TEST_CASE("a bf16 parameter is the rounded copy of an f32 master, so that small 
   }
 }
 
+TEST_CASE("a bf16 parameter that others wrote is where its master goes on from") {
+  std::vector<Device> devices = cuda_devices();
+  devices.push_back(kCpu);
+  for (const Device device : devices)
+    for (const bool adam : {true, false}) {
+      Tensor p = Tensor::full({2, 4}, 1, {DType::bf16, device});
+      p.set_requires_grad();
+      std::unique_ptr<Optimizer> optimizer;
+      if (adam)
+        optimizer = std::make_unique<Adam>(std::vector<nn::NamedTensor>{{"w", p}}, AdamOptions{.lr = 1e-4});
+      else
+        optimizer = std::make_unique<Sgd>(std::vector<nn::NamedTensor>{{"w", p}}, SgdOptions{.lr = 1e-4});
+      const auto master = [&] { return optimizer->state().at(adam ? 2 : 0).tensor.to(kCpu).to_vector<double>().at(0); };
+      const auto step = [&] {
+        p.set_grad(Tensor::full({2, 4}, 1, {DType::f32, device}));
+        optimizer->step();
+      };
+      step();
+      step();
+      CHECK(master() == doctest::Approx(1 - 2e-4).epsilon(1e-6));  // below what bf16 tells apart
+      p.copy_from(Tensor::full({2, 4}, 3, {DType::bf16, device}));
+      step();
+      CHECK(master() == doctest::Approx(3 - 1e-4).epsilon(1e-6));
+      CHECK(p.to(kCpu).to_vector<double>().at(7) == 3);
+    }
+}
+
 TEST_CASE("an optimiser restored from its state continues to the same bytes, at any thread count, also with masters") {
   auto make = [](Tensor& w) {
     w.set_requires_grad();

@@ -50,7 +50,7 @@ class Module {
   /// Stores the kernels (parameters of rank >= 2) as `dtype`, what must stay precise (biases, norms, statistics) as precise(dtype). An
   /// optimiser made afterwards updates bf16 kernels in f32.
   void to(DType dtype);
-  /// Where the first parameter is, and its dtype; f32 on the CPU when there is none. Segmenters begin with a kernel.
+  /// Where the first kernel is, and its dtype, or else the first parameter; f32 on the CPU when there is none.
   TensorOptions options() const;
 
   /// Training or evaluation behaviour of batch_norm and dropout, for the whole subtree.

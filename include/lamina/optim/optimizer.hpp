@@ -41,8 +41,9 @@ struct SgdOptions {
 };
 
 /// Updates parameters from their accumulated gradients. Parameters without a gradient are skipped. A bf16 parameter (Module::to) is the
-/// rounded copy of an f32 master, which starts as the parameter when the optimiser is made, or first meets it in bf16 (mixed precision:
-/// Micikevicius et al. 2018). What it keeps goes along where Module::to takes the parameters.
+/// rounded copy of an f32 master, which starts as the parameter when the optimiser is made, first meets it in bf16, or finds that others
+/// wrote it (mixed precision: Micikevicius et al. 2018); so parameters are loaded before an optimiser's state. What it keeps goes along
+/// where Module::to takes the parameters.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -78,6 +79,7 @@ class Optimizer {
   std::vector<ParameterGroup> groups_{{}};  // the first is that of parameters without a group
   std::vector<std::size_t> group_of_;       // of each parameter
   std::vector<Tensor> masters_;             // of the bf16 parameters; none for the others
+  std::vector<std::uint64_t> seen_;         // versions of the parameters that the masters belong to
   std::vector<nn::NamedTensor> moments_;    // moment-major: all m, then all v
   Tensor steps_;
   GradientOptions gradient_;

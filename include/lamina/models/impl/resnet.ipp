@@ -92,8 +92,8 @@ ResNet50::ResNet50(const ResNet50Options& o, nn::RandomStream& random) : beta_(o
                        " must be at least 1");
   for (const int grid : o.multi_grid) require<OptionError>(grid >= 1, "ResNet-50: multi_grid ", grid, " must be at least 1");
   const auto root = [&](const std::string& conv, const std::string& norm, int in, int out, int kernel, int stride) {
-    root_.emplace_back(&add<nn::Conv2d>(conv, Bottleneck::conv(o, in, out, kernel, {stride, 1}), random),
-                       &add<nn::Norm>(norm, o.norm.of(out, Activation::relu())));
+    auto& layer = add<nn::Conv2d>(conv, Bottleneck::conv(o, in, out, kernel, {stride, 1}), random);  // before its norm, as parameters go
+    root_.emplace_back(&layer, &add<nn::Norm>(norm, o.norm.of(out, Activation::relu())));
     return out;
   };
   int channels = 0;

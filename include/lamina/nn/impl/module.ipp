@@ -91,7 +91,8 @@ void Module::to(DType dtype) {
 
 TensorOptions Module::options() const {
   const auto all = parameters();
-  return all.empty() ? TensorOptions{} : all[0].options();
+  const auto kernel = std::find_if(all.begin(), all.end(), [](const Tensor& p) { return p.rank() >= 2; });
+  return kernel != all.end() ? kernel->options() : all.empty() ? TensorOptions{} : all[0].options();
 }
 
 void Module::train(bool on) {

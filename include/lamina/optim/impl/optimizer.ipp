@@ -26,6 +26,7 @@ Optimizer::Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::s
     for (const nn::NamedTensor& p : parameters_)
       moments_.push_back({moment + "." + p.name, Tensor::zeros(p.tensor.shape(), precise_like(p.tensor))});
   masters_.resize(parameters_.size());
+  seen_.assign(parameters_.size(), 0);
   group_of_.assign(parameters_.size(), 0);
   follow_parameters();
 }
@@ -60,12 +61,14 @@ void Optimizer::follow_parameters() {
     require(p.contiguous() && own.dtype == first.dtype && own.device == first.device, "optimiser: parameter ", name,
             " is a slice, or differs from the first in dtype or device");
     Tensor& master = masters_[i];
+    const std::uint64_t version = p.storage().version();
     if (p.dtype() == own.dtype)
       master = {};
-    else if (!master)
+    else if (!master || (master.device() == own.device && version != seen_[i]))  // others wrote the parameter: loaded weights, say
       master = p.to(own.dtype);
     else
       master.move_to(own);
+    seen_[i] = version;
     for (std::size_t k = i; k < moments_.size(); k += n) moments_[k].tensor.move_to(own);
   }
 }
@@ -114,6 +117,7 @@ void Optimizer::apply(Update&& update) {
       auto moment = [&](std::size_t k) { return k * n + i < moments_.size() ? moments_[k * n + i].tensor.template data<T>() : nullptr; };
       p.mark_written();
       if (masters_[i]) masters_[i].mark_written();
+      seen_[i] = p.storage().version();
       all.push_back({(masters_[i] ? masters_[i] : p).template data<T>(), packed.back().template data<const T>(), moment(0), moment(1),
                      p.numel(), !gradient_.decay_kernels_only || p.rank() >= 2, masters_[i] ? p.data<BFloat16>() : nullptr});
       lists[group_of_[i]].push_back(all.back());

@@ -230,12 +230,14 @@ Scalars Study::score(SegmentationTask& task) const {
 Outcome Study::segment(StudyRun& run, const TrainEvents& events, const std::atomic<bool>* stop) {
   const TrainConfig config = train_config(run);
   const data::Dataset some = subset(run);
-  const auto task = make_task(config, some);
-  if (run.arm != "scratch")
+  const bool goes_on = holds_checkpoint({config.out});
+  const auto task = make_task(config, some, !goes_on);
+  if (run.arm != "scratch" && !goes_on)
     (void)io::load_pretrained(
         task->network(), run.arm == "pretrained" ? fs::path(config_.pretrained) : io::find_weights(colorization_folder(run.seed), "last"),
         {.last_layer = false});
   Session session(config.out, *task, true);
+  require_values(session, !goes_on);
   LogFile log;
   MetricsFiles metrics;
   Callbacks callbacks(events);
