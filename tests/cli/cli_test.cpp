@@ -240,7 +240,7 @@ TEST_CASE("odd settings train") {
     trains(std::string("--size 32 --epochs 2 --weight-decay 1e-3 --optimizer ") + optimizer);
   for (const char* size : {"48x32", "33x47", "5"}) trains(std::string("--epochs 1 --size ") + size);
   for (const char* resize : {"crop", "pad"}) trains(std::string("--epochs 2 --size 24x40 --resize ") + resize);
-  for (const char* weights : {"balanced", "inverse", "median_freq", "enet", "effective_number", "1,2,3,4,5,6,7,8,9"})
+  for (const char* weights : {"balanced", "inverse", "median", "enet", "effective", "dice-volume", "1,2,3,4,5,6,7,8,9"})
     trains(std::string("--size 32 --epochs 1 --class-weights ") + weights);
   trains("--size 32 --epochs 1 --batch 64");
   trains("--size 32 --epochs 1 --loss 0.5*ce+2*dice --clip-norm 1 --augment none");

@@ -61,7 +61,7 @@ TEST_CASE("a sound data set: counts, shares, encoding, no findings") {
   CHECK(r.splits[0].majority_share() == 0.75);
   CHECK(r.sizes.at("8x8") == 6);
   CHECK(train::weights_by_rule(r).at("balanced") == std::vector<double>{2.0 / 3, 2});
-  CHECK(train::weights_by_rule(r).at("median_freq") == std::vector<double>{2.0 / 3, 2});
+  CHECK(train::weights_by_rule(r).at("median") == std::vector<double>{2.0 / 3, 2});
   CHECK(r.text().find("0 errors, 0 warnings") != std::string::npos);
   CHECK(r.text().find("75.00 %") != std::string::npos);
   const auto j = nlohmann::json::parse(r.json());
@@ -209,14 +209,15 @@ TEST_CASE("class weights: closed forms") {
   check("none", 1, 1);
   check("balanced", 200.0 / (2 * 190), 200.0 / (2 * 10));
   check("inverse", 2 * (200.0 / 190) / (200.0 / 190 + 20), 2 * 20 / (200.0 / 190 + 20));
-  check("median_freq", (0.95 + 0.1) / 2 / 0.95, (0.95 + 0.1) / 2 / 0.1);
+  for (const char* name : {"median", "median_freq"}) check(name, (0.95 + 0.1) / 2 / 0.95, (0.95 + 0.1) / 2 / 0.1);
   check("enet", 1 / std::log(1.02 + 0.95), 1 / std::log(1.02 + 0.05));
   const double a = 0.01 / (1 - std::pow(0.99, 190)), b = 0.01 / (1 - std::pow(0.99, 10));
-  check("effective_number", 2 * a / (a + b), 2 * b / (a + b));
-  CHECK_THROWS_WITH_AS(weight_rule_named("median"), doctest::Contains("did you mean"), OptionError);
+  for (const char* name : {"effective", "effective_number"}) check(name, 2 * a / (a + b), 2 * b / (a + b));
+  check("dice-volume", 2 * 1.0 / (1 + 19 * 19), 2 * 19.0 * 19 / (1 + 19 * 19));  // 190 pixels against 10
+  CHECK_THROWS_WITH_AS(weight_rule_named("medians"), doctest::Contains("did you mean"), OptionError);
   CHECK_THROWS_AS(class_weights(WeightRule::balanced, {{0, 0}, {0, 0}, {0, 0}}), DataError);
-  // The weights SegNet's authors publish for CamVid follow median_freq: a class at the median frequency gets 1.
-  CHECK(class_weights(WeightRule::median_freq, {{30, 20, 10}, {1, 1, 1}, {60, 60, 60}})[1] == 1);
+  // The weights SegNet's authors publish for CamVid follow the median: a class at the median frequency gets 1.
+  CHECK(class_weights(WeightRule::median, {{30, 20, 10}, {1, 1, 1}, {60, 60, 60}})[1] == 1);
 }
 
 TEST_CASE("phantoms: complete, exact, repeatable data sets") {

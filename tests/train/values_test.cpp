@@ -232,6 +232,9 @@ TEST_CASE("class weights reach both terms of the loss, in training and in valida
     const auto stored = stored_weights(c.out);
     REQUIRE(stored.size() == weights.size());
     for (std::size_t k = 0; k < weights.size(); ++k) CHECK(stored[k] == doctest::Approx(weights[k]));
+    const std::string log = io::read_file(fs::path(c.out) / "log.txt");
+    CHECK((log.find("class weights:") != std::string::npos) == !weights.empty());
+    if (weights == listed) CHECK(log.find("class weights: sky 0.5, red 2, green 0, blue 3.25\n") != std::string::npos);
   }
   for (std::size_t i = 3; i < 9; ++i) CHECK(std::abs(losses[i] - losses[i % 3]) > 1e-3);
 }

@@ -33,12 +33,14 @@ struct ClassCounts {
 };
 
 /// Rules that make loss weights from class counts.
-enum class WeightRule : std::uint8_t { none, balanced, inverse, median_freq, enet, effective_number };
-inline constexpr std::string_view kWeightRules[] = {"none", "balanced", "inverse", "median_freq", "enet", "effective_number"};
+enum class WeightRule : std::uint8_t { none, balanced, inverse, median, enet, effective, dice_volume };
+inline constexpr std::string_view kWeightRules[] = {"none", "balanced", "inverse", "median", "enet", "effective", "dice-volume"};
 inline const char* name_of(WeightRule rule) { return kWeightRules[static_cast<int>(rule)].data(); }
 
-/// Throws OptionError naming the nearest.
+/// Also by the name that version 0.1 had for it. Throws OptionError naming the nearest.
 inline WeightRule weight_rule_named(std::string_view name) {
+  if (name == "median_freq") return WeightRule::median;
+  if (name == "effective_number") return WeightRule::effective;
   const auto* it = std::find(std::begin(kWeightRules), std::end(kWeightRules), name);
   require<OptionError>(it != std::end(kWeightRules), "unknown class weight rule '", std::string(name), "'; did you mean '",
                        std::string(nearest_name(name, kWeightRules)), "'?");
@@ -46,13 +48,14 @@ inline WeightRule weight_rule_named(std::string_view name) {
 }
 
 /// Loss weights of the classes. With p = a class's share of all n labelled pixels, over the k classes that occur:
-///   none              1
-///   balanced          n / (k * pixels), scikit-learn's "balanced"
-///   inverse           1/p, scaled to a mean of 1 over the classes
-///   median_freq       median(f) / f with f = pixels / pixels_of_images (Eigen & Fergus 2015; SegNet)
-///   enet              1 / ln(1.02 + p) (Paszke et al. 2016)
-///   effective_number  (1 - b) / (1 - b^pixels), b = 1 - k/n, scaled to a mean of 1 (Cui et al. 2019, whose b is a constant: with
-///                     millions of pixels a class every constant in use gives equal weights, so b is tied to the mean class here)
+///   none         1
+///   balanced     n / (k * pixels), scikit-learn's "balanced"
+///   inverse      1/p, scaled to a mean of 1 over the classes
+///   median       median(f) / f with f = pixels / pixels_of_images (Eigen & Fergus 2015; SegNet)
+///   enet         1 / ln(1.02 + p) (Paszke et al. 2016)
+///   effective    (1 - b) / (1 - b^pixels), b = 1 - k/n, scaled to a mean of 1 (Cui et al. 2019, whose b is a constant: with millions of
+///                pixels a class every constant in use gives equal weights, so b is tied to the mean class here)
+///   dice-volume  1/p^2, scaled to a mean of 1: those of the generalized Dice, counted once over the set (Sudre et al. 2017)
 /// A class without pixels gets 0. Throws DataError when no class has any.
 inline std::vector<double> class_weights(WeightRule rule, const ClassCounts& counts) {
   const std::size_t classes = counts.pixels.size();
@@ -78,16 +81,17 @@ inline std::vector<double> class_weights(WeightRule rule, const ClassCounts& cou
       case WeightRule::none: weights[c] = 1; break;
       case WeightRule::balanced: weights[c] = total / (present * pixels); break;
       case WeightRule::inverse: weights[c] = 1 / share; break;
-      case WeightRule::median_freq: weights[c] = median * static_cast<double>(counts.pixels_of_images[c]) / pixels; break;
+      case WeightRule::median: weights[c] = median * static_cast<double>(counts.pixels_of_images[c]) / pixels; break;
       case WeightRule::enet: weights[c] = 1 / std::log(1.02 + share); break;
+      case WeightRule::dice_volume: weights[c] = 1 / (share * share); break;
       // 1 - b^pixels, without losing the digits of b so near to 1.
-      case WeightRule::effective_number:
+      case WeightRule::effective:
         weights[c] = present / total / -std::expm1(pixels * std::log1p(-std::min(present / total, 1 - 1e-12)));
         break;
     }
     sum += weights[c];
   }
-  if (rule == WeightRule::inverse || rule == WeightRule::effective_number)
+  if (rule == WeightRule::inverse || rule == WeightRule::effective || rule == WeightRule::dice_volume)
     for (double& w : weights) w *= present / sum;
   return weights;
 }

@@ -104,7 +104,7 @@ std::vector<std::string> collapse_warnings(const std::vector<EpochRecord>& histo
           "epoch ", r.epoch, ": for ", kPatience, " validations nearly all pixels were predicted as \"",
           outcomes[static_cast<std::size_t>(collapsed)],
           "\". Likely causes, in this order: a learning rate that is too low, a rare foreground without class weights (try --class-weights "
-          "median_freq), or masks that are read wrongly (see lamina check)"));
+          "median), or masks that are read wrongly (see lamina check)"));
   }
   return warnings;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
@@ -203,11 +204,24 @@ class ConfiguredTask : public SegmentationTask {
     if (merges_last_image(config_, dataset_, heads()[0]->outputs()))
       notes.push_back(message("an epoch's last image joins the batch before it: a batch of one cannot be trained on at this size"));
     for (const Setting& s : settings_of(config_)) notes.push_back("  " + s.name + ": " + to_string(s.value));
+    if (!class_weights().empty()) notes.push_back(class_weights_text());
     return notes;
   }
 
  private:
   const std::vector<double>& class_weights() const { return criterion().options().class_weights; }
+
+  /// "class weights: background 1.44, wound 22.3"; without names where outputs are no classes.
+  std::string class_weights_text() const {
+    const std::vector<std::string>& names = dataset_.schema.names;
+    std::string text = "class weights:";
+    for (std::size_t c = 0; c < class_weights().size(); ++c) {
+      char number[32];
+      std::snprintf(number, sizeof number, " %.4g", class_weights()[c]);
+      text += (c ? "," : "") + (names.size() == class_weights().size() ? " " + names[c] : std::string()) + number;
+    }
+    return text;
+  }
 
   /// Runs of version 0.1.0 do not say how their masks were read, and took the class with the value 0 for the background.
   void require_same_classes(const data::LabelSchema& saved, const std::string& run) const {
