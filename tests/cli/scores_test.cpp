@@ -109,7 +109,7 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"base", 3},
                                                   {"depth", 1},
                                                   {"init", "he_normal"},
-                                                  {"resize", "pad"},
+                                                  {"resize", "crop"},
                                                   {"crop_center", "anywhere"},
                                                   {"augment", "vflip"},
                                                   {"background", "red"},

@@ -5,6 +5,7 @@
 #include "lamina/models/registry.hpp"
 #include "lamina/ops/ops.hpp"
 #include "lamina/train/colorize.hpp"
+#include "support/counted.hpp"
 #include "support/op_check.hpp"
 #include "support/runs.hpp"
 
@@ -271,6 +272,23 @@ TEST_CASE("a colorization that is stopped anywhere ends as one never stopped, wi
   for (const auto& t : g->state())
     for (const auto& saved : c.model)
       if (saved.name == "generator." + t.name) CHECK(same_bytes(t.tensor, saved.tensor));
+}
+
+TEST_CASE("a pair that goes on computes no initial values") {
+  TempFolder f;
+  colored_photos(f / "photos", 7);
+  train::ColorizeConfig config = small_config(f / "photos", f / "whole");
+  config.model = "counted";
+  int& built = built_networks();
+  built = 0;
+  train_small(config);
+  CHECK(built == 1);
+  config.out = (f / "stopped").string();
+  train_small(config, 3);
+  CHECK(built == 2);
+  CHECK(train_small(config) == train::Outcome::finished);
+  CHECK(built == 2);
+  check_same_run(f / "whole", f / "stopped");
 }
 
 TEST_CASE("a run of other settings or other photographs is not gone on with") {

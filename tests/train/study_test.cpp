@@ -6,6 +6,7 @@
 #include <set>
 
 #include "lamina/train/trainer.hpp"
+#include "support/counted.hpp"
 #include "support/op_check.hpp"
 #include "support/runs.hpp"
 
@@ -173,6 +174,29 @@ TEST_CASE("a study that is stopped anywhere ends with the tables of one never st
   CHECK(io::read_file(f / "whole/table.csv") == before);
 }
 
+TEST_CASE("what a study goes on with computes no initial values; crops are those of its settings") {
+  TempFolder f;
+  small_phantom(f / "data", 8);
+  train::StudyConfig config = small_study(f / "data", f / "whole");
+  config.model = "counted";
+  config.fractions = "1:1";
+  config.crop_center = "anywhere";
+  int& built = built_networks();
+  built = 0;
+  CHECK(run_study(config) == train::Outcome::finished);
+  CHECK(built == 3);  // G and two segmentations
+  config.out = (f / "stopped").string();
+  built = 0;
+  for (const int stop : {2, 4, 3}) CHECK(run_study(config, stop) == train::Outcome::interrupted);  // in each of them
+  CHECK(run_study(config) == train::Outcome::finished);
+  CHECK(built == 3);
+  for (const char* table : kTables) CHECK_MESSAGE(io::read_file(f / "whole" / table) == io::read_file(f / "stopped" / table), table);
+  const auto stored = [&](const char* run) { return nlohmann::json::parse(last_of(f / "whole" / run).metadata.at("config")); };
+  CHECK(stored("runs/100pct_seed0_colorization").at("crop_center") == "anywhere");
+  CHECK(stored("colorization_0").at("crop_center") == "anywhere");
+  CHECK(stored("colorization_0").at("padding") == 255);
+}
+
 TEST_CASE("a study's third arm takes a file of weights; a file that does not fit, and settings that mean nothing, are named") {
   TempFolder f;
   small_phantom(f / "data", 8);
@@ -218,6 +242,7 @@ TEST_CASE("a study's third arm takes a file of weights; a file that does not fit
   const train::StudyConfig paper = train::resolved(config);
   CHECK(paper.width == 513);
   CHECK(paper.steps == 300'000);
+  CHECK(paper.crop_center == "anywhere");
   CHECK(train::to_json(train::study_config_from_json(train::to_json(paper))) == train::to_json(paper));
 }
 

@@ -8,6 +8,7 @@
 #include "lamina/ops/arithmetic.hpp"
 #include "lamina/train/evaluate.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
+#include "support/counted.hpp"
 #include "support/op_check.hpp"
 #include "support/runs.hpp"
 
@@ -131,18 +132,7 @@ TEST_CASE("a run that dies after any update and is started again ends as one tha
 }
 
 TEST_CASE("a run that goes on computes no initial values, and needs no file that it began with") {
-  static int built = 0;
-  static const bool registered = [] {
-    models::Family family = models::find_family("unet");
-    family.name = "counted";
-    family.build = [build = family.build](const models::ModelConfig& c, nn::RandomStream& random) {
-      built += !nn::MetaScope::active();
-      return build(c, random);
-    };
-    models::register_family(std::move(family));
-    return true;
-  }();
-  CHECK(registered);
+  int& built = built_networks();
   TempFolder f;
   small_phantom(f / "data");
   models::ModelConfig weights{.model = "unet", .classes = 4, .options = {{"base", "2"}, {"depth", "2"}}};
@@ -228,6 +218,17 @@ TEST_CASE("the preset torchvision with aux: its loss counts as --aux-weight says
     CHECK(s.at("loss") == doctest::Approx(main + (weight > 0 ? weight * s.at("aux_loss") : 0)).epsilon(1e-6));
     CHECK(train::run_info(io::ModelFile(f / std::to_string(weight) / "weights/last.safetensors")).config.aux_weight == weight);
   }
+}
+
+TEST_CASE("a crop's center means nothing where there are no crops") {
+  TempFolder f;
+  auto config = small(f / "data", f / "run");
+  config.crop_center = "anywhere";
+  check_throws<OptionError>([&] { train::check_settings(config); }, {"--crop-center anywhere", "--resize crop", "stretch"});
+  config.resize = "crop";
+  train::check_settings(config);
+  config.crop_center = "anywere";
+  check_throws<OptionError>([&] { train::check_settings(config); }, {"did you mean \"anywhere\""});
 }
 
 TEST_CASE("a damaged last checkpoint: training goes on from prev, says so, and ends the same") {

@@ -118,8 +118,8 @@ TrainConfig resolved(TrainConfig config);
 
 /// The dtype that --precision names. Throws OptionError.
 DType parse_precision(const std::string& name);
-/// Whether the center of a crop may be anywhere. Throws OptionError naming the nearest.
-bool parse_crop_center(const std::string& name);
+/// Whether the center of a crop may be anywhere. Throws OptionError naming the nearest, or where there are no crops.
+bool parse_crop_center(const std::string& name, const std::string& resize);
 
 /// How the settings bring photographs to the network, without augmentation.
 data::LoaderOptions loader_options(const TrainConfig& config);

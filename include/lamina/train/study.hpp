@@ -26,7 +26,7 @@ struct StudyConfig {
   int base = 0, depth = 0;
   models::OptionValues options;  ///< as TrainConfig has them
   int width = 0, height = 0;
-  std::string resize = "crop";
+  std::string resize = "crop", crop_center;
   std::int64_t pretrain_steps = 0, steps = 0;
   int batch = 0;
   double pretrain_lr = 0, lr = 0;
@@ -62,6 +62,7 @@ void describe(StudyConfig& c, Visit&& visit) {
   visit(Field{"width", "of the images; 0: the preset's", 0}, c.width);
   visit(Field{"height", "of the images; 0: the preset's", 0}, c.height);
   visit(Field{"resize", "how images get to that size: crop | stretch | pad"}, c.resize);
+  visit(Field{"crop_center", "of crops for training: inside | anywhere (what is outside is white); empty: the preset's"}, c.crop_center);
   visit(Field{"pretrain_steps", "updates of the colorization; 0: the preset's", 0}, c.pretrain_steps);
   visit(Field{"steps", "updates of each segmentation; 0: the preset's", 0}, c.steps);
   visit(Field{"batch", "images an update; 0: the preset's", 0}, c.batch);

@@ -54,7 +54,7 @@ data::PhotoOptions photo_options(const ColorizeConfig& c) {
           .width = c.width,
           .height = c.height,
           .resize = data::resize_named(c.resize),
-          .center_anywhere = parse_crop_center(c.crop_center),
+          .center_anywhere = parse_crop_center(c.crop_center, c.resize),
           .border = {{gray, gray, gray}, data::kIgnoreLabel},
           .skip_unusable = parse_name("treatment of unusable photographs", c.unusable, kUnusable),
           .seed = c.seed};

@@ -58,9 +58,12 @@ DType parse_precision(const std::string& name) {
   return parse_name("precision", name, kPrecisions);
 }
 
-bool parse_crop_center(const std::string& name) {
+bool parse_crop_center(const std::string& name, const std::string& resize) {
   constexpr Named<bool> kCenters[] = {{false, "inside"}, {true, "anywhere"}};
-  return parse_name("crop center", name, kCenters);
+  const bool anywhere = parse_name("crop center", name, kCenters);
+  require<OptionError>(!anywhere || resize == data::name_of(data::Resize::crop), "--crop-center ", name, " needs --resize crop, not ",
+                       resize);
+  return anywhere;
 }
 
 data::LoaderOptions loader_options(const TrainConfig& c) {

@@ -162,6 +162,7 @@ ColorizeConfig Study::colorize_config(std::uint64_t index) const {
   c.discriminator_layers = config_.discriminator_layers;
   c.gan = config_.gan;
   c.width = config_.width, c.height = config_.height, c.resize = config_.resize, c.augment = config_.augment;
+  c.crop_center = config_.crop_center;
   c.held_out = 8;
   c.lr = config_.pretrain_lr;
   c.steps = config_.pretrain_steps;
@@ -179,6 +180,7 @@ TrainConfig Study::train_config(const StudyRun& run) const {
   c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
   c.options = config_.options;
   c.width = config_.width, c.height = config_.height, c.resize = config_.resize, c.augment = config_.augment;
+  c.crop_center = config_.crop_center;
   c.loss = config_.loss, c.class_weights = config_.class_weights;
   c.lr = config_.lr, c.beta1 = 0.5, c.schedule = config_.schedule;
   c.steps = config_.steps, c.batch = config_.batch, c.seed = run.seed;

@@ -18,6 +18,7 @@ struct Preset {
   const char* fractions;
   const char *model, *model_preset;
   int base, depth, size;
+  const char* crop_center;
   std::int64_t pretrain_steps, steps;
   int batch;
   double pretrain_lr, lr;
@@ -25,10 +26,10 @@ struct Preset {
   int discriminator_base, discriminator_layers;
 };
 constexpr Preset kPresets[] = {
-    {"smoke", "0.5:2,1:2", "unet", "bn", 4, 2, 32, 12, 16, 4, 1e-3, 2e-3, "patchgan", 8, 1},
-    {"small", "0.1:5,1:5", "deeplabv3plus", "small", 0, 0, 97, 1500, 600, 4, 1e-3, 1e-3, "patchgan", 16, 2},
-    {"full", "0.1:10,0.25:5,0.5:5,1:5", "deeplabv3plus", "small", 0, 0, 129, 6000, 2000, 4, 1e-3, 1e-3, "patchgan", 32, 2},
-    {"paper", "0.1:1,0.25:1,0.5:1,1:1", "deeplabv3plus", "beta", 0, 0, 513, 76000, 300000, 4, 2e-4, 1e-4, "surrogate", 64, 0}};
+    {"smoke", "0.5:2,1:2", "unet", "bn", 4, 2, 32, "inside", 12, 16, 4, 1e-3, 2e-3, "patchgan", 8, 1},
+    {"small", "0.1:5,1:5", "deeplabv3plus", "small", 0, 0, 97, "inside", 1500, 600, 4, 1e-3, 1e-3, "patchgan", 16, 2},
+    {"full", "0.1:10,0.25:5,0.5:5,1:5", "deeplabv3plus", "small", 0, 0, 129, "inside", 6000, 2000, 4, 1e-3, 1e-3, "patchgan", 32, 2},
+    {"paper", "0.1:1,0.25:1,0.5:1,1:1", "deeplabv3plus", "beta", 0, 0, 513, "anywhere", 76000, 300000, 4, 2e-4, 1e-4, "surrogate", 64, 0}};
 
 double number(const std::string& text, const std::string& where) {
   double v = 0;
@@ -77,7 +78,8 @@ StudyConfig resolved(StudyConfig c) {
   const auto set = [](auto& to, auto preset) {
     if (to == 0) to = preset;
   };
-  text(c.fractions, p.fractions);
+  text(c.fractions, p.fractions), text(c.crop_center, p.crop_center);
+  (void)parse_crop_center(c.crop_center, c.resize);
   const bool own = c.model.empty() || c.model == p.model;  // another family has other options
   text(c.model, p.model);
   text(c.model_preset, own ? p.model_preset : "");

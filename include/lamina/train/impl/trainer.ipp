@@ -146,7 +146,7 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
   data::LoaderOptions validation = loader_options(config), training = validation;
   training.augment = data::parse_augment(config.augment);
   training.shuffle = training.random_crop = true;
-  training.center_anywhere = parse_crop_center(config.crop_center);
+  training.center_anywhere = parse_crop_center(config.crop_center, config.resize);
   std::vector<std::string> notes;
   std::shared_ptr<models::Network> network = build_model(config, head->outputs(), values, notes);
   require<OptionError>(std::min(config.width, config.height) >= network->minimum_size(), "--size ", config.width, "x", config.height,
@@ -273,7 +273,7 @@ void check_settings(const TrainConfig& c) {
   listed_weights(c.class_weights);
   optim::parse_schedule(c.schedule);
   data::resize_named(c.resize);
-  parse_crop_center(c.crop_center);
+  parse_crop_center(c.crop_center, c.resize);
   data::parse_augment(c.augment);
   models::resolved(model_config(c, 0));
 }
