@@ -4,6 +4,7 @@
 
 #include "json.hpp"
 #include "lamina/infer/predictor.hpp"
+#include "lamina/train/scores.hpp"
 #include "lamina/train/trainer.hpp"
 #include "open_data.hpp"
 #include "progress.hpp"
@@ -16,20 +17,22 @@ using namespace lamina;
 namespace {
 
 /// Every photograph at its own size, against its own mask.
-metrics::ConfusionMatrix evaluate_at_original_size(const std::filesystem::path& checkpoint, const data::Dataset& dataset, data::Split split,
-                                                   Device device, ProgressLine& progress) {
+train::Evaluation evaluate_at_original_size(const std::filesystem::path& checkpoint, const data::Dataset& dataset, data::Split split,
+                                            Device device, ProgressLine& progress) {
   infer::Predictor predictor(checkpoint, device);
-  metrics::ConfusionMatrix confusion = predictor.head().confusion();
+  train::Evaluation all{predictor.head().confusion(), {}, {}};
   const auto& items = dataset.items(split);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto labels = predictor.predict(data::read_image(items[i].image)).labels;
     const auto truth = data::read_mask(items[i], dataset.masks);
     require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(),
                        ": the mask and its image differ in size");
-    predictor.head().count(confusion, truth.labels, labels.labels);
+    metrics::ConfusionMatrix one = predictor.head().confusion();
+    predictor.head().count(one, truth.labels, labels.labels);
+    all.add(predictor.head(), static_cast<int>(i), one);
     progress.update("evaluated " + std::to_string(i + 1) + " of " + std::to_string(items.size()));
   }
-  return confusion;
+  return all;
 }
 
 void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head) {
@@ -68,35 +71,26 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   ProgressLine progress(common.quiet);
   const io::ModelFile file(io::find_weights(options.run, options.weights));
   const train::RunInfo info = train::run_info(file);
-  DataOptions where = options.data;
-  if (!where.images) where.images = info.config.images;
-  if (!where.masks) where.masks = info.config.masks;
-  if (!where.ignore) where.ignore = info.config.ignore;
-  if (!where.background) where.background = info.config.background;
-  if (!where.mask_channel) where.mask_channel = info.config.mask_channel;
-  if (!where.mask_frame) where.mask_frame = info.config.mask_frame;
-  if (!where.others) where.others = info.config.others;
-  if (!where.seed) where.seed = info.config.seed;  // the split of the run: nothing it was trained on is in its val
-  const data::Dataset dataset = open_data(where, progress);
+  const data::Dataset dataset = open_data(as_in_run(options.data, info.config), progress);
   require<DataError>(heads::make_head(dataset.schema, info.config.head)->outcomes() == info.head->outcomes(), options.data.data,
                      ": its classes are not those that ", options.run, " was trained on");
   const data::Split split = data::split_named(options.split);
   require<DataError>(!dataset.items(split).empty(), options.data.data, ": ", dataset.items(split).empty() ? dataset.why_empty(split) : "");
 
   const Device device = parse_device(options.device);
-  metrics::ConfusionMatrix confusion = info.head->confusion();
+  train::Evaluation evaluation{info.head->confusion(), {}, {}};
   if (options.original_size) {
-    confusion = evaluate_at_original_size(file.path(), dataset, split, device, progress);
+    evaluation = evaluate_at_original_size(file.path(), dataset, split, device, progress);
   } else {
     const auto model = file.network();
     model->to(device);
     data::Loader loader(dataset, split, train::loader_options(info.config));
-    confusion = train::evaluate(*model, loader, {info.head}, nullptr,
-                                [&](std::int64_t done, std::int64_t all) {
-                                  progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
-                                })[0]
-                    .confusion;
+    evaluation = std::move(train::evaluate(*model, loader, {info.head}, nullptr, [&](std::int64_t done, std::int64_t all) {
+      progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
+    })[0]);
   }
+  const metrics::ConfusionMatrix& confusion = evaluation.confusion;
+  const train::ScoreIntervals intervals = train::score_intervals(*info.head, evaluation.images);
   progress.update("", false);
   if (common.json) {
     Json result = json_scores(confusion, *info.head);
@@ -104,9 +98,13 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     result["classes"] = info.head->outcomes();
     result["images"] = dataset.items(split).size();
     result["epoch"] = info.state.epoch;
+    result["intervals"] = Json::parse(train::to_json(intervals));
     print_json(result);
   } else {
     print_table(confusion, *info.head);
+    const heads::Selection chosen = info.head->selection(confusion);
+    std::printf("%s %.4f, %s\n", chosen.name, chosen.value, train::interval_text(intervals, intervals.selection).c_str());
+    if (split == data::Split::val) std::printf("the epoch was chosen on this split: its scores are optimistic\n");
   }
   return kOk;
 }

@@ -190,6 +190,17 @@ void add_evaluate(Program& program) {
       cli::evaluate);
 }
 
+void add_report(Program& program) {
+  program.verb<cli::ReportOptions>(
+      "report", "write a run's report again; of several runs: scores, differences, settings and curves side by side",
+      [](CLI::App& sub, cli::ReportOptions& o) {
+        sub.add_option("RUN", o.runs, "run folders")->required();
+        sub.add_option("--data", o.data, "where the run's data set is; empty: where it was");
+        sub.add_option("--out", o.out, "file of a comparison; empty: comparison.html");
+      },
+      cli::report);
+}
+
 void add_predict(Program& program) {
   program.verb<cli::PredictOptions>(
       "predict", "segment photographs: index masks, color overlays, probabilities",
@@ -316,8 +327,8 @@ void add_doctor(Program& program) {
       [](const None&, const cli::Common& common) { return cli::doctor(common); });
 }
 
-constexpr void (*kVerbs[])(Program&) = {add_check,  add_train,   add_evaluate, add_predict, add_colorize, add_study,
-                                        add_import, add_phantom, add_info,     add_bench,   add_doctor};
+constexpr void (*kVerbs[])(Program&) = {add_check, add_train,  add_evaluate, add_report, add_predict, add_colorize,
+                                        add_study, add_import, add_phantom,  add_info,   add_bench,   add_doctor};
 
 int run(int argc, char** argv) {
   Program program;

@@ -26,6 +26,18 @@ data::DatasetOptions dataset_options(const DataOptions& o) {
   return d;
 }
 
+DataOptions as_in_run(DataOptions o, const train::TrainConfig& config) {
+  if (!o.images) o.images = config.images;
+  if (!o.masks) o.masks = config.masks;
+  if (!o.ignore) o.ignore = config.ignore;
+  if (!o.background) o.background = config.background;
+  if (!o.mask_channel) o.mask_channel = config.mask_channel;
+  if (!o.mask_frame) o.mask_frame = config.mask_frame;
+  if (!o.others) o.others = config.others;
+  if (!o.seed) o.seed = config.seed;  // the split of the run: nothing it was trained on is in its val
+  return o;
+}
+
 data::Dataset open_data(const DataOptions& o, ProgressLine& progress, bool compare_photos) {
   data::DatasetOptions options = dataset_options(o);
   options.compare_photos = compare_photos;

@@ -50,6 +50,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
   if (common.json) {
     Json result{{"run", config.out},     {"epochs", state.epoch},        {"steps", state.step}, {"best_epoch", state.best_epoch},
                 {"best_score", nullptr}, {"images_per_second", nullptr}, {"report", report}};
+    result["stopped_early"] = !state.history.back().note.empty();
     if (scored) result["best_score"] = state.best_score;
     if (events.rate() > 0) result["images_per_second"] = events.rate();
     print_json(result);

@@ -52,6 +52,11 @@ struct EvaluateOptions {
   std::string device = "cpu";
 };
 
+struct ReportOptions {
+  std::vector<std::string> runs;
+  std::string data, out;
+};
+
 struct PredictOptions {
   std::string run;
   std::vector<std::string> images;
@@ -101,6 +106,7 @@ struct BenchOptions {
 int check(const CheckOptions& options, const Common& common);
 int train(lamina::train::TrainConfig config, bool resume, const Common& common);
 int evaluate(const EvaluateOptions& options, const Common& common);
+int report(const ReportOptions& options, const Common& common);
 int predict(const PredictOptions& options, const Common& common);
 int colorize_train(lamina::train::ColorizeConfig config, bool resume, const Common& common);
 int colorize_predict(const ColorizePredictOptions& options, const Common& common);

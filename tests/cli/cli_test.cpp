@@ -275,6 +275,10 @@ TEST_CASE("small and lopsided data sets train") {
   fs::remove(w / "data/dataset.json");
   trains("no_foreground", "data");
   fs::remove(w / "data/val.txt");
+  trains("no_val_but_test", "data");
+  CHECK(w.read("run_no_val_but_test/report.html").find("There is no val split: the weights are those of the last epoch") !=
+        std::string::npos);
+  fs::remove(w / "data/test.txt");
   const std::string out = trains("no_val", "data");
   CHECK(out.find("-1") == std::string::npos);
   CHECK(out.find("report") != std::string::npos);

@@ -82,6 +82,44 @@ TEST_CASE("evaluate: every number of the JSON and of the table against counts by
   }
 }
 
+TEST_CASE("report writes a run's report again, wherever its data is now, and puts runs side by side") {
+  const Workshop w(1);
+  write_pictures(w / "set", Task::multiclass, kTrain, kVal);
+  for (const char* run : {"run", "run2"}) {
+    auto config = still(w / "set", w / run);
+    config.seed = run[3] ? 4 : 0;
+    painted_run(config, Task::multiclass);
+  }
+  const std::string before = w.read("run/report.html");
+  for (const char* file : {"run/report.html", "run/plots/loss.svg", "run/scores.json", "run/overlays/best_1.png"})
+    CHECK(std::filesystem::remove(w / file));
+  const Result again = w.lamina("report " + (w / "run").string());
+  CHECK(again.code == 0);
+  CHECK(again.out.find("val: foreground Dice") != std::string::npos);
+  CHECK(w.read("run/report.html") == before);
+  for (const char* file : {"run/plots/loss.svg", "run/scores.json", "run/overlays/best_1.png"}) CHECK(std::filesystem::exists(w / file));
+
+  const Result both = w.lamina("report run run2");
+  CHECK(both.code == 0);
+  CHECK(both.out.find("image by image") != std::string::npos);
+  CHECK(w.read("comparison.html").find("run2") != std::string::npos);
+  const json sides = json::parse(w.lamina("report run run2 --json --out both.html").out);
+  CHECK(sides.at("report") == "both.html");
+  CHECK(sides.at("runs").at(1).at("difference").at("images") == 3);
+  CHECK(sides.at("runs").at(1).at("difference").at("mean") == 0);
+
+  std::filesystem::rename(w / "set", w / "moved");
+  check_error(w.lamina("report run"), 6, {"--data", "run"});
+  CHECK(w.lamina("report run --data moved").code == 0);
+  check_error(w.lamina("report run --out x.html --data moved"), 2, {"--out"});
+  const json scores = json::parse(w.lamina("evaluate run moved --json --quiet").out);
+  CHECK(scores.at("intervals").at("resamples") == 1000);
+  CHECK(scores.at("intervals").at("level") == 0.95);
+  CHECK(scores.at("intervals").at("images") == 3);
+  CHECK(scores.at("intervals") == json::parse(w.read("run/scores.json")).at("intervals"));
+  CHECK(w.lamina("evaluate run moved").out.find("1000 bootstrap resamples of 3 images") != std::string::npos);
+}
+
 TEST_CASE("predict: masks and shares are the best network's answers") {
   const Workshop w(1);
   write_pictures(w / "set", Task::multiclass, kTrain, kVal);
@@ -134,6 +172,7 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"batch", 2},
                                                   {"seed", 8},
                                                   {"val_every", 9},
+                                                  {"patience", 3},
                                                   {"device", "cpu"},
                                                   {"precision", "f32"}};
   std::string command = "train set --out run --quiet --size 6x4";

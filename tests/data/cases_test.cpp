@@ -405,6 +405,10 @@ TEST_CASE("results stay out of data sets") {
   CHECK_NOTHROW(require_no_dataset("--out", f / "elsewhere/masks"));
   io::create_folders(f / "photos");
   CHECK_THROWS_AS(require_no_dataset("--out", f / "photos", {f / "photos"}), OptionError);
+  CHECK_THROWS_AS(require_no_dataset("--out", f / "photos/runs/new", {f / "photos"}), OptionError);
+  CHECK_THROWS_AS(require_no_dataset("--out", f.path().parent_path(), {f / "photos"}), OptionError);
+  CHECK_THROWS_AS(require_no_dataset("--out", f / "photos/../photos/new", {f / "elsewhere/../photos"}), OptionError);
+  CHECK_NOTHROW(require_no_dataset("--out", f / "photos2", {f / "photos"}));
 }
 
 TEST_CASE("a last batch of one item joins the one before it") {

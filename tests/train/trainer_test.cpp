@@ -10,61 +10,11 @@
 #include "lamina/train/sinks/metrics_files.hpp"
 #include "support/counted.hpp"
 #include "support/op_check.hpp"
-#include "support/runs.hpp"
+#include "support/training.hpp"
 
 using namespace lamina;
 using namespace lamina::test;
 namespace fs = std::filesystem;
-
-namespace {
-
-/// A tiny run: three batches an epoch.
-train::TrainConfig small(const fs::path& data, const fs::path& out) {
-  return {.data = data.string(),
-          .base = 2,
-          .depth = 2,
-          .width = 32,
-          .height = 32,
-          .augment = "hflip,rotate=10",
-          .lr = 1e-2,
-          .epochs = 3,
-          .batch = 2,
-          .out = out.string()};
-}
-
-struct Run {
-  train::Outcome outcome{};
-  std::vector<std::string> messages, warnings;
-  std::vector<train::EpochRecord> epochs;
-};
-
-struct Crash {};
-
-/// Trains; `stop_at` asks for an end after that update of the whole run, `crash_at` drops everything there as a killed process does.
-Run run(train::TrainConfig config, std::optional<std::int64_t> stop_at = {}, std::optional<std::int64_t> crash_at = {},
-        bool resume = true) {
-  config = train::resolved(config);
-  const data::Dataset dataset = data::open_dataset(config.data, {.seed = config.seed});
-  std::atomic<bool> stop{false};
-  Run result;
-  train::TrainEvents events;
-  events.step = [&](const train::StepEvent& e) {
-    const std::int64_t step = (e.epoch - 1) * e.batches + e.batch;
-    if (stop_at == step) stop = true;
-    if (crash_at == step) throw Crash{};
-  };
-  events.epoch = [&](const train::EpochRecord& r) { result.epochs.push_back(r); };
-  events.message = [&](const std::string& m) { result.messages.push_back(m); };
-  events.warning = [&](const std::string& m) { result.warnings.push_back(m); };
-  result.outcome = train::train(config, dataset, resume, events, &stop);
-  return result;
-}
-
-bool mentions(const std::vector<std::string>& texts, const std::string& word) {
-  return std::any_of(texts.begin(), texts.end(), [&](const std::string& t) { return t.find(word) != std::string::npos; });
-}
-
-}  // namespace
 
 TEST_CASE("the same seed gives the same bytes, whatever the threads; another seed others") {
   TempFolder f;
@@ -395,7 +345,7 @@ TEST_CASE("names with commas, quotes and line breaks stay one field of every CSV
     CHECK(confusion[k + 1].size() == confusion[0].size());
   }
   const auto images = csv_records(io::read_file(f / "run/per_image.csv"));
-  CHECK(std::any_of(images.begin(), images.end(), [](const auto& row) { return row[0] == "val.txt, \"1st\"" && row.size() == 3; }));
+  CHECK(std::any_of(images.begin(), images.end(), [](const auto& row) { return row[0] == "test.txt, \"1st\"" && row.size() == 3; }));
   train::MetricsFiles().start({.folder = f / "run", .epoch = 1, .epochs = 3, .score_names = {}, .notes = {}});
   CHECK(csv_records(io::read_file(f / "run/metrics.csv")).size() == 1 + 1);
   CHECK(lines(f / "run/metrics.jsonl").size() == 1);

@@ -34,6 +34,12 @@ struct OrdinalScores {
   double quadratic_kappa = 0;
 };
 
+/// One count of a confusion matrix.
+struct Cell {
+  int truth = 0, prediction = 0;
+  std::int64_t count = 0;
+};
+
 /// Pixel counts: `at(truth, prediction)`. Accumulated over a whole set, so that a score is never a mean of per-image means.
 class ConfusionMatrix {
  public:
@@ -46,6 +52,9 @@ class ConfusionMatrix {
   /// Values whose label equals `ignore` are left out. Throws DataError on others.
   void add_planes(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> prediction, std::optional<int> ignore = {});
   void add(const ConfusionMatrix& other);
+  /// Its counts that are not 0, and adding one of them.
+  std::vector<Cell> cells() const;
+  void add(const Cell& cell) { counts_[static_cast<std::size_t>(cell.truth * classes_ + cell.prediction)] += cell.count; }
   int classes() const { return classes_; }
   std::int64_t at(int truth, int prediction) const { return counts_[static_cast<std::size_t>(truth * classes_ + prediction)]; }
   std::int64_t truth_count(int c) const;

@@ -27,6 +27,14 @@ class MetaScope {
   bool outer_;
 };
 
+/// How the tensors of a source met those of a module, by name.
+struct StateMatch {
+  std::vector<std::string> loaded;
+  std::vector<std::string> missing;     ///< the module's that the source lacks
+  std::vector<std::string> unexpected;  ///< the source's that the module lacks
+  std::vector<std::string> unfit;  ///< of another shape, or a counter here and a number there: "head.bias is (5) here, (6) in the source"
+};
+
 /// A node of a network: owns parameters (trained), buffers (saved, not trained) and child modules. Subclasses add them in their
 /// constructor, in an order that fixes the order of named_parameters(), and define a forward of their own signature.
 class Module {
@@ -58,9 +66,9 @@ class Module {
   void eval() { train(false); }
   bool training() const { return training_; }
 
-  /// Copies `source` into the tensors of state() by name. With `strict` every name must match both ways. Throws DataError with the
-  /// missing, unexpected and wrongly shaped names, and where one is a counter and the other is not; nothing is changed then.
-  void load_state(const std::vector<NamedTensor>& source, bool strict = true);
+  /// Copies `source` into the tensors of state() by name. With `strict` everything must fit: DataError tells what does not, and nothing is
+  /// changed. Without, what does not fit is left alone; the lists tell.
+  StateMatch load_state(const std::vector<NamedTensor>& source, bool strict = true);
   /// Gives a module that was built in a MetaScope its values, strictly by name. Memory of `source` that nobody else holds is taken over,
   /// other is copied; dtypes become the module's. Throws as load_state.
   void fill(std::vector<NamedTensor> source);
@@ -96,8 +104,8 @@ class Module {
  private:
   friend class EvalScope;
   enum class Kind { parameter, buffer };
-  /// Pairs of this module's tensors and the source's of the same name; throws DataError as load_state says.
-  std::vector<std::pair<Tensor, Tensor>> matched(const std::vector<NamedTensor>& source, bool strict) const;
+  /// Pairs of this module's tensors and the source's of the same name; throws DataError as load_state says. `match` may be null.
+  std::vector<std::pair<Tensor, Tensor>> matched(const std::vector<NamedTensor>& source, bool strict, StateMatch* match = nullptr) const;
   void collect(const std::string& prefix, bool parameters, bool buffers, std::vector<NamedTensor>& out) const;
 
   std::vector<std::pair<Kind, NamedTensor>> own_;

@@ -37,7 +37,7 @@ struct TrainConfig {
   std::uint64_t seed = 0;
   int ignore = -1;
   std::string background, mask_channel, mask_frame, others;
-  int val_every = 1;
+  int val_every = 1, patience = 0, save_every = 0;
   std::string device = "cpu";
   std::string precision = "f32";
   std::string out;
@@ -85,7 +85,7 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"clip_norm", "clip the gradient's norm; 0: off", 0}, c.clip_norm);
   visit(Field{"clip_value", "clip each gradient element; 0: off", 0}, c.clip_value);
   visit(Field{"schedule", "constant | poly | cosine | onecycle | plateau"}, c.schedule);
-  visit(Field{"epochs", "passes over the training split"}, c.epochs);
+  visit(Field{"epochs", "passes over the training split; a run goes on where it is raised"}, c.epochs);
   visit(Field{"steps", "updates instead of epochs; 0: use epochs", 0}, c.steps);
   visit(Field{"batch", "images an update", 1}, c.batch);
   visit(Field{"seed", "seed of everything random"}, c.seed);
@@ -96,6 +96,12 @@ void describe(TrainConfig& c, Visit&& visit) {
         c.mask_frame);
   visit(Field{"others", "mask values that are no label: error | ignore | nearest (color); empty: as dataset.json says"}, c.others);
   visit(Field{"val_every", "epochs between validations; the last epoch is always validated", 1}, c.val_every);
+  visit(Field{"patience", "stop after so many validations in a row without a better score; 0: never", 0}, c.patience);
+  visit(Field{.name = "save_every",
+              .help = "also keep the weights of every so many epochs, RUN/weights/epoch_N; 0: none",
+              .least = 0,
+              .stored = false},
+        c.save_every);
   visit(Field{"device", "cpu | cuda | cuda:N"}, c.device);
   visit(Field{"precision", "f32 | bf16: of kernels and activations; bf16 needs --device cuda"}, c.precision);
   visit(Field{.name = "out", .help = "run folder; default runs/<name of DATA>", .stored = false}, c.out);

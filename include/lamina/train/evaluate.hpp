@@ -6,6 +6,7 @@
 #include "lamina/data/batch.hpp"
 #include "lamina/heads/head.hpp"
 #include "lamina/losses/criterion.hpp"
+#include "lamina/metrics/bootstrap.hpp"
 #include "lamina/models/network.hpp"
 
 namespace lamina::train {
@@ -17,10 +18,14 @@ struct ImageScore {
   int item = 0;        ///< index in the split
   Scalars scores;      ///< Head::image_summary
   double quality = 0;  ///< Head::quality
+  std::vector<metrics::Cell> counts{};
 };
 
 /// What one head says of a split.
 struct Evaluation {
+  /// An image's counts join the others.
+  void add(const heads::Head& head, int item, const metrics::ConfusionMatrix& of_image);
+
   metrics::ConfusionMatrix confusion;  ///< of the whole split
   Scalars losses;                      ///< means over the images, of criterion's values; none without one
   std::vector<ImageScore> images;
@@ -31,6 +36,17 @@ struct Evaluation {
 /// DataError where the network or the batches lack what a head is called.
 std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches, const Heads& heads, const losses::Criterion* criterion,
                                  const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+
+/// How sure a split's scores are: bootstrap intervals over its images.
+struct ScoreIntervals {
+  metrics::BootstrapOptions options{};
+  std::size_t images = 0;
+  metrics::Interval selection{};                                  ///< of Head::selection
+  std::vector<std::pair<std::string, metrics::Interval>> each{};  ///< of Head::summary
+};
+ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageScore>& images);
+/// "95 % interval 0.650 to 0.760, 1000 bootstrap resamples of 14 images".
+std::string interval_text(const ScoreIntervals& intervals, const metrics::Interval& interval);
 
 /// Decisions of a head at the labels' size, on the host, logits being interpolated on `grid`: logits (N, h, w, C) -> u8 (N, height, width)
 /// or (N, height, width, planes).

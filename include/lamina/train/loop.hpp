@@ -9,6 +9,8 @@ struct LoopOptions {
   int epochs = 1;
   std::int64_t steps = 0;             ///< updates in all; 0: those of `epochs`
   int val_every = 1;                  ///< epochs between validations; the last epoch is always validated
+  int patience = 0;                   ///< validations in a row without a better score that end the run; 0: none do
+  int save_every = 0;                 ///< epochs between weights/epoch_N; 0: none
   optim::ScheduleOptions schedule{};  ///< of every component's optimiser; its total_steps are the loop's
   std::uint64_t seed = 0;             ///< of what the networks draw while they train
 };

@@ -30,19 +30,29 @@ struct Figure {
   std::string png, caption;
 };
 
+/// Rows of words under a title; the first row says what they are.
+struct ReportTable {
+  std::string title;
+  std::vector<std::vector<std::string>> rows;
+};
+
 /// Everything a report shows.
 struct ReportContent {
   std::string title;
   std::vector<std::string> summary;  ///< sentences at the top
   std::vector<std::string> warnings;
-  std::vector<std::string> class_names, class_colors;  ///< colors in the pictures as CSS has them; empty: not drawn
-  metrics::ConfusionMatrix confusion{2};               ///< of the validation split, best epoch
-  int background = 0;                                  ///< class that foreground scores leave out; -1: none
-  std::string grades;                                  ///< grades_text
-  std::vector<std::string> charts;                     ///< SVG
-  std::string samples_title;                           ///< heading of samples
-  std::vector<Figure> samples;                         ///< pictures that need no key
-  std::vector<Figure> best, worst;                     ///< photograph, label and prediction side by side
+  std::vector<std::string> class_names, class_colors;          ///< colors in the pictures as CSS has them; empty: not drawn
+  std::string split = "validation";                            ///< that the scores are of
+  metrics::ConfusionMatrix confusion{2};                       ///< of that split, best epoch
+  std::string intervals_title;                                 ///< heading of intervals
+  std::vector<std::pair<std::string, std::string>> intervals;  ///< of scores
+  int background = 0;                                          ///< class that foreground scores leave out; -1: none
+  std::string grades;                                          ///< grades_text
+  std::vector<ReportTable> tables;                             ///< before the charts
+  std::vector<std::string> charts;                             ///< SVG
+  std::string samples_title;                                   ///< heading of samples
+  std::vector<Figure> samples;                                 ///< pictures that need no key
+  std::vector<Figure> best, worst;                             ///< photograph, label and prediction side by side
   std::vector<std::pair<std::string, std::string>> settings, environment;
   std::vector<std::pair<std::string, std::string>> next_steps;  ///< what for, command
 };

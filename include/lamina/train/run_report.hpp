@@ -1,11 +1,17 @@
 #pragma once
 #include "lamina/data/dataset.hpp"
 #include "lamina/train/session.hpp"
+#include "lamina/train/trainer.hpp"
 
 namespace lamina::train {
 
-/// Writes everything of a run folder that a person looks at, from weights/best and the history in weights/last: plots/*.svg,
-/// overlays/*.png, confusion.csv, per_image.csv, next_steps.txt and report.html. Throws IoError.
-void write_run_report(const RunFolder& folder, const data::Dataset& dataset);
+/// Writes what a run leaves for a person: report.html, plots/, overlays/, per_image.csv, confusion.csv, scores.json, next_steps.txt, from
+/// its checkpoints and the images of a split: test where there is one and the run is over, else val. Returns the headline: the score, with
+/// its interval; empty without images.
+std::string write_run_report(const RunFolder& folder, const data::Dataset& dataset);
+
+/// The same of a run that goes on, from its numbers alone: report.html, plots/ and next_steps.txt. `info.state` is that of its best epoch.
+void write_progress_report(const RunFolder& folder, const data::Dataset& dataset, const RunInfo& info, const RunState& state,
+                           std::int64_t parameters);
 
 }  // namespace lamina::train

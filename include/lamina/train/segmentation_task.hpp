@@ -43,6 +43,9 @@ class SegmentationTask : public Task {
   losses::Criterion& criterion() { return parts_.criterion; }
   const losses::Criterion& criterion() const { return parts_.criterion; }
 
+ protected:
+  void note(std::string line) { parts_.notes.push_back(std::move(line)); }
+
  private:
   /// What a head's number is called where there are several heads.
   std::string name_of(const heads::Head& head, const std::string& scalar) const;

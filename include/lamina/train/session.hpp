@@ -64,7 +64,7 @@ class Session {
   /// What to say about it: damage, where it goes on; empty at the start of a run.
   const std::string& damage() const { return damage_; }
   bool resumed() const { return resumed_; }
-  /// Writes weights/best or weights/last; of the ends of epochs the one before is kept as weights/prev.
+  /// Writes weights/best, weights/last or another; of the ends of epochs the last but one is kept as weights/prev.
   void save(const char* which);
 
  private:

@@ -21,8 +21,8 @@ LoopOptions loop_options(const TrainConfig& config);
 
 /// Trains the configured network and keeps the run folder: config.json, env.json, metrics.csv, metrics.jsonl, log.txt (appended to),
 /// weights/{best,last,prev}.safetensors, plots/, overlays/, confusion.csv, per_image.csv, report.html, next_steps.txt.
-/// A run folder that exists is continued from weights/last (or prev, when last is damaged) if its settings and its data are the same;
-/// of a finished run only the report is written again.
+/// A run folder that exists is continued from weights/last (or prev, when last is damaged) if its settings and its data are the same, but
+/// for epochs and patience, which may be raised; of a finished run only the report is written again.
 /// Continuing is exact: the files of an interrupted and resumed run equal those of one never stopped, byte for byte.
 /// Throws as make_task, Session and run_loop.
 Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events,

@@ -58,8 +58,16 @@ void require_no_dataset(const std::string& what, const fs::path& folder, const s
   std::error_code none;
   for (const char* part : {"images", "dataset.json"})
     if (fs::exists(folder / part, none)) refuse(message("a data set (it has ", part, ")"));
-  for (const fs::path& own : data)
-    if (fs::equivalent(folder, own, none)) refuse("of the data set");
+  const auto within = [](const fs::path& inner, const fs::path& outer) {
+    const fs::path path = inner.lexically_relative(outer);
+    return !path.empty() && *path.begin() != "..";
+  };
+  const fs::path place = fs::weakly_canonical(folder);
+  for (const fs::path& own : data) {
+    const fs::path theirs = fs::weakly_canonical(own);
+    if (within(place, theirs)) refuse(place == theirs ? "of the data set" : "in the data set " + own.string());
+    if (within(theirs, place)) refuse("around the data set " + own.string());
+  }
   for (fs::path at = fs::absolute(folder).lexically_normal(); at.has_relative_path(); at = at.parent_path()) {
     if (!at.has_filename()) continue;
     const bool part = at.filename() == "images" || at.filename() == "masks";

@@ -74,6 +74,14 @@ void ConfusionMatrix::add(const ConfusionMatrix& other) {
   for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
 }
 
+std::vector<Cell> ConfusionMatrix::cells() const {
+  std::vector<Cell> all;
+  for (int t = 0; t < classes_; ++t)
+    for (int p = 0; p < classes_; ++p)
+      if (at(t, p) != 0) all.push_back({t, p, at(t, p)});
+  return all;
+}
+
 std::int64_t ConfusionMatrix::truth_count(int c) const {
   std::int64_t n = 0;
   for (int p = 0; p < classes_; ++p) n += at(c, p);

@@ -112,8 +112,10 @@ void EvalScope::remember(Module& module) {
   for (const auto& [name, child] : module.children_) remember(*child);
 }
 
-void Module::load_state(const std::vector<NamedTensor>& source, bool strict) {
-  for (auto& [to, from] : matched(source, strict)) to.copy_from(from);
+StateMatch Module::load_state(const std::vector<NamedTensor>& source, bool strict) {
+  StateMatch match;
+  for (auto& [to, from] : matched(source, strict, &match)) to.copy_from(from);
+  return match;
 }
 
 void Module::fill(std::vector<NamedTensor> source) {
@@ -126,29 +128,38 @@ void Module::fill(std::vector<NamedTensor> source) {
   }
 }
 
-std::vector<std::pair<Tensor, Tensor>> Module::matched(const std::vector<NamedTensor>& source, bool strict) const {
+std::vector<std::pair<Tensor, Tensor>> Module::matched(const std::vector<NamedTensor>& source, bool strict, StateMatch* match) const {
   std::map<std::string, Tensor> given;
   for (const NamedTensor& s : source) given[s.name] = s.tensor;
   std::vector<std::pair<Tensor, Tensor>> copies;
-  std::string missing, shapes, unexpected;
+  StateMatch found;
+  std::string wrong;
   for (const NamedTensor& own : state()) {
     const auto it = given.find(own.name);
     if (it == given.end()) {
-      missing += "\n  missing: " + own.name + " " + own.tensor.shape().str();
+      found.missing.push_back(own.name);
+      wrong += "\n  missing: " + own.name + " " + own.tensor.shape().str();
       continue;
     }
     const Tensor& from = it->second;
-    if (from.shape() == own.tensor.shape() && (from.dtype() == DType::i64) == (own.tensor.dtype() == DType::i64))
+    const bool same_shape = from.shape() == own.tensor.shape();
+    if (same_shape && (from.dtype() == DType::i64) == (own.tensor.dtype() == DType::i64)) {
       copies.emplace_back(own.tensor, from);
-    else if (from.shape() == own.tensor.shape())
-      shapes += message("\n  dtype: ", own.name, " is ", name_of(own.tensor.dtype()), " here, ", name_of(from.dtype()), " in the source");
-    else
-      shapes += "\n  shape: " + own.name + " is " + own.tensor.shape().str() + " here, " + it->second.shape().str() + " in the source";
+      found.loaded.push_back(own.name);
+    } else {
+      found.unfit.push_back(same_shape
+                                ? message(own.name, " is ", name_of(own.tensor.dtype()), " here, ", name_of(from.dtype()), " in the source")
+                                : message(own.name, " is ", own.tensor.shape(), " here, ", from.shape(), " in the source"));
+      wrong += (same_shape ? "\n  dtype: " : "\n  shape: ") + found.unfit.back();
+    }
     given.erase(it);
   }
-  for (const auto& [name, tensor] : given) unexpected += "\n  unexpected: " + name + " " + tensor.shape().str();
-  require<DataError>(shapes.empty() && (!strict || (missing.empty() && unexpected.empty())), "the weights do not fit the model:", missing,
-                     unexpected, shapes);
+  for (const auto& [name, tensor] : given) {
+    found.unexpected.push_back(name);
+    wrong += "\n  unexpected: " + name + " " + tensor.shape().str();
+  }
+  require<DataError>(!strict || wrong.empty(), "the weights do not fit the model:", wrong);
+  if (match) *match = std::move(found);
   return copies;
 }
 

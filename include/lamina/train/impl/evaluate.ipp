@@ -1,5 +1,8 @@
 #include "lamina/train/evaluate.hpp"
 
+#include <cmath>
+#include <cstdio>
+
 #include "lamina/nn/nn.hpp"
 #include "lamina/ops/resize.hpp"
 
@@ -8,6 +11,40 @@ namespace lamina::train {
 Tensor decisions_at(const heads::Head& head, const Tensor& logits, std::int64_t height, std::int64_t width, ResizeGrid grid) {
   const bool same = logits.size(1) == height && logits.size(2) == width;
   return head.decide(same ? logits : resize_bilinear(logits, height, width, grid)).to(kCpu);
+}
+
+void Evaluation::add(const heads::Head& head, int item, const metrics::ConfusionMatrix& of_image) {
+  Scalars scores = head.image_summary(of_image);
+  const double quality = head.quality(scores);
+  images.push_back({item, std::move(scores), quality, of_image.cells()});
+  confusion.add(of_image);
+}
+
+ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageScore>& images) {
+  ScoreIntervals out{.images = images.size()};
+  for (const auto& [name, value] : head.summary(head.confusion())) out.each.push_back({name, {}});
+  const auto intervals = metrics::bootstrap(
+      images.size(),
+      [&](std::span<const int> times) {
+        metrics::ConfusionMatrix sum = head.confusion();
+        for (std::size_t i = 0; i < times.size(); ++i)
+          for (metrics::Cell cell : images[i].counts) cell.count *= times[i], sum.add(cell);
+        std::vector<double> numbers{head.selection(sum).value};
+        for (const auto& [name, value] : head.summary(sum)) numbers.push_back(value);
+        return numbers;
+      },
+      out.options);
+  out.selection = intervals[0];
+  for (std::size_t k = 0; k < out.each.size(); ++k) out.each[k].second = intervals[k + 1];
+  return out;
+}
+
+std::string interval_text(const ScoreIntervals& s, const metrics::Interval& i) {
+  if (std::isnan(i.low)) return message("no interval: ", s.images, s.images == 1 ? " image" : " images");
+  char text[128];
+  std::snprintf(text, sizeof text, "%g %% interval %.3f to %.3f, %d bootstrap resamples of %zu images", 100 * s.options.level, i.low,
+                i.high, s.options.resamples, s.images);
+  return text;
 }
 
 std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches, const Heads& heads, const losses::Criterion* criterion,
@@ -36,10 +73,7 @@ std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches,
       for (std::size_t i = 0; i < batch.indices.size(); ++i) {
         metrics::ConfusionMatrix one = head.confusion();
         head.count(one, std::span(truth).subspan(i * count, count), std::span(predicted).subspan(i * count, count));
-        Scalars scores = head.image_summary(one);
-        const double quality = head.quality(scores);
-        results[h].images.push_back({batch.indices[i], std::move(scores), quality});
-        results[h].confusion.add(one);
+        results[h].add(head, batch.indices[i], one);
       }
     }
     if (progress) progress(++done, batches.batches());

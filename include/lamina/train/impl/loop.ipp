@@ -45,11 +45,14 @@ class Loop {
     if (session_.resumed())
       say("resuming " + session_.folder().root.string() + " after epoch " + std::to_string(state_.epoch) + ", step " +
           std::to_string(state_.step));
-    if (state_.epoch >= epochs_) say("the run is finished; --out another folder trains anew");
-    while (state_.epoch < epochs_) {
+    if (over())
+      say(message("the run is finished", exhausted() ? ": it " + state_.history.back().note : "", "; --out another folder trains anew, ",
+                  exhausted() ? "a larger --patience, or 0, goes on" : "more --epochs go on"));
+    while (!over()) {
       train_epoch();
-      if (stopped() && state_.epoch < epochs_) {
+      if (stopped() && !over()) {
         if (state_.batch > 0) save("last");  // otherwise the end of the epoch saved it
+        sinks_.tell(&Sink::interrupt);
         say("interrupted after step " + std::to_string(state_.step) + "; the same command resumes");
         return Outcome::interrupted;
       }
@@ -59,6 +62,13 @@ class Loop {
   }
 
  private:
+  bool over() const { return state_.epoch >= epochs_ || exhausted(); }
+  /// Validations since the best epoch.
+  std::int64_t without_gain() const {
+    return std::count_if(state_.history.begin(), state_.history.end(),
+                         [&](const EpochRecord& r) { return r.validation && r.epoch > state_.best_epoch; });
+  }
+  bool exhausted() const { return options_.patience > 0 && without_gain() >= options_.patience; }
   bool stopped() const { return stop_ && stop_->load(std::memory_order_relaxed); }
   void say(const std::string& text) const { sinks_.tell(&Sink::message, text); }
   double lr() { return task_.components()[0].optimizer->lr(); }
@@ -152,9 +162,16 @@ class Loop {
     }
     const std::size_t warned = task_.warnings(state_.history).size();
     state_.history.push_back(record);
+    if (exhausted() && !last) {
+      record.note = message("stopped early after epoch ", state_.epoch, " of ", epochs_, ": ", without_gain(),
+                            " validations without a better score than epoch ", state_.best_epoch, "'s");
+      state_.history.back().note = record.note;
+    }
     if (best) save("best");
     sinks_.tell(&Sink::epoch, record, epochs_);
+    if (options_.save_every > 0 && state_.epoch % options_.save_every == 0) save(message("epoch_", state_.epoch).c_str());
     save("last");
+    if (!record.note.empty()) say(record.note);
     const auto known = task_.warnings(state_.history);
     for (std::size_t i = warned; i < known.size(); ++i) sinks_.tell(&Sink::warning, known[i]);
   }
@@ -183,7 +200,11 @@ std::string Task::text(const Scalars& means) const {
 Outcome run_loop(Task& task, Session& session, const LoopOptions& options, const Sinks& sinks, const std::atomic<bool>* stop) {
   require<OptionError>(options.epochs >= 1 || options.steps >= 1, "--epochs ", options.epochs, " must be at least 1");
   require<OptionError>(options.steps >= 0, "--steps ", options.steps, " must not be negative");
+  require<OptionError>(options.patience >= 0 && options.save_every >= 0, "--patience ", options.patience, " and --save-every ",
+                       options.save_every, " must not be negative");
   require<OptionError>(options.val_every >= 1, "--val-every ", options.val_every, " must be at least 1");
+  require<OptionError>(options.patience == 0 || task.validates(), "--patience ", options.patience,
+                       " needs validations to wait for, and there is no val split");
   require<DataError>(task.training().batches() > 0, "there is nothing to train on: an epoch has no batch");
   return Loop(task, session, options, sinks, stop).run();
 }

@@ -91,6 +91,18 @@ std::string table(const std::vector<std::pair<std::string, std::string>>& rows) 
   return html + "</table>";
 }
 
+std::string rows_table(const ReportTable& t) {
+  if (t.rows.size() < 2) return {};
+  std::string html = "<h2>" + escaped(t.title) + "</h2><table class=rows>";
+  for (const auto& row : t.rows) {
+    html += "<tr>";
+    for (const std::string& word : row)
+      html += (&row == &t.rows[0] ? "<th>" : "<td>") + escaped(word) + (&row == &t.rows[0] ? "</th>" : "</td>");
+    html += "</tr>";
+  }
+  return html + "</table>";
+}
+
 std::string bar(double v) {
   if (std::isnan(v)) return "<td class=num>n/a</td>";
   return "<td class=num><span class=bar style=\"width:" + number(60 * v, 1) + "px\"></span>" + number(v) + "</td>";
@@ -277,7 +289,10 @@ std::string render_report(const ReportContent& content) {
   for (const std::string& s : content.summary) html += "<p>" + escaped(s) + "</p>";
   for (const std::string& w : content.warnings) html += "<div class=warning>" + escaped(w) + "</div>";
   const bool measured = content.confusion.total() > 0;
-  if (measured) html += "<h2>Scores on the validation split</h2>" + scores_table(content);
+  if (measured) html += "<h2>Scores on the " + content.split + " split</h2>" + scores_table(content);
+  if (!content.intervals.empty())
+    html += "<details><summary>" + escaped(content.intervals_title) + "</summary>" + table(content.intervals) + "</details>";
+  for (const ReportTable& t : content.tables) html += rows_table(t);
   html += "<h2>Curves</h2><div class=\"charts curves\">";
   for (const std::string& c : content.charts) html += c;
   html += "</div>";
@@ -285,11 +300,11 @@ std::string render_report(const ReportContent& content) {
   if (!content.samples.empty()) html += "<h2>" + escaped(content.samples_title) + "</h2>" + gallery(content.samples);
   if (!content.best.empty()) html += "<h2>Best images</h2>" + key(content) + gallery(content.best);
   if (!content.worst.empty()) html += "<h2>Worst images</h2>" + key(content) + gallery(content.worst);
-  html += "<h2>What next</h2>";
+  if (!content.next_steps.empty()) html += "<h2>What next</h2>";
   for (const auto& [what, command] : content.next_steps) html += "<div>" + escaped(what) + "</div><pre>" + escaped(command) + "</pre>";
-  html +=
-      "<h2>Settings and environment</h2><div class=two>" + table(content.settings) + table(content.environment) + "</div></body></html>\n";
-  return html;
+  if (!content.settings.empty())
+    html += "<h2>Settings and environment</h2><div class=two>" + table(content.settings) + table(content.environment) + "</div>";
+  return html + "</body></html>\n";
 }
 
 }  // namespace lamina::train

@@ -9,6 +9,7 @@
 #include "lamina/data/loader.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/report.hpp"
+#include "lamina/train/scores.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 #include "lamina/train/trainer.hpp"
 
@@ -82,18 +83,10 @@ std::string confusion_csv(const metrics::ConfusionMatrix& m, const std::vector<s
 /// Everything that a report is made from.
 class RunReport {
  public:
-  RunReport(const RunFolder& folder, const data::Dataset& dataset)
-      : folder_(folder),
-        dataset_(dataset),
-        best_(folder.weights("best")),
-        info_(run_info(best_)),
-        last_(run_info(io::ModelFile(folder.weights("last"))).state),
-        head_(*info_.head),
-        model_(best_.network()),
-        loader_(dataset, data::Split::val, loader_options(info_.config)) {
-    model_->to(parse_device(info_.config.device));
-    model_->to(parse_precision(info_.config.precision));
-  }
+  /// `info` says which epoch is reported on, `last` where the run stands.
+  RunReport(const RunFolder& folder, const data::Dataset& dataset, const RunInfo& info, const RunState& last, std::int64_t parameters)
+      : folder_(folder), dataset_(dataset), info_(info), last_(last), head_(*info_.head), parameters_(parameters) {}
+  virtual ~RunReport() = default;
 
   void write() {
     for (const char* name : {"plots", "overlays"}) io::create_folders(folder_.root / name);
@@ -103,27 +96,104 @@ class RunReport {
     for (const data::Rgb& c : info_.schema.colors)
       content_.class_colors.push_back(c == data::Rgb{} ? "" : message("rgb(", int{c[0]}, ",", int{c[1]}, ",", int{c[2]}, ")"));
     content_.background = head_.neutral_outcome();
+    content_.confusion = head_.confusion();
     for (const data::Finding& f : dataset_.findings) content_.warnings.push_back(f.text);
     for (const std::string& w : collapse_warnings(last_.history, head_)) content_.warnings.push_back(w);
+    for (const EpochRecord& r : last_.history)
+      if (!r.note.empty()) content_.summary.push_back("The run " + r.note + ".");
     measure();
-    pictures();
-    content_.summary.push_back(summary());
     content_.charts = charts(last_, head_, folder_);
     for (const Setting& s : settings_of(config)) content_.settings.emplace_back(s.name, to_string(s.value));
-    content_.settings.emplace_back("parameters", std::to_string(model_->parameter_count()));
+    content_.settings.emplace_back("parameters", std::to_string(parameters_));
     content_.environment = environment();
     next_steps();
     io::write_file_atomically(folder_.file("report.html"), render_report(content_));
   }
 
- private:
-  const std::vector<data::Item>& items() const { return dataset_.items(data::Split::val); }
+ protected:
+  const std::vector<data::Item>& items() const { return dataset_.items(split_); }
 
-  /// Scores the validation split; best images first, those without a score last.
-  void measure() {
-    Evaluation e = std::move(evaluate(*model_, loader_, {info_.head}, nullptr)[0]);
+  /// While a run goes on: the counts of its best validation.
+  virtual void measure() {
+    for (const EpochRecord& r : last_.history)
+      if (r.validation && r.epoch == last_.best_epoch)
+        for (const HeadCounts& counts : r.validation->counts)
+          if (counts.head == head_.name()) content_.confusion = counts.confusion;
+    content_.grades = head_.note(content_.confusion);
+    content_.summary.push_back(message("The run is not finished: ", last_.epoch, " of ", info_.config.epochs, " epochs. lamina report ",
+                                       shell_word(folder_.root.string()), " adds pictures and intervals."));
+    if (content_.confusion.total() > 0) content_.summary.push_back(summary());
+  }
+
+  std::string summary() const {
+    if (items().empty()) return "There is no val split: nothing was measured, and the weights are those of the last epoch.";
+    const metrics::ConfusionMatrix baseline = content_.confusion.majority_baseline();
+    const heads::Selection chosen = head_.selection(content_.confusion);
+    return "Best epoch " + std::to_string(info_.state.epoch) + " of " + std::to_string(last_.epoch) + ": " + chosen.name + " (" +
+           chosen.meaning + ") " + decimal(chosen.value, 3) + " on " + std::to_string(items().size()) + " " + content_.split +
+           " images. Always answering the most frequent class scores " + decimal(head_.selection(baseline).value, 3) +
+           ", at a pixel accuracy of " + decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.";
+  }
+
+  void next_steps() {
+    const std::string run = shell_word(folder_.root.string()), data = shell_word(info_.config.data);
+    content_.next_steps = {{"Score the run again, as JSON:", "lamina evaluate " + run + " " + data + " --split " +
+                                                                 (items().empty() ? "train" : data::name_of(split_)) + " --json"},
+                           {"Segment your own photographs:", "lamina predict " + run + " PHOTO.jpg --out predictions"},
+                           {"See what the network is:", "lamina info " + run}};
+    io::write_file_atomically(folder_.file("next_steps.txt"), steps_text(content_.next_steps));
+  }
+
+  const RunFolder& folder_;
+  const data::Dataset& dataset_;
+  const RunInfo& info_;
+  const RunState& last_;
+  const heads::Head& head_;
+  std::int64_t parameters_;
+  data::Split split_ = data::Split::val;
+  ReportContent content_;
+};
+
+/// The weights of the best epoch, and what their file says.
+struct Best {
+  explicit Best(const RunFolder& folder)
+      : file(folder.weights("best")),
+        info(run_info(file)),
+        last(run_info(io::ModelFile(folder.weights("last"))).state),
+        model(file.network()) {
+    model->to(parse_device(info.config.device));
+    model->to(parse_precision(info.config.precision));
+  }
+  io::ModelFile file;
+  RunInfo info;
+  RunState last;
+  std::unique_ptr<models::Network> model;
+};
+
+/// Of a run that ended: the best weights look at the images, of the test split where there is one.
+class FullReport : Best, public RunReport {
+ public:
+  FullReport(const RunFolder& folder, const data::Dataset& dataset)
+      : Best(folder),
+        RunReport(folder, dataset, Best::info, Best::last, model->parameter_count()),
+        loader_(dataset, split_ = headline_split(dataset, Best::last, Best::info.config), loader_options(Best::info.config)) {
+    if (split_ == data::Split::test) content_.split = "test";
+  }
+  const std::string& headline() const { return headline_; }
+
+ private:
+  /// The test split of a run that is over: until then nobody looks at it.
+  static data::Split headline_split(const data::Dataset& dataset, const RunState& last, const TrainConfig& c) {
+    const bool over = (c.steps > 0 ? last.step >= c.steps : last.epoch >= c.epochs) || !last.history.back().note.empty();
+    return over && !dataset.items(data::Split::test).empty() ? data::Split::test : data::Split::val;
+  }
+
+  /// Scores the split; best images first, those without a score last.
+  void measure() override {
+    Evaluation e = std::move(evaluate(*model, loader_, {Best::info.head}, nullptr)[0]);
     content_.confusion = e.confusion;
     content_.grades = head_.note(e.confusion);
+    const ScoreIntervals intervals = score_intervals(head_, e.images);
     images_ = std::move(e.images);
     std::stable_sort(images_.begin(), images_.end(), [](const ImageScore& a, const ImageScore& b) {
       return !std::isnan(a.quality) && (std::isnan(b.quality) || a.quality > b.quality);
@@ -136,6 +206,48 @@ class RunReport {
     }
     io::write_file_atomically(folder_.file("per_image.csv"), per_image + "\n");
     io::write_file_atomically(folder_.file("confusion.csv"), confusion_csv(content_.confusion, content_.class_names));
+    pictures();
+    content_.summary.push_back(summary());
+    if (!images_.empty()) tell(intervals);
+  }
+
+  /// The headline, with how sure it is.
+  void tell(const ScoreIntervals& intervals) {
+    const heads::Selection chosen = head_.selection(content_.confusion);
+    const std::string sure = interval_text(intervals, intervals.selection);
+    const bool test = split_ == data::Split::test;
+    headline_ = message(data::name_of(split_), ": ", chosen.name, " ", decimal(chosen.value, 4), ", ", sure,
+                        test ? "" : "; optimistic, for the epoch was chosen on these images");
+    content_.summary.push_back("Its " + sure + ".");
+    const std::size_t chosen_on = dataset_.items(data::Split::val).size();
+    if (!test)
+      content_.summary.push_back(
+          "The epoch was chosen on these very images, so the score is optimistic: a test split (test.txt) that no "
+          "choice depends on would say how good the network is.");
+    else if (chosen_on > 0)
+      content_.summary.push_back(
+          message("The epoch was chosen on the ", chosen_on, " images of the val split; the test split was looked at once, after that."));
+    else
+      content_.summary.push_back("There is no val split: the weights are those of the last epoch.");
+    content_.intervals_title = message("Every score with its ", std::lround(100 * intervals.options.level), " % interval");
+    const Scalars scores = head_.summary(content_.confusion);
+    for (const auto& [name, interval] : intervals.each)
+      content_.intervals.emplace_back(
+          name, decimal(scores.at(name)) +
+                    (std::isnan(interval.low) ? "" : " (" + decimal(interval.low) + " to " + decimal(interval.high) + ")"));
+    io::write_file_atomically(folder_.file("scores.json"), scores_json({.split = data::name_of(split_),
+                                                                        .epoch = info_.state.epoch,
+                                                                        .score_name = chosen.name,
+                                                                        .score = chosen.value,
+                                                                        .scores = scores,
+                                                                        .intervals = intervals,
+                                                                        .images = qualities()}));
+  }
+
+  std::vector<std::pair<std::string, double>> qualities() const {
+    std::vector<std::pair<std::string, double>> all;
+    for (const ImageScore& s : images_) all.emplace_back(items()[static_cast<std::size_t>(s.item)].name, s.quality);
+    return all;
   }
 
   /// The best and the worst images, at most four each and none in both.
@@ -163,46 +275,29 @@ class RunReport {
     data::LabelImage truth(config.width, config.height, 0, dataset_.masks.planes()), prediction = truth;
     truth.labels = batch.at(kLabels).rows(in_batch, 1).clone().to_vector<std::uint8_t>();
     prediction.labels =
-        decisions_at(head_, model_->output(x, head_.name()), config.height, config.width, model_->grid()).to_vector<std::uint8_t>();
+        decisions_at(head_, model->output(x, head_.name()), config.height, config.width, model->grid()).to_vector<std::uint8_t>();
     Figure f{data::encode_png(triptych(photo, truth, prediction, info_.schema.colors)),
              items()[static_cast<std::size_t>(s.item)].name + ": " + head_.quality_text(s.scores)};
     io::write_file_atomically(folder_.root / "overlays" / (file + ".png"), f.png);
     return f;
   }
 
-  std::string summary() const {
-    if (items().empty()) return "There is no val split: nothing was measured, and the weights are those of the last epoch.";
-    const metrics::ConfusionMatrix baseline = content_.confusion.majority_baseline();
-    const heads::Selection chosen = head_.selection(content_.confusion);
-    return "Best epoch " + std::to_string(info_.state.epoch) + " of " + std::to_string(last_.epoch) + ": " + chosen.name + " (" +
-           chosen.meaning + ") " + decimal(chosen.value, 3) + " on " + std::to_string(items().size()) +
-           " validation images. Always answering the most frequent class scores " + decimal(head_.selection(baseline).value, 3) +
-           ", at a pixel accuracy of " + decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.";
-  }
-
-  void next_steps() {
-    const std::string run = shell_word(folder_.root.string()), data = shell_word(info_.config.data);
-    content_.next_steps = {{"Score the run again, as JSON:",
-                            "lamina evaluate " + run + " " + data + (items().empty() ? " --split train" : " --split val") + " --json"},
-                           {"Segment your own photographs:", "lamina predict " + run + " PHOTO.jpg --out predictions"},
-                           {"See what the network is:", "lamina info " + run}};
-    io::write_file_atomically(folder_.file("next_steps.txt"), steps_text(content_.next_steps));
-  }
-
-  const RunFolder& folder_;
-  const data::Dataset& dataset_;
-  io::ModelFile best_;
-  RunInfo info_;
-  RunState last_;
-  const heads::Head& head_;
-  std::unique_ptr<models::Network> model_;
   data::Loader loader_;
   std::vector<ImageScore> images_;
-  ReportContent content_;
+  std::string headline_;
 };
 
 }  // namespace
 
-void write_run_report(const RunFolder& folder, const data::Dataset& dataset) { RunReport(folder, dataset).write(); }
+std::string write_run_report(const RunFolder& folder, const data::Dataset& dataset) {
+  FullReport report(folder, dataset);
+  report.write();
+  return report.headline();
+}
+
+void write_progress_report(const RunFolder& folder, const data::Dataset& dataset, const RunInfo& info, const RunState& state,
+                           std::int64_t parameters) {
+  RunReport(folder, dataset, info, state, parameters).write();
+}
 
 }  // namespace lamina::train

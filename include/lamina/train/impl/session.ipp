@@ -45,6 +45,7 @@ metrics::ConfusionMatrix confusion_from(const Json& rows) {
 /// Without times: a checkpoint's bytes do not depend on them.
 Json json_of(const EpochRecord& r) {
   Json j{{"epoch", r.epoch}, {"step", r.step}, {"lr", r.lr}, {"train", json_of(r.train)}};
+  if (!r.note.empty()) j["note"] = r.note;
   if (!r.validation) return j;
   j["scores"] = json_of(r.validation->scores);
   for (const HeadCounts& head : r.validation->counts) j["counts"][head.head] = json_of(head.confusion);
@@ -54,6 +55,7 @@ Json json_of(const EpochRecord& r) {
 EpochRecord record_from(const Json& j) {
   EpochRecord r{.epoch = j.at("epoch"), .step = j.at("step"), .lr = j.at("lr")};
   if (j.contains("train")) {
+    r.note = j.value("note", "");
     r.train = scalars_from(j.at("train"));
     if (!j.contains("scores")) return r;
     Validation v{.scores = scalars_from(j.at("scores"))};
@@ -178,14 +180,14 @@ Session::Session(const std::filesystem::path& folder, Task& task, bool resume) :
   const std::optional<FoundCheckpoint> saved = find_checkpoint(folder_);
   require<OptionError>(resume || !saved, "the run folder ", folder.string(),
                        " holds a run already; choose another --out, or --resume auto to continue it");
+  if (saved) task.restore(saved->checkpoint.metadata, folder.string());
+  const Metadata metadata = task.metadata();
+  if (const auto config = metadata.find("config"); config != metadata.end())
+    io::write_file_atomically(folder_.file("config.json"), config->second + "\n");
   if (!saved) {
-    const Metadata metadata = task.metadata();
-    if (const auto config = metadata.find("config"); config != metadata.end())
-      io::write_file_atomically(folder_.file("config.json"), config->second + "\n");
     io::write_file_atomically(folder_.file("env.json"), json_object(environment()));
     return;
   }
-  task.restore(saved->checkpoint.metadata, folder.string());
   for (const Component& c : task.components()) {
     c.module->load_state(of_component(c.prefix, saved->checkpoint.model));
     c.optimizer->load_state(of_component(c.prefix, saved->checkpoint.optimizer));

@@ -113,6 +113,7 @@ void MetricsFiles::epoch(const EpochRecord& r, int) {
     row += (row.empty() ? "" : ",") + (std::isnan(value) ? std::string() : format("%.9g", value));
     object[name] = std::isnan(value) ? Json(nullptr) : Json(value);
   }
+  if (!r.note.empty()) object["note"] = r.note;
   auto lines = lines_of(csv_);
   if (lines.empty()) lines.push_back(header);
   lines.push_back(row);

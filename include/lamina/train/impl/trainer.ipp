@@ -15,7 +15,8 @@
 #include "lamina/io/pretrained.hpp"
 #include "lamina/nn/nn.hpp"
 #include "lamina/train/impl/decay.hpp"
-#include "lamina/train/run_report.hpp"
+#include "lamina/train/impl/raised.hpp"
+#include "lamina/train/impl/report_sink.hpp"
 #include "lamina/train/segmentation_task.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
@@ -185,7 +186,11 @@ class ConfiguredTask : public SegmentationTask {
 
   void restore(const Metadata& saved, const std::string& run) override {
     const RunInfo info = run_info(saved, run);
-    const std::string other = differences(settings_of(config_from_json(to_json(config_))), settings_of(info.config));
+    TrainConfig there = info.config;
+    if (std::string said = take_raised(config_, there, training().batches(), info.state.step); !said.empty()) note(std::move(said));
+    const std::string other = differences(settings_of(config_from_json(to_json(config_))), settings_of(there));
+    require<OptionError>(config_.epochs >= there.epochs, "the run folder ", run, " was made with --epochs ", there.epochs,
+                         ", which can be raised, not lowered to ", config_.epochs, "; choose another --out");
     require<OptionError>(other.empty(), "the run folder ", run, " was made with other settings (", other, "); choose another --out");
     require<OptionError>(std::string(info.head->kind()) == heads()[0]->kind(), "the run folder ", run, " was made with --head ",
                          info.head->kind(), ", not ", heads()[0]->kind(), "; choose another --out");
@@ -244,20 +249,6 @@ class ConfiguredTask : public SegmentationTask {
   std::uint32_t items_;
 };
 
-/// The report of a finished run.
-class Report : public Sink {
- public:
-  Report(const data::Dataset& dataset, const Sinks& others) : dataset_(dataset), others_(others) {}
-  void finish(const std::filesystem::path& folder) override {
-    others_.tell(&Sink::message, std::string("writing the report"));
-    write_run_report({folder}, dataset_);
-  }
-
- private:
-  const data::Dataset& dataset_;
-  const Sinks& others_;
-};
-
 }  // namespace
 
 void check_settings(const TrainConfig& c) {
@@ -287,6 +278,8 @@ LoopOptions loop_options(const TrainConfig& c) {
   return {.epochs = c.epochs,
           .steps = c.steps,
           .val_every = c.val_every,
+          .patience = c.patience,
+          .save_every = c.save_every,
           .schedule = {.kind = optim::parse_schedule(c.schedule), .lr = c.lr},
           .seed = c.seed};
 }
@@ -302,7 +295,7 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
   Callbacks callbacks(events);
   for (const std::string& line : task->SegmentationTask::notes()) callbacks.message(line);
   const Sinks listening{&log, &callbacks};
-  Report report(dataset, listening);
+  ReportSink report(config, dataset, *task, session, listening);
   Sinks sinks{&metrics, &log, &callbacks, &report};
   std::optional<TensorBoard> board;
   if (config.tensorboard)

@@ -26,6 +26,8 @@ class Sink {
   virtual void epoch(const EpochRecord&, int /*epochs*/) {}
   virtual void message(const std::string&) {}
   virtual void warning(const std::string&) {}
+  /// The run was asked to stop, and all is saved.
+  virtual void interrupt() {}
   /// All epochs are done and saved.
   virtual void finish(const std::filesystem::path& /*folder*/) {}
 };

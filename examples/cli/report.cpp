@@ -1,0 +1,67 @@
+// lamina report: writes a run's report again, or puts runs side by side.
+#include <cstdio>
+#include <filesystem>
+
+#include "json.hpp"
+#include "lamina/io/file.hpp"
+#include "lamina/train/compare.hpp"
+#include "lamina/train/run_report.hpp"
+#include "open_data.hpp"
+#include "progress.hpp"
+#include "verbs.hpp"
+
+namespace cli {
+
+using namespace lamina;
+
+namespace {
+
+int compare(const ReportOptions& options, const Common& common) {
+  const std::string out = options.out.empty() ? "comparison.html" : options.out;
+  const train::Comparison c = train::compare_runs({options.runs.begin(), options.runs.end()});
+  io::write_file_atomically(out, train::comparison_html(c));
+  if (!common.json) {
+    std::printf("%s\nreport  %s\n", train::comparison_text(c).c_str(), out.c_str());
+    return kOk;
+  }
+  Json result{{"report", out}};
+  for (std::size_t i = 0; i < c.runs.size(); ++i) {
+    Json run{{"run", options.runs[i]}, {"epochs", c.runs[i].state.epoch}, {"best_epoch", c.runs[i].state.best_epoch}};
+    if (const auto& s = c.runs[i].scores)
+      run["scores"] = {{"split", s->split}, {"name", s->score_name}, {"value", json_number(s->score)}, {"images", s->images.size()}};
+    if (i > 0) {
+      const train::PairedDifference& d = c.differences[i - 1];
+      run["difference"] = {{"images", d.images},
+                           {"mean", d.images ? json_number(d.mean) : Json(nullptr)},
+                           {"interval", {json_number(d.interval.low), json_number(d.interval.high)}}};
+    }
+    result["runs"].push_back(std::move(run));
+  }
+  print_json(result);
+  return kOk;
+}
+
+}  // namespace
+
+int report(const ReportOptions& options, const Common& common) {
+  if (options.runs.size() > 1) return compare(options, common);
+  require<OptionError>(options.out.empty(), "--out names the file of a comparison; a run's report is in its folder");
+  ThreadPool pool(common.threads);
+  const ExecutorScope scope(pool);
+  ProgressLine progress(common.quiet);
+  const train::RunFolder folder{options.runs[0]};
+  const train::TrainConfig config = train::run_info(io::ModelFile(folder.weights("last"))).config;
+  DataOptions where;
+  where.data = options.data.empty() ? config.data : options.data;
+  require<IoError>(std::filesystem::is_directory(where.data), where.data, ": there is no such data set; --data says where that of ",
+                   options.runs[0], " is now");
+  const data::Dataset dataset = open_data(as_in_run(where, config), progress);
+  const std::string headline = train::write_run_report(folder, dataset), file = folder.file("report.html").string();
+  if (common.json)
+    print_json(Json{{"report", file}, {"headline", headline}});
+  else
+    std::printf("%s%sreport  %s\n", headline.c_str(), headline.empty() ? "" : "\n", file.c_str());
+  return kOk;
+}
+
+}  // namespace cli

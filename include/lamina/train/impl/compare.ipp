@@ -1,0 +1,155 @@
+#include "lamina/train/compare.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <set>
+
+namespace lamina::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string decimal(double v, const char* format = "%.4f") {
+  if (std::isnan(v)) return "n/a";
+  char text[32];
+  std::snprintf(text, sizeof text, format, v);
+  return text;
+}
+
+std::string between(const metrics::Interval& i, const char* format) {
+  return std::isnan(i.low) ? "n/a" : decimal(i.low, format) + " to " + decimal(i.high, format);
+}
+
+PairedDifference difference(const ComparedRun& run, const ComparedRun& first) {
+  PairedDifference d;
+  if (!run.scores || !first.scores || run.scores->split != first.scores->split || run.scores->score_name != first.scores->score_name)
+    return d;
+  const std::map<std::string, double> theirs(first.scores->images.begin(), first.scores->images.end());
+  std::vector<double> gains;
+  for (const auto& [name, quality] : run.scores->images)
+    if (const auto it = theirs.find(name); it != theirs.end() && !std::isnan(quality) && !std::isnan(it->second))
+      gains.push_back(quality - it->second);
+  d.images = gains.size();
+  if (gains.empty()) return d;
+  const auto mean = [&](std::span<const int> times) {
+    double sum = 0;
+    for (std::size_t i = 0; i < gains.size(); ++i) sum += times[i] * gains[i];
+    return std::vector{sum / static_cast<double>(gains.size())};
+  };
+  d.mean = mean(std::vector<int>(gains.size(), 1))[0];
+  d.interval = metrics::bootstrap(gains.size(), mean)[0];
+  return d;
+}
+
+ReportTable scores_of(const std::vector<ComparedRun>& runs) {
+  ReportTable table{"Scores", {{"run", "epochs", "best", "split", "images", "score", "95 % interval", "of"}}};
+  for (const ComparedRun& r : runs) {
+    table.rows.push_back({r.name, std::to_string(r.state.epoch), std::to_string(r.state.best_epoch)});
+    auto& row = table.rows.back();
+    if (r.scores)
+      row.insert(row.end(), {r.scores->split, std::to_string(r.scores->intervals.images), decimal(r.scores->score),
+                             between(r.scores->intervals.selection, "%.4f"), r.scores->score_name});
+    else
+      row.insert(row.end(),
+                 {"val", "", decimal(r.state.best_score < 0 ? std::nan("") : r.state.best_score), "n/a", "lamina report scores it"});
+  }
+  return table;
+}
+
+ReportTable settings_of_runs(const std::vector<ComparedRun>& runs) {
+  ReportTable table{"Settings that differ", {{"setting"}}};
+  std::vector<std::map<std::string, std::string>> values;
+  std::vector<std::string> names;
+  for (const ComparedRun& r : runs) {
+    table.rows[0].push_back(r.name);
+    auto& mine = values.emplace_back();
+    for (const Setting& s : settings_of(r.config)) {
+      mine[s.name] = to_string(s.value);
+      if (std::find(names.begin(), names.end(), s.name) == names.end()) names.push_back(s.name);
+    }
+  }
+  for (const std::string& name : names) {
+    std::vector<std::string> row{name};
+    for (auto& mine : values) row.push_back(mine[name]);
+    if (std::any_of(row.begin() + 2, row.end(), [&](const std::string& v) { return v != row[1]; })) table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+Series curve(const ComparedRun& run, const auto& value) {
+  Series s{run.name, {}};
+  for (const EpochRecord& r : run.state.history)
+    if (const double* v = value(r); v && !std::isnan(*v)) s.points.emplace_back(r.epoch, *v);
+  return s;
+}
+
+}  // namespace
+
+Comparison compare_runs(const std::vector<fs::path>& folders) {
+  require<OptionError>(folders.size() >= 2, "a comparison needs two runs or more");
+  Comparison c;
+  std::set<std::string> last_parts;
+  for (const fs::path& folder : folders) last_parts.insert((folder / "").parent_path().filename().string());
+  for (const fs::path& folder : folders) {
+    const RunFolder run{folder};
+    RunInfo info = run_info(io::ModelFile(run.weights("last")));
+    const bool scored = fs::exists(run.file("scores.json"));
+    const std::string name = last_parts.size() == folders.size() ? (folder / "").parent_path().filename().string() : folder.string();
+    c.runs.push_back(
+        {name, std::move(info.config), std::move(info.state), scored ? std::optional(read_scores(run.file("scores.json"))) : std::nullopt});
+  }
+  ReportTable paired{"Differences from " + c.runs[0].name + ", image by image", {{"run", "images", "mean difference", "95 % interval"}}};
+  for (std::size_t i = 1; i < c.runs.size(); ++i) {
+    const PairedDifference d = difference(c.runs[i], c.runs[0]);
+    c.differences.push_back(d);
+    paired.rows.push_back({c.runs[i].name, std::to_string(d.images), d.images ? decimal(d.mean, "%+.4f") : "no scored image in common",
+                           d.images ? between(d.interval, "%+.4f") : ""});
+  }
+  c.tables = {scores_of(c.runs), std::move(paired), settings_of_runs(c.runs)};
+  return c;
+}
+
+std::string comparison_text(const Comparison& c) {
+  std::string text;
+  for (const ReportTable& table : c.tables) {
+    if (table.rows.size() < 2) continue;
+    std::vector<std::size_t> widths;
+    for (const auto& row : table.rows)
+      for (std::size_t k = 0; k < row.size(); ++k) {
+        if (k == widths.size()) widths.push_back(0);
+        widths[k] = std::max(widths[k], row[k].size());
+      }
+    text += (text.empty() ? "" : "\n") + table.title + "\n";
+    for (const auto& row : table.rows) {
+      std::string line = " ";
+      for (std::size_t k = 0; k < row.size(); ++k)
+        line += " " + row[k] + std::string(k + 1 < row.size() ? widths[k] - row[k].size() + 1 : 0, ' ');
+      text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+    }
+  }
+  return text;
+}
+
+std::string comparison_html(const Comparison& c) {
+  ReportContent content;
+  content.title = "Lamina: " + std::to_string(c.runs.size()) + " runs side by side";
+  content.summary = {"Intervals: 95 %, 1000 bootstrap resamples of the images. A difference whose interval holds 0 may be chance."};
+  content.tables = c.tables;
+  const auto chart = [&](const char* title, const char* y, const auto& value) {
+    std::vector<Series> lines;
+    for (const ComparedRun& r : c.runs) lines.push_back(curve(r, value));
+    content.charts.push_back(line_chart_svg(lines, {.title = title, .x_label = "epoch", .y_label = y}));
+  };
+  const auto score = [](const char* name) {
+    return [name](const EpochRecord& r) { return r.validation ? r.validation->scores.find(name) : nullptr; };
+  };
+  chart("Dice foreground on val", "Dice", score("dice_macro_foreground"));
+  chart("Loss on val", "loss", score("val_loss"));
+  chart("Loss in training", "loss", [](const EpochRecord& r) { return r.train.find("loss"); });
+  chart("Learning rate at the end of the epoch", "lr", [](const EpochRecord& r) { return &r.lr; });
+  return render_report(content);
+}
+
+}  // namespace lamina::train

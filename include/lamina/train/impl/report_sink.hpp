@@ -1,0 +1,39 @@
+// When a run writes its report.
+#pragma once
+#include "lamina/train/run_report.hpp"
+#include "lamina/train/segmentation_task.hpp"
+#include "lamina/train/session.hpp"
+
+namespace lamina::train {
+
+/// The report of a run: from its numbers after every validation, from its images when it is finished.
+class ReportSink : public Sink {
+ public:
+  ReportSink(const TrainConfig& config, const data::Dataset& dataset, SegmentationTask& task, Session& session, const Sinks& others)
+      : config_(config), dataset_(dataset), task_(task), session_(session), others_(others) {}
+  void epoch(const EpochRecord& record, int epochs) override {
+    if (record.epoch < epochs && (record.validation || !task_.validates())) write();
+  }
+  void interrupt() override {
+    if (session_.state().epoch > 0) write();
+  }
+  void finish(const std::filesystem::path& folder) override {
+    others_.tell(&Sink::message, std::string("writing the report"));
+    if (const std::string headline = write_run_report({folder}, dataset_); !headline.empty()) others_.tell(&Sink::message, headline);
+  }
+
+ private:
+  void write() {
+    RunInfo info{config_, dataset_.schema, task_.heads()[0], session_.state()};
+    info.state.epoch = info.state.best_epoch;
+    write_progress_report(session_.folder(), dataset_, info, session_.state(), task_.network().parameter_count());
+  }
+
+  const TrainConfig& config_;
+  const data::Dataset& dataset_;
+  SegmentationTask& task_;
+  Session& session_;
+  const Sinks& others_;
+};
+
+}  // namespace lamina::train

@@ -1,0 +1,57 @@
+#include "lamina/train/scores.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "lamina/io/file.hpp"
+
+namespace lamina::train {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json json_of(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
+double number_from(const Json& j) { return j.is_null() ? std::nan("") : j.get<double>(); }
+Json json_of(const metrics::Interval& i) { return Json::array({json_of(i.low), json_of(i.high)}); }
+metrics::Interval interval_from(const Json& j) { return {number_from(j.at(0)), number_from(j.at(1))}; }
+
+Json json_of(const ScoreIntervals& s) {
+  Json j{{"level", s.options.level}, {"resamples", s.options.resamples}, {"images", s.images}, {"selection", json_of(s.selection)}};
+  for (const auto& [name, interval] : s.each) j[name] = json_of(interval);
+  return j;
+}
+
+}  // namespace
+
+std::string to_json(const ScoreIntervals& intervals) { return json_of(intervals).dump(); }
+
+std::string scores_json(const RunScores& s) {
+  Json j{{"split", s.split}, {"epoch", s.epoch}, {"score", {{"name", s.score_name}, {"value", json_of(s.score)}}}};
+  for (const auto& [name, value] : s.scores) j["scores"][name] = json_of(value);
+  j["intervals"] = json_of(s.intervals);
+  for (const auto& [name, quality] : s.images) j["images"].push_back({{"name", name}, {"quality", json_of(quality)}});
+  return j.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+RunScores read_scores(const std::filesystem::path& file) {
+  try {
+    const Json j = Json::parse(io::read_file(file));
+    RunScores s{.split = j.at("split"),
+                .epoch = j.at("epoch"),
+                .score_name = j.at("score").at("name"),
+                .score = number_from(j.at("score").at("value"))};
+    for (const auto& [name, value] : j.at("scores").items()) s.scores[name] = number_from(value);
+    const Json& intervals = j.at("intervals");
+    s.intervals.options.level = intervals.at("level");
+    s.intervals.options.resamples = intervals.at("resamples");
+    s.intervals.images = intervals.at("images");
+    s.intervals.selection = interval_from(intervals.at("selection"));
+    for (const auto& [name, value] : s.scores) s.intervals.each.emplace_back(name, interval_from(intervals.at(name)));
+    for (const Json& image : j.at("images")) s.images.emplace_back(image.at("name"), number_from(image.at("quality")));
+    return s;
+  } catch (const nlohmann::json::exception& e) {
+    throw DataError(message(file.string(), ": no scores of a run: ", e.what()));
+  }
+}
+
+}  // namespace lamina::train

@@ -1,0 +1,28 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lamina/train/evaluate.hpp"
+
+namespace lamina::train {
+
+/// scores.json: the headline of a run, what other runs are compared with.
+struct RunScores {
+  std::string split;
+  int epoch = 0;
+  std::string score_name;
+  double score = 0;  ///< Head::selection
+  Scalars scores{};  ///< Head::summary
+  ScoreIntervals intervals{};
+  std::vector<std::pair<std::string, double>> images{};  ///< names and Head::quality
+};
+std::string scores_json(const RunScores& scores);
+/// Throws IoError; DataError on text that is none.
+RunScores read_scores(const std::filesystem::path& file);
+
+/// {"level": 0.95, "resamples": 1000, "images": 14, "selection": [low, high], name: [low, high], ...}; undefined ones are null.
+std::string to_json(const ScoreIntervals& intervals);
+
+}  // namespace lamina::train
