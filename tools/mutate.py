@@ -60,9 +60,16 @@ def read_faults():
 def has_case(fault):
     """Whether a TEST_CASE in the program's folder has a name that one of the patterns fits."""
     folder = ROOT / "tests" / fault["test"].removesuffix("_tests")
-    names = [n for p in folder.glob("*_test.cpp") for n in re.findall(r'TEST_CASE\("((?:[^"\\]|\\.)*)"', p.read_text())]
-    names = [n.replace('\\"', '"') for n in names]
-    return all(any(fnmatch.fnmatch(n.lower(), p.lower().replace("[", "[[]")) for n in names) for p in patterns(fault["case"]))
+    names = [n for p in folder.glob("*_test.cpp") for n in names_of_cases(p)]
+    return all(any(fits(n, p) for n in names) for p in patterns(fault["case"]))
+
+
+def names_of_cases(path):
+    return [n.replace('\\"', '"') for n in re.findall(r'TEST_CASE\("((?:[^"\\]|\\.)*)"', path.read_text())]
+
+
+def fits(name, case):
+    return any(fnmatch.fnmatch(name.lower(), p.lower().replace("[", "[[]")) for p in patterns(case))
 
 
 def patterns(case):
@@ -111,23 +118,57 @@ def errors_of(done):
     return "\n".join(line for line in (done.stdout + done.stderr).splitlines() if "error" in line)[:1000]
 
 
-def plant_alone(fault):
-    """(result, seconds, text) of a fault in a source file of the library: its object goes in front of the library's own."""
-    start, folder = time.time(), COPY / "build" / fault["preset"]
+def compiled_with(fault, folder, commands):
+    """What to compile with the fault, to go in front of the rest: the source file that it is in; of a header the files of its test cases
+    that include it, and those of the library where these are few."""
     source = COPY / fault["file"]
-    commands = {c["file"]: c["command"] for c in json.loads((folder / "compile_commands.json").read_text())}
+    if str(source) in commands:
+        return [source]
+    objects, users = {}, []
+    for line in subprocess.run(["ninja", "-t", "deps"], cwd=folder, capture_output=True, text=True, check=True).stdout.splitlines():
+        if line and not line.startswith(" "):
+            objects[line.split(":")[0]] = users = []
+        elif line:
+            users.append((folder / line.strip()).resolve())
+    users = [pathlib.Path(f) for f, words in commands.items() if source in objects.get(output_of(words), [])]
+    library = [u for u in users if u.suffix == ".ipp"]
+    return [u for u in users if u in cases_of(fault)] + (library if len(library) <= 4 else [])
+
+
+def output_of(words):
+    return words[words.index("-o") + 1]
+
+
+def cases_of(fault):
+    """The files that hold the test cases of a fault."""
+    folder = COPY / "tests" / fault["test"].removesuffix("_tests")
+    return [p for p in folder.glob("*_test.cpp") if any(fits(n, fault["case"]) for n in names_of_cases(p))]
+
+
+def plant_in_front(fault):
+    """(result, seconds, text) of a fault that little is compiled for: the objects go in front of all others."""
+    start, folder = time.time(), COPY / "build" / fault["preset"]
+    commands = {c["file"]: shlex.split(c["command"]) for c in json.loads((folder / "compile_commands.json").read_text())}
     links = subprocess.run(["ninja", "-t", "commands", f"tests/{fault['test']}"], cwd=folder, capture_output=True, text=True, check=True).stdout
     with tempfile.TemporaryDirectory() as scratch:
-        wrong, compiled, program = (pathlib.Path(scratch) / n for n in (source.name, "wrong.o", fault["test"]))
-        wrong.write_text(source.read_text().replace(fault["text"], fault["replacement"]))
-        words = shlex.split(commands[str(source)])
-        words[words.index("-o") + 1], words[words.index("-c") + 1] = str(compiled), str(wrong)
-        done = subprocess.run(words + ["-O0"], cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            return "does not compile", time.time() - start, errors_of(done)
+        wrong, program = pathlib.Path(scratch) / fault["file"], pathlib.Path(scratch) / fault["test"]
+        wrong.parent.mkdir(parents=True)
+        wrong.write_text((COPY / fault["file"]).read_text().replace(fault["text"], fault["replacement"]))
+        objects, replaced = [], set()
+        for source in compiled_with(fault, folder, commands):
+            words = list(commands[str(source)])
+            replaced.add(output_of(words))
+            objects.append(f"{scratch}/{len(objects)}.o")
+            words[words.index("-o") + 1] = objects[-1]
+            if str(source) == str(COPY / fault["file"]):
+                words[words.index("-c") + 1] = str(wrong)
+            words[1:1] = ["-I" + str(pathlib.Path(scratch) / root) for root in ("include", "kernels", "tests/shim")]
+            done = subprocess.run(words + ["-O0"], cwd=folder, capture_output=True, text=True)
+            if done.returncode:
+                return "does not compile", time.time() - start, errors_of(done)
         words = [w for w in shlex.split(links.splitlines()[-1]) if w not in (":", "&&")]
         words[words.index("-o") + 1] = str(program)
-        done = subprocess.run(words[:1] + [str(compiled)] + words[1:], cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(words[:1] + objects + [w for w in words[1:] if w not in replaced], cwd=folder, capture_output=True, text=True)
         if done.returncode:
             return "does not link", time.time() - start, errors_of(done)
         passed = run_cases(fault, program=program)[0]
@@ -180,13 +221,20 @@ def main():
         if result != "caught":
             missed.append(f["name"])
 
-    # A file that is compiled once, into the library, is compiled and linked in front of it; several at a time. Others are built.
-    alone = [f for f in faults if f["file"].endswith(".ipp") and f["test"] != "cli_tests"]
+    # What is soon compiled and linked in front of the rest is, several at a time. A header's fault that this does not show, and those of the
+    # program, are built.
+    def final(f, result):
+        return result == "caught" or f["file"].endswith((".ipp", ".cu"))
+
+    first = [f for f in faults if f["test"] != "cli_tests" and f["file"].endswith((".ipp", ".cu", ".hpp", ".cuh"))]
+    done_with = []
     with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
-        for f, outcome in zip(alone, pool.map(plant_alone, alone)):
-            report(f, *outcome)
+        for f, outcome in zip(first, pool.map(plant_in_front, first)):
+            if final(f, outcome[0]):
+                done_with.append(f)
+                report(f, *outcome)
     for f in faults:
-        if f in alone:
+        if f in done_with:
             continue
         path, start = COPY / f["file"], time.time()
         right = path.read_text()

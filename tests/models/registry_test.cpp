@@ -84,6 +84,7 @@ TEST_CASE("an open configuration is that of its preset, and JSON of the first ve
   CHECK(c.options.at("init") == "kaiming_normal");
   CHECK(c.outputs == std::vector<OutputSpec>{{kLabels, 2}});
   CHECK(resolved({.preset = "smp"}).options.empty());
+  CHECK(model_config_from_json(to_json({.model = "deeplabv3plus", .options = {{"rates", "6,12,18"}}})).options.at("rates") == "6,12,18");
 
   // As lamina 0.1 wrote it, at commit f367bab.
   const ModelConfig old =
