@@ -23,7 +23,7 @@ train::Evaluation evaluate_at_original_size(const std::filesystem::path& checkpo
   train::Evaluation all{predictor.head().confusion(), {}, {}};
   const auto& items = dataset.items(split);
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto labels = predictor.predict(data::read_image(items[i].image)).labels;
+    const auto labels = predictor.predict(data::read_bands(items[i].image)).labels;
     const auto truth = data::read_mask(items[i], dataset.masks);
     require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(),
                        ": the mask and its image differ in size");
@@ -84,7 +84,7 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   } else {
     const auto model = file.network();
     model->to(device);
-    data::Loader loader(dataset, split, train::loader_options(info.config));
+    data::Loader loader(dataset, split, train::loader_options(info.config, info.input));
     evaluation = std::move(train::evaluate(*model, loader, {info.head}, nullptr, [&](std::int64_t done, std::int64_t all) {
       progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
     })[0]);

@@ -66,7 +66,7 @@ int predict(const PredictOptions& options, const Common& common) {
     progress.update("predicting " + std::to_string(i + 1) + " of " + std::to_string(files.size()) + ": " + files[i].string());
     data::Image photo;
     try {
-      photo = data::read_image(files[i], limits);
+      photo = data::read_bands(files[i], limits);
     } catch (const Error& e) {  // one damaged photograph does not cost the others
       progress.error(std::string("error: ") + e.what());
       ++failed;
@@ -81,7 +81,7 @@ int predict(const PredictOptions& options, const Common& common) {
     const infer::Prediction p = predictor.predict(photo, how);
     const auto& names = predictor.schema().names;
     const fs::path masks = fs::path(options.out) / "masks", over = fs::path(options.out) / "overlays" / (stem + ".png");
-    data::write_png(over, data::overlay(std::move(photo), p.labels, predictor.schema().colors));
+    data::write_png(over, data::overlay(data::to_show(std::move(photo)), p.labels, predictor.schema().colors));
     std::vector<fs::path> written;  // a mask; of classes that may overlap one a class, in the folders from which a data set reads them
     if (p.labels.planes == 0) {
       written.push_back(masks / (stem + data::mask_ending(predictor.schema())));

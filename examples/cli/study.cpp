@@ -24,7 +24,7 @@ int study(train::StudyConfig config, bool plan_only, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
-  const data::Dataset dataset = open_data({config.data, {}, {}, {}, config.first_seed}, progress);
+  const data::Dataset dataset = open_data({config.data, {}, {}, {}, config.first_seed}, progress, true);
   note_settings(progress, settings_of(config), pool.concurrency(), config.out);
 
   train::Study study(config, dataset);

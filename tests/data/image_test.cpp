@@ -205,7 +205,7 @@ TEST_CASE("PNG files written are read back") {
 TEST_CASE("an image or a mask whose values do not match its size is refused wherever it is read") {
   const std::vector<std::function<void(Image&)>> damages{
       [](Image& i) { i.pixels.pop_back(); }, [](Image& i) { i.pixels.clear(); }, [](Image& i) { i.width = 0; },
-      [](Image& i) { i.height = -2; },       [](Image& i) { i.channels = 2; },   [](Image& i) { i.channels = 4, i.pixels.resize(24); },
+      [](Image& i) { i.height = -2; },       [](Image& i) { i.channels = 2; },   [](Image& i) { i.channels = 17, i.pixels.resize(102); },
       [](Image& i) { i.channels = 0; },      [](Image& i) { i.height = 100; }};
   const std::vector<std::function<void(const Image&)>> readers{[](const Image& i) { encode_png(i); },
                                                                [](const Image& i) { resized(i, 5, 5); },

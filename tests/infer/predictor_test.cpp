@@ -88,6 +88,13 @@ data::Image blobs(int width, int height) {
   return image;
 }
 
+/// Softmax of the kClasses scores from `at` on, the first one's share.
+double probability(const std::vector<float>& scores, std::size_t at) {
+  double sum = 0;
+  for (std::size_t k = 0; k < kClasses; ++k) sum += std::exp(static_cast<double>(scores[at + k] - scores[at]));
+  return 1 / sum;
+}
+
 data::Image noise(int width, int height) {
   data::Image image(width, height, 3);
   Random random(RandomKey{3});
@@ -187,11 +194,61 @@ TEST_CASE("an image that is none is refused before its pixels are read") {
       refused([](data::Image& i) { i.width = 0; }, {"predict", "0x30"});
       refused([](data::Image& i) { i.width = -40; }, {"predict", "-40x30"});
       refused([](data::Image& i) { i.channels = 1; }, {"predict", "3600", "1200"});
-      for (const int channels : {2, 4, 0, -3})
+      for (const int channels : {2, 4, 0, -3, 17}) {
+        const bool bands = channels > 0 && channels <= 16;  // an image, but not one of the network's
         refused([&](data::Image& i) { i.channels = channels, i.pixels.resize(static_cast<std::size_t>(1200 * std::abs(channels))); },
-                {"predict", "1 (gray) or 3 (RGB) channels", "not"});
+                {"predict", bands ? "bands, not 3" : "1 to 16 channels, not"});
+      }
     }
     CHECK(predictor.predict(data::Image(40, 30, 1, 9)).labels.labels.size() == 1200);
+  }
+}
+
+TEST_CASE("bands, normalisation and border of the checkpoint reach the network, of 8 and of 16 bits") {
+  const TempFolder f;
+  data::LabelSchema schema;
+  schema.names = {"a", "b", "c"}, schema.values = {0, 1, 2};
+  const models::ModelConfig model{.in_channels = 2, .classes = kClasses, .options = {{"base", "4"}, {"depth", "2"}}};
+  const auto network = models::build_network(model, 5);
+  network->eval();
+  const int width = kWidth - 1, height = kHeight;  // padded by one column of border, not scaled
+  data::Image photo(width, height, 2);
+  for (std::size_t i = 0; i < photo.pixels.size(); ++i) photo.pixels[i] = static_cast<std::uint8_t>(i * 37);
+  data::Image deep = photo;
+  deep.max_value = 65535, deep.pixels.resize(2 * photo.pixels.size());
+  for (std::size_t i = 0; i < photo.samples(); ++i) deep.set_sample(i, 257u * photo.pixels[i]);
+  std::vector<float> values;
+  for (int y = 0; y < kHeight; ++y)
+    for (int x = 0; x < kWidth; ++x)
+      for (int c = 0; c < 2; ++c) {
+        const double v = x >= width ? 0.2 : photo.at(x, y)[c] / 255.0;
+        values.push_back(static_cast<float>(c == 0 ? (v - 0.25) / 0.5 : (v - 0.5) / 2));
+      }
+  const NoGrad no_grad;
+  const auto logits = (*network)(Tensor::from<float>(std::span<const float>(values), {1, kHeight, kWidth, 2})).to_vector<float>();
+  for (const std::string resize : {"crop", "pad"}) {
+    CAPTURE(resize);
+    const infer::InputConfig input{kWidth, kHeight, resize, 2, "0.25,0.5", "0.5,2", 51, 0};
+    io::save_model(f / "net.safetensors", *network, model, {{"labels", data::to_json(schema)}, {"input", infer::to_json(input)}});
+    infer::Predictor predictor(f / "net.safetensors");
+    for (const data::Image& image : {photo, deep}) {
+      const auto got = predictor.predict(image).probabilities.to_vector<float>();
+      for (int y = 0; y < height; ++y)
+        for (int x = 0; x < width; ++x)
+          REQUIRE(probability(logits, kClasses * static_cast<std::size_t>(y * kWidth + x)) ==
+                  doctest::Approx(static_cast<double>(got[kClasses * static_cast<std::size_t>(y * width + x)])).epsilon(1e-5));
+    }
+  }
+  const infer::InputConfig of_16{.channels = 2, .mean = "0,0", .sd = "1,1", .bits = 16};
+  io::save_model(f / "net.safetensors", *network, model, {{"labels", data::to_json(schema)}, {"input", infer::to_json(of_16)}});
+  infer::Predictor predictor(f / "net.safetensors");
+  CHECK_NOTHROW(predictor.predict(deep));
+  check_throws<DataError>([&] { predictor.predict(photo); }, {"16", "8", "read_bands"});
+  for (const char* sd : {"1", "1,0", "1,-1", "1,x", "1,1,1"}) {
+    infer::InputConfig wrong = of_16;
+    wrong.sd = sd;
+    CAPTURE(sd);
+    CHECK_THROWS_AS(infer::loader_options(wrong), DataError);
   }
 }
 

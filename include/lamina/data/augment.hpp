@@ -2,6 +2,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "lamina/core/random.hpp"
 #include "lamina/data/image.hpp"
@@ -70,11 +71,20 @@ Transform center_window(const TransformSizes& sizes);
 Transform draw_transform(const Augment& augment, RandomKey key, const TransformSizes& sizes, bool random_crop, double mean_gray);
 /// Moves a window that was in the middle so that its center is anywhere in the source, by whole pixels: a function of `key` alone.
 void center_anywhere(Transform& transform, RandomKey key, const TransformSizes& sizes);
+/// On the scale 0..255.
 double mean_gray(const Image& image);
 
-/// Samples a photograph bilinearly into (height, width, 3) floats, x * 2/255 - 1; gray is repeated. Pixels whose nearest source
-/// pixel is outside get the border color.
-void sample(const Image& image, const Transform& transform, const Border& border, int width, int height, float* out);
+/// How samples become a network's input: (x / full intensity - mean) / sd of each channel; empty: 1/2 and 1/2, x * 2/255 - 1 of 8 bits.
+struct Normalization {
+  int channels = 3;
+  std::vector<float> mean{}, sd{};
+};
+
+/// Samples a photograph bilinearly into (height, width, channels) normalised floats; gray is repeated for three channels. Pixels whose
+/// nearest source pixel is outside get the border color (of other channels than RGB its red). Throws DataError where channels differ
+/// otherwise.
+void sample(const Image& image, const Transform& transform, const Border& border, int width, int height, float* out,
+            const Normalization& normalization = {});
 /// Samples a mask at the nearest pixel into (height, width, mask.values()) labels.
 void sample(const LabelImage& mask, const Transform& transform, const Border& border, int width, int height, std::uint8_t* out);
 

@@ -31,7 +31,8 @@ struct CheckReport {
   bool splits_from_lists = false;
   SplitSummary splits[3];                                         ///< by Split
   std::map<std::string, int> sizes, image_formats, mask_formats;  ///< how many files have each
-  std::vector<std::pair<int, int>> extents;                       ///< widths and heights of the photographs
+  PhotoStatistics photos{};
+  std::vector<std::pair<int, int>> extents;  ///< widths and heights of the photographs
   std::vector<Finding> findings;
 
   int errors() const;

@@ -61,9 +61,17 @@ struct DatasetFiles {
   std::string why_empty(Split split) const;
 };
 
+/// What the photographs of training are, where they were read.
+struct PhotoStatistics {
+  int channels = 0;              ///< bands: 3 where they are gray or RGB; 0: not read
+  int bits = 8;                  ///< of each; 0: some have 8, some 16
+  std::vector<double> mean, sd;  ///< of each band, in full intensities
+};
+
 /// A data set whose masks can be read.
 struct Dataset : DatasetFiles {
   MaskDecoder masks;
+  PhotoStatistics photos{};
 };
 
 /// Throws OptionError, beginning with `what`, where the folder holds a data set, is in a data set's images/ or masks/, or is, is in or is

@@ -14,10 +14,14 @@ namespace lamina::data {
 
 using Rgb = std::array<std::uint8_t, 3>;
 
-/// A photograph: 8-bit samples, interleaved, 1 (gray) or 3 (RGB) channels, rows from the top.
+/// The most channels of an Image.
+inline constexpr int kMostChannels = 16;
+
+/// A photograph: samples of 8 or 16 bits, interleaved, 1 (gray), 3 (RGB) or, of other sensors, 1 to 16 channels, rows from the top.
 struct Image {
   int width = 0, height = 0, channels = 3;
-  std::vector<std::uint8_t> pixels;
+  unsigned max_value = 255;          ///< the sample that means full intensity: 255, or 65535
+  std::vector<std::uint8_t> pixels;  ///< two bytes a sample, in this machine's order, where max_value is 65535
 
   Image() = default;
   Image(int w, int h, int c, std::uint8_t value = 0)
@@ -25,15 +29,45 @@ struct Image {
         height(h),
         channels(c),
         pixels(static_cast<std::size_t>(checked_product<DataError>({w, h, c}, "an image of ", w, "x", h, "x", c, " samples")), value) {}
-  std::uint8_t* at(int x, int y) {
-    return pixels.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)) *
-                               static_cast<std::size_t>(channels);
-  }
+  std::uint8_t* at(int x, int y) { return pixels.data() + offset(x, y) * sample_bytes(); }
   const std::uint8_t* at(int x, int y) const { return const_cast<Image*>(this)->at(x, y); }
+  std::size_t sample_bytes() const { return max_value > 255 ? 2 : 1; }
+  std::size_t samples() const { return pixels.size() / sample_bytes(); }
+  unsigned sample(std::size_t i) const {
+    if (max_value <= 255) return pixels[i];
+    std::uint16_t v;
+    std::memcpy(&v, pixels.data() + 2 * i, 2);
+    return v;
+  }
+  void set_sample(std::size_t i, unsigned v) {
+    const auto two = static_cast<std::uint16_t>(v);
+    if (max_value <= 255)
+      pixels[i] = static_cast<std::uint8_t>(v);
+    else
+      std::memcpy(pixels.data() + 2 * i, &two, 2);
+  }
+
+ private:
+  std::size_t offset(int x, int y) const {
+    return (static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)) *
+           static_cast<std::size_t>(channels);
+  }
 };
 
-/// Throws DataError naming `what` unless the image has pixels, 1 or 3 channels, and as many samples as its size says.
+/// Throws DataError naming `what` unless the image has pixels, 1 to 16 channels, and as many samples as its size says.
 void require_valid(const char* what, const Image& image);
+/// The same, and that it can be shown as it is: 8 bits, gray or RGB.
+void require_plain(const char* what, const Image& image);
+/// An image of `width` x `height` with the channels and depth of `like`, every sample at `value` of 255.
+Image blank_like(const Image& like, int width, int height, std::uint8_t value = 0);
+/// The image as gray or RGB of 8 bits, to look at: of many channels the first three (of two the first), of 16 bits stretched from the
+/// darkest to the brightest.
+Image to_show(Image image);
+/// Does a network of `channels` take the image as it is? Gray is repeated for three.
+inline bool has_channels(const Image& image, int channels) { return image.channels == channels || (image.channels == 1 && channels == 3); }
+/// The image for a network of `channels`: as it is, or RGB made gray (by ITU-R BT.601). Throws DataError naming `origin` where that would
+/// be a guess.
+Image with_channels(Image image, int channels, const std::string& origin);
 
 /// The label of pixels that neither the loss nor the metrics count.
 inline constexpr std::uint8_t kIgnoreLabel = 255;
@@ -104,9 +138,9 @@ struct Raster {
 };
 
 /// Decodes PNG, JPEG, BMP (not run-length coded), GIF (its first picture), TGA, PNM (P1 to P6), TIFF (when built with libtiff 4.5 or later;
-/// its first page), WebP (when built with libwebp) and, for masks, .npy arrays (H,W) or (H,W,C). The format is told from the content, of
-/// TGA, which has no mark, from the name in `origin`. Palettes stay indices. Throws DataError naming `origin`: unknown format, truncated or
-/// corrupt data, negative or fractional samples, over a limit.
+/// its first page), WebP (when built with libwebp) and .npy arrays (H,W), (H,W,C) or (C,H,W) (as photographs u1 or u2). The format is told
+/// from the content, of TGA, which has no mark, from the name in `origin`. Palettes stay indices. Throws DataError naming `origin`: unknown
+/// format, truncated or corrupt data, negative or fractional samples, over a limit.
 Raster decode_raster(std::string_view bytes, const std::string& origin, const DecodeLimits& limits = {});
 /// Also throws IoError; for anything but a file, a pipe or device for example, at once.
 Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits = {});
@@ -122,11 +156,13 @@ std::string decoder_versions();
 
 /// As a photograph: samples scaled to 8 bits, palettes expanded, alpha dropped, CMYK converted. Throws DataError where that would be a
 /// guess: channels that are neither gray nor RGB, samples without a full intensity.
-Image to_photo(const Raster& raster, const std::string& origin);
-/// The same, taking over samples that are a photograph's already: nothing is copied.
-Image to_photo(Raster&& raster, const std::string& origin);
+Image to_photo(Raster raster, const std::string& origin);
+/// The same, but with all the bits (8 or 16) and bands (1 to 16) that the file has. Samples that fit are taken over, not copied.
+Image to_image(Raster raster, const std::string& origin);
 Image decode_image(std::string_view bytes, const std::string& origin, const DecodeLimits& limits = {});
 Image read_image(const std::filesystem::path& path, const DecodeLimits& limits = {});
+/// With all the bits and bands that the file has: for a Predictor whose network was trained on them.
+Image read_bands(const std::filesystem::path& path, const DecodeLimits& limits = {});
 
 /// A PNG file in memory.
 std::string encode_png(const Image& image);

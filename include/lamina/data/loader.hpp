@@ -16,6 +16,7 @@ struct LoaderOptions {
   Resize resize = Resize::stretch;
   Augment augment{};
   Border border{};
+  Normalization normalization{};  ///< and how many channels the network has
   bool shuffle = false;
   bool random_crop = false;  ///< with Resize::crop: a window anywhere instead of the middle one
   /// Of a random crop: false, the window stays inside the image where that is large enough; true, its center is anywhere in the image.
@@ -29,8 +30,8 @@ struct LoaderOptions {
 };
 
 /// Batches of a list of items, in an order and with augmentations that are functions of (seed, epoch, item): the number of threads
-/// changes nothing. Their tensors: "image" (N, H, W, 3) f32, x * 2/255 - 1; where there are masks "labels", u8: (N, H, W) of classes or
-/// kIgnoreLabel, multilabel (N, H, W, classes) of 0, 1 or kIgnoreLabel.
+/// changes nothing. Their tensors: "image" (N, H, W, channels) f32, normalised (x * 2/255 - 1 unless said otherwise); where there are masks
+/// "labels", u8: (N, H, W) of classes or kIgnoreLabel, multilabel (N, H, W, classes) of 0, 1 or kIgnoreLabel.
 class Loader : public Batches {
  public:
   /// Throws OptionError: sizes or counts below 1, more items asked for in a batch than drop_last can fill.
@@ -55,7 +56,9 @@ class Loader : public Batches {
   std::unique_ptr<State> state_;
 };
 
-/// (1, H, W, 3) f32, x * 2/255 - 1; gray is repeated. What a network sees of a photograph of the right size.
-Tensor to_tensor(const Image& image);
+/// (1, H, W, channels) f32, normalised; gray is repeated for three channels. What a network sees of a photograph of the right size.
+Tensor to_tensor(const Image& image, const Normalization& normalization = {});
+/// The (first) image of such a tensor, to look at.
+Image to_show(const Tensor& image, const Normalization& normalization);
 
 }  // namespace lamina::data

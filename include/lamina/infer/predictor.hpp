@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lamina/core/settings.hpp"
-#include "lamina/data/image.hpp"
+#include "lamina/data/loader.hpp"
 #include "lamina/heads/head.hpp"
 #include "lamina/io/model_file.hpp"
 
@@ -28,13 +28,24 @@ struct PredictOptions {
 struct InputConfig {
   int width = 256, height = 256;
   std::string resize = "stretch";
+  int channels = 3;
+  std::string mean{}, sd{};  ///< of each channel in full intensities, with commas between; empty: 1/2
+  int border = 0;            ///< what lies outside a photograph, in 255ths of full intensity
+  int bits = 0;              ///< of the photographs that mean and sd were taken from; 0: they do not depend on them
 };
 template <class Visit>
 void describe(InputConfig& c, Visit&& visit) {
   visit(Field{"width", "of the network's input", 1}, c.width);
   visit(Field{"height", "of the network's input", 1}, c.height);
   visit(Field{"resize", "how photographs get to that size: stretch | crop | pad"}, c.resize);
+  visit(Field{"channels", "of photographs: 3 for gray and RGB", 1, data::kMostChannels}, c.channels);
+  visit(Field{"mean", "of each channel in full intensities; empty: 0.5"}, c.mean);
+  visit(Field{"sd", "standard deviation of each channel; empty: 0.5"}, c.sd);
+  visit(Field{"border", "what lies outside a photograph, in 255ths of full intensity", 0, 255}, c.border);
+  visit(Field{"bits", "of photographs, where mean and sd depend on them", 0, 16}, c.bits);
 }
+/// The one way from stored settings to what loaders and predictors do. Throws DataError.
+data::LoaderOptions loader_options(const InputConfig& config);
 std::string to_json(const InputConfig& config);
 InputConfig input_config_from_json(const std::string& text);
 
@@ -66,7 +77,8 @@ class Predictor {
   /// Windows are read, run and blended a strip of rows at a time. Without probabilities a tiled prediction takes, beside the image and the
   /// labels, no more than a batch of windows needs and 10 * outputs + 16 bytes for each of W * input().height pixels: with 3 outputs and an
   /// input of 512 rows 0.5 GB at 20000 x 20000. Probabilities take 4 * outputs bytes a pixel of the image; so does a whole one.
-  /// Throws OptionError on an overlap outside its range, DataError on an image that is none, MemoryError.
+  /// Throws OptionError on an overlap outside its range, DataError on an image that is none or has other bands or bits than
+  /// the network was trained on, MemoryError.
   Prediction predict(const data::Image& image, const PredictOptions& options = {});
   /// Is the image looked at in windows, at its own scale?
   bool tiles(const PredictOptions& options) const;
@@ -83,6 +95,7 @@ class Predictor {
   std::unique_ptr<models::Network> model_;
   std::shared_ptr<const heads::Head> head_;
   InputConfig input_;
+  data::LoaderOptions loading_;
 };
 
 /// Where windows of `window` pixels start so that they cover `size` pixels, neighbours sharing at least `overlap` of a window; the last

@@ -6,6 +6,7 @@
 
 #include "lamina/core/settings.hpp"
 #include "lamina/data/loader.hpp"
+#include "lamina/infer/predictor.hpp"
 #include "lamina/models/registry.hpp"
 #include "lamina/optim/schedule.hpp"
 
@@ -21,6 +22,9 @@ struct TrainConfig {
   models::OptionValues options;  ///< of the network's family, beside base, depth and init; those that are empty: the preset's
   int width = 256, height = 256;
   std::string resize = "stretch", crop_center = "inside";
+  int channels = 0;
+  std::string normalize = "auto";
+  int border = 0;
   std::string augment = "hflip";
   std::string head;
   std::string loss = "ce+dice";
@@ -67,6 +71,11 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{"resize", "how images get to that size: stretch | crop | pad"}, c.resize);
   visit(Field{"crop_center", kCropCenterHelp}, c.crop_center);
+  visit(Field{"channels", "bands of the photographs; 1: colors become gray; 0: as they are, gray as RGB", 0, data::kMostChannels},
+        c.channels);
+  visit(Field{"normalize", "half: x * 2 - 1; data: by mean and deviation of the training photographs; auto: data unless 8-bit gray or RGB"},
+        c.normalize);
+  visit(Field{"border", "what pad, crop and augment put outside a photograph, in 255ths of full intensity", 0, 255}, c.border);
   visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
   visit(Field{.name = "head",
               .help = "what the output means: multiclass | multilabel | ordinal | corn | regression; empty: as the data's task says",
@@ -127,10 +136,14 @@ DType parse_precision(const std::string& name);
 /// Whether the center of a crop may be anywhere. Throws OptionError naming the nearest, or where there are no crops.
 bool parse_crop_center(const std::string& name, const std::string& resize);
 
-/// How the settings bring photographs to the network, without augmentation.
-data::LoaderOptions loader_options(const TrainConfig& config);
+/// How the settings bring photographs to the network. Throws OptionError, DataError where a normalization needs photographs that were not
+/// read.
+infer::InputConfig input_config(const TrainConfig& config, const data::PhotoStatistics& photos = {});
 
-/// The network that the settings name.
-models::ModelConfig model_config(const TrainConfig& config, int outputs);
+/// The loader of that input, without augmentation, in the batches of the settings.
+data::LoaderOptions loader_options(const TrainConfig& config, const infer::InputConfig& input);
+
+/// The network that the settings name, of photographs with so many channels.
+models::ModelConfig model_config(const TrainConfig& config, int outputs, int channels = 3);
 
 }  // namespace lamina::train

@@ -34,6 +34,7 @@ struct RunInfo {
   data::LabelSchema schema;
   std::shared_ptr<const heads::Head> head;
   RunState state;
+  infer::InputConfig input;
 };
 /// Throws DataError when it was not written by a training run.
 RunInfo run_info(const io::Metadata& metadata, const std::string& origin);

@@ -197,14 +197,14 @@ void center_anywhere(Transform& transform, RandomKey key, const TransformSizes& 
 
 double mean_gray(const Image& image) {
   require_valid("mean_gray", image);
-  std::uint64_t sums[3] = {0, 0, 0};
-  const std::size_t channels = static_cast<std::size_t>(image.channels);
-  for (std::size_t i = 0; i < image.pixels.size(); i += channels)
-    for (std::size_t c = 0; c < channels; ++c) sums[c] += image.pixels[i + c];
-  const double pixels = static_cast<double>(image.pixels.size() / channels);
-  if (channels == 1) return static_cast<double>(sums[0]) / pixels;
+  std::uint64_t sums[kMostChannels] = {};
+  const std::size_t channels = static_cast<std::size_t>(image.channels), samples = image.samples();
+  for (std::size_t i = 0; i < samples; i += channels)
+    for (std::size_t c = 0; c < channels; ++c) sums[c] += image.sample(i + c);
+  const double pixels = static_cast<double>(samples / channels) * (image.max_value / 255);
   double gray = 0;
-  for (int c = 0; c < 3; ++c) gray += kLuma[c] * static_cast<double>(sums[c]);
+  for (std::size_t c = 0; c < channels; ++c)
+    gray += (channels == 3 ? kLuma[c] : 1.0 / static_cast<double>(channels)) * static_cast<double>(sums[c]);
   return gray / pixels;
 }
 

@@ -61,6 +61,7 @@ class Checker {
       if (!survey.items[i].mask.empty() && in.mask_error.empty()) ++report_.mask_formats[name_of(in.mask.format)];
     }
     survey.tell_of_sizes(report_.findings);
+    report_.photos = survey.photos(report_.findings);
     survey.tell_of_files(report_.schema.reading, report_.findings);
   }
 

@@ -51,6 +51,9 @@ std::string CheckReport::text() const {
   s += format("  images   train %d, val %d, test %d (%s)\n", splits[0].items, splits[1].items, splits[2].items,
               splits_from_lists ? "from lists" : "seeded split");
   s += "  sizes    " + joined(sizes) + "\n  formats  images " + joined(image_formats) + "; masks " + joined(mask_formats) + '\n';
+  if (photos.channels && (photos.channels != 3 || photos.bits != 8))
+    s += message("  bands    ", photos.channels == 3 ? std::string("gray or RGB") : std::to_string(photos.channels), " of ",
+                 photos.bits ? message(photos.bits) : "8 and 16", " bits: normalised by their mean and standard deviation\n");
   if (has_encoding) {
     s += wrapped("  masks    " + encoding_text, kColumns, 11) + '\n' + wrapped("  " + schema.background_text(), kColumns, 4) + "\n\n";
     const bool ordinal = schema.task == Task::ordinal, overlapping = splits[0].overlapping;

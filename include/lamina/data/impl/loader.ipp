@@ -2,6 +2,7 @@
 #include "lamina/data/loader.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <condition_variable>
 #include <exception>
 #include <map>
@@ -110,14 +111,17 @@ struct Loader::State {
   std::shared_ptr<const Sample> read(int index) {
     if (auto cached = cache.find(index)) return cached;
     const Item& item = items[static_cast<std::size_t>(index)];
-    const Raster raster = read_raster(item.image, options.limits);
+    Raster raster = read_raster(item.image, options.limits);
+    const int image_width = raster.width, image_height = raster.height, orientation = raster.orientation;
     const auto sample = std::make_shared<Sample>();
-    sample->image = fitted(to_photo(raster, item.image.string()), options.width, options.height, options.resize, options.border);
+    sample->image =
+        fitted(with_channels(to_image(std::move(raster), item.image.string()), options.normalization.channels, item.image.string()),
+               options.width, options.height, options.resize, options.border);
     if (!item.mask.empty()) {
       const LabelImage mask = read_mask(item, masks, options.limits);
-      require<DataError>(mask.width == raster.width && mask.height == raster.height, item.mask.string(), ": the mask has ", mask.width, "x",
-                         mask.height, " pixels, its image ", item.image.string(), " ", raster.width, "x", raster.height,
-                         raster.orientation == 1 ? "" : message(" after applying its EXIF orientation ", raster.orientation));
+      require<DataError>(mask.width == image_width && mask.height == image_height, item.mask.string(), ": the mask has ", mask.width, "x",
+                         mask.height, " pixels, its image ", item.image.string(), " ", image_width, "x", image_height,
+                         orientation == 1 ? "" : message(" after applying its EXIF orientation ", orientation));
       sample->mask = fitted(mask, options.width, options.height, options.resize, options.border);
     }
     if (options.augment.contrast > 0) sample->mean_gray = mean_gray(sample->image);
@@ -133,7 +137,8 @@ struct Loader::State {
     const bool labelled = !items[static_cast<std::size_t>(order[static_cast<std::size_t>(begin)])].mask.empty();
     const std::int64_t planes = masks.planes(), values = std::max<std::int64_t>(planes, 1);
     Batch batch;
-    const Tensor images = Tensor::empty({count, height, width, 3});
+    const std::int64_t channels = options.normalization.channels;
+    const Tensor images = Tensor::empty({count, height, width, channels});
     Tensor labels = labelled ? Tensor::empty({count, height, width, values}, {DType::u8, kCpu}) : Tensor{};
     for (std::int64_t i = 0; i < count; ++i) {
       const int item = order[static_cast<std::size_t>(begin + i)];
@@ -144,7 +149,8 @@ struct Loader::State {
       const bool random_crop = options.random_crop && options.resize == Resize::crop;
       Transform transform = draw_transform(options.augment, key, sizes, random_crop && !options.center_anywhere, sample->mean_gray);
       if (random_crop && options.center_anywhere) center_anywhere(transform, key, sizes);
-      data::sample(sample->image, transform, options.border, width, height, images.data<float>() + i * pixels * 3);
+      data::sample(sample->image, transform, options.border, width, height, images.data<float>() + i * pixels * channels,
+                   options.normalization);
       require<DataError>(sample->mask.labels.empty() != labelled, items[static_cast<std::size_t>(item)].image.string(),
                          ": only some of the items have masks");
       if (labelled) data::sample(sample->mask, transform, options.border, width, height, labels.data<std::uint8_t>() + i * pixels * values);
@@ -204,11 +210,33 @@ bool Loader::next(Batch& batch) {
   return true;
 }
 
-Tensor to_tensor(const Image& image) {
+Tensor to_tensor(const Image& image, const Normalization& normalization) {
   require_valid("to_tensor", image);
-  Tensor t = Tensor::empty({1, image.height, image.width, 3});
-  sample(image, center_window({image.width, image.height, image.width, image.height}), {}, image.width, image.height, t.data<float>());
+  Tensor t = Tensor::empty({1, image.height, image.width, normalization.channels});
+  sample(image, center_window({image.width, image.height, image.width, image.height}), {}, image.width, image.height, t.data<float>(),
+         normalization);
   return t;
+}
+
+Image to_show(const Tensor& image, const Normalization& n) {
+  const auto height = static_cast<int>(image.size(1)), width = static_cast<int>(image.size(2));
+  const std::vector<float> values = image.to_vector<float>();
+  const std::size_t channels = static_cast<std::size_t>(n.channels), shown = channels >= 3 ? 3 : 1;
+  Image out(width, height, 3);
+  float least = 0, most = 1;  // of what is shown, in full intensities
+  const auto intensity = [&](std::size_t pixel, std::size_t c) {
+    return n.mean.empty() ? (values[pixel * channels + c] + 1) * 0.5f : values[pixel * channels + c] * n.sd[c] + n.mean[c];
+  };
+  if (!n.mean.empty()) {
+    least = most = intensity(0, 0);
+    for (std::size_t i = 0; i < shown * out.pixels.size() / 3; ++i)
+      least = std::min(least, intensity(i / shown, i % shown)), most = std::max(most, intensity(i / shown, i % shown));
+  }
+  for (std::size_t i = 0; i < out.pixels.size(); ++i) {
+    const float v = (intensity(i / 3, shown == 3 ? i % 3 : 0) - least) / std::max(most - least, 1e-12f);
+    out.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp(v * 255, 0.0f, 255.0f)));
+  }
+  return out;
 }
 
 }  // namespace lamina::data

@@ -34,6 +34,7 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   }
   std::vector<Finding> same;
   survey.tell_of_sizes(dataset.findings);
+  dataset.photos = survey.photos(dataset.findings);
   throw_errors(dataset);
   survey.tell_of_files(dataset.schema.reading, dataset.findings);
   survey.tell_of_duplicates(same);

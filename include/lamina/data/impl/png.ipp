@@ -168,7 +168,7 @@ Raster detail::decode_png(std::string_view bytes, const std::string& origin, con
 }
 
 std::string encode_png(const Image& image) {
-  require_valid("PNG encoder", image);
+  require_plain("PNG encoder", image);
   return encode(image.width, image.height, image.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, image.pixels.data(),
                 static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.channels), {});
 }

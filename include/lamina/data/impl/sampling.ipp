@@ -39,89 +39,125 @@ bool moves_whole_pixels(const Affine& f) {
   return std::abs(f.xx) == 1 && std::abs(f.yy) == 1 && f.xy == 0 && f.yx == 0 && f.x == std::floor(f.x) && f.y == std::floor(f.y);
 }
 
-/// Samples 0..255 to the network's range.
-float normalised(float v) { return v * (2.0f / 255.0f) - 1.0f; }
+/// Samples of 0..255 to the network's range, by channel.
+struct Scales {
+  float scale[kMostChannels], offset[kMostChannels];
+  explicit Scales(const Normalization& n) {
+    for (int c = 0; c < n.channels; ++c) {
+      const auto k = static_cast<std::size_t>(c);
+      const double mean = n.mean.empty() ? 0.5 : n.mean[k], sd = n.sd.empty() ? 0.5 : n.sd[k];
+      scale[c] = static_cast<float>(1 / (255 * sd));
+      offset[c] = static_cast<float>(-mean / sd);
+    }
+  }
+  float operator()(float v, int c) const { return v * scale[c] + offset[c]; }
+};
 
-/// The three samples of a pixel after the color map, in the network's range.
+/// The channels of a pixel (0..255) after the color map, normalised.
 struct PixelWriter {
   const ColorMap& color;
-  void operator()(float r, float g, float b, float* out) const {
-    const float in[3] = {r, g, b};
-    for (int c = 0; c < 3; ++c) {
+  const Scales& scales;
+  int channels;
+  void operator()(const float* in, float* out) const {
+    for (int c = 0; c < channels; ++c) {
       float v = in[c];
       if (!color.identity) {
-        v = color.matrix[c][0] * r + color.matrix[c][1] * g + color.matrix[c][2] * b + color.offset[c];
+        // Other channels than RGB are made brighter and of more contrast alike.
+        v = channels == 3 ? color.matrix[c][0] * in[0] + color.matrix[c][1] * in[1] + color.matrix[c][2] * in[2] + color.offset[c]
+                          : color.matrix[0][0] * v + color.offset[0];
         v = v < 0 ? 0 : v > 255 ? 255 : v;
       }
-      out[c] = normalised(v);
+      out[c] = scales(v, c);
     }
   }
 };
 
+/// A photograph as samples of 0..255 at its pixels. kChannels 0: as many as it has.
+template <class T, int kChannels>
+struct Source {
+  const Image& image;
+  float to_255 = static_cast<float>(255.0 / image.max_value);
+  int channels() const { return kChannels ? kChannels : image.channels; }
+  const T* at(int x, int y) const { return reinterpret_cast<const T*>(image.at(x, y)); }
+  float value(T v) const { return sizeof(T) == 1 ? static_cast<float>(v) : static_cast<float>(v) * to_255; }
+};
+
 /// One destination row of a map that only mirrors and moves by whole pixels, without a change of color.
-template <int kChannels>
-void copy_row(const Image& image, const Affine& f, const float (&outside)[3], int row, int width, float* out) {
+template <class T, int kChannels>
+void copy_row(const Source<T, kChannels>& source, const Affine& f, const float* outside, const Scales& scales, int channels, int row,
+              int width, float* out) {
+  const Image& image = source.image;
   const double y = f.yy * (row + 0.5) + f.y, x = f.xx * 0.5 + f.x;
   const int py = static_cast<int>(std::floor(y)), px = static_cast<int>(std::floor(x)), step = f.xx > 0 ? 1 : -1;
   const bool exists = py >= 0 && py < image.height;
   // Columns whose source px + step * column is in [0, image.width).
   const int first = step > 0 ? -px : px - image.width + 1, last = step > 0 ? image.width - px : px + 1;
   const int begin = exists ? std::clamp(first, 0, width) : width, end = exists ? std::clamp(last, begin, width) : width;
-  for (int column = 0; column < begin; ++column) std::copy_n(outside, 3, out + 3 * column);
-  for (int column = end; column < width; ++column) std::copy_n(outside, 3, out + 3 * column);
+  for (int column = 0; column < begin; ++column) std::copy_n(outside, channels, out + channels * column);
+  for (int column = end; column < width; ++column) std::copy_n(outside, channels, out + channels * column);
   if (begin == end) return;
-  const std::uint8_t* from = image.at(px + step * begin, py);
-  float* to = out + 3 * begin;
-  if (kChannels == 3 && step > 0) {
-    for (int i = 0; i < 3 * (end - begin); ++i) to[i] = normalised(from[i]);
-    return;
-  }
-  for (int column = begin; column < end; ++column, from += step * kChannels, to += 3)
-    for (int c = 0; c < 3; ++c) to[c] = normalised(from[kChannels == 3 ? c : 0]);
+  const T* from = source.at(px + step * begin, py);
+  float* to = out + channels * begin;
+  const int given = source.channels();
+  for (int column = begin; column < end; ++column, from += step * given, to += channels)
+    for (int c = 0; c < (kChannels ? 3 : channels); ++c) to[c] = scales(source.value(from[kChannels == 1 ? 0 : c]), c);
 }
 
-template <int kChannels>
-void sample_photo(const Image& image, const Transform& t, const Border& border, int width, int height, float* out) {
-  const PixelWriter write{t.color};
+/// kChannels 1 and 3 make three channels, 0 as many as the photograph has.
+template <class T, int kChannels>
+void sample_photo(const Image& image, const Transform& t, const Border& border, int width, int height, float* out, const Scales& scales) {
+  const Source<T, kChannels> source{image};
+  const int given = source.channels(), channels = kChannels ? 3 : given;
+  const PixelWriter write{t.color, scales, channels};
   const bool exact = moves_whole_pixels(t.geometry);
-  float outside[3];
-  for (int c = 0; c < 3; ++c) outside[c] = normalised(border.image[static_cast<std::size_t>(c)]);
+  float outside[kMostChannels];
+  for (int c = 0; c < channels; ++c) outside[c] = scales(border.image[channels == 3 ? static_cast<std::size_t>(c) : 0], c);
   constexpr std::int64_t kHalf = std::int64_t{1} << (RowWalk::kBits - 1), kMask = (std::int64_t{1} << RowWalk::kBits) - 1;
-  constexpr int kGreen = kChannels == 3 ? 1 : 0, kBlue = kChannels == 3 ? 2 : 0;
   for (int row = 0; row < height; ++row) {
     if (exact && t.color.identity) {
-      copy_row<kChannels>(image, t.geometry, outside, row, width, out);
-      out += 3 * width;
+      copy_row(source, t.geometry, outside, scales, channels, row, width, out);
+      out += channels * width;
       continue;
     }
     RowWalk walk(t.geometry, row);
-    for (int column = 0; column < width; ++column, walk.advance(), out += 3) {
+    for (int column = 0; column < width; ++column, walk.advance(), out += channels) {
       int px, py;
       if (!walk.nearest(image.width, image.height, px, py)) {
-        std::copy_n(outside, 3, out);
+        std::copy_n(outside, channels, out);
         continue;
       }
+      float mixed[kMostChannels];
       if (exact) {
-        const std::uint8_t* p = image.at(px, py);
-        write(p[0], p[kGreen], p[kBlue], out);
-        continue;
+        const T* p = source.at(px, py);
+        for (int c = 0; c < given; ++c) mixed[c] = source.value(p[c]);
+      } else {
+        // The four pixels whose centers surround the point; beyond the edge, the edge itself.
+        const std::int64_t left = walk.x - kHalf, top = walk.y - kHalf;
+        const int x0 = static_cast<int>(left >> RowWalk::kBits), y0 = static_cast<int>(top >> RowWalk::kBits);
+        const float u = static_cast<float>(left & kMask) * static_cast<float>(1 / RowWalk::kOne),
+                    v = static_cast<float>(top & kMask) * static_cast<float>(1 / RowWalk::kOne);
+        const int xa = std::max(x0, 0), xb = std::min(x0 + 1, image.width - 1), ya = std::max(y0, 0),
+                  yb = std::min(y0 + 1, image.height - 1);
+        const T *aa = source.at(xa, ya), *ba = source.at(xb, ya), *ab = source.at(xa, yb), *bb = source.at(xb, yb);
+        for (int c = 0; c < given; ++c) {
+          const float above = source.value(aa[c]) + u * (source.value(ba[c]) - source.value(aa[c]));
+          const float below = source.value(ab[c]) + u * (source.value(bb[c]) - source.value(ab[c]));
+          mixed[c] = above + v * (below - above);
+        }
       }
-      // The four pixels whose centers surround the point; beyond the edge, the edge itself.
-      const std::int64_t left = walk.x - kHalf, top = walk.y - kHalf;
-      const int x0 = static_cast<int>(left >> RowWalk::kBits), y0 = static_cast<int>(top >> RowWalk::kBits);
-      const float u = static_cast<float>(left & kMask) * static_cast<float>(1 / RowWalk::kOne),
-                  v = static_cast<float>(top & kMask) * static_cast<float>(1 / RowWalk::kOne);
-      const int xa = std::max(x0, 0), xb = std::min(x0 + 1, image.width - 1), ya = std::max(y0, 0), yb = std::min(y0 + 1, image.height - 1);
-      const std::uint8_t *aa = image.at(xa, ya), *ba = image.at(xb, ya), *ab = image.at(xa, yb), *bb = image.at(xb, yb);
-      float mixed[kChannels];
-      for (int c = 0; c < kChannels; ++c) {
-        const float above = static_cast<float>(aa[c]) + u * static_cast<float>(ba[c] - aa[c]);
-        const float below = static_cast<float>(ab[c]) + u * static_cast<float>(bb[c] - ab[c]);
-        mixed[c] = above + v * (below - above);
-      }
-      write(mixed[0], mixed[kGreen], mixed[kBlue], out);
+      if (kChannels == 1) mixed[1] = mixed[2] = mixed[0];
+      write(mixed, out);
     }
   }
+}
+
+template <class T>
+void sample_any(const Image& image, const Transform& t, const Border& border, int width, int height, float* out, const Normalization& n) {
+  const Scales scales(n);
+  if (n.channels == 3 && image.channels == 1) return sample_photo<T, 1>(image, t, border, width, height, out, scales);
+  if (n.channels == 3 && image.channels == 3) return sample_photo<T, 3>(image, t, border, width, height, out, scales);
+  require<DataError>(image.channels == n.channels, "sampling: an image of ", image.channels, " channels for ", n.channels);
+  sample_photo<T, 0>(image, t, border, width, height, out, scales);
 }
 
 /// Weights of a triangle filter for each of `to` positions over `from` samples, antialiased when reducing.
@@ -168,9 +204,13 @@ Resize resize_named(std::string_view name) {
                             "'? (stretch, crop, pad)"));
 }
 
-void sample(const Image& image, const Transform& t, const Border& border, int width, int height, float* out) {
+void sample(const Image& image, const Transform& t, const Border& border, int width, int height, float* out, const Normalization& n) {
   require_valid("sampling", image);
-  (image.channels == 3 ? sample_photo<3> : sample_photo<1>)(image, t, border, width, height, out);
+  require<OptionError>(n.channels >= 1 && n.channels <= kMostChannels && (n.mean.empty() || std::ssize(n.mean) == n.channels) &&
+                           n.sd.size() == n.mean.size(),
+                       "a normalization of ", n.channels, " channels has ", n.mean.size(), " means and ", n.sd.size(),
+                       " standard deviations");
+  (image.max_value > 255 ? sample_any<std::uint16_t> : sample_any<std::uint8_t>)(image, t, border, width, height, out, n);
 }
 
 void sample(const LabelImage& mask, const Transform& t, const Border& border, int width, int height, std::uint8_t* out) {
@@ -185,10 +225,9 @@ void sample(const LabelImage& mask, const Transform& t, const Border& border, in
   }
 }
 
-Image resized(const Image& image, int width, int height) {
-  require_size(width, height);
-  require_valid("resizing", image);
-  if (width == image.width && height == image.height) return image;
+namespace {
+template <class T>
+Image resized_as(const Image& image, int width, int height) {
   const TriangleFilter across(image.width, width), down(image.height, height);
   const int n = image.channels;
   std::vector<float> rows(static_cast<std::size_t>(image.height) * static_cast<std::size_t>(width * n));
@@ -196,13 +235,13 @@ Image resized(const Image& image, int width, int height) {
   for (int y = 0; y < image.height; ++y)
     for (int x = 0; x < width; ++x, to += n) {
       const auto& taps = across[x];
-      const std::uint8_t* from = image.at(taps.begin, y);
-      float sum[3] = {0, 0, 0};
+      const T* from = reinterpret_cast<const T*>(image.at(taps.begin, y));
+      float sum[kMostChannels] = {};
       for (const float w : taps.weights)
         for (int c = 0; c < n; ++c) sum[c] += w * static_cast<float>(*from++);
       std::copy_n(sum, n, to);
     }
-  Image out(width, height, n);
+  Image out = blank_like(image, width, height);
   const std::size_t row_size = static_cast<std::size_t>(width * n);
   std::vector<float> sums(row_size);
   for (int y = 0; y < height; ++y) {
@@ -212,10 +251,18 @@ Image resized(const Image& image, int width, int height) {
       const float* from = rows.data() + (static_cast<std::size_t>(taps.begin) + k) * row_size;
       for (std::size_t i = 0; i < row_size; ++i) sums[i] += taps.weights[k] * from[i];
     }
-    std::uint8_t* row = out.at(0, y);
-    for (std::size_t i = 0; i < row_size; ++i) row[i] = static_cast<std::uint8_t>(std::clamp(sums[i], 0.0f, 255.0f));
+    T* row = reinterpret_cast<T*>(out.at(0, y));
+    for (std::size_t i = 0; i < row_size; ++i) row[i] = static_cast<T>(std::clamp(sums[i], 0.0f, static_cast<float>(image.max_value)));
   }
   return out;
+}
+}  // namespace
+
+Image resized(const Image& image, int width, int height) {
+  require_size(width, height);
+  require_valid("resizing", image);
+  if (width == image.width && height == image.height) return image;
+  return (image.max_value > 255 ? resized_as<std::uint16_t> : resized_as<std::uint8_t>)(image, width, height);
 }
 
 LabelImage resized(const LabelImage& mask, int width, int height) {
@@ -240,10 +287,11 @@ Image fitted(const Image& image, int width, int height, Resize mode, const Borde
   if (mode == Resize::stretch) return resized(image, width, height);
   const auto [w, h] = fit_inside(image.width, image.height, width, height);
   const Image inner = resized(image, w, h);
-  Image out(width, height, image.channels);
-  for (std::size_t i = 0; i < out.pixels.size(); ++i) out.pixels[i] = border.image[i % static_cast<std::size_t>(image.channels)];
+  Image out = blank_like(image, width, height);
+  const auto n = static_cast<std::size_t>(image.channels);
+  for (std::size_t i = 0; i < out.samples(); ++i) out.set_sample(i, border.image[n == 3 ? i % n : 0] * (image.max_value / 255));
   for (int y = 0; y < h; ++y)
-    std::copy_n(inner.at(0, y), static_cast<std::size_t>(w * image.channels), out.at((width - w) / 2, (height - h) / 2 + y));
+    std::copy_n(inner.at(0, y), static_cast<std::size_t>(w) * n * image.sample_bytes(), out.at((width - w) / 2, (height - h) / 2 + y));
   return out;
 }
 

@@ -164,6 +164,9 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
     largest = std::max(largest, v);
   });
   raster.max_value = largest > 255 ? 65535 : 255;
+  if (array.type != "u1" && (array.type != "u2" || largest <= 255))
+    raster.no_photo = message("an array of ", array.type, " with values to ", largest,
+                              " says nothing of full intensity; save photographs as u1 (0 to 255) or u2 (0 to 65535)");
   allocate_samples(raster, origin, limits);
   visit([&](std::size_t i, std::size_t, std::size_t, std::int64_t v) {  // little-endian: the low bytes of each number
     std::memcpy(raster.samples.data() + i * raster.sample_bytes(), &v, raster.sample_bytes());

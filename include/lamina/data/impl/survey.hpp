@@ -16,6 +16,7 @@ struct Inspection {
   FileFormat image_format = FileFormat::png;
   std::vector<std::string> image_notes;
   std::uint64_t file_hash = 0, pixel_hash = 0;
+  std::vector<double> sums, squares;  // of each band, in full intensities; gray is three
   MaskContent mask;
 };
 
@@ -34,6 +35,8 @@ struct Survey {
   void tell_of_duplicates(std::vector<Finding>& findings) const;
   /// Masks that do not fit their photographs (errors).
   void tell_of_sizes(std::vector<Finding>& findings) const;
+  /// Of the training split. Photographs of different bands are errors.
+  PhotoStatistics photos(std::vector<Finding>& findings) const;
   /// Completes the schema. Throws as resolve_masks.
   MaskDecoder resolve(LabelSchema& schema, const std::string& background) const;
 };

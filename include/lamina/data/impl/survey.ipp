@@ -1,6 +1,7 @@
 #include "lamina/data/impl/survey.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "lamina/core/device.hpp"
@@ -43,22 +44,42 @@ void keeping_error(std::string& error, const F& f) {
   }
 }
 
+/// Each band's sum and sum of squares; gray's three times.
+template <class T>
+void add_up(const Image& image, Inspection& result) {
+  std::uint64_t sums[kMostChannels] = {}, squares[kMostChannels] = {};  // exact to 2^32 pixels of 16 bits
+  const T* samples = reinterpret_cast<const T*>(image.pixels.data());
+  const std::size_t bands = static_cast<std::size_t>(image.channels);
+  for (const T* end = samples + image.samples(); samples < end; samples += bands)
+    for (std::size_t c = 0; c < bands; ++c) {
+      const std::uint64_t v = samples[c];
+      sums[c] += v, squares[c] += v * v;
+    }
+  const double full = image.max_value;
+  for (std::size_t c = 0; c < (bands == 1 ? 3 : bands); ++c) {
+    const std::size_t k = bands == 1 ? 0 : c;
+    result.sums.push_back(static_cast<double>(sums[k]) / full);
+    result.squares.push_back(static_cast<double>(squares[k]) / (full * full));
+  }
+}
+
 void inspect_photo(const Item& item, const DecodeLimits& limits, Inspection& result) {
   const std::string bytes = io::read_regular_file(item.image, static_cast<std::uint64_t>(limits.max_file_bytes));
-  const Raster raster = decode_raster(bytes, item.image.string(), limits);
-  const Image image = to_photo(raster, item.image.string());
-  result.photo_read = true;
-  result.width = image.width;
-  result.height = image.height;
-  result.channels = image.channels;
+  Raster raster = decode_raster(bytes, item.image.string(), limits);
   result.max_value = raster.max_value;
   result.orientation = raster.orientation;
   result.image_format = raster.format;
   result.image_notes = raster.notes;
   if (alpha_varies(raster)) result.image_notes.emplace_back("an alpha channel, which is not read");
+  const Image image = to_image(std::move(raster), item.image.string());
+  result.photo_read = true;
+  result.width = image.width;
+  result.height = image.height;
+  result.channels = image.channels;
   result.file_hash = hash64(bytes, bytes.size());
   result.pixel_hash = hash64({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()},
                              static_cast<std::uint64_t>(image.width * 3 + image.channels));
+  (image.max_value > 255 ? add_up<std::uint16_t> : add_up<std::uint8_t>)(image, result);
 }
 
 }  // namespace
@@ -143,6 +164,38 @@ void Survey::tell_of_sizes(std::vector<Finding>& findings) const {
                        in.height, in.orientation == 1 ? "" : message(" after applying its EXIF orientation ", in.orientation),
                        exchanged ? "; masks that were drawn on the pixels as they are stored need --mask-frame stored" : "")});
   }
+}
+
+PhotoStatistics Survey::photos(std::vector<Finding>& findings) const {
+  PhotoStatistics s;
+  double pixels = 0;
+  int deep = 0, shallow = 0;  // photographs of 16 and of 8 bits
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Inspection& in = found[i];
+    if (!in.photo_read) continue;
+    const int bands = static_cast<int>(in.sums.size());
+    if (s.channels == 0) s.channels = bands, first = i, s.mean.resize(in.sums.size()), s.sd.resize(in.sums.size());
+    if (bands != s.channels) {
+      findings.push_back(
+          {true, message(items[i].image.string(), " has ", in.channels, " bands, but ", items[first].image.string(), " has ",
+                         found[first].channels, "; write the same bands to every file, for example with gdal_translate -b 1 -b 2")});
+      continue;
+    }
+    ++(in.max_value > 255 ? deep : shallow);
+    if (splits[i] != Split::train) continue;
+    pixels += static_cast<double>(in.width) * in.height;
+    for (std::size_t c = 0; c < s.mean.size(); ++c) s.mean[c] += in.sums[c], s.sd[c] += in.squares[c];
+  }
+  for (std::size_t c = 0; c < s.mean.size(); ++c) {
+    s.mean[c] /= std::max(pixels, 1.0);
+    s.sd[c] = std::sqrt(std::max(s.sd[c] / std::max(pixels, 1.0) - s.mean[c] * s.mean[c], 1e-12));
+  }
+  s.bits = deep == 0 ? 8 : shallow == 0 ? 16 : 0;
+  if (s.bits == 0)
+    findings.push_back({false, message(deep, " photographs have 16 bits and ", shallow,
+                                       " have 8: full intensity is taken as the same; if it is not, scale them alike")});
+  return s;
 }
 
 MaskDecoder Survey::resolve(LabelSchema& schema, const std::string& background) const {

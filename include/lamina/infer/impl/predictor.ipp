@@ -1,6 +1,7 @@
 #include "lamina/infer/predictor.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <tuple>
 
@@ -89,6 +90,39 @@ InputConfig input_config_from_json(const std::string& text) {
   return config;
 }
 
+namespace {
+data::Normalization normalization_of(const InputConfig& c) {
+  const auto numbers = [&](const std::string& text) {
+    std::vector<float> all;
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      float v = 0;
+      const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, v);
+      require<DataError>(error == std::errc() && stop == text.data() + end && std::isfinite(v), "not an input description: \"", text,
+                         "\" is no list of numbers");
+      all.push_back(v);
+      begin = end + 1;
+    }
+    return all;
+  };
+  data::Normalization n{c.channels, numbers(c.mean), numbers(c.sd)};
+  const bool fits = n.mean.size() == n.sd.size() && (n.mean.empty() || std::ssize(n.mean) == n.channels) &&
+                    std::all_of(n.sd.begin(), n.sd.end(), [](float v) { return v > 0; });
+  require<DataError>(fits && n.channels >= 1 && n.channels <= data::kMostChannels, "not an input description: ", n.channels, " channels, ",
+                     n.mean.size(), " means, ", n.sd.size(), " standard deviations");
+  return n;
+}
+}  // namespace
+
+data::LoaderOptions loader_options(const InputConfig& c) {
+  const auto border = static_cast<std::uint8_t>(c.border);
+  return {.width = c.width,
+          .height = c.height,
+          .resize = data::resize_named(c.resize),
+          .border = {.image = {border, border, border}},
+          .normalization = normalization_of(c)};
+}
+
 InferenceInfo inference_info(const io::Metadata& metadata, const std::string& origin) {
   auto text = [&](const char* key) -> const std::string& {
     const auto it = metadata.find(key);
@@ -108,6 +142,7 @@ Predictor::Predictor(const std::filesystem::path& path, Device device) {
   const InferenceInfo info = inference_info(file.metadata(), file.path().string());
   head_ = info.head;
   input_ = info.input;
+  loading_ = loader_options(input_);
   model_ = file.network();
   model_->to(device);
 }
@@ -119,14 +154,14 @@ Tensor Predictor::probabilities(const Tensor& images) {
 }
 
 Tensor Predictor::whole(const data::Image& image) {
-  const auto mode = data::resize_named(input_.resize);
-  if (mode != data::Resize::pad) {
-    const Tensor x = data::to_tensor(data::resized(image, input_.width, input_.height));
+  if (loading_.resize != data::Resize::pad) {
+    const Tensor x = data::to_tensor(data::resized(image, input_.width, input_.height), loading_.normalization);
     return first_image(resize_bilinear(probabilities(x), image.height, image.width, ResizeGrid::half_pixel));
   }
   // Scaled to fit and centred: cut the border off again before going back.
   const auto [w, h] = data::fit_inside(image.width, image.height, input_.width, input_.height);
-  const Tensor p = probabilities(data::to_tensor(data::fitted(image, input_.width, input_.height, mode)));
+  const Tensor p = probabilities(
+      data::to_tensor(data::fitted(image, input_.width, input_.height, loading_.resize, loading_.border), loading_.normalization));
   const Tensor inner = crop(p, {.top = (input_.height - h) / 2, .left = (input_.width - w) / 2, .height = h, .width = w});
   return first_image(resize_bilinear(inner, image.height, image.width, ResizeGrid::half_pixel));
 }
@@ -137,18 +172,18 @@ void Predictor::tiled(const data::Image& image, const PredictOptions& options, c
   std::vector<std::pair<int, int>> windows;
   for (int r : rows)
     for (int c : cols) windows.emplace_back(r, c);
-  const std::int64_t channels = image.channels;
+  const std::size_t pixel_bytes = static_cast<std::size_t>(image.channels) * image.sample_bytes();
   const auto batch_size = std::min(static_cast<std::size_t>(options.batch), windows.size());
   Strip strip(image, input_, head_->outputs());
   for (std::size_t begin = 0; begin < windows.size(); begin += batch_size) {
     const auto n = std::min(batch_size, windows.size() - begin);
-    const Tensor batch = Tensor::empty({static_cast<std::int64_t>(n), input_.height, input_.width, 3});
+    const Tensor batch = Tensor::empty({static_cast<std::int64_t>(n), input_.height, input_.width, input_.channels});
     for (std::size_t i = 0; i < n; ++i) {
       const auto [r, c] = windows[begin + i];
-      data::Image window(input_.width, input_.height, image.channels);  // beyond the border: black
+      data::Image window = data::blank_like(image, input_.width, input_.height, loading_.border.image[0]);
       for (int y = 0; y < std::min(input_.height, image.height - r); ++y)
-        std::copy_n(image.at(c, r + y), channels * std::min(input_.width, image.width - c), window.at(0, y));
-      batch.rows(static_cast<std::int64_t>(i), 1).copy_from(data::to_tensor(window));
+        std::copy_n(image.at(c, r + y), pixel_bytes * static_cast<std::size_t>(std::min(input_.width, image.width - c)), window.at(0, y));
+      batch.rows(static_cast<std::int64_t>(i), 1).copy_from(data::to_tensor(window, loading_.normalization));
     }
     const Tensor p = probabilities(batch).packed();
     for (std::size_t i = 0; i < n; ++i) {
@@ -162,22 +197,26 @@ void Predictor::tiled(const data::Image& image, const PredictOptions& options, c
 
 bool Predictor::tiles(const PredictOptions& options) const {
   using Tiling = PredictOptions::Tiling;
-  return options.tiling == Tiling::always ||
-         (options.tiling == Tiling::automatic && data::resize_named(input_.resize) == data::Resize::crop);
+  return options.tiling == Tiling::always || (options.tiling == Tiling::automatic && loading_.resize == data::Resize::crop);
 }
 
 double Predictor::shrinks(const data::Image& image, const PredictOptions& options) const {
   if (tiles(options)) return 1;
   int width = input_.width, height = input_.height;
-  if (data::resize_named(input_.resize) == data::Resize::pad)
-    std::tie(width, height) = data::fit_inside(image.width, image.height, width, height);
+  if (loading_.resize == data::Resize::pad) std::tie(width, height) = data::fit_inside(image.width, image.height, width, height);
   return std::max({1.0, static_cast<double>(image.width) / width, static_cast<double>(image.height) / height});
 }
 
-Prediction Predictor::predict(const data::Image& image, const PredictOptions& options) {
+Prediction Predictor::predict(const data::Image& photo, const PredictOptions& options) {
   require<OptionError>(options.overlap >= 0 && options.overlap <= 0.9, "predict: overlap ", options.overlap, " is outside [0, 0.9]");
   require<OptionError>(options.batch >= 1, "predict: batch ", options.batch, " must be at least 1");
-  data::require_valid("predict", image);
+  data::require_valid("predict", photo);
+  require<DataError>(input_.bits == 0 || (input_.bits == 16) == (photo.max_value > 255),
+                     "predict: the network was trained on photographs of ", input_.bits,
+                     " bits and normalises by what they hold; this one has ", photo.max_value > 255 ? 16 : 8,
+                     " (data::read_bands keeps what the file has)");
+  if (!data::has_channels(photo, input_.channels)) return predict(data::with_channels(photo, input_.channels, "predict"), options);
+  const data::Image& image = photo;
   const NoGrad no_grad;
   Prediction result;
   result.labels = data::LabelImage(image.width, image.height, 0, head_->planes());

@@ -66,12 +66,38 @@ bool parse_crop_center(const std::string& name, const std::string& resize) {
   return anywhere;
 }
 
-data::LoaderOptions loader_options(const TrainConfig& c) {
-  return {.batch = c.batch, .width = c.width, .height = c.height, .resize = data::resize_named(c.resize), .seed = c.seed};
+infer::InputConfig input_config(const TrainConfig& c, const data::PhotoStatistics& photos) {
+  enum class Rule { automatic, half, data };
+  constexpr Named<Rule> kRules[] = {{Rule::automatic, "auto"}, {Rule::half, "half"}, {Rule::data, "data"}};
+  const Rule rule = parse_name("normalization", c.normalize, kRules);
+  infer::InputConfig input{.width = c.width, .height = c.height, .resize = c.resize, .border = c.border};
+  input.channels = c.channels ? c.channels : photos.channels ? photos.channels : 3;
+  require<DataError>(photos.channels == 0 || input.channels == photos.channels || (input.channels == 1 && photos.channels == 3),
+                     "the photographs have ", photos.channels, " bands, not ", input.channels, " (--channels)");
+  const bool plain = photos.bits == 8 && (photos.channels == 0 || photos.channels == 3);
+  if (rule == Rule::half || (rule == Rule::automatic && plain)) return input;
+  require<DataError>(photos.channels > 0, "--normalize data needs the photographs: open the data set with compare_photos");
+  input.bits = photos.bits;
+  const bool to_gray = input.channels == 1 && photos.channels == 3;
+  for (int k = 0; k < input.channels; ++k) {
+    const auto of = [&](const std::vector<double>& v) {
+      return to_gray ? 0.299 * v[0] + 0.587 * v[1] + 0.114 * v[2] : v.at(static_cast<std::size_t>(k));
+    };
+    input.mean += (k ? "," : "") + to_string(SettingValue(of(photos.mean)));
+    input.sd += (k ? "," : "") + to_string(SettingValue(of(photos.sd)));
+  }
+  return input;
 }
 
-models::ModelConfig model_config(const TrainConfig& c, int outputs) {
-  models::ModelConfig network{.model = c.model, .preset = c.preset, .in_channels = 3, .classes = outputs, .options = c.options};
+data::LoaderOptions loader_options(const TrainConfig& config, const infer::InputConfig& input) {
+  data::LoaderOptions options = infer::loader_options(input);
+  options.batch = config.batch;
+  options.seed = config.seed;
+  return options;
+}
+
+models::ModelConfig model_config(const TrainConfig& c, int outputs, int channels) {
+  models::ModelConfig network{.model = c.model, .preset = c.preset, .in_channels = channels, .classes = outputs, .options = c.options};
   if (c.base) network.options["base"] = std::to_string(c.base);
   if (c.depth) network.options["depth"] = std::to_string(c.depth);
   network.options["init"] = names_a_file(c.init) ? "" : c.init;

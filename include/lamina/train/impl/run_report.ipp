@@ -176,7 +176,7 @@ class FullReport : Best, public RunReport {
   FullReport(const RunFolder& folder, const data::Dataset& dataset)
       : Best(folder),
         RunReport(folder, dataset, Best::info, Best::last, model->parameter_count()),
-        loader_(dataset, split_ = headline_split(dataset, Best::last, Best::info.config), loader_options(Best::info.config)) {
+        loader_(dataset, split_ = headline_split(dataset, Best::last, Best::info.config), loader_options(Best::info.config, Best::info.input)) {
     if (split_ == data::Split::test) content_.split = "test";
   }
   const std::string& headline() const { return headline_; }
@@ -268,10 +268,7 @@ class FullReport : Best, public RunReport {
     const auto in_batch = static_cast<std::int64_t>(s.item % config.batch);
     const NoGrad no_grad;
     const Tensor x = batch.at(kImage).rows(in_batch, 1).clone();
-    data::Image photo(config.width, config.height, 3);
-    const auto values = x.to_vector<float>();
-    for (std::size_t i = 0; i < photo.pixels.size(); ++i)
-      photo.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp((values[i] + 1) * 127.5f, 0.0f, 255.0f)));
+    const data::Image photo = data::to_show(x, infer::loader_options(info_.input).normalization);
     data::LabelImage truth(config.width, config.height, 0, dataset_.masks.planes()), prediction = truth;
     truth.labels = batch.at(kLabels).rows(in_batch, 1).clone().to_vector<std::uint8_t>();
     prediction.labels =

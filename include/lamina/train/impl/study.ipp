@@ -213,7 +213,7 @@ Outcome Study::colorize(std::uint64_t index, const TrainEvents& events, const st
 
 Scalars Study::score(SegmentationTask& task) const {
   const data::Split split = dataset_.items(data::Split::test).empty() ? data::Split::val : data::Split::test;
-  data::LoaderOptions options = loader_options(train_config(runs_[0]));
+  data::LoaderOptions options = loader_options(train_config(runs_[0]), input_config(train_config(runs_[0]), dataset_.photos));
   data::Loader loader(dataset_, split, options);
   const Evaluation e = std::move(evaluate(task.network(), loader, task.heads(), nullptr)[0]);
   const data::LabelSchema& schema = task.heads()[0]->schema();

@@ -102,9 +102,9 @@ std::vector<std::string> load_weights(const TrainConfig& config, models::Network
 }
 
 /// The network as training begins, where it trains. `notes` become what it begins with. Without `values`: for a checkpoint's.
-std::shared_ptr<models::Network> build_model(const TrainConfig& config, int outputs, bool values, std::vector<std::string>& notes) {
-  std::shared_ptr<models::Network> model =
-      values ? models::build_network(model_config(config, outputs), config.seed) : models::build_blank(model_config(config, outputs));
+std::shared_ptr<models::Network> build_model(const TrainConfig& config, const models::ModelConfig& described, bool values,
+                                             std::vector<std::string>& notes) {
+  std::shared_ptr<models::Network> model = values ? models::build_network(described, config.seed) : models::build_blank(described);
   if (values) notes = load_weights(config, *model);
   model->to(parse_device(config.device));
   model->to(parse_precision(config.precision));
@@ -144,12 +144,16 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
   require<DataError>(!dataset.items(data::Split::train).empty(),
                      dataset.items(data::Split::train).empty() ? dataset.why_empty(data::Split::train) : "");
   const std::shared_ptr<const heads::Head> head = heads::make_head(dataset.schema, config.head);
-  data::LoaderOptions validation = loader_options(config), training = validation;
+  const infer::InputConfig input = input_config(config, dataset.photos);
+  data::LoaderOptions validation = loader_options(config, input), training = validation;
   training.augment = data::parse_augment(config.augment);
+  require<OptionError>(input.channels == 3 || (training.augment.saturation == 0 && training.augment.hue == 0), "--augment ", config.augment,
+                       ": saturation and hue need red, green and blue, and these photographs have ", input.channels,
+                       " channels; use brightness and contrast");
   training.shuffle = training.random_crop = true;
   training.center_anywhere = parse_crop_center(config.crop_center, config.resize);
   std::vector<std::string> notes;
-  std::shared_ptr<models::Network> network = build_model(config, head->outputs(), values, notes);
+  std::shared_ptr<models::Network> network = build_model(config, model_config(config, head->outputs(), input.channels), values, notes);
   require<OptionError>(std::min(config.width, config.height) >= network->minimum_size(), "--size ", config.width, "x", config.height,
                        " is below the ", network->minimum_size(), " pixels that the model needs");
   training.merge_single = merges_last_image(config, dataset, head->outputs());
@@ -171,17 +175,18 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
 class ConfiguredTask : public SegmentationTask {
  public:
   ConfiguredTask(const TrainConfig& config, const data::Dataset& dataset, bool values)
-      : SegmentationTask(parts_of(config, dataset, values)), config_(config), dataset_(dataset), items_(checksum_of_items(dataset)) {
+      : SegmentationTask(parts_of(config, dataset, values)),
+        config_(config),
+        dataset_(dataset),
+        input_(input_config(config, dataset.photos)),
+        items_(checksum_of_items(dataset)) {
     criterion().set_class_weights(class_weights_for(config, dataset, *heads()[0]));
   }
 
   Metadata metadata() const override {
-    return {{"config", to_json(config_)},
-            {"model", models::to_json(model_config(config_, heads()[0]->outputs()))},
-            {"input", infer::to_json({.width = config_.width, .height = config_.height, .resize = config_.resize})},
-            {"labels", data::to_json(dataset_.schema)},
-            {"head", heads()[0]->kind()},
-            {"data", Json{{"class_weights", class_weights()}, {"items", items_}}.dump()}};
+    return {{"config", to_json(config_)},      {"model", models::to_json(model_config(config_, heads()[0]->outputs(), input_.channels))},
+            {"input", infer::to_json(input_)}, {"labels", data::to_json(dataset_.schema)},
+            {"head", heads()[0]->kind()},      {"data", Json{{"class_weights", class_weights()}, {"items", items_}}.dump()}};
   }
 
   void restore(const Metadata& saved, const std::string& run) override {
@@ -246,6 +251,7 @@ class ConfiguredTask : public SegmentationTask {
 
   TrainConfig config_;
   const data::Dataset& dataset_;
+  infer::InputConfig input_;
   std::uint32_t items_;
 };
 
@@ -265,6 +271,10 @@ void check_settings(const TrainConfig& c) {
   optim::parse_schedule(c.schedule);
   data::resize_named(c.resize);
   parse_crop_center(c.crop_center, c.resize);
+  const int bands = c.channels ? c.channels : 3;
+  (void)input_config(c, {.channels = bands,
+                         .mean = std::vector<double>(static_cast<std::size_t>(bands)),
+                         .sd = std::vector<double>(static_cast<std::size_t>(bands), 1)});
   data::parse_augment(c.augment);
   models::resolved(model_config(c, 0));
 }
@@ -299,7 +309,8 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
   Sinks sinks{&metrics, &log, &callbacks, &report};
   std::optional<TensorBoard> board;
   if (config.tensorboard)
-    sinks.add(board.emplace(models::model_graph(model_config(config, task->heads()[0]->outputs()), config.height, config.width)));
+    sinks.add(board.emplace(models::model_graph(model_config(config, task->heads()[0]->outputs(), task->network().in_channels()),
+                                                config.height, config.width)));
   return run_loop(*task, session, loop_options(config), sinks, stop);
 }
 
@@ -309,10 +320,15 @@ RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
                      ": it is a colorization run (lamina colorize), not one of segmentation");
   for (const char* key : {"config", "labels", "trainer"})
     require<DataError>(metadata.contains(key), origin, ": no training checkpoint: its metadata lacks \"", key, "\"");
-  RunInfo info{config_from_json(metadata.find("config")->second), data::parse_label_schema(metadata.find("labels")->second, origin),
-               nullptr, run_state(metadata, origin)};
+  RunInfo info{config_from_json(metadata.find("config")->second),
+               data::parse_label_schema(metadata.find("labels")->second, origin),
+               nullptr,
+               run_state(metadata, origin),
+               {}};
   const auto head = metadata.find("head");  // older checkpoints have it in their settings alone
   if (head != metadata.end()) info.config.head = head->second;
+  const auto input = metadata.find("input");
+  info.input = input == metadata.end() ? input_config(info.config) : infer::input_config_from_json(input->second);
   info.head = heads::make_head(info.schema, info.config.head);
   for (EpochRecord& r : info.state.history)
     if (r.validation && r.validation->scores.size() == 1 && !r.validation->counts.empty())  // version 1 kept the counts alone
