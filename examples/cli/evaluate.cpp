@@ -23,7 +23,9 @@ train::Evaluation evaluate_at_original_size(const std::filesystem::path& checkpo
   train::Evaluation all{predictor.head().confusion(), {}, {}};
   const auto& items = dataset.items(split);
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto labels = predictor.predict(data::read_bands(items[i].image)).labels;
+    const data::Image photo = data::read_bands(items[i].image);
+    predictor.require_fits(photo, items[i].image.string());
+    const auto labels = predictor.predict(photo).labels;
     const auto truth = data::read_mask(items[i], dataset.masks);
     require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(),
                        ": the mask and its image differ in size");

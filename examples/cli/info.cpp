@@ -36,7 +36,9 @@ int info(const InfoOptions& options, const Common& common) {
     width = run.config.width, height = run.config.height;
     result = {{"checkpoint", file.path().string()}, {"data", run.config.data},
               {"epoch", run.state.epoch},           {"best_epoch", run.state.best_epoch},
-              {"best_score", run.state.best_score}, {"classes", run.schema.names}};
+              {"best_score", run.state.best_score}, {"classes", run.schema.names},
+              {"channels", run.input.channels}};
+    if (!run.input.mean.empty()) result["normalization"] = {{"mean", run.input.mean}, {"sd", run.input.sd}, {"bits", run.input.bits}};
   }
   config = models::resolved(config);
   const models::ModelCost cost = models::model_cost(config, height, width);

@@ -67,6 +67,7 @@ int predict(const PredictOptions& options, const Common& common) {
     data::Image photo;
     try {
       photo = data::read_bands(files[i], limits);
+      predictor.require_fits(photo, files[i].string());
     } catch (const Error& e) {  // one damaged photograph does not cost the others
       progress.error(std::string("error: ") + e.what());
       ++failed;
@@ -112,7 +113,7 @@ int predict(const PredictOptions& options, const Common& common) {
                        {"shares", shares}});
   }
   if (common.json) print_json(results);
-  if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be read");
+  if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be predicted");
   return failed ? kBadData : kOk;
 }
 

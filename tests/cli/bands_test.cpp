@@ -60,7 +60,7 @@ TEST_CASE("16-bit and many-band photographs are checked, trained on, scored and 
     const infer::Predictor predictor(w / "run");
     CHECK(predictor.input().channels == (bands == 1 ? 3 : bands));
     data::write_png(w / "plain.png", data::Image(16, 16, 3));
-    check_error(w.lamina("predict run plain.png --out other"), 3, {bands == 1 ? "photographs of 16 bits" : "3 bands, not"});
+    check_error(w.lamina("predict run plain.png --out other"), 3, {"plain.png: ", "photographs of 16 bits", "has 8"});
     if (bands > 1) check_error(w.lamina("train set --out other --augment jitter=0.1"), 2, {"saturation and hue"});
   }
 }

@@ -243,7 +243,7 @@ TEST_CASE("bands, normalisation and border of the checkpoint reach the network, 
   io::save_model(f / "net.safetensors", *network, model, {{"labels", data::to_json(schema)}, {"input", infer::to_json(of_16)}});
   infer::Predictor predictor(f / "net.safetensors");
   CHECK_NOTHROW(predictor.predict(deep));
-  check_throws<DataError>([&] { predictor.predict(photo); }, {"16", "8", "read_bands"});
+  check_throws<DataError>([&] { predictor.predict(photo); }, {"photographs of 16 bits", "has 8"});
   for (const char* sd : {"1", "1,0", "1,-1", "1,x", "1,1,1"}) {
     infer::InputConfig wrong = of_16;
     wrong.sd = sd;

@@ -65,6 +65,8 @@ Image blank_like(const Image& like, int width, int height, std::uint8_t value = 
 Image to_show(Image image);
 /// Does a network of `channels` take the image as it is? Gray is repeated for three.
 inline bool has_channels(const Image& image, int channels) { return image.channels == channels || (image.channels == 1 && channels == 3); }
+/// Throws DataError naming `origin` unless with_channels can bring the image to `channels`.
+void require_channels(const Image& image, int channels, const std::string& origin);
 /// The image for a network of `channels`: as it is, or RGB made gray (by ITU-R BT.601). Throws DataError naming `origin` where that would
 /// be a guess.
 Image with_channels(Image image, int channels, const std::string& origin);

@@ -207,14 +207,18 @@ double Predictor::shrinks(const data::Image& image, const PredictOptions& option
   return std::max({1.0, static_cast<double>(image.width) / width, static_cast<double>(image.height) / height});
 }
 
+void Predictor::require_fits(const data::Image& image, const std::string& what) const {
+  require<DataError>(input_.bits == 0 || (input_.bits == 16) == (image.max_value > 255), what,
+                     ": the network was trained on photographs of ", input_.bits, " bits and normalises by what they hold; this one has ",
+                     image.max_value > 255 ? 16 : 8, "; give it photographs like those of training");
+  data::require_channels(image, input_.channels, what);
+}
+
 Prediction Predictor::predict(const data::Image& photo, const PredictOptions& options) {
   require<OptionError>(options.overlap >= 0 && options.overlap <= 0.9, "predict: overlap ", options.overlap, " is outside [0, 0.9]");
   require<OptionError>(options.batch >= 1, "predict: batch ", options.batch, " must be at least 1");
   data::require_valid("predict", photo);
-  require<DataError>(input_.bits == 0 || (input_.bits == 16) == (photo.max_value > 255),
-                     "predict: the network was trained on photographs of ", input_.bits,
-                     " bits and normalises by what they hold; this one has ", photo.max_value > 255 ? 16 : 8,
-                     " (data::read_bands keeps what the file has)");
+  require_fits(photo, "predict");
   if (!data::has_channels(photo, input_.channels)) return predict(data::with_channels(photo, input_.channels, "predict"), options);
   const data::Image& image = photo;
   const NoGrad no_grad;
