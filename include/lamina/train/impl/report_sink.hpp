@@ -24,7 +24,7 @@ class ReportSink : public Sink {
 
  private:
   void write() {
-    RunInfo info{config_, dataset_.schema, task_.heads()[0], session_.state()};
+    RunInfo info{config_, dataset_.schema, task_.heads()[0], session_.state(), {}};
     info.state.epoch = info.state.best_epoch;
     write_progress_report(session_.folder(), dataset_, info, session_.state(), task_.network().parameter_count());
   }
