@@ -77,9 +77,8 @@ class Predictor {
   /// Windows are read, run and blended a strip of rows at a time. Without probabilities a tiled prediction takes, beside the image and the
   /// labels, no more than a batch of windows needs and 10 * outputs + 16 bytes for each of W * input().height pixels: with 3 outputs and an
   /// input of 512 rows 0.5 GB at 20000 x 20000. Probabilities take 4 * outputs bytes a pixel of the image; so does a whole one.
-  /// Throws OptionError on an overlap outside its range, DataError on an image that is none or has other bands or bits than
-  /// the network was trained on (data::read_bands keeps
-  /// those of a file), MemoryError.
+  /// Throws OptionError on an overlap outside its range, DataError on an image that is none or has other bands or bits than the network was
+  /// trained on (data::read_bands keeps those of a file), MemoryError.
   Prediction predict(const data::Image& image, const PredictOptions& options = {});
   /// Throws DataError, beginning with `what`, unless the image has the bands and bits of the photographs that the network was trained on.
   void require_fits(const data::Image& image, const std::string& what) const;
