@@ -189,6 +189,8 @@ TEST_CASE("every option of train reaches the run's settings") {
   const json config = json::parse(w.read("run/config.json"));
   for (const auto& [name, value] : options) CHECK_MESSAGE(config.at(name) == value, name);
   CHECK(config.at("size") == "6x4");
+  const train::TrainConfig read = train::config_from_json(config.dump());
+  CHECK((read.width == 6 && read.height == 4));
   CHECK(config.size() == 3 + std::size(options));  // and format, data, size
   CHECK(stored_class_weights(w / "run/weights/last.safetensors") == json{1, 2, 3, 4});
   const auto metadata = io::load_checkpoint(w / "run/weights/last.safetensors").metadata;
