@@ -184,7 +184,8 @@ void add_evaluate(Program& program) {
         add_data(sub, o.data);
         sub.add_option("--split", o.split, "train | val | test")->check(CLI::IsMember({"train", "val", "test"}));
         add_weights(sub, o.weights);
-        sub.add_flag("--original-size", o.original_size, "score at the photographs' own size instead of the training size");
+        sub.add_flag("--original-size", o.original_size,
+                     "score at the photographs' own size instead of the training size (with --resize crop that is always so)");
         add_device(sub, o.device);
       },
       cli::evaluate);

@@ -89,6 +89,17 @@ TEST_CASE("a rare class is weighted; proportions that differ are padded") {
   CHECK(j.at("recommended").at("--class-weights").at("value") == "enet");
   CHECK(j.at("recommended").at("--class-weights").at("reason").get<std::string>().find("'class 1'") == 0);
   CHECK(j.at("recommended").at("--resize").at("value") == "pad");
+  // In large photographs it would vanish: crops, a third of them with it.
+  for (const char* sub : {"images", "masks"}) io::create_folders(w / "large" / sub);
+  for (const char* name : {"a.png", "b.png"}) {
+    data::LabelImage mask(1100, 1024);
+    for (int k = 0; k < 40; ++k) mask.at(700 + k, 500) = 1;
+    data::write_png(w / "large/images" / name, data::Image(1100, 1024, 3, static_cast<std::uint8_t>(*name)));
+    data::write_png(w / "large/masks" / name, mask);
+  }
+  const json large = json::parse(w.lamina("check large --json").out);
+  CHECK(large.at("command") ==
+        "lamina train large --size 512x512 --resize crop --crop-foreground 0.33 --loss ce+dice --class-weights enet");
 }
 
 TEST_CASE("which class is the background stands in the first lines of check and train; without one all classes choose the epoch") {

@@ -149,6 +149,8 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"init", "he_normal"},
                                                   {"resize", "crop"},
                                                   {"crop_center", "anywhere"},
+                                                  {"crops", 2},
+                                                  {"crop_foreground", 0.5},
                                                   {"channels", 1},
                                                   {"normalize", "data"},
                                                   {"border", 7},

@@ -133,12 +133,12 @@ std::vector<double> blended(infer::Predictor& predictor, const data::Image& imag
 }  // namespace
 
 TEST_CASE("windows cover the photograph, overlap enough, and end at its border") {
-  CHECK(infer::window_starts(32, 32, 0.25) == std::vector<int>{0});
-  CHECK(infer::window_starts(20, 32, 0.25) == std::vector<int>{0});
-  CHECK(infer::window_starts(80, 32, 0.25) == std::vector<int>{0, 24, 48});
-  CHECK(infer::window_starts(90, 32, 0.25) == std::vector<int>{0, 19, 38, 58});
-  CHECK(infer::window_starts(96, 32, 0) == std::vector<int>{0, 32, 64});
-  CHECK(infer::window_starts(33, 32, 0.5) == std::vector<int>{0, 1});
+  CHECK(data::window_starts(32, 32, 0.25) == std::vector<int>{0});
+  CHECK(data::window_starts(20, 32, 0.25) == std::vector<int>{0});
+  CHECK(data::window_starts(80, 32, 0.25) == std::vector<int>{0, 24, 48});
+  CHECK(data::window_starts(90, 32, 0.25) == std::vector<int>{0, 19, 38, 58});
+  CHECK(data::window_starts(96, 32, 0) == std::vector<int>{0, 32, 64});
+  CHECK(data::window_starts(33, 32, 0.5) == std::vector<int>{0, 1});
 }
 
 TEST_CASE("seams: a photograph larger than the window is the weighted mean of what the network says of each window") {
@@ -276,8 +276,8 @@ TEST_CASE("a tiled prediction has the bytes of sums over the whole photograph, a
         return static_cast<float>(std::max(std::exp(-d * d / 2), 1e-3));
       };
       std::vector<float> sums(image.pixels.size()), weights(image.pixels.size() / 3);  // 3 channels, 3 classes
-      for (const int row : infer::window_starts(height, kHeight, overlap))
-        for (const int column : infer::window_starts(width, kWidth, overlap)) {
+      for (const int row : data::window_starts(height, kHeight, overlap))
+        for (const int column : data::window_starts(width, kWidth, overlap)) {
           data::Image window(kWidth, kHeight, 3);
           for (int y = 0; y < std::min(kHeight, height - row); ++y)
             std::copy_n(image.at(column, row + y), 3 * std::min(kWidth, width - column), window.at(0, y));

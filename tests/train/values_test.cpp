@@ -90,11 +90,13 @@ Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epochs) {
                                             .options = {{"base", std::to_string(c.base)}, {"depth", std::to_string(c.depth)}}},
                                            c.seed);
   const data::LoaderOptions plain{
-      .batch = c.batch, .width = c.width, .height = c.height, .resize = data::resize_named(c.resize), .seed = c.seed};
+      .batch = c.batch, .width = c.width, .height = c.height, .resize = data::resize_named(c.resize), .windows = true, .seed = c.seed};
   data::LoaderOptions augmented = plain;
   augmented.augment = data::parse_augment(c.augment);
   augmented.shuffle = augmented.random_crop = true;
   augmented.center_anywhere = c.crop_center == "anywhere";
+  augmented.windows = false;
+  augmented.crops = c.crops;
   data::Loader loader(dataset, data::Split::train, augmented), val_loader(dataset, data::Split::val, plain);
 
   const auto targets = [&](const Tensor& labels) {
@@ -354,10 +356,13 @@ TEST_CASE("training and validation see the images as the settings say: order, si
   struct Case {
     const char *resize, *augment;
     int width, height;
+    int crops = 0;
     const char* center = "inside";
   };
-  for (const Case& s :
-       {Case{"pad", "none", 3, 5}, {"crop", "none", 2, 2}, {"crop", "none", 3, 2, "anywhere"}, {"stretch", "hflip=1,jitter=0.4", 6, 3}}) {
+  for (const Case& s : {Case{"pad", "none", 3, 5},
+                        {"crop", "none", 2, 2, 1},
+                        {"crop", "none", 3, 2, 0, "anywhere"},  // of 8 pixels 6, once
+                        {"stretch", "hflip=1,jitter=0.4", 6, 3}}) {
     CAPTURE(s.resize);
     auto c = seeded(f, s.resize + std::string(s.center));
     c.resize = s.resize;
@@ -365,6 +370,7 @@ TEST_CASE("training and validation see the images as the settings say: order, si
     c.augment = s.augment;
     c.width = s.width;
     c.height = s.height;
+    c.crops = s.crops;
     c.batch = 3;
     c.lr = 0.01;
     c.epochs = 3;

@@ -71,6 +71,9 @@ Transform center_window(const TransformSizes& sizes);
 Transform draw_transform(const Augment& augment, RandomKey key, const TransformSizes& sizes, bool random_crop, double mean_gray);
 /// Moves a window that was in the middle so that its center is anywhere in the source, by whole pixels: a function of `key` alone.
 void center_anywhere(Transform& transform, RandomKey key, const TransformSizes& sizes);
+/// Moves a window so that the source's pixel (x, y) is in its middle, or, with `inside`, as near to it as lets the window stay inside the
+/// source where that is large enough; one that is only flipped by whole pixels.
+void center_on(Transform& transform, int x, int y, const TransformSizes& sizes, bool inside);
 /// On the scale 0..255.
 double mean_gray(const Image& image);
 

@@ -6,6 +6,7 @@
 
 #include "lamina/core/names.hpp"
 #include "lamina/core/tensor.hpp"
+#include "lamina/data/windows.hpp"
 
 namespace lamina::data {
 
@@ -13,6 +14,7 @@ namespace lamina::data {
 class Batch {
  public:
   std::vector<int> indices;
+  std::vector<Window> windows;  ///< where its items are windows that cover photographs, one after the other: which
 
   std::int64_t size() const { return static_cast<std::int64_t>(indices.size()); }
   bool contains(std::string_view name) const { return find(name) != nullptr; }

@@ -20,6 +20,7 @@ struct Item {
   std::filesystem::path image, mask;
   std::vector<std::filesystem::path> planes{};  ///< one file a class, empty where the class is nowhere; `mask` is then the first of them
   std::vector<std::int64_t> pixels{};           ///< of each class in the mask, once the data set is open
+  int width = 0, height = 0;                    ///< of the mask, once the data set is open
   int turn = 1;  ///< EXIF orientation of the photograph, by which its mask is turned; 1 unless masks are drawn on stored pixels
 };
 /// The item's mask, as its photograph is seen. Throws IoError, DataError.

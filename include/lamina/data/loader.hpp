@@ -21,6 +21,10 @@ struct LoaderOptions {
   bool random_crop = false;  ///< with Resize::crop: a window anywhere instead of the middle one
   /// Of a random crop: false, the window stays inside the image where that is large enough; true, its center is anywhere in the image.
   bool center_anywhere = false;
+  int crops = 1;          ///< with Resize::crop: windows of each item an epoch; 0: as many as its pixels fill (those of an open data set)
+  double foreground = 0;  ///< share of random crops that show a pixel of a class other than `background`, each class of the item as often
+  int background = -1;
+  bool windows = false;       ///< with Resize::crop: instead of crops the windows that cover each item (of an open data set), in order
   bool drop_last = false;     ///< leave out a last batch that is not full
   bool merge_single = false;  ///< a last batch of one item joins the one before
   std::uint64_t seed = 0;
@@ -29,7 +33,7 @@ struct LoaderOptions {
   DecodeLimits limits{};
 };
 
-/// Batches of a list of items, in an order and with augmentations that are functions of (seed, epoch, item): the number of threads
+/// Batches of a list of items, in an order and with augmentations that are functions of (seed, epoch, item and crop): the number of threads
 /// changes nothing. Their tensors: "image" (N, H, W, channels) f32, normalised (x * 2/255 - 1 unless said otherwise); where there are masks
 /// "labels", u8: (N, H, W) of classes or kIgnoreLabel, multilabel (N, H, W, classes) of 0, 1 or kIgnoreLabel.
 class Loader : public Batches {
@@ -43,6 +47,8 @@ class Loader : public Batches {
 
   std::int64_t batches() const override;
   const std::vector<Item>& items() const;
+  /// How many items, crops or windows an epoch has.
+  std::int64_t size() const;
   /// Begins an epoch (again), at any batch; prefetching starts here.
   void start(std::int64_t epoch, std::int64_t first_batch = 0) override;
   /// The next batch; false when the epoch is over. Throws what reading it threw: IoError, DataError (the file's name is in the

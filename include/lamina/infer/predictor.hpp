@@ -1,6 +1,5 @@
 #pragma once
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +7,7 @@
 #include "lamina/core/settings.hpp"
 #include "lamina/data/loader.hpp"
 #include "lamina/heads/head.hpp"
+#include "lamina/infer/blend.hpp"
 #include "lamina/io/model_file.hpp"
 
 namespace lamina::infer {
@@ -19,8 +19,8 @@ struct PredictOptions {
     always,     ///< a window of the training size slides over the photograph at its own scale
   };
   Tiling tiling = Tiling::automatic;
-  double overlap = 0.25;      ///< share of a window that its neighbour covers again, in [0, 0.9]
-  int batch = 4;              ///< windows a forward pass
+  double overlap = data::kWindowOverlap;  ///< share of a window that its neighbour covers again, in [0, 0.9]
+  int batch = 4;                          ///< windows a forward pass
   bool probabilities = true;  ///< without, a Prediction has labels only, and a tiled one is bounded in memory: see Predictor::predict
 };
 
@@ -91,8 +91,7 @@ class Predictor {
   /// Probabilities (N, H, W, outputs), on the host.
   Tensor probabilities(const Tensor& images);
   Tensor whole(const data::Image& image);
-  /// Calls f(first row, probabilities (rows, W, outputs)) for strips from the top.
-  void tiled(const data::Image& image, const PredictOptions& options, const std::function<void(std::int64_t, const Tensor&)>& f);
+  void tiled(const data::Image& image, const PredictOptions& options, const Blend::Rows& f);
 
   std::unique_ptr<models::Network> model_;
   std::shared_ptr<const heads::Head> head_;
@@ -100,8 +99,7 @@ class Predictor {
   data::LoaderOptions loading_;
 };
 
-/// Where windows of `window` pixels start so that they cover `size` pixels, neighbours sharing at least `overlap` of a window; the last
-/// one ends at the border. One window at 0 when size <= window.
-std::vector<int> window_starts(int size, int window, double overlap);
+/// Probabilities (N, height, width, Head::outputs) on the host of logits that may be smaller, which are then interpolated on `grid`.
+Tensor probabilities_at(const heads::Head& head, const Tensor& logits, std::int64_t height, std::int64_t width, ResizeGrid grid);
 
 }  // namespace lamina::infer

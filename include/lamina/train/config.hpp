@@ -22,6 +22,8 @@ struct TrainConfig {
   models::OptionValues options;  ///< of the network's family, beside base, depth and init; those that are empty: the preset's
   int width = 256, height = 256;
   std::string resize = "stretch", crop_center = "inside";
+  int crops = 0;
+  double crop_foreground = 0;
   int channels = 0;
   std::string normalize = "auto";
   int border = 0;
@@ -71,6 +73,9 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{"resize", "how images get to that size: stretch | crop | pad"}, c.resize);
   visit(Field{"crop_center", kCropCenterHelp}, c.crop_center);
+  visit(Field{"crops", "crops of each photograph an epoch; 0: as many as its pixels fill", 0}, c.crops);
+  visit(Field{"crop_foreground", "share of the crops that are centered on a class other than the background, each class as often", 0, 1},
+        c.crop_foreground);
   visit(Field{"channels", "bands of the photographs; 1: colors become gray; 0: as they are, gray as RGB", 0, data::kMostChannels},
         c.channels);
   visit(Field{"normalize", "half: x * 2 - 1; data: by mean and deviation of the training photographs; auto: data unless 8-bit gray or RGB"},
@@ -140,7 +145,7 @@ bool parse_crop_center(const std::string& name, const std::string& resize);
 /// read.
 infer::InputConfig input_config(const TrainConfig& config, const data::PhotoStatistics& photos = {});
 
-/// The loader of that input, without augmentation, in the batches of the settings.
+/// The loader of that input, without augmentation, in the batches of the settings: of crops, the windows that cover photographs.
 data::LoaderOptions loader_options(const TrainConfig& config, const infer::InputConfig& input);
 
 /// The network that the settings name, of photographs with so many channels.

@@ -27,12 +27,13 @@ struct Evaluation {
   void add(const heads::Head& head, int item, const metrics::ConfusionMatrix& of_image);
 
   metrics::ConfusionMatrix confusion;  ///< of the whole split
-  Scalars losses;                      ///< means over the images, of criterion's values; none without one
+  Scalars losses;                      ///< means over the images, or windows, of criterion's values; none without one
   std::vector<ImageScore> images;
 };
 
 /// Runs the network in evaluation mode over everything `batches` yields; the modes of its layers are restored. Dropout that stays on draws
-/// the same numbers in every call. One evaluation a head, in their order; `criterion` may be null, `progress(done, all)` empty. Throws
+/// the same numbers in every call. Where batches hold windows (data::LoaderOptions::windows), whole photographs are counted, windows being
+/// blended as Predictor does. One evaluation a head, in their order; `criterion` may be null, `progress(done, all)` empty. Throws
 /// DataError where the network or the batches lack what a head is called.
 std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches, const Heads& heads, const losses::Criterion* criterion,
                                  const std::function<void(std::int64_t, std::int64_t)>& progress = {});

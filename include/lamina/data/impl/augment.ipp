@@ -81,13 +81,15 @@ struct Matrix2 {
   }
 };
 
+/// Does a map only flip and move?
+bool by_whole_pixels(const Affine& f) { return std::abs(f.xx) == 1 && std::abs(f.yy) == 1 && f.xy == 0 && f.yx == 0; }
+
 /// Source center + linear * (destination - destination center) + move.
 Affine about_centers(const Matrix2& m, const TransformSizes& s, double move_x, double move_y) {
   Affine f{m.a, m.b, m.c, m.d, 0, 0};
   f.x = s.source_width / 2.0 + move_x - m.a * s.width / 2.0 - m.b * s.height / 2.0;
   f.y = s.source_height / 2.0 + move_y - m.c * s.width / 2.0 - m.d * s.height / 2.0;
-  const bool whole_pixels = std::abs(m.a) == 1 && std::abs(m.d) == 1 && m.b == 0 && m.c == 0;
-  if (whole_pixels) {
+  if (by_whole_pixels(f)) {
     f.x = std::floor(f.x + 0.5);
     f.y = std::floor(f.y + 0.5);
   }
@@ -193,6 +195,19 @@ void center_anywhere(Transform& transform, RandomKey key, const TransformSizes& 
   Random random(key.derive(1));
   transform.geometry.x += std::round(random.uniform(-0.5, 0.5) * s.source_width);
   transform.geometry.y += std::round(random.uniform(-0.5, 0.5) * s.source_height);
+}
+
+void center_on(Transform& t, int x, int y, const TransformSizes& s, bool inside) {
+  Affine& f = t.geometry;
+  const bool whole = by_whole_pixels(f);
+  const auto move = [&](double& offset, double to_x, double to_y, double wanted, double size) {
+    const double half = (std::abs(to_x) * s.width + std::abs(to_y) * s.height) / 2,
+                 middle = offset + (to_x * s.width + to_y * s.height) / 2;
+    if (inside) wanted = size > 2 * half ? std::clamp(wanted, half, size - half) : size / 2;
+    offset += whole ? std::floor(wanted - middle + 0.5) : wanted - middle;
+  };
+  move(f.x, f.xx, f.xy, x + 0.5, s.source_width);
+  move(f.y, f.yx, f.yy, y + 0.5, s.source_height);
 }
 
 double mean_gray(const Image& image) {

@@ -8,13 +8,14 @@
 #include <map>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 namespace lamina::data {
 namespace {
 
 /// Words that keep the streams of random numbers apart.
-constexpr std::uint64_t kOrderStream = 0x6f72646572, kAugmentStream = 0x6175676d;
+constexpr std::uint64_t kOrderStream = 0x6f72646572, kAugmentStream = 0x6175676d, kFocusStream = 0x666f637573;
 
 /// An item's decoded and fitted pixels.
 struct Sample {
@@ -24,17 +25,71 @@ struct Sample {
   std::int64_t bytes() const { return static_cast<std::int64_t>(image.pixels.size() + mask.labels.size()); }
 };
 
-/// Keeps samples until the budget is spent. In random order, keeping the first ones is as good as any other choice.
+const LoaderOptions& valid(const LoaderOptions& o) {
+  require<OptionError>(o.batch > 0 && o.width > 0 && o.height > 0, "a loader needs a batch and a size of at least 1, got batch ", o.batch,
+                       " of ", o.width, "x", o.height);
+  require<OptionError>(o.threads >= 0 && o.threads <= 256, "prefetch threads: ", o.threads, " is not in 0..256");
+  require<OptionError>(o.crops >= 0 && o.foreground >= 0 && o.foreground <= 1, "a loader cannot draw ", o.crops,
+                       " crops an item, a share of ", o.foreground, " of them on a class");
+  return o;
+}
+
+/// What an epoch shows of an item: all of it, a crop, or a window.
+struct Entry {
+  int item = 0;
+  Window window{};
+};
+
+std::vector<Entry> entries_of(const std::vector<Item>& items, const LoaderOptions& o) {
+  std::vector<Entry> all;
+  for (int i = 0; i < std::ssize(items); ++i) {
+    const Item& item = items[static_cast<std::size_t>(i)];
+    const bool cropped = o.resize == Resize::crop;
+    require<OptionError>(!cropped || item.width > 0 || (!o.windows && o.crops > 0), item.image.string(),
+                         ": windows of it need its size, which the items of an open data set have");
+    const double fills = static_cast<double>(item.width) * item.height / (static_cast<double>(o.width) * o.height);
+    if (cropped && o.windows)
+      for (const Window& w : windows_of(item.width, item.height, o.width, o.height)) all.push_back({i, w});
+    else
+      all.insert(all.end(),
+                 !cropped      ? 1
+                 : o.crops > 0 ? static_cast<std::size_t>(o.crops)
+                               : static_cast<std::size_t>(std::max(1.0, std::round(fills))),
+                 Entry{.item = i});
+  }
+  return all;
+}
+
+/// A pixel of a class other than the background: each class of the item as often, each of its pixels too. None where there is none.
+std::optional<std::pair<int, int>> draw_foreground(const LabelImage& mask, const std::vector<std::int64_t>& pixels, int background,
+                                                   RandomKey key) {
+  std::vector<std::size_t> classes;
+  for (std::size_t c = 0; c < pixels.size(); ++c)
+    if (pixels[c] > 0 && static_cast<int>(c) != background) classes.push_back(c);
+  if (classes.empty()) return {};
+  Random random(key);
+  const std::size_t c = classes[random.below(classes.size())], values = mask.values();
+  auto before = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(pixels[c])));
+  for (std::size_t i = 0; i < mask.labels.size() / values; ++i)
+    if ((mask.planes ? mask.labels[i * values + c] == 1 : mask.labels[i] == c) && before-- == 0)
+      return std::pair{static_cast<int>(i) % mask.width, static_cast<int>(i) / mask.width};
+  return {};
+}
+
+/// Keeps samples until the budget is spent, and the last one: windows of a photograph follow each other. In random order, keeping the first
+/// ones is as good as any other choice.
 class SampleCache {
  public:
   explicit SampleCache(std::int64_t budget) : budget_(budget) {}
   std::shared_ptr<const Sample> find(int item) {
     std::lock_guard lock(mutex_);
+    if (last_.first == item) return last_.second;
     const auto it = samples_.find(item);
     return it == samples_.end() ? nullptr : it->second;
   }
   void offer(int item, const std::shared_ptr<const Sample>& sample) {
     std::lock_guard lock(mutex_);
+    last_ = {item, sample};
     if (used_ + sample->bytes() > budget_ || !samples_.emplace(item, sample).second) return;
     used_ += sample->bytes();
   }
@@ -42,6 +97,7 @@ class SampleCache {
  private:
   std::mutex mutex_;
   std::map<int, std::shared_ptr<const Sample>> samples_;
+  std::pair<int, std::shared_ptr<const Sample>> last_{-1, nullptr};
   std::int64_t budget_, used_ = 0;
 };
 
@@ -49,14 +105,15 @@ class SampleCache {
 
 struct Loader::State {
   State(std::vector<Item> list, MaskDecoder decoder, const LoaderOptions& o)
-      : items(std::move(list)), masks(std::move(decoder)), options(o), cache(o.cache_bytes) {}
+      : items(std::move(list)), masks(std::move(decoder)), options(valid(o)), cache(o.cache_bytes), entries(entries_of(items, o)) {}
   ~State() { stop(); }
 
   std::vector<Item> items;
   MaskDecoder masks;
   LoaderOptions options;
   SampleCache cache;
-  std::vector<int> order;
+  std::vector<Entry> entries;
+  std::vector<int> order;  // of the entries
   std::int64_t epoch = 0;
 
   struct Made {
@@ -71,7 +128,7 @@ struct Loader::State {
   std::vector<std::thread> workers;
 
   std::int64_t batches() const {
-    const std::int64_t n = static_cast<std::int64_t>(items.size()), b = options.batch;
+    const std::int64_t n = std::ssize(entries), b = options.batch;
     const bool merged = options.merge_single && n > b && n % b == 1;
     return options.drop_last || merged ? n / b : (n + b - 1) / b;
   }
@@ -129,32 +186,45 @@ struct Loader::State {
     return sample;
   }
 
+  /// How training sees a sample.
+  Transform draw(const Sample& sample, const Item& item, const TransformSizes& sizes, RandomKey key) const {
+    const bool random_crop = options.random_crop && options.resize == Resize::crop, inside = !options.center_anywhere;
+    Transform t = draw_transform(options.augment, key, sizes, random_crop && inside, sample.mean_gray);
+    if (!random_crop) return t;
+    if (!inside) center_anywhere(t, key, sizes);
+    const RandomKey focus = key.derive(kFocusStream);
+    if (options.foreground > 0 && Random(focus).uniform() < options.foreground)
+      if (const auto at = draw_foreground(sample.mask, item.pixels, options.background, focus.derive(1)))
+        center_on(t, at->first, at->second, sizes, inside);
+    return t;
+  }
+
   Batch make(std::int64_t index) {
-    const std::int64_t begin = index * options.batch, left = static_cast<std::int64_t>(items.size()) - begin;
+    const std::int64_t begin = index * options.batch, left = std::ssize(entries) - begin;
     const std::int64_t count = options.merge_single && left == options.batch + 1 ? left : std::min<std::int64_t>(options.batch, left);
     const int width = options.width, height = options.height;
     const std::int64_t pixels = std::int64_t{width} * height;
-    const bool labelled = !items[static_cast<std::size_t>(order[static_cast<std::size_t>(begin)])].mask.empty();
+    const auto number = [&](std::int64_t i) { return static_cast<std::size_t>(order[static_cast<std::size_t>(begin + i)]); };
+    const bool labelled = !items[static_cast<std::size_t>(entries[number(0)].item)].mask.empty();
     const std::int64_t planes = masks.planes(), values = std::max<std::int64_t>(planes, 1);
     Batch batch;
     const std::int64_t channels = options.normalization.channels;
     const Tensor images = Tensor::empty({count, height, width, channels});
     Tensor labels = labelled ? Tensor::empty({count, height, width, values}, {DType::u8, kCpu}) : Tensor{};
     for (std::int64_t i = 0; i < count; ++i) {
-      const int item = order[static_cast<std::size_t>(begin + i)];
+      const auto& [item, window] = entries[number(i)];
       const auto sample = read(item);
       const TransformSizes sizes{sample->image.width, sample->image.height, width, height};
-      const RandomKey key =
-          RandomKey{options.seed, kAugmentStream}.derive(static_cast<std::uint64_t>(epoch)).derive(static_cast<std::uint64_t>(item));
-      const bool random_crop = options.random_crop && options.resize == Resize::crop;
-      Transform transform = draw_transform(options.augment, key, sizes, random_crop && !options.center_anywhere, sample->mean_gray);
-      if (random_crop && options.center_anywhere) center_anywhere(transform, key, sizes);
+      const RandomKey key = RandomKey{options.seed, kAugmentStream}.derive(static_cast<std::uint64_t>(epoch)).derive(number(i));
+      const Transform transform = window.width > 0 ? Transform{{.x = static_cast<double>(window.x), .y = static_cast<double>(window.y)}, {}}
+                                                   : draw(*sample, items[static_cast<std::size_t>(item)], sizes, key);
       data::sample(sample->image, transform, options.border, width, height, images.data<float>() + i * pixels * channels,
                    options.normalization);
       require<DataError>(sample->mask.labels.empty() != labelled, items[static_cast<std::size_t>(item)].image.string(),
                          ": only some of the items have masks");
       if (labelled) data::sample(sample->mask, transform, options.border, width, height, labels.data<std::uint8_t>() + i * pixels * values);
       batch.indices.push_back(item);
+      if (window.width > 0) batch.windows.push_back(window);
     }
     batch.set(kImage, images);
     if (labelled) batch.set(kLabels, planes == 0 ? labels.view_as({count, height, width}) : labels);
@@ -164,12 +234,8 @@ struct Loader::State {
 
 Loader::Loader(std::vector<Item> items, MaskDecoder masks, const LoaderOptions& options)
     : state_(std::make_unique<State>(std::move(items), std::move(masks), options)) {
-  require<OptionError>(options.batch > 0 && options.width > 0 && options.height > 0,
-                       "a loader needs a batch and a size of at least 1, got batch ", options.batch, " of ", options.width, "x",
-                       options.height);
-  require<OptionError>(options.threads >= 0 && options.threads <= 256, "prefetch threads: ", options.threads, " is not in 0..256");
   require<OptionError>(!options.drop_last || state_->items.empty() || batches() > 0, "a batch of ", options.batch, " is more than the ",
-                       state_->items.size(), " images of the split; use a smaller batch");
+                       size(), " images of the split; use a smaller batch");
 }
 Loader::~Loader() = default;
 Loader::Loader(Loader&&) noexcept = default;
@@ -177,13 +243,14 @@ Loader& Loader::operator=(Loader&&) noexcept = default;
 
 std::int64_t Loader::batches() const { return state_->batches(); }
 const std::vector<Item>& Loader::items() const { return state_->items; }
+std::int64_t Loader::size() const { return std::ssize(state_->entries); }
 
 void Loader::start(std::int64_t epoch, std::int64_t first_batch) {
   State& s = *state_;
   s.stop();
   s.epoch = epoch;
   s.next_to_make = s.next_to_give = first_batch;
-  s.order.resize(s.items.size());
+  s.order.resize(s.entries.size());
   std::iota(s.order.begin(), s.order.end(), 0);
   if (s.options.shuffle) {
     Random random(RandomKey{s.options.seed, kOrderStream}.derive(static_cast<std::uint64_t>(epoch)));
@@ -194,7 +261,7 @@ void Loader::start(std::int64_t epoch, std::int64_t first_batch) {
 
 bool Loader::next(Batch& batch) {
   State& s = *state_;
-  require<OptionError>(s.order.size() == s.items.size(), "Loader::next: call start(epoch) first");
+  require<OptionError>(s.order.size() == s.entries.size(), "Loader::next: call start(epoch) first");
   if (s.next_to_give >= s.batches()) return false;
   if (s.options.threads == 0) {
     batch = s.make(s.next_to_give++);

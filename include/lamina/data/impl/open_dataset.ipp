@@ -47,8 +47,11 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   }
   std::size_t i = 0;
   for (auto& split : dataset.splits)
-    for (Item& item : split)
-      item.pixels = detail::class_pixels(survey.found[i++].mask, dataset.masks, static_cast<std::size_t>(dataset.schema.classes()));
+    for (Item& item : split) {
+      const MaskContent& content = survey.found[i++].mask;
+      item.pixels = detail::class_pixels(content, dataset.masks, static_cast<std::size_t>(dataset.schema.classes()));
+      item.width = content.width, item.height = content.height;
+    }
   return dataset;
 }
 

@@ -15,70 +15,7 @@ namespace {
 /// (H, W, C) from a batch of one.
 Tensor first_image(const Tensor& batch) { return batch.view_as({batch.size(1), batch.size(2), batch.size(3)}); }
 
-/// Weight of a window's pixel along one axis: a Gaussian about the middle with sd = window / 8 that falls no lower than 1/1000, so that
-/// the middle of a window, where the network sees most, decides (as nnU-Net blends its patches).
-std::vector<float> blend_profile(int window) {
-  std::vector<float> profile(static_cast<std::size_t>(window));
-  for (int i = 0; i < window; ++i) {
-    const double d = (i + 0.5 - window / 2.0) / (window / 8.0);
-    profile[static_cast<std::size_t>(i)] = static_cast<float>(std::max(std::exp(-d * d / 2), 1e-3));
-  }
-  return profile;
-}
-
-/// The rows of a photograph that windows are blended on: weighted sums of the rows [first_, first_ + the window's height).
-class Strip {
- public:
-  Strip(const data::Image& image, const InputConfig& window, std::int64_t outputs)
-      : height_(image.height),
-        width_(image.width),
-        outputs_(outputs),
-        window_width_(window.width),
-        vertical_(blend_profile(window.height)),
-        horizontal_(blend_profile(window.width)),
-        sums_(Tensor::zeros({std::min(window.height, image.height), image.width, outputs})),
-        weights_(Tensor::zeros({sums_.size(0), image.width})) {}
-
-  /// Adds a window's probabilities from the strip's first row and column c on.
-  void add(std::int64_t c, const float* p) {
-    for (std::int64_t y = 0; y < std::min(sums_.size(0), height_ - first_); ++y)
-      for (std::int64_t u = 0; u < std::min(window_width_, width_ - c); ++u) {
-        const float weight = vertical_[static_cast<std::size_t>(y)] * horizontal_[static_cast<std::size_t>(u)];
-        const std::int64_t at = y * width_ + c + u;
-        for (std::int64_t k = 0; k < outputs_; ++k)
-          sums_.data<float>()[at * outputs_ + k] += weight * p[(y * window_width_ + u) * outputs_ + k];
-        weights_.data<float>()[at] += weight;
-      }
-  }
-  /// Calls f with the means of the rows above `row`, where the strip then begins.
-  void finish(std::int64_t row, const std::function<void(std::int64_t, const Tensor&)>& f) {
-    const std::int64_t done = row - first_, pixels = done * width_, all = sums_.size(0) * width_;
-    if (done == 0) return;
-    float *sums = sums_.data<float>(), *weights = weights_.data<float>();
-    for (std::int64_t i = 0; i < pixels; ++i)
-      for (std::int64_t k = 0; k < outputs_; ++k) sums[i * outputs_ + k] /= weights[i];
-    f(first_, sums_.rows(0, done));
-    std::fill(std::copy(sums + pixels * outputs_, sums + all * outputs_, sums), sums + all * outputs_, 0.0f);
-    std::fill(std::copy(weights + pixels, weights + all, weights), weights + all, 0.0f);
-    first_ = row;
-  }
-
- private:
-  std::int64_t first_ = 0, height_, width_, outputs_, window_width_;
-  std::vector<float> vertical_, horizontal_;
-  Tensor sums_, weights_;  // (rows, W, outputs), (rows, W)
-};
-
 }  // namespace
-
-std::vector<int> window_starts(int size, int window, double overlap) {
-  if (size <= window) return {0};
-  const int stride = std::max(1, static_cast<int>(std::floor(window * (1 - overlap))));
-  const int count = (size - window + stride - 1) / stride + 1;
-  std::vector<int> starts;
-  for (int i = 0; i < count; ++i) starts.push_back(static_cast<int>(std::int64_t{size - window} * i / (count - 1)));
-  return starts;
-}
 
 std::string to_json(const InputConfig& c) { return settings_to_json(settings_of(c), 1); }
 
@@ -147,10 +84,13 @@ Predictor::Predictor(const std::filesystem::path& path, Device device) {
   model_->to(device);
 }
 
+Tensor probabilities_at(const heads::Head& head, const Tensor& logits, std::int64_t height, std::int64_t width, ResizeGrid grid) {
+  const bool same = logits.size(1) == height && logits.size(2) == width;
+  return head.probabilities(same ? logits : resize_bilinear(logits, height, width, grid)).to(kCpu);
+}
+
 Tensor Predictor::probabilities(const Tensor& images) {
-  const Tensor logits = model_->output(images, head_->name());
-  const bool same = logits.size(1) == images.size(1) && logits.size(2) == images.size(2);
-  return head_->probabilities(same ? logits : resize_bilinear(logits, images.size(1), images.size(2), model_->grid())).to(kCpu);
+  return probabilities_at(*head_, model_->output(images, head_->name()), images.size(1), images.size(2), model_->grid());
 }
 
 Tensor Predictor::whole(const data::Image& image) {
@@ -166,33 +106,25 @@ Tensor Predictor::whole(const data::Image& image) {
   return first_image(resize_bilinear(inner, image.height, image.width, ResizeGrid::half_pixel));
 }
 
-void Predictor::tiled(const data::Image& image, const PredictOptions& options, const std::function<void(std::int64_t, const Tensor&)>& f) {
-  const auto rows = window_starts(image.height, input_.height, options.overlap),
-             cols = window_starts(image.width, input_.width, options.overlap);
-  std::vector<std::pair<int, int>> windows;
-  for (int r : rows)
-    for (int c : cols) windows.emplace_back(r, c);
+void Predictor::tiled(const data::Image& image, const PredictOptions& options, const Blend::Rows& f) {
+  const std::vector<data::Window> windows = data::windows_of(image.width, image.height, input_.width, input_.height, options.overlap);
   const std::size_t pixel_bytes = static_cast<std::size_t>(image.channels) * image.sample_bytes();
   const auto batch_size = std::min(static_cast<std::size_t>(options.batch), windows.size());
-  Strip strip(image, input_, head_->outputs());
+  Blend blend(windows[0], input_.width, input_.height, head_->outputs(), f);
   for (std::size_t begin = 0; begin < windows.size(); begin += batch_size) {
     const auto n = std::min(batch_size, windows.size() - begin);
     const Tensor batch = Tensor::empty({static_cast<std::int64_t>(n), input_.height, input_.width, input_.channels});
     for (std::size_t i = 0; i < n; ++i) {
-      const auto [r, c] = windows[begin + i];
+      const auto [c, r, width, height] = windows[begin + i];
       data::Image window = data::blank_like(image, input_.width, input_.height, loading_.border.image[0]);
-      for (int y = 0; y < std::min(input_.height, image.height - r); ++y)
-        std::copy_n(image.at(c, r + y), pixel_bytes * static_cast<std::size_t>(std::min(input_.width, image.width - c)), window.at(0, y));
+      for (int y = 0; y < std::min(input_.height, height - r); ++y)
+        std::copy_n(image.at(c, r + y), pixel_bytes * static_cast<std::size_t>(std::min(input_.width, width - c)), window.at(0, y));
       batch.rows(static_cast<std::int64_t>(i), 1).copy_from(data::to_tensor(window, loading_.normalization));
     }
     const Tensor p = probabilities(batch).packed();
-    for (std::size_t i = 0; i < n; ++i) {
-      const auto [r, c] = windows[begin + i];
-      strip.finish(r, f);  // no window from here on has rows above
-      strip.add(c, p.rows(static_cast<std::int64_t>(i), 1).data<float>());
-    }
+    for (std::size_t i = 0; i < n; ++i) blend.add(windows[begin + i], p.rows(static_cast<std::int64_t>(i), 1).data<float>());
   }
-  strip.finish(image.height, f);
+  blend.finish();
 }
 
 bool Predictor::tiles(const PredictOptions& options) const {

@@ -59,7 +59,8 @@ std::vector<Recommendation> sizes(const data::CheckReport& report) {
     return {{"--size", message(kLargestSide, "x", kLargestSide), "windows at the photographs' own scale, of " + median + " in the middle"},
             {"--resize", "crop",
              message("'", report.schema.names[c], "' covers ", percent(share),
-                     " of the photographs that have it, and would vanish in smaller ones")}};
+                     " of the photographs that have it, and would vanish in smaller ones")},
+            {"--crop-foreground", "0.33", "few crops would show what is rare: a third are centered on a class other than the background"}};
   }
   const double scale = std::min(1.0, static_cast<double>(kLargestSide) / std::max(w, h));
   const std::string size = message(rounded(w * scale), "x", rounded(h * scale));

@@ -36,7 +36,9 @@ TrainConfig config_from_json(const std::string& text) {
     if (s.name == "height" && format < 2) return detail::assign({"height", ""}, config.height, s.value), true;
     return false;
   });
+  const bool says_crops = std::any_of(settings.begin(), settings.end(), [](const Setting& s) { return s.name == "crops"; });
   assign_settings(config, settings, kWhat);
+  if (!says_crops && config.resize == data::name_of(data::Resize::crop)) config.crops = 1;  // as it was before there was a choice
   return config;
 }
 
@@ -93,6 +95,7 @@ data::LoaderOptions loader_options(const TrainConfig& config, const infer::Input
   data::LoaderOptions options = infer::loader_options(input);
   options.batch = config.batch;
   options.seed = config.seed;
+  options.windows = true;
   return options;
 }
 

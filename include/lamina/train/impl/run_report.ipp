@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <optional>
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/loader.hpp"
@@ -23,7 +24,7 @@ std::string decimal(double v, int digits = 4) {
   return text;
 }
 
-/// Photograph, label and prediction side by side, at the network's size.
+/// Photograph, label and prediction side by side.
 data::Image triptych(const data::Image& photo, const data::LabelImage& truth, const data::LabelImage& prediction,
                      std::span<const data::Rgb> colors) {
   const data::Image parts[] = {photo, data::overlay(photo, truth, colors), data::overlay(photo, prediction, colors)};
@@ -102,6 +103,9 @@ class RunReport {
     for (const EpochRecord& r : last_.history)
       if (!r.note.empty()) content_.summary.push_back("The run " + r.note + ".");
     measure();
+    if (is_cropped())
+      content_.summary.push_back(message("Every pixel of every photograph is scored: windows of ", config.width, "x", config.height,
+                                         ", of which neighbours share ", std::lround(100 * data::kWindowOverlap), " %, cover it."));
     content_.charts = charts(last_, head_, folder_);
     for (const Setting& s : settings_of(config)) content_.settings.emplace_back(s.name, to_string(s.value));
     content_.settings.emplace_back("parameters", std::to_string(parameters_));
@@ -112,6 +116,7 @@ class RunReport {
 
  protected:
   const std::vector<data::Item>& items() const { return dataset_.items(split_); }
+  bool is_cropped() const { return info_.config.resize == data::name_of(data::Resize::crop); }
 
   /// While a run goes on: the counts of its best validation.
   virtual void measure() {
@@ -176,7 +181,8 @@ class FullReport : Best, public RunReport {
   FullReport(const RunFolder& folder, const data::Dataset& dataset)
       : Best(folder),
         RunReport(folder, dataset, Best::info, Best::last, model->parameter_count()),
-        loader_(dataset, split_ = headline_split(dataset, Best::last, Best::info.config), loader_options(Best::info.config, Best::info.input)) {
+        loader_(dataset, split_ = headline_split(dataset, Best::last, Best::info.config),
+                loader_options(Best::info.config, Best::info.input)) {
     if (split_ == data::Split::test) content_.split = "test";
   }
   const std::string& headline() const { return headline_; }
@@ -259,27 +265,53 @@ class FullReport : Best, public RunReport {
     for (std::size_t i = 0; i < worst; ++i) content_.worst.push_back(figure(images_[scored - 1 - i], "worst_" + std::to_string(i + 1)));
   }
 
-  /// An image as the network sees it, its label and the prediction; also written to overlays/.
-  Figure figure(const ImageScore& s, const std::string& file) {
+  /// A photograph with its label and the prediction.
+  struct Looked {
+    data::Image photo;
+    data::LabelImage truth, prediction;
+  };
+
+  /// As the network sees it.
+  Looked seen(int item) {
     const TrainConfig& config = info_.config;
-    loader_.start(0, s.item / config.batch);
+    loader_.start(0, item / config.batch);
     data::Batch batch;
     loader_.next(batch);
-    const auto in_batch = static_cast<std::int64_t>(s.item % config.batch);
+    const auto in_batch = static_cast<std::int64_t>(item % config.batch);
     const NoGrad no_grad;
     const Tensor x = batch.at(kImage).rows(in_batch, 1).clone();
-    const data::Image photo = data::to_show(x, infer::loader_options(info_.input).normalization);
     data::LabelImage truth(config.width, config.height, 0, dataset_.masks.planes()), prediction = truth;
     truth.labels = batch.at(kLabels).rows(in_batch, 1).clone().to_vector<std::uint8_t>();
     prediction.labels =
         decisions_at(head_, model->output(x, head_.name()), config.height, config.width, model->grid()).to_vector<std::uint8_t>();
-    Figure f{data::encode_png(triptych(photo, truth, prediction, info_.schema.colors)),
-             items()[static_cast<std::size_t>(s.item)].name + ": " + head_.quality_text(s.scores)};
+    return {data::to_show(x, infer::loader_options(info_.input).normalization), std::move(truth), std::move(prediction)};
+  }
+
+  /// All of it, where the network sees windows, made smaller to be shown.
+  Looked whole(const data::Item& item) {
+    constexpr int kLargestSide = 384;
+    if (!predictor_) predictor_.emplace(folder_.weights("best"), parse_device(info_.config.device));
+    const data::Image photo = data::with_channels(data::read_bands(item.image), info_.input.channels, item.image.string());
+    const auto [w, h] =
+        data::fit_inside(photo.width, photo.height, std::min(photo.width, kLargestSide), std::min(photo.height, kLargestSide));
+    const data::Normalization normalization = infer::loader_options(info_.input).normalization;
+    return {data::to_show(data::to_tensor(data::resized(photo, w, h), normalization), normalization),
+            data::resized(data::read_mask(item, dataset_.masks), w, h),
+            data::resized(predictor_->predict(photo, {.probabilities = false}).labels, w, h)};
+  }
+
+  /// Also written to overlays/.
+  Figure figure(const ImageScore& s, const std::string& file) {
+    const data::Item& item = items()[static_cast<std::size_t>(s.item)];
+    const Looked at = is_cropped() ? whole(item) : seen(s.item);
+    Figure f{data::encode_png(triptych(at.photo, at.truth, at.prediction, info_.schema.colors)),
+             item.name + ": " + head_.quality_text(s.scores)};
     io::write_file_atomically(folder_.root / "overlays" / (file + ".png"), f.png);
     return f;
   }
 
   data::Loader loader_;
+  std::optional<infer::Predictor> predictor_;
   std::vector<ImageScore> images_;
   std::string headline_;
 };

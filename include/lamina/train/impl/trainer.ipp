@@ -2,8 +2,6 @@
 #include "lamina/train/trainer.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -12,9 +10,8 @@
 #include "lamina/data/loader.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/file.hpp"
-#include "lamina/io/pretrained.hpp"
 #include "lamina/nn/nn.hpp"
-#include "lamina/train/impl/decay.hpp"
+#include "lamina/train/impl/parts.hpp"
 #include "lamina/train/impl/raised.hpp"
 #include "lamina/train/impl/report_sink.hpp"
 #include "lamina/train/segmentation_task.hpp"
@@ -27,58 +24,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn::Module& network) {
-  enum class Kind { adam, adamw, sgd };
-  constexpr Named<Kind> kKinds[] = {{Kind::adam, "adam"}, {Kind::adamw, "adamw"}, {Kind::sgd, "sgd"}};
-  const Kind kind = parse_name("optimizer", c.optimizer, kKinds);
-  const Decay decay = parse_decay(c.decay_on);
-  const optim::GradientOptions gradient{.clip_norm = c.clip_norm,
-                                        .clip_value = c.clip_value,
-                                        .weight_decay = c.weight_decay,
-                                        .decoupled_decay = kind == Kind::adamw,
-                                        .decay_kernels_only = decay != Decay::all};
-  std::unique_ptr<optim::Optimizer> optimizer;
-  if (kind == Kind::sgd)
-    optimizer = std::make_unique<optim::Sgd>(network.named_parameters(),
-                                             optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .gradient = gradient});
-  else
-    optimizer = std::make_unique<optim::Adam>(network.named_parameters(),
-                                              optim::AdamOptions{.lr = c.lr, .beta1 = c.beta1, .beta2 = c.beta2, .gradient = gradient});
-  optimizer->set_groups(decay_groups(network, decay));
-  return optimizer;
-}
-
-/// The numbers of a --class-weights that is a list; empty when it is none or a rule.
-std::vector<double> listed_weights(const std::string& text) {
-  std::vector<double> weights;
-  if (text == "none") return weights;
-  if (text.find_first_of("-.0123456789") != 0) return (void)data::weight_rule_named(text), weights;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    double w = 0;
-    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, w);
-    require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0 && std::isfinite(w), "--class-weights: \"",
-                         text.substr(begin, end - begin), "\" is not a weight");
-    weights.push_back(w);
-    begin = end + 1;
-  }
-  require<OptionError>(*std::max_element(weights.begin(), weights.end()) > 0, "--class-weights ", text, ": every class weighs nothing");
-  return weights;
-}
-
-/// Class weights, one an output, as the setting asks: none, numbers, or a rule over the pixel counts of the training masks.
-std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head) {
-  if (config.class_weights == "none") return {};
-  require<OptionError>(head.activation().has_value(), "--class-weights ", config.class_weights, " means nothing to a ", head.kind(),
-                       " head; use none");
-  if (std::vector<double> weights = listed_weights(config.class_weights); !weights.empty()) {
-    require<OptionError>(static_cast<int>(weights.size()) == head.outputs(), "--class-weights has ", weights.size(), " numbers for ",
-                         head.outputs(), " ", head.outputs_are());
-    return weights;
-  }
-  return data::class_weights(data::weight_rule_named(config.class_weights), heads::output_counts(head, dataset.items(data::Split::train)));
-}
-
 /// Checksum of which images are trained on and validated with.
 std::uint32_t checksum_of_items(const data::Dataset& dataset) {
   std::uint32_t sum = 0;
@@ -87,88 +32,6 @@ std::uint32_t checksum_of_items(const data::Dataset& dataset) {
     sum = io::crc32c("\n", sum);
   }
   return sum;
-}
-
-/// What --init and --from bring into a new network; none where neither names weights.
-std::vector<std::string> load_weights(const TrainConfig& config, models::Network& network) {
-  std::vector<std::string> said;
-  const auto load = [&](const std::string& file, bool last_layer) {
-    said.push_back("weights of " + file);
-    for (const std::string& line : io::load_pretrained(network, file, {.last_layer = last_layer}).lines()) said.push_back("  " + line);
-  };
-  if (names_a_file(config.init)) load(config.init, true);
-  if (!config.from.empty()) load(config.from, false);
-  return said;
-}
-
-/// The network as training begins, where it trains. `notes` become what it begins with. Without `values`: for a checkpoint's.
-std::shared_ptr<models::Network> build_model(const TrainConfig& config, const models::ModelConfig& described, bool values,
-                                             std::vector<std::string>& notes) {
-  std::shared_ptr<models::Network> model = values ? models::build_network(described, config.seed) : models::build_blank(described);
-  if (values) notes = load_weights(config, *model);
-  model->to(parse_device(config.device));
-  model->to(parse_precision(config.precision));
-  return model;
-}
-
-/// Whether a batch of one image has statistics of one value, which say nothing: the network's deepest level is one pixel.
-bool needs_two_images(const TrainConfig& config, int outputs) {
-  const auto network = models::build_meta(model_config(config, outputs));
-  const NoGrad no_grad;
-  const nn::RandomScope random(RandomKey{0, 0});
-  const auto fails = [&](std::int64_t images) {
-    try {
-      (void)network->run(Tensor::empty({images, config.height, config.width, network->in_channels()}, {DType::f32, kMeta}));
-    } catch (const ShapeError&) {
-      return true;
-    }
-    return false;
-  };
-  network->train();
-  return fails(1) && !fails(2);
-}
-
-/// Whether an epoch's last image joins the batch before it. Throws OptionError where every batch would be of one image.
-bool merges_last_image(const TrainConfig& config, const data::Dataset& dataset, int outputs) {
-  const auto items = static_cast<int>(dataset.items(data::Split::train).size());
-  if ((config.batch > 1 && items > 1 && items % config.batch != 1) || !needs_two_images(config, outputs)) return false;
-  require<OptionError>(
-      config.batch > 1 && items > 1, "a step of one image of ", config.width, "x", config.height,
-      " cannot be trained on: the network's deepest level is one pixel, and batch norm needs more than one value. Use a larger "
-      "--size, a smaller --depth, or ",
-      items > 1 ? "a --batch of 2 or more" : "more images than the one there is");
-  return true;
-}
-
-SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset, bool values) {
-  require<DataError>(!dataset.items(data::Split::train).empty(),
-                     dataset.items(data::Split::train).empty() ? dataset.why_empty(data::Split::train) : "");
-  const std::shared_ptr<const heads::Head> head = heads::make_head(dataset.schema, config.head);
-  const infer::InputConfig input = input_config(config, dataset.photos);
-  data::LoaderOptions validation = loader_options(config, input), training = validation;
-  training.augment = data::parse_augment(config.augment);
-  require<OptionError>(input.channels == 3 || (training.augment.saturation == 0 && training.augment.hue == 0), "--augment ", config.augment,
-                       ": saturation and hue need red, green and blue, and these photographs have ", input.channels,
-                       " channels; use brightness and contrast");
-  training.shuffle = training.random_crop = true;
-  training.center_anywhere = parse_crop_center(config.crop_center, config.resize);
-  std::vector<std::string> notes;
-  std::shared_ptr<models::Network> network = build_model(config, model_config(config, head->outputs(), input.channels), values, notes);
-  require<OptionError>(std::min(config.width, config.height) >= network->minimum_size(), "--size ", config.width, "x", config.height,
-                       " is below the ", network->minimum_size(), " pixels that the model needs");
-  training.merge_single = merges_last_image(config, dataset, head->outputs());
-  std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(config, *network);
-  std::vector<SegmentationTask::Auxiliary> auxiliary;
-  for (const models::OutputSpec& o : network->outputs())
-    if (o.name != head->name() && config.aux_weight > 0) auxiliary.push_back({o.name, config.aux_weight});
-  return {.network = std::move(network),
-          .heads = {head},
-          .auxiliary = std::move(auxiliary),
-          .criterion = losses::Criterion(config.loss),
-          .optimizer = std::move(optimizer),
-          .notes = std::move(notes),
-          .training = std::make_shared<data::Loader>(dataset, data::Split::train, training),
-          .validation = std::make_shared<data::Loader>(dataset, data::Split::val, validation)};
 }
 
 /// Segmentation of a data set by settings; a checkpoint has both, so that networks are rebuilt and runs told from each other.
@@ -211,8 +74,6 @@ class ConfiguredTask : public SegmentationTask {
     std::vector<std::string> notes = SegmentationTask::notes();
     notes.push_back(dataset_.schema.background_text());
     for (const data::Finding& f : dataset_.findings) notes.push_back("warning: " + f.text);
-    if (merges_last_image(config_, dataset_, heads()[0]->outputs()))
-      notes.push_back(message("an epoch's last image joins the batch before it: a batch of one cannot be trained on at this size"));
     for (const Setting& s : settings_of(config_)) notes.push_back("  " + s.name + ": " + to_string(s.value));
     if (!class_weights().empty()) notes.push_back(class_weights_text());
     return notes;
@@ -271,6 +132,9 @@ void check_settings(const TrainConfig& c) {
   optim::parse_schedule(c.schedule);
   data::resize_named(c.resize);
   parse_crop_center(c.crop_center, c.resize);
+  require<OptionError>(c.resize == data::name_of(data::Resize::crop) || (c.crops == 0 && c.crop_foreground == 0),
+                       c.crops ? message("--crops ", c.crops) : "--crop-foreground " + to_string(SettingValue(c.crop_foreground)),
+                       " needs --resize crop, not ", c.resize);
   const int bands = c.channels ? c.channels : 3;
   (void)input_config(c, {.channels = bands,
                          .mean = std::vector<double>(static_cast<std::size_t>(bands)),

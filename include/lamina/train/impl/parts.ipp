@@ -1,0 +1,168 @@
+// What a run is made of, as its settings say.
+#include "lamina/train/impl/parts.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "lamina/core/names.hpp"
+#include "lamina/io/pretrained.hpp"
+#include "lamina/nn/nn.hpp"
+#include "lamina/train/impl/decay.hpp"
+
+namespace lamina::train {
+namespace {
+
+/// What --init and --from bring into a new network; none where neither names weights.
+std::vector<std::string> load_weights(const TrainConfig& config, models::Network& network) {
+  std::vector<std::string> said;
+  const auto load = [&](const std::string& file, bool last_layer) {
+    said.push_back("weights of " + file);
+    for (const std::string& line : io::load_pretrained(network, file, {.last_layer = last_layer}).lines()) said.push_back("  " + line);
+  };
+  if (names_a_file(config.init)) load(config.init, true);
+  if (!config.from.empty()) load(config.from, false);
+  return said;
+}
+
+/// The network as training begins, where it trains. `notes` become what it begins with. Without `values`: for a checkpoint's.
+std::shared_ptr<models::Network> build_model(const TrainConfig& config, const models::ModelConfig& described, bool values,
+                                             std::vector<std::string>& notes) {
+  std::shared_ptr<models::Network> model = values ? models::build_network(described, config.seed) : models::build_blank(described);
+  if (values) notes = load_weights(config, *model);
+  model->to(parse_device(config.device));
+  model->to(parse_precision(config.precision));
+  return model;
+}
+
+/// Whether a batch of one image has statistics of one value, which say nothing: the network's deepest level is one pixel.
+bool needs_two_images(const TrainConfig& config, int outputs) {
+  const auto network = models::build_meta(model_config(config, outputs));
+  const NoGrad no_grad;
+  const nn::RandomScope random(RandomKey{0, 0});
+  const auto fails = [&](std::int64_t images) {
+    try {
+      (void)network->run(Tensor::empty({images, config.height, config.width, network->in_channels()}, {DType::f32, kMeta}));
+    } catch (const ShapeError&) {
+      return true;
+    }
+    return false;
+  };
+  network->train();
+  return fails(1) && !fails(2);
+}
+
+/// Whether the last of an epoch's images joins the batch before it. Throws OptionError where every batch would be of one image.
+bool merges_last_image(const TrainConfig& config, std::int64_t images, int outputs) {
+  if ((config.batch > 1 && images > 1 && images % config.batch != 1) || !needs_two_images(config, outputs)) return false;
+  require<OptionError>(
+      config.batch > 1 && images > 1, "a step of one image of ", config.width, "x", config.height,
+      " cannot be trained on: the network's deepest level is one pixel, and batch norm needs more than one value. Use a larger "
+      "--size, a smaller --depth, or ",
+      images > 1 ? "a --batch of 2 or more" : "more images than the one there is");
+  return true;
+}
+
+/// How training looks at photographs. Throws OptionError.
+data::LoaderOptions training_options(const TrainConfig& config, const data::Dataset& dataset, const infer::InputConfig& input) {
+  data::LoaderOptions training = loader_options(config, input);
+  training.augment = data::parse_augment(config.augment);
+  require<OptionError>(input.channels == 3 || (training.augment.saturation == 0 && training.augment.hue == 0), "--augment ", config.augment,
+                       ": saturation and hue need red, green and blue, and these photographs have ", input.channels,
+                       " channels; use brightness and contrast");
+  training.shuffle = training.random_crop = true;
+  training.center_anywhere = parse_crop_center(config.crop_center, config.resize);
+  training.windows = false;
+  training.crops = config.crops;
+  training.foreground = config.crop_foreground;
+  training.background = dataset.schema.background;
+  return training;
+}
+
+}  // namespace
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn::Module& network) {
+  enum class Kind { adam, adamw, sgd };
+  constexpr Named<Kind> kKinds[] = {{Kind::adam, "adam"}, {Kind::adamw, "adamw"}, {Kind::sgd, "sgd"}};
+  const Kind kind = parse_name("optimizer", c.optimizer, kKinds);
+  const Decay decay = parse_decay(c.decay_on);
+  const optim::GradientOptions gradient{.clip_norm = c.clip_norm,
+                                        .clip_value = c.clip_value,
+                                        .weight_decay = c.weight_decay,
+                                        .decoupled_decay = kind == Kind::adamw,
+                                        .decay_kernels_only = decay != Decay::all};
+  std::unique_ptr<optim::Optimizer> optimizer;
+  if (kind == Kind::sgd)
+    optimizer = std::make_unique<optim::Sgd>(network.named_parameters(),
+                                             optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .gradient = gradient});
+  else
+    optimizer = std::make_unique<optim::Adam>(network.named_parameters(),
+                                              optim::AdamOptions{.lr = c.lr, .beta1 = c.beta1, .beta2 = c.beta2, .gradient = gradient});
+  optimizer->set_groups(decay_groups(network, decay));
+  return optimizer;
+}
+
+std::vector<double> listed_weights(const std::string& text) {
+  std::vector<double> weights;
+  if (text == "none") return weights;
+  if (text.find_first_of("-.0123456789") != 0) return (void)data::weight_rule_named(text), weights;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    double w = 0;
+    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, w);
+    require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0 && std::isfinite(w), "--class-weights: \"",
+                         text.substr(begin, end - begin), "\" is not a weight");
+    weights.push_back(w);
+    begin = end + 1;
+  }
+  require<OptionError>(*std::max_element(weights.begin(), weights.end()) > 0, "--class-weights ", text, ": every class weighs nothing");
+  return weights;
+}
+
+std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head) {
+  if (config.class_weights == "none") return {};
+  require<OptionError>(head.activation().has_value(), "--class-weights ", config.class_weights, " means nothing to a ", head.kind(),
+                       " head; use none");
+  if (std::vector<double> weights = listed_weights(config.class_weights); !weights.empty()) {
+    require<OptionError>(static_cast<int>(weights.size()) == head.outputs(), "--class-weights has ", weights.size(), " numbers for ",
+                         head.outputs(), " ", head.outputs_are());
+    return weights;
+  }
+  return data::class_weights(data::weight_rule_named(config.class_weights), heads::output_counts(head, dataset.items(data::Split::train)));
+}
+
+SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset, bool values) {
+  require<DataError>(!dataset.items(data::Split::train).empty(),
+                     dataset.items(data::Split::train).empty() ? dataset.why_empty(data::Split::train) : "");
+  const std::shared_ptr<const heads::Head> head = heads::make_head(dataset.schema, config.head);
+  const infer::InputConfig input = input_config(config, dataset.photos);
+  const data::LoaderOptions validation = loader_options(config, input);
+  data::LoaderOptions training = training_options(config, dataset, input);
+  std::vector<std::string> notes;
+  std::shared_ptr<models::Network> network = build_model(config, model_config(config, head->outputs(), input.channels), values, notes);
+  require<OptionError>(std::min(config.width, config.height) >= network->minimum_size(), "--size ", config.width, "x", config.height,
+                       " is below the ", network->minimum_size(), " pixels that the model needs");
+  const std::int64_t images = data::Loader(dataset, data::Split::train, training).size();
+  if (training.resize == data::Resize::crop)
+    notes.push_back(message("an epoch has ", images,
+                            config.crops ? " crops, --crops of each photograph" : " crops, as many as the photographs' pixels fill",
+                            config.crops ? "" : " (--crops N: of each; --steps N: so many updates in all)",
+                            "; scores are of whole photographs, in windows that overlap"));
+  training.merge_single = merges_last_image(config, images, head->outputs());
+  if (training.merge_single)
+    notes.push_back("an epoch's last image joins the batch before it: a batch of one cannot be trained on at this size");
+  std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(config, *network);
+  std::vector<SegmentationTask::Auxiliary> auxiliary;
+  for (const models::OutputSpec& o : network->outputs())
+    if (o.name != head->name() && config.aux_weight > 0) auxiliary.push_back({o.name, config.aux_weight});
+  return {.network = std::move(network),
+          .heads = {head},
+          .auxiliary = std::move(auxiliary),
+          .criterion = losses::Criterion(config.loss),
+          .optimizer = std::move(optimizer),
+          .notes = std::move(notes),
+          .training = std::make_shared<data::Loader>(dataset, data::Split::train, training),
+          .validation = std::make_shared<data::Loader>(dataset, data::Split::val, validation)};
+}
+
+}  // namespace lamina::train
