@@ -1,4 +1,5 @@
 // lamina VERB ...: the command line. Options are declared here and nowhere else; the verbs take plain structs.
+// Long: CLI11, which takes longer to compile than the rest of the program, is compiled once.
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -86,7 +87,7 @@ std::string loss_terms_help() {
 }
 
 /// The command line while it is read. A verb is a function that adds its options, and a line in kVerbs; what it does stands in its own
-/// file. Long: all of them are here because CLI11 takes longer to compile than the rest of the program.
+/// file.
 struct Program {
   CLI::App app{"Lamina: dense image prediction in C++. Train, evaluate and run segmentation networks on folders of photographs."};
   cli::Common common;

@@ -103,87 +103,6 @@ TEST_CASE("optimisers on CUDA: PyTorch's trajectories, and several tensors at on
   check_devices<Sgd>(SgdOptions{});
 }
 
-TEST_CASE("updates write a rounded copy of the weights where one is asked for") {
-  std::vector<Device> devices = cuda_devices();
-  devices.push_back(kCpu);
-  for (Device device : devices) {
-    const std::int64_t n = 5000;
-    const auto make = [&](std::uint64_t seed) { return random_normal({n}, seed, DType::f32).to(device); };
-    const Tensor w = make(1), g = make(2), m = make(3), v = Tensor::full({n}, 1, {DType::f32, device}), plain = w.clone();
-    const Tensor copy = Tensor::full({n}, std::nan(""), {DType::bf16, device});
-    const auto tensor = [&](BFloat16* to) {
-      return UpdateTensor<float>{w.data<float>(), g.data<const float>(), m.data<float>(), v.data<float>(), n, true, to};
-    };
-    const AdamUpdate adam{{}, 0.1, 0.9, 0.999, 1e-8, 1, true};
-    const SgdUpdate sgd{{}, 0.1, 0.9, false, false};
-    const auto check_copy = [&] {
-      CHECK(same_bytes(copy.to(kCpu), w.to(kCpu).to(DType::bf16)));
-      CHECK(!same_bytes(w.to(kCpu), plain.to(kCpu)));
-    };
-    dispatch(w, [&]<class T>(auto& dev) {
-      if constexpr (std::is_same_v<T, float>) {
-        UpdateTensor<float> list = tensor(copy.data<BFloat16>());
-        kernels::adam_update<float>(dev, &list, 1, adam);
-        check_copy();
-        kernels::sgd_update<float>(dev, &list, 1, sgd);
-        check_copy();
-      }
-    });
-  }
-}
-
-TEST_CASE("a bf16 parameter is the rounded copy of an f32 master, so that small updates add up") {
-  std::vector<Device> devices = cuda_devices();
-  devices.push_back(kCpu);
-  for (Device device : devices) {
-    const Shape shape{5, 7};
-    const Tensor start = random_normal(shape, 1).to(DType::bf16).to(device);
-    Tensor w = start.clone(), twin = start.to(DType::f32), bias = Tensor::zeros({5}, like(twin)), twin_bias = bias.clone();
-    for (Tensor* t : {&w, &twin, &bias, &twin_bias}) t->set_requires_grad();
-    const AdamOptions options{.lr = 1e-4};  // a step is less than half of what separates neighbouring bf16 numbers near 1
-    Adam mixed({{"w", w}, {"bias", bias}}, options), whole({{"w", twin}, {"bias", twin_bias}}, options);
-    CHECK(mixed.state().size() == whole.state().size() + 1);
-    CHECK(same_bytes(mixed.state()[4].tensor.to(kCpu), twin.to(kCpu)));
-    CHECK(mixed.state()[4].name == "master.w");
-    for (std::uint64_t t = 0; t < 100; ++t) {
-      const Tensor g = Tensor::uniform(shape, {t, 0}, 0.5, 1).to(device), h = Tensor::full({5}, 1, like(bias));
-      w.set_grad(g), twin.set_grad(g), bias.set_grad(h), twin_bias.set_grad(h);
-      mixed.step();
-      whole.step();
-    }
-    CHECK(same_bytes(w.to(kCpu), twin.to(kCpu).to(DType::bf16)));
-    CHECK(same_bytes(bias.to(kCpu), twin_bias.to(kCpu)));
-    CHECK(relative_error(w, start) > 1e-3);
-  }
-}
-
-TEST_CASE("a bf16 parameter that others wrote is where its master goes on from") {
-  std::vector<Device> devices = cuda_devices();
-  devices.push_back(kCpu);
-  for (const Device device : devices)
-    for (const bool adam : {true, false}) {
-      Tensor p = Tensor::full({2, 4}, 1, {DType::bf16, device});
-      p.set_requires_grad();
-      std::unique_ptr<Optimizer> optimizer;
-      if (adam)
-        optimizer = std::make_unique<Adam>(std::vector<nn::NamedTensor>{{"w", p}}, AdamOptions{.lr = 1e-4});
-      else
-        optimizer = std::make_unique<Sgd>(std::vector<nn::NamedTensor>{{"w", p}}, SgdOptions{.lr = 1e-4});
-      const auto master = [&] { return optimizer->state().at(adam ? 2 : 0).tensor.to(kCpu).to_vector<double>().at(0); };
-      const auto step = [&] {
-        p.set_grad(Tensor::full({2, 4}, 1, {DType::f32, device}));
-        optimizer->step();
-      };
-      step();
-      step();
-      CHECK(master() == doctest::Approx(1 - 2e-4).epsilon(1e-6));  // below what bf16 tells apart
-      p.copy_from(Tensor::full({2, 4}, 3, {DType::bf16, device}));
-      step();
-      CHECK(master() == doctest::Approx(3 - 1e-4).epsilon(1e-6));
-      CHECK(p.to(kCpu).to_vector<double>().at(7) == 3);
-    }
-}
-
 TEST_CASE("an optimiser restored from its state continues to the same bytes, at any thread count, also with masters") {
   auto make = [](Tensor& w) {
     w.set_requires_grad();
@@ -350,36 +269,6 @@ TEST_CASE("gradients are clipped by norm, then by value, then decay is added") {
       CHECK(adam.state()[0].tensor.to(kCpu).to_vector<double>()[i] == doctest::Approx(0.1 * slope[i]).epsilon(1e-5));
     }
   }
-}
-
-TEST_CASE("schedules") {
-  const auto gold = golden("optim");
-  const Schedule one({.kind = ScheduleOptions::Kind::onecycle, .lr = 2e-3, .total_steps = 50});
-  const auto rates = gold.at("onecycle").to_vector<double>();
-  for (int t = 0; t < 50; ++t) CHECK(std::abs(one.lr(t) - rates[static_cast<std::size_t>(t)]) < 1e-12);
-
-  Schedule plateau({.kind = ScheduleOptions::Kind::plateau, .lr = 0.1, .factor = 0.5, .patience = 2});
-  const auto metrics = gold.at("plateau_metrics").to_vector<double>(), expected = gold.at("plateau").to_vector<double>();
-  for (std::size_t i = 0; i < metrics.size(); ++i) {
-    plateau.observe(metrics[i]);
-    CHECK(plateau.lr(0) == doctest::Approx(expected[i]).epsilon(1e-12));
-  }
-
-  const Schedule poly({.kind = ScheduleOptions::Kind::poly, .lr = 0.007, .total_steps = 100, .power = 0.9});
-  CHECK(poly.lr(50) == doctest::Approx(0.007 * std::pow(0.5, 0.9)).epsilon(1e-12));
-  CHECK(poly.lr(100) == 0);
-  CHECK(poly.lr(200) == 0);
-  const Schedule warm({.kind = ScheduleOptions::Kind::poly, .lr = 1, .total_steps = 100, .warmup_steps = 4, .power = 1, .end_lr = 0.5});
-  CHECK(warm.lr(1) == doctest::Approx(0.5 * 0.995));
-  CHECK(warm.lr(4) == doctest::Approx(0.98));
-  const Schedule flat({.lr = 2, .warmup_steps = 4});
-  CHECK(flat.lr(0) == doctest::Approx(0.5));
-  CHECK(flat.lr(3) == 2);
-  const Schedule cosine({.kind = ScheduleOptions::Kind::cosine, .lr = 1, .total_steps = 100, .warmup_steps = 10, .end_lr = 0.5});
-  CHECK(cosine.lr(0) == doctest::Approx(0.1 * 1.0));
-  CHECK(cosine.lr(50) == doctest::Approx(0.75));
-  check_throws<OptionError>([] { parse_schedule("cosin"); }, {"schedule", "\"cosin\"", "did you mean \"cosine\""});
-  check_throws<OptionError>([] { Schedule({.total_steps = 0}); }, {"total_steps", "0"});
 }
 
 TEST_CASE("optimisers refuse options outside their range and foreign states") {

@@ -1,4 +1,5 @@
 // The threads of a grid as fibers. Compiled without ThreadSanitizer's instrumentation: what it does for the kernels is no race.
+// Long: one machine, whose every part moves the same few fields.
 #include "fibers.hpp"
 
 #include <sys/mman.h>

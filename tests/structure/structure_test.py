@@ -18,6 +18,7 @@ EXCEPTIONS = {
     ("kernels/detail/shared/segmentation_loss.hpp", "detail/cpu/math.hpp"),
     ("kernels/detail/shared/segmentation_loss.hpp", "detail/cuda/math.cuh"),
 }
+CODE = {".hpp", ".ipp", ".cpp", ".cu", ".cuh"}
 COMPUTE = {"core", "kernels", "autograd", "ops", "nn"}
 MAY_INCLUDE = {
     "core": {"core"},
@@ -46,8 +47,8 @@ def includes(path):
     return re.findall(r'^#include [<"]([^>"]+)[>"]', path.read_text(), re.M)
 
 
-def sources(*folders):
-    return [p for f in folders for p in sorted((root / f).rglob("*")) if p.suffix in {".hpp", ".ipp", ".cpp", ".cu", ".cuh"}]
+def sources(*folders, suffixes=CODE):
+    return [p for f in folders for p in sorted((root / f).rglob("*")) if p.suffix in suffixes]
 
 
 def rule_directions():
@@ -120,21 +121,34 @@ def rule_silence():
                 problems.append(f"{path.relative_to(root)}:{number}: the library neither prints nor ends the program: {line.strip()}")
 
 
+def lengths(lines, suffix):
+    """Where functions begin, and how many lines they have: what ends in "{" and holds a call's brackets, ended by its own indentation."""
+    if suffix == ".py":
+        opening, closes = re.compile(r"^( *)def "), lambda line, indent: line.strip() and len(line) - len(line.lstrip()) <= len(indent)
+    elif suffix == ".sh":
+        opening, closes = re.compile(r"^( *)\w+\(\) *\{$"), lambda line, indent: line.startswith(indent + "}")
+    else:
+        opening = re.compile(r"^( {0,4})(?!namespace|class|struct|enum|union|extern|using|#|//)\S.*\{$")
+        closes = lambda line, indent: line.startswith(indent + "}")
+    for begin, line in enumerate(lines):
+        found = opening.match(line)
+        if found and "(" in "".join(lines[max(begin - 3, 0) : begin + 1]):
+            end = next((i for i in range(begin + 1, len(lines)) if closes(lines[i], found[1])), len(lines))
+            yield begin, end - begin - sum(not line.strip() for line in lines[end - 2 : end])
+
+
 def rule_sizes():
-    """Files of at most 350 lines, functions of at most 80, unless a comment "Long: why" stands in the file, or in the function or above it."""
-    opening = re.compile(r"^( {0,4})(?!namespace|class|struct|enum|union|extern|using|TEST_CASE|#|//)\S.*\{$")
-    for path in sources("include", "kernels", "examples", "benchmarks"):
+    """Files of at most 350 lines, functions of at most 80, unless "Long: why" stands in the file's first lines, or in the function or above it."""
+    folders = ("include", "kernels", "examples", "tests", "tools", "benchmarks")
+    for path in sources(*folders, suffixes=CODE | {".h", ".py", ".sh"}):
         lines = path.read_text().splitlines()
         name = path.relative_to(root)
-        if len(lines) > 350 and not any("Long: " in line for line in lines):
+        says_why = lambda part: any(re.search(r"(//|///|#) (.*\. )?Long: \S", line) for line in part)
+        if len(lines) > 350 and not says_why(lines[:5]):
             problems.append(f"{name}: {len(lines)} lines; the most is 350")
-        for begin, line in enumerate(lines):
-            found = opening.match(line)
-            if not found or "(" not in "".join(lines[max(begin - 3, 0) : begin + 1]):
-                continue
-            end = next((i for i in range(begin + 1, len(lines)) if lines[i].startswith(found[1] + "}")), begin)
-            if end - begin > 80 and not any("Long: " in line for line in lines[max(begin - 8, 0) : end]):
-                problems.append(f"{name}:{begin + 1}: a function of {end - begin} lines; the most is 80")
+        for begin, length in lengths(lines, path.suffix):
+            if length > 80 and not says_why(lines[max(begin - 8, 0) : begin + length]):
+                problems.append(f"{name}:{begin + 1}: a function of {length} lines; the most is 80")
 
 
 def rule_symbols():

@@ -48,4 +48,11 @@ inline void refuses(DataFolder& folder, const char* reason, const data::DatasetO
   CHECK_THROWS_WITH_AS(data::open_dataset(folder.path(), options), doctest::Contains(reason), DataError);
 }
 
+/// How many findings hold a text.
+inline int told(const std::vector<data::Finding>& findings, const std::string& text, bool is_error = false) {
+  int n = 0;
+  for (const data::Finding& f : findings) n += f.is_error == is_error && f.text.find(text) != std::string::npos;
+  return n;
+}
+
 }  // namespace lamina::test

@@ -5,7 +5,7 @@
 #include <map>
 #include <regex>
 
-#include "lamina/infer/predictor.hpp"
+#include "support/charts.hpp"
 #include "support/painted.hpp"
 
 using namespace lamina;
@@ -45,17 +45,6 @@ struct Painted : TempFolder {
   }
 };
 
-/// Every match of an expression: its groups.
-std::vector<std::vector<std::string>> all(const std::string& text, const std::string& expression) {
-  std::vector<std::vector<std::string>> found;
-  const std::regex regex(expression);
-  for (std::sregex_iterator i(text.begin(), text.end(), regex), end; i != end; ++i) {
-    found.emplace_back();
-    for (std::size_t g = 1; g < i->size(); ++g) found.back().push_back((*i)[g]);
-  }
-  return found;
-}
-
 std::string section(const std::string& html, const std::string& title) {
   const auto begin = html.find("<h2>" + title);
   REQUIRE_MESSAGE(begin != std::string::npos, title);
@@ -76,27 +65,25 @@ std::string decoded(const std::string& base64) {
   return bytes;
 }
 
-/// Lines of a chart by their legend's names (one line: by the title), in the units of its axes.
-std::map<std::string, std::vector<std::pair<double, double>>> chart(const std::string& svg) {
-  const auto axis = [&](const std::string& attributes, std::size_t group) {  // where two ticks are
-    const auto ticks = all(svg, "<text x=\"([-0-9.]+)\" y=\"([-0-9.]+)\" " + attributes + "[^>]*>([-0-9.e]+)</text>");
-    REQUIRE(ticks.size() >= 2);
-    const double p = std::stod(ticks[0][group]), q = std::stod(ticks.back()[group]), a = std::stod(ticks[0][2]),
-                 b = std::stod(ticks.back()[2]);
-    CHECK((group == 0 ? q > p : q < p) == (b > a));  // to the right and upwards
-    const double lift = group == 1 ? 4 : 0;          // text stands 4 below its line
-    return [=](double at) { return a + (at + lift - p) / (q - p) * (b - a); };
-  };
-  const auto x = axis("text-anchor=\"middle\" font-size=\"11\"", 0), y = axis("text-anchor=\"end\" font-size=\"11\"", 1);
-  std::map<std::string, std::string> names;  // by colour
-  for (const auto& entry : all(svg, "stroke=\"(#[0-9a-f]+)\" stroke-width=\"2.5\"/><text[^>]*>([^<]*)<")) names[entry[0]] = entry[1];
-  const std::string title = all(svg, "font-weight=\"600\">([^<]*)<").at(0)[0];
-  std::map<std::string, std::vector<std::pair<double, double>>> lines;
-  for (const auto& path : all(svg, "<path d=\"([^\"]*)\"[^>]* stroke=\"(#[0-9a-f]+)\"")) {
-    auto& line = lines[names.empty() ? title : names.at(path[1])];
-    for (const auto& point : all(path[0], "[ML]([-0-9.]+) ([-0-9.]+)")) line.emplace_back(x(std::stod(point[0])), y(std::stod(point[1])));
-  }
-  return lines;
+/// The scores of five pictures of grades, and the report's sentence that sets them beside those of the most frequent grade.
+void check_grades(const fs::path& run, const Counts& hand, const std::string& html) {
+  double off = 0, near = 0, seen = 0, expected = 0;
+  for (std::size_t t = 0; t < 4; ++t)
+    for (std::size_t p = 0; p < 4; ++p) {
+      const double d = std::abs(static_cast<double>(t) - static_cast<double>(p)), n = hand.n[t][p];
+      off += d * n, near += (d <= 1) * n, seen += d * d * n;
+      expected += d * d * hand.labelled(t) * hand.answered(p) / hand.total();
+    }
+  const double kappa = 1 - seen / expected;
+  CHECK(column(run, "mean_absolute_error").at(1) == doctest::Approx(off / 40));
+  CHECK(column(run, "within_one").at(1) == doctest::Approx(near / 40));
+  CHECK(column(run, "quadratic_kappa").at(1) == doctest::Approx(kappa));
+  char text[200];  // always the most frequent grade, none
+  double far = 0;
+  for (std::size_t t = 0; t < 4; ++t) far += static_cast<double>(t) * hand.labelled(t);
+  std::snprintf(text, sizeof text, "mean absolute error %.4f (%.4f) grades, within one grade %.4f (%.4f), quadratic kappa %.4f (%.4f)",
+                off / 40, far / 40, near / 40, (hand.labelled(0) + hand.labelled(1)) / 40, kappa, 0.0);
+  CHECK_MESSAGE(html.find(text) != std::string::npos, text);
 }
 
 }  // namespace
@@ -275,25 +262,7 @@ TEST_CASE("images are ranked by their own score, best first, those without one l
     const auto confusion = csv_records(io::read_file(f / "run/confusion.csv"));
     for (std::size_t t = 0; t < hand.n.size(); ++t)
       for (std::size_t p = 0; p < hand.n.size(); ++p) CHECK(std::stod(confusion.at(t + 1).at(p + 1)) == hand.n[t][p]);
-    if (c.task == Task::ordinal) {
-      double off = 0, near = 0, seen = 0, expected = 0;
-      for (std::size_t t = 0; t < 4; ++t)
-        for (std::size_t p = 0; p < 4; ++p) {
-          const double d = std::abs(static_cast<double>(t) - static_cast<double>(p)), n = hand.n[t][p];
-          off += d * n, near += (d <= 1) * n, seen += d * d * n;
-          expected += d * d * hand.labelled(t) * hand.answered(p) / hand.total();
-        }
-      const double kappa = 1 - seen / expected;
-      CHECK(column(f / "run", "mean_absolute_error").at(1) == doctest::Approx(off / 40));
-      CHECK(column(f / "run", "within_one").at(1) == doctest::Approx(near / 40));
-      CHECK(column(f / "run", "quadratic_kappa").at(1) == doctest::Approx(kappa));
-      char text[200];  // always the most frequent grade, none
-      double far = 0;
-      for (std::size_t t = 0; t < 4; ++t) far += static_cast<double>(t) * hand.labelled(t);
-      std::snprintf(text, sizeof text, "mean absolute error %.4f (%.4f) grades, within one grade %.4f (%.4f), quadratic kappa %.4f (%.4f)",
-                    off / 40, far / 40, near / 40, (hand.labelled(0) + hand.labelled(1)) / 40, kappa, 0.0);
-      CHECK_MESSAGE(html.find(text) != std::string::npos, text);
-    }
+    if (c.task == Task::ordinal) check_grades(f / "run", hand, html);
     for (const auto& [title, names] : {std::pair{"Best images", c.best}, {"Worst images", c.worst}}) {
       const std::string text = section(html, title);
       const auto captions = all(text, "<figcaption>([a-z]): (?:Dice|off by) ([0-9.]+)"), pictures = all(text, "base64,([^\"]*)\"");
@@ -361,56 +330,4 @@ TEST_CASE("charts show the columns of metrics.csv that their legends name") {
   check("dice_per_class", {{"sky", "dice_sky"}, {"red", "dice_red"}, {"green", "dice_green"}, {"blue", "dice_blue"}}, 0.002);
   check("learning_rate", {{"Learning rate at the end of the epoch", "lr"}}, 1e-22);
   CHECK(column(run, "lr").at(1) < 0.6 * column(run, "lr").at(0));
-}
-
-TEST_CASE("the best epoch has the highest foreground score, of equal ones the first; weights/best holds its weights") {
-  const std::vector<Picture> val{{"v", "00112222", "00112222"}};
-  // Green is the background. Where it is taken for sky (0103) the foreground scores 3/4 and the accuracy is 1/2; where red is (0023), 1/3
-  // and 3/4; the mean over all classes is then also higher, and without sky in place of green both are 1/2.
-  struct Epoch {
-    const char* answers;
-    float scale;
-  };
-  struct Case {
-    std::vector<Epoch> epochs;  // after the first, whose network nobody made
-    int best;
-    double score;
-  };
-  for (const Case& c : {Case{{{"0103", 2}, {"0123", 2}, {"0123", 3}, {"0023", 4}}, 3, 1}, {{{"0103", 2}, {"0023", 3}}, 2, 0.75}}) {
-    TempFolder f;
-    write_pictures(f / "data", Task::multiclass, kTrain, val);
-    const int epochs = 1 + static_cast<int>(c.epochs.size());
-    const auto config = still(f / "data", f / "run", epochs);
-    for (int e = 1; e <= epochs; ++e) {
-      train_to(config, e);
-      if (e < epochs)
-        paint_network(f / "run/weights/last.safetensors", Task::multiclass, c.epochs[static_cast<std::size_t>(e - 1)].answers,
-                      c.epochs[static_cast<std::size_t>(e - 1)].scale);
-    }
-    const auto scores = column(f / "run", "dice_macro_foreground");
-    CHECK(!(scores[0] >= 0.75));
-    CHECK(scores[1] == doctest::Approx(0.75));
-    CHECK(scores.back() == doctest::Approx(1 / 3.0));
-    const auto best = trainer_state(f / "run/weights/best.safetensors"), last = trainer_state(f / "run/weights/last.safetensors");
-    CHECK(best.at("epoch") == c.best);
-    CHECK(best.at("best_epoch") == c.best);
-    CHECK(last.at("epoch") == epochs);
-    CHECK(last.at("best_epoch") == c.best);
-    CHECK(last.at("best_score").get<double>() == doctest::Approx(c.score));
-    const auto scale = [&](const char* which) {
-      double most = 0;
-      for (const auto& [name, tensor] : io::load_checkpoint(f / "run/weights" / which).model)
-        if (name == "head.weight")
-          for (const double v : tensor.to_vector<double>()) most = std::max(most, v);
-      return most;
-    };
-    CHECK(scale("best.safetensors") == 2);
-    CHECK(scale("last.safetensors") == c.epochs.back().scale);
-    CHECK(io::read_file(f / "run/report.html").find("Best epoch " + std::to_string(c.best) + " of " + std::to_string(epochs)) !=
-          std::string::npos);
-    // A predictor takes the best weights.
-    const auto labels = infer::Predictor(f / "run").predict(photograph(val[0], Task::multiclass)).labels.labels;
-    CHECK(labels[4] == (c.score == 1 ? 2 : 0));
-    CHECK(labels[2] == 1);
-  }
 }
