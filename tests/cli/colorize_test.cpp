@@ -35,6 +35,41 @@ TEST_CASE("colorize train, the same command again, and predict") {
   check_error(w.lamina("train data --out run" + kSmall), 3, {"run"});
 }
 
+TEST_CASE("colorize: photographs of 16 bits are learned from and colored as those of 8 bits, gray ones only colored") {
+  const Workshop w;
+  for (const char* folder : {"eight", "deep", "gray", "deep_gray"}) io::create_folders(w / folder);
+  const auto write = [&](const std::string& path, const char* kind, const data::Image& image, bool deep) {
+    std::string pnm = message(kind, "\n", image.width, " ", image.height, deep ? "\n65535\n" : "\n255\n");
+    for (const std::uint8_t v : image.pixels) pnm += std::string(deep ? 2 : 1, static_cast<char>(v));  // 257 * v
+    io::write_file_atomically(w / path, pnm);
+  };
+  for (int i = 0; i < 4; ++i) {
+    data::Image colors(20, 18, 3), gray(20, 18, 1);
+    for (std::size_t p = 0; p < colors.pixels.size(); ++p)
+      colors.pixels[p] = static_cast<std::uint8_t>(p * static_cast<std::size_t>(37 + i));
+    for (std::size_t p = 0; p < gray.pixels.size(); ++p) gray.pixels[p] = static_cast<std::uint8_t>(p / 2);
+    const std::string name = "/" + std::to_string(i) + ".ppm";
+    write("eight" + name, "P6", colors, false), write("deep" + name, "P6", colors, true);
+    write("gray" + name, "P5", gray, false), write("deep_gray" + name, "P5", gray, true);
+  }
+  const std::string options =
+      " --base 2 --depth 1 --size 16 --discriminator-base 4 --discriminator-layers 1 --epochs 2 --batch 2 --held-out 1 --quiet --out ";
+  for (const std::string photos : {"eight", "deep"}) {
+    const Result trained = w.lamina("colorize train " + photos + options + photos + "_run");
+    REQUIRE_MESSAGE(trained.code == 0, trained.err);
+  }
+  CHECK(metrics_without_times(w / "eight_run") == metrics_without_times(w / "deep_run"));
+  for (const char* photos : {"gray", "deep_gray"})
+    check_error(w.lamina("colorize train " + std::string(photos) + options + "no_run"), 3, {photos, "gray: there are no colors to learn"});
+  for (const std::string photos : {"eight", "deep", "gray", "deep_gray"})
+    REQUIRE(w.lamina("colorize predict eight_run " + photos + " --quiet --out colored_" + photos).code == 0);
+  for (const std::string& photos : {std::string("eight"), std::string("gray")}) {
+    const data::Image colored = data::read_image(w / ("colored_" + photos) / "2.png");
+    CHECK(colored.channels == 3);
+    CHECK(colored.pixels == data::read_image(w / ("colored_deep" + (photos == "gray" ? "_gray" : std::string())) / "2.png").pixels);
+  }
+}
+
 TEST_CASE("colorize: what is misspelt or not there is named") {
   const Workshop w;
   check_error(w.lamina("colorize"), 2, {"name a verb", "train", "predict"});

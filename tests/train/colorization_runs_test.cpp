@@ -204,6 +204,15 @@ TEST_CASE("a pair learns colors that gray tells; photographs are colored at thei
       }
     CHECK(off / (gray.width * gray.height) < 1.5);  // but where a color does not exist at its lightness
     check_throws<OptionError>([&] { colorizer.color(gray, {.side = 1}); }, {"--side 1", "needs"});
+    data::Image deep = gray, bands(photo.width, photo.height, 4, 90);  // 16 bits of the same intensities, and no photograph
+    deep.max_value = 65535;
+    deep.pixels.resize(2 * gray.pixels.size());
+    for (std::size_t p = 0; p < gray.pixels.size(); ++p) deep.set_sample(p, 257u * gray.pixels[p]);
+    const data::Image as_deep = colorizer.color(deep);
+    int apart = 0;  // 8 bits are rounded on their way to the network's size
+    for (std::size_t p = 0; p < colored.pixels.size(); ++p) apart = std::max(apart, std::abs(as_deep.pixels[p] - colored.pixels[p]));
+    CHECK(apart <= 2);
+    check_throws<DataError>([&] { colorizer.color(bands); }, {"4"});
   }
 }
 
