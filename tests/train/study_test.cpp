@@ -193,6 +193,7 @@ TEST_CASE("what a study goes on with computes no initial values; crops are those
   for (const char* table : kTables) CHECK_MESSAGE(io::read_file(f / "whole" / table) == io::read_file(f / "stopped" / table), table);
   const auto stored = [&](const char* run) { return nlohmann::json::parse(last_of(f / "whole" / run).metadata.at("config")); };
   CHECK(stored("runs/100pct_seed0_colorization").at("crop_center") == "anywhere");
+  CHECK(stored("runs/100pct_seed0_colorization").at("border") == 255);
   CHECK(stored("colorization_0").at("crop_center") == "anywhere");
   CHECK(stored("colorization_0").at("padding") == 255);
 }
@@ -243,6 +244,8 @@ TEST_CASE("a study's third arm takes a file of weights; a file that does not fit
   CHECK(paper.width == 513);
   CHECK(paper.steps == 300'000);
   CHECK(paper.crop_center == "anywhere");
+  CHECK(paper.schedule == "poly");
+  CHECK(paper.gan.reconstruction_weight == 100);
   CHECK(train::to_json(train::study_config_from_json(train::to_json(paper))) == train::to_json(paper));
 }
 

@@ -30,10 +30,10 @@ struct StudyConfig {
   std::int64_t pretrain_steps = 0, steps = 0;
   int batch = 0;
   double pretrain_lr = 0, lr = 0;
-  std::string schedule = "constant", loss = "ce", class_weights = "none", augment = "hflip";
+  std::string schedule = "poly", loss = "ce", class_weights = "none", augment = "hflip";
   std::string discriminator;
   int discriminator_base = 0, discriminator_layers = 0;
-  losses::GanOptions gan;
+  losses::GanOptions gan{.reconstruction_weight = 100};  ///< as pix2pix
   std::string colors = "rgb";
   std::string uncertain = "skin";
   std::string device = "cpu", precision = "f32";
