@@ -14,16 +14,13 @@ void warp(Cpu& cpu, View4<const std::uint8_t> x, const std::uint8_t* labels, con
       for (std::int64_t j = 0; j < y.w; ++j) {
         const WarpPoint at = warp_point(maps[n], row % y.h, j, x.h, x.w);
         if (labels) labels_out[row * y.w + j] = at.inside ? labels[(n * x.h + at.row) * x.w + at.column] : outside;
-        const std::int64_t top = clamp_index(at.top, x.h), bottom = clamp_index(at.top + 1, x.h), left = clamp_index(at.left, x.w),
-                           right = clamp_index(at.left + 1, x.w);
-        const T down = static_cast<T>(at.down), across = static_cast<T>(at.right);
+        const WarpSquare s = warp_square(at, x.h, x.w);
         T* out = y.pixel(0, row, j);
         for (std::int64_t c = 0; c < y.c; ++c) {
           T value = static_cast<T>(border);
           if (at.inside) {
             const auto pixel = [&](std::int64_t h, std::int64_t w) { return static_cast<T>(x.pixel(n, h, w)[c]); };
-            value = (1 - down) * ((1 - across) * pixel(top, left) + across * pixel(top, right)) +
-                    down * ((1 - across) * pixel(bottom, left) + across * pixel(bottom, right));
+            value = s.between(pixel(s.top, s.left), pixel(s.top, s.right), pixel(s.bottom, s.left), pixel(s.bottom, s.right));
           }
           out[c] = (scale ? scale[c] : T(1)) * value + (offset ? offset[c] : T(0));
         }

@@ -20,14 +20,11 @@ struct Warp {
 #pragma unroll
     for (int k = 0; k < N; ++k) v.v[k] = border;
     if (at.inside) {
-      const std::int64_t top = clamp_index(at.top, x.h), bottom = clamp_index(at.top + 1, x.h), left = clamp_index(at.left, x.w),
-                         right = clamp_index(at.left + 1, x.w);
-      const float down = static_cast<float>(at.down), across = static_cast<float>(at.right);
+      const WarpSquare s = warp_square(at, x.h, x.w);
 #pragma unroll
       for (int k = 0; k < N; ++k) {
         const auto pixel = [&](std::int64_t h, std::int64_t w) { return static_cast<float>(x.pixel(n, h, w)[c + k]); };
-        v.v[k] = (1 - down) * ((1 - across) * pixel(top, left) + across * pixel(top, right)) +
-                 down * ((1 - across) * pixel(bottom, left) + across * pixel(bottom, right));
+        v.v[k] = s.between(pixel(s.top, s.left), pixel(s.top, s.right), pixel(s.bottom, s.left), pixel(s.bottom, s.right));
       }
     }
 #pragma unroll

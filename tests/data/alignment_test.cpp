@@ -190,21 +190,25 @@ TEST_CASE("what lies beyond the photograph is left out of loss and scores unless
   CHECK(Border{}.image == Rgb{0, 0, 0});
   const Folder folder({{12, 20}, {30, 9}});
   const Dataset dataset = open_dataset(folder.path());
-  for (const Resize mode : {Resize::pad, Resize::crop}) {
-    Loader loader(dataset, Split::train, {.batch = 2, .width = 24, .height = 24, .resize = mode, .threads = 0});
-    loader.start(0);
-    Batch b;
-    REQUIRE(loader.next(b));
-    const auto images = b.at(kImage).to_vector<float>();
-    const auto labels = b.at(kLabels).to_vector<std::uint8_t>();
-    for (std::size_t i = 0; i < 2; ++i) {  // the corners are beyond both
-      CHECK(labels[i * 24 * 24] == kIgnoreLabel);
-      CHECK(images[3 * i * 24 * 24] == -1);
+  for (const Resize mode : {Resize::pad, Resize::crop})
+    for (const char* list : {"none", "rotate=5"}) {
+      LoaderOptions options{.batch = 2, .width = 24, .height = 24, .resize = mode, .threads = 0};
+      options.augment = parse_augment(list);
+      Loader loader(dataset, Split::train, options);
+      loader.start(0);
+      Batch b;
+      REQUIRE(loader.next(b));
+      const auto images = b.at(kImage).to_vector<float>();
+      const auto labels = b.at(kLabels).to_vector<std::uint8_t>();
+      for (std::size_t i = 0; i < 2; ++i) {  // the corners are beyond both
+        CHECK(labels[i * 24 * 24] == kIgnoreLabel);
+        CHECK(images[3 * i * 24 * 24] == -1);
+      }
+      if (list != std::string("none")) continue;
+      // 12x20 becomes 14x24, or stays and has margins of 6 and 2.
+      const std::int64_t inside = mode == Resize::pad ? 14 * 24 : 12 * 20;
+      CHECK(24 * 24 - std::count(labels.begin(), labels.begin() + 24 * 24, kIgnoreLabel) == inside);
     }
-    // 12x20 becomes 14x24, or stays and has margins of 6 and 2.
-    const std::int64_t inside = mode == Resize::pad ? 14 * 24 : 12 * 20;
-    CHECK(24 * 24 - std::count(labels.begin(), labels.begin() + 24 * 24, kIgnoreLabel) == inside);
-  }
 }
 
 TEST_CASE("flips take photograph and mask along, as do turns and moves") {

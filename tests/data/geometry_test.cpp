@@ -22,15 +22,15 @@ std::vector<Transform> draws(const std::string& list, const TransformSizes& size
   for (std::uint64_t i = 0; i < kDraws; ++i) all.push_back(draw_transform(parse_augment(list), {11, i}, sizes, random_crop, mean));
   return all;
 }
-double determinant(const Affine& f) { return f.xx * f.yy - f.xy * f.yx; }
+double determinant(const AffineMap& f) { return f.xx * f.yy - f.xy * f.yx; }
 /// The source point seen at a point of the window.
-std::pair<double, double> seen(const Affine& f, double x, double y) { return {f.xx * x + f.xy * y + f.x, f.yx * x + f.yy * y + f.y}; }
+std::pair<double, double> seen(const AffineMap& f, double x, double y) { return {f.xx * x + f.xy * y + f.x, f.yx * x + f.yy * y + f.y}; }
 /// How far from the picture's center the window's center lies.
-std::pair<double, double> moved(const Affine& f, const TransformSizes& s = kSizes) {
+std::pair<double, double> moved(const AffineMap& f, const TransformSizes& s = kSizes) {
   const auto [x, y] = seen(f, s.width / 2.0, s.height / 2.0);
   return {x - s.source_width / 2.0, y - s.source_height / 2.0};
 }
-bool is_identity(const Affine& f) { return f.xx == 1 && f.xy == 0 && f.yx == 0 && f.yy == 1; }
+bool is_identity(const AffineMap& f) { return f.xx == 1 && f.xy == 0 && f.yx == 0 && f.yy == 1; }
 
 /// Values that are to fill [least, most] evenly: none outside, both ends reached within 2% of the range, half of them in each half.
 void fills(std::vector<double> values, double least, double most) {
@@ -60,7 +60,7 @@ double correlation(const std::vector<double>& a, const std::vector<double>& b) {
 TEST_CASE("rotate: a rotation about the middle, by up to the angle, either way") {
   const auto all = draws("rotate=30");
   for (const Transform& t : all) {
-    const Affine& f = t.geometry;
+    const AffineMap& f = t.geometry;
     REQUIRE(determinant(f) == doctest::Approx(1).epsilon(1e-12));
     REQUIRE(f.xx == doctest::Approx(f.yy).epsilon(1e-12));
     REQUIRE(f.xy == doctest::Approx(-f.yx).epsilon(1e-12));
@@ -87,7 +87,7 @@ TEST_CASE("zoom: magnified about the middle, by a factor within the amount of 1"
 TEST_CASE("shear: rows slide along themselves, the middle one stays") {
   const auto all = draws("shear=20");
   for (const Transform& t : all) {
-    const Affine& f = t.geometry;
+    const AffineMap& f = t.geometry;
     REQUIRE(f.xx == 1);
     REQUIRE(f.yx == 0);
     REQUIRE(f.yy == 1);

@@ -1,5 +1,6 @@
 #include "lamina/ops/warp.hpp"
 
+#include "lamina/data/augment.hpp"
 #include "support/golden.hpp"
 #include "support/op_check.hpp"
 
@@ -75,6 +76,42 @@ TEST_CASE("warp: the identity, a flip, doubling, and what lies outside") {
   CHECK(moved.images.to_vector<float>() == std::vector<float>{20, 5, 40, 5});
   CHECK(moved.labels.to_vector<std::uint8_t>() == std::vector<std::uint8_t>{20, 255, 40, 255});
   CHECK(warp(Tensor::zeros({0, 2, 2, 3}, {DType::u8, kCpu}), {}, {}).images.shape() == Shape{0, 2, 2, 3});
+}
+
+TEST_CASE("warp along an augmentation's map gives on every device what the loader gives") {
+  constexpr int kWidth = 37, kHeight = 29, kOutWidth = 24, kOutHeight = 21;
+  data::Image photo(kWidth, kHeight, 3);
+  data::LabelImage mask(kWidth, kHeight);
+  Random random(RandomKey{11});
+  for (auto& v : photo.pixels) v = static_cast<std::uint8_t>(random.below(256));
+  for (auto& v : mask.labels) v = static_cast<std::uint8_t>(random.below(7));
+  const Tensor x = Tensor::from<std::uint8_t>(std::span<const std::uint8_t>(photo.pixels), {1, kHeight, kWidth, 3}),
+               m = Tensor::from<std::uint8_t>(std::span<const std::uint8_t>(mask.labels), {1, kHeight, kWidth});
+  for (const char* list : {"none", "hflip=1", "hflip,vflip,rotate=25,zoom=0.3,shear=8", "scale=0.4:2.5", "shift=0.3,rotate=180"}) {
+    CAPTURE(list);
+    for (std::uint64_t draw = 0; draw < 5; ++draw) {
+      const data::Transform t =
+          data::draw_transform(data::parse_augment(list), RandomKey{3}.derive(draw), {kWidth, kHeight, kOutWidth, kOutHeight}, true, 0);
+      const Tensor image = Tensor::empty({1, kOutHeight, kOutWidth, 3}),
+                   labels = Tensor::empty({1, kOutHeight, kOutWidth}, {DType::u8, kCpu});
+      data::sample(photo, t, {.image = {9, 9, 9}, .label = 200}, kOutWidth, kOutHeight, image.data<float>());
+      data::sample(mask, t, {.image = {9, 9, 9}, .label = 200}, kOutWidth, kOutHeight, labels.data<std::uint8_t>());
+      std::vector<Device> devices{kCpu};
+      for (const Device device : cuda_devices()) devices.push_back(device);
+      for (const Device device : devices) {
+        CAPTURE(device.str());
+        const WarpedBatch out = warp(x.to(device), m.to(device), std::span(&t.geometry, 1),
+                                     {.height = kOutHeight,
+                                      .width = kOutWidth,
+                                      .scale = Tensor::full({3}, 2.0 / 255).to(device),
+                                      .offset = Tensor::full({3}, -1).to(device),
+                                      .border = 9,
+                                      .outside = 200});
+        CHECK(same_bytes(out.labels.to(kCpu), labels));
+        CHECK(relative_error(out.images, image) <= 1e-6);
+      }
+    }
+  }
 }
 
 TEST_CASE("warp rejects wrong shapes and types") {

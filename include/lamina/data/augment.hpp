@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "lamina/core/affine.hpp"
 #include "lamina/core/random.hpp"
 #include "lamina/data/image.hpp"
 
@@ -42,11 +43,6 @@ Augment parse_augment(std::string_view list);
 /// The list that parse_augment reads back.
 std::string to_string(const Augment& augment);
 
-/// source = linear * destination + offset, in pixels with pixel centers at half-integers.
-struct Affine {
-  double xx = 1, xy = 0, yx = 0, yy = 1, x = 0, y = 0;
-};
-
 /// RGB -> RGB, an affine map on samples 0..255.
 struct ColorMap {
   float matrix[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
@@ -54,9 +50,9 @@ struct ColorMap {
   bool identity = true;
 };
 
-/// One draw of an augmentation: the same geometry for the image and its mask.
+/// One draw of an augmentation: the same geometry for the image and its mask, on any device (see the op `warp`).
 struct Transform {
-  Affine geometry;
+  AffineMap geometry;
   ColorMap color;
 };
 

@@ -85,8 +85,8 @@ struct Matrix2 {
 bool by_whole_pixels(const Affine& f) { return std::abs(f.xx) == 1 && std::abs(f.yy) == 1 && f.xy == 0 && f.yx == 0; }
 
 /// Source center + linear * (destination - destination center) + move.
-Affine about_centers(const Matrix2& m, const TransformSizes& s, double move_x, double move_y) {
-  Affine f{m.a, m.b, m.c, m.d, 0, 0};
+AffineMap about_centers(const Matrix2& m, const TransformSizes& s, double move_x, double move_y) {
+  AffineMap f{m.a, m.b, m.c, m.d, 0, 0};
   f.x = s.source_width / 2.0 + move_x - m.a * s.width / 2.0 - m.b * s.height / 2.0;
   f.y = s.source_height / 2.0 + move_y - m.c * s.width / 2.0 - m.d * s.height / 2.0;
   if (by_whole_pixels(f)) {

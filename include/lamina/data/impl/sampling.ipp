@@ -10,32 +10,7 @@ namespace {
 
 constexpr std::string_view kResizeNames[] = {"stretch", "crop", "pad"};
 
-/// Source coordinates along one destination row, as fixed-point numbers with 20 fractional bits.
-struct RowWalk {
-  static constexpr int kBits = 20;
-  static constexpr double kOne = 1 << kBits;
-  std::int64_t x, y, step_x, step_y;
-
-  RowWalk(const Affine& f, int row)
-      : x(fixed(f.xx * 0.5 + f.xy * (row + 0.5) + f.x)),
-        y(fixed(f.yx * 0.5 + f.yy * (row + 0.5) + f.y)),
-        step_x(fixed(f.xx)),
-        step_y(fixed(f.yx)) {}
-  static std::int64_t fixed(double v) { return static_cast<std::int64_t>(std::floor(v * kOne + 0.5)); }
-  void advance() {
-    x += step_x;
-    y += step_y;
-  }
-  /// The source pixel that the point lies in; whether it exists.
-  bool nearest(int width, int height, int& px, int& py) const {
-    const std::int64_t ix = x >> kBits, iy = y >> kBits;
-    px = static_cast<int>(ix);
-    py = static_cast<int>(iy);
-    return ix >= 0 && ix < width && iy >= 0 && iy < height;
-  }
-};
-
-bool moves_whole_pixels(const Affine& f) {
+bool moves_whole_pixels(const AffineMap& f) {
   return std::abs(f.xx) == 1 && std::abs(f.yy) == 1 && f.xy == 0 && f.yx == 0 && f.x == std::floor(f.x) && f.y == std::floor(f.y);
 }
 
@@ -78,28 +53,60 @@ struct Source {
   const Image& image;
   float to_255 = static_cast<float>(255.0 / image.max_value);
   int channels() const { return kChannels ? kChannels : image.channels; }
-  const T* at(int x, int y) const { return reinterpret_cast<const T*>(image.at(x, y)); }
+  const T* at(std::int64_t x, std::int64_t y) const {
+    return reinterpret_cast<const T*>(image.at(static_cast<int>(x), static_cast<int>(y)));
+  }
   float value(T v) const { return sizeof(T) == 1 ? static_cast<float>(v) : static_cast<float>(v) * to_255; }
 };
 
-/// One destination row of a map that only mirrors and moves by whole pixels, without a change of color.
+/// One row of a map that only mirrors and moves by whole pixels: columns [begin, end) exist, the first of them is pixel (x, y) of the
+/// source.
+struct WholeRow {
+  int x, y, step, begin, end;
+  WholeRow(const AffineMap& f, int row, int width, int source_width, int source_height)
+      : x(static_cast<int>(std::floor(f.xx * 0.5 + f.x))),
+        y(static_cast<int>(std::floor(f.yy * (row + 0.5) + f.y))),
+        step(f.xx > 0 ? 1 : -1) {
+    const int first = step > 0 ? -x : x - source_width + 1, last = step > 0 ? source_width - x : x + 1;
+    const bool exists = y >= 0 && y < source_height;
+    begin = exists ? std::clamp(first, 0, width) : width;
+    end = exists ? std::clamp(last, begin, width) : width;
+    x += step * begin;
+  }
+};
+
+/// The columns [begin, end) of a row whose points are inside the source; what lies between two of them is, too.
+struct InsideColumns {
+  int begin = 0, end;
+  InsideColumns(const WarpRow& row, int width, int source_width, int source_height) : end(width) {
+    narrow(row.xx, row.x, source_width), narrow(row.yx, row.y, source_height);
+    const auto outside = [&](int j) { return !row.point(j, source_height, source_width).inside; };
+    while (begin < end && outside(begin)) ++begin;
+    while (begin < end && outside(end - 1)) --end;
+  }
+
+ private:
+  /// To where 0 <= step * (j + 0.5) + first < extent, or a column more on either side.
+  void narrow(double step, double first, int extent) {
+    if (step == 0) return;
+    const double a = -first / step - 0.5, b = (extent - first) / step - 0.5, least = std::min(a, b) - 1, most = std::max(a, b) + 2;
+    begin = least < begin ? begin : least < end ? static_cast<int>(least) : end;
+    end = most > end ? end : most > begin ? static_cast<int>(most) : begin;
+  }
+};
+
+/// One row of such a map without a change of color.
 template <class T, int kChannels>
-void copy_row(const Source<T, kChannels>& source, const Affine& f, const float* outside, const Scales& scales, int channels, int row,
+void copy_row(const Source<T, kChannels>& source, const AffineMap& f, const float* outside, const Scales& scales, int channels, int row,
               int width, float* out) {
-  const Image& image = source.image;
-  const double y = f.yy * (row + 0.5) + f.y, x = f.xx * 0.5 + f.x;
-  const int py = static_cast<int>(std::floor(y)), px = static_cast<int>(std::floor(x)), step = f.xx > 0 ? 1 : -1;
-  const bool exists = py >= 0 && py < image.height;
-  // Columns whose source px + step * column is in [0, image.width).
-  const int first = step > 0 ? -px : px - image.width + 1, last = step > 0 ? image.width - px : px + 1;
-  const int begin = exists ? std::clamp(first, 0, width) : width, end = exists ? std::clamp(last, begin, width) : width;
-  for (int column = 0; column < begin; ++column) std::copy_n(outside, channels, out + channels * column);
-  for (int column = end; column < width; ++column) std::copy_n(outside, channels, out + channels * column);
-  if (begin == end) return;
-  const T* from = source.at(px + step * begin, py);
-  float* to = out + channels * begin;
+  const WholeRow r(f, row, width, source.image.width, source.image.height);
+  for (int column = 0; column < r.begin; ++column) std::copy_n(outside, channels, out + channels * column);
+  for (int column = r.end; column < width; ++column) std::copy_n(outside, channels, out + channels * column);
+  if (r.begin == r.end) return;
+  const T* from = source.at(r.x, r.y);
+  float* to = out + channels * r.begin;
   const int given = source.channels();
-  for (int column = begin; column < end; ++column, from += step * given, to += channels)
+  for (int column = r.begin; column < r.end; ++column, from += r.step * given, to += channels)
     for (int c = 0; c < (kChannels ? 3 : channels); ++c) to[c] = scales(source.value(from[kChannels == 1 ? 0 : c]), c);
 }
 
@@ -112,38 +119,31 @@ void sample_photo(const Image& image, const Transform& t, const Border& border, 
   const bool exact = moves_whole_pixels(t.geometry);
   float outside[kMostChannels];
   for (int c = 0; c < channels; ++c) outside[c] = scales(border.image[channels == 3 ? static_cast<std::size_t>(c) : 0], c);
-  constexpr std::int64_t kHalf = std::int64_t{1} << (RowWalk::kBits - 1), kMask = (std::int64_t{1} << RowWalk::kBits) - 1;
   for (int row = 0; row < height; ++row) {
     if (exact && t.color.identity) {
       copy_row(source, t.geometry, outside, scales, channels, row, width, out);
       out += channels * width;
       continue;
     }
-    RowWalk walk(t.geometry, row);
-    for (int column = 0; column < width; ++column, walk.advance(), out += channels) {
-      int px, py;
-      if (!walk.nearest(image.width, image.height, px, py)) {
+    const WarpRow points(t.geometry, row);
+    const InsideColumns inside(points, width, image.width, image.height);
+    for (int column = 0; column < width; ++column, out += channels) {
+      if (column < inside.begin || column >= inside.end) {
         std::copy_n(outside, channels, out);
         continue;
       }
+      const WarpPoint at = points.point_inside(column);
       float mixed[kMostChannels];
       if (exact) {
-        const T* p = source.at(px, py);
+        const T* p = source.at(at.column, at.row);
         for (int c = 0; c < given; ++c) mixed[c] = source.value(p[c]);
       } else {
-        // The four pixels whose centers surround the point; beyond the edge, the edge itself.
-        const std::int64_t left = walk.x - kHalf, top = walk.y - kHalf;
-        const int x0 = static_cast<int>(left >> RowWalk::kBits), y0 = static_cast<int>(top >> RowWalk::kBits);
-        const float u = static_cast<float>(left & kMask) * static_cast<float>(1 / RowWalk::kOne),
-                    v = static_cast<float>(top & kMask) * static_cast<float>(1 / RowWalk::kOne);
-        const int xa = std::max(x0, 0), xb = std::min(x0 + 1, image.width - 1), ya = std::max(y0, 0),
-                  yb = std::min(y0 + 1, image.height - 1);
-        const T *aa = source.at(xa, ya), *ba = source.at(xb, ya), *ab = source.at(xa, yb), *bb = source.at(xb, yb);
-        for (int c = 0; c < given; ++c) {
-          const float above = source.value(aa[c]) + u * (source.value(ba[c]) - source.value(aa[c]));
-          const float below = source.value(ab[c]) + u * (source.value(bb[c]) - source.value(ab[c]));
-          mixed[c] = above + v * (below - above);
-        }
+        const WarpSquare s = warp_square(at, image.height, image.width);
+        const T *top = source.at(0, s.top), *bottom = source.at(0, s.bottom);
+        const std::int64_t left = s.left * given, right = s.right * given;
+        const T *aa = top + left, *ba = top + right, *ab = bottom + left, *bb = bottom + right;
+        for (int c = 0; c < given; ++c)
+          mixed[c] = s.between(source.value(aa[c]), source.value(ba[c]), source.value(ab[c]), source.value(bb[c]));
       }
       if (kChannels == 1) mixed[1] = mixed[2] = mixed[0];
       write(mixed, out);
@@ -215,13 +215,25 @@ void sample(const Image& image, const Transform& t, const Border& border, int wi
 
 void sample(const LabelImage& mask, const Transform& t, const Border& border, int width, int height, std::uint8_t* out) {
   require_valid("sampling", mask);
+  const std::size_t values = mask.values();
+  const bool exact = moves_whole_pixels(t.geometry);
   for (int row = 0; row < height; ++row) {
-    RowWalk walk(t.geometry, row);
-    for (int column = 0; column < width; ++column, walk.advance()) {
-      int px, py;
-      out = walk.nearest(mask.width, mask.height, px, py) ? std::copy_n(&mask.at(px, py), mask.values(), out)
-                                                          : std::fill_n(out, mask.values(), border.label);
+    if (exact) {
+      const WholeRow r(t.geometry, row, width, mask.width, mask.height);
+      out = std::fill_n(out, values * static_cast<std::size_t>(r.begin), border.label);
+      for (int column = r.begin, x = r.x; column < r.end; ++column, x += r.step) out = std::copy_n(&mask.at(x, r.y), values, out);
+      out = std::fill_n(out, values * static_cast<std::size_t>(width - r.end), border.label);
+      continue;
     }
+    const WarpRow points(t.geometry, row);
+    const InsideColumns inside(points, width, mask.width, mask.height);
+    out = std::fill_n(out, values * static_cast<std::size_t>(inside.begin), border.label);
+    for (int column = inside.begin; column < inside.end; ++column) {
+      const WarpPoint at = points.point_inside(column);
+      const std::uint8_t* label = &mask.at(static_cast<int>(at.column), static_cast<int>(at.row));
+      out = values == 1 ? (*out = *label, out + 1) : std::copy_n(label, values, out);
+    }
+    out = std::fill_n(out, values * static_cast<std::size_t>(width - inside.end), border.label);
   }
 }
 
