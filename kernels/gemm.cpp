@@ -1,6 +1,8 @@
 // detail/cpu/gemm.hpp over Eigen, whose namespace the build renames per instruction set.
 #include "detail/cpu/gemm.hpp"
 
+#include "detail/cpu/dot_products.hpp"
+
 #include <Eigen/Core>
 
 namespace lamina::kernels::LAMINA_ISA {
@@ -31,6 +33,8 @@ void fix_cache_sizes() {
 
 template <class T>
 void gemm(Trans ta, View2<const T> a, Trans tb, View2<const T> b, View2<T> c, bool accumulate) {
+  constexpr std::int64_t kLongRows = 128;  // shorter: adding up the lanes takes longer than packing
+  if (ta == Trans::no && tb == Trans::yes && a.cols >= kLongRows) return dot_products<T>(a, b, c, accumulate);
   fix_cache_sizes();
   Eigen::Map<Matrix<T>, 0, Eigen::OuterStride<>> mc(c.data, c.rows, c.cols, Eigen::OuterStride<>(c.ld));
   const auto ma = map(a), mb = map(b);

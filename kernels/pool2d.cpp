@@ -34,23 +34,25 @@ void max_row_2x2(const T* top, const T* bottom, i64 ld, T* y, i64 y_ld, std::uin
 
 template <class T>
 void max_row(View4<const T> x, i64 n, i64 p, T* y, i64 y_ld, std::uint8_t* winner, i64 width, const Pool2dParams& params) {
-  const i64 h0 = p * params.stride - params.padding.top;
+  const Span rows(p, params.padding.top, params.kernel, params.stride, x.h);
+  const i64 top = p * params.stride - params.padding.top;
   for (i64 q = 0; q < width; ++q, y += y_ld) {
-    const i64 w0 = q * params.stride - params.padding.left;
-    bool first = true;
-    for (int r = 0; r < params.kernel; ++r)
-      for (int s = 0; s < params.kernel; ++s) {
-        const i64 h = h0 + r, w = w0 + s;
-        if (h < 0 || h >= x.h || w < 0 || w >= x.w) continue;
-        const T* in = x.pixel(n, h, w);
-        const auto position = static_cast<std::uint8_t>(r * params.kernel + s);
-        for (i64 c = 0; c < x.c; ++c) {
-          const bool wins = first || ((in[c] > y[c] || in[c] != in[c]) && y[c] == y[c]);
-          y[c] = wins ? in[c] : y[c];
-          if (winner) winner[q * x.c + c] = wins ? position : winner[q * x.c + c];
+    const Span cols(q, params.padding.left, params.kernel, params.stride, x.w);
+    const i64 left = q * params.stride - params.padding.left;
+    for (i64 c = 0; c < x.c; c += kLanes<T>) {
+      const i64 rest = x.c - c;
+      Vec<T> most = load_part(x.pixel(n, rows.begin, cols.begin) + c, rest);
+      Ints<T> position = Ints<T>{} + static_cast<int>((rows.begin - top) * params.kernel + cols.begin - left);
+      for (i64 h = rows.begin; h < rows.end; ++h)
+        for (i64 w = cols.begin; w < cols.end; ++w) {
+          const Vec<T> value = load_part(x.pixel(n, h, w) + c, rest);
+          const Ints<T> takes = wins<T>(value, most);
+          most = takes ? value : most;
+          position = takes ? Ints<T>{} + static_cast<int>((h - top) * params.kernel + w - left) : position;
         }
-        first = false;
-      }
+      store_part(y + c, most, rest);
+      if (winner) store_bytes<T>(winner + q * x.c + c, position, rest);
+    }
   }
 }
 

@@ -131,6 +131,7 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
       {{1, 70, 70, 3}, {5, 3, 3, 3}, pad(2)},              // padding beyond SAME
       {{1, 9, 15, 140}, {132, 3, 3, 140}, pad(1)},         // implicit GEMM: two tiles of pixels, two blocks of channels
       {{1, 9, 15, 280}, {264, 1, 1, 140}, {.groups = 2}},  // the same for each group
+      {{1, 3, 7, 1101}, {6, 1, 1, 1101}},                  // rows of dot products that take several rounds, the last not in whole registers
       {{2, 30, 31, 16}, {11, 1, 1, 16}},                   // wgrad of 1x1 in several segments: x in registers, dy broadcast
       {{1, 25, 26, 70}, {20, 1, 1, 70}},                   // the same in several blocks of registers
       {{1, 25, 26, 3}, {33, 1, 1, 3}},                     // x broadcast
