@@ -82,7 +82,7 @@ struct Matrix2 {
 };
 
 /// Does a map only flip and move?
-bool by_whole_pixels(const Affine& f) { return std::abs(f.xx) == 1 && std::abs(f.yy) == 1 && f.xy == 0 && f.yx == 0; }
+bool by_whole_pixels(const AffineMap& f) { return std::abs(f.xx) == 1 && std::abs(f.yy) == 1 && f.xy == 0 && f.yx == 0; }
 
 /// Source center + linear * (destination - destination center) + move.
 AffineMap about_centers(const Matrix2& m, const TransformSizes& s, double move_x, double move_y) {
@@ -198,7 +198,7 @@ void center_anywhere(Transform& transform, RandomKey key, const TransformSizes& 
 }
 
 void center_on(Transform& t, int x, int y, const TransformSizes& s, bool inside) {
-  Affine& f = t.geometry;
+  AffineMap& f = t.geometry;
   const bool whole = by_whole_pixels(f);
   const auto move = [&](double& offset, double to_x, double to_y, double wanted, double size) {
     const double half = (std::abs(to_x) * s.width + std::abs(to_y) * s.height) / 2,
