@@ -33,6 +33,13 @@ TEST_CASE("numbers that are not finite: exit code 4, no checkpoint is replaced")
   check_error(w.lamina("train data --out run --base 2 --depth 2 --size 32 --batch 2 --optimizer sgd --schedule constant --lr 1e30"), 4,
               {"loss is", "--lr"});
   CHECK_FALSE(fs::exists(w / "run/weights/last.safetensors"));
+  // The likely cause is what is read first: weights that are not finite when they are saved, too.
+  for (const char* lr : {"1e30", "1e20"}) {
+    const Result r = w.lamina("train data --out again --base 2 --depth 2 --size 32 --batch 2 --quiet --lr " + std::string(lr));
+    CHECK(r.code == 4);
+    CHECK(r.err.starts_with("lamina: the learning rate"));
+    CHECK(r.err.find("Try a smaller --lr") != std::string::npos);
+  }
 }
 
 TEST_CASE("out of memory: exit code 5") {

@@ -175,6 +175,7 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"epochs", 6},
                                                   {"steps", 1},
                                                   {"batch", 2},
+                                                  {"accumulate", 2},
                                                   {"seed", 8},
                                                   {"val_every", 9},
                                                   {"patience", 3},

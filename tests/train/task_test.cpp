@@ -242,6 +242,50 @@ TEST_CASE("an auxiliary output learns the first head's labels: its loss counts b
   CHECK(v.scores.at("val_loss") < 0.9 * (losses[0] + losses[1]));
 }
 
+TEST_CASE("a batch that is passed in parts has the gradient of the whole: each head's, and auxiliary outputs'") {
+  const std::int64_t images = 7;
+  data::Batch batch;
+  batch.set(kImage, Tensor::uniform({images, 8, 6, 3}, {4, 1}, -1, 1));
+  Random random(RandomKey{9});
+  for (const char* name : {"cut", "burn"}) {
+    std::vector<std::uint8_t> labels(static_cast<std::size_t>(images) * 48);
+    for (std::size_t i = 0; i < labels.size(); ++i)  // what counts differs from image to image and from head to head
+      labels[i] = random.uniform() < (*name == 'c' ? i / 48 / 7.0 : 0.3) ? data::kIgnoreLabel : static_cast<std::uint8_t>(random.below(2));
+    batch.set(name, Tensor::from<std::uint8_t>(labels, {images, 8, 6}));
+  }
+  const Tensor often = Tensor::uniform({images, 8, 6}, {4, 2}, 0, 3);
+  for (int i = 0; i < images; ++i) batch.indices.push_back(i);
+  for (const bool auxiliary : {false, true})
+    for (const bool weighted : {false, true}) {
+      if (weighted) batch.set("pixel_weights", often);
+      const auto step = [&](std::int64_t part) {
+        auto net = std::make_shared<TwoOutputs>();
+        train::SegmentationTask task({.network = net,
+                                      .heads = auxiliary ? train::Heads{binary("cut")} : train::Heads{binary("cut"), binary("burn")},
+                                      .auxiliary = auxiliary ? std::vector{train::SegmentationTask::Auxiliary{"burn", 0.25}}
+                                                             : std::vector<train::SegmentationTask::Auxiliary>{},
+                                      .criterion = losses::Criterion("ce", {.class_weights = {1, 5}}),
+                                      .optimizer = std::make_unique<optim::Sgd>(net->named_parameters(), optim::SgdOptions{.lr = 0}),
+                                      .part = part,
+                                      .training = std::make_shared<Noise>(std::vector<std::string>{"cut", "burn"}),
+                                      .validation = nullptr});
+        const Scalars values = task.step(batch);
+        std::vector<std::vector<double>> gradients;
+        for (const auto& p : net->named_parameters()) gradients.push_back(p.tensor.grad().to_vector<double>());
+        return std::pair{values, gradients};
+      };
+      const auto [values, whole] = step(0);
+      for (const std::int64_t part : {1, 2, 4, 7, 9}) {
+        CAPTURE(part);
+        const auto [sums, parts] = step(part);
+        REQUIRE(sums.size() == values.size());
+        for (const auto& [name, value] : values) CHECK_MESSAGE(sums.at(name) == doctest::Approx(value).epsilon(1e-5), name);
+        for (std::size_t i = 0; i < whole.size(); ++i)
+          for (std::size_t k = 0; k < whole[i].size(); ++k) CHECK(parts[i][k] == doctest::Approx(whole[i][k]).epsilon(1e-4));
+      }
+    }
+}
+
 TEST_CASE("what a checkpoint of version 1 says is read") {
   const train::RunState s = train::run_state_from_json(
       R"({"version":1,"epoch":1,"batch":2,"step":6,"sums":[3.0,2.0,1.0],"images":4,"best_score":0.5,"best_epoch":1,)"

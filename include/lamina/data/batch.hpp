@@ -31,6 +31,14 @@ class Batch {
     tensors_.emplace_back(name, std::move(tensor));
   }
   const std::vector<std::pair<std::string, Tensor>>& tensors() const { return tensors_; }
+  /// `count` items from `first` on; their tensors are views of these.
+  Batch items(std::int64_t first, std::int64_t count) const {
+    Batch some;
+    some.indices.assign(indices.begin() + first, indices.begin() + first + count);
+    if (!windows.empty()) some.windows.assign(windows.begin() + first, windows.begin() + first + count);
+    for (const auto& [name, tensor] : tensors_) some.set(name, tensor.rows(first, count));
+    return some;
+  }
   /// How often each pixel counts in losses, (N, H, W) f32; none: once.
   Tensor pixel_weights() const { return contains("pixel_weights") ? at("pixel_weights") : Tensor{}; }
 

@@ -27,6 +27,10 @@ class Criterion {
   /// Throws OptionError when a term does not fit what the head's scores are.
   void require_fits(const heads::Head& head) const;
 
+  /// What means over pixels are divided by: the class weights of the labels that count, or these labels' number. The loss of a batch is
+  /// that of its parts, each by its share of this, but for terms that are ratios of sums (Dice).
+  double divisor(const heads::Head& head, const Tensor& labels, const Tensor& pixel_weights = {}) const;
+
   /// The loss, a scalar: logits (N, h, w, outputs) of the labels' size or smaller (then interpolated on `upsample`, the network's grid),
   /// labels u8 as the loader gives them. `pixel_weights` (N, H, W) f32 on the host: how often each pixel counts; none: once. `values`,
   /// unless null, becomes "loss", then each term before its factor. Throws as segmentation_loss and the head's targets().

@@ -39,7 +39,7 @@ struct TrainConfig {
   std::string schedule = "onecycle";
   int epochs = 40;
   std::int64_t steps = 0;
-  int batch = 4;
+  int batch = 4, accumulate = 1;
   std::uint64_t seed = 0;
   int ignore = -1;
   std::string background, mask_channel, mask_frame, others;
@@ -101,7 +101,13 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"schedule", "constant | poly | cosine | onecycle | plateau"}, c.schedule);
   visit(Field{"epochs", "passes over the training split; a run goes on where it is raised"}, c.epochs);
   visit(Field{"steps", "updates instead of epochs; 0: use epochs", 0}, c.steps);
-  visit(Field{"batch", "images an update", 1}, c.batch);
+  visit(Field{"batch", "images that are in memory at once", 1}, c.batch);
+  visit(
+      Field{"accumulate",
+            "batches an update: the gradient of one batch of so many times the images where losses are means over pixels (ce, mse); ratios "
+            "(Dice) and batch norm see each batch alone",
+            1},
+      c.accumulate);
   visit(Field{"seed", "seed of everything random"}, c.seed);
   visit(Field{"ignore", "mask value that neither loss nor metrics count; -1: as dataset.json says", -1, 65535}, c.ignore);
   visit(Field{"background", "label that foreground scores leave out, or none; empty: as the data says"}, c.background);

@@ -22,7 +22,9 @@ class SegmentationTask : public Task {
     std::vector<Auxiliary> auxiliary = {};
     losses::Criterion criterion;
     std::unique_ptr<optim::Optimizer> optimizer;
-    std::vector<std::string> notes = {};                  ///< for the log, such as which weights the network begins with
+    std::int64_t part = 0;                ///< images that are passed at once, the gradients of a batch being added up; 0: all
+    bool merge_single = false;            ///< a last part of one image joins the one before
+    std::vector<std::string> notes = {};  ///< for the log, such as which weights the network begins with
     std::shared_ptr<data::Batches> training, validation;  ///< validation may be null or empty
   };
   /// Throws OptionError when the criterion does not fit a head, ShapeError when the network has no output for it.
@@ -47,6 +49,8 @@ class SegmentationTask : public Task {
   void note(std::string line) { parts_.notes.push_back(std::move(line)); }
 
  private:
+  /// Forward and backward. Each head's loss counts by its share of the step's.
+  Scalars pass(const data::Batch& batch, const std::vector<double>& shares);
   /// What a head's number is called where there are several heads.
   std::string name_of(const heads::Head& head, const std::string& scalar) const;
   void put(Scalars& to, const heads::Head& head, const Scalars& values) const;
@@ -55,5 +59,7 @@ class SegmentationTask : public Task {
 
 /// What validations warn of: five in a row with nearly everything predicted as one outcome of a head although the labels hold others.
 std::vector<std::string> collapse_warnings(const std::vector<EpochRecord>& history, const heads::Head& head);
+/// Said once of a run whose training loss is a fifth above that of its first epoch, or its validation loss ten times that; else empty.
+std::string divergence_warning(const std::vector<EpochRecord>& history);
 
 }  // namespace lamina::train

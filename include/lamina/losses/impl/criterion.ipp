@@ -125,6 +125,20 @@ void Criterion::require_fits(const heads::Head& head) const {
   }
 }
 
+double Criterion::divisor(const heads::Head& head, const Tensor& labels, const Tensor& pixel_weights) const {
+  const Tensor targets = head.targets(labels);
+  const auto values = targets.to_vector<std::uint8_t>();
+  const auto often = pixel_weights ? pixel_weights.to_vector<float>() : std::vector<float>{};
+  const std::size_t planes = targets.rank() == 4 ? static_cast<std::size_t>(targets.size(3)) : 1;
+  const bool weighted = !options_.class_weights.empty() && options_.ce_normalization == CeNormalization::weight_sum;
+  double sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (values[i] != data::kIgnoreLabel)
+      sum += (weighted ? options_.class_weights[targets.rank() == 4 ? i % planes : values[i]] : 1.0) *
+             (often.empty() ? 1.0 : static_cast<double>(often[i / planes]));
+  return sum;
+}
+
 Tensor Criterion::operator()(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values,
                              const Tensor& pixel_weights, ResizeGrid upsample) const {
   const std::int64_t height = labels.size(1), width = labels.size(2);

@@ -142,7 +142,7 @@ class Loop {
 
   void require_finite(const Scalars& values, const std::string& where) {
     for (const auto& [name, value] : values)
-      if (!std::isfinite(value)) diverged(message("the ", name, " is ", value, where));
+      if (!std::isfinite(value)) diverged(message("the ", name, " is ", std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf", where));
   }
 
   void close_epoch(EpochRecord record) {
@@ -160,7 +160,7 @@ class Loop {
       best = score > state_.best_score;
       if (best) state_.best_score = score, state_.best_epoch = state_.epoch;
     }
-    const std::size_t warned = task_.warnings(state_.history).size();
+    const std::vector<std::string> warned = task_.warnings(state_.history);
     state_.history.push_back(record);
     if (exhausted() && !last) {
       record.note = message("stopped early after epoch ", state_.epoch, " of ", epochs_, ": ", without_gain(),
@@ -172,8 +172,8 @@ class Loop {
     if (options_.save_every > 0 && state_.epoch % options_.save_every == 0) save(message("epoch_", state_.epoch).c_str());
     save("last");
     if (!record.note.empty()) say(record.note);
-    const auto known = task_.warnings(state_.history);
-    for (std::size_t i = warned; i < known.size(); ++i) sinks_.tell(&Sink::warning, known[i]);
+    for (const std::string& w : task_.warnings(state_.history))
+      if (std::find(warned.begin(), warned.end(), w) == warned.end()) sinks_.tell(&Sink::warning, w);
   }
 
   Task& task_;

@@ -66,6 +66,7 @@ bool merges_last_image(const TrainConfig& config, std::int64_t images, int outpu
 /// How training looks at photographs. Throws OptionError.
 data::LoaderOptions training_options(const TrainConfig& config, const data::Dataset& dataset, const infer::InputConfig& input) {
   data::LoaderOptions training = loader_options(config, input);
+  training.batch = config.batch * config.accumulate;
   training.augment = data::parse_augment(config.augment);
   require<OptionError>(input.channels == 3 || (training.augment.saturation == 0 && training.augment.hue == 0), "--augment ", config.augment,
                        ": saturation and hue need red, green and blue, and these photographs have ", input.channels,
@@ -149,6 +150,9 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
                             config.crops ? "" : " (--crops N: of each; --steps N: so many updates in all)",
                             "; scores are of whole photographs, in windows that overlap"));
   training.merge_single = merges_last_image(config, images, head->outputs());
+  if (config.accumulate > 1)
+    notes.push_back(message("an update adds up the gradients of ", config.accumulate, " batches of ", config.batch,
+                            ", each by its share of the pixels that count; Dice and batch norm see each batch alone"));
   if (training.merge_single)
     notes.push_back("an epoch's last image joins the batch before it: a batch of one cannot be trained on at this size");
   std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(config, *network);
@@ -160,6 +164,8 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
           .auxiliary = std::move(auxiliary),
           .criterion = losses::Criterion(config.loss),
           .optimizer = std::move(optimizer),
+          .part = config.batch,
+          .merge_single = training.merge_single,
           .notes = std::move(notes),
           .training = std::make_shared<data::Loader>(dataset, data::Split::train, training),
           .validation = std::make_shared<data::Loader>(dataset, data::Split::val, validation)};

@@ -100,6 +100,7 @@ class RunReport {
     content_.confusion = head_.confusion();
     for (const data::Finding& f : dataset_.findings) content_.warnings.push_back(f.text);
     for (const std::string& w : collapse_warnings(last_.history, head_)) content_.warnings.push_back(w);
+    if (const std::string w = divergence_warning(last_.history); !w.empty()) content_.warnings.push_back(w);
     for (const EpochRecord& r : last_.history)
       if (!r.note.empty()) content_.summary.push_back("The run " + r.note + ".");
     measure();

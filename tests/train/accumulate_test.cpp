@@ -1,0 +1,111 @@
+// Batches that do not fit: their gradients are added up to one update.
+#include "support/op_check.hpp"
+#include "support/painted.hpp"
+#include "support/training.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The parameters after an epoch, and the numbers of its last update.
+struct Trained {
+  std::vector<Tensor> parameters;
+  Scalars values;
+  double bytes;  ///< that a step takes at its peak
+};
+Trained trained(const train::TrainConfig& c) {
+  const data::Dataset dataset = data::open_dataset(c.data, {.seed = c.seed});
+  const auto task = train::make_task(train::resolved(c), dataset);
+  data::Batch batch;
+  Scalars values;
+  task->network().eval();  // no dropout
+  task->training().start(1);
+  const std::size_t before = memory_stats().in_use;
+  reset_peak_memory();
+  while (task->training().next(batch)) {
+    const nn::RandomScope random(RandomKey{1, 2});
+    values = task->step(batch);
+  }
+  Trained result{{}, values, static_cast<double>(memory_stats().peak - before)};
+  for (const Tensor& p : task->network().parameters()) result.parameters.push_back(p.detach().clone());
+  return result;
+}
+
+/// Another part of every mask is ignored: batches differ in how many pixels count.
+void ignore_rows(const fs::path& masks, const fs::path& data) {
+  int rows = 1;
+  const data::MaskDecoder decoder = data::open_dataset(data).masks;
+  for (const auto& entry : fs::directory_iterator(masks)) {
+    data::LabelImage mask = decoder.read(entry.path());
+    std::fill_n(mask.labels.begin(), 32 * (rows = rows * 5 % 31), data::kIgnoreLabel);
+    data::write_png(entry.path(), mask);
+  }
+}
+
+train::TrainConfig without_norms(const TempFolder& f) {
+  auto c = small(f / "data", f / "run");
+  c.preset = "keras", c.base = 8;
+  c.optimizer = "sgd", c.momentum = 0, c.lr = 0.1, c.schedule = "constant";
+  c.augment = "none";
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("--accumulate N: an update is that of one batch of N times the images where losses are means over pixels") {
+  TempFolder f;
+  for (const char* data : {"classes", "grades"}) {
+    small_grades(f / data, 14);
+    ignore_rows(f / data / "masks", f / data);
+  }
+  io::write_file_atomically(f / "classes/dataset.json", R"({"labels": {"none": 0, "mild": 1, "moderate": 2, "severe": 3}, "ignore": 255})");
+  for (const auto& [head, loss, weights] : {std::tuple{"multiclass", "ce", "none"},
+                                            {"multiclass", "focal", "1,4,0.5,2"},
+                                            {"ordinal", "ce", "1,4,2"},
+                                            {"regression", "mse", "none"}}) {
+    CAPTURE(head);
+    CAPTURE(weights);
+    auto c = without_norms(f);
+    c.data = (f / (std::string(head) == "multiclass" ? "classes" : "grades")).string();
+    c.head = head, c.loss = loss, c.class_weights = weights;
+    c.batch = 6;
+    const auto [whole, values, bytes] = trained(c);
+    for (const auto& [batch, times] : {std::pair{1, 6}, {2, 3}, {3, 2}}) {
+      CAPTURE(batch);
+      c.batch = batch, c.accumulate = times;
+      const auto [parts, sums, fewer] = trained(c);
+      for (std::size_t i = 0; i < whole.size(); ++i) CHECK(relative_error(parts[i], whole[i]) < 1e-5);
+      CHECK(fewer < (0.55 + 0.1 * batch) * bytes);
+      CHECK(sums.at("loss") == doctest::Approx(values.at("loss")).epsilon(1e-5));
+    }
+  }
+}
+
+TEST_CASE("--accumulate: a run that is stopped goes on as ever; what sees each batch alone is said") {
+  TempFolder f;
+  small_phantom(f / "data", 12);
+  for (const char* name : {"a", "b"}) {
+    auto c = small(f / "data", f / name);
+    c.accumulate = 2;
+    const Run r = run(c, *name == 'b' ? std::optional<std::int64_t>(2) : std::nullopt);
+    CHECK(mentions(r.messages, "an update adds up the gradients of 2 batches of 2"));
+    if (*name == 'b') run(c);
+  }
+  check_same_run(f / "a", f / "b");
+  CHECK(io::read_file(f / "a/log.txt").find("Dice and batch norm see each batch alone") != std::string::npos);
+}
+
+TEST_CASE("--accumulate: where one image cannot be trained on alone, the last one joins the batch before it") {
+  for (const int images : {10, 11, 12, 13, 14, 15}) {  // a fifth of them is validated with
+    CAPTURE(images);
+    TempFolder f;
+    small_grades(f / "data", images);
+    auto c = small(f / "data", f / "run");
+    c.width = c.height = 4;  // the deepest level is one pixel
+    c.accumulate = 2;
+    c.epochs = 1;
+    CHECK_NOTHROW(run(c));
+  }
+}
