@@ -63,7 +63,7 @@ int phantom(const PhantomOptions& options, const Common& common) {
   const auto [width, height] = parse_extent(options.size);
   if (!std::filesystem::exists(options.out)) data::require_no_dataset("OUT", options.out);
   data::write_phantom(data::phantom_named(options.kind), options.out,
-                      {.count = options.count, .width = width, .height = height, .seed = options.seed});
+                      {.count = options.count, .width = width, .height = height, .seed = options.seed, .withhold = options.withhold});
   if (!common.json)
     std::printf("wrote %d %s phantoms of %dx%d to %s\n", options.count, options.kind.c_str(), width, height, options.out.c_str());
   else

@@ -39,7 +39,7 @@ train::Evaluation evaluate_at_original_size(const std::filesystem::path& checkpo
 
 void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head) {
   const std::vector<std::string> names = head.outcomes();
-  const auto s = m.scores(head.neutral_outcome()), base = m.majority_baseline().scores(head.neutral_outcome());
+  const auto s = m.scores(head.neutral_outcome()), base = head.baseline(m).scores(head.neutral_outcome());
   std::size_t width = 40;
   for (const std::string& n : names) width = std::max(width, n.size());
   auto cell = [](double v) {
@@ -96,7 +96,7 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   progress.update("", false);
   if (common.json) {
     Json result = json_scores(confusion, *info.head);
-    result["baseline"] = json_scores(confusion.majority_baseline(), *info.head);
+    result["baseline"] = json_scores(info.head->baseline(confusion), *info.head);
     result["classes"] = info.head->outcomes();
     result["images"] = dataset.items(split).size();
     result["epoch"] = info.state.epoch;

@@ -215,6 +215,8 @@ void add_predict(Program& program) {
         sub.add_option("--tile", o.tile, "sliding window at the photograph's own scale: auto (when trained on crops) | always | never")
             ->check(CLI::IsMember({"auto", "always", "never"}));
         sub.add_option("--overlap", o.overlap, "share of a window that the next one covers again")->check(CLI::Range(0.0, 0.9));
+        sub.add_option("--grade", o.grade, "a photograph's grade, of those of its marked pixels: worst | area (their mean) | median")
+            ->check(CLI::IsMember({"worst", "area", "median"}));
         sub.add_option("--max-pixels", o.max_pixels, "larger photographs are refused: a limit against damaged and hostile files")
             ->check(CLI::PositiveNumber);
         add_device(sub, o.device);
@@ -268,13 +270,18 @@ void add_study(Program& program) {
 
 void add_phantom(Program& program) {
   program.verb<cli::PhantomOptions>(
-      "phantom", "draw a data set with exact labels: skin | sparse",
+      "phantom", "draw a data set with exact labels: skin | sparse | severity | rgb",
       [](CLI::App& sub, cli::PhantomOptions& o) {
-        sub.add_option("KIND", o.kind, "skin: nine body regions; sparse: 32 classes, 99 % background")->required();
+        sub.add_option("KIND", o.kind,
+                       "skin: nine body regions; sparse: 32 classes, 99 % background; severity: four kinds of damage, each graded; rgb: "
+                       "the quarter of red, green and blue")
+            ->required();
         sub.add_option("OUT", o.out, "folder to create")->required();
         sub.add_option("--count", o.count, "images");
         sub.add_option("--size", o.size, "W[xH]");
         sub.add_option("--seed", o.seed, "seed")->check(CLI::NonNegativeNumber);
+        sub.add_option("--withhold", o.withhold,
+                       "of severity and rgb: combinations of grades that only test pictures have, such as r0g1b2,r2g3b0");
       },
       cli::phantom);
 }

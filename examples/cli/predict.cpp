@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
+#include <numeric>
 #include <set>
 
 #include "json.hpp"
@@ -29,7 +31,7 @@ void require_safe_output(const fs::path& out, const std::vector<fs::path>& photo
     const std::string file = photo.stem().string() + ".png";
     const fs::path overlay = out / "overlays" / file;
     std::vector<fs::path> masks{out / "masks" / (photo.stem().string() + data::mask_ending(schema))};
-    for (const std::string& name : schema.names) masks.push_back(out / "masks" / name / file);
+    for (const std::string& name : schema.plane_names()) masks.push_back(out / "masks" / name / file);
     for (const fs::path& result : {masks[0], overlay})
       require<OptionError>(!fs::exists(result) || !fs::equivalent(result, photo), "the result of ", photo.string(),
                            " would overwrite it; choose another --out");
@@ -37,6 +39,42 @@ void require_safe_output(const fs::path& out, const std::vector<fs::path>& photo
       require<OptionError>(!fs::exists(mask) || fs::exists(overlay), mask.string(), " is there already and not from an earlier predict (",
                            overlay.string(), " is missing): it would be overwritten; choose another --out");
   }
+}
+
+/// What grade a plane of a photograph has, by a rule over the pixels where something is: the worst one, their mean ("area") or median.
+double grade_of(const data::LabelImage& plane, const std::string& rule) {
+  std::vector<std::uint8_t> found;
+  std::copy_if(plane.labels.begin(), plane.labels.end(), std::back_inserter(found), [](std::uint8_t grade) { return grade > 0; });
+  if (found.empty()) return 0;
+  if (rule == "worst") return *std::max_element(found.begin(), found.end());
+  if (rule == "area")
+    return static_cast<double>(std::accumulate(found.begin(), found.end(), std::int64_t{0})) / static_cast<double>(found.size());
+  std::nth_element(found.begin(), found.begin() + std::ssize(found) / 2, found.end());
+  return found[found.size() / 2];
+}
+
+/// Grades of an ordinal network's planes (or of the one that it has), and the shares of pixels that each class, or grade, has.
+Json grades_of(const data::LabelImage& labels, const data::LabelSchema& schema, const std::string& rule) {
+  Json grades = Json::object();
+  if (schema.planes.empty()) grades["grade"] = grade_of(labels, rule);
+  for (std::size_t k = 0; k < schema.planes.size(); ++k) grades[schema.planes[k]] = grade_of(labels.plane(static_cast<int>(k)), rule);
+  return grades;
+}
+Json shares_of(const data::LabelImage& labels, const data::LabelSchema& schema) {
+  const std::vector<std::string> names = schema.counted();
+  const std::size_t values = labels.values(), each = names.size() / values;  // each: what a plane may be counted as
+  std::vector<std::int64_t> counts(names.size());
+  for (std::size_t v = 0; v < labels.labels.size(); ++v) {
+    const std::size_t label = labels.labels[v];
+    if (labels.planes && schema.planes.empty())
+      counts[v % values] += label == 1;
+    else
+      ++counts[v % values * each + label];
+  }
+  Json shares;
+  for (std::size_t c = 0; c < names.size(); ++c)
+    shares[names[c]] = static_cast<double>(counts[c]) / static_cast<double>(labels.labels.size() / values);
+  return shares;
 }
 
 }  // namespace
@@ -80,37 +118,36 @@ int predict(const PredictOptions& options, const Common& common) {
                     " times smaller: details are lost; --tile always looks at it in windows, at its own scale");
     }
     const infer::Prediction p = predictor.predict(photo, how);
-    const auto& names = predictor.schema().names;
+    const data::LabelSchema& schema = predictor.schema();
     const fs::path masks = fs::path(options.out) / "masks", over = fs::path(options.out) / "overlays" / (stem + ".png");
-    data::write_png(over, data::overlay(data::to_show(std::move(photo)), p.labels, predictor.schema().colors));
-    std::vector<fs::path> written;  // a mask; of classes that may overlap one a class, in the folders from which a data set reads them
+    data::write_png(over, data::draw_labels(data::to_show(std::move(photo)), p.labels, schema));
+    std::vector<fs::path> written;  // a mask, or one a plane in the folders from which a data set reads them
     if (p.labels.planes == 0) {
-      written.push_back(masks / (stem + data::mask_ending(predictor.schema())));
-      data::write_mask(written[0], p.labels, predictor.schema());
+      written.push_back(masks / (stem + data::mask_ending(schema)));
+      data::write_mask(written[0], p.labels, schema);
     }
     for (int k = 0; k < p.labels.planes; ++k) {
       data::LabelImage plane = p.labels.plane(k);
-      for (std::uint8_t& v : plane.labels) v *= 255;
-      io::create_folders(masks / names[static_cast<std::size_t>(k)]);
-      written.push_back(masks / names[static_cast<std::size_t>(k)] / (stem + ".png"));
+      if (schema.planes.empty())
+        for (std::uint8_t& v : plane.labels) v *= 255;
+      const fs::path folder = masks / schema.plane_names()[static_cast<std::size_t>(k)];
+      io::create_folders(folder);
+      written.push_back(folder / (stem + ".png"));
       data::write_png(written.back(), plane);
     }
     if (options.probabilities) io::write_npy(fs::path(options.out) / "probabilities" / (stem + ".npy"), p.probabilities);
-    Json shares, files_written = Json::array();
-    std::vector<std::int64_t> counts(256);
-    const std::size_t values = p.labels.values();
-    for (std::size_t v = 0; v < p.labels.labels.size(); ++v)
-      if (const std::uint8_t label = p.labels.labels[v]; p.labels.planes == 0 || label == 1) ++counts[p.labels.planes ? v % values : label];
-    for (std::size_t c = 0; c < names.size(); ++c)
-      shares[names[c]] = static_cast<double>(counts[c]) / static_cast<double>(p.labels.labels.size() / values);
+    Json files_written = Json::array();
     for (const fs::path& mask : written) {
       files_written.push_back(mask.string());
       if (!common.json) std::printf("%s\n", mask.c_str());
     }
+    const Json grades = schema.task == data::Task::ordinal ? grades_of(p.labels, schema, options.grade) : Json(nullptr);
+    if (!common.json && !grades.is_null()) std::printf("%s %s\n", files[i].c_str(), grades.dump().c_str());
     results.push_back({{"image", files[i].string()},
                        {"mask", p.labels.planes ? files_written : files_written[0]},
                        {"overlay", over.string()},
-                       {"shares", shares}});
+                       {"shares", shares_of(p.labels, schema)}});
+    if (!grades.is_null()) results.back()["grades"] = grades;
   }
   if (common.json) print_json(results);
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be predicted");

@@ -64,6 +64,7 @@ struct PredictOptions {
   bool probabilities = false;
   std::string tile = "auto";  ///< auto | always | never
   double overlap = 0.25;
+  std::string grade = "worst";  ///< worst | area | median
   std::int64_t max_pixels = lamina::data::DecodeLimits{}.max_pixels;
   std::string device = "cpu";
 };
@@ -82,6 +83,7 @@ struct PhantomOptions {
   int count = 40;
   std::string size = "256";
   std::uint64_t seed = 0;
+  std::string withhold;
 };
 
 struct ImportOptions {

@@ -115,6 +115,7 @@ TEST_CASE("bands: resizing and padding keep the depth") {
   const Image padded = fitted(image, 4, 4, Resize::pad);
   CHECK(padded.sample(0) == 0);
   CHECK(padded.sample(static_cast<std::size_t>(4 * 5 + 1)) == 1000);
+  CHECK(padded.sample(static_cast<std::size_t>(4 * 5 + 19)) == 19000);  // and the row's last
   CHECK(mean_gray(image) == doctest::Approx(19.5 * 1000 / 257));
 }
 

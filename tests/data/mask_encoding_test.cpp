@@ -204,7 +204,7 @@ TEST_CASE("multilabel sets: what would be a guess is refused") {
   refuses(f, "has no background");
   f.text("dataset.json", two);
   io::create_folders(f / "masks/red");
-  refuses(f, "some labels have a folder, but not bright");
+  refuses(f, "some planes have a folder, but not bright");
   io::create_folders(f / "masks/bright");
   refuses(f, "there are files beside them");
   for (const char* stem : {"a", "b", "c", "d"}) {
@@ -215,7 +215,7 @@ TEST_CASE("multilabel sets: what would be a guess is refused") {
   write_png(f / "masks/bright/a.png", labels({0, 1}));
   refuses(f, "bright/a.png: 2x1 pixels, but ");
   write_png(f / "masks/bright/a.png", rgb({kRed, kRed, kBlack}));
-  refuses(f, "the mask of one label is gray");
+  refuses(f, "the mask of one plane is gray");
   fs::remove(f / "masks/bright/a.png");
   fs::remove(f / "masks/red/a.png");
   refuses(f, "a.png has no mask");

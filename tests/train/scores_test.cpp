@@ -6,6 +6,7 @@
 #include "lamina/metrics/bootstrap.hpp"
 #include "lamina/train/compare.hpp"
 #include "lamina/train/run_report.hpp"
+#include "support/heads.hpp"
 #include "support/op_check.hpp"
 #include "support/painted.hpp"
 
@@ -53,7 +54,8 @@ TEST_CASE("bootstrap intervals: of two values by hand, of many as the normal dis
   CHECK(std::abs(some[0].low - (center - half)) < 0.1 * half);
   CHECK(std::abs(some[0].high - (center + half)) < 0.1 * half);
   CHECK(std::isnan(some[1].low));
-  const auto again = metrics::bootstrap(200, of_many, {.resamples = 2000}), other = metrics::bootstrap(200, of_many, {.seed = 1});
+  const auto again = metrics::bootstrap(200, of_many, {.resamples = 2000}),
+             other = metrics::bootstrap(200, of_many, {.resamples = 2000, .seed = 1});
   CHECK(again[0].low == some[0].low);
   CHECK(other[0].low != some[0].low);
 
@@ -64,6 +66,15 @@ TEST_CASE("bootstrap intervals: of two values by hand, of many as the normal dis
   CHECK(std::isnan(dropped[0].low));
   CHECK(std::isnan(metrics::bootstrap(1, [](std::span<const int>) { return std::vector{1.0}; })[0].high));
   check_throws<OptionError>([&] { metrics::bootstrap(2, mean, {.level = 1}); }, {"level"});
+}
+
+TEST_CASE("intervals of scores: an image counts as often as it is drawn") {
+  // 100 images of a pixel each, every second one right: the accuracy of a resample has the standard deviation 0.05.
+  const auto head = head_of(Task::multiclass, 2);
+  std::vector<train::ImageScore> images;
+  for (int i = 0; i < 100; ++i) images.push_back({.item = i, .scores = {}, .counts = {{i % 2, 0, 1}}});
+  for (const auto& [name, interval] : train::score_intervals(*head, images).each)
+    if (name == "accuracy") CHECK(interval.high - interval.low == doctest::Approx(2 * 1.96 * 0.05).epsilon(0.1));
 }
 
 TEST_CASE("the test split, where there is one, is the headline, and its images are not looked at before the run is over") {

@@ -183,6 +183,6 @@ std::vector<Rgb> default_colors(int count);
 std::vector<Rgb> grade_colors(int count);
 /// The image with each label's color blended over it, planes one after the other; labels that are black or beyond the palette stay clear.
 /// Throws DataError unless sizes agree.
-Image overlay(Image image, const LabelImage& labels, std::span<const Rgb> palette, double opacity = 0.5);
+Image overlay(Image image, const LabelImage& labels, std::span<const Rgb> palette, double opacity = 0.5, int levels = 1);
 
 }  // namespace lamina::data

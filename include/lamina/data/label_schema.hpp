@@ -57,11 +57,19 @@ struct LabelSchema {
   int background = -1;              ///< class index; -1: no class is, because nothing says so
   std::string background_reason;    ///< why, for a person; not stored
   std::vector<int> uncertain;       ///< class indices
+  std::vector<std::string> planes;  ///< of an ordinal set: what is graded, each by itself; empty: a pixel has one grade
   std::string file_ending = ".png";
   MaskReading reading;
   std::string reading_note;  ///< what a person should know of it; not stored
 
   int classes() const { return static_cast<int>(names.size()); }
+  /// The planes of a mask: classes that may overlap, or what is graded; none where a pixel has one label.
+  const std::vector<std::string>& plane_names() const { return task == Task::multilabel ? names : planes; }
+  /// What pixels are counted as: the classes; of graded planes the grades of the first plane, "crack none", "crack severe", then those of
+  /// the next. Their colors; and which of them is no finding.
+  std::vector<std::string> counted() const;
+  std::vector<Rgb> counted_colors() const;
+  bool is_background(int counted) const { return planes.empty() ? counted == background : counted % classes() == 0; }
   /// The class called `name`; -1: none.
   int class_named(std::string_view name) const;
   /// Removes the class with this value, if there is one, and makes the value the ignored one.
@@ -76,11 +84,12 @@ struct LabelSchema {
 };
 
 /// Throws DataError naming `origin` unless the labels fit the task: planes and grades have names; there are at least two grades, with the
-/// values 0, 1, 2 ... without a gap, and none above the first is the background.
+/// values 0, 1, 2 ... without a gap, and none above the first is the background; only grades have `planes`, of at most 255 grades in all.
 void check_labels(const LabelSchema& schema, const std::string& origin);
 
 /// Reads dataset.json: nnU-Net's `labels` ({"background": 0, "face": 2}; its first version's {"0": "background"} too; a label
-/// called "ignore" is the ignored one) and `file_ending`, and ours: `task`, `ignore` (a value), `colors` ({"face": [255, 0, 0]}
+/// called "ignore" is the ignored one) and `file_ending`, and ours: `task`, `planes` (names of what is
+/// graded, each a plane of the masks), `ignore` (a value), `colors` ({"face": [255, 0, 0]}
 /// or "#ff0000"; one called "ignore" is the ignored color), `roles`, and of `MaskReading` `encoding`, `mask_channel` (color, alpha),
 /// `mask_frame` (shown, stored), `others` (error, ignore, nearest). Roles: `background` (a label, or [] for none), `foreground` (labels;
 /// the one label that is none of them and not uncertain is the background), `uncertain` (an image of these and the background alone has
@@ -90,5 +99,8 @@ void check_labels(const LabelSchema& schema, const std::string& origin);
 LabelSchema parse_label_schema(std::string_view json, const std::string& origin);
 /// The same format: parse_label_schema(to_json(s)) equals s. With `items` it has the other fields nnU-Net requires.
 std::string to_json(const LabelSchema& schema, std::int64_t items = 0);
+
+/// A photograph with its labels over it: graded planes in colors of their own, the stronger the higher the grade.
+Image draw_labels(Image image, const LabelImage& labels, const LabelSchema& schema, double opacity = 0.5);
 
 }  // namespace lamina::data

@@ -27,7 +27,7 @@ struct MaskContent {
   int orientation = 1;                            ///< as of Raster
   bool alpha_varies = false;                      ///< there is an alpha channel, of more than one value, and it is not what is read
   std::map<std::uint32_t, std::int64_t> counts;   ///< pixels by gray value, palette index, 0xRRGGBB or plane
-  std::map<std::uint32_t, std::int64_t> ignored;  ///< of multilabel masks: by plane, the pixels where it is not known whether it is set
+  std::map<std::uint32_t, std::int64_t> ignored;  ///< of planes that may overlap: the pixels where it is not known
   bool too_many_values = false;                   ///< more than kMostValues; `counts` is not complete
   std::vector<Rgb> palette;
   bool lossy = false;              ///< as of Raster
@@ -47,7 +47,7 @@ class MaskDecoder {
 
   MaskEncoding encoding() const { return encoding_; }
   /// LabelImage::planes of what is decoded.
-  int planes() const { return encoding_ == MaskEncoding::multilabel ? static_cast<int>(classes_.size()) : 0; }
+  int planes() const { return encoding_ == MaskEncoding::multilabel ? static_cast<int>(schema_.plane_names().size()) : 0; }
   /// The class of a key of MaskContent::counts, kIgnoreLabel, or -1 for a value that is no label.
   int class_of(const MaskContent& content, std::uint32_t value) const;
   /// Throws DataError naming `origin`, the first value that is no label and where it is; of planes, unless there is a channel for every

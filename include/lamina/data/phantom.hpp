@@ -14,6 +14,12 @@ enum class Phantom : std::uint8_t {
   skin,
   /// 31 kinds of small objects on a wide background: 32 classes, of which the background has about 99 % of the pixels.
   sparse,
+  /// Skin with four kinds of damage (A redness, B papules, C scratches, D coarse lines), each graded 0 to 3 by itself: an ordinal set of
+  /// four
+  /// planes.
+  severity,
+  /// Patches of color whose red, green and blue are graded by the quarter of the range that they lie in: three planes, 64 combinations.
+  rgb,
 };
 const char* name_of(Phantom kind);
 /// Throws OptionError naming the nearest.
@@ -35,9 +41,15 @@ struct PhantomOptions {
   int count = 60;  ///< pictures, scene after scene; the first 70 % go to train.txt, 15 % each to val.txt and test.txt
   int width = 256, height = 256;
   std::uint64_t seed = 0;
+  std::string withhold{};  ///< combinations of grades that no picture of train or val has, "r0g1b2,r2g3b0"; every test picture has one
 };
-/// Writes a data set folder: images/, masks/ (palette PNG), train.txt, val.txt, test.txt, dataset.json. Throws OptionError where there
-/// is one already, IoError.
+/// Combinations of grades, a grade for each plane: "r0g1b2,r2g3b0", "A0_B1_C3_D0". Throws OptionError.
+std::vector<std::vector<int>> parse_combinations(const std::string& list, const LabelSchema& schema);
+/// Is there a pixel with one of them?
+bool holds_combination(const LabelImage& labels, const std::vector<std::vector<int>>& combinations);
+
+/// Writes a data set folder: images/, masks/ (palette PNG, or gray in a folder for each graded plane), train.txt, val.txt, test.txt,
+/// dataset.json. Throws OptionError where there is one already, IoError.
 void write_phantom(Phantom kind, const std::filesystem::path& folder, const PhantomOptions& options = {});
 
 /// Photographs and their labelled overlays side by side, `columns` pairs a row, on a light ground.

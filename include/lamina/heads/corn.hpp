@@ -10,13 +10,13 @@ class Corn : public Ordinal {
  public:
   using Ordinal::Ordinal;
   const char* kind() const override { return "corn"; }
-  /// (N, H, W) -> (N, H, W, outputs): a grade of g sets the first g outputs, clears the next and is ignored by the others.
+  /// As Ordinal's, but a grade of g sets the first g outputs, clears the next and is ignored by the others.
   Tensor targets(const Tensor& labels) const override;
   /// P(grade > k).
   Tensor probabilities(const Tensor& logits) const override;
   Tensor decide(const Tensor& scores, Scale scale) const override {
-    return count_above(scale == Scale::logits ? probabilities(scores) : scores,
-                       std::vector<float>(static_cast<std::size_t>(outputs()), 0.5f));
+    return grades_above(scale == Scale::logits ? probabilities(scores) : scores,
+                        std::vector<float>(static_cast<std::size_t>(steps()), 0.5f));
   }
 };
 

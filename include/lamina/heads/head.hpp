@@ -58,6 +58,8 @@ class Head {
   /// What a confusion matrix of this head counts, and which of it foreground scores leave out (-1: none).
   virtual std::vector<std::string> outcomes() const { return schema_.names; }
   virtual int neutral_outcome() const { return schema_.background; }
+  /// Of a predictor that always answers what is most frequent: what scores must beat.
+  virtual metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const { return confusion.majority_baseline(); }
   metrics::ConfusionMatrix confusion() const { return metrics::ConfusionMatrix(static_cast<int>(outcomes().size())); }
   /// Adds labels against decisions; kIgnoreLabel is left out.
   virtual void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const;

@@ -1,14 +1,21 @@
 #pragma once
+#include <algorithm>
+
 #include "lamina/heads/head.hpp"
 #include "lamina/ops/activation.hpp"
 #include "lamina/ops/count_above.hpp"
 
 namespace lamina::heads {
 
-/// Grades in ascending order, however they are scored: what counts is how far off a decision is.
+/// Grades in ascending order, however they are scored: what counts is how far off a decision is. Of several things that are graded
+/// (LabelSchema::planes) each has outputs of its own, one after the other, and scores of its own.
 class Graded : public Head {
  public:
   using Head::Head;
+  int planes() const override { return static_cast<int>(schema().planes.size()); }
+  std::vector<std::string> outcomes() const override { return schema().counted(); }
+  void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override;
+  metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const override;
   Scalars summary(const metrics::ConfusionMatrix& confusion) const override;
   Selection selection(const metrics::ConfusionMatrix& confusion) const override;
   Scalars image_summary(const metrics::ConfusionMatrix& of_one_image) const override;
@@ -16,6 +23,15 @@ class Graded : public Head {
   std::string quality_text(const Scalars& image_summary) const override;
   std::string text(const metrics::ConfusionMatrix& confusion) const override;
   std::string note(const metrics::ConfusionMatrix& confusion) const override;
+
+ protected:
+  int graded() const { return std::max(1, planes()); }
+  /// The grades of scores (..., outputs) by thresholds for what each plane has of them: (...), or (..., planes).
+  Tensor grades_above(const Tensor& scores, const std::vector<float>& thresholds) const;
+  /// Counts of one plane's grades.
+  metrics::ConfusionMatrix of_plane(const metrics::ConfusionMatrix& confusion, int plane) const;
+  /// Means over the planes, of those that have a value.
+  metrics::OrdinalScores ordinal_scores(const metrics::ConfusionMatrix& confusion) const;
 };
 
 /// Grades by cumulative scores: score k answers "is the grade above k?" (Li & Lin 2006, Niu et al. 2016). The grade is how many say yes,
@@ -24,21 +40,22 @@ class Ordinal : public Graded {
  public:
   using Graded::Graded;
   const char* kind() const override { return "ordinal"; }
-  int outputs() const override { return schema().classes() - 1; }
+  int outputs() const override { return graded() * steps(); }
   const char* outputs_are() const override { return "grades above the lowest"; }
   std::optional<LossActivation> activation() const override { return LossActivation::sigmoid; }
   /// Output k learns from the grades above k.
-  std::vector<std::int64_t> output_pixels(std::vector<std::int64_t> pixels) const override {
-    for (std::size_t grade = pixels.size() - 1; grade-- > 1;) pixels[grade] += pixels[grade + 1];
-    pixels.erase(pixels.begin());
-    return pixels;
-  }
-  /// (N, H, W) -> (N, H, W, outputs): a grade of g sets the first g outputs and clears the others, an ignored label is ignored in all.
+  std::vector<std::int64_t> output_pixels(std::vector<std::int64_t> pixels) const override;
+  /// (N, H, W), or (N, H, W, planes) -> (N, H, W, outputs): a grade of g sets the first g outputs and clears the others, an ignored label
+  /// is ignored in all.
   Tensor targets(const Tensor& labels) const override;
   Tensor probabilities(const Tensor& logits) const override { return sigmoid(logits); }
   Tensor decide(const Tensor& scores, Scale scale) const override {
-    return count_above(scores, std::vector<float>(static_cast<std::size_t>(outputs()), scale == Scale::logits ? 0.f : 0.5f));
+    return grades_above(scores, std::vector<float>(static_cast<std::size_t>(steps()), scale == Scale::logits ? 0.f : 0.5f));
   }
+
+ protected:
+  /// Outputs of a plane: one between each two grades.
+  int steps() const { return schema().classes() - 1; }
 };
 
 }  // namespace lamina::heads

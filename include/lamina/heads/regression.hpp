@@ -8,14 +8,14 @@ class Regression : public Graded {
  public:
   using Graded::Graded;
   const char* kind() const override { return "regression"; }
-  int outputs() const override { return 1; }
+  int outputs() const override { return graded(); }
   const char* outputs_are() const override { return "values"; }
   std::optional<LossActivation> activation() const override { return {}; }
   Tensor probabilities(const Tensor& values) const override { return values; }
   Tensor decide(const Tensor& values, Scale) const override {
     std::vector<float> thresholds;
     for (int grade = 1; grade < schema().classes(); ++grade) thresholds.push_back(static_cast<float>(grade) - 0.5f);
-    return count_above(values, thresholds);
+    return grades_above(values, thresholds);
   }
 };
 

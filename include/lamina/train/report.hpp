@@ -44,6 +44,7 @@ struct ReportContent {
   std::vector<std::string> class_names, class_colors;          ///< colors in the pictures as CSS has them; empty: not drawn
   std::string split = "validation";                            ///< that the scores are of
   metrics::ConfusionMatrix confusion{2};                       ///< of that split, best epoch
+  metrics::ConfusionMatrix baseline{2};                        ///< of always answering what is most frequent
   std::string intervals_title;                                 ///< heading of intervals
   std::vector<std::pair<std::string, std::string>> intervals;  ///< of scores
   int background = 0;                                          ///< class that foreground scores leave out; -1: none

@@ -85,20 +85,22 @@ class Checker {
     const auto& schema = report_.schema;
     for (std::size_t c = 0; c < pixels.size(); ++c) {
       const int k = static_cast<int>(c);
-      const bool uncertain = std::find(schema.uncertain.begin(), schema.uncertain.end(), k) != schema.uncertain.end();
-      if (pixels[c] > 0 && k != schema.background && !uncertain) return true;
+      const bool uncertain =
+          schema.planes.empty() && std::find(schema.uncertain.begin(), schema.uncertain.end(), k) != schema.uncertain.end();
+      if (pixels[c] > 0 && !schema.is_background(k) && !uncertain) return true;
     }
     return false;
   }
 
   void count_classes(const detail::Survey& survey) {
-    const std::size_t classes = report_.schema.names.size();
+    const std::size_t classes = report_.schema.counted().size();
     std::map<std::string, std::pair<std::vector<std::string>, std::int64_t>> outside;  // by what they have: files, pixels
     std::vector<std::string> empty[3];
     for (SplitSummary& s : report_.splits) {
       s.counts = ClassCounts::zeros(classes);
       s.labelled.resize(classes);
-      s.overlapping = report_.schema.task == Task::multilabel;
+      s.overlapping = !report_.schema.plane_names().empty();
+      s.grades = report_.schema.planes.empty() ? 0 : static_cast<std::size_t>(report_.schema.classes());
     }
     for (std::size_t i = 0; i < survey.items.size(); ++i) {
       const MaskContent& mask = survey.found[i].mask;
@@ -129,11 +131,12 @@ class Checker {
   }
 
   void check_classes() {
+    const std::vector<std::string> names = report_.schema.counted();
     for (const Split split : kSplits) {
       const SplitSummary& s = report_.splits[static_cast<int>(split)];
       std::vector<std::string> absent;
-      for (std::size_t c = 0; c < report_.schema.names.size(); ++c)
-        if (s.counts.images[c] == 0) absent.push_back(report_.schema.names[c]);
+      for (std::size_t c = 0; c < names.size(); ++c)
+        if (s.counts.images[c] == 0) absent.push_back(names[c]);
       if (s.items > 0 && !absent.empty()) warn("the ", name_of(split), " split has no pixel of: ", detail::examples(absent));
     }
   }

@@ -35,6 +35,15 @@ int SplitSummary::majority_class() const {
 }
 double SplitSummary::majority_share() const {
   if (labelled.empty()) return 0;
+  if (grades) {  // the most frequent one of each plane
+    std::int64_t most = 0, all_planes = 0;
+    for (std::size_t first = 0; first < counts.pixels.size(); first += grades) {
+      const auto plane = counts.pixels.begin() + static_cast<std::ptrdiff_t>(first);
+      most += *std::max_element(plane, plane + static_cast<std::ptrdiff_t>(grades));
+      all_planes += labelled[first];
+    }
+    return all_planes == 0 ? 0 : static_cast<double>(most) / static_cast<double>(all_planes);
+  }
   const auto sum = [](const std::vector<std::int64_t>& n) { return std::accumulate(n.begin(), n.end(), std::int64_t{0}); };
   const auto all = overlapping ? sum(labelled) : labelled[0];
   const auto right = overlapping ? all - sum(counts.pixels) : counts.pixels[static_cast<std::size_t>(majority_class())];
@@ -58,14 +67,15 @@ std::string CheckReport::text() const {
     s += wrapped("  masks    " + encoding_text, kColumns, 11) + '\n' + wrapped("  " + schema.background_text(), kColumns, 4) + "\n\n";
     const bool ordinal = schema.task == Task::ordinal, overlapping = splits[0].overlapping;
     std::size_t width = 16;
-    for (const std::string& name : schema.names) width = std::clamp(name.size(), width, kColumns - 46);
+    const std::vector<std::string> names = schema.counted();
+    for (const std::string& name : names) width = std::clamp(name.size(), width, kColumns - 46);
     const auto cell = [&](const std::string& name) {
       const std::string shown = name.size() > width ? name.substr(0, width - 2) + ".." : name;
       return "  " + shown + std::string(width - shown.size(), ' ');
     };
     s += cell("class") + format(" %10s %10s %10s %8s\n", "train %", "val %", "test %", "images");
-    for (std::size_t c = 0; c < schema.names.size(); ++c) {
-      s += cell(schema.names[c]);
+    for (std::size_t c = 0; c < names.size(); ++c) {
+      s += cell(names[c]);
       std::int64_t images = 0;
       for (const SplitSummary& split : splits) {
         const auto pixels = static_cast<double>(split.labelled[c]);
@@ -75,12 +85,16 @@ std::string CheckReport::text() const {
       s += format(" %8lld\n", static_cast<long long>(images));
     }
     if (splits[0].majority_share() > 0) {
-      const std::string answer = overlapping ? "none" : "'" + schema.names[static_cast<std::size_t>(splits[0].majority_class())] + "'";
+      const std::string answer = splits[0].grades ? "the most frequent grade of each plane"
+                                 : overlapping    ? "none"
+                                                  : "'" + schema.names[static_cast<std::size_t>(splits[0].majority_class())] + "'";
       s +=
           '\n' +
           wrapped(message("  Always answering ", answer, format(" is right for %.2f %% of the training ", 100 * splits[0].majority_share()),
-                          overlapping ? "pixels, averaged over the labels" : "pixels", ": judge by ", ordinal ? "quadratic kappa" : "Dice",
-                          ", not by accuracy."),
+                          splits[0].grades ? "pixels, averaged over the planes"
+                          : overlapping    ? "pixels, averaged over the labels"
+                                           : "pixels",
+                          ": judge by ", ordinal ? "quadratic kappa" : "Dice", ", not by accuracy."),
                   kColumns, 2) +
           '\n';
     }
@@ -112,6 +126,7 @@ std::string CheckReport::json() const {
     j["encoding"] = name_of(encoding);
     j["classes"] = schema.names;
     j["values"] = schema.values;
+    if (!schema.planes.empty()) j["planes"] = schema.planes;
     j["ignore"] = schema.ignore ? Json(*schema.ignore) : Json(nullptr);
     j["background"] = schema.background >= 0 ? Json(schema.names[static_cast<std::size_t>(schema.background)]) : Json(nullptr);
     j["background_reason"] = schema.background_reason;

@@ -72,7 +72,7 @@ class Lister {
     if (options.need_masks || fs::is_directory(options.masks.empty() ? root / "masks" : options.masks)) {
       masks_folder_ = folder(options.masks, "masks", "--masks");
       masks_ = files_by_stem(masks_folder_, files_.findings);
-      if (files_.schema.task == Task::multilabel) find_planes();
+      if (!files_.schema.plane_names().empty()) find_planes();
       if (fs::equivalent(images_folder_, masks_folder_)) separate();
     }
     pairing_.emplace(images_, masks_);
@@ -111,14 +111,14 @@ class Lister {
   /// DATA/masks/LABEL/*, where the labels have folders.
   void find_planes() {
     std::string missing;
-    for (const std::string& name : files_.schema.names)
+    for (const std::string& name : files_.schema.plane_names())
       if (fs::is_directory(masks_folder_ / name))
         planes_.push_back(files_by_stem(masks_folder_ / name, files_.findings));
       else
         missing += (missing.empty() ? "" : ", ") + name;
     if (planes_.empty()) return;
-    require<DataError>(missing.empty(), masks_folder_.string(), ": some labels have a folder, but not ", missing);
-    require<DataError>(masks_.empty(), masks_folder_.string(), ": the labels have folders, but there are files beside them");
+    require<DataError>(missing.empty(), masks_folder_.string(), ": some planes have a folder, but not ", missing);
+    require<DataError>(masks_.empty(), masks_folder_.string(), ": the planes have folders, but there are files beside them");
     for (const auto& files : planes_) masks_.insert(files.begin(), files.end());
   }
 
@@ -231,8 +231,8 @@ class Lister {
     for (std::size_t k = 0; k < absent.size(); ++k)
       if (!absent[k].empty())
         files_.findings.push_back(
-            {false, message((masks_folder_ / files_.schema.names[k]).string(), " has no file for ", absent[k].size(), " of ", items,
-                            " images, such as ", absent[k][0], ": the class is taken to be nowhere in them")});
+            {false, message((masks_folder_ / files_.schema.plane_names()[k]).string(), " has no file for ", absent[k].size(), " of ", items,
+                            " images, such as ", absent[k][0], ": it is taken to be nowhere in them")});
   }
 
   const DatasetOptions& options_;
@@ -266,15 +266,25 @@ LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeL
 }
 
 MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& limits) {
-  if (schema.task != Task::multilabel) return inspect_mask(read_mask_raster(item, limits), item.mask.string(), schema);
+  if (schema.plane_names().empty()) return inspect_mask(read_mask_raster(item, limits), item.mask.string(), schema);
   const LabelImage mask = read_mask(item, MaskDecoder(MaskEncoding::multilabel, schema), limits);
   MaskContent content;
   content.file = item.mask.string();
   content.kind = MaskContent::Kind::planes;
   content.width = mask.width;
   content.height = mask.height;
-  for (std::size_t i = 0; i < mask.labels.size(); ++i)
-    if (mask.labels[i] != 0) ++(mask.labels[i] == 1 ? content.counts : content.ignored)[schema.values[i % mask.values()]];
+  for (std::size_t i = 0; i < mask.labels.size(); ++i) {
+    const std::uint8_t label = mask.labels[i];
+    const bool known = label != kIgnoreLabel;
+    const auto plane = static_cast<std::uint32_t>(i % mask.values()), grades = static_cast<std::uint32_t>(schema.classes());
+    if (schema.task == Task::multilabel) {
+      if (label != 0) ++(known ? content.counts : content.ignored)[schema.values[plane]];
+    } else if (known) {
+      ++content.counts[plane * grades + label];
+    } else {
+      for (std::uint32_t grade = 0; grade < grades; ++grade) ++content.ignored[plane * grades + grade];
+    }
+  }
   return content;
 }
 

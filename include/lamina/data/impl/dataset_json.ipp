@@ -35,10 +35,10 @@ class SchemaReader {
     };
     field("labels", [&](const Json& j) { read_labels(j); });
     field("task", [&](const Json& j) { read_task(j); });
-    if (schema_.task == Task::multilabel)
-      for (const std::string& name : schema_.names)
-        check(!name.empty() && name[0] != '.' && name.find('/') == std::string::npos, "the label '", name,
-              "' of a multilabel set cannot name a folder of masks: it is empty, has a '/' or begins with a dot");
+    field("planes", [&](const Json& j) { read_planes(j); });
+    for (const std::string& name : schema_.plane_names())
+      check(!name.empty() && name[0] != '.' && name.find('/') == std::string::npos, schema_.planes.empty() ? "the label '" : "the plane '",
+            name, "' cannot name a folder of masks: it is empty, has a '/' or begins with a dot");
     field("file_ending", [&](const Json& j) { schema_.file_ending = text_of(j, "file_ending"); });
     check(schema_.names.size() <= kIgnoreLabel, "more than 255 labels");
     name_background();
@@ -85,7 +85,7 @@ class SchemaReader {
 
   /// nnU-Net's own fields and anybody's notes are left alone; what is nearly one of ours is a slip that would have no effect.
   void check_spelling(const Json& json) {
-    constexpr std::string_view kFields[] = {"labels", "task",     "file_ending",  "colors",     "roles",
+    constexpr std::string_view kFields[] = {"labels", "task",     "file_ending",  "colors",     "roles", "planes",
                                             "ignore", "encoding", "mask_channel", "mask_frame", "others"};
     for (const auto& [key, value] : json.items()) {
       const std::string_view nearest = nearest_name(key, kFields);
@@ -139,6 +139,14 @@ class SchemaReader {
     const auto* it = std::find(std::begin(kTasks), std::end(kTasks), name);
     check(it != std::end(kTasks), "task '", name, "' is none of multiclass, multilabel, ordinal");
     schema_.task = static_cast<Task>(it - kTasks);
+  }
+  void read_planes(const Json& planes) {
+    check(planes.is_array() && !planes.empty(), "'planes' is no list of names");
+    for (const Json& name : planes) {
+      schema_.planes.push_back(text_of(name, "planes"));
+      check(std::count(schema_.planes.begin(), schema_.planes.end(), schema_.planes.back()) == 1, "two planes are called '",
+            schema_.planes.back(), "'");
+    }
   }
   void read_colors(const Json& colors) {
     check(colors.is_object(), "'colors' is not an object of label names and colors");
@@ -246,6 +254,7 @@ std::string to_json(const LabelSchema& schema, std::int64_t items) {
   json["labels"] = labels;
   json["file_ending"] = schema.file_ending;
   json["task"] = name_of(schema.task);
+  if (!schema.planes.empty()) json["planes"] = schema.planes;
   if (schema.ignore) json["ignore"] = *schema.ignore;
   Json roles = Json::object();
   roles["background"] = Json::array();

@@ -240,20 +240,22 @@ LabelImage LabelImage::plane(int k) const {
   return one;
 }
 
-Image overlay(Image image, const LabelImage& labels, std::span<const Rgb> palette, double opacity) {
+Image overlay(Image image, const LabelImage& labels, std::span<const Rgb> palette, double opacity, int levels) {
   require_plain("overlay", image);
   require_valid("overlay", labels);
   require<DataError>(image.width == labels.width && image.height == labels.height, "overlay: the image has ", image.width, "x",
                      image.height, " pixels, the mask ", labels.width, "x", labels.height);
   const bool gray = image.channels == 1;
   Image out = gray ? Image(image.width, image.height, 3) : std::move(image);
-  const int weight = static_cast<int>(std::lround(256 * std::clamp(opacity, 0.0, 1.0)));
+  const double full = 256 * std::clamp(opacity, 0.0, 1.0);
   const std::size_t values = labels.values();
   for (std::size_t i = 0; i < out.pixels.size() / 3; ++i) {
     if (gray) std::fill_n(&out.pixels[3 * i], 3, image.pixels[i]);
     for (std::size_t k = 0; k < values; ++k) {
       const std::size_t label = labels.labels[i * values + k], color = labels.planes ? k : label;
-      if ((labels.planes && label != 1) || color >= palette.size() || palette[color] == Rgb{}) continue;
+      const bool drawn = labels.planes == 0 || (label >= 1 && label <= static_cast<std::size_t>(levels));
+      if (!drawn || color >= palette.size() || palette[color] == Rgb{}) continue;
+      const int weight = static_cast<int>(std::lround(labels.planes ? full * static_cast<double>(label) / levels : full));
       for (std::size_t c = 0; c < 3; ++c) {
         std::uint8_t& v = out.pixels[3 * i + c];
         v = static_cast<std::uint8_t>((v * (256 - weight) + palette[color][c] * weight + 128) >> 8);

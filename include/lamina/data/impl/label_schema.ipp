@@ -25,6 +25,40 @@ int LabelSchema::class_named(std::string_view name) const {
   return it == names.end() ? -1 : static_cast<int>(it - names.begin());
 }
 
+std::vector<std::string> LabelSchema::counted() const {
+  if (planes.empty()) return names;
+  std::vector<std::string> all;
+  for (const std::string& plane : planes)
+    for (const std::string& grade : names) all.push_back(plane + ' ' + grade);
+  return all;
+}
+
+namespace {
+/// Of what is graded; a pixel with nothing of it stays as it is.
+std::vector<Rgb> plane_colors(const LabelSchema& schema) {
+  std::vector<Rgb> colors = default_colors(static_cast<int>(schema.planes.size()) + 1);  // black first
+  colors.erase(colors.begin());
+  return colors;
+}
+}  // namespace
+
+std::vector<Rgb> LabelSchema::counted_colors() const {
+  if (planes.empty()) return colors;
+  std::vector<Rgb> all;
+  for (const Rgb& color : plane_colors(*this))
+    for (int grade = 0; grade < classes(); ++grade) {
+      Rgb shade{};
+      for (std::size_t c = 0; grade && c < 3; ++c) shade[c] = static_cast<std::uint8_t>(255 - (255 - color[c]) * grade / (classes() - 1));
+      all.push_back(shade);
+    }
+  return all;
+}
+
+Image draw_labels(Image image, const LabelImage& labels, const LabelSchema& schema, double opacity) {
+  if (schema.planes.empty()) return overlay(std::move(image), labels, schema.colors, opacity);
+  return overlay(std::move(image), labels, plane_colors(schema), opacity, schema.classes() - 1);
+}
+
 void LabelSchema::set_default_colors() {
   if (has_colors) return;
   if (task == Task::ordinal) {
@@ -37,6 +71,13 @@ void LabelSchema::set_default_colors() {
 }
 
 void LabelSchema::set_background(const std::string& option) {
+  if (!planes.empty()) {
+    require<DataError>(option.empty() || option == "none", "--background ", option, ": graded planes have none; where nothing is, '",
+                       names[0], "' is the grade");
+    background = -1;
+    background_reason = "where nothing is, '" + names[0] + "' is the grade of every plane";
+    return;
+  }
   if (!option.empty()) {
     int k = class_named(option);
     for (std::size_t i = 0; k < 0 && i < values.size(); ++i)
@@ -85,6 +126,10 @@ void check_labels(const LabelSchema& schema, const std::string& origin) {
   const std::string task = message(origin, ": task '", name_of(schema.task), "' ");
   require<DataError>(schema.task == Task::multiclass || schema.classes() > 0, task, "needs \"labels\": a name for each ",
                      schema.task == Task::ordinal ? "grade" : "plane");
+  require<DataError>(schema.planes.empty() || schema.task == Task::ordinal, task,
+                     "has no \"planes\": they are what is graded where it is 'ordinal', and its labels are the grades");
+  require<DataError>(schema.counted().size() <= kIgnoreLabel, task, "has ", schema.planes.size(), " planes of ", schema.classes(),
+                     " grades, which are more than 255 in all");
   if (schema.task != Task::ordinal) return;
   for (unsigned grade = 0; grade < schema.values.size(); ++grade)
     require<DataError>(schema.values[grade] == grade, task,

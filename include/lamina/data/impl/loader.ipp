@@ -63,15 +63,19 @@ std::vector<Entry> entries_of(const std::vector<Item>& items, const LoaderOption
 /// A pixel of a class other than the background: each class of the item as often, each of its pixels too. None where there is none.
 std::optional<std::pair<int, int>> draw_foreground(const LabelImage& mask, const std::vector<std::int64_t>& pixels, int background,
                                                    RandomKey key) {
+  // Labels of a plane that are counted: grades, or whether a class is there.
+  const std::size_t values = mask.values(), each = pixels.size() / values;
+  const bool graded = mask.planes && each > 1;
   std::vector<std::size_t> classes;
   for (std::size_t c = 0; c < pixels.size(); ++c)
-    if (pixels[c] > 0 && static_cast<int>(c) != background) classes.push_back(c);
+    if (pixels[c] > 0 && (graded ? c % each != 0 : static_cast<int>(c) != background)) classes.push_back(c);
   if (classes.empty()) return {};
   Random random(key);
-  const std::size_t c = classes[random.below(classes.size())], values = mask.values();
+  const std::size_t c = classes[random.below(classes.size())], plane = mask.planes ? c / each : 0;
+  const std::size_t label = mask.planes && !graded ? 1 : mask.planes ? c % each : c;
   auto before = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(pixels[c])));
   for (std::size_t i = 0; i < mask.labels.size() / values; ++i)
-    if ((mask.planes ? mask.labels[i * values + c] == 1 : mask.labels[i] == c) && before-- == 0)
+    if (mask.labels[i * values + plane] == label && before-- == 0)
       return std::pair{static_cast<int>(i) % mask.width, static_cast<int>(i) / mask.width};
   return {};
 }

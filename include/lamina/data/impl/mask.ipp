@@ -94,8 +94,10 @@ bool varies(const Raster& r, int c) {
   return false;
 }
 
-/// The given channels as planes.
-LabelImage decode_planes(const Raster& raster, int planes, std::optional<unsigned> ignore, const std::string& origin) {
+/// The given channels as planes: of grades, or of 0 and one other value.
+LabelImage decode_planes(const Raster& raster, int planes, const LabelSchema& schema, const std::string& origin) {
+  const std::optional<unsigned> ignore = schema.ignore;
+  const bool graded = !schema.planes.empty();
   LabelImage mask(raster.width, raster.height, 0, planes);
   const auto count = static_cast<std::size_t>(planes), channels = static_cast<std::size_t>(raster.channels);
   unsigned set = 0;  // the sample that means 1
@@ -107,10 +109,13 @@ LabelImage decode_planes(const Raster& raster, int planes, std::optional<unsigne
       continue;
     }
     if (set == 0) set = v;
-    require<DataError>(v == set, origin, ": the pixel at (", pixel % static_cast<std::size_t>(raster.width), ", ",
-                       pixel / static_cast<std::size_t>(raster.width), ") has the value ", v, " beside ", set,
+    const std::size_t x = pixel % static_cast<std::size_t>(raster.width), y = pixel / static_cast<std::size_t>(raster.width);
+    require<DataError>(!graded || v < schema.names.size(), origin, ": the pixel at (", x, ", ", y, ") has the value ", v,
+                       ", which is none of the grades 0 to ", schema.names.size() - 1,
+                       "; correct the mask or name the grade in \"labels\"");
+    require<DataError>(graded || v == set, origin, ": the pixel at (", x, ", ", y, ") has the value ", v, " beside ", set,
                        "; the planes of a multilabel mask hold 0 and one other value (a lossy or smoothed file?)");
-    mask.labels[i] = 1;
+    mask.labels[i] = graded ? static_cast<std::uint8_t>(v) : 1;
   }
   return mask;
 }
@@ -214,6 +219,10 @@ MaskDecoder::MaskDecoder(MaskEncoding encoding, const LabelSchema& schema) : enc
                                                                             : v - 1;
     classes_[key] = static_cast<int>(k);
   }
+  if (!schema.planes.empty()) {
+    classes_.clear();  // what content of planes is counted by
+    for (std::size_t k = 0; k < schema.counted().size(); ++k) classes_[static_cast<std::uint32_t>(k)] = static_cast<int>(k);
+  }
   if (encoding == MaskEncoding::multilabel) return;
   if (schema.ignore && encoding != MaskEncoding::colors) classes_[*schema.ignore] = kIgnoreLabel;
   if (schema.ignore_color && encoding == MaskEncoding::colors) classes_[packed(*schema.ignore_color)] = kIgnoreLabel;
@@ -232,11 +241,14 @@ int MaskDecoder::class_of(const MaskContent& content, std::uint32_t value) const
 
 LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) const {
   if (encoding_ == MaskEncoding::multilabel) {
-    const bool fits = raster.channels == planes() && classes_.rbegin()->first + 1 == classes_.size();
-    require<DataError>(fits, origin, ": a multilabel mask has a channel for each label, numbered from 0 in \"labels\"; this one has ",
-                       raster.channels, raster.channels == 1 ? " channel for " : " channels for ", planes(),
-                       planes() == 1 ? " label" : " labels", ". Masks of one file a label go into a folder for each, named like the label");
-    return decode_planes(raster, planes(), schema_.ignore, origin);
+    const bool graded = !schema_.planes.empty(), fits = raster.channels == planes() && classes_.rbegin()->first + 1 == classes_.size();
+    const char* what = graded ? "plane" : "label";
+    require<DataError>(fits, origin,
+                       graded ? ": a mask of graded planes has a channel for each of \"planes\"; this one has "
+                              : ": a multilabel mask has a channel for each label, numbered from 0 in \"labels\"; this one has ",
+                       raster.channels, raster.channels == 1 ? " channel for " : " channels for ", planes(), ' ', what,
+                       planes() == 1 ? "" : "s", ". Masks of one file a ", what, " go into a folder for each, named like the ", what);
+    return decode_planes(raster, planes(), schema_, origin);
   }
   PixelValues value(raster, schema_);
   MaskContent content;  // what class_of needs to know
@@ -272,8 +284,8 @@ LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const
     const Raster stored = read_raster(paths[k], limits), raster = stored.orientation == 1 ? turned(stored, turn) : stored;
     const Kind kind = PixelValues(raster, schema_).kind();
     require<DataError>(kind == Kind::gray || kind == Kind::palette, origin,
-                       ": the mask of one label is gray, this one has colors or channels");
-    const LabelImage plane = decode_planes(raster, 1, schema_.ignore, origin);
+                       ": the mask of one plane is gray, this one has colors or channels");
+    const LabelImage plane = decode_planes(raster, 1, schema_, origin);
     if (first.empty()) {
       first = origin;
       mask = LabelImage(raster.width, raster.height, 0, static_cast<int>(paths.size()));
@@ -301,6 +313,11 @@ std::string MaskDecoder::describe(const LabelSchema& schema) const {
                                    "one-hot planes, none where the background is",
                                    "multilabel masks, a plane a class"};
   std::string s = std::string(kText[static_cast<std::size_t>(encoding_)]) + (schema.reading.alpha ? " in the alpha channel:" : ":");
+  if (!schema.planes.empty()) {
+    s = "graded planes:";
+    for (const std::string& plane : schema.planes) s += (&plane == &schema.planes[0] ? " " : ", ") + plane;
+    s += "; each";
+  }
   for (std::size_t k = 0; k < schema.names.size(); ++k) {
     const unsigned v = schema.values[k];
     const std::string value = encoding_ == MaskEncoding::colors              ? hex_color(packed(schema.colors[k]))

@@ -238,7 +238,7 @@ MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& sc
   const bool named = !schema.names.empty();
   require<DataError>(named || schema.reading.others == Others::error,
                      "--others needs \"labels\" in dataset.json: nothing says which values are labels");
-  const MaskEncoding encoding = schema.task == Task::multilabel ? MaskEncoding::multilabel : Resolver(masks, schema).decide();
+  const MaskEncoding encoding = schema.plane_names().empty() ? Resolver(masks, schema).decide() : MaskEncoding::multilabel;
   schema.reading.encoding = encoding;
   schema.set_background(background);
   require<DataError>(schema.classes() > 1 || schema.task == Task::multilabel, "there is one label, '",

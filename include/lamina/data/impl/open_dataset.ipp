@@ -49,7 +49,7 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   for (auto& split : dataset.splits)
     for (Item& item : split) {
       const MaskContent& content = survey.found[i++].mask;
-      item.pixels = detail::class_pixels(content, dataset.masks, static_cast<std::size_t>(dataset.schema.classes()));
+      item.pixels = detail::class_pixels(content, dataset.masks, dataset.schema.counted().size());
       item.width = content.width, item.height = content.height;
     }
   return dataset;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <numeric>
 
 #include "lamina/core/names.hpp"
 #include "lamina/heads/corn.hpp"
@@ -100,74 +101,147 @@ Scalars Head::image_summary(const metrics::ConfusionMatrix& one) const {
 std::string Head::quality_text(const Scalars& image) const { return format("Dice %.3f", image.at("dice")); }
 
 std::string Head::text(const metrics::ConfusionMatrix& confusion) const {
-  const auto s = confusion.scores(neutral_outcome()), base = confusion.majority_baseline().scores(neutral_outcome());
+  const auto s = confusion.scores(neutral_outcome()), base = baseline(confusion).scores(neutral_outcome());
   const std::string dice = neutral_outcome() >= 0 ? format("Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro)
                                                   : format("Dice macro %.4f", s.dice.macro);
   return dice + format("  accuracy %.4f (always the most frequent class: Dice %.4f, accuracy %.4f)", s.accuracy, base.dice.macro_foreground,
                        base.accuracy);
 }
 
+void Graded::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
+  if (planes() == 0) return Head::count(into, truth, decided);
+  const auto all = static_cast<std::size_t>(planes());
+  require(truth.size() == decided.size() && truth.size() % all == 0, "grades of ", all, " planes: ", truth.size(), " labels and ",
+          decided.size(), " predictions");
+  std::vector<std::uint8_t> labels(truth.size() / all), grades(labels.size());
+  for (std::size_t plane = 0; plane < all; ++plane) {
+    for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = truth[i * all + plane], grades[i] = decided[i * all + plane];
+    metrics::ConfusionMatrix one(schema().classes());
+    one.add(labels, grades, data::kIgnoreLabel);
+    const int first = static_cast<int>(plane) * schema().classes();
+    for (const metrics::Cell& cell : one.cells()) into.add({first + cell.truth, first + cell.prediction, cell.count});
+  }
+}
+
+metrics::ConfusionMatrix Graded::of_plane(const metrics::ConfusionMatrix& confusion, int plane) const {
+  metrics::ConfusionMatrix one(schema().classes());
+  const int first = plane * schema().classes();
+  for (int t = 0; t < one.classes(); ++t)
+    for (int p = 0; p < one.classes(); ++p) one.add({t, p, confusion.at(first + t, first + p)});
+  return one;
+}
+
+metrics::ConfusionMatrix Graded::baseline(const metrics::ConfusionMatrix& of_all) const {
+  metrics::ConfusionMatrix all = confusion();
+  for (int plane = 0; plane < graded(); ++plane)
+    for (const metrics::Cell& cell : of_plane(of_all, plane).majority_baseline().cells())
+      all.add({plane * schema().classes() + cell.truth, plane * schema().classes() + cell.prediction, cell.count});
+  return all;
+}
+
+metrics::OrdinalScores Graded::ordinal_scores(const metrics::ConfusionMatrix& confusion) const {
+  constexpr double metrics::OrdinalScores::*kEach[] = {&metrics::OrdinalScores::mean_absolute_error, &metrics::OrdinalScores::within_one,
+                                                       &metrics::OrdinalScores::quadratic_kappa};
+  metrics::OrdinalScores mean;
+  for (const auto score : kEach) {
+    int defined = 0;
+    for (int plane = 0; plane < graded(); ++plane)
+      if (const double v = of_plane(confusion, plane).ordinal_scores().*score; !std::isnan(v)) mean.*score += v, ++defined;
+    mean.*score = defined ? mean.*score / defined : std::nan("");
+  }
+  return mean;
+}
+
+Tensor Graded::grades_above(const Tensor& scores, const std::vector<float>& thresholds) const {
+  if (planes() == 0) return count_above(scores, thresholds);
+  const Shape whole = scores.shape();
+  const std::int64_t pixels = scores.numel() / whole[-1];
+  return count_above(scores.packed().view_as({pixels, planes(), whole[-1] / planes()}), thresholds).view_as(whole.with(-1, planes()));
+}
+
 Scalars Graded::summary(const metrics::ConfusionMatrix& confusion) const {
-  const auto s = confusion.ordinal_scores();
+  const auto s = ordinal_scores(confusion);
   Scalars out{{"accuracy", 0},
               {"mean_absolute_error", s.mean_absolute_error},
               {"within_one", s.within_one},
               {"quadratic_kappa", s.quadratic_kappa}};
+  for (int plane = 0; plane < planes(); ++plane) {
+    const auto of_one = of_plane(confusion, plane).ordinal_scores();
+    const std::string& name = schema().planes[static_cast<std::size_t>(plane)];
+    out.append({{"mean_absolute_error_" + name, of_one.mean_absolute_error}, {"quadratic_kappa_" + name, of_one.quadratic_kappa}});
+  }
   for (const auto& [name, value] : Head::summary(confusion)) out[name] = value;
   return out;
 }
 
 Selection Graded::selection(const metrics::ConfusionMatrix& confusion) const {
-  return {"quadratic kappa", "1 perfect, 0 as by chance", confusion.ordinal_scores().quadratic_kappa};
+  return {"quadratic kappa", planes() ? "mean over the planes; 1 perfect, 0 as by chance" : "1 perfect, 0 as by chance",
+          ordinal_scores(confusion).quadratic_kappa};
 }
 
 Scalars Graded::image_summary(const metrics::ConfusionMatrix& one) const {
   Scalars out = Head::image_summary(one);
-  out["absolute_error"] = one.ordinal_scores().mean_absolute_error;
+  out["absolute_error"] = ordinal_scores(one).mean_absolute_error;
   return out;
 }
 
 std::string Graded::quality_text(const Scalars& image) const { return format("off by %.3f grades on average", image.at("absolute_error")); }
 
 std::string Graded::text(const metrics::ConfusionMatrix& confusion) const {
-  const auto s = confusion.ordinal_scores();
+  const auto s = ordinal_scores(confusion);
   return format("quadratic kappa %.4f  mean error %.4f grades  ", s.quadratic_kappa, s.mean_absolute_error) + Head::text(confusion);
 }
 
 std::string Graded::note(const metrics::ConfusionMatrix& confusion) const {
-  const auto s = confusion.ordinal_scores(), base = confusion.majority_baseline().ordinal_scores();
+  const auto s = ordinal_scores(confusion), base = ordinal_scores(baseline(confusion));
   return format("mean absolute error %.4f (%.4f) grades, within one grade %.4f (%.4f), quadratic kappa %.4f (%.4f)", s.mean_absolute_error,
                 base.mean_absolute_error, s.within_one, base.within_one, s.quadratic_kappa, base.quadratic_kappa) +
-         "; in brackets always the most frequent grade";
+         (planes() ? "; means over the planes, in brackets always the most frequent grade of each"
+                   : "; in brackets always the most frequent grade");
 }
 
 namespace {
-/// Labels (N, H, W) as targets (N, H, W, outputs): of each grade the answer to "above k?" for every k; kIgnoreLabel stays.
+/// Labels (N, H, W), or of several planes, as targets (N, H, W, outputs): of each grade the answer to "above k?" for every k;
+/// kIgnoreLabel stays.
 template <class Answer>
-Tensor cumulative_targets(const Tensor& labels, int outputs, Answer answer) {
-  const Tensor targets = Tensor::empty({labels.size(0), labels.size(1), labels.size(2), outputs}, {DType::u8, kCpu});
+Tensor cumulative_targets(const Tensor& labels, int steps, Answer answer) {
+  const std::int64_t planes = labels.rank() == 4 ? labels.size(3) : 1;
+  const Tensor targets = Tensor::empty({labels.size(0), labels.size(1), labels.size(2), planes * steps}, {DType::u8, kCpu});
   std::uint8_t* out = targets.data<std::uint8_t>();
   for (const std::uint8_t grade : labels.to_vector<std::uint8_t>()) {
     const bool ignored = grade == data::kIgnoreLabel;
-    require<DataError>(ignored || grade <= outputs, "the label ", int{grade}, " is none of the grades 0 to ", outputs);
-    for (int k = 0; k < outputs; ++k) *out++ = ignored ? data::kIgnoreLabel : answer(grade, k);
+    require<DataError>(ignored || grade <= steps, "the label ", int{grade}, " is none of the grades 0 to ", steps);
+    for (int k = 0; k < steps; ++k) *out++ = ignored ? data::kIgnoreLabel : answer(grade, k);
   }
   return targets;
 }
 }  // namespace
 
+std::vector<std::int64_t> Ordinal::output_pixels(std::vector<std::int64_t> pixels) const {
+  std::vector<std::int64_t> above;
+  for (int plane = 0; plane < graded(); ++plane)
+    for (int k = 0; k < steps(); ++k) {
+      const auto grades = pixels.begin() + std::ptrdiff_t{plane} * schema().classes();
+      above.push_back(std::accumulate(grades + k + 1, grades + schema().classes(), std::int64_t{0}));
+    }
+  return above;
+}
+
 Tensor Ordinal::targets(const Tensor& labels) const {
-  return cumulative_targets(labels, outputs(), [](int grade, int k) -> std::uint8_t { return grade > k; });
+  return cumulative_targets(labels, steps(), [](int grade, int k) -> std::uint8_t { return grade > k; });
 }
 
 Tensor Corn::targets(const Tensor& labels) const {
-  return cumulative_targets(labels, outputs(), [](int grade, int k) -> std::uint8_t { return grade < k ? data::kIgnoreLabel : grade > k; });
+  return cumulative_targets(labels, steps(), [](int grade, int k) -> std::uint8_t { return grade < k ? data::kIgnoreLabel : grade > k; });
 }
 
 Tensor Corn::probabilities(const Tensor& logits) const {
   const Tensor conditional = sigmoid(logits);
-  std::vector<Tensor> above{slice_channels(conditional, 0, 1)};
-  for (int k = 1; k < outputs(); ++k) above.push_back(mul(above.back(), slice_channels(conditional, k, 1)));
+  std::vector<Tensor> above;
+  for (int k = 0; k < outputs(); ++k) {
+    const Tensor one = slice_channels(conditional, k, 1);
+    above.push_back(k % steps() == 0 ? one : mul(above.back(), one));
+  }
   return concat(above);
 }
 

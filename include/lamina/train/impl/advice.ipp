@@ -32,7 +32,7 @@ Recommendation class_weights(const data::CheckReport& report) {
     if (const double share = static_cast<double>(train.counts.pixels[c]) / all; share < least) least = share, rarest = c;
   }
   const std::string what =
-      message("'", report.schema.names[rarest], "', the rarest class, has ", percent(least), " of the training pixels");
+      message("'", report.schema.counted()[rarest], "', the rarest class, has ", percent(least), " of the training pixels");
   if (classes > 1 && least * static_cast<double>(train.overlapping ? 2 : classes) < kRareBelow)
     return {"--class-weights", "enet", what + ": unweighted, it would hardly be learnt"};
   return {"--class-weights", "none", what + ", which needs no weight"};
@@ -53,12 +53,12 @@ std::vector<Recommendation> sizes(const data::CheckReport& report) {
   const std::string median = message(w, "x", h, " pixels");
   const data::SplitSummary& train = report.splits[0];
   for (std::size_t c = 0; c < train.counts.pixels.size(); ++c) {
-    if (train.counts.images[c] == 0 || static_cast<int>(c) == report.schema.background) continue;
+    if (train.counts.images[c] == 0 || report.schema.is_background(static_cast<int>(c))) continue;
     const double share = static_cast<double>(train.counts.pixels[c]) / static_cast<double>(train.counts.pixels_of_images[c]);
     if (std::min(w, h) < 2 * kLargestSide || share >= kSmallObject || train.overlapping) continue;
     return {{"--size", message(kLargestSide, "x", kLargestSide), "windows at the photographs' own scale, of " + median + " in the middle"},
             {"--resize", "crop",
-             message("'", report.schema.names[c], "' covers ", percent(share),
+             message("'", report.schema.counted()[c], "' covers ", percent(share),
                      " of the photographs that have it, and would vanish in smaller ones")},
             {"--crop-foreground", "0.33", "few crops would show what is rare: a third are centered on a class other than the background"}};
   }

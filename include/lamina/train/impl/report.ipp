@@ -110,7 +110,7 @@ std::string bar(double v) {
 
 std::string scores_table(const ReportContent& content) {
   const auto s = content.confusion.scores(content.background);
-  const auto base = content.confusion.majority_baseline().scores(content.background);
+  const auto base = content.baseline.scores(content.background);
   std::string html =
       "<table class=scores><tr><th>class</th><th>share of pixels</th><th>Dice</th><th>IoU</th><th>precision</th><th>recall</th></tr>";
   auto row = [&](const std::string& name, const std::string& share, double dice, double iou, double precision, double recall,

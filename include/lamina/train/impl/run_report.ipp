@@ -26,8 +26,8 @@ std::string decimal(double v, int digits = 4) {
 
 /// Photograph, label and prediction side by side.
 data::Image triptych(const data::Image& photo, const data::LabelImage& truth, const data::LabelImage& prediction,
-                     std::span<const data::Rgb> colors) {
-  const data::Image parts[] = {photo, data::overlay(photo, truth, colors), data::overlay(photo, prediction, colors)};
+                     const data::LabelSchema& schema) {
+  const data::Image parts[] = {photo, data::draw_labels(photo, truth, schema), data::draw_labels(photo, prediction, schema)};
   data::Image out(3 * photo.width + 8, photo.height, 3, 255);
   for (int k = 0; k < 3; ++k)
     for (int y = 0; y < photo.height; ++y) std::copy_n(parts[k].at(0, y), 3 * photo.width, out.at(k * (photo.width + 4), y));
@@ -94,7 +94,7 @@ class RunReport {
     const TrainConfig& config = info_.config;
     content_.title = "Lamina: " + config.model + " (" + config.preset + ") on " + std::filesystem::path(config.data).filename().string();
     content_.class_names = head_.outcomes();
-    for (const data::Rgb& c : info_.schema.colors)
+    for (const data::Rgb& c : info_.schema.counted_colors())
       content_.class_colors.push_back(c == data::Rgb{} ? "" : message("rgb(", int{c[0]}, ",", int{c[1]}, ",", int{c[2]}, ")"));
     content_.background = head_.neutral_outcome();
     content_.confusion = head_.confusion();
@@ -104,6 +104,7 @@ class RunReport {
     for (const EpochRecord& r : last_.history)
       if (!r.note.empty()) content_.summary.push_back("The run " + r.note + ".");
     measure();
+    content_.baseline = head_.baseline(content_.confusion);
     if (is_cropped())
       content_.summary.push_back(message("Every pixel of every photograph is scored: windows of ", config.width, "x", config.height,
                                          ", of which neighbours share ", std::lround(100 * data::kWindowOverlap), " %, cover it."));
@@ -133,7 +134,7 @@ class RunReport {
 
   std::string summary() const {
     if (items().empty()) return "There is no val split: nothing was measured, and the weights are those of the last epoch.";
-    const metrics::ConfusionMatrix baseline = content_.confusion.majority_baseline();
+    const metrics::ConfusionMatrix baseline = head_.baseline(content_.confusion);
     const heads::Selection chosen = head_.selection(content_.confusion);
     return "Best epoch " + std::to_string(info_.state.epoch) + " of " + std::to_string(last_.epoch) + ": " + chosen.name + " (" +
            chosen.meaning + ") " + decimal(chosen.value, 3) + " on " + std::to_string(items().size()) + " " + content_.split +
@@ -305,8 +306,7 @@ class FullReport : Best, public RunReport {
   Figure figure(const ImageScore& s, const std::string& file) {
     const data::Item& item = items()[static_cast<std::size_t>(s.item)];
     const Looked at = is_cropped() ? whole(item) : seen(s.item);
-    Figure f{data::encode_png(triptych(at.photo, at.truth, at.prediction, info_.schema.colors)),
-             item.name + ": " + head_.quality_text(s.scores)};
+    Figure f{data::encode_png(triptych(at.photo, at.truth, at.prediction, info_.schema)), item.name + ": " + head_.quality_text(s.scores)};
     io::write_file_atomically(folder_.root / "overlays" / (file + ".png"), f.png);
     return f;
   }

@@ -12,7 +12,8 @@
 namespace lamina::data {
 namespace {
 
-constexpr std::string_view kNames[] = {"skin", "sparse"};
+constexpr std::string_view kNames[] = {"skin", "sparse", "severity", "rgb"};
+constexpr std::uint64_t kMostAttempts = 2000;  // to draw a picture with, or without, a combination
 constexpr Rgb kSkinColors[] = {{0, 0, 0},      {255, 255, 255}, {230, 60, 50},  {250, 200, 40}, {40, 160, 80},
                                {50, 170, 230}, {150, 80, 210},  {240, 120, 20}, {230, 110, 190}};
 
@@ -21,14 +22,23 @@ constexpr Rgb kSkinColors[] = {{0, 0, 0},      {255, 255, 255}, {230, 60, 50},  
 const char* name_of(Phantom kind) { return kNames[static_cast<int>(kind)].data(); }
 
 Phantom phantom_named(std::string_view name) {
-  for (const Phantom kind : {Phantom::skin, Phantom::sparse})
+  for (const Phantom kind : {Phantom::skin, Phantom::sparse, Phantom::severity, Phantom::rgb})
     if (name == name_of(kind)) return kind;
-  throw OptionError(
-      message("unknown phantom '", std::string(name), "'; did you mean '", std::string(nearest_name(name, kNames)), "'? (skin, sparse)"));
+  throw OptionError(message("unknown phantom '", std::string(name), "'; did you mean '", std::string(nearest_name(name, kNames)),
+                            "'? (skin, sparse, severity, rgb)"));
 }
 
 LabelSchema phantom_schema(Phantom kind) {
   LabelSchema s;
+  if (kind == Phantom::severity || kind == Phantom::rgb) {
+    s.task = Task::ordinal;
+    const bool skin = kind == Phantom::severity;
+    s.names = skin ? std::vector<std::string>{"healthy", "mild", "moderate", "severe"} : std::vector<std::string>{"0", "1", "2", "3"};
+    s.planes = skin ? std::vector<std::string>{"A", "B", "C", "D"} : std::vector<std::string>{"r", "g", "b"};
+    s.values = {0, 1, 2, 3};
+    s.set_default_colors();
+    return s;
+  }
   s.background = 0;
   if (kind == Phantom::skin) {
     s.names = {"background", "uncertain", "face", "hand", "foot", "limb", "trunk", "scalp", "anogenital"};
@@ -57,13 +67,21 @@ void check_sides(int width, int height) {
 PhantomSample draw_phantom(Phantom kind, int scene, int width, int height, RandomKey key) {
   check_sides(width, height);
   require<OptionError>(scene >= 0 && scene < phantom_scenes(kind), "scene ", scene, " is not in 0..", phantom_scenes(kind) - 1);
-  return kind == Phantom::skin ? detail::draw_skin(scene, width, height, key) : detail::draw_sparse(width, height, key);
+  switch (kind) {
+    case Phantom::skin: return detail::draw_skin(scene, width, height, key);
+    case Phantom::sparse: return detail::draw_sparse(width, height, key);
+    case Phantom::severity: return detail::draw_severity(width, height, key);
+    default: return detail::draw_rgb(width, height, key);
+  }
 }
 
 void write_phantom(Phantom kind, const std::filesystem::path& folder, const PhantomOptions& options) {
   require<OptionError>(options.count >= 1 && options.count <= 9999, "a phantom data set of ", options.count,
                        " pictures: 1 to 9999 are possible");
   check_sides(options.width, options.height);
+  const LabelSchema schema = phantom_schema(kind);
+  const auto withheld = parse_combinations(options.withhold, schema);
+  require<OptionError>(withheld.empty() || !schema.planes.empty(), "--withhold: pictures of ", name_of(kind), " have no graded planes");
   const auto unfinished = folder / ".unfinished_phantom";  // there from the first to the last file: what was stopped may be drawn again
   if (std::filesystem::is_directory(folder) && !std::filesystem::exists(unfinished)) {
     const std::filesystem::directory_iterator first(folder);
@@ -73,11 +91,13 @@ void write_phantom(Phantom kind, const std::filesystem::path& folder, const Phan
   }
   io::create_folders(folder);
   io::write_file_atomically(unfinished, "");
-  const LabelSchema schema = phantom_schema(kind);
-  for (const char* part : {"images", "masks"}) {
+  std::vector<std::filesystem::path> parts{"images", "masks"};
+  for (const std::string& plane : schema.planes) parts.push_back(std::filesystem::path("masks") / plane);
+  for (const auto& part : parts) {
     io::create_folders(folder / part);
     io::remove_leftovers(folder / part);
   }
+  const int held_out = options.count >= 3 ? std::max(1, static_cast<int>(0.15 * options.count + 0.5)) : 0;
   const auto stem = [&](std::int64_t i) {
     char number[8];
     std::snprintf(number, sizeof number, "%04d", static_cast<int>(i));
@@ -85,11 +105,23 @@ void write_phantom(Phantom kind, const std::filesystem::path& folder, const Phan
   };
   current_cpu().parallel(options.count, [&](std::int64_t i, int) {
     const RandomKey key = RandomKey{options.seed, io::crc32c(name_of(kind))}.derive(static_cast<std::uint64_t>(i));
-    const PhantomSample sample = draw_phantom(kind, static_cast<int>(i % phantom_scenes(kind)), options.width, options.height, key);
+    const auto draw = [&](std::uint64_t attempt) {
+      return draw_phantom(kind, static_cast<int>(i % phantom_scenes(kind)), options.width, options.height,
+                          attempt ? key.derive(attempt) : key);
+    };
+    PhantomSample sample = draw(0);
+    const bool wanted = i >= options.count - held_out;
+    for (std::uint64_t attempt = 1; !withheld.empty() && holds_combination(sample.labels, withheld) != wanted; ++attempt) {
+      require<OptionError>(
+          attempt < kMostAttempts, "--withhold ", options.withhold, ": of ", kMostAttempts, " pictures none ",
+          wanted ? "has one of them; withhold more, or combinations that are not as rare" : "is without them; withhold fewer");
+      sample = draw(attempt);
+    }
     write_png(folder / "images" / (stem(i) + ".png"), sample.image);
-    write_png(folder / "masks" / (stem(i) + ".png"), sample.labels, schema.colors);
+    if (schema.planes.empty()) write_png(folder / "masks" / (stem(i) + ".png"), sample.labels, schema.colors);
+    for (std::size_t k = 0; k < schema.planes.size(); ++k)
+      write_png(folder / "masks" / schema.planes[k] / (stem(i) + ".png"), sample.labels.plane(static_cast<int>(k)));
   });
-  const int held_out = options.count >= 3 ? std::max(1, static_cast<int>(0.15 * options.count + 0.5)) : 0;
   std::string lists[3];
   for (int i = 0; i < options.count; ++i)
     lists[i >= options.count - held_out ? 2 : i >= options.count - 2 * held_out ? 1 : 0] += stem(i) + '\n';
@@ -108,7 +140,7 @@ Image contact_sheet(const std::vector<PhantomSample>& samples, const LabelSchema
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const int left = kGap + static_cast<int>(i) % columns * (2 * width + 2 * kGap),
               top = kGap + static_cast<int>(i) / columns * (height + kGap);
-    const Image marked = overlay(samples[i].image, samples[i].labels, schema.colors, 0.55);
+    const Image marked = draw_labels(samples[i].image, samples[i].labels, schema, 0.55);
     for (int y = 0; y < height; ++y) {
       std::copy_n(samples[i].image.at(0, y), 3 * width, sheet.at(left, top + y));
       std::copy_n(marked.at(0, y), 3 * width, sheet.at(left + width + kGap / 2, top + y));

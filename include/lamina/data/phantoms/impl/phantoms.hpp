@@ -7,5 +7,7 @@ namespace lamina::data::detail {
 inline constexpr int kSkinScenes = 8;
 PhantomSample draw_skin(int scene, int width, int height, RandomKey key);
 PhantomSample draw_sparse(int width, int height, RandomKey key);
+PhantomSample draw_severity(int width, int height, RandomKey key);
+PhantomSample draw_rgb(int width, int height, RandomKey key);
 
 }  // namespace lamina::data::detail

@@ -1,0 +1,150 @@
+// Sets of which several things are graded, each in a plane of its own.
+#include "lamina/data/check.hpp"
+#include "lamina/data/loader.hpp"
+#include "lamina/data/phantom.hpp"
+#include "lamina/io/npy.hpp"
+#include "support/data_folder.hpp"
+#include "support/op_check.hpp"
+
+using namespace lamina;
+using namespace lamina::data;
+using namespace lamina::test;
+
+namespace {
+const char* const kTwo = R"({"task": "ordinal", "labels": {"none": 0, "mild": 1, "severe": 2}, "planes": ["crack", "rust"], "ignore": 9})";
+
+void two_folders(DataFolder& f) {
+  f.text("dataset.json", kTwo);
+  for (const char* plane : {"crack", "rust"}) io::create_folders(f / (std::string("masks/") + plane));
+  for (const std::string stem : {"a", "b", "c", "d"}) {
+    write_png(f / ("masks/crack/" + stem + ".png"), labels({0, 1, 9}));
+    if (stem != "d") write_png(f / ("masks/rust/" + stem + ".png"), labels({2, 0, 2}));
+  }
+}
+}  // namespace
+
+TEST_CASE("graded planes: a file a plane, its values the grades; counted by plane and grade") {
+  DataFolder f;
+  two_folders(f);
+  const Dataset d = open_dataset(f.path(), {.validation_share = 0});
+  CHECK(d.masks.planes() == 2);
+  CHECK(d.schema.counted() ==
+        std::vector<std::string>{"crack none", "crack mild", "crack severe", "rust none", "rust mild", "rust severe"});
+  CHECK(told(d.findings, "rust has no file for 1 of 4 images, such as d") == 1);
+  const Item& a = d.items(Split::train)[0];
+  CHECK(a.pixels == std::vector<std::int64_t>{1, 1, 0, 1, 0, 2});
+  CHECK(read_mask(a, d.masks).labels == Labels{0, 2, 1, 0, 255, 2});
+  CHECK(read_mask(d.items(Split::train)[3], d.masks).labels == Labels{0, 0, 1, 0, 255, 0});
+  Loader loader(d, Split::train, {.batch = 4, .width = 3, .height = 1, .threads = 0});
+  loader.start(0);
+  Batch batch;
+  REQUIRE(loader.next(batch));
+  CHECK(batch.at(kLabels).shape() == Shape{4, 1, 3, 2});
+
+  const CheckReport report = check_dataset(f.path());
+  CHECK(report.errors() == 0);
+  CHECK(report.text().find("graded planes: crack, rust; each") != std::string::npos);
+  CHECK(report.text().find("rust severe") != std::string::npos);
+  CHECK(report.splits[0].counts.pixels[5] + report.splits[1].counts.pixels[5] == 6);
+  // Of each photograph 2 cracks are known, and 3 pixels of rust.
+  CHECK(report.splits[0].labelled[0] * 3 == report.splits[0].labelled[3] * 2);
+}
+
+TEST_CASE("graded planes: an array of (height, width, planes); what the checkpoint keeps") {
+  DataFolder f;
+  f.text("dataset.json", kTwo);
+  for (const char* stem : {"a", "b", "c", "d"})
+    io::write_npy(
+        f / (std::string("masks/") + stem + ".npy"),
+        Tensor::from({std::uint8_t{0}, std::uint8_t{2}, std::uint8_t{1}, std::uint8_t{0}, std::uint8_t{9}, std::uint8_t{2}}, {1, 3, 2}));
+  const Dataset d = open_dataset(f.path());
+  CHECK(d.masks.read(f / "masks/a.npy").labels == Labels{0, 2, 1, 0, 255, 2});
+  const LabelSchema again = parse_label_schema(to_json(d.schema), "it");
+  CHECK(again.planes == d.schema.planes);
+  CHECK(to_json(again) == to_json(d.schema));
+  CHECK(d.schema.background == -1);
+  CHECK(d.schema.background_text().find("'none' is the grade of every plane") != std::string::npos);
+  CHECK(d.schema.is_background(3));
+  CHECK_FALSE(d.schema.is_background(1));
+}
+
+TEST_CASE("graded planes: what would be a guess is refused") {
+  const auto schema = [](const char* json) { return parse_label_schema(json, "it"); };
+  CHECK_THROWS_WITH_AS(schema(R"({"labels": {"a": 0, "b": 1}, "planes": ["x"]})"), doctest::Contains("has no \"planes\""), DataError);
+  CHECK_THROWS_WITH_AS(schema(R"({"task": "ordinal", "labels": {"a": 0, "b": 1}, "planes": ["x", "x"]})"),
+                       doctest::Contains("two planes are called 'x'"), DataError);
+  CHECK_THROWS_WITH_AS(schema(R"({"task": "ordinal", "labels": {"a": 0, "b": 1}, "planes": []})"), doctest::Contains("no list of names"),
+                       DataError);
+  CHECK_THROWS_WITH_AS(schema(R"({"task": "ordinal", "labels": {"a": 0, "b": 1}, "planes": ["../x"]})"),
+                       doctest::Contains("cannot name a folder"), DataError);
+  std::string many = R"({"task": "ordinal", "labels": {"a": 0, "b": 1, "c": 2}, "planes": ["p0")";
+  for (int k = 1; k < 86; ++k) many += ", \"p" + std::to_string(k) + '"';
+  CHECK_THROWS_WITH_AS(schema((many + "]}").c_str()), doctest::Contains("86 planes of 3 grades"), DataError);
+  DataFolder f;
+  two_folders(f);
+  refuses(f, "--background mild: graded planes have none", {.background = "mild"});
+  write_png(f / "masks/crack/b.png", labels({0, 7, 0}));
+  refuses(f, "b.png: the pixel at (1, 0) has the value 7, which is none of the grades 0 to 2");
+  std::filesystem::remove_all(f / "masks/rust");
+  refuses(f, "some planes have a folder, but not rust");
+  DataFolder flat;
+  flat.text("dataset.json", kTwo);
+  flat.masks(labels({0, 1, 2}));
+  refuses(flat, "has a channel for each of \"planes\"; this one has 1 channel for 2 planes");
+}
+
+TEST_CASE("graded planes are drawn in colors of their own, stronger with the grade; crops look for what is above the lowest") {
+  DataFolder f;
+  two_folders(f);
+  const Dataset d = open_dataset(f.path());
+  LabelImage mask(3, 1, 0, 2);
+  mask.labels = {0, 0, 1, 0, 2, 0};
+  const Image drawn = draw_labels(Image(3, 1, 3, 100), mask, d.schema, 1);
+  CHECK(drawn.pixels[0] == 100);  // nothing
+  const std::vector<Rgb> colors = d.schema.counted_colors();
+  for (int c = 0; c < 3; ++c) {
+    CHECK(drawn.at(2, 0)[c] == colors[2][static_cast<std::size_t>(c)]);  // the color itself
+    CHECK(std::abs(2 * drawn.at(1, 0)[c] - 100 - drawn.at(2, 0)[c]) <= 1);
+  }
+  CHECK(colors[2] != colors[5]);
+  for (const char* stem : {"a", "b", "c", "d"}) {
+    write_png(f / (std::string("masks/crack/") + stem + ".png"), labels({0, 0, 1}));
+    write_png(f / (std::string("masks/rust/") + stem + ".png"), labels({0, 0, 0}));
+  }
+  LoaderOptions options{.batch = 1, .width = 1, .height = 1, .resize = Resize::crop, .random_crop = true, .threads = 0};
+  options.foreground = 1;
+  Loader crops(open_dataset(f.path(), {.validation_share = 0}), Split::train, options);
+  for (int epoch = 0; epoch < 8; ++epoch) {
+    crops.start(epoch);
+    for (Batch b; crops.next(b);) CHECK(b.at(kLabels).to_vector<std::uint8_t>() == Labels{1, 0});
+  }
+  CHECK(colors[0] == Rgb{});
+}
+
+TEST_CASE("phantoms of grades: combinations that only test pictures have") {
+  const TempFolder f;
+  const LabelSchema schema = phantom_schema(Phantom::rgb);
+  CHECK(parse_combinations("r0g1b2,r2g3b0", schema) == std::vector<std::vector<int>>{{0, 1, 2}, {2, 3, 0}});
+  CHECK(parse_combinations("A0_B1_C3_D0", phantom_schema(Phantom::severity)) == std::vector<std::vector<int>>{{0, 1, 3, 0}});
+  for (const char* wrong : {"r0g1", "r0g1b4", "r0g1b2b3", "g0r1b2", "rgb"})
+    CHECK_THROWS_WITH_AS(parse_combinations(wrong, schema), doctest::Contains("r0g1b2"), OptionError);
+  CHECK_THROWS_WITH_AS(write_phantom(Phantom::skin, f / "skin", {.withhold = "r0g1b2"}), doctest::Contains("r0g1b2"), OptionError);
+  const PhantomOptions options{.count = 12, .width = 24, .height = 24, .withhold = "r0g1b2,r2g3b0"};
+  write_phantom(Phantom::rgb, f / "rgb", options);
+  const Dataset d = open_dataset(f / "rgb");
+  const auto withheld = parse_combinations(options.withhold, schema);
+  for (const Split split : kSplits)
+    for (const Item& item : d.items(split)) {
+      const LabelImage mask = read_mask(item, d.masks);
+      CHECK(holds_combination(mask, withheld) == (split == Split::test));
+      const Image image = read_image(item.image);
+      for (std::size_t i = 0; i < mask.labels.size(); ++i) CHECK(mask.labels[i] == image.pixels[i] / 64);
+    }
+  write_phantom(Phantom::severity, f / "severity", {.count = 4, .width = 32, .height = 32});
+  const Dataset skin = open_dataset(f / "severity");
+  CHECK(skin.masks.planes() == 4);
+  std::vector<std::int64_t> pixels(16);
+  for (const Item& item : skin.all_items())
+    for (std::size_t k = 0; k < 16; ++k) pixels[k] += item.pixels[k];
+  for (std::size_t k = 0; k < 16; k += 4) CHECK(pixels[k + 1] + pixels[k + 2] + pixels[k + 3] > 0);
+}
