@@ -215,6 +215,13 @@ void add_predict(Program& program) {
         sub.add_option("--tile", o.tile, "sliding window at the photograph's own scale: auto (when trained on crops) | always | never")
             ->check(CLI::IsMember({"auto", "always", "never"}));
         sub.add_option("--overlap", o.overlap, "share of a window that the next one covers again")->check(CLI::Range(0.0, 0.9));
+        sub.add_option("--tta", o.tta, "mean of several looks at each photograph: none | flips (4) | scales (3) | all (12)")
+            ->check(CLI::IsMember({"none", "flips", "scales", "all"}));
+        sub.add_option("--mc", o.mc, "mean of that many passes with dropout (Monte Carlo), and a map of how far they are apart")
+            ->check(CLI::Range(0, 1000));
+        sub.add_option("--with", o.with, "further runs, of the same classes and input, whose answers are averaged with RUN's (an ensemble)")
+            ->type_name("RUN")
+            ->take_all();
         sub.add_option("--grade", o.grade, "a photograph's grade, of those of its marked pixels: worst | area (their mean) | median")
             ->check(CLI::IsMember({"worst", "area", "median"}));
         sub.add_option("--max-pixels", o.max_pixels, "larger photographs are refused: a limit against damaged and hostile files")

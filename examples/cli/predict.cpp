@@ -86,7 +86,9 @@ int predict(const PredictOptions& options, const Common& common) {
   infer::PredictOptions how{.overlap = options.overlap, .probabilities = options.probabilities};
   using Tiling = infer::PredictOptions::Tiling;
   how.tiling = options.tile == "always" ? Tiling::always : options.tile == "never" ? Tiling::never : Tiling::automatic;
+  how.passes = {infer::looks_named(options.tta), options.mc};
   infer::Predictor predictor(io::find_weights(options.run, options.weights), parse_device(options.device));
+  for (const std::string& run : options.with) predictor.add(io::find_weights(run, options.weights), parse_device(options.device));
   const auto files = photographs(options.images, progress);
   std::set<std::string> stems;
   for (const fs::path& f : files)
@@ -95,6 +97,9 @@ int predict(const PredictOptions& options, const Common& common) {
   require_safe_output(options.out, files, predictor.schema());
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
+
+  const bool several = how.passes.count() > 1 || !options.with.empty();
+  if (several) io::create_folders(fs::path(options.out) / "uncertainty");
 
   const auto limits = data::DecodeLimits::for_pixels(options.max_pixels);
   Json results = Json::array();
@@ -141,6 +146,19 @@ int predict(const PredictOptions& options, const Common& common) {
       files_written.push_back(mask.string());
       if (!common.json) std::printf("%s\n", mask.c_str());
     }
+    const fs::path unsure = fs::path(options.out) / "uncertainty" / (stem + ".png");
+    double doubt = 0;
+    if (p.uncertainty) {
+      data::Image map(p.labels.width, p.labels.height, 1);
+      const float* spread = p.uncertainty.data<float>();
+      for (std::size_t i = 0; i < map.pixels.size(); ++i) {
+        map.pixels[i] = static_cast<std::uint8_t>(std::min(255.0f, 510 * spread[i] + 0.5f));  // white: 0.5, the most that 0 and 1 are apart
+        doubt += static_cast<double>(spread[i]) / static_cast<double>(map.pixels.size());
+      }
+      data::write_png(unsure, map);
+      if (options.probabilities) io::write_npy(fs::path(unsure).replace_extension(".npy"), p.uncertainty);
+      if (!common.json) std::printf("%s\n", unsure.c_str());
+    }
     const Json grades = schema.task == data::Task::ordinal ? grades_of(p.labels, schema, options.grade) : Json(nullptr);
     if (!common.json && !grades.is_null()) std::printf("%s %s\n", files[i].c_str(), grades.dump().c_str());
     results.push_back({{"image", files[i].string()},
@@ -148,6 +166,7 @@ int predict(const PredictOptions& options, const Common& common) {
                        {"overlay", over.string()},
                        {"shares", shares_of(p.labels, schema)}});
     if (!grades.is_null()) results.back()["grades"] = grades;
+    if (p.uncertainty) results.back()["uncertainty"] = {{"map", unsure.string()}, {"mean", doubt}};
   }
   if (common.json) print_json(results);
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be predicted");

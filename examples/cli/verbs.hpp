@@ -65,6 +65,9 @@ struct PredictOptions {
   std::string tile = "auto";  ///< auto | always | never
   double overlap = 0.25;
   std::string grade = "worst";  ///< worst | area | median
+  std::string tta = "none";     ///< none | flips | scales | all
+  int mc = 0;
+  std::vector<std::string> with;
   std::int64_t max_pixels = lamina::data::DecodeLimits{}.max_pixels;
   std::string device = "cpu";
 };

@@ -8,6 +8,7 @@
 #include "lamina/data/loader.hpp"
 #include "lamina/heads/head.hpp"
 #include "lamina/infer/blend.hpp"
+#include "lamina/infer/passes.hpp"
 #include "lamina/io/model_file.hpp"
 
 namespace lamina::infer {
@@ -22,6 +23,7 @@ struct PredictOptions {
   double overlap = data::kWindowOverlap;  ///< share of a window that its neighbour covers again, in [0, 0.9]
   int batch = 4;                          ///< windows a forward pass
   bool probabilities = true;  ///< without, a Prediction has labels only, and a tiled one is bounded in memory: see Predictor::predict
+  PassOptions passes{};       ///< looks and draws, whose mean is what is decided by
 };
 
 /// How photographs become the network's input; stored in the checkpoint as "input".
@@ -61,6 +63,8 @@ InferenceInfo inference_info(const io::Metadata& metadata, const std::string& or
 struct Prediction {
   data::LabelImage labels;
   Tensor probabilities;  ///< (H, W, Head::outputs) f32; none without PredictOptions::probabilities
+  /// (H, W) f32, of more than one pass: their standard deviation, averaged over the outputs.
+  Tensor uncertainty{};
 };
 
 /// A trained network with everything it needs to look at a photograph: one checkpoint file.
@@ -72,7 +76,10 @@ class Predictor {
   const data::LabelSchema& schema() const { return head_->schema(); }
   const heads::Head& head() const { return *head_; }
   const InputConfig& input() const { return input_; }
-  models::Network& model() { return *model_; }
+  models::Network& model() { return *models_[0]; }
+  /// Another network, whose probabilities join the mean (an ensemble). Throws as the constructor; DataError unless it learned the same
+  /// labels, by the same kind of head, from photographs brought to it in the same way.
+  void add(const std::filesystem::path& path, Device device = kCpu);
 
   /// Windows are read, run and blended a strip of rows at a time. Without probabilities a tiled prediction takes, beside the image and the
   /// labels, no more than a batch of windows needs and 10 * outputs + 16 bytes for each of W * input().height pixels: with 3 outputs and an
@@ -88,12 +95,13 @@ class Predictor {
   double shrinks(const data::Image& image, const PredictOptions& options = {}) const;
 
  private:
-  /// Probabilities (N, H, W, outputs), on the host.
-  Tensor probabilities(const Tensor& images);
-  Tensor whole(const data::Image& image);
+  /// As mean_of_passes.
+  Tensor probabilities(const Tensor& images, const PassOptions& passes);
+  Tensor whole(const data::Image& image, const PassOptions& passes);
+  bool passes_several_times(const PassOptions& passes) const { return passes.count() > 1 || models_.size() > 1; }
   void tiled(const data::Image& image, const PredictOptions& options, const Blend::Rows& f);
 
-  std::unique_ptr<models::Network> model_;
+  std::vector<std::unique_ptr<models::Network>> models_;
   std::shared_ptr<const heads::Head> head_;
   InputConfig input_;
   data::LoaderOptions loading_;

@@ -7,6 +7,7 @@
 
 #include "lamina/data/augment.hpp"
 #include "lamina/data/loader.hpp"
+#include "lamina/nn/nn.hpp"
 #include "lamina/ops/ops.hpp"
 
 namespace lamina::infer {
@@ -80,8 +81,21 @@ Predictor::Predictor(const std::filesystem::path& path, Device device) {
   head_ = info.head;
   input_ = info.input;
   loading_ = loader_options(input_);
-  model_ = file.network();
-  model_->to(device);
+  models_.push_back(file.network());
+  models_[0]->to(device);
+}
+
+void Predictor::add(const std::filesystem::path& path, Device device) {
+  const io::ModelFile file(io::find_weights(path));
+  const InferenceInfo info = inference_info(file.metadata(), file.path().string());
+  const auto require_same = [&](bool same, const char* what) {
+    require<DataError>(same, file.path().string(), ": its ", what, " is not that of the first network: their answers cannot be averaged");
+  };
+  require_same(data::to_json(info.head->schema()) == data::to_json(schema()), "set of labels");
+  require_same(std::string(info.head->kind()) == head_->kind(), "kind of head");
+  require_same(to_json(info.input) == to_json(input_), "input");
+  models_.push_back(file.network());
+  models_.back()->to(device);
 }
 
 Tensor probabilities_at(const heads::Head& head, const Tensor& logits, std::int64_t height, std::int64_t width, ResizeGrid grid) {
@@ -89,19 +103,23 @@ Tensor probabilities_at(const heads::Head& head, const Tensor& logits, std::int6
   return head.probabilities(same ? logits : resize_bilinear(logits, height, width, grid)).to(kCpu);
 }
 
-Tensor Predictor::probabilities(const Tensor& images) {
-  return probabilities_at(*head_, model_->output(images, head_->name()), images.size(1), images.size(2), model_->grid());
+Tensor Predictor::probabilities(const Tensor& images, const PassOptions& passes) {
+  std::vector<models::Network*> networks;
+  for (const auto& model : models_) networks.push_back(model.get());
+  return mean_of_passes(images, networks, passes, [&](models::Network& network, const Tensor& x) {
+    return probabilities_at(*head_, network.output(x, head_->name()), x.size(1), x.size(2), network.grid());
+  });
 }
 
-Tensor Predictor::whole(const data::Image& image) {
+Tensor Predictor::whole(const data::Image& image, const PassOptions& passes) {
   if (loading_.resize != data::Resize::pad) {
     const Tensor x = data::to_tensor(data::resized(image, input_.width, input_.height), loading_.normalization);
-    return first_image(resize_bilinear(probabilities(x), image.height, image.width, ResizeGrid::half_pixel));
+    return first_image(resize_bilinear(probabilities(x, passes), image.height, image.width, ResizeGrid::half_pixel));
   }
   // Scaled to fit and centred: cut the border off again before going back.
   const auto [w, h] = data::fit_inside(image.width, image.height, input_.width, input_.height);
   const Tensor p = probabilities(
-      data::to_tensor(data::fitted(image, input_.width, input_.height, loading_.resize, loading_.border), loading_.normalization));
+      data::to_tensor(data::fitted(image, input_.width, input_.height, loading_.resize, loading_.border), loading_.normalization), passes);
   const Tensor inner = crop(p, {.top = (input_.height - h) / 2, .left = (input_.width - w) / 2, .height = h, .width = w});
   return first_image(resize_bilinear(inner, image.height, image.width, ResizeGrid::half_pixel));
 }
@@ -110,7 +128,7 @@ void Predictor::tiled(const data::Image& image, const PredictOptions& options, c
   const std::vector<data::Window> windows = data::windows_of(image.width, image.height, input_.width, input_.height, options.overlap);
   const std::size_t pixel_bytes = static_cast<std::size_t>(image.channels) * image.sample_bytes();
   const auto batch_size = std::min(static_cast<std::size_t>(options.batch), windows.size());
-  Blend blend(windows[0], input_.width, input_.height, head_->outputs(), f);
+  Blend blend(windows[0], input_.width, input_.height, head_->outputs() + passes_several_times(options.passes), f);
   for (std::size_t begin = 0; begin < windows.size(); begin += batch_size) {
     const auto n = std::min(batch_size, windows.size() - begin);
     const Tensor batch = Tensor::empty({static_cast<std::int64_t>(n), input_.height, input_.width, input_.channels});
@@ -121,7 +139,7 @@ void Predictor::tiled(const data::Image& image, const PredictOptions& options, c
         std::copy_n(image.at(c, r + y), pixel_bytes * static_cast<std::size_t>(std::min(input_.width, width - c)), window.at(0, y));
       batch.rows(static_cast<std::int64_t>(i), 1).copy_from(data::to_tensor(window, loading_.normalization));
     }
-    const Tensor p = probabilities(batch).packed();
+    const Tensor p = probabilities(batch, options.passes).packed();
     for (std::size_t i = 0; i < n; ++i) blend.add(windows[begin + i], p.rows(static_cast<std::int64_t>(i), 1).data<float>());
   }
   blend.finish();
@@ -153,24 +171,28 @@ Prediction Predictor::predict(const data::Image& photo, const PredictOptions& op
   require_fits(photo, "predict");
   if (!data::has_channels(photo, input_.channels)) return predict(data::with_channels(photo, input_.channels, "predict"), options);
   const data::Image& image = photo;
+  require<OptionError>(options.passes.draws >= 0, "predict: ", options.passes.draws, " draws with dropout");
   const NoGrad no_grad;
+  const nn::RandomScope random(RandomKey{0, 0x6d6f6e7465});  // the same draws for every photograph, whichever come before
+  const int outputs = head_->outputs();
   Prediction result;
   result.labels = data::LabelImage(image.width, image.height, 0, head_->planes());
-  const auto decide = [&](std::int64_t first, const Tensor& probabilities) {
+  if (options.probabilities) result.probabilities = Tensor::empty({image.height, image.width, outputs});
+  if (passes_several_times(options.passes)) result.uncertainty = Tensor::empty({image.height, image.width});
+  const auto take = [&](std::int64_t first, const Tensor& said) {  // rows of probabilities, and of how far passes are apart
+    const Tensor probabilities = said.channels(0, outputs);
     const auto labels = head_->decide(probabilities, heads::Scale::probabilities).to_vector<std::uint8_t>();
     std::copy(labels.begin(), labels.end(), &result.labels.at(0, static_cast<int>(first)));
+    if (options.probabilities) result.probabilities.rows(first, said.size(0)).copy_from(probabilities);
+    if (result.uncertainty) {
+      const Tensor spread = said.channels(outputs, 1).packed();
+      std::copy_n(spread.data<float>(), spread.numel(), result.uncertainty.data<float>() + first * image.width);
+    }
   };
-  if (!tiles(options)) {
-    const Tensor probabilities = whole(image).packed();
-    decide(0, probabilities);
-    if (options.probabilities) result.probabilities = probabilities;
-    return result;
-  }
-  if (options.probabilities) result.probabilities = Tensor::empty({image.height, image.width, head_->outputs()});
-  tiled(image, options, [&](std::int64_t first, const Tensor& probabilities) {
-    decide(first, probabilities);
-    if (options.probabilities) result.probabilities.rows(first, probabilities.size(0)).copy_from(probabilities);
-  });
+  if (tiles(options))
+    tiled(image, options, take);
+  else
+    take(0, whole(image, options.passes).packed());
   return result;
 }
 
