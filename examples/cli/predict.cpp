@@ -77,6 +77,65 @@ Json shares_of(const data::LabelImage& labels, const data::LabelSchema& schema) 
   return shares;
 }
 
+/// A mask, or one a plane in the folders from which a data set reads them.
+Json write_masks(const fs::path& masks, const std::string& stem, const data::LabelImage& labels, const data::LabelSchema& schema) {
+  if (labels.planes == 0) {
+    const fs::path mask = masks / (stem + data::mask_ending(schema));
+    data::write_mask(mask, labels, schema);
+    return mask.string();
+  }
+  Json files = Json::array();
+  for (int k = 0; k < labels.planes; ++k) {
+    data::LabelImage plane = labels.plane(k);
+    if (schema.planes.empty())
+      for (std::uint8_t& v : plane.labels) v *= 255;
+    const fs::path folder = masks / schema.plane_names()[static_cast<std::size_t>(k)];
+    io::create_folders(folder);
+    data::write_png(folder / (stem + ".png"), plane);
+    files.push_back((folder / (stem + ".png")).string());
+  }
+  return files;
+}
+
+/// A map of how far passes are apart, white at 0.5, the most that 0 and 1 can be; and the mean of it.
+Json write_uncertainty(const fs::path& file, const Tensor& uncertainty, bool as_array) {
+  data::Image map(static_cast<int>(uncertainty.size(1)), static_cast<int>(uncertainty.size(0)), 1);
+  const float* spread = uncertainty.data<float>();
+  double mean = 0;
+  for (std::size_t i = 0; i < map.pixels.size(); ++i) {
+    map.pixels[i] = static_cast<std::uint8_t>(std::min(255.0f, 510 * spread[i] + 0.5f));
+    mean += static_cast<double>(spread[i]) / static_cast<double>(map.pixels.size());
+  }
+  data::write_png(file, map);
+  if (as_array) io::write_npy(fs::path(file).replace_extension(".npy"), uncertainty);
+  return {{"map", file.string()}, {"mean", mean}};
+}
+
+/// Writes what is said of a photograph; where to, and what there is to say in numbers.
+Json written(const infer::Prediction& p, data::Image photo, const data::LabelSchema& schema, const fs::path& file,
+             const PredictOptions& options) {
+  const fs::path out = options.out;
+  const std::string stem = file.stem().string();
+  const fs::path overlay = out / "overlays" / (stem + ".png");
+  data::write_png(overlay, data::draw_labels(std::move(photo), p.labels, schema));
+  Json result{{"image", file.string()},
+              {"mask", write_masks(out / "masks", stem, p.labels, schema)},
+              {"overlay", overlay.string()},
+              {"shares", shares_of(p.labels, schema)}};
+  if (options.probabilities) io::write_npy(out / "probabilities" / (stem + ".npy"), p.probabilities);
+  if (schema.task == data::Task::ordinal) result["grades"] = grades_of(p.labels, schema, options.grade);
+  if (p.uncertainty) result["uncertainty"] = write_uncertainty(out / "uncertainty" / (stem + ".png"), p.uncertainty, options.probabilities);
+  return result;
+}
+
+/// The same in lines: masks, the map of uncertainty, grades.
+void print_written(const Json& result) {
+  const Json& masks = result.at("mask");
+  for (const Json& mask : masks.is_array() ? masks : Json::array({masks})) std::printf("%s\n", mask.get<std::string>().c_str());
+  if (result.contains("uncertainty")) std::printf("%s\n", result.at("uncertainty").at("map").get<std::string>().c_str());
+  if (result.contains("grades")) std::printf("%s %s\n", result.at("image").get<std::string>().c_str(), result.at("grades").dump().c_str());
+}
+
 }  // namespace
 
 int predict(const PredictOptions& options, const Common& common) {
@@ -97,15 +156,12 @@ int predict(const PredictOptions& options, const Common& common) {
   require_safe_output(options.out, files, predictor.schema());
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
-
-  const bool several = how.passes.count() > 1 || !options.with.empty();
-  if (several) io::create_folders(fs::path(options.out) / "uncertainty");
+  if (how.passes.count() > 1 || !options.with.empty()) io::create_folders(fs::path(options.out) / "uncertainty");
 
   const auto limits = data::DecodeLimits::for_pixels(options.max_pixels);
   Json results = Json::array();
   int failed = 0;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const std::string stem = files[i].stem().string();
     progress.update("predicting " + std::to_string(i + 1) + " of " + std::to_string(files.size()) + ": " + files[i].string());
     data::Image photo;
     try {
@@ -123,50 +179,8 @@ int predict(const PredictOptions& options, const Common& common) {
                     " times smaller: details are lost; --tile always looks at it in windows, at its own scale");
     }
     const infer::Prediction p = predictor.predict(photo, how);
-    const data::LabelSchema& schema = predictor.schema();
-    const fs::path masks = fs::path(options.out) / "masks", over = fs::path(options.out) / "overlays" / (stem + ".png");
-    data::write_png(over, data::draw_labels(data::to_show(std::move(photo)), p.labels, schema));
-    std::vector<fs::path> written;  // a mask, or one a plane in the folders from which a data set reads them
-    if (p.labels.planes == 0) {
-      written.push_back(masks / (stem + data::mask_ending(schema)));
-      data::write_mask(written[0], p.labels, schema);
-    }
-    for (int k = 0; k < p.labels.planes; ++k) {
-      data::LabelImage plane = p.labels.plane(k);
-      if (schema.planes.empty())
-        for (std::uint8_t& v : plane.labels) v *= 255;
-      const fs::path folder = masks / schema.plane_names()[static_cast<std::size_t>(k)];
-      io::create_folders(folder);
-      written.push_back(folder / (stem + ".png"));
-      data::write_png(written.back(), plane);
-    }
-    if (options.probabilities) io::write_npy(fs::path(options.out) / "probabilities" / (stem + ".npy"), p.probabilities);
-    Json files_written = Json::array();
-    for (const fs::path& mask : written) {
-      files_written.push_back(mask.string());
-      if (!common.json) std::printf("%s\n", mask.c_str());
-    }
-    const fs::path unsure = fs::path(options.out) / "uncertainty" / (stem + ".png");
-    double doubt = 0;
-    if (p.uncertainty) {
-      data::Image map(p.labels.width, p.labels.height, 1);
-      const float* spread = p.uncertainty.data<float>();
-      for (std::size_t i = 0; i < map.pixels.size(); ++i) {
-        map.pixels[i] = static_cast<std::uint8_t>(std::min(255.0f, 510 * spread[i] + 0.5f));  // white: 0.5, the most that 0 and 1 are apart
-        doubt += static_cast<double>(spread[i]) / static_cast<double>(map.pixels.size());
-      }
-      data::write_png(unsure, map);
-      if (options.probabilities) io::write_npy(fs::path(unsure).replace_extension(".npy"), p.uncertainty);
-      if (!common.json) std::printf("%s\n", unsure.c_str());
-    }
-    const Json grades = schema.task == data::Task::ordinal ? grades_of(p.labels, schema, options.grade) : Json(nullptr);
-    if (!common.json && !grades.is_null()) std::printf("%s %s\n", files[i].c_str(), grades.dump().c_str());
-    results.push_back({{"image", files[i].string()},
-                       {"mask", p.labels.planes ? files_written : files_written[0]},
-                       {"overlay", over.string()},
-                       {"shares", shares_of(p.labels, schema)}});
-    if (!grades.is_null()) results.back()["grades"] = grades;
-    if (p.uncertainty) results.back()["uncertainty"] = {{"map", unsure.string()}, {"mean", doubt}};
+    results.push_back(written(p, data::to_show(std::move(photo)), predictor.schema(), files[i], options));
+    if (!common.json) print_written(results.back());
   }
   if (common.json) print_json(results);
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be predicted");
