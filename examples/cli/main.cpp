@@ -144,8 +144,8 @@ void add_model(CLI::App& sub, lamina::models::ModelConfig& config) {
   sub.add_option("--preset", config.preset, presets_help());
   for (const std::string& family : lamina::models::family_names())
     for (const auto& option : lamina::models::find_family(family).options)
-      if (!sub.get_option_no_throw("--" + option.name))
-        sub.add_option("--" + option.name, config.options[option.name], option.help + "; empty: the preset's");
+      if (const std::string name = cli::option_name(option.name); !sub.get_option_no_throw(name))
+        sub.add_option(name, config.options[option.name], option.help + "; empty: the preset's");
   sub.add_option("--channels", config.in_channels, "input channels; 0: those of the preset's source");
   sub.add_option("--classes", config.classes, "output classes; 0: those of the preset's source");
 }

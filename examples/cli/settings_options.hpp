@@ -8,6 +8,12 @@
 
 namespace cli {
 
+/// "--class-weights" for class_weights.
+inline std::string option_name(std::string field) {
+  std::replace(field.begin(), field.end(), '_', '-');
+  return "--" + field;
+}
+
 /// Adds every field of `config`, which must outlive the parsing: "--class-weights" for class_weights, DATA for a positional one. Ranges are
 /// the library's to check; only a sign that the type cannot have is told here.
 template <class Config>
@@ -15,12 +21,10 @@ void add_settings(CLI::App& verb, Config& config) {
   describe(config, [&](const lamina::Field& field, auto&& value) {
     using T = std::remove_cvref_t<decltype(value)>;
     std::string name = field.name;
-    if (field.positional) {
+    if (field.positional)
       std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
-    } else {
-      name = "--" + name;
-      std::replace(name.begin(), name.end(), '_', '-');
-    }
+    else
+      name = option_name(name);
     if constexpr (std::is_same_v<T, lamina::Extent>) {
       const auto set = [value](const std::string& text) { std::tie(value.width, value.height) = lamina::parse_extent(text); };
       verb.add_option_function<std::string>(name, set, field.help)->default_str(to_string(value));

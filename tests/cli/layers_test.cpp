@@ -25,6 +25,9 @@ TEST_CASE("info lists every layer; its sums are the totals that scripts read") {
   const Result text = w.lamina(command);
   for (const char* part : {"\ndown.0.conv1 ", "\nhead ", "(1, 12, 20, 4)", "\ntotal "}) CHECK(text.out.find(part) != std::string::npos);
   for (const std::string& line : fields(text.out, '\n')) CHECK(line.size() <= 100);
+  // Options are spelled as those of train.
+  const std::string deep = "info --model deeplabv3plus --preset small --classes 2 --size 33 --json --output-stride ";
+  CHECK(json::parse(w.lamina(deep + "8").out).at("macs").get<double>() > json::parse(w.lamina(deep + "16").out).at("macs").get<double>());
   check_error(w.lamina("info --depth 9"), 2, {"depth 9", "[1, 8]"});
   check_error(w.lamina("info --init he_norml"), 2, {"he_norml", "did you mean \"he_normal\""});
 }
