@@ -195,60 +195,6 @@ TEST_CASE("a loss that is not finite ends the run and keeps the last checkpoint"
   }
 }
 
-TEST_CASE("a network that answers one class five validations in a row is pointed out, once") {
-  data::LabelSchema schema;
-  schema.names = {"background", "wound"};
-  schema.values = {0, 1};
-  schema.colors.resize(2);
-  const auto head = heads::make_head(schema);
-  const auto record = [](std::vector<std::vector<std::int64_t>> counts) {
-    train::EpochRecord r;
-    r.validation = train::Validation{.counts = {{kLabels, metrics::ConfusionMatrix::from_counts(counts)}}};
-    return r;
-  };
-  const train::EpochRecord good = record({{90, 1}, {4, 5}}), bad = record({{90, 0}, {10, 0}}), none{};
-  const auto warnings = [&](const std::vector<train::EpochRecord>& history) { return train::collapse_warnings(history, *head); };
-  CHECK(warnings({bad, bad, bad, bad}).empty());
-  CHECK(warnings({bad, bad, bad, bad, good, bad}).empty());
-  const auto once = warnings({bad, none, bad, bad, bad, bad, bad, bad});
-  REQUIRE(once.size() == 1);
-  CHECK(once[0].find("\"background\"") != std::string::npos);
-  CHECK(warnings({bad, bad, bad, bad, bad, good, bad, bad, bad, bad, bad}).size() == 2);
-  const train::EpochRecord right = record({{100, 0}, {0, 0}});  // there is nothing but background: answering it is no collapse
-  CHECK(warnings({right, right, right, right, right}).empty());
-
-  // Where the loss rose the learning rate is too high, not too low; so it is where it only rose.
-  const auto with_losses = [&](const std::vector<double>& losses) {
-    std::vector<train::EpochRecord> history;
-    for (const double loss : losses)
-      history.push_back(bad), history.back().epoch = int(history.size()), history.back().train["loss"] = loss;
-    return history;
-  };
-  CHECK(warnings(with_losses({2, 1, 1, 1, 1}))[0].find("in this order: a learning rate that is too low,") != std::string::npos);
-  CHECK(warnings(with_losses({2, 1, 1, 1, 2.25}))[0].find("a learning rate that is too high (the loss rose from 2 to 2.25),") !=
-        std::string::npos);
-  CHECK(train::divergence_warning(with_losses({2, 1, 2.3, 1})).empty());
-  CHECK(train::divergence_warning({bad, none}).empty());
-  auto validated = with_losses({2, 1, 0.5});
-  validated[1].validation->scores["val_loss"] = 19, validated[2].validation->scores["val_loss"] = 21;
-  CHECK(train::divergence_warning(validated).find("epoch 3: from training to validation the loss rose from 2 to 21. The learning rate") ==
-        0);
-  CHECK(train::divergence_warning(with_losses({2, 1, 2.5, 9}))
-            .find("epoch 3: the loss rose from 2 to 2.5. The learning "
-                  "rate is too high") == 0);
-}
-
-TEST_CASE("a run whose loss rises says once that the learning rate is too high") {
-  TempFolder f;
-  small_phantom(f / "data");
-  auto c = small(f / "data", f / "run");
-  c.lr = 30, c.optimizer = "sgd", c.schedule = "constant", c.epochs = 4;
-  const Run r = run(c);
-  CHECK(std::count_if(r.warnings.begin(), r.warnings.end(),
-                      [](const std::string& w) { return w.find("The learning rate is too high, most likely") != std::string::npos; }) == 1);
-  CHECK(io::read_file(f / "run/report.html").find("The learning rate is too high, most likely") != std::string::npos);
-}
-
 TEST_CASE("settings that make no run are refused before anything is written") {
   TempFolder f;
   small_phantom(f / "data");

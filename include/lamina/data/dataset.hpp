@@ -45,6 +45,7 @@ struct DatasetOptions {
 struct Finding {
   bool is_error = false;
   std::string text;
+  bool leak = false;  ///< a photograph is in two splits
 };
 
 /// A data folder, read but not yet opened: which files belong together.

@@ -40,6 +40,7 @@ struct ColorizeConfig {
   std::string device = "cpu";
   std::string precision = "f32";
   std::string out;
+  std::string sentinels = "warn";
 };
 
 template <class Visit>
@@ -84,6 +85,7 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(Field{"device", "cpu | cuda | cuda:N"}, c.device);
   visit(Field{"precision", "f32 | bf16: of kernels and activations; bf16 needs --device cuda"}, c.precision);
   visit(Field{.name = "out", .help = "run folder", .stored = false}, c.out);
+  visit(Field{.name = "sentinels", .help = kSentinelsHelp, .stored = false}, c.sentinels);
 }
 
 std::string to_json(const ColorizeConfig& config);
@@ -91,6 +93,9 @@ std::string to_json(const ColorizeConfig& config);
 ColorizeConfig colorize_config_from_json(const std::string& json);
 /// With the presets' own values filled in. Throws OptionError.
 ColorizeConfig resolved(ColorizeConfig config);
+
+/// The command of a run with other options, into another folder; where they are the run's own, those.
+std::string command_with(const ColorizeConfig& config, const std::string& changes);
 
 models::ModelConfig generator_config(const ColorizeConfig& config);
 models::ModelConfig discriminator_config(const ColorizeConfig& config);

@@ -9,6 +9,7 @@
 #include "lamina/infer/predictor.hpp"
 #include "lamina/models/registry.hpp"
 #include "lamina/optim/schedule.hpp"
+#include "lamina/train/sentinels/sentinel.hpp"
 
 namespace lamina::train {
 
@@ -48,6 +49,7 @@ struct TrainConfig {
   std::string precision = "f32";
   std::string out;
   bool tensorboard = false;
+  std::string sentinels = "warn";
 };
 
 inline constexpr const char* kCropCenterHelp =
@@ -129,12 +131,17 @@ void describe(TrainConfig& c, Visit&& visit) {
               .help = "also write RUN/tensorboard: scalars, pictures and the network's graph as TensorBoard reads them",
               .stored = false},
         c.tensorboard);
+  visit(Field{.name = "sentinels", .help = kSentinelsHelp, .stored = false}, c.sentinels);
 }
 
 /// The stored settings as ordered JSON text, and back: settings that are missing have their defaults. Throws DataError on text that is no
 /// config, on a setting that this version does not know.
 std::string to_json(const TrainConfig& config);
 TrainConfig config_from_json(const std::string& json);
+
+/// The command of a run with other options ("--lr 1e-3 --epochs 9"), into another folder; where they are the run's own, what looks at its
+/// data.
+std::string command_with(const TrainConfig& config, const std::string& changes);
 
 /// Is --init a file of weights, not an initialiser?
 bool names_a_file(const std::string& init);

@@ -31,6 +31,7 @@ struct EpochRecord {
   double lr = 0;
   Scalars train{};  ///< the loss first
   std::optional<Validation> validation{};
+  Scalars signals{};             ///< what a Watch saw of its steps; none where nobody looked
   std::string note{};            ///< what happened at its end: the run stopped early
   std::string text{};            ///< Task::text, for the epoch's line; not part of checkpoints
   double seconds = 0;            ///< of training alone; not part of checkpoints

@@ -13,6 +13,7 @@ struct LoopOptions {
   int save_every = 0;                 ///< epochs between weights/epoch_N; 0: none
   optim::ScheduleOptions schedule{};  ///< of every component's optimiser; its total_steps are the loop's
   std::uint64_t seed = 0;             ///< of what the networks draw while they train
+  SentinelPolicy sentinels = SentinelPolicy::warn;
 };
 
 /// Trains: epochs of steps, a validation after them, checkpoints of the best and the last. It knows neither network nor loss, nor who

@@ -38,7 +38,7 @@ class SegmentationTask : public Task {
   std::vector<std::string> score_names() const override;
   std::vector<std::string> notes() const override { return parts_.notes; }
   std::vector<Component> components() override { return {{"", parts_.network.get(), parts_.optimizer.get()}}; }
-  std::vector<std::string> warnings(const std::vector<EpochRecord>& history) const override;
+  std::vector<Sentinel> sentinels(double lr) const override;
 
   models::Network& network() { return *parts_.network; }
   const Heads& heads() const { return parts_.heads; }
@@ -56,10 +56,5 @@ class SegmentationTask : public Task {
   void put(Scalars& to, const heads::Head& head, const Scalars& values) const;
   Parts parts_;
 };
-
-/// What validations warn of: five in a row with nearly everything predicted as one outcome of a head although the labels hold others.
-std::vector<std::string> collapse_warnings(const std::vector<EpochRecord>& history, const heads::Head& head);
-/// Said once of a run whose training loss is a fifth above that of its first epoch, or its validation loss ten times that; else empty.
-std::string divergence_warning(const std::vector<EpochRecord>& history);
 
 }  // namespace lamina::train

@@ -27,6 +27,7 @@ struct RunState {
   std::int64_t step = 0;   ///< updates made
   Scalars sums{};          ///< over the images of the unfinished epoch
   std::int64_t images = 0;
+  Scalars signals{};  ///< Watch's sums of the unfinished epoch
   double best_score = -1;
   int best_epoch = 0;
   optim::Schedule::State schedule{};

@@ -6,7 +6,7 @@
 #include "lamina/io/safetensors.hpp"
 #include "lamina/nn/module.hpp"
 #include "lamina/optim/optimizer.hpp"
-#include "lamina/train/events.hpp"
+#include "lamina/train/sentinels/sentinel.hpp"
 
 namespace lamina::train {
 
@@ -46,8 +46,10 @@ class Task {
   virtual std::string text(const Scalars& means) const;
   /// Lines for the log: settings, warnings about the data.
   virtual std::vector<std::string> notes() const { return {}; }
-  /// What the epochs so far warn of; once said, a warning stays in the list.
-  virtual std::vector<std::string> warnings(const std::vector<EpochRecord>&) const { return {}; }
+  /// Rules about its own numbers, beside those about any network. `lr`: the run's highest learning rate.
+  virtual std::vector<Sentinel> sentinels(double /*lr*/) const { return {}; }
+  /// The command that trains again with other options, such as "--lr 1e-3"; here the options.
+  virtual std::string command(const std::string& options) const { return options; }
 };
 
 }  // namespace lamina::train

@@ -38,7 +38,7 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   throw_errors(dataset);
   survey.tell_of_files(dataset.schema.reading, dataset.findings);
   survey.tell_of_duplicates(same);
-  for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text)});
+  for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text), f.leak});
   for (std::size_t i = 0; i < survey.items.size(); ++i) {
     const MaskContent& content = survey.found[i].mask;
     for (const auto& [value, count] : content.counts)

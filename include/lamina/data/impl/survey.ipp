@@ -149,7 +149,8 @@ void Survey::tell_of_duplicates(std::vector<Finding>& findings) const {
     const std::string text = message(items[other].image.string(), " (", name_of(splits[other]), ") and ", items[i].image.string(), " (",
                                      name_of(splits[i]), ") ", same);
     const bool leaks = splits[i] != splits[other];
-    findings.push_back({leaks, leaks ? message(text, ": scores on ", name_of(splits[i]), " would be too good; keep one of them") : text});
+    findings.push_back(
+        {leaks, leaks ? message(text, ": scores on ", name_of(splits[i]), " would be too good; keep one of them") : text, leaks});
   }
 }
 

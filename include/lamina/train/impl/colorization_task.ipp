@@ -170,39 +170,47 @@ std::string ColorizationTask::text(const Scalars& s) const {
                 s.at("colorfulness"));
 }
 
-std::vector<std::string> ColorizationTask::warnings(const std::vector<EpochRecord>& history) const {
-  constexpr int kPatience = 5;
-  std::vector<std::string> all;
-  int sure = 0, guessing = 0, gray = 0;
-  bool passed_over = false;
-  const auto lasts = [&](int& streak, bool now) { return (streak = now ? streak + 1 : 0) == kPatience; };
-  for (const EpochRecord& r : history) {
-    const double accuracy = r.train.at("d_accuracy");
-    const std::string when = message("epoch ", r.epoch, ": for ", kPatience, " epochs ");
-    if (lasts(sure, accuracy >= 0.99))
-      all.push_back(when +
-                    "D told nearly all real and generated pictures apart: it is too strong, and G learns little from it. Try a smaller "
-                    "--discriminator-lr-factor, a smaller discriminator, or a larger --reconstruction-weight");
-    if (lasts(guessing, std::abs(accuracy - 0.5) <= 0.01))
-      all.push_back(when +
-                    "D did no better than guessing: either G's pictures have become as good as real ones (look at the samples), or D has "
-                    "stopped learning. Try a larger --discriminator-lr-factor or a larger discriminator");
-    if (r.validation && r.validation->scores.find("colorfulness")) {
-      const Scalars& s = r.validation->scores;
-      if (lasts(gray, s.at("colorfulness") < 0.15 * s.at("colorfulness_photos")))
-        all.push_back(
-            message("epoch ", r.epoch, ": for ", kPatience,
-                    " validations the generated pictures were nearly gray: G answers with the mean of what it does not know. Train "
-                    "longer, or try a larger --gan-weight or --space lab"));
-    }
-    const double* skipped = r.train.find("passed_over");
-    if (skipped && *skipped > 0 && !std::exchange(passed_over, true))
-      all.push_back(
-          format("epoch %d: photographs that are gray or cannot be read were passed over, %.2g for each that was used (--unusable "
-                 "stop names the first)",
-                 r.epoch, *skipped));
-  }
-  return all;
+std::vector<Sentinel> ColorizationTask::sentinels(double) const {
+  constexpr std::size_t kPatience = 5;
+  // The newest kPatience epochs that count are all as `now` says.
+  const auto lasts = [](Records history, auto&& counts, auto&& now) {
+    std::size_t streak = 0;
+    for (auto r = history.rbegin(); r != history.rend() && streak < kPatience; ++r)
+      if (counts(*r) && (++streak, !now(*r))) return false;
+    return streak == kPatience;
+  };
+  const auto every = [](const EpochRecord&) { return true; };
+  const auto sure = [=](Records history) -> std::optional<Alarm> {
+    if (!lasts(history, every, [](const EpochRecord& r) { return r.train.at("d_accuracy") >= 0.99; })) return {};
+    return Alarm{.seen = message("for ", kPatience, " epochs D told nearly all real and generated pictures apart"),
+                 .cause = "it is too strong, and G learns little from it",
+                 .next = "--discriminator-lr-factor 0.5"};
+  };
+  const auto guessing = [=](Records history) -> std::optional<Alarm> {
+    if (!lasts(history, every, [](const EpochRecord& r) { return std::abs(r.train.at("d_accuracy") - 0.5) <= 0.01; })) return {};
+    return Alarm{.seen = message("for ", kPatience, " epochs D did no better than guessing"),
+                 .cause = "either G's pictures have become as good as real ones (look at the samples), or D has stopped learning",
+                 .next = "--discriminator-lr-factor 2"};
+  };
+  const auto gray = [=](Records history) -> std::optional<Alarm> {
+    const auto judged = [](const EpochRecord& r) { return r.validation && r.validation->scores.find("colorfulness"); };
+    if (!lasts(history, judged, [](const EpochRecord& r) {
+          return r.validation->scores.at("colorfulness") < 0.15 * r.validation->scores.at("colorfulness_photos");
+        }))
+      return {};
+    return Alarm{.seen = message("for ", kPatience, " validations the generated pictures were nearly gray"),
+                 .cause = "G answers with the mean of what it does not know: too few steps, or too little weight on what D says",
+                 .next = "--gan-weight 2"};
+  };
+  const auto passed_over = [](Records history) -> std::optional<Alarm> {
+    for (const EpochRecord& r : history)
+      if (const double* skipped = r.train.find("passed_over"); skipped && *skipped > 0)
+        return Alarm{.seen = format("photographs were passed over, %.2g for each that was used", *skipped),
+                     .cause = "they are gray or cannot be read",
+                     .next = "--unusable stop"};
+    return {};
+  };
+  return {{"sure discriminator", sure}, {"guessing discriminator", guessing}, {"gray pictures", gray}, {"passed over", passed_over}};
 }
 
 data::Image ColorizationTask::samples(int count) {

@@ -12,6 +12,7 @@
 #include "lamina/train/config.hpp"
 #include "lamina/train/impl/decay.hpp"
 #include "lamina/train/report.hpp"
+#include "lamina/train/sinks/alarms.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 
@@ -120,6 +121,8 @@ class ConfiguredPair : public ColorizationTask {
     require<DataError>(data->second == metadata().at("data"), "the photographs changed since ", run, " was started; choose another --out");
   }
 
+  std::string command(const std::string& changes) const override { return command_with(config_, changes); }
+
   std::vector<std::string> notes() const override {
     std::vector<std::string> notes = notes_;
     for (const Setting& s : settings_of(config_)) notes.push_back("  " + s.name + ": " + to_string(s.value));
@@ -162,7 +165,7 @@ class PairReport : public Sink {
     ReportContent content;
     content.title = "Lamina: colorization with " + config_.model + " (" + config_.preset + ") against " + config_.discriminator;
     content.summary = {summary(history)};
-    content.warnings = task_.warnings(history);
+    for (const Alarm& a : read_alarms(folder)) content.warnings.push_back(a.text());
     content.charts = charts(history, folder);
     content.samples_title = "Samples of photographs that were held out: gray, generated, real";
     if (const data::Image sheet = task_.samples(); !sheet.pixels.empty())
@@ -310,6 +313,7 @@ void check_settings(const ColorizeConfig& c) {
   (void)losses::GanLoss(c.gan);
   (void)photo_options(c);
   (void)data::parse_augment(c.augment);
+  (void)sentinel_policy_named(c.sentinels);
   (void)optim::parse_schedule(c.schedule);
   (void)models::resolved(generator_config(c));
   (void)models::resolved(discriminator_config(c));
@@ -330,14 +334,16 @@ Outcome train_colorization(const ColorizeConfig& config, const data::PhotoSets& 
   LogFile log;
   MetricsFiles metrics;
   Callbacks callbacks(events);
+  AlarmFile alarm_file;
   SampleSheets sheets(*task);
   PairReport report(config, *task, session);
   const LoopOptions loop{.epochs = config.epochs,
                          .steps = config.steps,
                          .val_every = config.val_every,
                          .schedule = {.kind = optim::parse_schedule(config.schedule), .lr = config.lr},
-                         .seed = config.seed};
-  return run_loop(*task, session, loop, {&metrics, &sheets, &log, &callbacks, &report}, stop);
+                         .seed = config.seed,
+                         .sentinels = sentinel_policy_named(config.sentinels)};
+  return run_loop(*task, session, loop, {&metrics, &sheets, &log, &callbacks, &alarm_file, &report}, stop);
 }
 
 }  // namespace lamina::train

@@ -8,6 +8,8 @@
 #include <filesystem>
 
 #include "lamina/core/settings.hpp"
+#include "lamina/train/sentinels/rules.hpp"
+#include "lamina/train/sentinels/watch.hpp"
 
 namespace lamina::train {
 namespace {
@@ -23,6 +25,13 @@ optim::ScheduleOptions with_total(optim::ScheduleOptions schedule, std::int64_t 
   return schedule;
 }
 
+/// The task's own rules, and those about any network.
+std::vector<Sentinel> sentinels_of(const Task& task, double lr) {
+  std::vector<Sentinel> all = task.sentinels(lr);
+  for (Sentinel& s : network_sentinels(lr)) all.push_back(std::move(s));
+  return all;
+}
+
 class Loop {
  public:
   Loop(Task& task, Session& session, const LoopOptions& options, const Sinks& sinks, const std::atomic<bool>* stop)
@@ -35,7 +44,9 @@ class Loop {
         batches_(task.training()),
         total_steps_(total_steps(options, batches_)),
         epochs_(static_cast<int>((total_steps_ + batches_.batches() - 1) / std::max<std::int64_t>(batches_.batches(), 1))),
-        schedule_(with_total(options.schedule, total_steps_)) {
+        schedule_(with_total(options.schedule, total_steps_)),
+        watch_(task) {
+    if (watched()) sentinels_ = sentinels_of(task, options.schedule.lr);
     if (session.resumed()) schedule_.set_state(state_.schedule);
   }
 
@@ -69,6 +80,7 @@ class Loop {
                          [&](const EpochRecord& r) { return r.validation && r.epoch > state_.best_epoch; });
   }
   bool exhausted() const { return options_.patience > 0 && without_gain() >= options_.patience; }
+  bool watched() const { return options_.sentinels != SentinelPolicy::off; }
   bool stopped() const { return stop_ && stop_->load(std::memory_order_relaxed); }
   void say(const std::string& text) const { sinks_.tell(&Sink::message, text); }
   double lr() { return task_.components()[0].optimizer->lr(); }
@@ -118,19 +130,20 @@ class Loop {
                        .step = state_.step,
                        .lr = lr(),
                        .train = state_.sums.divided_by(static_cast<double>(std::max<std::int64_t>(state_.images, 1))),
+                       .signals = signals_of(state_.signals),
                        .seconds = seconds_since(start)};
     record.text = task_.text(record.train);
     record.images_per_second = static_cast<double>(seen) / record.seconds;
     ++state_.epoch;
     state_.batch = state_.images = 0;
-    state_.sums = {};
+    state_.sums = state_.signals = {};
     close_epoch(std::move(record));
   }
 
   void train_step(const data::Batch& batch) {
     const nn::RandomScope random(RandomKey{options_.seed, 0x73746570}.derive(static_cast<std::uint64_t>(state_.step)));
     for (const Component& c : task_.components()) c.optimizer->set_lr(schedule_.lr(state_.step));
-    const Scalars values = task_.step(batch);
+    const Scalars values = watched() ? watch_.step(batch, state_.step, state_.signals) : task_.step(batch);
     std::string names;
     for (int i : batch.indices) names += (names.empty() ? "" : " ") + batches_.name(i);
     require_finite(values, message(" in epoch ", state_.epoch + 1, ", step ", state_.step, ", images ", names));
@@ -160,7 +173,6 @@ class Loop {
       best = score > state_.best_score;
       if (best) state_.best_score = score, state_.best_epoch = state_.epoch;
     }
-    const std::vector<std::string> warned = task_.warnings(state_.history);
     state_.history.push_back(record);
     if (exhausted() && !last) {
       record.note = message("stopped early after epoch ", state_.epoch, " of ", epochs_, ": ", without_gain(),
@@ -169,11 +181,13 @@ class Loop {
     }
     if (best) save("best");
     sinks_.tell(&Sink::epoch, record, epochs_);
+    for (Alarm alarm : alarms(sentinels_, state_.history)) {
+      if (alarm.next.starts_with("--")) alarm.next = task_.command(alarm.next);
+      sinks_.tell(&Sink::alarm, alarm);
+    }
     if (options_.save_every > 0 && state_.epoch % options_.save_every == 0) save(message("epoch_", state_.epoch).c_str());
     save("last");
     if (!record.note.empty()) say(record.note);
-    for (const std::string& w : task_.warnings(state_.history))
-      if (std::find(warned.begin(), warned.end(), w) == warned.end()) sinks_.tell(&Sink::warning, w);
   }
 
   Task& task_;
@@ -186,6 +200,8 @@ class Loop {
   std::int64_t total_steps_;
   int epochs_;
   optim::Schedule schedule_;
+  Watch watch_;
+  std::vector<Sentinel> sentinels_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "lamina/core/names.hpp"
 #include "lamina/io/pretrained.hpp"
@@ -87,7 +88,9 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn:
   constexpr Named<Kind> kKinds[] = {{Kind::adam, "adam"}, {Kind::adamw, "adamw"}, {Kind::sgd, "sgd"}};
   const Kind kind = parse_name("optimizer", c.optimizer, kKinds);
   const Decay decay = parse_decay(c.decay_on);
-  const optim::GradientOptions gradient{.clip_norm = c.clip_norm,
+  const double measured = std::numeric_limits<double>::infinity();  // the gradient's norm, and never clipped
+  const bool watched = sentinel_policy_named(c.sentinels) != SentinelPolicy::off;
+  const optim::GradientOptions gradient{.clip_norm = c.clip_norm > 0 || !watched ? c.clip_norm : measured,
                                         .clip_value = c.clip_value,
                                         .weight_decay = c.weight_decay,
                                         .decoupled_decay = kind == Kind::adamw,

@@ -12,7 +12,11 @@ class ReportSink : public Sink {
   ReportSink(const TrainConfig& config, const data::Dataset& dataset, SegmentationTask& task, Session& session, const Sinks& others)
       : config_(config), dataset_(dataset), task_(task), session_(session), others_(others) {}
   void epoch(const EpochRecord& record, int epochs) override {
+    epochs_ = epochs;
     if (record.epoch < epochs && (record.validation || !task_.validates())) write();
+  }
+  void alarm(const Alarm&) override {
+    if (session_.state().epoch < epochs_) write();
   }
   void interrupt() override {
     if (session_.state().epoch > 0) write();
@@ -34,6 +38,7 @@ class ReportSink : public Sink {
   SegmentationTask& task_;
   Session& session_;
   const Sinks& others_;
+  int epochs_ = 0;
 };
 
 }  // namespace lamina::train

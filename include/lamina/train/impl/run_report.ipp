@@ -11,6 +11,7 @@
 #include "lamina/io/file.hpp"
 #include "lamina/train/report.hpp"
 #include "lamina/train/scores.hpp"
+#include "lamina/train/sinks/alarms.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 #include "lamina/train/trainer.hpp"
 
@@ -99,8 +100,7 @@ class RunReport {
     content_.background = head_.neutral_outcome();
     content_.confusion = head_.confusion();
     for (const data::Finding& f : dataset_.findings) content_.warnings.push_back(f.text);
-    for (const std::string& w : collapse_warnings(last_.history, head_)) content_.warnings.push_back(w);
-    if (const std::string w = divergence_warning(last_.history); !w.empty()) content_.warnings.push_back(w);
+    for (const Alarm& a : read_alarms(folder_.root)) content_.warnings.push_back(a.text());
     for (const EpochRecord& r : last_.history)
       if (!r.note.empty()) content_.summary.push_back("The run " + r.note + ".");
     measure();

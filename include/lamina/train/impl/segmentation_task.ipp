@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "lamina/ops/arithmetic.hpp"
+#include "lamina/train/sentinels/rules.hpp"
 
 namespace lamina::train {
 
@@ -104,68 +104,11 @@ std::vector<std::string> SegmentationTask::score_names() const {
   return names;
 }
 
-std::vector<std::string> SegmentationTask::warnings(const std::vector<EpochRecord>& history) const {
-  std::vector<std::string> all;
+std::vector<Sentinel> SegmentationTask::sentinels(double lr) const {
+  std::vector<Sentinel> all = loss_sentinels(lr);
   for (const auto& head : parts_.heads)
-    for (std::string& w : collapse_warnings(history, *head)) all.push_back(std::move(w));
-  if (std::string w = divergence_warning(history); !w.empty()) all.push_back(std::move(w));
+    for (Sentinel& s : head_sentinels(*head, lr)) all.push_back(std::move(s));
   return all;
-}
-
-namespace {
-
-/// "the loss rose from 2.57 to 3.63", where a loss is above that of the first epoch by more than that factor; else empty.
-std::string rise(const std::vector<EpochRecord>& history, const double* now, double factor, const char* what = "the loss") {
-  const double* first = history[0].train.find("loss");
-  if (!first || !now || !(*now > *first + (factor - 1) * std::abs(*first))) return {};
-  char text[96];
-  std::snprintf(text, sizeof text, "%s rose from %.3g to %.3g", what, *first, *now);
-  return text;
-}
-
-}  // namespace
-
-std::string divergence_warning(const std::vector<EpochRecord>& history) {
-  constexpr double kOfTraining = 1.2, kOfValidation = 10;
-  for (const EpochRecord& r : history) {
-    std::string what = rise(history, r.train.find("loss"), kOfTraining);
-    if (what.empty() && r.validation)
-      what = rise(history, r.validation->scores.find("val_loss"), kOfValidation, "from training to validation the loss");
-    if (!what.empty())
-      return message("epoch ", r.epoch, ": ", what, ". The learning rate is too high, most likely: try a tenth of --lr, or --clip-norm 1");
-  }
-  return {};
-}
-
-std::vector<std::string> collapse_warnings(const std::vector<EpochRecord>& history, const heads::Head& head) {
-  constexpr int kPatience = 5;
-  const std::vector<std::string> outcomes = head.outcomes();
-  std::vector<std::string> warnings;
-  int streak = 0;
-  for (const EpochRecord& r : history) {
-    const metrics::ConfusionMatrix* m = nullptr;
-    if (r.validation)
-      for (const HeadCounts& counts : r.validation->counts)
-        if (counts.head == head.name()) m = &counts.confusion;
-    if (!m) continue;
-    const auto total = static_cast<double>(m->total());
-    int collapsed = -1;
-    for (int c = 0; c < m->classes() && total > 0; ++c) {
-      const double predicted = static_cast<double>(m->prediction_count(c)) / total,
-                   labelled = static_cast<double>(m->truth_count(c)) / total;
-      if (predicted > 0.9995 && predicted > labelled) collapsed = c;
-    }
-    streak = collapsed < 0 ? 0 : streak + 1;
-    if (streak == kPatience) {
-      const std::string rising = rise(history, r.train.find("loss"), 1);
-      warnings.push_back(message(
-          "epoch ", r.epoch, ": for ", kPatience, " validations nearly all pixels were predicted as \"",
-          outcomes[static_cast<std::size_t>(collapsed)], "\". Likely causes, in this order: a learning rate that is too ",
-          rising.empty() ? "low" : "high (" + rising + ")",
-          ", a rare foreground without class weights (try --class-weights median), or masks that are read wrongly (see lamina check)"));
-    }
-  }
-  return warnings;
 }
 
 }  // namespace lamina::train

@@ -45,6 +45,7 @@ metrics::ConfusionMatrix confusion_from(const Json& rows) {
 /// Without times: a checkpoint's bytes do not depend on them.
 Json json_of(const EpochRecord& r) {
   Json j{{"epoch", r.epoch}, {"step", r.step}, {"lr", r.lr}, {"train", json_of(r.train)}};
+  if (!r.signals.empty()) j["signals"] = json_of(r.signals);
   if (!r.note.empty()) j["note"] = r.note;
   if (!r.validation) return j;
   j["scores"] = json_of(r.validation->scores);
@@ -57,6 +58,7 @@ EpochRecord record_from(const Json& j) {
   if (j.contains("train")) {
     r.note = j.value("note", "");
     r.train = scalars_from(j.at("train"));
+    if (j.contains("signals")) r.signals = scalars_from(j.at("signals"));
     if (!j.contains("scores")) return r;
     Validation v{.scores = scalars_from(j.at("scores"))};
     if (j.contains("counts"))
@@ -102,6 +104,7 @@ std::string to_json(const RunState& s) {
          {"best_epoch", s.best_epoch},
          {"schedule", {{"best", s.schedule.best}, {"reduction", s.schedule.reduction}, {"bad", s.schedule.bad}}},
          {"history", Json::array()}};
+  if (!s.signals.empty()) j["signals"] = json_of(s.signals);
   for (const EpochRecord& r : s.history) j["history"].push_back(json_of(r));
   return j.dump();
 }
@@ -119,6 +122,7 @@ RunState run_state_from_json(const std::string& text) {
                .best_epoch = j.at("best_epoch")};
     const Json& sums = j.at("sums");
     s.sums = version == 1 ? Scalars{{"loss", sums.at(0)}, {"ce", sums.at(1)}, {"dice_loss", sums.at(2)}} : scalars_from(sums);
+    if (j.contains("signals")) s.signals = scalars_from(j.at("signals"));
     const Json& schedule = j.at("schedule");
     s.schedule = {schedule.at("best"), schedule.at("reduction"), schedule.at("bad")};
     for (const Json& r : j.at("history")) s.history.push_back(record_from(r));

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "lamina/io/file.hpp"
+#include "lamina/train/sinks/alarms.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 
@@ -59,6 +60,11 @@ void keep_epochs(const std::filesystem::path& path, const std::vector<std::strin
   if (kept.size() != rows.size()) write_lines(path, kept);
 }
 
+int epoch_of_object(const std::string& row) {
+  const Json j = Json::parse(row, nullptr, false);
+  return j.is_object() ? j.value("epoch", 0) : 0;
+}
+
 }  // namespace
 
 std::string epoch_line(const EpochRecord& r, int epochs) {
@@ -80,6 +86,24 @@ void LogFile::message(const std::string& text) { write(text); }
 void LogFile::warning(const std::string& text) { write("warning: " + text); }
 void LogFile::write(const std::string& text) const { io::append_to_file(path_, text + "\n"); }
 
+void AlarmFile::start(const RunStart& run) {
+  path_ = run.folder / "alarms.jsonl";
+  keep_epochs(path_, lines_of(path_), 0, run.epoch, epoch_of_object);
+}
+
+void AlarmFile::alarm(const Alarm& a) {
+  const Json j{{"epoch", a.epoch}, {"rule", a.rule}, {"seen", a.seen}, {"cause", a.cause}, {"next", a.next}};
+  io::append_to_file(path_, j.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+std::vector<Alarm> read_alarms(const std::filesystem::path& folder) {
+  std::vector<Alarm> all;
+  for (const std::string& line : lines_of(folder / "alarms.jsonl"))
+    if (const Json j = Json::parse(line, nullptr, false); j.is_object())
+      all.push_back({j.value("rule", ""), j.value("epoch", 0), j.value("seen", ""), j.value("cause", ""), j.value("next", "")});
+  return all;
+}
+
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
@@ -92,10 +116,7 @@ void MetricsFiles::start(const RunStart& run) {
   jsonl_ = run.folder / "metrics.jsonl";
   score_names_ = run.score_names;
   keep_epochs(csv_, joined_quotes(lines_of(csv_)), 1, run.epoch, [](const std::string& row) { return std::atoi(row.c_str()); });
-  keep_epochs(jsonl_, lines_of(jsonl_), 0, run.epoch, [](const std::string& row) {
-    const Json j = Json::parse(row, nullptr, false);
-    return j.is_object() ? j.value("epoch", 0) : 0;
-  });
+  keep_epochs(jsonl_, lines_of(jsonl_), 0, run.epoch, epoch_of_object);
 }
 
 void MetricsFiles::epoch(const EpochRecord& r, int) {

@@ -15,6 +15,7 @@
 #include "lamina/train/impl/raised.hpp"
 #include "lamina/train/impl/report_sink.hpp"
 #include "lamina/train/segmentation_task.hpp"
+#include "lamina/train/sinks/alarms.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 #include "lamina/train/sinks/tensorboard.hpp"
@@ -70,6 +71,13 @@ class ConfiguredTask : public SegmentationTask {
     criterion().set_class_weights(of_data.value("class_weights", std::vector<double>{}));
   }
 
+  std::vector<Sentinel> sentinels(double lr) const override {
+    std::vector<Sentinel> all = SegmentationTask::sentinels(lr);
+    all.push_back({"leak", [this](Records) { return leak(); }});
+    return all;
+  }
+  std::string command(const std::string& options) const override { return command_with(config_, options); }
+
   std::vector<std::string> notes() const override {
     std::vector<std::string> notes = SegmentationTask::notes();
     notes.push_back(dataset_.schema.background_text());
@@ -81,6 +89,16 @@ class ConfiguredTask : public SegmentationTask {
 
  private:
   const std::vector<double>& class_weights() const { return criterion().options().class_weights; }
+
+  std::optional<Alarm> leak() const {
+    const auto leaks = [](const data::Finding& f) { return f.leak; };
+    const auto count = std::count_if(dataset_.findings.begin(), dataset_.findings.end(), leaks);
+    if (count == 0) return {};
+    return Alarm{.seen = message(count, " photographs of another split are trained on, too: ",
+                                 std::find_if(dataset_.findings.begin(), dataset_.findings.end(), leaks)->text),
+                 .cause = "lists that overlap, or copies of a photograph under two names",
+                 .next = "lamina check " + shell_word(config_.data)};
+  }
 
   /// "class weights: background 1.44, wound 22.3"; without names where outputs are no classes.
   std::string class_weights_text() const {
@@ -140,6 +158,7 @@ void check_settings(const TrainConfig& c) {
                          .mean = std::vector<double>(static_cast<std::size_t>(bands)),
                          .sd = std::vector<double>(static_cast<std::size_t>(bands), 1)});
   data::parse_augment(c.augment);
+  (void)sentinel_policy_named(c.sentinels);
   models::resolved(model_config(c, 0));
 }
 
@@ -155,7 +174,8 @@ LoopOptions loop_options(const TrainConfig& c) {
           .patience = c.patience,
           .save_every = c.save_every,
           .schedule = {.kind = optim::parse_schedule(c.schedule), .lr = c.lr},
-          .seed = c.seed};
+          .seed = c.seed,
+          .sentinels = sentinel_policy_named(c.sentinels)};
 }
 
 Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events,
@@ -166,11 +186,12 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
   require_values(session, !goes_on);
   LogFile log;
   MetricsFiles metrics;
+  AlarmFile alarm_file;
   Callbacks callbacks(events);
   for (const std::string& line : task->SegmentationTask::notes()) callbacks.message(line);
   const Sinks listening{&log, &callbacks};
   ReportSink report(config, dataset, *task, session, listening);
-  Sinks sinks{&metrics, &log, &callbacks, &report};
+  Sinks sinks{&metrics, &log, &callbacks, &alarm_file, &report};
   std::optional<TensorBoard> board;
   if (config.tensorboard)
     sinks.add(board.emplace(models::model_graph(model_config(config, task->heads()[0]->outputs(), task->network().in_channels()),

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "lamina/train/events.hpp"
+#include "lamina/train/sentinels/sentinel.hpp"
 
 namespace lamina::train {
 
@@ -26,6 +27,8 @@ class Sink {
   virtual void epoch(const EpochRecord&, int /*epochs*/) {}
   virtual void message(const std::string&) {}
   virtual void warning(const std::string&) {}
+  /// A sentinel speaks, of the epoch that was told last.
+  virtual void alarm(const Alarm& alarm) { warning(alarm.text()); }
   /// The run was asked to stop, and all is saved.
   virtual void interrupt() {}
   /// All epochs are done and saved.

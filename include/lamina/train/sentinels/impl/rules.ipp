@@ -1,0 +1,272 @@
+// What sentinels say. A rule is a function of the epochs so far and a line in one of the tables below.
+#include "lamina/train/sentinels/rules.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "lamina/core/names.hpp"
+#include "lamina/train/sentinels/watch.hpp"
+
+namespace lamina::train {
+namespace {
+
+constexpr std::size_t kPatience = 5;  // validations in a row that are more than an accident
+constexpr std::size_t kRare = 10;     // the same of a single class: rare ones are learned last
+constexpr std::size_t kLooks = 3;     // the same of epochs with a look into the network
+constexpr double kUsualMovement = 1e-3, kLeastMovement = 1e-4;
+
+constexpr int kNamed = 3;  // of several that a sentinel speaks of
+
+std::string and_more(int count) { return count > kNamed ? message(" and ", count - kNamed, " more") : ""; }
+
+std::string number(double v) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2g", v);
+  return text;
+}
+
+/// The newest `count` records that `has` accepts, the newest first; fewer: none.
+template <class Has>
+std::vector<const EpochRecord*> newest(Records history, std::size_t count, Has&& has) {
+  std::vector<const EpochRecord*> found;
+  for (auto r = history.rbegin(); r != history.rend() && found.size() < count; ++r)
+    if (has(*r)) found.push_back(&*r);
+  if (found.size() < count) found.clear();
+  return found;
+}
+
+double shown(const EpochRecord& r, std::string_view name) {
+  const double* v = r.signals.find(name);
+  return v ? *v : 0;
+}
+bool looked(const EpochRecord& r) { return r.signals.find("movement"); }
+
+/// The epochs since the learning rate stopped rising: before, a run has hardly begun.
+Records settled(Records history) {
+  std::size_t first = 0;
+  while (first + 1 < history.size() && history[first + 1].lr > history[first].lr) ++first;
+  return first + 1 < history.size() || first == 0 ? history.subspan(first) : Records();
+}
+
+/// The counts of a head in the newest `count` validations since then, the newest first.
+std::vector<const metrics::ConfusionMatrix*> counts_of(const heads::Head& head, Records history, std::size_t count) {
+  const auto of = [&](const EpochRecord& r) -> const metrics::ConfusionMatrix* {
+    if (r.validation)
+      for (const HeadCounts& counts : r.validation->counts)
+        if (counts.head == head.name() && counts.confusion.total() > 0) return &counts.confusion;
+    return nullptr;
+  };
+  std::vector<const metrics::ConfusionMatrix*> all;
+  for (const EpochRecord* r : newest(settled(history), count, [&](const EpochRecord& e) { return of(e); })) all.push_back(of(*r));
+  return all;
+}
+
+/// Weights for what is rare, where the head's loss has any.
+std::string weigh(const heads::Head& head) { return head.activation() ? "--class-weights median" : "--resize crop --crop-foreground 0.5"; }
+
+/// The outcome that nearly every pixel has although the labels hold others; -1: none.
+int answered_alone(const metrics::ConfusionMatrix& m) {
+  const auto total = static_cast<double>(m.total());
+  for (int c = 0; c < m.classes(); ++c) {
+    const double predicted = static_cast<double>(m.prediction_count(c)) / total, labelled = static_cast<double>(m.truth_count(c)) / total;
+    if (predicted > 0.9995 && predicted > labelled) return c;
+  }
+  return -1;
+}
+
+/// "the loss rose from 2.57 to 3.63", where a loss is above the training loss of the first epoch by more than that factor; else empty.
+std::string rise(Records history, const double* now, double factor, const char* what = "the loss") {
+  const double* first = history[0].train.find("loss");
+  if (!first || !now || !(*now > *first + (factor - 1) * std::abs(*first))) return {};
+  char text[96];
+  std::snprintf(text, sizeof text, "%s rose from %.3g to %.3g", what, *first, *now);
+  return text;
+}
+
+/// A fifth more than in the first epoch, or in a validation ten times that.
+std::optional<Alarm> rising_loss(double lr, Records history) {
+  constexpr double kOfTraining = 1.2, kOfValidation = 10;
+  const EpochRecord& r = history.back();
+  std::string what = rise(history, r.train.find("loss"), kOfTraining);
+  if (what.empty() && r.validation)
+    what = rise(history, r.validation->scores.find("val_loss"), kOfValidation, "from training to validation the loss");
+  if (what.empty()) return {};
+  return Alarm{
+      .seen = what, .cause = "a learning rate that is too high, " + number(lr), .next = "--lr " + number(0.1 * lr) + " --clip-norm 1"};
+}
+
+/// The seed of unbalanced classes: nearly all pixels are one class, and the network answers nothing else.
+std::optional<Alarm> collapse(const heads::Head& head, double lr, Records history) {
+  const auto counts = counts_of(head, history, kPatience);
+  for (const auto* m : counts)
+    if (answered_alone(*m) < 0) return {};
+  if (counts.empty()) return {};
+  const std::string rose = rise(history, history.back().train.find("loss"), 1);
+  return Alarm{.seen = message("for ", kPatience, " validations nearly all pixels were predicted as \"",
+                               head.outcomes()[static_cast<std::size_t>(answered_alone(*counts[0]))], "\""),
+               .cause = message("a learning rate that is too ", rose.empty() ? "low" : "high (" + rose + ")",
+                                ", a rare foreground without class weights, or masks that are read wrongly (see lamina check)"),
+               .next = rose.empty() ? weigh(head) : "--lr " + number(0.1 * lr)};
+}
+
+/// Not of a collapsed network, whose foreground is missing altogether.
+std::optional<Alarm> no_recall(const heads::Head& head, Records history) {
+  const auto counts = counts_of(head, history, kRare);
+  if (counts.empty() || collapse(head, 0, history)) return {};
+  std::string classes;
+  int count = 0;
+  for (int c = 0; c < counts[0]->classes(); ++c) {
+    const bool missed = std::all_of(counts.begin(), counts.end(), [&](const auto* m) { return m->truth_count(c) > 0 && m->at(c, c) == 0; });
+    if (missed && c != head.neutral_outcome() && ++count <= kNamed)
+      classes +=
+          message(count > 1 ? ", \"" : "\"", head.outcomes()[static_cast<std::size_t>(c)], "\" (", counts[0]->truth_count(c), " pixels)");
+  }
+  if (classes.empty()) return {};
+  return Alarm{.seen = message("for ", kRare, " validations not one pixel was found of ", classes, and_more(count)),
+               .cause = "too few of its pixels among those of other classes",
+               .next = weigh(head)};
+}
+
+/// Ten epochs and one percent: PyTorch's ReduceLROnPlateau waits as long, and less cannot be told from the noise of an epoch's mean. Steps
+/// that are too small are another rule's.
+std::optional<Alarm> plateau(Records history) {
+  constexpr std::size_t kWindow = 10;
+  if (history.size() < 2 * kWindow) return {};
+  const Records recent = history.last(kWindow), before = history.subspan(history.size() - 2 * kWindow, kWindow),
+                rest = history.first(history.size() - kWindow);
+  const auto mean = [](Records records) {
+    double sum = 0;
+    for (const EpochRecord& r : records) sum += r.train.empty() ? 0 : r.train.begin()->second;
+    return sum / static_cast<double>(records.size());
+  };
+  const auto best = [](Records records) {
+    double best = -1;
+    for (const EpochRecord& r : records)
+      if (r.validation && r.validation->score > best) best = r.validation->score;
+    return best;
+  };
+  double highest = 0;
+  for (const EpochRecord& r : history) highest = std::max(highest, r.lr);
+  const bool annealed = history.back().lr < 0.5 * highest;  // the schedule does what this would advise
+  if (annealed || mean(before) - mean(recent) >= 0.01 * std::abs(mean(before))) return {};
+  const auto seen = newest(history, 1, looked);
+  if (best(recent) > best(rest) + 1e-4 || (!seen.empty() && shown(*seen[0], "movement") * seen[0]->lr < kLeastMovement)) return {};
+  return Alarm{.seen = message("the training loss fell by less than 1 % from the ", kWindow, " epochs before to the last ", kWindow,
+                               ", and no validation was better"),
+               .cause = message("steps of a learning rate of ", number(history.back().lr),
+                                " that are too long to get any lower, or a network that has learned what it can"),
+               .next = "--schedule plateau"};
+}
+
+/// Updates of about a thousandth of the weights are usual (Karpathy, CS231n: "Ratio of weights:updates"); a tenth of that is too little
+/// where the loss hardly falls. Rates below a tenth of the run's own are a schedule's, whose updates rounding may swallow.
+std::optional<Alarm> small_steps(double lr, Records history) {
+  const auto judged = newest(history, kLooks, [&](const EpochRecord& r) { return looked(r) && r.lr >= 0.1 * lr; });
+  double movement = 0;
+  for (const EpochRecord* r : judged) movement = std::max(movement, shown(*r, "movement") * lr);
+  if (judged.empty() || movement >= kLeastMovement) return {};
+  const double first = history.front().train.begin()->second, last = history.back().train.begin()->second;
+  if (first - last > 0.05 * std::abs(first)) return {};
+  const double better = movement > 0 ? lr * std::pow(10, std::round(std::log10(kUsualMovement / movement))) : 1e-3;
+  return Alarm{.seen = message("an update moves the weights by ", number(movement), " of their size, where about ", number(kUsualMovement),
+                               " is usual, and the loss hardly falls"),
+               .cause = message("a learning rate that is too small, ", number(lr)),
+               .next = "--lr " + number(better)};
+}
+
+/// A hundred times what the run's own epochs had; a step is then cut to the usual norm (Pascanu et al. 2013).
+std::optional<Alarm> exploding(Records history) {
+  const auto before = newest(history.first(history.size() - 1), kLooks, [](const EpochRecord& r) { return shown(r, "gradient") > 0; });
+  if (before.empty()) return {};
+  std::vector<double> norms;
+  for (const EpochRecord& r : history.first(history.size() - 1))
+    if (const double norm = shown(r, "gradient"); norm > 0) norms.push_back(norm);
+  std::nth_element(norms.begin(), norms.begin() + std::ssize(norms) / 2, norms.end());
+  const double usual = norms[norms.size() / 2], now = shown(history.back(), "gradient");
+  if (!(now > 100 * usual)) return {};
+  return Alarm{.seen = message("the gradient's norm rose to ", number(now), ", where ", number(usual), " was an epoch's usual highest"),
+               .cause = "a learning rate that is too high, or an image or mask unlike all others",
+               .next = "--clip-norm " + number(usual)};
+}
+
+std::optional<Alarm> vanishing(Records history) {
+  const auto judged = newest(history, kLooks, looked);
+  if (judged.empty()) return {};
+  std::string kernels;
+  int count = 0;
+  for (const auto& [name, share] : judged[0]->signals)
+    if (name.starts_with("still/") && std::all_of(judged.begin(), judged.end(), [&](const auto* r) { return shown(*r, name) >= 1; }))
+      if (++count <= kNamed) kernels += (kernels.empty() ? "" : ", ") + name.substr(6);
+  if (count == 0) return {};
+  return Alarm{.seen = message("no gradient arrives at ", kernels, and_more(count), ": it is below ", number(Watch::kStill)),
+               .cause =
+                   "channels behind it that are dead or saturated, from steps that were too long or from values of inputs that are "
+                   "far from 0",
+               .next = "--preset bn"};
+}
+
+/// Half of a layer; with rates that are too high, 40 % of a network may be dead (Karpathy, CS231n).
+std::optional<Alarm> dead_channels(double lr, Records history) {
+  const auto judged = newest(history, kLooks, looked);
+  std::string worst;
+  double most = 0.5;
+  for (const EpochRecord* r : judged)
+    for (const auto& [name, unused] : r->signals) {
+      if (!name.starts_with("dead/")) continue;
+      double least = 1;
+      for (const EpochRecord* other : judged) least = std::min(least, shown(*other, name));
+      if (least > most) most = least, worst = name.substr(5);
+    }
+  if (worst.empty()) return {};
+  return Alarm{
+      .seen = message(number(100 * most), " % of the channels of ", worst, " are 0 at every pixel: dead ReLUs, which learn no more"),
+      .cause = "steps that were too long and pushed them below 0",
+      .next = "--lr " + number(0.1 * lr)};
+}
+
+}  // namespace
+
+std::vector<Sentinel> network_sentinels(double lr) {
+  return {
+      {"exploding gradients", exploding},
+      {"vanishing gradients", vanishing},
+      {"dead channels", [lr](Records r) { return dead_channels(lr, r); }},
+      {"small steps", [lr](Records r) { return small_steps(lr, r); }},
+  };
+}
+
+std::vector<Sentinel> loss_sentinels(double lr) {
+  return {
+      {"rising loss", [lr](Records r) { return rising_loss(lr, r); }},
+      {"plateau", plateau},
+  };
+}
+
+std::vector<Sentinel> head_sentinels(const heads::Head& head, double lr) {
+  return {
+      {"collapse", [&head, lr](Records r) { return collapse(head, lr, r); }},
+      {"no recall", [&head](Records r) { return no_recall(head, r); }},
+  };
+}
+
+std::string Alarm::text() const { return message("epoch ", epoch, ": ", seen, ". Likely cause: ", cause, ". Next: ", next); }
+
+std::vector<Alarm> alarms(const std::vector<Sentinel>& sentinels, Records history, bool news) {
+  std::vector<Alarm> all;
+  for (const Sentinel& s : sentinels) {
+    if (history.empty()) continue;
+    std::optional<Alarm> alarm = s.look(history);
+    if (!alarm || (news && history.size() > 1 && s.look(history.first(history.size() - 1)))) continue;
+    alarm->rule = s.name, alarm->epoch = history.back().epoch;
+    all.push_back(std::move(*alarm));
+  }
+  return all;
+}
+
+SentinelPolicy sentinel_policy_named(const std::string& name) {
+  constexpr Named<SentinelPolicy> kNames[] = {{SentinelPolicy::warn, "warn"}, {SentinelPolicy::off, "off"}};
+  return parse_name("treatment of alarms (--sentinels)", name, kNames);
+}
+
+}  // namespace lamina::train

@@ -1,0 +1,16 @@
+#pragma once
+#include "lamina/heads/head.hpp"
+#include "lamina/train/sentinels/sentinel.hpp"
+
+namespace lamina::train {
+
+// `lr`: the run's highest learning rate.
+
+/// Rules about any network in training, from EpochRecord::signals.
+std::vector<Sentinel> network_sentinels(double lr);
+/// Rules about a loss that should fall.
+std::vector<Sentinel> loss_sentinels(double lr);
+/// Rules about what a head decides in validations.
+std::vector<Sentinel> head_sentinels(const heads::Head& head, double lr);
+
+}  // namespace lamina::train

@@ -1,0 +1,43 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lamina/train/events.hpp"
+
+namespace lamina::train {
+
+/// What a sentinel says of a run.
+struct Alarm {
+  std::string rule{};
+  int epoch = 0;
+  std::string seen, cause;  ///< clauses, without a capital or a full stop
+  std::string next;         ///< to be typed: a command, or options of the run's own that begin with "--"
+  /// "epoch 7: SEEN. Likely cause: CAUSE. Next: NEXT".
+  std::string text() const;
+};
+
+/// The epochs so far, the newest last.
+using Records = std::span<const EpochRecord>;
+
+/// A rule: what it says of the newest epoch, whose number it need not fill in, nor its name; nothing, if all is well.
+struct Sentinel {
+  const char* name;
+  std::function<std::optional<Alarm>(Records)> look;
+};
+
+/// What sentinels say of the newest epoch; with `news`, only those that had nothing to say of the one before.
+std::vector<Alarm> alarms(const std::vector<Sentinel>& sentinels, Records history, bool news = true);
+
+/// What is done about alarms.
+enum class SentinelPolicy {
+  off,   ///< nobody watches
+  warn,  ///< they are said
+};
+/// Throws OptionError.
+SentinelPolicy sentinel_policy_named(const std::string& name);
+inline constexpr const char* kSentinelsHelp = "what watches the run: warn (in the log, alarms.jsonl and the report) | off";
+
+}  // namespace lamina::train
