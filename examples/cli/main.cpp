@@ -1,5 +1,7 @@
 // lamina VERB ...: the command line. Options are declared here and nowhere else; the verbs take plain structs.
 // Long: CLI11, which takes longer to compile than the rest of the program, is compiled once.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -13,6 +15,7 @@
 #include "lamina/io/file.hpp"
 #include "lamina/lamina.hpp"
 #include "lamina/losses/term.hpp"
+#include "lamina/train/memory.hpp"
 #include "settings_options.hpp"
 #include "verbs.hpp"
 
@@ -379,6 +382,8 @@ int main(int argc, char** argv) {
     return code;
   };
   try {
+    mallopt(M_MMAP_THRESHOLD, 1 << 17);  // blocks above, when they are freed, go back to the system
+    lamina::set_memory_limit(static_cast<std::size_t>(lamina::train::HostMemory().tensors));  // an error then, and no kill
     const int code = run(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout)) return fail("the results could not be written to the standard output", cli::kDisk);
     return code;

@@ -42,10 +42,21 @@ TEST_CASE("numbers that are not finite: exit code 4, no checkpoint is replaced")
   }
 }
 
-TEST_CASE("out of memory: exit code 5") {
+TEST_CASE("out of memory: exit code 5 before the first step, with a size or a batch that then fits") {
   const Workshop w;
-  check_error(w.lamina("train data --out run --base 16 --depth 2 --size 2048 --batch 4 --threads 1", {.memory = rlim_t{1} << 30}), 5,
-              {"lamina:"});
+  const Limits limits{.memory = rlim_t{1} << 30};
+  const auto what_fits = [&](const std::string& settings, const Words& words) {
+    const Result r = w.lamina("train data --out run --base 16 --depth 2 --threads 1 " + settings, limits);
+    check_error(r, 5, words);
+    CHECK_FALSE(fs::exists(w / "run/weights/last.safetensors"));
+    const std::size_t begin = r.err.find("--batch");
+    return begin == std::string::npos ? "" : r.err.substr(begin, r.err.find(" fits") - begin);
+  };
+  const std::string size = what_fits("--size 2048 --batch 4", {"training on 4 images of 2048x2048 at once takes about",
+                                                               " GB of the limit of its address space (ulimit -v)"});
+  REQUIRE(size.find("--batch 1 --size") == 0);
+  CHECK(w.lamina("train data --out small --base 16 --depth 2 --threads 1 --steps 1 " + size, limits).code == 0);
+  CHECK(what_fits("--size 256 --batch 64", {"--accumulate"}).find("--batch") == 0);
 }
 
 TEST_CASE("a full disk: exit code 6, the checkpoint before it intact, no litter, and the same command goes on") {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "lamina/core/dispatch.hpp"
+#include "lamina/core/free_memory.hpp"
 #include "lamina/kernels/arithmetic.hpp"
 #include "lamina/ops/arithmetic.hpp"
 #include "support/op_check.hpp"
@@ -37,9 +38,24 @@ TEST_CASE("a stopwatch on the CPU measures what lies between its two calls") {
   const double restarted = watch.seconds();
   CHECK(restarted >= 0.001);
   if (!LAMINA_HAS_CUDA) check_throws<DeviceError>([] { Stopwatch{kCuda}; }, {"cuda:0 is absent"});
+  if (!LAMINA_HAS_CUDA) check_throws<DeviceError>([] { (void)free_memory(kCuda); }, {"cuda:0 is absent"});
 }
 
 #if LAMINA_HAS_CUDA
+TEST_CASE("free memory of a CUDA device: what is in use is not, what the allocator keeps is") {
+  for (Device device : cuda_devices()) {
+    release_cached_memory(device);
+    const std::int64_t before = free_memory(device).bytes, bytes = 64 << 20;
+    CHECK(free_memory(device).limit == "the free memory of " + device.str());
+    {
+      const Tensor x = Tensor::empty({bytes}, {DType::u8, device});
+      CHECK(std::abs(before - bytes - free_memory(device).bytes) <= bytes / 8);
+    }
+    CHECK(std::abs(before - free_memory(device).bytes) <= bytes / 8);
+    release_cached_memory(device);
+  }
+}
+
 TEST_CASE("a stopwatch on a CUDA device measures the work between its two calls") {
   for (Device device : cuda_devices()) {
     const Tensor x = Tensor::full({64, 64}, 1, {DType::f32, device});

@@ -156,6 +156,12 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
 cudaError_t cudaDriverGetVersion(int* v) { return *v = runtime().driver, cudaSuccess; }
 cudaError_t cudaRuntimeGetVersion(int* v) { return *v = 13000, cudaSuccess; }
 
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  const Lock lock;
+  *total = runtime().limit;
+  *free = *total - runtime().allocated;
+  return cudaSuccess;
+}
 cudaError_t cudaMalloc(void** p, std::size_t bytes) {
   const Lock lock;
   auto& r = runtime();

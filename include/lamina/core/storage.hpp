@@ -65,7 +65,7 @@ MemoryStats memory_stats(Device device = kCpu);
 void reset_peak_memory(Device device = kCpu);
 /// Gives cached, unused blocks back to the system.
 void release_cached_memory(Device device = kCpu);
-/// Makes the device's allocator fail when more than `bytes` would be in use (0: no limit). For tests and shared hosts.
+/// Makes the device's allocator hold no more than `bytes` (0: no limit) and fail where more would be in use. For tests and shared hosts.
 void set_memory_limit(std::size_t bytes, Device device = kCpu);
 /// Fills what the allocators hand out with bytes 0xFF, NaN in every floating-point type, so that tests see elements nobody wrote.
 void set_memory_poison(bool on);

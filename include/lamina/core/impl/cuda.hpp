@@ -8,6 +8,7 @@ namespace lamina::detail {
 /// Device memory, or nullptr when there is none left.
 void* cuda_allocate(int device, std::size_t bytes);
 void cuda_free(int device, void* memory);
+std::int64_t cuda_free_bytes(int device);
 void cuda_set_bytes(int device, void* memory, int value, std::size_t bytes);
 
 /// Copies between the host and a device, or within a device. What goes to the host is there afterwards.

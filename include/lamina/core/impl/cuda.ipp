@@ -264,6 +264,13 @@ void cuda_free(int device, void* memory) {
   check(cudaFree(memory), "freeing device memory");
 }
 
+std::int64_t cuda_free_bytes(int device) {
+  const CudaScope scope(device);
+  std::size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "asking for the device's free memory");
+  return static_cast<std::int64_t>(free);
+}
+
 void cuda_set_bytes(int device, void* memory, int value, std::size_t bytes) {
   const CudaScope scope(device);
   check(cudaMemsetAsync(memory, value, bytes, stream_of(scope.cuda())), "filling device memory");

@@ -28,6 +28,7 @@ void download(Cuda& cuda, void*, const void*, std::size_t) { absent(cuda.index);
 namespace detail {
 void* cuda_allocate(int index, std::size_t) { absent(index); }
 void cuda_free(int index, void*) { absent(index); }
+std::int64_t cuda_free_bytes(int index) { absent(index); }
 void cuda_set_bytes(int index, void*, int, std::size_t) { absent(index); }
 void cuda_copy(Cuda& cuda, const ByteRows&, const ByteRows&, bool, bool) { absent(cuda.index); }
 void* cuda_event_create(int index) { absent(index); }

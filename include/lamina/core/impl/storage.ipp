@@ -32,7 +32,8 @@ class CachingAllocator {
       free_.erase(it);
       return hand_out(p, got);
     }
-    const std::size_t most = kMostReserved * std::max(most_in_use_, stats_.in_use + size);
+    const std::size_t usual = kMostReserved * std::max(most_in_use_, stats_.in_use + size);
+    const std::size_t most = limit_ ? std::min(limit_, usual) : usual;
     while (!free_.empty() && stats_.reserved + size > most) release_oldest();
     void* p = system_allocate(size);
     if (!p && !free_.empty()) {

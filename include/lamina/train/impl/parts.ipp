@@ -10,6 +10,7 @@
 #include "lamina/io/pretrained.hpp"
 #include "lamina/nn/nn.hpp"
 #include "lamina/train/impl/decay.hpp"
+#include "lamina/train/memory.hpp"
 
 namespace lamina::train {
 namespace {
@@ -140,12 +141,21 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
                      dataset.items(data::Split::train).empty() ? dataset.why_empty(data::Split::train) : "");
   const std::shared_ptr<const heads::Head> head = heads::make_head(dataset.schema, config.head);
   const infer::InputConfig input = input_config(config, dataset.photos);
-  const data::LoaderOptions validation = loader_options(config, input);
-  data::LoaderOptions training = training_options(config, dataset, input);
+  data::LoaderOptions validation = loader_options(config, input), training = training_options(config, dataset, input);
+  const models::ModelConfig described = model_config(config, head->outputs(), input.channels);
+  const int least = models::build_meta(described)->minimum_size();
+  require<OptionError>(std::min(config.width, config.height) >= least, "--size ", config.width, "x", config.height, " is below the ", least,
+                       " pixels that the model needs");
+  const FreeMemory free = free_memory();
+  const HostMemory host(free);
+  const StepMemory step = step_memory(config, *head, input.channels);
+  if (const Device device = parse_device(config.device); device.is_cuda())
+    require_memory(config, step, free_memory(device).bytes, free_memory(device).limit);
+  else
+    require_memory(config, step, host.step, free.limit);
+  training.cache_bytes = validation.cache_bytes = host.photographs;
   std::vector<std::string> notes;
-  std::shared_ptr<models::Network> network = build_model(config, model_config(config, head->outputs(), input.channels), values, notes);
-  require<OptionError>(std::min(config.width, config.height) >= network->minimum_size(), "--size ", config.width, "x", config.height,
-                       " is below the ", network->minimum_size(), " pixels that the model needs");
+  std::shared_ptr<models::Network> network = build_model(config, described, values, notes);
   const std::int64_t images = data::Loader(dataset, data::Split::train, training).size();
   if (training.resize == data::Resize::crop)
     notes.push_back(message("an epoch has ", images,

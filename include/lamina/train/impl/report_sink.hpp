@@ -23,6 +23,7 @@ class ReportSink : public Sink {
   }
   void finish(const std::filesystem::path& folder) override {
     others_.tell(&Sink::message, std::string("writing the report"));
+    release_cached_memory(task_.network().options().device);
     if (const std::string headline = write_run_report({folder}, dataset_); !headline.empty()) others_.tell(&Sink::message, headline);
   }
 

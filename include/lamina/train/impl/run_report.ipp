@@ -109,7 +109,8 @@ class RunReport {
       content_.summary.push_back(message("Every pixel of every photograph is scored: windows of ", config.width, "x", config.height,
                                          ", of which neighbours share ", std::lround(100 * data::kWindowOverlap), " %, cover it."));
     content_.charts = charts(last_, head_, folder_);
-    for (const Setting& s : settings_of(config)) content_.settings.emplace_back(s.name, to_string(s.value));
+    for (const Setting& s : settings_of(config))
+      content_.settings.emplace_back(s.name, to_string(s.value).empty() ? "-" : to_string(s.value));
     content_.settings.emplace_back("parameters", std::to_string(parameters_));
     content_.environment = environment();
     next_steps();
@@ -226,7 +227,7 @@ class FullReport : Best, public RunReport {
     const bool test = split_ == data::Split::test;
     headline_ = message(data::name_of(split_), ": ", chosen.name, " ", decimal(chosen.value, 4), ", ", sure,
                         test ? "" : "; optimistic, for the epoch was chosen on these images");
-    content_.summary.push_back("Its " + sure + ".");
+    content_.summary.push_back("How sure that is: " + sure + ".");
     const std::size_t chosen_on = dataset_.items(data::Split::val).size();
     if (!test)
       content_.summary.push_back(

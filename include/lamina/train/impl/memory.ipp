@@ -1,0 +1,77 @@
+#include "lamina/train/memory.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "lamina/nn/nn.hpp"
+#include "lamina/ops/arithmetic.hpp"
+#include "lamina/ops/reduce.hpp"
+
+namespace lamina::train {
+namespace {
+
+std::string gigabytes(double bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f GB", bytes / 1e9);
+  return text;
+}
+
+/// The most that is there in a forward and backward of so many images, gradients included.
+double peak_of(models::Network& network, const TrainConfig& c, std::int64_t images) {
+  const nn::RandomScope random(RandomKey{0, 0});
+  const std::size_t before = memory_stats(kMeta).in_use;
+  reset_peak_memory(kMeta);
+  Tensor total;
+  for (const auto& output : network.run(Tensor::empty({images, c.height, c.width, network.in_channels()}, {DType::f32, kMeta}))) {
+    const Tensor one = sum(output.tensor);
+    total = total ? add(total, one) : one;
+  }
+  total.backward();
+  for (const Tensor& p : network.parameters()) p.zero_grad();
+  return static_cast<double>(memory_stats(kMeta).peak - before);
+}
+
+}  // namespace
+
+StepMemory step_memory(const TrainConfig& c, const heads::Head& head, int channels) {
+  constexpr int kBatches = 3;  // in use, ready, being made
+  const auto network = models::build_meta(model_config(c, head.outputs(), channels));
+  network->to(parse_precision(c.precision));
+  network->train();
+  const double two = peak_of(*network, c, 2), four = peak_of(*network, c, 4);
+  const double states = (c.optimizer == "sgd" ? (c.momentum > 0 ? 1 : 0) : 2) + (parse_precision(c.precision) == DType::bf16 ? 1 : 0);
+  StepMemory m{.fixed = std::max(0.0, 2 * two - four), .per_image = (four - two) / 2};
+  for (const nn::NamedTensor& t : network->state())
+    m.fixed += static_cast<double>(t.tensor.numel()) * static_cast<double>(size_of(t.tensor.dtype()));
+  double values = 0;
+  for (const Tensor& p : network->parameters()) values += 4 * static_cast<double>(p.numel());
+  m.fixed += states * values;
+  if (parse_device(c.device).is_cuda()) return m;
+  m.waiting = kBatches * static_cast<double>(c.batch) * c.accumulate * c.width * c.height * (4 * channels + std::max(1, head.planes()));
+  m.saving = values * ((2 + states) + 2 * (1 + states) + 1);  // what training holds, two checkpoints, the network of the report
+  return m;
+}
+
+void require_memory(const TrainConfig& c, const StepMemory& step, std::int64_t bytes, const std::string& limit) {
+  const double needed = step.of(c.batch), there = static_cast<double>(bytes), images = static_cast<double>(c.batch) * c.accumulate;
+  if (needed <= there) return;
+  const auto most = step.saving > there ? 0 : static_cast<int>(std::floor((there - step.fixed - step.waiting) / step.per_image));
+  std::string cure;
+  if (most >= 1) {
+    const int times = (c.batch * c.accumulate + most - 1) / most;
+    cure = message("--batch ", most, " fits; with --accumulate ", times, " an update still sees as many");
+  } else if (const double scale = std::sqrt(std::clamp((there - step.fixed) / (step.per_image + step.waiting / images), 0.0, 1.0));
+             step.saving <= there && std::min(c.width, c.height) * scale >= 16) {
+    const auto side = [&](int pixels) { return static_cast<int>(pixels * scale / 16) * 16; };
+    cure = message("not even one does: --batch 1", c.accumulate > 1 ? " --accumulate 1" : "", " --size ", side(c.width), "x",
+                   side(c.height), " fits");
+  } else {
+    cure = "the network alone does not: try a smaller --base or --depth";
+  }
+  throw MemoryError(message("training on ", c.batch, c.batch == 1 ? " image" : " images", " of ", c.width, "x", c.height,
+                            " at once takes about ", gigabytes(needed), ", and ", gigabytes(there), " of ", limit, " can be had for it; ",
+                            cure));
+}
+
+}  // namespace lamina::train
