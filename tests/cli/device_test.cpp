@@ -48,7 +48,7 @@ TEST_CASE("no device, an old driver, too little memory: what the program says") 
   };
   check_error(with("LAMINA_SHIM_DEVICES", "0"), 1, {"cuda:0 is absent", "no CUDA device"});
   check_error(with("LAMINA_SHIM_DRIVER", "12020"), 1, {"driver supports CUDA 12.2", "update the driver"});
-  check_error(with("LAMINA_SHIM_MEMORY", "20000"), 5, {"out of memory on cuda:0", "bytes"});
+  check_error(with("LAMINA_SHIM_MEMORY", "20000"), 5, {"training on 2 images of 16x16", "free memory of cuda:0", "MB", "--base"});
   ::setenv("LAMINA_SHIM_DRIVER", "13010", 1);
   CHECK(w.lamina("doctor").out.find("runtime 13.0, driver 13.1") != std::string::npos);
   ::unsetenv("LAMINA_SHIM_DRIVER");

@@ -11,9 +11,9 @@
 namespace lamina::train {
 namespace {
 
-std::string gigabytes(double bytes) {
+std::string amount(double bytes) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.2f GB", bytes / 1e9);
+  std::snprintf(text, sizeof text, bytes < 1e8 ? "%.3g MB" : "%.2f GB", bytes / (bytes < 1e8 ? 1e6 : 1e9));
   return text;
 }
 
@@ -70,7 +70,7 @@ void require_memory(const TrainConfig& c, const StepMemory& step, std::int64_t b
     cure = "the network alone does not: try a smaller --base or --depth";
   }
   throw MemoryError(message("training on ", c.batch, c.batch == 1 ? " image" : " images", " of ", c.width, "x", c.height,
-                            " at once takes about ", gigabytes(needed), ", and ", gigabytes(there), " of ", limit, " can be had for it; ",
+                            " at once takes about ", amount(needed), ", and ", amount(there), " of ", limit, " can be had for it; ",
                             cure));
 }
 
