@@ -12,7 +12,7 @@ namespace lamina::train {
 /// Looks into every so many-th step of a task while it is taken, for what sentinels judge by.
 class Watch : Observer {
  public:
-  /// A look takes about an eighth of a step, so that watching takes less than 1 % of a run.
+  /// A look takes about an eighth of a step.
   static constexpr std::int64_t kEvery = 20;
   explicit Watch(Task& task, std::int64_t every = kEvery) : task_(task), every_(every) {}
   /// Task::step(batch), the `number`-th update of the run. Adds to `sums`: "looks", and for each look "movement" (the update's 2-norm over
