@@ -118,6 +118,20 @@ Scalars signals_after(const std::function<void(const std::string&, const Tensor&
 
 }  // namespace
 
+TEST_CASE("collapse of one of several things that are graded") {
+  data::LabelSchema s;
+  s.task = data::Task::ordinal;
+  s.names = {"none", "severe"}, s.values = {0, 1}, s.planes = {"crack", "rust"};
+  s.set_default_colors();
+  const auto head = heads::make_head(s);
+  const auto rules = train::head_sentinels(*head, 1);
+  const EpochRecord rust = counted({{50, 2, 0, 0}, {9, 8, 0, 0}, {0, 0, 60, 0}, {0, 0, 9, 0}}),
+                    fine = counted({{50, 2, 0, 0}, {9, 8, 0, 0}, {0, 0, 60, 0}, {0, 0, 4, 5}});
+  CHECK(said(rules, times(5, rust)) == Said{"5 collapse"});
+  CHECK(train::alarms(rules, times(5, rust))[0].seen.find("\"rust none\"") != std::string::npos);
+  CHECK(said(rules, times(8, fine)).empty());
+}
+
 TEST_CASE("collapse: five validations in a row with one answer are pointed out, once, after the rate has risen") {
   const auto head = head_of(data::Task::multiclass, 2);
   const auto rules = train::head_sentinels(*head, 1e-2);

@@ -18,8 +18,8 @@ Split split_named(std::string_view name);
 struct Item {
   std::string name;  ///< the photograph's file name without its ending
   std::filesystem::path image, mask;
-  std::vector<std::filesystem::path> planes{};  ///< one file a class, empty where the class is nowhere; `mask` is then the first of them
-  std::vector<std::int64_t> pixels{};           ///< of each class in the mask, once the data set is open
+  std::vector<std::filesystem::path> planes{};  ///< one file a plane, empty where nothing of it is there; `mask` is then the first of them
+  std::vector<std::int64_t> pixels{};           ///< of the mask as LabelSchema::counted, once the data set is open
   int width = 0, height = 0;                    ///< of the mask, once the data set is open
   int turn = 1;  ///< EXIF orientation of the photograph, by which its mask is turned; 1 unless masks are drawn on stored pixels
 };
@@ -82,9 +82,9 @@ void require_no_dataset(const std::string& what, const std::filesystem::path& fo
 
 /// Lists DATA/images/*, DATA/masks/* (same stem; or one that ends as masks' and photographs' names often do: _mask, _labelIds, _0000;
 /// Unicode composed or not is the same), train.txt, val.txt and test.txt (one item a line: a stem, or `IMAGE [MASK]` as paths inside DATA;
-/// `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the names. A multilabel set may
-/// keep a file a class in DATA/masks/LABEL/*; where there is none, the class is nowhere. Throws DataError when there is no such folder, a
-/// list or dataset.json is malformed, or an option is wrong; unpaired and missing files are findings.
+/// `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the names. Of planes
+/// (LabelSchema::plane_names) each may have a file, DATA/masks/PLANE/*; where there is none, nothing of it is there. Throws DataError when
+/// there is no such folder, a list or dataset.json is malformed, or an option is wrong; unpaired and missing files are findings.
 DatasetFiles list_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
 
 /// Also inspects every mask and decides their encoding. Throws DataError with the first few findings when any is an error.

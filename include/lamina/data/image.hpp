@@ -181,8 +181,8 @@ void write_png(const std::filesystem::path& path, const LabelImage& labels, std:
 std::vector<Rgb> default_colors(int count);
 /// `count` colors that show an order: black, then from yellow to dark red.
 std::vector<Rgb> grade_colors(int count);
-/// The image with each label's color blended over it, planes one after the other; labels that are black or beyond the palette stay clear.
-/// Throws DataError unless sizes agree.
+/// The image with each label's color blended over it, planes one after the other, each in a color of its own and as strong as its label is
+/// of `levels`; labels that are black or beyond the palette stay clear. Throws DataError unless sizes agree.
 Image overlay(Image image, const LabelImage& labels, std::span<const Rgb> palette, double opacity = 0.5, int levels = 1);
 
 }  // namespace lamina::data

@@ -54,8 +54,8 @@ class MaskDecoder {
   /// label and every sample is 0, the ignored value, or the one other value of the file.
   LabelImage decode(const Raster& raster, const std::string& origin) const;
   LabelImage read(const std::filesystem::path& path, const DecodeLimits& limits = {}) const;
-  /// One file a class, each gray or of a palette; a class whose path is empty is nowhere. Throws DataError also when sizes differ. `turn`
-  /// is as of Item.
+  /// One file a plane, each gray or of a palette; nothing of one whose path is empty is there. Throws DataError also when sizes differ.
+  /// `turn` is as of Item.
   LabelImage read(std::span<const std::filesystem::path> planes, const DecodeLimits& limits = {}, int turn = 1) const;
   /// One line for a person: "gray index masks: 0 background, 1 wound".
   std::string describe(const LabelSchema& schema) const;

@@ -60,6 +60,8 @@ class Head {
   virtual int neutral_outcome() const { return schema_.background; }
   /// Of a predictor that always answers what is most frequent: what scores must beat.
   virtual metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const { return confusion.majority_baseline(); }
+  /// The counts of what is decided by itself, one after the other in outcomes(): of graded planes each, else all.
+  virtual std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const { return {confusion}; }
   metrics::ConfusionMatrix confusion() const { return metrics::ConfusionMatrix(static_cast<int>(outcomes().size())); }
   /// Adds labels against decisions; kIgnoreLabel is left out.
   virtual void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const;

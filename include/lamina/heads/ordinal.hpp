@@ -16,6 +16,7 @@ class Graded : public Head {
   std::vector<std::string> outcomes() const override { return schema().counted(); }
   void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override;
   metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const override;
+  std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const override;
   Scalars summary(const metrics::ConfusionMatrix& confusion) const override;
   Selection selection(const metrics::ConfusionMatrix& confusion) const override;
   Scalars image_summary(const metrics::ConfusionMatrix& of_one_image) const override;

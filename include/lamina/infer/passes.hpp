@@ -23,8 +23,7 @@ struct PassOptions {
   int count() const;
 };
 
-/// Dropout layers of a network as in training while it lives; their randomness is the same each time. Throws OptionError where there are
-/// none.
+/// Dropout layers of a network as in training while it lives, then as in evaluation. Throws OptionError where there are none.
 class DropoutScope {
  public:
   explicit DropoutScope(models::Network& network);

@@ -131,6 +131,12 @@ metrics::ConfusionMatrix Graded::of_plane(const metrics::ConfusionMatrix& confus
   return one;
 }
 
+std::vector<metrics::ConfusionMatrix> Graded::decisions(const metrics::ConfusionMatrix& confusion) const {
+  std::vector<metrics::ConfusionMatrix> all;
+  for (int plane = 0; plane < graded(); ++plane) all.push_back(of_plane(confusion, plane));
+  return all;
+}
+
 metrics::ConfusionMatrix Graded::baseline(const metrics::ConfusionMatrix& of_all) const {
   metrics::ConfusionMatrix all = confusion();
   for (int plane = 0; plane < graded(); ++plane)

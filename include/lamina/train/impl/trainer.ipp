@@ -107,7 +107,7 @@ class ConfiguredTask : public SegmentationTask {
     for (std::size_t c = 0; c < class_weights().size(); ++c) {
       char number[32];
       std::snprintf(number, sizeof number, " %.4g", class_weights()[c]);
-      text += (c ? "," : "") + (names.size() == class_weights().size() ? " " + names[c] : std::string()) + number;
+      text += (c ? "," : "") + (dataset_.schema.task != data::Task::ordinal ? " " + names[c] : std::string()) + number;
     }
     return text;
   }

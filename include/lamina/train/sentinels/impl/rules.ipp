@@ -65,12 +65,16 @@ std::vector<const metrics::ConfusionMatrix*> counts_of(const heads::Head& head, 
 /// Weights for what is rare, where the head's loss has any.
 std::string weigh(const heads::Head& head) { return head.activation() ? "--class-weights median" : "--resize crop --crop-foreground 0.5"; }
 
-/// The outcome that nearly every pixel has although the labels hold others; -1: none.
-int answered_alone(const metrics::ConfusionMatrix& m) {
-  const auto total = static_cast<double>(m.total());
-  for (int c = 0; c < m.classes(); ++c) {
-    const double predicted = static_cast<double>(m.prediction_count(c)) / total, labelled = static_cast<double>(m.truth_count(c)) / total;
-    if (predicted > 0.9995 && predicted > labelled) return c;
+/// The outcome that nearly every pixel has, of what is decided by itself, although the labels hold others; -1: none.
+int answered_alone(const heads::Head& head, const metrics::ConfusionMatrix& counts) {
+  int first = 0;
+  for (const metrics::ConfusionMatrix& m : head.decisions(counts)) {
+    const auto total = static_cast<double>(m.total());
+    for (int c = 0; c < m.classes(); ++c) {
+      const double predicted = static_cast<double>(m.prediction_count(c)) / total, labelled = static_cast<double>(m.truth_count(c)) / total;
+      if (predicted > 0.9995 && predicted > labelled) return first + c;
+    }
+    first += m.classes();
   }
   return -1;
 }
@@ -100,11 +104,11 @@ std::optional<Alarm> rising_loss(double lr, Records history) {
 std::optional<Alarm> collapse(const heads::Head& head, double lr, Records history) {
   const auto counts = counts_of(head, history, kPatience);
   for (const auto* m : counts)
-    if (answered_alone(*m) < 0) return {};
+    if (answered_alone(head, *m) < 0) return {};
   if (counts.empty()) return {};
   const std::string rose = rise(history, history.back().train.find("loss"), 1);
   return Alarm{.seen = message("for ", kPatience, " validations nearly all pixels were predicted as \"",
-                               head.outcomes()[static_cast<std::size_t>(answered_alone(*counts[0]))], "\""),
+                               head.outcomes()[static_cast<std::size_t>(answered_alone(head, *counts[0]))], "\""),
                .cause = message("a learning rate that is too ", rose.empty() ? "low" : "high (" + rose + ")",
                                 ", a rare foreground without class weights, or masks that are read wrongly (see lamina check)"),
                .next = rose.empty() ? weigh(head) : "--lr " + number(0.1 * lr)};
