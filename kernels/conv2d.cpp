@@ -83,17 +83,19 @@ Algorithm algorithm(View4<const T> x, View4<const T> w, View4<const T> out, cons
   constexpr std::int64_t kWinogradChannels = 12;                // below: transforms cost more than the multiplications they save
   const auto applies = [&](Algorithm a) { return conv2d_supports(Device::Type::cpu, a, w.n, w.h, w.w, w.c, p); };
   if (applies(Algorithm::depthwise)) return Algorithm::depthwise;
-  if (applies(Algorithm::winograd4) && w.n >= kWinogradChannels && w.c >= kWinogradChannels && out.pixels() >= kWinogradPixels) {
+  if (applies(Algorithm::winograd3) && w.n >= kWinogradChannels && w.c >= kWinogradChannels && out.pixels() >= kWinogradPixels) {
     Algorithm best = Algorithm::direct;
     std::int64_t least = 0, multiplications = 0;
     const auto offer = [&](Algorithm a, const auto& tiles) {
+      if (!applies(a)) return;
       if (best == Algorithm::direct || tiles.cost() < least) best = a, least = tiles.cost(), multiplications = tiles.multiplications();
     };
     offer(Algorithm::winograd4, WinogradTiles<Winograd<4>>(out.n, out.h, out.w, p.dilation));
-    offer(Algorithm::winograd3, WinogradTiles<Winograd<3>>(out.n, out.h, out.w, p.dilation));
-    with_winograd<2, T>(x, out, -p.padding.top, -p.padding.left, p.dilation,
+    with_winograd<3, T>(x, out, w.h, -p.padding.top, -p.padding.left, p.dilation,
+                        [&]<class F>() { offer(Algorithm::winograd3, WinogradTiles<F>(out.n, out.h, out.w, p.dilation)); });
+    with_winograd<2, T>(x, out, w.h, -p.padding.top, -p.padding.left, p.dilation,
                         [&]<class F>() { offer(Algorithm::winograd2, WinogradTiles<F>(out.n, out.h, out.w, p.dilation)); });
-    if (multiplications < out.pixels() * 9) return best;  // not with a large dilation: tiles are mostly outside the image
+    if (multiplications < out.pixels() * w.h * w.w) return best;  // not with a large dilation: tiles are mostly outside the image
   }
   return out.pixels() < kPixels || !applies(Algorithm::direct) ? Algorithm::implicit_gemm : Algorithm::direct;
 }

@@ -105,6 +105,9 @@ TEST_CASE("every algorithm agrees with the naive one in double") {
       {{1, 1, 1, 64}, {64, 3, 3, 64}, pad(1)},
       {{1, 33, 20, 16}, {16, 4, 4, 16}, {.stride = 2, .padding = Padding::symmetric(1)}},
       {{1, 33, 20, 16}, {16, 7, 7, 16}, {.stride = 2, .padding = Padding::symmetric(3)}},
+      {{2, 17, 20, 16}, {20, 4, 4, 16}, {.padding = Padding::symmetric(1)}},
+      {{1, 8, 9, 33}, {70, 4, 4, 33}, {.padding = {0, 3, 2, 1}}},
+      {{1, 19, 14, 16}, {12, 4, 4, 16}, {.padding = Padding::symmetric(3), .dilation = 2}},
       {{1, 33, 20, 16}, {20, 3, 3, 16}, {.stride = 2, .padding = Padding::tf_same()}},
       {{1, 20, 19, 33}, {16, 3, 2, 33}, {.stride = 3, .padding = Padding::symmetric(2), .dilation = 2}},
       {{1, 32, 31, 3}, {16, 3, 3, 3}, {.stride = 2, .padding = Padding::symmetric(1)}},
@@ -166,10 +169,12 @@ TEST_CASE("Winograd in several groups of tiles and panels of channels") {
       {{1, 66, 65, 16}, {464, 3, 3, 16}, pad(1)},
       {{2, 12, 13, 560}, {72, 3, 3, 560}, pad(1)},
       {{1, 12, 13, 560}, {72, 3, 3, 560}, {.padding = Padding::symmetric(9), .dilation = 9}},
+      {{1, 12, 13, 560}, {72, 4, 4, 560}, pad(1)},
   };
   for (const ConvCase& c : cases) {
     const auto expected = lamina::test::detail::run(op_case(c, Conv2dAlgorithm::direct), DType::f64, false, false);
-    for (auto algorithm : {Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd4}) {
+    for (auto algorithm : {Conv2dAlgorithm::winograd2, Conv2dAlgorithm::winograd3, Conv2dAlgorithm::winograd4}) {
+      if (!kernels::conv2d_supports(Device::Type::cpu, algorithm, c.w[0], c.w[1], c.w[2], c.w[3], c.p)) continue;
       const OpCase op = op_case(c, algorithm);
       CAPTURE(op.name);
       const auto got = lamina::test::detail::run(op, DType::f64, false, false);

@@ -16,7 +16,8 @@ struct Padding {
   static constexpr Padding tf_same() { return {0, 0, 0, 0, true}; }
 };
 
-/// How a convolution is computed; `naive` is the oracle of the others, which do not apply everywhere (see kernels::conv2d_supports).
+/// How a convolution is computed; winogradM gives tiles of M x M outputs, of 3x3 kernels, with M = 3 of 4x4, too. `naive` is the oracle of
+/// the others, which do not apply everywhere (see kernels::conv2d_supports).
 enum class Conv2dAlgorithm : std::uint8_t { automatic, naive, implicit_gemm, direct, winograd2, winograd3, winograd4, depthwise };
 
 constexpr const char* name_of(Conv2dAlgorithm a) {
@@ -89,7 +90,8 @@ LAMINA_HD constexpr bool conv2d_supports(Device::Type device, Conv2dAlgorithm a,
     case Conv2dAlgorithm::direct: return p.groups == 1 && (cpu || cin_per_group <= kFewInputChannels);
     case Conv2dAlgorithm::winograd2:
     case Conv2dAlgorithm::winograd3:
-    case Conv2dAlgorithm::winograd4: return cpu && p.groups == 1 && p.stride == 1 && kh == 3 && kw == 3;
+    case Conv2dAlgorithm::winograd4:
+      return cpu && p.groups == 1 && p.stride == 1 && kh == kw && (kh == 3 || (kh == 4 && a == Conv2dAlgorithm::winograd3));
     case Conv2dAlgorithm::depthwise: return cin_per_group == 1 && p.groups == cout;
   }
   return false;

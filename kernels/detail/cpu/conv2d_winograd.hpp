@@ -1,8 +1,8 @@
-// Winograd convolution, 3x3 with stride 1: F(M x M, 3 x 3) does (M + 2)^2 / (9 M^2) of the multiplications (M = 4: a quarter). Blocks of
-// tiles are transformed, multiplied with the transformed weights point by point, and transformed back while they are in the L2 cache.
-// Of an atrous convolution the outputs whose coordinates share their remainders modulo the dilation are an ordinary convolution: its tiles
-// take every dilation-th pixel. Where those are at most two, what is padding in every tile is not multiplied (WinogradInside).
-// Forward and dgrad here; conv2d_winograd_weights.hpp has wgrad.
+// Winograd convolution, stride 1: F(M x M, 3 x 3) does (M + 2)^2 / (9 M^2) of the multiplications (M = 4: a quarter), F(3 x 3, 4 x 4) a
+// quarter. Blocks of tiles are transformed, multiplied with the transformed weights point by point, and transformed back while they are in
+// the L2 cache. Of an atrous convolution the outputs whose coordinates share their remainders modulo the dilation are an ordinary
+// convolution: its tiles take every dilation-th pixel. Where those are at most two, what is padding in every tile is not multiplied
+// (WinogradInside). Forward and dgrad here; conv2d_winograd_weights.hpp has wgrad.
 #pragma once
 #include "detail/cpu/microkernel.hpp"
 #include "detail/cpu/weights.hpp"
@@ -131,13 +131,13 @@ void winograd_output(const T* products, const WinogradTiles<F>& tiles, std::int6
 }
 
 /// taps (tap, kChunk, kLanes) of one register of output channels, k on, and one chunk of inputs; zero beyond either end.
-template <class T>
+template <int R, class T>
 void winograd_taps(const WeightReader<T>& weights, std::int64_t k, std::int64_t chunk, T* taps) {
   constexpr int L = kLanes<T>;
   const std::int64_t lanes = weights.outputs() - k, inputs = weights.inputs() - chunk * kChunk;
-  for (int tap = 0; tap < 9; ++tap, taps += kChunk * L) {
-    const T* from = weights.tap(tap / 3, tap % 3) + k * weights.output_step() + chunk * kChunk * weights.input_step();
-    T* to = weights.gradient ? taps + (8 - 2 * tap) * kChunk * L : taps;  // dgrad turns the kernel around
+  for (int tap = 0; tap < R * R; ++tap, taps += kChunk * L) {
+    const T* from = weights.tap(tap / R, tap % R) + k * weights.output_step() + chunk * kChunk * weights.input_step();
+    T* to = weights.gradient ? taps + (R * R - 1 - 2 * tap) * kChunk * L : taps;  // dgrad turns the kernel around
     if (!weights.gradient && lanes >= L && inputs >= kChunk) {
       for (int part = 0; part < kChunk; part += L) {
         Vec<T> rows[L];
@@ -161,14 +161,14 @@ void winograd_taps(const WeightReader<T>& weights, std::int64_t k, std::int64_t 
 /// Transformed weights (xi, block, chunk, kChunk, registers of a block), of one block of output channels and one chunk of inputs.
 template <class F, class T>
 void winograd_weights(const WeightReader<T>& weights, const ChannelBlocks& out, std::int64_t block, std::int64_t chunk, T* points) {
-  constexpr int A = F::kPoints, L = kLanes<T>;
+  constexpr int R = F::kTaps, A = F::kPoints, L = kLanes<T>;
   const std::int64_t width = out.vectors * L, inputs = chunks_for(weights.inputs()) * kChunk, point_step = out.blocks * inputs * width;
-  alignas(64) T taps[9 * kChunk * L];
+  alignas(64) T taps[R * R * kChunk * L];
   for (std::int64_t v = 0; v < out.vectors; ++v) {
-    winograd_taps(weights, (block * out.vectors + v) * L, chunk, taps);
+    winograd_taps<R>(weights, (block * out.vectors + v) * L, chunk, taps);
     for (std::int64_t i = 0; i < kChunk; ++i) {
       T* to = points + (block * inputs + chunk * kChunk + i) * width + v * L;
-      both_axes<3, A, Vec<T>>([&](int r, int s) { return load(taps + ((r * 3 + s) * kChunk + i) * L); },
+      both_axes<R, A, Vec<T>>([&](int r, int s) { return load(taps + ((r * R + s) * kChunk + i) * L); },
                               [](auto& w, auto& u) { F::weights(w, u); },
                               [&](int r, int s, Vec<T> u) { store(to + (r * A + s) * point_step, u); });
     }
@@ -256,7 +256,7 @@ struct WinogradPlan {
   }
 };
 
-/// y = act(b + correlation of x with the 3x3 weights), taps `dilation` apart, starting at (origin_h, origin_w) of output pixel (0, 0).
+/// y = act(b + correlation of x with the weights), taps `dilation` apart, starting at (origin_h, origin_w) of output pixel (0, 0).
 template <class F, class T>
 void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std::int64_t origin_w, std::int64_t dilation,
                           const WeightReader<T>& weights, const T* b, Activation act, View4<T> y) {
@@ -309,9 +309,13 @@ void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std
   if (!fused) activation_forward<T>(cpu, y.flat(), act, y.flat());
 }
 
-/// Calls f.operator()<F>() for the transforms of F(M x M): those of WinogradInside where they apply to a correlation of `in` to `out`.
+/// Calls f.operator()<F>() for the transforms of F(M x M, taps x taps): those of WinogradInside where they apply to a correlation of `in`
+/// to `out`.
 template <int M, class T, class Body>
-void with_winograd(View4<const T> in, View4<const T> out, std::int64_t origin_h, std::int64_t origin_w, std::int64_t dilation, Body&& f) {
+void with_winograd(View4<const T> in, View4<const T> out, std::int64_t taps, std::int64_t origin_h, std::int64_t origin_w,
+                   std::int64_t dilation, Body&& f) {
+  if constexpr (M == 3)
+    if (taps == 4) return f.template operator()<Winograd<3, 4>>();
   if constexpr (M == 2)
     if (winograd_inside(in.h, out.h, origin_h, dilation) && winograd_inside(in.w, out.w, origin_w, dilation))
       return f.template operator()<WinogradInside>();
@@ -321,15 +325,15 @@ void with_winograd(View4<const T> in, View4<const T> out, std::int64_t origin_h,
 template <int M, class T>
 void conv2d_forward_winograd(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p) {
   const std::int64_t top = -p.padding.top, left = -p.padding.left;
-  with_winograd<M, T>(x, y, top, left, p.dilation, [&]<class F>() {
+  with_winograd<M, T>(x, y, w.h, top, left, p.dilation, [&]<class F>() {
     winograd_correlation<F>(cpu, x, top, left, p.dilation, WeightReader<T>{w, false}, b, p.activation, y);
   });
 }
 
 template <int M, class T>
 void conv2d_backward_data_winograd(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p) {
-  const std::int64_t top = p.padding.top - std::int64_t{2} * p.dilation, left = p.padding.left - std::int64_t{2} * p.dilation;
-  with_winograd<M, T>(dy, dx, top, left, p.dilation, [&]<class F>() {
+  const std::int64_t top = p.padding.top - (w.h - 1) * p.dilation, left = p.padding.left - (w.w - 1) * p.dilation;
+  with_winograd<M, T>(dy, dx, w.h, top, left, p.dilation, [&]<class F>() {
     winograd_correlation<F>(cpu, dy, top, left, p.dilation, WeightReader<T>{w, true}, static_cast<const T*>(nullptr), Activation::none(),
                             dx);
   });

@@ -47,16 +47,16 @@ template <int V, int kPoints, class T>
 /// dw of input chunk `chunk` and register k of output channels, from sums (xi, chunk, block, kChunk, registers of a block).
 template <class F, class T>
 void winograd_weights_gradient(const T* sums, std::int64_t chunk, std::int64_t k, const ChannelBlocks& out, View4<T> dw) {
-  constexpr int A = F::kPoints, L = kLanes<T>;
+  constexpr int R = F::kTaps, A = F::kPoints, L = kLanes<T>;
   const std::int64_t width = out.vectors * L, point_step = chunks_for(dw.c) * kChunk * out.padded, c0 = chunk * kChunk,
                      channels = dw.c - c0;
   const T* from = sums + c0 * out.padded + k / width * kChunk * width + k % width;
-  alignas(64) T taps[9 * kChunk * L];  // (tap, kChunk, kLanes)
+  alignas(64) T taps[R * R * kChunk * L];  // (tap, kChunk, kLanes)
   for (std::int64_t i = 0; i < kChunk; ++i)
-    both_axes<A, 3, Vec<T>>([&](int r, int s) { return load(from + i * width + (r * A + s) * point_step); },
+    both_axes<A, R, Vec<T>>([&](int r, int s) { return load(from + i * width + (r * A + s) * point_step); },
                             [](auto& u, auto& w) { F::weights_gradient(u, w); },
-                            [&](int r, int s, Vec<T> v) { store(taps + ((r * 3 + s) * kChunk + i) * L, v); });
-  for (int tap = 0; tap < 9; ++tap)
+                            [&](int r, int s, Vec<T> v) { store(taps + ((r * R + s) * kChunk + i) * L, v); });
+  for (int tap = 0; tap < R * R; ++tap)
     for (int part = 0; part < kChunk && part < channels; part += L) {
       Vec<T> rows[L];
 #pragma GCC unroll 16
@@ -124,7 +124,7 @@ void winograd_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, Vi
 
 template <int M, class T>
 void conv2d_backward_weights_winograd(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<T> dw, const Conv2dParams& p) {
-  with_winograd<M, T>(x, dy, -p.padding.top, -p.padding.left, p.dilation,
+  with_winograd<M, T>(x, dy, dw.h, -p.padding.top, -p.padding.left, p.dilation,
                       [&]<class F>() { winograd_backward_weights<F>(cpu, x, dy, dw, p); });
 }
 

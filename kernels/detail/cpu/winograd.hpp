@@ -1,5 +1,6 @@
-// The transforms of Winograd's minimal filtering F(M x M, 3 x 3) (Lavin and Gray 2016), one axis at a time, on values of SIMD registers V
-// of channels. A tile is kIn inputs, the first one kFirst pixels from where its window begins, kPoints products or kOut outputs.
+// The transforms of Winograd's minimal filtering F(M x M, R x R) (Lavin and Gray 2016), one axis at a time, on values of SIMD registers V
+// of channels. A tile is kIn inputs, the first one kFirst pixels from where its window begins, kPoints products or kOut outputs; a kernel
+// has kTaps.
 #pragma once
 #include <type_traits>
 
@@ -10,13 +11,13 @@ namespace lamina::kernels::LAMINA_ISA {
 template <class V>
 using Element = std::remove_cvref_t<decltype(V{}[0])>;
 
-template <int M>
+template <int M, int R = 3>
 struct Winograd;
 
-/// M + 2 inputs; points 0, 1, -1, (2, (-2,)) infinity.
-template <int M>
+/// M + R - 1 inputs; points 0, 1, -1, (2, (-2,)) infinity.
+template <int M, int R = 3>
 struct WinogradExtents {
-  static constexpr int kOut = M, kIn = M + 2, kPoints = M + 2, kFirst = 0;
+  static constexpr int kOut = M, kTaps = R, kIn = M + R - 1, kPoints = M + R - 1, kFirst = 0;
 };
 
 template <>
@@ -162,9 +163,56 @@ struct Winograd<4> : WinogradExtents<4> {
   }
 };
 
+/// F(3 x 3, 4 x 4): the points, and so the input transform, of F(4 x 4, 3 x 3).
+template <>
+struct Winograd<3, 4> : WinogradExtents<3, 4> {
+  template <class V>
+  [[gnu::always_inline]] static void input(const V (&d)[6], V (&t)[6]) {
+    Winograd<4>::input(d, t);
+  }
+  template <class V>
+  [[gnu::always_inline]] static void output(const V (&m)[6], V (&y)[3]) {
+    const V a = m[1] + m[2], c = m[3] + m[4];
+    y[0] = m[0] + a + c;
+    y[1] = (m[1] - m[2]) + (m[3] - m[4]) * 2;
+    y[2] = a + c * 4 + m[5];
+  }
+  template <class V>
+  [[gnu::always_inline]] static void output_gradient(const V (&y)[3], V (&m)[6]) {
+    const V a = y[0] + y[2], c = y[0] + y[2] * 4, d = y[1] * 2;
+    m[0] = y[0];
+    m[1] = a + y[1];
+    m[2] = a - y[1];
+    m[3] = c + d;
+    m[4] = c - d;
+    m[5] = y[2];
+  }
+  template <class V>
+  [[gnu::always_inline]] static void weights(const V (&w)[4], V (&u)[6]) {
+    using E = Element<V>;
+    const V a = (w[0] + w[2]) * (E(-1) / 6), b = (w[1] + w[3]) * (E(1) / 6), c = w[0] * (E(1) / 24) + w[2] * (E(1) / 6),
+            d = w[1] * (E(1) / 12) + w[3] * (E(1) / 3);
+    u[0] = w[0] * E(0.25);
+    u[1] = a - b;
+    u[2] = a + b;
+    u[3] = c + d;
+    u[4] = c - d;
+    u[5] = w[3];
+  }
+  template <class V>
+  [[gnu::always_inline]] static void weights_gradient(const V (&u)[6], V (&w)[4]) {
+    const V a = u[1] + u[2], b = u[2] - u[1], c = u[3] + u[4], d = u[3] - u[4];
+    using E = Element<V>;
+    w[0] = u[0] * E(0.25) - a * (E(1) / 6) + c * (E(1) / 24);
+    w[1] = b * (E(1) / 6) + d * (E(1) / 12);
+    w[2] = (c - a) * (E(1) / 6);
+    w[3] = b * (E(1) / 6) + d * (E(1) / 3) + u[5];
+  }
+};
+
 /// F(2 x 2, 3 x 3) where the first and the last input are padding: a 2 x 2 Toeplitz matrix times a vector by three products (Karatsuba).
 struct WinogradInside {
-  static constexpr int kOut = 2, kIn = 2, kPoints = 3, kFirst = 1;
+  static constexpr int kOut = 2, kTaps = 3, kIn = 2, kPoints = 3, kFirst = 1;
   template <class V>
   [[gnu::always_inline]] static void input(const V (&d)[2], V (&t)[3]) {
     t[0] = d[0] + d[1];
