@@ -128,7 +128,8 @@ class SchemaReader {
     for (std::size_t k = 0; k < schema_.names.size(); ++k) {
       const std::string name = in_small_letters(schema_.names[k]);
       if (std::find(std::begin(kBackgroundNames), std::end(kBackgroundNames), name) == std::end(kBackgroundNames)) continue;
-      check(schema_.background < 0, "'", schema_.names[k], "' and '", schema_.names[static_cast<std::size_t>(schema_.background)],
+      const std::size_t other = schema_.background < 0 ? k : static_cast<std::size_t>(schema_.background);
+      check(other == k, "'", schema_.names[k], "' and '", schema_.names[other],
             "' are both called as the background is; rename one, or write \"roles\": {\"background\": ...}");
       schema_.background = static_cast<int>(k);
       schema_.background_reason = "it is called so";
