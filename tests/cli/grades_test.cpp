@@ -13,7 +13,7 @@ TEST_CASE("graded planes are checked, trained on, scored and predicted: a mask a
   REQUIRE(w.lamina("phantom rgb set --count 20 --size 16 --withhold r0g1b2 --quiet").code == 0);
   check_error(w.lamina("phantom rgb other --withhold r0g1"), 2, {"--withhold", "r0g1", "r0g1b2"});
   CHECK(json::parse(w.lamina("check set --json").out).at("planes") == json{"r", "g", "b"});
-  for (const std::string head : {"ordinal", "corn", "regression"}) {
+  for (const std::string head : {"ordinal", "corn", "coral", "regression"}) {
     CAPTURE(head);
     const std::string loss = head == "regression" ? " --loss mae" : " --class-weights balanced";
     const Result trained =

@@ -5,7 +5,9 @@ import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
 import torchvision
-from coral_pytorch.losses import corn_loss
+from coral_pytorch.dataset import levels_from_labelbatch
+from coral_pytorch.layers import CoralLayer
+from coral_pytorch.losses import coral_loss, corn_loss
 from monai.losses import DiceLoss, GeneralizedDiceLoss, GeneralizedWassersteinDiceLoss, TverskyLoss
 from scipy.ndimage import distance_transform_edt
 from writer import Golden, nchw
@@ -107,4 +109,20 @@ def wasserstein(z, y):
 
 g.add("wasserstein", wasserstein, logits=falling, labels=labels)
 g.add("corn", lambda z, y: corn_loss(z.flatten(0, 2), y.flatten(), 4), logits=logits[..., :3].clone(), labels=labels)
+
+
+def coral(importance):
+    """coral-pytorch's layer and loss of features (N, H, W, C); its sum over the scores of a pixel as their weighted mean."""
+    layer = CoralLayer(C, 4).double()
+
+    def loss(x, w, b, y):
+        scores = torch.func.functional_call(layer, {"coral_weights.weight": w[:, 0, 0], "coral_bias": b}, (x.flatten(0, 2),))
+        return coral_loss(scores, levels_from_labelbatch(y.flatten(), 4).double(), importance_weights=importance) / importance.sum()
+
+    return loss
+
+
+weight, bias = g.draw(1, 1, 1, C), torch.tensor([0.9, 0.1, -0.6], dtype=torch.float64)
+for case, importance in {"coral": torch.ones(3), "coral_weighted": torch.tensor([0.5, 2.0, 1.25])}.items():
+    g.add(case, coral(importance.double()), features=logits, weight=weight, bias=bias, labels=labels)
 g.save()

@@ -132,6 +132,20 @@ TEST_CASE("corn: conditional targets; P(grade > k) is a product and never rises 
   CHECK(decided(*head, head->probabilities(z), heads::Scale::probabilities) == Labels{2, 2, 0});
 }
 
+TEST_CASE("coral: the scores of a plane are tied; targets and decisions are those of cumulative scores") {
+  const auto head = heads::make_head(kGrades(), "coral"), ordinal = heads::make_head(kGrades(), "ordinal");
+  CHECK(std::string(head->kind()) == "coral");
+  CHECK(head->outputs() == 2);
+  CHECK(head->tied() == 2);
+  for (const char* other : {"ordinal", "corn", "regression"}) CHECK(heads::make_head(kGrades(), other)->tied() == 1);
+  CHECK(head->activation() == LossActivation::sigmoid);
+  const Tensor labels = Tensor::from({std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{255}}, {1, 2, 2});
+  CHECK(head->targets(labels).to_vector<std::uint8_t>() == Labels{0, 0, 1, 0, 1, 1, 255, 255});
+  const Tensor z = Tensor::from({-1.f, -2.f, 0.4f, -0.6f, 2.f, 1.f}, {1, 1, 3, 2});
+  CHECK(decided(*head, z) == Labels{0, 1, 2});
+  CHECK(decided(*head, head->probabilities(z), heads::Scale::probabilities) == Labels{0, 1, 2});
+}
+
 TEST_CASE("regression: the nearest grade of a number") {
   const auto head = heads::make_head(kGrades(), "regression");
   CHECK(head->outputs() == 1);
@@ -149,8 +163,8 @@ TEST_CASE("heads are made for the labels they can learn") {
 
 TEST_CASE("decisions are made where the scores are") {
   for (Device device : cuda_devices())
-    for (const auto& [schema, kind] :
-         {std::pair(kClasses(), ""), std::pair(kPlanes(), ""), std::pair(kGrades(), ""), std::pair(kGrades(), "corn")}) {
+    for (const auto& [schema, kind] : {std::pair(kClasses(), ""), std::pair(kPlanes(), ""), std::pair(kGrades(), ""),
+                                       std::pair(kGrades(), "corn"), std::pair(kGrades(), "coral")}) {
       const auto head = heads::make_head(schema, kind);
       const Tensor z = random_normal({2, 5, 7, head->outputs()}, 3, DType::f32);
       const Tensor there = head->decide(z.to(device));

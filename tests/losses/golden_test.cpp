@@ -1,6 +1,7 @@
 // Loss terms against the libraries that people know them from: tests/golden/make_losses.py.
 #include "support/golden.hpp"
 #include "lamina/losses/criterion.hpp"
+#include "lamina/nn/conv.hpp"
 #include "support/heads.hpp"
 
 using namespace lamina;
@@ -35,4 +36,13 @@ TEST_CASE("loss terms are those of PyTorch, MONAI, smp, torchvision and coral-py
   check("sigmoid_smoothed", "bce:smoothing=0.2", *planes);
   check("wasserstein", "wasserstein", *grades);
   check("corn", "ce", *corn);
+  const auto coral = head_of(data::Task::ordinal, 4, "coral");  // of a last layer whose scores differ by their biases
+  for (const auto& [name, of_grades] :
+       {std::pair("coral", CriterionOptions{}), std::pair("coral_weighted", CriterionOptions{.class_weights = {0.5, 2, 1.25}})})
+    check_golden(
+        file, name, {"features", "weight", "bias", "labels"},
+        [&](auto& in) {
+          return Criterion("ce", of_grades)(*coral, conv2d(in[0], nn::repeated_filters(in[1], coral->tied()), in[2]), in[3]);
+        },
+        1e-12);
 }

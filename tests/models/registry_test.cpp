@@ -176,3 +176,38 @@ TEST_CASE("a network's graph: ops by their layers, each reading what ran before 
     }
   CHECK(concats == 2);
 }
+
+TEST_CASE("tied outputs: the last layer of every family has a filter for so many in a row, and JSON says so") {
+  const ModelConfig configs[] = {{.options = {{"base", "2"}, {"depth", "1"}}},
+                                 {.preset = "milesial", .options = {{"base", "2"}}},
+                                 {.preset = "keras", .options = {{"base", "2"}, {"depth", "1"}}},
+                                 {.preset = "smp"},
+                                 {.model = "deeplabv3plus", .preset = "small", .options = {{"base", "4"}}},
+                                 {.model = "deeplabv3plus", .preset = "torchvision", .options = {{"base", "4"}, {"aux", "yes"}}}};
+  for (ModelConfig c : configs) {
+    CAPTURE(c.model);
+    CAPTURE(c.preset);
+    c.classes = 6;
+    c.outputs = {{kLabels, 6, 3}};
+    const ModelConfig again = model_config_from_json(to_json(c));
+    CHECK(again.outputs == c.outputs);
+    const auto net = build_meta(again);
+    CHECK(net->outputs()[0].channels == 6);
+    int kernels = 0;
+    for (const std::string& layer : net->last_layers())
+      for (const auto& p : net->named_parameters()) {
+        if (p.name == layer + ".weight" && ++kernels) CHECK(p.tensor.size(0) == 2);
+        if (p.name == layer + ".bias") CHECK(p.tensor.size(0) == 6);
+      }
+    CHECK(kernels == (c.preset == "torchvision" ? 2 : 1));
+  }
+  CHECK(to_json({.outputs = {{kLabels, 6}}}).find("tied") == std::string::npos);
+  // The scores of a pixel are apart by the biases, whatever the picture.
+  const auto net = build_network({.classes = 6, .options = {{"base", "2"}, {"depth", "1"}}, .outputs = {{kLabels, 6, 3}}}, 1);
+  const auto y = (*net)(random_normal({1, 4, 4, 3}, 5, DType::f32)).to_vector<float>();
+  for (std::size_t i = 0; i < y.size(); i += 3) {
+    CHECK(y[i] - y[i + 1] == doctest::Approx(1 / 3.).epsilon(1e-4));
+    CHECK(y[i + 1] - y[i + 2] == doctest::Approx(1 / 3.).epsilon(1e-4));
+  }
+  CHECK(y[0] != y[3]);
+}

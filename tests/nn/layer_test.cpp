@@ -54,6 +54,33 @@ TEST_CASE("an op knows the path of the layer that runs it") {
   CHECK(net.path().empty());
 }
 
+TEST_CASE("tied outputs of a convolution have the same filter and a bias each") {
+  RandomStream random({1, 2});
+  Conv2d conv({.in = 2, .out = 6, .kernel = 1, .tied = 3}, random);
+  const Tensor weight = conv.parameters()[0], bias = conv.parameters()[1];
+  CHECK(weight.shape() == Shape{2, 1, 1, 2});
+  CHECK(bias.to_vector<float>() == std::vector<float>{1, 2 / 3.f, 1 / 3.f, 1, 2 / 3.f, 1 / 3.f});  // in order from the first step on
+  weight.copy_from(Tensor::from({1.f, 2.f, -1.f, 10.f}, {2, 1, 1, 2}));
+  bias.copy_from(Tensor::from({3.f, 2.f, 1.f, 0.f, -1.f, -2.f}, {6}));
+  std::vector<Device> devices{kCpu};
+  for (const Device device : cuda_devices()) devices.push_back(device);
+  for (const Device device : devices) {
+    CAPTURE(device.str());
+    conv.to(device);
+    for (const Tensor& p : conv.parameters()) p.zero_grad();
+    const Tensor y = conv(Tensor::from({5.f, 7.f}, {1, 1, 1, 2}).to(device));  // 5 + 14 = 19, -5 + 70 = 65
+    CHECK(y.to_vector<float>() == std::vector<float>{22, 21, 20, 65, 64, 63});
+    y.backward(Tensor::from({1.f, 2.f, 3.f, 10.f, 20.f, 30.f}, {1, 1, 1, 6}).to(device));
+    CHECK(weight.grad().to_vector<float>() == std::vector<float>{30, 42, 300, 420});
+    CHECK(bias.grad().to_vector<float>() == std::vector<float>{1, 2, 3, 10, 20, 30});
+  }
+  check_throws<OptionError>([&] { Conv2d({.in = 2, .out = 6, .tied = 4}, random); }, {"tied 4", "out 6"});
+  // Filters of more than one pixel, each as a whole.
+  const Tensor filters = Tensor::from({1.f, 2.f, 3.f, 4.f}, {2, 1, 2, 1});
+  CHECK(repeated_filters(filters, 2).shape() == Shape{4, 1, 2, 1});
+  CHECK(repeated_filters(filters, 2).to_vector<float>() == std::vector<float>{1, 2, 1, 2, 3, 4, 3, 4});
+}
+
 TEST_CASE("a module built meta has shapes and names, and no memory; filled, it is the module that its state came from") {
   const Net whole;
   reset_peak_memory();

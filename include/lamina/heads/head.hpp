@@ -35,10 +35,12 @@ class Head {
   /// Of the network's output, and of the batch's tensor that it learns.
   const std::string& name() const { return name_; }
   const data::LabelSchema& schema() const { return schema_; }
-  /// multiclass, multilabel, ordinal, regression.
+  /// multiclass, multilabel, ordinal, corn, coral, regression.
   virtual const char* kind() const = 0;
   /// Scores a pixel: channels of the network's output.
   virtual int outputs() const = 0;
+  /// So many outputs in a row have the same weights in the network's last layer, and a bias each.
+  virtual int tied() const { return 1; }
   /// What one output is called in messages about lists with a number for each: "classes".
   virtual const char* outputs_are() const { return "classes"; }
   /// How logits become probabilities in a loss over classes; none: they are no such thing.

@@ -9,15 +9,16 @@ namespace lamina::models {
 /// at least 32 works: upsampling goes to the skip's size.
 class UNetResNet50 : public Network {
  public:
-  UNetResNet50(int in_channels, int classes, nn::RandomStream& random);
+  UNetResNet50(int in_channels, OutputSpec output, nn::RandomStream& random);
   Outputs forward(const Tensor& x) override;
   int in_channels() const override { return in_channels_; }
-  std::vector<OutputSpec> outputs() const override { return {{kLabels, classes_}}; }
+  std::vector<OutputSpec> outputs() const override { return {output_}; }
   int minimum_size() const override { return 32; }
 
  private:
   class Decoder;
-  int in_channels_, classes_;
+  int in_channels_;
+  OutputSpec output_;
   ResNet50* encoder_;
   Decoder* decoder_;
   nn::Conv2d* head_;

@@ -30,15 +30,20 @@ struct Conv2dOptions {
   Padding padding = {};
   int dilation = 1;
   int groups = 1;
+  int tied = 1;  ///< so many outputs in a row have the same weights and differ by their biases
   bool bias = true;
   Activation activation = {};
   Init init = Init::kaiming_normal;
 };
 
-/// Square-kernel convolution layer. Parameters: weight (out, k, k, in/groups), bias (out), zero at the start.
+/// Every filter of (n, kh, kw, c) `times` times in a row: (n * times, kh, kw, c). Differentiable.
+Tensor repeated_filters(const Tensor& weight, int times);
+
+/// Square-kernel convolution layer. Parameters: weight (out/tied, k, k, in/groups), bias (out), zero at the start; of tied outputs it falls
+/// evenly from 1, as coral-pytorch's.
 class Conv2d : public Module {
  public:
-  /// Throws OptionError on channels, kernel or groups below 1.
+  /// Throws OptionError on channels, kernel, groups or tied below 1 or that do not divide.
   Conv2d(const Conv2dOptions& o, RandomStream& random);
   Tensor operator()(const Tensor& x, const Tensor& into = {}) const;
   /// The same with the moments of the result's channels.
@@ -47,7 +52,9 @@ class Conv2d : public Module {
   bool depthwise() const { return params_.groups > 1 && weight_.size(3) == 1; }
 
  private:
+  Tensor filters() const { return tied_ > 1 ? repeated_filters(weight_, tied_) : weight_; }
   Conv2dParams params_;
+  int tied_;
   Tensor weight_, bias_;
 };
 

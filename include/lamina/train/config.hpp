@@ -84,10 +84,11 @@ void describe(TrainConfig& c, Visit&& visit) {
         c.normalize);
   visit(Field{"border", "what pad, crop and augment put outside a photograph, in 255ths of full intensity", 0, 255}, c.border);
   visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
-  visit(Field{.name = "head",
-              .help = "what the output means: multiclass | multilabel | ordinal | corn | regression; empty: as the data's task says",
-              .stored = false},  // a checkpoint says what it is, beside the settings
-        c.head);
+  visit(
+      Field{.name = "head",
+            .help = "what the output means: multiclass | multilabel | ordinal | corn | coral | regression; empty: as the data's task says",
+            .stored = false},  // a checkpoint says what it is, beside the settings
+      c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3"}, c.loss);
   visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
   visit(Field{"class_weights", "none, a rule (see lamina check), or comma-separated numbers"}, c.class_weights);
@@ -161,7 +162,7 @@ infer::InputConfig input_config(const TrainConfig& config, const data::PhotoStat
 /// The loader of that input, without augmentation, in the batches of the settings: of crops, the windows that cover photographs.
 data::LoaderOptions loader_options(const TrainConfig& config, const infer::InputConfig& input);
 
-/// The network that the settings name, of photographs with so many channels.
-models::ModelConfig model_config(const TrainConfig& config, int outputs, int channels = 3);
+/// The network that the settings name, for a head and photographs with so many channels; without a head the outputs are the preset's.
+models::ModelConfig model_config(const TrainConfig& config, const heads::Head* head = nullptr, int channels = 3);
 
 }  // namespace lamina::train

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "lamina/core/names.hpp"
+#include "lamina/heads/coral.hpp"
 #include "lamina/heads/corn.hpp"
 #include "lamina/heads/multiclass.hpp"
 #include "lamina/heads/multilabel.hpp"
@@ -37,6 +38,7 @@ constexpr Kind kKinds[] = {{"multiclass", data::Task::multiclass, make<Multiclas
                            {"multilabel", data::Task::multilabel, make<Multilabel>},
                            {"ordinal", data::Task::ordinal, make<Ordinal>},
                            {"corn", data::Task::ordinal, make<Corn>},
+                           {"coral", data::Task::ordinal, make<Coral>},
                            {"regression", data::Task::ordinal, make<Regression>}};
 
 }  // namespace

@@ -28,7 +28,7 @@ nn::NormOptions norm(nn::NormOptions::Kind kind, double momentum, int base) {
 
 /// A 1x1 convolution with bias. Of several each has the name of its output.
 nn::Conv2dOptions head(int in, const OutputSpec& output, nn::Init init) {
-  return {.in = in, .out = output.channels, .kernel = 1, .init = init};
+  return {.in = in, .out = output.channels, .kernel = 1, .tied = output.tied, .init = init};
 }
 std::string head_name(const std::string& name, const std::vector<OutputSpec>& all, const OutputSpec& output) {
   return all.size() > 1 ? name + "." + output.name : name;

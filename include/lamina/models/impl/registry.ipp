@@ -119,7 +119,10 @@ std::string to_json(const ModelConfig& c) {
     const auto number = whole_number(value);
     j[name] = number ? Json(*number) : Json(value);
   }
-  for (const OutputSpec& output : c.outputs) j["outputs"].push_back({{"name", output.name}, {"channels", output.channels}});
+  for (const OutputSpec& output : c.outputs) {
+    Json& o = j["outputs"].emplace_back(Json{{"name", output.name}, {"channels", output.channels}});
+    if (output.tied > 1) o["tied"] = output.tied;
+  }
   return j.dump();
 }
 
@@ -130,7 +133,7 @@ ModelConfig model_config_from_json(const std::string& text) {
     for (const auto& [name, value] : j.items()) {
       if (name == "model" || name == "preset" || name == "in_channels" || name == "classes") continue;
       if (name == "outputs")
-        for (const Json& output : value) c.outputs.push_back({output.at("name"), output.at("channels")});
+        for (const Json& output : value) c.outputs.push_back({output.at("name"), output.at("channels"), output.value("tied", 1)});
       else
         c.options[name] = value.is_string() ? value.get<std::string>() : value.dump();
     }

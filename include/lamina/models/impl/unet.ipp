@@ -187,7 +187,8 @@ UNet::UNet(const UNetOptions& o, nn::RandomStream& random) : options_(o) {
   for (const OutputSpec& output : options_.outputs)
     heads_.push_back(&add<nn::Conv2d>(
         names.head(options_.outputs.size() > 1 ? output.name : ""),
-        nn::Conv2dOptions{.in = o.tail > 0 ? o.tail : o.base, .out = output.channels, .kernel = 1, .init = o.init}, random));
+        nn::Conv2dOptions{.in = o.tail > 0 ? o.tail : o.base, .out = output.channels, .kernel = 1, .tied = output.tied, .init = o.init},
+        random));
 }
 
 std::vector<std::string> UNet::last_layers() const {
@@ -258,7 +259,7 @@ Family unet_family() {
   family.build = [](const ModelConfig& c, nn::RandomStream& random) -> std::unique_ptr<Network> {
     if (c.preset == "smp") {
       require<OptionError>(c.outputs.size() == 1 && c.outputs[0].name == kLabels, "unet: preset smp has one output, called ", kLabels);
-      return std::make_unique<UNetResNet50>(c.in_channels, c.outputs[0].channels, random);
+      return std::make_unique<UNetResNet50>(c.in_channels, c.outputs[0], random);
     }
     UNetOptions o = unet_preset(c.preset, c.in_channels, c.classes);
     o.outputs = c.outputs;

@@ -35,13 +35,17 @@ class UNetResNet50::Decoder : public nn::Module {
   nn::BatchNorm2d* norm_[kBlocks][2];
 };
 
-UNetResNet50::UNetResNet50(int in_channels, int classes, nn::RandomStream& random) : in_channels_(in_channels), classes_(classes) {
+UNetResNet50::UNetResNet50(int in_channels, OutputSpec output, nn::RandomStream& random)
+    : in_channels_(in_channels), output_(std::move(output)) {
   encoder_ = &add<ResNet50>("encoder", ResNet50Options{.in_channels = in_channels}, random);
   decoder_ = &add<Decoder>("decoder", random);
-  head_ = &add<nn::Conv2d>(
-      "segmentation_head.0",
-      nn::Conv2dOptions{.in = kWidth[kBlocks - 1], .out = classes, .padding = Padding::symmetric(1), .init = nn::Init::xavier_uniform},
-      random);
+  head_ = &add<nn::Conv2d>("segmentation_head.0",
+                           nn::Conv2dOptions{.in = kWidth[kBlocks - 1],
+                                             .out = output_.channels,
+                                             .padding = Padding::symmetric(1),
+                                             .tied = output_.tied,
+                                             .init = nn::Init::xavier_uniform},
+                           random);
 }
 
 Outputs UNetResNet50::forward(const Tensor& input) {
@@ -65,7 +69,7 @@ Outputs UNetResNet50::forward(const Tensor& input) {
     x = decoder_->block(i, concat({up, skip}));
   }
   x = decoder_->block(4, resize_nearest(x, input.size(1), input.size(2)));  // (N, H, W, 16)
-  return {{kLabels, (*head_)(x)}};                                          // (N, H, W, classes)
+  return {{output_.name, (*head_)(x)}};                                     // (N, H, W, channels)
 }
 
 }  // namespace lamina::models

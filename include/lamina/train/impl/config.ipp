@@ -45,7 +45,7 @@ TrainConfig config_from_json(const std::string& text) {
 bool names_a_file(const std::string& init) { return init.ends_with(".safetensors"); }
 
 TrainConfig resolved(TrainConfig config) {
-  const models::ModelConfig network = models::resolved(model_config(config, 0));
+  const models::ModelConfig network = models::resolved(model_config(config));
   config.preset = network.preset;
   if (network.options.contains("base")) config.base = network.number("base");
   if (network.options.contains("depth")) config.depth = network.number("depth");
@@ -99,8 +99,10 @@ data::LoaderOptions loader_options(const TrainConfig& config, const infer::Input
   return options;
 }
 
-models::ModelConfig model_config(const TrainConfig& c, int outputs, int channels) {
-  models::ModelConfig network{.model = c.model, .preset = c.preset, .in_channels = channels, .classes = outputs, .options = c.options};
+models::ModelConfig model_config(const TrainConfig& c, const heads::Head* head, int channels) {
+  models::ModelConfig network{
+      .model = c.model, .preset = c.preset, .in_channels = channels, .classes = head ? head->outputs() : 0, .options = c.options};
+  if (head && head->tied() > 1) network.outputs = {{head->name(), head->outputs(), head->tied()}};
   if (c.base) network.options["base"] = std::to_string(c.base);
   if (c.depth) network.options["depth"] = std::to_string(c.depth);
   network.options["init"] = names_a_file(c.init) ? "" : c.init;

@@ -36,7 +36,7 @@ double peak_of(models::Network& network, const TrainConfig& c, std::int64_t imag
 
 StepMemory step_memory(const TrainConfig& c, const heads::Head& head, int channels) {
   constexpr int kBatches = 3;  // in use, ready, being made
-  const auto network = models::build_meta(model_config(c, head.outputs(), channels));
+  const auto network = models::build_meta(model_config(c, &head, channels));
   network->to(parse_precision(c.precision));
   network->train();
   const double two = peak_of(*network, c, 2), four = peak_of(*network, c, 4);
@@ -70,8 +70,7 @@ void require_memory(const TrainConfig& c, const StepMemory& step, std::int64_t b
     cure = "the network alone does not: try a smaller --base or --depth";
   }
   throw MemoryError(message("training on ", c.batch, c.batch == 1 ? " image" : " images", " of ", c.width, "x", c.height,
-                            " at once takes about ", amount(needed), ", and ", amount(there), " of ", limit, " can be had for it; ",
-                            cure));
+                            " at once takes about ", amount(needed), ", and ", amount(there), " of ", limit, " can be had for it; ", cure));
 }
 
 }  // namespace lamina::train

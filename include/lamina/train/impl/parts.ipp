@@ -38,8 +38,8 @@ std::shared_ptr<models::Network> build_model(const TrainConfig& config, const mo
 }
 
 /// Whether a batch of one image has statistics of one value, which say nothing: the network's deepest level is one pixel.
-bool needs_two_images(const TrainConfig& config, int outputs) {
-  const auto network = models::build_meta(model_config(config, outputs));
+bool needs_two_images(const TrainConfig& config, const heads::Head& head) {
+  const auto network = models::build_meta(model_config(config, &head));
   const NoGrad no_grad;
   const nn::RandomScope random(RandomKey{0, 0});
   const auto fails = [&](std::int64_t images) {
@@ -55,8 +55,8 @@ bool needs_two_images(const TrainConfig& config, int outputs) {
 }
 
 /// Whether the last of an epoch's images joins the batch before it. Throws OptionError where every batch would be of one image.
-bool merges_last_image(const TrainConfig& config, std::int64_t images, int outputs) {
-  if ((config.batch > 1 && images > 1 && images % config.batch != 1) || !needs_two_images(config, outputs)) return false;
+bool merges_last_image(const TrainConfig& config, std::int64_t images, const heads::Head& head) {
+  if ((config.batch > 1 && images > 1 && images % config.batch != 1) || !needs_two_images(config, head)) return false;
   require<OptionError>(
       config.batch > 1 && images > 1, "a step of one image of ", config.width, "x", config.height,
       " cannot be trained on: the network's deepest level is one pixel, and batch norm needs more than one value. Use a larger "
@@ -142,7 +142,7 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
   const std::shared_ptr<const heads::Head> head = heads::make_head(dataset.schema, config.head);
   const infer::InputConfig input = input_config(config, dataset.photos);
   data::LoaderOptions validation = loader_options(config, input), training = training_options(config, dataset, input);
-  const models::ModelConfig described = model_config(config, head->outputs(), input.channels);
+  const models::ModelConfig described = model_config(config, head.get(), input.channels);
   const int least = models::build_meta(described)->minimum_size();
   require<OptionError>(std::min(config.width, config.height) >= least, "--size ", config.width, "x", config.height, " is below the ", least,
                        " pixels that the model needs");
@@ -162,7 +162,7 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
                             config.crops ? " crops, --crops of each photograph" : " crops, as many as the photographs' pixels fill",
                             config.crops ? "" : " (--crops N: of each; --steps N: so many updates in all)",
                             "; scores are of whole photographs, in windows that overlap"));
-  training.merge_single = merges_last_image(config, images, head->outputs());
+  training.merge_single = merges_last_image(config, images, *head);
   if (config.accumulate > 1)
     notes.push_back(message("an update adds up the gradients of ", config.accumulate, " batches of ", config.batch,
                             ", each by its share of the pixels that count; Dice and batch norm see each batch alone"));

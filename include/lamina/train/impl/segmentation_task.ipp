@@ -13,8 +13,9 @@ SegmentationTask::SegmentationTask(Parts parts) : parts_(std::move(parts)) {
   for (const auto& head : parts_.heads) {
     parts_.criterion.require_fits(*head);
     bool found = false;
-    for (const models::OutputSpec& o : outputs) found |= o == models::OutputSpec{head->name(), head->outputs()};
-    require(found, "the network has no output \"", head->name(), "\" of ", head->outputs(), " channels, which the ", head->kind(),
+    for (const models::OutputSpec& o : outputs) found |= o == models::OutputSpec{head->name(), head->outputs(), head->tied()};
+    require(found, "the network has no output \"", head->name(), "\" of ", head->outputs(), " channels",
+            head->tied() > 1 ? message(" of which ", head->tied(), " in a row are tied") : "", ", which the ", head->kind(),
             " head of that name needs");
   }
 }

@@ -48,7 +48,7 @@ class ConfiguredTask : public SegmentationTask {
   }
 
   Metadata metadata() const override {
-    return {{"config", to_json(config_)},      {"model", models::to_json(model_config(config_, heads()[0]->outputs(), input_.channels))},
+    return {{"config", to_json(config_)},      {"model", models::to_json(model_config(config_, heads()[0].get(), input_.channels))},
             {"input", infer::to_json(input_)}, {"labels", data::to_json(dataset_.schema)},
             {"head", heads()[0]->kind()},      {"data", Json{{"class_weights", class_weights()}, {"items", items_}}.dump()}};
   }
@@ -159,7 +159,7 @@ void check_settings(const TrainConfig& c) {
                          .sd = std::vector<double>(static_cast<std::size_t>(bands), 1)});
   data::parse_augment(c.augment);
   (void)sentinel_policy_named(c.sentinels);
-  models::resolved(model_config(c, 0));
+  models::resolved(model_config(c));
 }
 
 std::unique_ptr<SegmentationTask> make_task(const TrainConfig& config, const data::Dataset& dataset, bool values) {
@@ -194,8 +194,8 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
   Sinks sinks{&metrics, &log, &callbacks, &alarm_file, &report};
   std::optional<TensorBoard> board;
   if (config.tensorboard)
-    sinks.add(board.emplace(models::model_graph(model_config(config, task->heads()[0]->outputs(), task->network().in_channels()),
-                                                config.height, config.width)));
+    sinks.add(board.emplace(
+        models::model_graph(model_config(config, task->heads()[0].get(), task->network().in_channels()), config.height, config.width)));
   return run_loop(*task, session, loop_options(config), sinks, stop);
 }
 
