@@ -38,17 +38,21 @@ int main(int argc, char** argv) try {
     write_small(std::filesystem::path(argv[1]) / (run.filename().string() + ".png"), best_of(run));
     return 0;
   }
-  for (const data::Phantom kind : {data::Phantom::skin, data::Phantom::sparse}) {
+  struct Sheet {
+    data::Phantom kind;
+    int count, side, columns;
+  };
+  for (const auto& [kind, count, side, columns] :
+       {Sheet{data::Phantom::skin, 16, 100, 4}, Sheet{data::Phantom::sparse, 4, 128, 2}, Sheet{data::Phantom::retina, 6, 128, 3}}) {
     std::vector<data::PhantomSample> samples;
-    const int count = kind == data::Phantom::skin ? 16 : 4, side = kind == data::Phantom::skin ? 100 : 128;
     for (int i = 0; i < count; ++i) {
       // Drawn at twice the size and reduced, as thumbnails are.
       auto sample = data::draw_phantom(kind, i % data::phantom_scenes(kind), 2 * side, 2 * side,
                                        RandomKey{2, 0}.derive(static_cast<std::uint64_t>(i)));
       samples.push_back({data::resized(sample.image, side, side), data::resized(sample.labels, side, side)});
     }
-    const data::Image sheet = data::contact_sheet(samples, data::phantom_schema(kind), kind == data::Phantom::skin ? 4 : 2);
-    write_small(std::filesystem::path(argv[1]) / (std::string(name_of(kind)) + ".png"), sheet);
+    write_small(std::filesystem::path(argv[1]) / (std::string(name_of(kind)) + ".png"),
+                data::contact_sheet(samples, data::phantom_schema(kind), columns));
   }
 } catch (const Error& error) {
   std::fprintf(stderr, "contact_sheets: %s\n", error.what());

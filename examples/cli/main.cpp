@@ -280,11 +280,11 @@ void add_study(Program& program) {
 
 void add_phantom(Program& program) {
   program.verb<cli::PhantomOptions>(
-      "phantom", "draw a data set with exact labels: skin | sparse | severity | rgb",
+      "phantom", "draw a data set with exact labels: skin | sparse | severity | rgb | retina",
       [](CLI::App& sub, cli::PhantomOptions& o) {
         sub.add_option("KIND", o.kind,
                        "skin: nine body regions; sparse: 32 classes, 99 % background; severity: four kinds of damage, each graded; rgb: "
-                       "the quarter of red, green and blue")
+                       "the quarter of red, green and blue; retina: four kinds of lesions that may overlap")
             ->required();
         sub.add_option("OUT", o.out, "folder to create")->required();
         sub.add_option("--count", o.count, "images");

@@ -20,6 +20,9 @@ enum class Phantom : std::uint8_t {
   severity,
   /// Patches of color whose red, green and blue are graded by the quarter of the range that they lie in: three planes, 64 combinations.
   rgb,
+  /// Eyes' backgrounds with disc, macula and vessels, and four kinds of lesions (hard and soft exudates, hemorrhages, small red dots), each
+  /// a plane of its own: a multilabel set of which about one pixel of a hundred is marked, named as DIARETDB1's.
+  retina,
 };
 const char* name_of(Phantom kind);
 /// Throws OptionError naming the nearest.
@@ -48,7 +51,7 @@ std::vector<std::vector<int>> parse_combinations(const std::string& list, const 
 /// Is there a pixel with one of them?
 bool holds_combination(const LabelImage& labels, const std::vector<std::vector<int>>& combinations);
 
-/// Writes a data set folder: images/, masks/ (palette PNG, or gray in a folder for each graded plane), train.txt, val.txt, test.txt,
+/// Writes a data set folder: images/, masks/ (palette PNG, or gray in a folder for each plane), train.txt, val.txt, test.txt,
 /// dataset.json. Throws OptionError where there is one already, IoError.
 void write_phantom(Phantom kind, const std::filesystem::path& folder, const PhantomOptions& options = {});
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "lamina/core/random.hpp"
+#include "lamina/data/image.hpp"
 
 namespace lamina::data::drawing {
 
@@ -29,6 +30,12 @@ struct Color {
 inline Color display(float r, float g, float b) { return {r * r / 65025, g * g / 65025, b * b / 65025}; }
 inline float mix(float a, float b, float t) { return a + (b - a) * t; }
 inline Color mix(Color a, Color b, float t) { return a * (1 - t) + b * t; }
+/// A pixel of that color, as displays want it, and its noise.
+inline void store(Image& image, int x, int y, const Color& c, float grain) {
+  const float channels[3] = {c.r, c.g, c.b};
+  for (int k = 0; k < 3; ++k)
+    image.at(x, y)[k] = static_cast<std::uint8_t>(255 * std::clamp(std::sqrt(std::max(channels[k], 0.0f)) + grain, 0.0f, 1.0f) + 0.5f);
+}
 /// 0 below `from`, 1 above `to`, smooth between; falls when from > to.
 inline float ramp(float from, float to, float v) {
   const float t = std::clamp((v - from) / (to - from), 0.0f, 1.0f);

@@ -19,12 +19,6 @@ struct Lesion {
   float inside(Vec p, const Noise& edge) const { return ellipse(frame.local(p), {0, 0}, {1, 0.7f}) + 0.35f * (edge(p * 4) - 0.5f); }
 };
 
-void store(Image& image, int x, int y, const Color& c, float grain) {
-  const float channels[3] = {c.r, c.g, c.b};
-  for (int k = 0; k < 3; ++k)
-    image.at(x, y)[k] = static_cast<std::uint8_t>(255 * std::clamp(std::sqrt(std::max(channels[k], 0.0f)) + grain, 0.0f, 1.0f) + 0.5f);
-}
-
 }  // namespace
 
 /// Skin with one to four lesions. A: redness. B: papules, raised and lit from the upper left. C: scratches. D: coarse dark skin lines.

@@ -12,20 +12,21 @@
 namespace lamina::data {
 namespace {
 
-constexpr std::string_view kNames[] = {"skin", "sparse", "severity", "rgb"};
+constexpr std::string_view kNames[] = {"skin", "sparse", "severity", "rgb", "retina"};
 constexpr std::uint64_t kMostAttempts = 2000;  // to draw a picture with, or without, a combination
 constexpr Rgb kSkinColors[] = {{0, 0, 0},      {255, 255, 255}, {230, 60, 50},  {250, 200, 40}, {40, 160, 80},
                                {50, 170, 230}, {150, 80, 210},  {240, 120, 20}, {230, 110, 190}};
+constexpr Rgb kLesionColors[] = {{60, 230, 60}, {60, 190, 255}, {255, 60, 60}, {255, 90, 230}};
 
 }  // namespace
 
 const char* name_of(Phantom kind) { return kNames[static_cast<int>(kind)].data(); }
 
 Phantom phantom_named(std::string_view name) {
-  for (const Phantom kind : {Phantom::skin, Phantom::sparse, Phantom::severity, Phantom::rgb})
+  for (const Phantom kind : {Phantom::skin, Phantom::sparse, Phantom::severity, Phantom::rgb, Phantom::retina})
     if (name == name_of(kind)) return kind;
   throw OptionError(message("unknown phantom '", std::string(name), "'; did you mean '", std::string(nearest_name(name, kNames)),
-                            "'? (skin, sparse, severity, rgb)"));
+                            "'? (skin, sparse, severity, rgb, retina)"));
 }
 
 LabelSchema phantom_schema(Phantom kind) {
@@ -37,6 +38,14 @@ LabelSchema phantom_schema(Phantom kind) {
     s.planes = skin ? std::vector<std::string>{"A", "B", "C", "D"} : std::vector<std::string>{"r", "g", "b"};
     s.values = {0, 1, 2, 3};
     s.set_default_colors();
+    return s;
+  }
+  if (kind == Phantom::retina) {
+    s.task = Task::multilabel;
+    s.names = {"hardexudates", "softexudates", "hemorrhages", "redsmalldots"};
+    s.values = {0, 1, 2, 3};
+    s.colors = std::vector<Rgb>(std::begin(kLesionColors), std::end(kLesionColors));
+    s.has_colors = true;
     return s;
   }
   s.background = 0;
@@ -71,7 +80,8 @@ PhantomSample draw_phantom(Phantom kind, int scene, int width, int height, Rando
     case Phantom::skin: return detail::draw_skin(scene, width, height, key);
     case Phantom::sparse: return detail::draw_sparse(width, height, key);
     case Phantom::severity: return detail::draw_severity(width, height, key);
-    default: return detail::draw_rgb(width, height, key);
+    case Phantom::rgb: return detail::draw_rgb(width, height, key);
+    default: return detail::draw_retina(width, height, key);
   }
 }
 
@@ -92,7 +102,7 @@ void write_phantom(Phantom kind, const std::filesystem::path& folder, const Phan
   io::create_folders(folder);
   io::write_file_atomically(unfinished, "");
   std::vector<std::filesystem::path> parts{"images", "masks"};
-  for (const std::string& plane : schema.planes) parts.push_back(std::filesystem::path("masks") / plane);
+  for (const std::string& plane : schema.plane_names()) parts.push_back(std::filesystem::path("masks") / plane);
   for (const auto& part : parts) {
     io::create_folders(folder / part);
     io::remove_leftovers(folder / part);
@@ -118,9 +128,14 @@ void write_phantom(Phantom kind, const std::filesystem::path& folder, const Phan
       sample = draw(attempt);
     }
     write_png(folder / "images" / (stem(i) + ".png"), sample.image);
-    if (schema.planes.empty()) write_png(folder / "masks" / (stem(i) + ".png"), sample.labels, schema.colors);
-    for (std::size_t k = 0; k < schema.planes.size(); ++k)
-      write_png(folder / "masks" / schema.planes[k] / (stem(i) + ".png"), sample.labels.plane(static_cast<int>(k)));
+    const std::vector<std::string>& planes = schema.plane_names();
+    if (planes.empty()) write_png(folder / "masks" / (stem(i) + ".png"), sample.labels, schema.colors);
+    for (std::size_t k = 0; k < planes.size(); ++k) {
+      LabelImage mask = sample.labels.plane(static_cast<int>(k));
+      if (schema.task == Task::multilabel)  // white, for people who look at it
+        for (std::uint8_t& v : mask.labels) v = v ? 255 : 0;
+      write_png(folder / "masks" / planes[k] / (stem(i) + ".png"), mask);
+    }
   });
   std::string lists[3];
   for (int i = 0; i < options.count; ++i)

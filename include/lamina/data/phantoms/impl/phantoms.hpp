@@ -9,5 +9,6 @@ PhantomSample draw_skin(int scene, int width, int height, RandomKey key);
 PhantomSample draw_sparse(int width, int height, RandomKey key);
 PhantomSample draw_severity(int width, int height, RandomKey key);
 PhantomSample draw_rgb(int width, int height, RandomKey key);
+PhantomSample draw_retina(int width, int height, RandomKey key);
 
 }  // namespace lamina::data::detail

@@ -97,10 +97,7 @@ PhantomSample detail::draw_sparse(int width, int height, RandomKey key) {
       }
       c = c * (1 + slope * p.x + tilt * p.y);
       const float grain = 0.025f * (sensor.cell(ix, iy) + sensor.cell(ix + 7919, iy) - 1);
-      const float channels[3] = {c.r, c.g, c.b};
-      for (int k = 0; k < 3; ++k)
-        sample.image.at(ix, iy)[k] =
-            static_cast<std::uint8_t>(255 * std::clamp(std::sqrt(std::max(channels[k], 0.0f)) + grain, 0.0f, 1.0f) + 0.5f);
+      store(sample.image, ix, iy, c, grain);
       sample.labels.at(ix, iy) = static_cast<std::uint8_t>(label);
     }
   return sample;
