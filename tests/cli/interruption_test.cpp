@@ -2,6 +2,7 @@
 #include <random>
 
 #include "support/op_check.hpp"
+#include "support/sanitized.hpp"
 #include "support/workshop.hpp"
 
 using namespace lamina;
@@ -42,7 +43,7 @@ TEST_CASE("numbers that are not finite: exit code 4, no checkpoint is replaced")
   }
 }
 
-TEST_CASE("out of memory: exit code 5 before the first step, with a size or a batch that then fits") {
+TEST_CASE("out of memory: exit code 5 before the first step, with a size or a batch that then fits" * doctest::skip(kSanitized)) {
   const Workshop w;
   const Limits limits{.memory = rlim_t{1} << 30};
   const auto what_fits = [&](const std::string& settings, const Words& words) {

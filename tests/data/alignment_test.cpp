@@ -62,8 +62,8 @@ void lies_on(const std::vector<std::uint8_t>& seen, const std::vector<std::uint8
 }
 
 /// Photographs that are their own masks, of these sizes, in this order.
-struct Folder : test::TempFolder {
-  explicit Folder(const std::vector<std::pair<int, int>>& sizes) {
+struct PaintedFolder : test::TempFolder {
+  explicit PaintedFolder(const std::vector<std::pair<int, int>>& sizes) {
     for (const char* sub : {"images", "masks"}) io::create_folders(path() / sub);
     std::string list;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -165,7 +165,7 @@ TEST_CASE("resized masks take the pixel under the middle of each new one") {
 }
 
 TEST_CASE("through the loader the mask stays on the photograph: stretch, pad, crop, whatever the sizes") {
-  const Folder folder({{45, 37}, {70, 50}, {37, 61}, {24, 24}, {23, 19}, {19, 23}, {33, 12}, {64, 41}});
+  const PaintedFolder folder({{45, 37}, {70, 50}, {37, 61}, {24, 24}, {23, 19}, {19, 23}, {33, 12}, {64, 41}});
   const Dataset dataset = open_dataset(folder.path());
   const int width = 31, height = 24;
   for (const Resize mode : {Resize::stretch, Resize::pad, Resize::crop})
@@ -188,7 +188,7 @@ TEST_CASE("through the loader the mask stays on the photograph: stretch, pad, cr
 TEST_CASE("what lies beyond the photograph is left out of loss and scores unless said otherwise") {
   CHECK(Border{}.label == kIgnoreLabel);
   CHECK(Border{}.image == Rgb{0, 0, 0});
-  const Folder folder({{12, 20}, {30, 9}});
+  const PaintedFolder folder({{12, 20}, {30, 9}});
   const Dataset dataset = open_dataset(folder.path());
   for (const Resize mode : {Resize::pad, Resize::crop})
     for (const char* list : {"none", "rotate=5"}) {
@@ -212,7 +212,7 @@ TEST_CASE("what lies beyond the photograph is left out of loss and scores unless
 }
 
 TEST_CASE("flips take photograph and mask along, as do turns and moves") {
-  const Folder folder({{31, 24}, {31, 21}, {31, 24}, {24, 24}});
+  const PaintedFolder folder({{31, 24}, {31, 21}, {31, 24}, {24, 24}});
   const Dataset dataset = open_dataset(folder.path());
   const int width = 31, height = 24;
   for (const char* list : {"hflip=1", "vflip=1", "hflip=1,vflip=1", "hflip,vflip", "shift=0.3", "rotate=90", "shear=25", "zoom=0.3",
@@ -245,7 +245,7 @@ TEST_CASE("flips take photograph and mask along, as do turns and moves") {
 }
 
 TEST_CASE("contrast through the loader keeps the mean of a photograph") {
-  const Folder folder({{30, 20}, {41, 33}});
+  const PaintedFolder folder({{30, 20}, {41, 33}});
   const Dataset dataset = open_dataset(folder.path());
   // Bright enough apart from black and white that nothing is cut off.
   for (const char* name : {"10", "11"}) {
@@ -273,7 +273,7 @@ TEST_CASE("contrast through the loader keeps the mean of a photograph") {
 }
 
 TEST_CASE("the order of images: another one each epoch, all of them, the seed's") {
-  const Folder folder(std::vector<std::pair<int, int>>(9, {4, 3}));
+  const PaintedFolder folder(std::vector<std::pair<int, int>>(9, {4, 3}));
   const Dataset dataset = open_dataset(folder.path());
   LoaderOptions options{.batch = 4, .width = 4, .height = 3, .shuffle = true, .seed = 21, .threads = 0};
   using Order = std::vector<int>;
@@ -312,7 +312,7 @@ TEST_CASE("the order of images: another one each epoch, all of them, the seed's"
 }
 
 TEST_CASE("a loader reads the split that it was asked for") {
-  const Folder folder(std::vector<std::pair<int, int>>(5, {4, 3}));
+  const PaintedFolder folder(std::vector<std::pair<int, int>>(5, {4, 3}));
   io::write_file_atomically(folder / "train.txt", "10\n13\n");
   io::write_file_atomically(folder / "val.txt", "11\n");
   io::write_file_atomically(folder / "test.txt", "12\n14\n");

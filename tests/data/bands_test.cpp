@@ -8,14 +8,13 @@
 #include "lamina/io/npy.hpp"
 #include "support/band_tiff.hpp"
 #include "support/data_folder.hpp"
+#include "support/formats.hpp"
 
 using namespace lamina;
 using namespace lamina::data;
 using namespace lamina::test;
 
 namespace {
-
-bool reads_tiff() { return supported_formats().find("tiff") != std::string::npos; }
 
 /// Of n channels and 16 bits: samples i * step.
 Image wide(int w, int h, int n, unsigned step) {

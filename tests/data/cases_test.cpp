@@ -7,6 +7,7 @@
 #include "lamina/data/check.hpp"
 #include "lamina/data/loader.hpp"
 #include "support/data_folder.hpp"
+#include "support/formats.hpp"
 
 using namespace lamina;
 using namespace lamina::data;
@@ -16,14 +17,6 @@ namespace {
 
 std::string be32(unsigned v) {
   return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8), static_cast<char>(v)};
-}
-std::uint32_t crc32(std::string_view bytes) {
-  std::uint32_t c = 0xffffffff;
-  for (const unsigned char b : bytes) {
-    c ^= b;
-    for (int k = 0; k < 8; ++k) c = c & 1 ? 0xedb88320 ^ c >> 1 : c >> 1;
-  }
-  return ~c;
 }
 /// A PNG with a chunk behind its header.
 std::string with_chunk(const std::string& png, const std::string& type, const std::string& data) {

@@ -28,8 +28,8 @@ LabelImage mask_of(std::uint8_t half, int side = 8) {
   return m;
 }
 /// Four training and two validation pairs of two classes.
-struct Folder : test::TempFolder {
-  Folder() {
+struct CheckedFolder : test::TempFolder {
+  CheckedFolder() {
     for (const char* sub : {"images", "masks"}) io::create_folders(path() / sub);
     for (int i = 0; i < 6; ++i) pair(std::to_string(i), photo(i), mask_of(1));
     io::write_file_atomically(*this / "train.txt", "0\n1\n2\n3\n");
@@ -51,7 +51,7 @@ int count(const CheckReport& report, bool is_error, const std::string& text) {
 }  // namespace
 
 TEST_CASE("a sound data set: counts, shares, encoding, no findings") {
-  Folder f;
+  CheckedFolder f;
   const CheckReport r = f.check();
   CHECK(r.findings.empty());
   CHECK(r.encoding == MaskEncoding::index);
@@ -72,7 +72,7 @@ TEST_CASE("a sound data set: counts, shares, encoding, no findings") {
 }
 
 TEST_CASE("grades: weights are those of the outputs, each saying yes from a grade on") {
-  Folder f;
+  CheckedFolder f;
   io::write_file_atomically(f / "dataset.json", R"({"task": "ordinal", "labels": {"none": 0, "mild": 1, "severe": 2}})");
   f.pair("0", photo(0), mask_of(2));
   f.pair("4", photo(4), mask_of(2));
@@ -91,7 +91,7 @@ TEST_CASE("grades: weights are those of the outputs, each saying yes from a grad
 }
 
 TEST_CASE("overlapping labels: shares are those of all pixels") {
-  Folder f;
+  CheckedFolder f;
   io::write_file_atomically(f / "dataset.json", R"({"task": "multilabel", "labels": {"red": 0, "bright": 1}})");
   for (int i = 0; i < 6; ++i) {  // red covers a quarter, bright half of that
     const std::string file = std::to_string(i) + ".png";
@@ -112,7 +112,7 @@ TEST_CASE("overlapping labels: shares are those of all pixels") {
 }
 
 TEST_CASE("overlapping labels: what is ignored is no decision, and everything may be set") {
-  Folder f;
+  CheckedFolder f;
   io::write_file_atomically(f / "dataset.json", R"({"task": "multilabel", "labels": {"red": 0, "bright": 1}, "ignore": 7})");
   for (int i = 0; i < 6; ++i) {
     const std::string file = std::to_string(i) + ".png";
@@ -136,7 +136,7 @@ TEST_CASE("overlapping labels: what is ignored is no decision, and everything ma
 }
 
 TEST_CASE("every kind of defect is found, and one does not hide another") {
-  Folder f;
+  CheckedFolder f;
   const std::string whole = io::read_file(f / "images/0.png");
   io::write_file_atomically(f / "images/0.png", whole.substr(0, whole.size() / 2));
   write_png(f / "masks/1.png", mask_of(1, 6));
@@ -156,7 +156,7 @@ TEST_CASE("every kind of defect is found, and one does not hide another") {
 }
 
 TEST_CASE("duplicates across splits are errors: same bytes, same pixels, same file") {
-  Folder f;
+  CheckedFolder f;
   fs::copy_file(f / "images/1.png", f / "images/4.png", fs::copy_options::overwrite_existing);
   CHECK(count(f.check(), true, "1.png (train) and " + (f / "images/4.png").string() + " (val) are the same file") == 1);
   fs::remove(f / "images/4.png");
@@ -169,7 +169,7 @@ TEST_CASE("duplicates across splits are errors: same bytes, same pixels, same fi
 }
 
 TEST_CASE("labels: values outside, absent classes, ambiguous encodings") {
-  Folder f;
+  CheckedFolder f;
   io::write_file_atomically(f / "dataset.json", R"({"labels": {"background": 0, "wound": 1, "scar": 2}})");
   write_png(f / "masks/5.png", mask_of(9));
   CheckReport r = f.check();
@@ -190,7 +190,7 @@ TEST_CASE("labels: values outside, absent classes, ambiguous encodings") {
 }
 
 TEST_CASE("what cannot even be listed is a finding too") {
-  Folder f;
+  CheckedFolder f;
   CHECK(count(check_dataset(f / "nothing"), true, "there is no folder") == 1);
   io::write_file_atomically(f / "dataset.json", "{");
   CHECK(count(f.check(), true, "line 1, column 2: this is no JSON") == 1);
@@ -253,7 +253,7 @@ TEST_CASE("phantoms: complete, exact, repeatable data sets") {
   CHECK_THROWS_AS(write_phantom(Phantom::skin, folder / "x", {.count = 0}), OptionError);
   CHECK_THROWS_AS(write_phantom(Phantom::skin, folder / "x", {.width = 8}), OptionError);
   CHECK_FALSE(fs::exists(folder / "x"));
-  Folder mine;  // photographs and lists of one's own: nothing of them is replaced
+  CheckedFolder mine;  // photographs and lists of one's own: nothing of them is replaced
   CHECK_THROWS_AS(write_phantom(Phantom::skin, mine.path(), {.count = 3, .width = 16, .height = 16}), OptionError);
   CHECK(io::read_file(mine / "train.txt") == "0\n1\n2\n3\n");
   io::write_file_atomically(folder / "file", "");

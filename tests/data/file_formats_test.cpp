@@ -9,6 +9,7 @@
 #include "lamina/io/file.hpp"
 #include "lamina/io/npy.hpp"
 #include "support/data_folder.hpp"
+#include "support/formats.hpp"
 
 using namespace lamina;
 using namespace lamina::data;
@@ -106,14 +107,6 @@ void refused(const std::string& bytes, const std::string& name, std::initializer
       CHECK_THROWS_WITH_AS(decode_raster(bytes, name), doctest::Contains(reason), DataError);
   }
 }
-std::uint32_t crc32(const std::string& bytes) {
-  std::uint32_t crc = ~0u;
-  for (const char c : bytes) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int k = 0; k < 8; ++k) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-  }
-  return ~crc;
-}
 
 /// zlib's form of 1 + 258 * `repeats` letters a, in about 13 bits each 258 (RFC 1951, fixed codes).
 std::string deflated_letters(std::uint64_t repeats) {
@@ -133,8 +126,6 @@ std::string deflated_letters(std::uint64_t repeats) {
   const std::uint64_t n = 1 + 258 * repeats, sum = 1 + 97 * n, sums = n + 97 * (n * (n + 1) / 2);  // Adler-32
   return out + number(sums % 65521 << 16 | sum % 65521, 4, false);
 }
-
-bool reads_tiff() { return supported_formats().find("tiff") != std::string::npos; }
 
 }  // namespace
 

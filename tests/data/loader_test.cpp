@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Eleven images of different sizes with binary masks.
-struct Folder : test::TempFolder {
-  Folder() {
+struct LoadedFolder : test::TempFolder {
+  LoadedFolder() {
     for (const char* sub : {"images", "masks"}) io::create_folders(path() / sub);
     for (int i = 0; i < 11; ++i) {
       const int w = 20 + i, h = 16 + 2 * i;
@@ -70,7 +70,7 @@ LoaderOptions training(int threads, Resize resize = Resize::stretch) {
 }  // namespace
 
 TEST_CASE("threads and the cache change nothing; epochs and seeds do") {
-  const Folder folder;
+  const LoadedFolder folder;
   const Dataset dataset = open_dataset(folder.path());
   for (const Resize resize : {Resize::stretch, Resize::crop, Resize::pad}) {
     CAPTURE(name_of(resize));
@@ -93,7 +93,7 @@ TEST_CASE("threads and the cache change nothing; epochs and seeds do") {
 }
 
 TEST_CASE("augmentation differs from epoch to epoch and from item to item, in order or not") {
-  const Folder folder;
+  const LoadedFolder folder;
   const Dataset dataset = open_dataset(folder.path());
   LoaderOptions options = training(1);
   const std::size_t pixels = 24 * 16;
@@ -119,7 +119,7 @@ TEST_CASE("augmentation differs from epoch to epoch and from item to item, in or
 }
 
 TEST_CASE("an epoch visits every item once; it can begin anywhere") {
-  const Folder folder;
+  const LoadedFolder folder;
   const Dataset dataset = open_dataset(folder.path());
   Loader loader(dataset, Split::train, training(2));
   const Epoch whole = run(loader, 4);
@@ -141,7 +141,7 @@ TEST_CASE("an epoch visits every item once; it can begin anywhere") {
 }
 
 TEST_CASE("without augmentation a batch is the resized files") {
-  const Folder folder;
+  const LoadedFolder folder;
   const Dataset dataset = open_dataset(folder.path());
   Loader loader(dataset, Split::train, {.batch = 2, .width = 24, .height = 16});
   loader.start(0);
@@ -157,7 +157,7 @@ TEST_CASE("without augmentation a batch is the resized files") {
 }
 
 TEST_CASE("what goes wrong in a worker comes out of next, with the file's name") {
-  const Folder folder;
+  const LoadedFolder folder;
   const Dataset dataset = open_dataset(folder.path());
   for (const int threads : {0, 2}) {
     write_png(folder / "images/13.png", Image(5, 5, 3));
@@ -175,7 +175,7 @@ TEST_CASE("what goes wrong in a worker comes out of next, with the file's name")
 }
 
 TEST_CASE("a loader can be dropped, restarted and moved while its threads work") {
-  const Folder folder;
+  const LoadedFolder folder;
   const Dataset dataset = open_dataset(folder.path());
   for (int round = 0; round < 20; ++round) {
     Loader loader(dataset, Split::train, training(3));
@@ -195,7 +195,7 @@ TEST_CASE("a loader can be dropped, restarted and moved while its threads work")
 }
 
 TEST_CASE("items without masks give batches without labels") {
-  const Folder folder;
+  const LoadedFolder folder;
   fs::remove_all(folder / "masks");
   const Dataset dataset = open_dataset(folder.path(), {.need_masks = false});
   Loader loader(dataset, Split::train, {.batch = 4, .width = 8, .height = 8});

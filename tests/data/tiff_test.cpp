@@ -4,9 +4,11 @@
 #include <algorithm>
 
 #include "lamina/data/mask.hpp"
+#include "support/formats.hpp"
 
 using namespace lamina;
 using namespace lamina::data;
+using namespace lamina::test;
 
 namespace {
 
@@ -39,8 +41,6 @@ std::string tiff(int width, int height, int bits, int photometric, const std::ve
          entry(262, shorts, static_cast<unsigned>(photometric)) + entry(273, longs, data) + entry(277, shorts, 1) +
          entry(278, longs, static_cast<unsigned>(height)) + entry(279, longs, static_cast<unsigned>(pixels.size())) + number(0, 4) + pixels;
 }
-
-bool reads_tiff() { return supported_formats().find("tiff") != std::string::npos; }
 
 }  // namespace
 

@@ -35,14 +35,14 @@ void write_places(const TempFolder& f, const std::string& name, int width, int h
 struct Pixel {
   int x, y, blue, label;
 };
-struct Seen {
+struct SeenWindow {
   int item;
   std::vector<Pixel> pixels;
 };
 
 /// What an epoch shows, one after the other.
-std::vector<Seen> epoch_of(Loader& loader, std::int64_t epoch = 0, std::vector<Window>* windows = nullptr) {
-  std::vector<Seen> all;
+std::vector<SeenWindow> windows_of_epoch(Loader& loader, std::int64_t epoch = 0, std::vector<Window>* windows = nullptr) {
+  std::vector<SeenWindow> all;
   Batch batch;
   loader.start(epoch);
   while (loader.next(batch)) {
@@ -87,7 +87,7 @@ TEST_CASE("windows cover each photograph, row by row from its corner; beyond it 
   CHECK(loader.size() == 13);
   CHECK(loader.batches() == 4);
   std::vector<Window> windows;
-  const auto seen = epoch_of(loader, 0, &windows);
+  const auto seen = windows_of_epoch(loader, 0, &windows);
   REQUIRE(windows == expected);
   REQUIRE(seen.size() == 13);
   for (std::size_t i = 0; i < seen.size(); ++i) {
@@ -134,7 +134,7 @@ TEST_CASE("an epoch has as many crops as the pixels fill, or as it is told, each
   std::map<int, int> crops;
   std::set<std::pair<int, int>> corners, first;
   for (const std::int64_t epoch : {1, 2, 3, 4})
-    for (const Seen& s : epoch_of(loader, epoch)) {
+    for (const SeenWindow& s : windows_of_epoch(loader, epoch)) {
       ++crops[s.item];
       if (s.item == 0) corners.emplace(s.pixels[0].x, s.pixels[0].y);
       if (s.item == 0 && epoch == 1) first.emplace(s.pixels[0].x, s.pixels[0].y);
@@ -162,7 +162,7 @@ TEST_CASE("crops of the foreground: so many show a class other than the backgrou
   const auto middles = [&] {
     Loader loader(set, Split::train, o);
     std::map<int, double> share;
-    for (const Seen& s : epoch_of(loader)) {
+    for (const SeenWindow& s : windows_of_epoch(loader)) {
       if (s.item != 0) continue;
       const bool corner = s.pixels[80].label == 3;
       share[corner ? 3 : s.pixels[40].label] += 1 / 600.0;
@@ -192,7 +192,7 @@ TEST_CASE("crops of the foreground: so many show a class other than the backgrou
   Loader loader(set, Split::train, o);
   std::set<std::pair<int, int>> of_two;
   int corners = 0;
-  for (const Seen& s : epoch_of(loader)) {
+  for (const SeenWindow& s : windows_of_epoch(loader)) {
     if (s.item != 0) continue;
     const Pixel& middle = s.pixels[40];
     CHECK((middle.label >= 1 && middle.label <= 3));

@@ -14,7 +14,7 @@ std::string npy(const std::string& dict, std::size_t data_bytes) {
   bytes += static_cast<char>(dict.size() >> 8);
   return bytes + dict + std::string(data_bytes, '\0');
 }
-void rejects(const std::string& bytes, const char* reason) {
+void rejects_npy(const std::string& bytes, const char* reason) {
   CAPTURE(reason);
   CHECK_THROWS_WITH_AS(io::parse_npy(bytes, "f.npy"), doctest::Contains("f.npy: "), DataError);
   CHECK_THROWS_WITH_AS(io::parse_npy(bytes, "f.npy"), doctest::Contains(reason), DataError);
@@ -52,21 +52,21 @@ TEST_CASE("refuses pickles, structures and malformed headers") {
   CHECK_THROWS_WITH_AS(io::read_npy(golden("npy_struct.npy")), doctest::Contains("structured"), DataError);
   const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n";
   CHECK(io::parse_npy(npy(good, 24), "f.npy").numel() == 6);
-  rejects("", "not a .npy");
-  rejects(npy(good, 23), "needs 6 elements");
-  rejects(npy(good, 25), "needs 6 elements");
-  rejects(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3), }", 12), "comma");
-  rejects(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-3,), }", 12), "non-negative");
-  rejects(npy("{'descr': '<f4', 'fortran_order': 0, 'shape': (3,), }", 12), "neither True");
-  rejects(npy("{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }", 24), "unsupported");
-  rejects(npy("{'descr': '<f4', 'shape': (3,), }", 12), "lacks");
-  rejects(npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 12), "repeated");
-  rejects(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775808,), }", 0), "overflows");
-  rejects(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 8), }", 0), "overflows");
-  rejects(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1), }", 4), "axes");
-  rejects(npy(good + "x", 24), "follows");
-  rejects(npy("__import__('os')", 4), "lacks a '{'");
-  rejects(npy(std::string(20000, ' '), 4), "limit");
+  rejects_npy("", "not a .npy");
+  rejects_npy(npy(good, 23), "needs 6 elements");
+  rejects_npy(npy(good, 25), "needs 6 elements");
+  rejects_npy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3), }", 12), "comma");
+  rejects_npy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-3,), }", 12), "non-negative");
+  rejects_npy(npy("{'descr': '<f4', 'fortran_order': 0, 'shape': (3,), }", 12), "neither True");
+  rejects_npy(npy("{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }", 24), "unsupported");
+  rejects_npy(npy("{'descr': '<f4', 'shape': (3,), }", 12), "lacks");
+  rejects_npy(npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 12), "repeated");
+  rejects_npy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775808,), }", 0), "overflows");
+  rejects_npy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 8), }", 0), "overflows");
+  rejects_npy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1), }", 4), "axes");
+  rejects_npy(npy(good + "x", 24), "follows");
+  rejects_npy(npy("__import__('os')", 4), "lacks a '{'");
+  rejects_npy(npy(std::string(20000, ' '), 4), "limit");
   const std::string whole = npy(good, 24);
   for (std::size_t n = 0; n < whole.size(); ++n) CHECK_THROWS_AS(io::parse_npy(std::string_view(whole).substr(0, n), "f"), DataError);
 }

@@ -17,7 +17,7 @@ std::string file_of(const std::string& header, std::size_t data_bytes) {
   std::memcpy(bytes.data(), &n, 8);
   return bytes + header + std::string(data_bytes, '\0');
 }
-void rejects(const std::string& bytes, const char* reason) {
+void rejects_safetensors(const std::string& bytes, const char* reason) {
   CAPTURE(reason);
   CHECK_THROWS_WITH_AS(io::parse_safetensors(bytes, "f.st"), doctest::Contains("f.st: "), DataError);
   CHECK_THROWS_WITH_AS(io::parse_safetensors(bytes, "f.st"), doctest::Contains(reason), DataError);
@@ -108,52 +108,53 @@ TEST_CASE("every single-bit flip and every truncation is found") {
   }
   for (std::size_t n = 0; n < good.size(); ++n)
     CHECK_THROWS_AS(io::parse_safetensors(std::string_view(good).substr(0, n), "short.st"), DataError);
-  rejects(good + "x", "checksum");
+  rejects_safetensors(good + "x", "checksum");
 }
 
 TEST_CASE("structural rules of the format") {
   const std::string f32 = R"("dtype":"F32","shape":[2],"data_offsets":[0,8])";
   CHECK(io::parse_safetensors(file_of("{\"a\":{" + f32 + "}}", 8), "ok").at("a").numel() == 2);
   CHECK(io::parse_safetensors(file_of(" \n{}", 0), "ok").tensors.empty());
-  rejects("1234567", "8 bytes");
-  rejects(std::string("\xff\xff\xff\xff\0\0\0\0{}", 10), "limit");
-  rejects(std::string("\x03\0\0\0\0\0\0\0{}", 10), "truncated");
-  rejects(file_of("", 0), "not a JSON object");
-  rejects(file_of("[]", 0), "not a JSON object");
-  rejects(file_of("\xef\xbb\xbf{}", 0), "not a JSON object");
-  rejects(file_of(std::string("{}\0x", 4), 0), "not a JSON object");
-  rejects(file_of("{}x", 0), "not JSON");
-  rejects(file_of("{\"a\xff\":{" + f32 + "}}", 8), "not JSON");
-  rejects(file_of("{\"a\":{" + f32 + "}", 8), "not JSON");
-  rejects(file_of("{\"a\":1}", 0), "number where");
-  rejects(file_of("{\"a\":{" + f32 + "},\"a\":{" + f32 + "}}", 8), "appears twice");
-  rejects(file_of("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", 0), "appears twice");
-  rejects(file_of("{\"__metadata__\":{},\"__metadata__\":{}}", 0), "appears twice");
-  rejects(file_of("{\"__metadata__\":{\"k\":1}}", 0), "number where");
-  rejects(file_of("{\"__metadata__\":{\"k\":{}}}", 0), "object where");
-  rejects(file_of("{\"a\":{" + f32 + ",\"shape\":[2]}}", 8), "two fields");
-  rejects(file_of("{\"a\":{" + f32 + ",\"x\":[2]}}", 8), "unknown field");
-  rejects(file_of(R"({"a":{"dtype":"F32","shape":[2]}})", 8), "lacks");
-  rejects(file_of(R"({"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}})", 2), "unsupported dtype 'F8_E4M3'");
-  rejects(file_of(R"({"a":{"dtype":3,"shape":[2],"data_offsets":[0,2]}})", 2), "number where");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[-2],"data_offsets":[0,2]}})", 2), "negative");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[2.0],"data_offsets":[0,2]}})", 2), "fractional");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[[2]],"data_offsets":[0,2]}})", 2), "array where");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0]}})", 2), "not [begin, end]");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", 3), "begins at byte 1");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,3]}})", 3), "has 3 bytes, its shape and dtype need 2");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,18446744073709551615]}})", 0), "need 0");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", 3),
-          "overlaps");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}})", 5),
-          "holes");
-  rejects(file_of(R"({"a":{"dtype":"F32","shape":[2,18446744073709551614],"data_offsets":[0,8]}})", 8), "overflows");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1],"data_offsets":[0,1]}})", 1), "6 axes");
-  rejects(file_of(R"({"a":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}})", 0), "truncated");
-  rejects(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", 3), "trailing");
-  rejects(file_of(R"({"__metadata__":{"crc32c":"00000000"}})", 0), "checksum");
-  rejects(file_of(R"({"__metadata__":{"writer":"lamina"}})", 0), "checksum");
+  rejects_safetensors("1234567", "8 bytes");
+  rejects_safetensors(std::string("\xff\xff\xff\xff\0\0\0\0{}", 10), "limit");
+  rejects_safetensors(std::string("\x03\0\0\0\0\0\0\0{}", 10), "truncated");
+  rejects_safetensors(file_of("", 0), "not a JSON object");
+  rejects_safetensors(file_of("[]", 0), "not a JSON object");
+  rejects_safetensors(file_of("\xef\xbb\xbf{}", 0), "not a JSON object");
+  rejects_safetensors(file_of(std::string("{}\0x", 4), 0), "not a JSON object");
+  rejects_safetensors(file_of("{}x", 0), "not JSON");
+  rejects_safetensors(file_of("{\"a\xff\":{" + f32 + "}}", 8), "not JSON");
+  rejects_safetensors(file_of("{\"a\":{" + f32 + "}", 8), "not JSON");
+  rejects_safetensors(file_of("{\"a\":1}", 0), "number where");
+  rejects_safetensors(file_of("{\"a\":{" + f32 + "},\"a\":{" + f32 + "}}", 8), "appears twice");
+  rejects_safetensors(file_of("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", 0), "appears twice");
+  rejects_safetensors(file_of("{\"__metadata__\":{},\"__metadata__\":{}}", 0), "appears twice");
+  rejects_safetensors(file_of("{\"__metadata__\":{\"k\":1}}", 0), "number where");
+  rejects_safetensors(file_of("{\"__metadata__\":{\"k\":{}}}", 0), "object where");
+  rejects_safetensors(file_of("{\"a\":{" + f32 + ",\"shape\":[2]}}", 8), "two fields");
+  rejects_safetensors(file_of("{\"a\":{" + f32 + ",\"x\":[2]}}", 8), "unknown field");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"F32","shape":[2]}})", 8), "lacks");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}})", 2), "unsupported dtype 'F8_E4M3'");
+  rejects_safetensors(file_of(R"({"a":{"dtype":3,"shape":[2],"data_offsets":[0,2]}})", 2), "number where");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"U8","shape":[-2],"data_offsets":[0,2]}})", 2), "negative");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"U8","shape":[2.0],"data_offsets":[0,2]}})", 2), "fractional");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"U8","shape":[[2]],"data_offsets":[0,2]}})", 2), "array where");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0]}})", 2), "not [begin, end]");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", 3), "begins at byte 1");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,3]}})", 3), "has 3 bytes, its shape and dtype need 2");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,18446744073709551615]}})", 0), "need 0");
+  rejects_safetensors(
+      file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", 3),
+      "overlaps");
+  rejects_safetensors(
+      file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}})", 5), "holes");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"F32","shape":[2,18446744073709551614],"data_offsets":[0,8]}})", 8), "overflows");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1],"data_offsets":[0,1]}})", 1), "6 axes");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}})", 0), "truncated");
+  rejects_safetensors(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", 3), "trailing");
+  rejects_safetensors(file_of(R"({"__metadata__":{"crc32c":"00000000"}})", 0), "checksum");
+  rejects_safetensors(file_of(R"({"__metadata__":{"writer":"lamina"}})", 0), "checksum");
   std::string deep = "{";
   for (int i = 0; i < 100000; ++i) deep += "\"a\":{";
-  rejects(file_of(deep, 0), "unknown field");
+  rejects_safetensors(file_of(deep, 0), "unknown field");
 }

@@ -10,7 +10,7 @@ using losses::Criterion;
 using losses::CriterionOptions;
 
 TEST_CASE("loss terms are those of PyTorch, MONAI, smp, torchvision and coral-pytorch") {
-  const auto file = golden("losses");
+  const auto file = golden_archive("losses");
   const auto classes = head_of(data::Task::multiclass, 4), planes = head_of(data::Task::multilabel, 3),
              grades = head_of(data::Task::ordinal, 4), corn = head_of(data::Task::ordinal, 4, "corn");
   const auto check = [&](const char* name, const char* loss, const heads::Head& head, CriterionOptions o = {}, double tolerance = 1e-12) {

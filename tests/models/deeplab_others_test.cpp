@@ -11,7 +11,7 @@ using namespace lamina::models;
 using namespace lamina::test;
 
 TEST_CASE("smp's and torchvision's DeepLabs: every name and shape of their weights, and their outputs") {
-  const io::TensorArchive file = golden("deeplab_others");
+  const io::TensorArchive file = golden_archive("deeplab_others");
   const Tensor images = hashed_images("images", {2, 64, 96, 3}).to(DType::f32);
   for (const auto& [preset, options] : {std::pair{"smp", OptionValues{}}, std::pair{"torchvision", OptionValues{{"aux", "yes"}}}}) {
     CAPTURE(std::string(preset));

@@ -9,8 +9,8 @@ using namespace lamina::nn;
 
 namespace {
 
-struct Block : Module {
-  explicit Block(RandomStream& random)
+struct ConvBlock : Module {
+  explicit ConvBlock(RandomStream& random)
       : conv(add<Conv2d>("conv", Conv2dOptions{.in = 3, .out = 3, .padding = Padding::symmetric(1)}, random)),
         norm(add<BatchNorm2d>("norm.0", BatchNorm2dOptions{.channels = 3})),
         up(add<ConvTranspose2d>("up", ConvTranspose2dOptions{.in = 3, .out = 3}, random)),
@@ -23,8 +23,8 @@ struct Block : Module {
   GroupNorm& group;
   Dropout& dropout;
 };
-struct Net : Module {
-  Net() : random({1, 2}) { add<Sequential>("blocks").append<Block>(random).append<Block>(random); }
+struct ConvNet : Module {
+  ConvNet() : random({1, 2}) { add<Sequential>("blocks").append<ConvBlock>(random).append<ConvBlock>(random); }
   Tensor operator()(const Tensor& x) const { return static_cast<const Sequential&>(*children()[0].second)(x); }
   RandomStream random;
 };
@@ -37,7 +37,7 @@ struct Paths : Observer {
 }  // namespace
 
 TEST_CASE("an op knows the path of the layer that runs it") {
-  const Net net;
+  const ConvNet net;
   Paths paths;
   {
     const ObserverScope scope(paths);
@@ -82,13 +82,13 @@ TEST_CASE("tied outputs of a convolution have the same filter and a bias each") 
 }
 
 TEST_CASE("a module built meta has shapes and names, and no memory; filled, it is the module that its state came from") {
-  const Net whole;
+  const ConvNet whole;
   reset_peak_memory();
   const std::size_t before = memory_stats().in_use;
-  std::unique_ptr<Net> net;
+  std::unique_ptr<ConvNet> net;
   {
     const MetaScope scope;
-    net = std::make_unique<Net>();
+    net = std::make_unique<ConvNet>();
   }
   CHECK(!MetaScope::active());
   CHECK(memory_stats().peak == before);
@@ -127,13 +127,13 @@ TEST_CASE("a module built meta has shapes and names, and no memory; filled, it i
 }
 
 TEST_CASE("fill takes over memory that nobody else holds, and copies what somebody does") {
-  std::unique_ptr<Net> net;
+  std::unique_ptr<ConvNet> net;
   {
     const MetaScope scope;
-    net = std::make_unique<Net>();
+    net = std::make_unique<ConvNet>();
   }
   std::vector<NamedTensor> given;
-  for (const NamedTensor& t : Net().state()) given.push_back({t.name, t.tensor.clone()});
+  for (const NamedTensor& t : ConvNet().state()) given.push_back({t.name, t.tensor.clone()});
   given[1].tensor = given[1].tensor.to(DType::f64);  // the module decides
   const Tensor held = given[2].tensor, alias = given[3].tensor.detach();
   std::vector<const void*> memory;

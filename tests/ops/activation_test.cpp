@@ -46,7 +46,7 @@ TEST_CASE("activations: values, gradients, slices, instruction sets, threads") {
 }
 
 TEST_CASE("activations agree with PyTorch") {
-  const auto file = golden("activation");
+  const auto file = golden_archive("activation");
   for (const auto& [name, act] : kActivations)
     if (!act.is_none()) check_golden(file, name, {"x"}, [act = act](auto& in) { return activation(in[0], act); });
 }

@@ -55,7 +55,7 @@ TEST_CASE("batch_norm2d: values, gradients, slices, instruction sets, threads") 
 }
 
 TEST_CASE("batch_norm2d agrees with PyTorch") {
-  const auto file = golden("batch_norm2d");
+  const auto file = golden_archive("batch_norm2d");
   const auto check = [&](const std::string& name, const BatchNorm2dParams& p) {
     const Tensor mean = file.at(name + ".mean").clone(), var = file.at(name + ".var").clone();
     check_golden(file, name, {"x", "gamma", "beta", "residual"},

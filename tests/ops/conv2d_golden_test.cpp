@@ -7,7 +7,7 @@ using namespace lamina;
 using namespace lamina::test;
 
 TEST_CASE("conv2d agrees with PyTorch") {
-  const auto file = golden("conv2d");
+  const auto file = golden_archive("conv2d");
   const auto check = [&](const char* name, const Conv2dParams& p) {
     for (Conv2dAlgorithm algorithm : {Conv2dAlgorithm::automatic, Conv2dAlgorithm::naive}) {
       const Conv2dPlanScope scope(Conv2dPlan::all(algorithm));
@@ -29,7 +29,7 @@ TEST_CASE("conv2d agrees with PyTorch") {
 }
 
 TEST_CASE("conv_transpose2d agrees with PyTorch") {
-  const auto file = golden("conv_transpose2d");
+  const auto file = golden_archive("conv_transpose2d");
   const auto check = [&](const char* name, const ConvTranspose2dParams& p) {
     check_golden(file, name, {"x", "w", "b"}, [&](auto& in) { return conv_transpose2d(in[0], in[1], in[2], p); });
   };

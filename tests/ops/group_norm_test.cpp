@@ -8,7 +8,7 @@ using namespace lamina;
 using namespace lamina::test;
 
 TEST_CASE("group_norm agrees with PyTorch") {
-  const auto file = golden("group_norm");
+  const auto file = golden_archive("group_norm");
   const auto check = [&](const std::string& name, int groups, double epsilon) {
     CAPTURE(name);
     std::vector<Tensor> in;

@@ -15,7 +15,7 @@ Tensor counting(const Shape& shape) {
 }  // namespace
 
 TEST_CASE("pad and crop agree with PyTorch") {
-  const auto file = golden("pad");
+  const auto file = golden_archive("pad");
   const auto check = [&](const std::string& name, auto op) {
     CAPTURE(name);
     Tensor x = file.at("x").clone();

@@ -26,7 +26,7 @@ TEST_CASE("max_pool2d: values, gradients, slices, instruction sets, threads") {
 }
 
 TEST_CASE("max_pool2d agrees with PyTorch") {
-  const auto file = golden("max_pool2d");
+  const auto file = golden_archive("max_pool2d");
   const auto check = [&](const char* name, const Pool2dParams& p) {
     check_golden(file, name, {"x"}, [&](auto& in) { return max_pool2d(in[0], p); });
   };
@@ -95,7 +95,7 @@ TEST_CASE("max_pool2d rejects windows that make no sense") {
 }
 
 TEST_CASE("avg_pool2d agrees with PyTorch") {
-  const auto file = golden("pool2d");
+  const auto file = golden_archive("pool2d");
   struct {
     const char* name;
     Pool2dParams params;

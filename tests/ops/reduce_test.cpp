@@ -29,7 +29,7 @@ std::string digits(const std::vector<int>& axes) {
 }  // namespace
 
 TEST_CASE("sum and mean agree with PyTorch over every set of axes") {
-  const auto file = golden("reduce");
+  const auto file = golden_archive("reduce");
   const Tensor x = file.at("x");
   for (auto axes : axis_sets(4)) {
     const std::string name = axes.empty() ? "0123" : digits(axes);

@@ -15,7 +15,7 @@ const char* name_of(Loss loss) { return loss == l1_loss ? "l1_loss" : loss == ms
 }  // namespace
 
 TEST_CASE("l1_loss, mse_loss and smooth_l1_loss agree with PyTorch") {
-  const auto file = golden("regression_loss");
+  const auto file = golden_archive("regression_loss");
   const auto check = [&](const char* name, Loss loss, const RegressionLossParams& p) {
     check_golden(file, name, {"x", "target"}, [&](auto& in) { return loss(in[0], in[1], p); });
   };

@@ -7,17 +7,17 @@ using namespace lamina;
 using namespace lamina::test;
 
 namespace {
-struct Case {
+struct ResizeCase {
   Shape shape;
   std::int64_t height, width;
 };
-const Case kCases[] = {{{2, 3, 4, 3}, 6, 8}, {{1, 5, 3, 9}, 10, 7},    {{1, 7, 5, 1}, 3, 2}, {{1, 1, 1, 48}, 4, 3},
-                       {{1, 4, 6, 2}, 1, 1}, {{1, 33, 9, 2}, 129, 33}, {{0, 2, 2, 3}, 4, 4}};
+const ResizeCase kResizeCases[] = {{{2, 3, 4, 3}, 6, 8}, {{1, 5, 3, 9}, 10, 7},    {{1, 7, 5, 1}, 3, 2}, {{1, 1, 1, 48}, 4, 3},
+                                   {{1, 4, 6, 2}, 1, 1}, {{1, 33, 9, 2}, 129, 33}, {{0, 2, 2, 3}, 4, 4}};
 }  // namespace
 
 TEST_CASE("resize: values, gradients, slices, instruction sets, threads") {
   std::uint64_t seed = 1;
-  for (const Case& c : kCases) {
+  for (const ResizeCase& c : kResizeCases) {
     const Tensor x = random_normal(c.shape, seed++);
     check_op({"nearest " + c.shape.str(), {x}, [c](auto& in, auto& into) { return resize_nearest(in[0], c.height, c.width, into); }});
     for (ResizeGrid grid : {ResizeGrid::half_pixel, ResizeGrid::align_corners})
@@ -28,7 +28,7 @@ TEST_CASE("resize: values, gradients, slices, instruction sets, threads") {
 }
 
 TEST_CASE("resize agrees with PyTorch, forward and backward") {
-  const auto gold = golden("resize");
+  const auto gold = golden_archive("resize");
   for (const char* size : {"up", "down", "odd"}) {
     const std::string s = size;
     for (const char* mode : {"nearest", "half_pixel", "align_corners"}) {

@@ -8,7 +8,7 @@ using namespace lamina::test;
 namespace {
 
 /// Logits and the size of their labels.
-struct Case {
+struct LossCase {
   Shape logits;
   std::int64_t height, width;
 };
@@ -55,7 +55,7 @@ TEST_CASE("segmentation_loss: definition, gradients, slices, instruction sets, t
 }
 
 TEST_CASE("segmentation_loss agrees with PyTorch") {
-  const auto file = golden("segmentation_loss");
+  const auto file = golden_archive("segmentation_loss");
   const std::vector<double> w{0.5, 2, 1.25, 0.75};
   const auto check = [&](const char* name, const SegmentationLossOptions& o) {
     check_golden(file, name, {"logits", "labels"}, [&](auto& in) { return segmentation_loss(in[0], in[1], o); });
@@ -236,8 +236,9 @@ TEST_CASE("segmentation_loss on CUDA with more classes than a thread takes, one 
 }
 
 TEST_CASE("segmentation_loss with upsample: that of the resized logits, gradients, slices, instruction sets, threads") {
-  for (const Case& c : {Case{{2, 3, 4, 3}, 12, 16}, Case{{1, 4, 3, 2}, 8, 6}, Case{{1, 5, 3, 9}, 11, 8}, Case{{2, 1, 3, 48}, 5, 7},
-                        Case{{1, 1, 1, 4}, 6, 5}, Case{{1, 3, 4, 1}, 3, 9}, Case{{2, 9, 2, 3}, 10, 2}, Case{{0, 2, 2, 4}, 3, 3}})
+  for (const LossCase& c :
+       {LossCase{{2, 3, 4, 3}, 12, 16}, LossCase{{1, 4, 3, 2}, 8, 6}, LossCase{{1, 5, 3, 9}, 11, 8}, LossCase{{2, 1, 3, 48}, 5, 7},
+        LossCase{{1, 1, 1, 4}, 6, 5}, LossCase{{1, 3, 4, 1}, 3, 9}, LossCase{{2, 9, 2, 3}, 10, 2}, LossCase{{0, 2, 2, 4}, 3, 3}})
     for (LossActivation activation : {LossActivation::softmax, LossActivation::sigmoid})
       for (ResizeGrid grid : {ResizeGrid::half_pixel, ResizeGrid::align_corners}) {
         const Shape &s = c.logits, pixels{s[0], c.height, c.width};
@@ -260,8 +261,8 @@ TEST_CASE("segmentation_loss with upsample: that of the resized logits, gradient
 }
 
 TEST_CASE("segmentation_loss with upsample over several tasks, bands, blocks and tiles") {
-  for (const Case& c : {Case{{2, 21, 17, 5}, 97, 65}, Case{{1, 1, 2, 3}, 37, 40}, Case{{1, 3, 2, 33}, 14, 8}, Case{{1, 3, 3, 65}, 7, 9},
-                        Case{{1, 2, 3, 256}, 5, 7}}) {
+  for (const LossCase& c : {LossCase{{2, 21, 17, 5}, 97, 65}, LossCase{{1, 1, 2, 3}, 37, 40}, LossCase{{1, 3, 2, 33}, 14, 8},
+                            LossCase{{1, 3, 3, 65}, 7, 9}, LossCase{{1, 2, 3, 256}, 5, 7}}) {
     const Shape& s = c.logits;
     const SegmentationLossOptions o{.class_weights = weights_for(s[3]), .ignore_label = 255, .upsample = ResizeGrid::half_pixel};
     const OpCase upsampled{.name = message("segmentation_loss ", s),

@@ -19,7 +19,7 @@ double difference(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 TEST_CASE("softmax and log_softmax agree with PyTorch, also where exp overflows or underflows") {
-  const auto file = golden("softmax");
+  const auto file = golden_archive("softmax");
   const auto check = [&](const std::string& name, auto op) {
     for (DType dtype : {DType::f64, DType::f32}) {
       CAPTURE(name);

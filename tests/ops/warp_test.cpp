@@ -39,7 +39,7 @@ WarpedBatch golden_warp(const io::TensorArchive& file, Device device, DType dtyp
 }  // namespace
 
 TEST_CASE("warp agrees with PyTorch's grid_sample: photographs bilinearly, masks at the nearest pixel, on every device") {
-  const auto file = golden("warp");
+  const auto file = golden_archive("warp");
   const auto check = [&](Device device, DType dtype, double tolerance) {
     CAPTURE(device.str());
     CAPTURE(name_of(dtype));

@@ -70,7 +70,7 @@ void check(const io::TensorArchive& gold, const char* name, const Tensor& w) {
 }  // namespace
 
 TEST_CASE("optimisers follow PyTorch's trajectories") {
-  const auto gold = golden("optim");
+  const auto gold = golden_archive("optim");
   for (Isa isa : instruction_sets()) {
     ThreadPool pool(2);
     const ExecutorScope scope(pool, isa);
@@ -87,7 +87,7 @@ TEST_CASE("optimisers follow PyTorch's trajectories") {
 }
 
 TEST_CASE("optimisers on CUDA: PyTorch's trajectories, and several tensors at once") {
-  const auto gold = golden("optim");
+  const auto gold = golden_archive("optim");
   for (Device device : cuda_devices()) {
     const auto check = [&](const char* name, const Tensor& w) { CHECK_MESSAGE(relative_error(w, gold.at(name)) < 2e-6, name); };
     check("adam", play<Adam>(gold, AdamOptions{.lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3}, DType::f32, device));

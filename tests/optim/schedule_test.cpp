@@ -8,7 +8,7 @@ using namespace lamina::optim;
 using namespace lamina::test;
 
 TEST_CASE("schedules") {
-  const auto gold = golden("optim");
+  const auto gold = golden_archive("optim");
   const Schedule one({.kind = ScheduleOptions::Kind::onecycle, .lr = 2e-3, .total_steps = 50});
   const auto rates = gold.at("onecycle").to_vector<double>();
   for (int t = 0; t < 50; ++t) CHECK(std::abs(one.lr(t) - rates[static_cast<std::size_t>(t)]) < 1e-12);

@@ -8,7 +8,7 @@
 
 namespace lamina::test {
 
-inline io::TensorArchive golden(const std::string& name) {
+inline io::TensorArchive golden_archive(const std::string& name) {
   return io::read_safetensors(std::string(LAMINA_SOURCE_DIR) + "/tests/golden/" + name + ".safetensors");
 }
 

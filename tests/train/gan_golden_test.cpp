@@ -44,8 +44,8 @@ std::unique_ptr<optim::Adam> adam(const nn::Module& module) {
   return std::make_unique<optim::Adam>(module.named_parameters(), optim::AdamOptions{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999});
 }
 
-struct Pair {
-  Pair(const losses::GanOptions& gan, int grays, DType dtype) {
+struct ColorizationPair {
+  ColorizationPair(const losses::GanOptions& gan, int grays, DType dtype) {
     nn::RandomStream random({1, 1});
     const auto g = std::make_shared<models::UNet>(
         models::UNetOptions{.in_channels = 3, .classes = 3, .outputs = {{"color", 3}}, .base = 4, .depth = 2}, random);
@@ -87,7 +87,7 @@ void check_case(const io::TensorArchive& file, const std::string& name, const lo
   CAPTURE(name);
   CAPTURE(name_of(dtype));
   const double tolerance = dtype == DType::f64 ? 1e-9 : 1e-4;
-  const Pair pair(gan, grays, dtype);
+  const ColorizationPair pair(gan, grays, dtype);
   const auto losses = file.at(name + ".losses").to_vector<double>();
   for (int step = 0; step < 3; ++step) {
     CAPTURE(step);
@@ -118,7 +118,7 @@ void check_case(const io::TensorArchive& file, const std::string& name, const lo
 }  // namespace
 
 TEST_CASE("updates of a colorizing pair are PyTorch's: losses, the gradient of every tensor, what three updates leave") {
-  const io::TensorArchive file = golden("gan");
+  const io::TensorArchive file = golden_archive("gan");
   for (const DType dtype : {DType::f64, DType::f32}) {
     check_case(file, "mao", {}, 3, dtype);
     check_case(file, "mao_l2", {.mao_targets = "-1,1,0", .reconstruction = "l2", .reconstruction_weight = 100}, 1, dtype);

@@ -14,23 +14,23 @@ using namespace lamina::test;
 
 namespace {
 
-struct Case {
+struct DeeplabCase {
   std::string name, salt;
   Shape images;
   DeepLabV3PlusOptions options;
 };
 
-std::vector<Case> cases() {
+std::vector<DeeplabCase> cases() {
   using Kind = nn::NormOptions::Kind;
   const DeepLabV3PlusOptions common{.outputs = {{kLabels, 4}}, .base = 4, .dropout = 0};
-  std::vector<Case> all{{"separable", "34.", {3, 33, 33, 3}, common},
-                        {"dense_frozen", "42.", {1, 33, 41, 3}, common},
-                        {"group_even", "58.", {1, 48, 38, 3}, common},
-                        {"crop_pooling", "36.", {2, 33, 25, 3}, common}};
+  std::vector<DeeplabCase> all{{"separable", "34.", {3, 33, 33, 3}, common},
+                               {"dense_frozen", "42.", {1, 33, 41, 3}, common},
+                               {"group_even", "58.", {1, 48, 38, 3}, common},
+                               {"crop_pooling", "36.", {2, 33, 25, 3}, common}};
   all[0].options.multi_grid = {1, 2, 4};
   all[2].options.rates = {1, 2, 3};
   all[2].options.norm = Kind::group;
-  for (Case* c : {&all[1], &all[3]}) {
+  for (DeeplabCase* c : {&all[1], &all[3]}) {
     c->options.output_stride = 8;
     c->options.rates = {2, 3, 5};
     c->options.form = ConvForm::dense;
@@ -43,9 +43,9 @@ std::vector<Case> cases() {
 double relative(double value, double expected) { return std::abs(value - expected) / std::abs(expected); }
 
 /// Two steps of SGD in `dtype`, compared to `tolerance`; values of weights after a step to `later`.
-void check_training(const Case& c, DType dtype, double tolerance) {
+void check_training(const DeeplabCase& c, DType dtype, double tolerance) {
   CAPTURE(c.name);
-  const io::TensorArchive file = golden("deeplab");
+  const io::TensorArchive file = golden_archive("deeplab");
   const auto expected = [&](const char* what) { return file.at(c.name + "." + what); };
   nn::RandomStream random({1, 2});
   DeepLabV3Plus net(c.options, random);
@@ -88,9 +88,9 @@ void check_training(const Case& c, DType dtype, double tolerance) {
 }  // namespace
 
 TEST_CASE("DeepLabV3+ trains as PyTorch's does: logits, losses and the norm of every gradient, in double") {
-  for (const Case& c : cases()) check_training(c, DType::f64, 1e-9);
+  for (const DeeplabCase& c : cases()) check_training(c, DType::f64, 1e-9);
 }
 
 TEST_CASE("DeepLabV3+ in float keeps to PyTorch's in double") {
-  for (const Case& c : cases()) check_training(c, DType::f32, 1e-4);
+  for (const DeeplabCase& c : cases()) check_training(c, DType::f32, 1e-4);
 }

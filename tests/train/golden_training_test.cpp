@@ -8,7 +8,7 @@ using namespace lamina;
 using namespace lamina::test;
 
 TEST_CASE("a U-Net learns what PyTorch's learns: losses of the first steps, and logits after them") {
-  const io::TensorArchive file = golden("training");
+  const io::TensorArchive file = golden_archive("training");
   nn::RandomStream random({1, 2});
   models::UNet net({.in_channels = 3, .classes = 4, .base = 4, .depth = 2}, random);
   std::vector<nn::NamedTensor> weights;

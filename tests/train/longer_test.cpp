@@ -14,7 +14,7 @@ std::string weights(const fs::path& run, const char* which = "last") {
 }
 
 /// A run whose score stops rising at once: nothing is learned.
-train::TrainConfig still(const fs::path& data, const fs::path& out) {
+train::TrainConfig never_better(const fs::path& data, const fs::path& out) {
   train::TrainConfig c = small(data, out);
   c.optimizer = "sgd";
   c.schedule = "constant";
@@ -89,7 +89,7 @@ TEST_CASE("a schedule that depends on raised epochs is said to, and followed; lo
 TEST_CASE("--patience ends a run after so many validations without a better score, and says so") {
   TempFolder f;
   small_phantom(f / "data");
-  const auto c = still(f / "data", f / "run");
+  const auto c = never_better(f / "data", f / "run");
   const Run all = run(c);
   CHECK(all.outcome == train::Outcome::finished);
   CHECK(all.epochs.size() == 3);  // the first is the best, two are not better
@@ -107,17 +107,17 @@ TEST_CASE("--patience ends a run after so many validations without a better scor
   // Stopped and killed anywhere, it ends the same.
   for (std::int64_t step = 1; step <= 9; ++step) {
     CAPTURE(step);
-    const auto s = still(f / "data", f / ("s" + std::to_string(step)));
+    const auto s = never_better(f / "data", f / ("s" + std::to_string(step)));
     run(s, step);
     run(s);
     check_same_run(c.out, s.out);
-    const auto k = still(f / "data", f / ("k" + std::to_string(step)));
+    const auto k = never_better(f / "data", f / ("k" + std::to_string(step)));
     CHECK_THROWS_AS(run(k, {}, step), Crash);
     run(k);
     check_same_run(c.out, k.out);
   }
   // Every second epoch is validated: epochs 2, 4 and 6. More patience goes on.
-  auto seldom = still(f / "data", f / "seldom");
+  auto seldom = never_better(f / "data", f / "seldom");
   seldom.val_every = 2;
   CHECK(run(seldom).epochs.size() == 6);
   seldom.patience = 3;
@@ -127,7 +127,7 @@ TEST_CASE("--patience ends a run after so many validations without a better scor
   seldom.patience = 0;
   CHECK(run(seldom).epochs.empty());
   // Without validations there is nothing to wait for.
-  auto blind = still(f / "data", f / "blind");
+  auto blind = never_better(f / "data", f / "blind");
   io::write_file_atomically(f / "data/val.txt", "");
   check_throws<OptionError>([&] { run(blind); }, {"--patience 2", "no val split"});
 }

@@ -15,7 +15,7 @@ using data::Task;
 
 namespace {
 
-const std::vector<Picture> kTrain{{"t0", "00112233", "01232323"}, {"t1", "33221100", "00112233"}};
+const std::vector<Picture> kReportTrain{{"t0", "00112233", "01232323"}, {"t1", "33221100", "00112233"}};
 const std::vector<std::string> kNames{"sky", "red", "green", "blue"};
 constexpr std::size_t kGreen = 2;
 const char* const kKinds[] = {"dice", "iou", "precision", "recall"};
@@ -33,7 +33,7 @@ const Picture& picture(const std::string& name) {
 /// A painted run of kPictures, made once.
 struct Painted : TempFolder {
   Painted() {
-    write_pictures(*this / "data", Task::multiclass, kTrain, kPictures);
+    write_pictures(*this / "data", Task::multiclass, kReportTrain, kPictures);
     auto config = still(*this / "data", *this / "run");
     config.schedule = "poly";
     painted_run(config, Task::multiclass);
@@ -240,7 +240,7 @@ TEST_CASE("images are ranked by their own score, best first, those without one l
     CAPTURE(name_of(c.task));
     TempFolder own;
     if (c.task != Task::multiclass) {
-      write_pictures(own / "data", c.task, kTrain, c.val);
+      write_pictures(own / "data", c.task, kReportTrain, c.val);
       auto config = still(own / "data", own / "run");
       config.resize = "pad";  // what is added around the picture counts nowhere
       config.height = 6;

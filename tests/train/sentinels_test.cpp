@@ -317,7 +317,8 @@ TEST_CASE("a rate that moves nothing is said in log, folder and report, with a c
   c.out = (f / "off").string(), c.sentinels = "off";
   CHECK(run(c).warnings.empty());
   CHECK(!fs::exists(f / "off/alarms.jsonl"));
-  for (const auto& epoch : trainer_state(f / "off/weights/last.safetensors").at("history")) CHECK(!epoch.contains("signals"));
+  const auto state = trainer_state(f / "off/weights/last.safetensors");
+  for (const auto& epoch : state.at("history")) CHECK(!epoch.contains("signals"));
 }
 
 TEST_CASE("a photograph that is trained on and scored is an alarm after the first epoch") {

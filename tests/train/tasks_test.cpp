@@ -41,7 +41,7 @@ void write_bands(const fs::path& out, int count) {
   }
 }
 
-train::Outcome run(const train::TrainConfig& config, std::int64_t stop_at = -1) {
+train::Outcome run_task(const train::TrainConfig& config, std::int64_t stop_at = -1) {
   std::atomic<bool> stop{false};
   train::TrainEvents events;
   std::int64_t step = 0;
@@ -64,9 +64,9 @@ void train_twice(const TempFolder& f, int epochs) {
                             .batch = 2,
                             .out = (f / out).string()});
   };
-  CHECK(run(config("whole")) == train::Outcome::finished);
-  CHECK(run(config("run"), 20) == train::Outcome::interrupted);
-  CHECK(run(config("run")) == train::Outcome::finished);
+  CHECK(run_task(config("whole")) == train::Outcome::finished);
+  CHECK(run_task(config("run"), 20) == train::Outcome::interrupted);
+  CHECK(run_task(config("run")) == train::Outcome::finished);
   check_same_run(f / "whole", f / "run");
 }
 
@@ -219,7 +219,7 @@ TEST_CASE("regression: one number a pixel learns grades; losses that want probab
                                           .epochs = 24,
                                           .batch = 2,
                                           .out = (f / "run").string()});
-  CHECK(run(c) == train::Outcome::finished);
+  CHECK(run_task(c) == train::Outcome::finished);
   const auto best = best_epoch(f / "run", "quadratic_kappa");
   CHECK(best.at("quadratic_kappa") > 0.8);
   CHECK(csv_records(io::read_file(f / "run/metrics.csv"))[0][4] == "mse");
@@ -234,9 +234,9 @@ TEST_CASE("regression: one number a pixel learns grades; losses that want probab
 
   c.out = (f / "other").string();
   c.loss = "ce";
-  check_throws<OptionError>([&] { run(c); }, {"ce", "regression", "--loss mae"});
+  check_throws<OptionError>([&] { run_task(c); }, {"ce", "regression", "--loss mae"});
   c.loss = "mse";
   c.class_weights = "balanced";
-  check_throws<OptionError>([&] { run(c); }, {"--class-weights balanced", "regression"});
+  check_throws<OptionError>([&] { run_task(c); }, {"--class-weights balanced", "regression"});
   CHECK_FALSE(fs::exists(f / "other"));
 }

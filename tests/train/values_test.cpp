@@ -16,12 +16,12 @@ using data::Task;
 namespace {
 
 /// Train and validation differ in how often each class is there; neither is a multiple of the batch.
-const std::vector<Picture> kTrain{{"t0", "00000113", "01230123"},
-                                  {"t1", "00011222", "33210012"},
-                                  {"t2", "0000x023", "21012300"},
-                                  {"t3", "00001100", "11230230"},
-                                  {"t4", "22000000", "30201112"}};
-const std::vector<Picture> kVal{{"v0", "33332222", "12300123"}, {"v1", "1x123333", "20031122"}, {"v2", "33311230", "32100321"}};
+const std::vector<Picture> kValuesTrain{{"t0", "00000113", "01230123"},
+                                        {"t1", "00011222", "33210012"},
+                                        {"t2", "0000x023", "21012300"},
+                                        {"t3", "00001100", "11230230"},
+                                        {"t4", "22000000", "30201112"}};
+const std::vector<Picture> kValuesVal{{"v0", "33332222", "12300123"}, {"v1", "1x123333", "20031122"}, {"v2", "33311230", "32100321"}};
 
 train::TrainConfig seeded(const TempFolder& f, const std::string& out = "run") {
   auto c = still(f / "data", f / out, 2);
@@ -52,10 +52,10 @@ std::vector<double> stored_weights(const fs::path& run) {
 
 TEST_CASE("class weights reach both terms of the loss, in training and in validation: none, a list, a rule") {
   TempFolder f;
-  write_pictures(f / "data", Task::multiclass, kTrain, kVal);
+  write_pictures(f / "data", Task::multiclass, kValuesTrain, kValuesVal);
   const std::vector<double> listed{0.5, 2, 0, 3.25};
   double pixels[4] = {}, all = 0;
-  for (const Picture& p : kTrain)
+  for (const Picture& p : kValuesTrain)
     for (const char c : p.label)
       if (c != 'x') ++pixels[c - '0'], ++all;
   REQUIRE(pixels[0] == 25);
@@ -83,11 +83,11 @@ TEST_CASE("class weights of planes and of grades: one an output, from the traini
   for (const Task task : {Task::multilabel, Task::ordinal}) {
     CAPTURE(name_of(task));
     TempFolder f;
-    write_pictures(f / "data", task, kTrain, kVal);
+    write_pictures(f / "data", task, kValuesTrain, kValuesVal);
     const auto outputs = task == Task::ordinal ? 3u : 2u;
     std::vector<double> yes(outputs), balanced;
     double all = 0;
-    for (const Picture& p : kTrain)
+    for (const Picture& p : kValuesTrain)
       for (const char c : p.label)
         for (unsigned k = 0; c != 'x' && k < outputs; ++k) {
           const bool on = task == Task::ordinal ? c - '0' > static_cast<int>(k) : (c - '0') >> k & 1;
@@ -105,7 +105,7 @@ TEST_CASE("class weights of planes and of grades: one an output, from the traini
 
 TEST_CASE("the loss is its terms times their factors, in training and in validation") {
   TempFolder f;
-  write_pictures(f / "data", Task::multiclass, kTrain, kVal);
+  write_pictures(f / "data", Task::multiclass, kValuesTrain, kValuesVal);
   struct Case {
     const char* loss;
     double ce, dice;
@@ -122,7 +122,7 @@ TEST_CASE("the loss is its terms times their factors, in training and in validat
 
 TEST_CASE("updates follow every setting of the optimiser and the schedule, step by step") {
   TempFolder f;
-  write_pictures(f / "data", Task::multiclass, kTrain, kVal);
+  write_pictures(f / "data", Task::multiclass, kValuesTrain, kValuesVal);
   auto sgd = seeded(f, "sgd"), adam = seeded(f, "adam"), adamw = seeded(f, "adamw");
   for (auto* c : {&sgd, &adam, &adamw}) c->weight_decay = 0.3, c->lr = 0.05;
   sgd.optimizer = "sgd";
@@ -190,7 +190,7 @@ TEST_CASE("updates follow every setting of the optimiser and the schedule, step 
 
 TEST_CASE("training and validation see the images as the settings say: order, size, crops, augmentation of training alone") {
   TempFolder f;
-  write_pictures(f / "data", Task::multiclass, kTrain, kVal);
+  write_pictures(f / "data", Task::multiclass, kValuesTrain, kValuesVal);
   struct Case {
     const char *resize, *augment;
     int width, height;
@@ -218,7 +218,7 @@ TEST_CASE("training and validation see the images as the settings say: order, si
 
 TEST_CASE("the val-every setting, and what plateau is told") {
   TempFolder f;
-  write_pictures(f / "data", Task::multiclass, kTrain, kVal);
+  write_pictures(f / "data", Task::multiclass, kValuesTrain, kValuesVal);
   auto c = still(f / "data", f / "run", 5);
   c.preset = "keras";  // without norms every epoch is the same
   c.schedule = "plateau";
