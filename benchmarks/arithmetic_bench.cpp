@@ -23,6 +23,12 @@ void bench::add_cases() {
               .op = [](const Tensors& in) { return mul(in[0], in[1]); },
               .elements = 3 * m.numel()},
              {0, 1}, 5 * m.numel());
+    add_both({.name = "div",
+              .arguments = m.arguments(),
+              .inputs = {a, images(m.shape(), 10)},
+              .op = [](const Tensors& in) { return div(in[0], in[1]); },
+              .elements = 3 * m.numel()},
+             {0, 1}, 5 * m.numel());
     add({.name = "scale",
          .arguments = m.arguments(),
          .inputs = {a},

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "ceilings.hpp"
+#include "lamina/autograd/observe.hpp"
 #include "lamina/core/error.hpp"
 
 namespace lamina::bench {
@@ -152,6 +153,14 @@ class Running {
   std::vector<std::function<Tensors()>> calls_;
 };
 
+/// Which algorithm the last convolution took.
+struct Algorithm : Observer {
+  void forward(const ForwardEvent& e) override {
+    if (const auto* value = e.op.find("algorithm")) name = std::get<const char*>(*value);
+  }
+  std::string name;
+};
+
 void run(benchmark::State& state, const Case& c, TensorOptions options) try {
   static Running running;
   const auto& calls = running.calls(c, options);
@@ -165,6 +174,12 @@ void run(benchmark::State& state, const Case& c, TensorOptions options) try {
     const double elapsed = watch.seconds();
     state.SetIterationTime(elapsed);
     seconds += elapsed;
+  }
+  if (c.gradients.empty()) {
+    Algorithm seen;
+    const ObserverScope scope(seen);
+    calls[0]();
+    state.SetLabel(seen.name);
   }
   const double bytes = bytes_of(c, options.dtype), per_second = static_cast<double>(state.iterations()) / seconds;
   const Ceilings& most = ceilings(options.device);
@@ -244,25 +259,44 @@ void add_passes(const Case& c) {
   pass("_backward_weights", {1});
 }
 
+/// Words that are no options: every row that is run has all of them in its name.
+std::vector<std::string> take_words(int& argc, char** argv) {
+  std::vector<std::string> words;
+  int kept = 1;
+  for (int i = 1; i < argc; ++i)
+    if (argv[i][0] == '-')
+      argv[kept++] = argv[i];
+    else
+      words.emplace_back(argv[i]);
+  argc = kept;
+  return words;
+}
+
 int main(int argc, char** argv) {
+  const std::vector<std::string> words = take_words(argc, argv);
   const bool list = std::any_of(argv, argv + argc, [](std::string_view a) { return a.starts_with("--benchmark_list_tests"); });
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   std::string cuda;
   const auto found = devices(cuda);
   benchmark::AddCustomContext("cuda", cuda);
+  benchmark::AddCustomContext("share",
+                              "of what the device can do: the time its ceilings allow over the time taken; above 1 a cache served it");
+  benchmark::AddCustomContext("GB/s, GFLOP/s", "bytes that the op must move; 2 a multiply-add of the defining sum, whatever algorithm ran");
   add_cases();
   for (const Case* c : cases()) {
     std::string name = c->name;
     for (const auto& [key, value] : c->arguments) name += message('/', key, ':', value);
     for (Device device : found)
       for (DType dtype : device.is_cpu() ? std::vector{DType::f32} : c->cuda)
-        benchmark::RegisterBenchmark(message(name, device.is_cpu() ? "/cpu/" : "/cuda/", name_of(dtype)).c_str(),
-                                     [c, dtype, device](benchmark::State& state) {
-                                       run(state, *c, {dtype, device});
-                                     })
-            ->UseManualTime()
-            ->Unit(benchmark::kMicrosecond);
+        if (const std::string row = message(name, device.is_cpu() ? "/cpu/" : "/cuda/", name_of(dtype));
+            std::all_of(words.begin(), words.end(), [&](const std::string& w) { return row.find(w) != std::string::npos; }))
+          benchmark::RegisterBenchmark(row.c_str(),
+                                       [c, dtype, device](benchmark::State& state) {
+                                         run(state, *c, {dtype, device});
+                                       })
+              ->UseManualTime()
+              ->Unit(benchmark::kMicrosecond);
   }
   for (Device device : found)
     if (!list && !cases().empty()) {

@@ -14,9 +14,13 @@ def without_detail(text):
 
 
 def kernel_stem(header):
-    """The first kernel contract that the op's header includes: its own, or the one it borrows (concat, reshape: copy)."""
-    own = re.findall(r'#include "lamina/kernels/(\w+)\.hpp"', header.read_text())
-    return header.stem if header.stem in own or not own else own[0]
+    """The first kernel contract that the op's header includes: its own, or the one it borrows (concat, reshape: copy; matmul: its ops')."""
+    text = header.read_text()
+    own = re.findall(r'#include "lamina/kernels/(\w+)\.hpp"', text)
+    if header.stem in own or own:
+        return header.stem if header.stem in own else own[0]
+    others = re.findall(r'#include "lamina/ops/(\w+)\.hpp"', text)
+    return kernel_stem(header.with_name(others[0] + ".hpp")) if others else header.stem
 
 
 def gradient(doc):

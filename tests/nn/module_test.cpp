@@ -49,6 +49,33 @@ Moments moments(const Tensor& t) {
 
 }  // namespace
 
+namespace {
+
+/// Written as one writes it first.
+struct Residual : nn::Module {
+  nn::Conv2d& a;
+  nn::BatchNorm2d& norm;
+  explicit Residual(nn::RandomStream& random)
+      : a(add<nn::Conv2d>("a", {.in = 3, .out = 3, .padding = Padding::symmetric(1)}, random)),
+        norm(add<nn::BatchNorm2d>("norm", {.channels = 3})) {}
+  Tensor operator()(const Tensor& x) const { return relu(add(x, norm(a(x)))); }
+};
+
+}  // namespace
+
+TEST_CASE("in a module, add(x, y) is the op, and layers are added with options in braces") {
+  nn::RandomStream random(RandomKey{1});
+  Residual block(random);
+  block.eval();
+  const Tensor x = random_normal({1, 4, 4, 3}, 1, DType::f32);
+  const Tensor expected = relu(lamina::add(x, block.norm(block.a(x))));
+  CHECK(same_bytes(block(x), expected));
+  CHECK(block.state()[0].name == "a.weight");
+  nn::Sequential layers;
+  layers.append<nn::Conv2d>({.in = 3, .out = 2, .kernel = 1}, random).append<nn::Conv2d>({.in = 2, .out = 4, .kernel = 1}, random);
+  CHECK(layers(x).shape() == Shape{1, 4, 4, 4});
+}
+
 TEST_CASE("names are dotted paths in order of declaration; parameters and buffers are told apart") {
   Net net(1);
   CHECK(names(net.named_parameters()) == std::vector<std::string>{"first.conv.weight", "first.norm.weight", "first.norm.bias",

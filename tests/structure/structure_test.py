@@ -16,6 +16,8 @@ EXCEPTIONS = {
     ("kernels/detail/shared/activate.hpp", "detail/cpu/math.hpp"),
     ("kernels/detail/shared/activate.hpp", "detail/cuda/math.cuh"),
     ("kernels/detail/shared/segmentation_loss.hpp", "detail/cpu/math.hpp"),
+    ("kernels/detail/shared/unary.hpp", "detail/cpu/elementary.hpp"),
+    ("kernels/detail/shared/unary.hpp", "detail/cuda/elementary.cuh"),
     ("kernels/detail/shared/segmentation_loss.hpp", "detail/cuda/math.cuh"),
 }
 CODE = {".hpp", ".ipp", ".cpp", ".cu", ".cuh"}
@@ -36,8 +38,8 @@ MAY_INCLUDE = {
     "infer": COMPUTE | {"models", "io", "data", "metrics", "heads", "infer"},
     "train": COMPUTE | {"models", "optim", "io", "metrics", "data", "heads", "losses", "infer", "train"},
 }
-KERNELS_WITHOUT_OP = {"copy", "finite", "optimizer"}  # used by other ops, by the engine, by the optimizers
-OPS_WITHOUT_KERNEL = {"concat", "reshape", "slice_channels"}  # views, or copies through kernels/copy
+KERNELS_WITHOUT_OP = {"copy", "finite", "optimizer", "strided"}  # used by other ops, by the engine, by the optimizers
+OPS_WITHOUT_KERNEL = {"concat", "expand", "matmul", "operators", "permute", "reshape", "slice_channels", "stack", "where"}  # views, or by other kernels
 ISAS = re.findall(r'X\((\w+), "', (include / "core/device.hpp").read_text())
 MACROS = {"LAMINA_HD", "LAMINA_KERNEL", "LAMINA_VERSION", "LAMINA_HAS_CUDA", "LAMINA_ISAS"}
 MACROS |= {f"LAMINA_ISA_{n}" for n in ("NAME", "TEXT", "DECLARE", "CALL")}

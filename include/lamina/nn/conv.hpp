@@ -43,6 +43,7 @@ Tensor repeated_filters(const Tensor& weight, int times);
 /// evenly from 1, as coral-pytorch's.
 class Conv2d : public Module {
  public:
+  using Options = Conv2dOptions;
   /// Throws OptionError on channels, kernel, groups or tied below 1 or that do not divide.
   Conv2d(const Conv2dOptions& o, RandomStream& random);
   Tensor operator()(const Tensor& x, const Tensor& into = {}) const;
@@ -69,6 +70,7 @@ struct ConvTranspose2dOptions {
 /// Square-kernel transposed convolution without padding. Parameters: weight (in, k, k, out), bias (out).
 class ConvTranspose2d : public Module {
  public:
+  using Options = ConvTranspose2dOptions;
   ConvTranspose2d(const ConvTranspose2dOptions& o, RandomStream& random);
   Tensor operator()(const Tensor& x, const Tensor& into = {}) const;
 

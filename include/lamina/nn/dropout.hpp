@@ -12,6 +12,7 @@ struct DropoutOptions {
 /// Dropout; draws from the innermost RandomScope. The identity (and no copy, unless `into` is given) in evaluation.
 class Dropout : public Module {
  public:
+  using Options = DropoutOptions;
   explicit Dropout(const DropoutOptions& o);
   Tensor operator()(const Tensor& x, const Tensor& into = {}) const;
   /// Will the next call drop anything?

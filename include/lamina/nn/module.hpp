@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lamina/core/tensor.hpp"
+#include "lamina/ops/arithmetic.hpp"
 
 namespace lamina::nn {
 
@@ -34,6 +35,8 @@ struct StateMatch {
   std::vector<std::string> unexpected;  ///< the source's that the module lacks
   std::vector<std::string> unfit;  ///< of another shape, or a counter here and a number there: "head.bias is (5) here, (6) in the source"
 };
+
+class RandomStream;
 
 /// A node of a network: owns parameters (trained), buffers (saved, not trained) and child modules. Subclasses add them in their
 /// constructor, in an order that fixes the order of named_parameters(), and define a forward of their own signature.
@@ -81,7 +84,17 @@ class Module {
   const std::vector<std::pair<std::string, std::unique_ptr<Module>>>& children() const { return children_; }
 
  protected:
-  /// Builds a child in place and returns it: `Conv2d& conv = add<Conv2d>("conv", options);`
+  /// Builds a child in place and returns it: `Conv2d& conv = add<Conv2d>("conv", {.in = 3, .out = 8}, random);`
+  template <class M>
+  M& add(std::string name, const typename M::Options& options, RandomStream& random) {
+    return add<M, const typename M::Options&, RandomStream&>(std::move(name), options, random);
+  }
+  template <class M>
+  M& add(std::string name, const typename M::Options& options) {
+    return add<M, const typename M::Options&>(std::move(name), options);
+  }
+  /// The op, which the name of the functions above would hide.
+  static Tensor add(const Tensor& a, const Tensor& b, const Tensor& into = {}) { return lamina::add(a, b, into); }
   template <class M, class... Args>
   M& add(std::string name, Args&&... args) {
     auto child = std::make_unique<M>(std::forward<Args>(args)...);

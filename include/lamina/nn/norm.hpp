@@ -29,6 +29,7 @@ struct NormOptions {
 /// running_var and num_batches_tracked, as PyTorch names them.
 class Norm : public Module {
  public:
+  using Options = NormOptions;
   /// Throws OptionError.
   explicit Norm(const NormOptions& o);
   /// act(norm(x) + residual).
@@ -53,6 +54,7 @@ struct BatchNorm2dOptions {
 /// Batch normalisation (Ioffe & Szegedy 2015).
 class BatchNorm2d : public Norm {
  public:
+  using Options = BatchNorm2dOptions;
   explicit BatchNorm2d(const BatchNorm2dOptions& o)
       : Norm({.channels = o.channels, .epsilon = o.epsilon, .momentum = o.momentum, .activation = o.activation}) {}
 };
@@ -65,6 +67,7 @@ struct GroupNormOptions {
 /// Group normalisation (Wu & He 2018).
 class GroupNorm : public Norm {
  public:
+  using Options = GroupNormOptions;
   explicit GroupNorm(const GroupNormOptions& o)
       : Norm({.channels = o.channels, .kind = NormOptions::Kind::group, .epsilon = o.epsilon, .groups = o.groups}) {}
 };

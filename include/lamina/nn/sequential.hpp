@@ -11,11 +11,13 @@ namespace lamina::nn {
 class Sequential : public Module {
  public:
   /// `seq.append<Conv2d>(options, random)`; any layer callable as `Tensor(const Tensor&)`.
+  template <class M>
+  Sequential& append(const typename M::Options& options, RandomStream& random) {
+    return call(add<M>(std::to_string(calls_.size()), options, random));
+  }
   template <class M, class... Args>
   Sequential& append(Args&&... args) {
-    M& layer = add<M>(std::to_string(calls_.size()), std::forward<Args>(args)...);
-    calls_.push_back([&layer](const Tensor& x) { return layer(x); });
-    return *this;
+    return call(add<M>(std::to_string(calls_.size()), std::forward<Args>(args)...));
   }
   Tensor operator()(Tensor x) const {
     for (const auto& call : calls_) x = call(x);
@@ -23,6 +25,11 @@ class Sequential : public Module {
   }
 
  private:
+  template <class M>
+  Sequential& call(M& layer) {
+    calls_.push_back([&layer](const Tensor& x) { return layer(x); });
+    return *this;
+  }
   std::vector<std::function<Tensor(const Tensor&)>> calls_;
 };
 
