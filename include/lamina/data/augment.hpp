@@ -82,19 +82,19 @@ struct Normalization {
 /// Samples a photograph bilinearly into (height, width, channels) normalised floats; gray is repeated for three channels. Pixels whose
 /// nearest source pixel is outside get the border color (of other channels than RGB its red). Throws DataError where channels differ
 /// otherwise.
-void sample(const Image& image, const Transform& transform, const Border& border, int width, int height, float* out,
+void sample(const ImageView& image, const Transform& transform, const Border& border, int width, int height, float* out,
             const Normalization& normalization = {});
 /// Samples a mask at the nearest pixel into (height, width, mask.values()) labels.
 void sample(const LabelImage& mask, const Transform& transform, const Border& border, int width, int height, std::uint8_t* out);
 
 /// Resizes a photograph with a triangle filter as wide as the reduction (antialiased bilinear, as PIL and torchvision do).
-Image resized(const Image& image, int width, int height);
+Image resized(const ImageView& image, int width, int height);
 /// Resizes a mask, taking the nearest pixel.
 LabelImage resized(const LabelImage& mask, int width, int height);
 /// The largest size of the source's proportions within (width, height): what Resize::pad scales to.
 std::pair<int, int> fit_inside(int source_width, int source_height, int width, int height);
 /// The deterministic part of `mode`: stretch and pad give exactly (width, height), crop leaves the image alone.
-Image fitted(const Image& image, int width, int height, Resize mode, const Border& border = {});
+Image fitted(const ImageView& image, int width, int height, Resize mode, const Border& border = {});
 LabelImage fitted(const LabelImage& mask, int width, int height, Resize mode, const Border& border = {});
 
 }  // namespace lamina::data

@@ -54,19 +54,48 @@ struct Image {
   }
 };
 
+/// A photograph in somebody else's memory, such as a camera's frame: looked at, not copied. An Image is one.
+struct ImageView {
+  const std::uint8_t* pixels = nullptr;
+  int width = 0, height = 0, channels = 3;
+  std::ptrdiff_t row_bytes = 0;  ///< from a row to the next
+  unsigned max_value = 255;      ///< as Image
+
+  ImageView() = default;
+  /// `row` is 0 where rows follow each other without a gap.
+  ImageView(const std::uint8_t* data, int w, int h, int c = 3, std::ptrdiff_t row = 0, unsigned max = 255)
+      : pixels(data), width(w), height(h), channels(c), row_bytes(row), max_value(max) {
+    if (row_bytes == 0) row_bytes = static_cast<std::ptrdiff_t>(w) * c * static_cast<std::ptrdiff_t>(sample_bytes());
+  }
+  /// No pixels where they are not as many as the image's size says.
+  ImageView(const Image& image) : ImageView(image.pixels.data(), image.width, image.height, image.channels, 0, image.max_value) {
+    const auto row = static_cast<std::size_t>(row_bytes);
+    if (width <= 0 || height <= 0 || row == 0 || image.pixels.size() % row || image.pixels.size() / row != static_cast<std::size_t>(height))
+      pixels = nullptr;
+  }
+  std::size_t sample_bytes() const { return max_value > 255 ? 2 : 1; }
+  const std::uint8_t* at(int x, int y) const {
+    return pixels + y * row_bytes + static_cast<std::ptrdiff_t>(x) * channels * static_cast<std::ptrdiff_t>(sample_bytes());
+  }
+  Image copy() const;
+};
+
 /// Throws DataError naming `what` unless the image has pixels, 1 to 16 channels, and as many samples as its size says.
 void require_valid(const char* what, const Image& image);
+void require_valid(const char* what, const ImageView& image);
 /// The same, and that it can be shown as it is: 8 bits, gray or RGB.
 void require_plain(const char* what, const Image& image);
 /// An image of `width` x `height` with the channels and depth of `like`, every sample at `value` of 255.
-Image blank_like(const Image& like, int width, int height, std::uint8_t value = 0);
+Image blank_like(const ImageView& like, int width, int height, std::uint8_t value = 0);
 /// The image as gray or RGB of 8 bits, to look at: of many channels the first three (of two the first), of 16 bits stretched from the
 /// darkest to the brightest.
 Image to_show(Image image);
 /// Does a network of `channels` take the image as it is? Gray is repeated for three.
-inline bool has_channels(const Image& image, int channels) { return image.channels == channels || (image.channels == 1 && channels == 3); }
+inline bool has_channels(const ImageView& image, int channels) {
+  return image.channels == channels || (image.channels == 1 && channels == 3);
+}
 /// Throws DataError naming `origin` unless with_channels can bring the image to `channels`.
-void require_channels(const Image& image, int channels, const std::string& origin);
+void require_channels(const ImageView& image, int channels, const std::string& origin);
 /// The image for a network of `channels`: as it is, or RGB made gray (by ITU-R BT.601). Throws DataError naming `origin` where that would
 /// be a guess.
 Image with_channels(Image image, int channels, const std::string& origin);

@@ -64,7 +64,7 @@ class Loader : public Batches {
 };
 
 /// (1, H, W, channels) f32, normalised; gray is repeated for three channels. What a network sees of a photograph of the right size.
-Tensor to_tensor(const Image& image, const Normalization& normalization = {});
+Tensor to_tensor(const ImageView& image, const Normalization& normalization = {});
 /// The (first) image of such a tensor, to look at.
 Image to_show(const Tensor& image, const Normalization& normalization);
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,10 +69,19 @@ struct Prediction {
 };
 
 /// A trained network with everything it needs to look at a photograph: one checkpoint file.
+///
+/// Threads: `predict` and the other const functions may be called by several threads at once on the CPU, unless it draws with dropout
+/// (PassOptions::draws); results are those of calls in turn. Without an ExecutorScope of their own they take turns on the shared pool. On
+/// CUDA, and while networks are added, one thread at a time.
 class Predictor {
  public:
   /// `path` is a checkpoint or a run folder (then its weights/best). Throws IoError, DataError, DeviceError.
   explicit Predictor(const std::filesystem::path& path, Device device = kCpu);
+  /// Of the bytes of a checkpoint. Throws DataError naming `origin`, DeviceError.
+  static Predictor from_bytes(std::string bytes, const std::string& origin = "the checkpoint in memory", Device device = kCpu);
+  /// Of a network of the program's own; its output is called as the head. Throws DataError: channels that do not fit.
+  Predictor(std::unique_ptr<models::Network> network, std::shared_ptr<const heads::Head> head, const InputConfig& input,
+            Device device = kCpu);
 
   const data::LabelSchema& schema() const { return head_->schema(); }
   const heads::Head& head() const { return *head_; }
@@ -86,26 +96,44 @@ class Predictor {
   /// input of 512 rows 0.5 GB at 20000 x 20000. Probabilities take 4 * outputs bytes a pixel of the image; so does a whole one.
   /// Throws OptionError on an overlap outside its range, DataError on an image that is none or has other bands or bits than the network was
   /// trained on (data::read_bands keeps those of a file), MemoryError.
-  Prediction predict(const data::Image& image, const PredictOptions& options = {});
+  Prediction predict(const data::ImageView& image, const PredictOptions& options = {}) const;
+  Prediction predict(const data::Image& image, const PredictOptions& options = {}) const {
+    data::require_valid("predict", image);
+    return predict(data::ImageView(image), options);
+  }
+  /// The same of several images, `options.batch` of which are one forward pass where the network sees whole ones.
+  std::vector<Prediction> predict(std::span<const data::ImageView> images, const PredictOptions& options = {}) const;
   /// Throws DataError, beginning with `what`, unless the image has the bands and bits of the photographs that the network was trained on.
-  void require_fits(const data::Image& image, const std::string& what) const;
+  void require_fits(const data::ImageView& image, const std::string& what) const;
   /// Is the image looked at in windows, at its own scale?
   bool tiles(const PredictOptions& options) const;
   /// How many times smaller the network sees the image (along the axis that shrinks most); 1 where it is tiled or enlarged.
-  double shrinks(const data::Image& image, const PredictOptions& options = {}) const;
+  double shrinks(const data::ImageView& image, const PredictOptions& options = {}) const;
 
  private:
+  explicit Predictor(const io::ModelFile& file, Device device);
   /// As mean_of_passes.
-  Tensor probabilities(const Tensor& images, const PassOptions& passes);
-  Tensor whole(const data::Image& image, const PassOptions& passes);
+  Tensor probabilities(const Tensor& images, const PassOptions& passes) const;
+  /// A whole image as the network sees it, and what was said of it at the image's own size: (1, H, W, outputs).
+  Tensor seen(const data::ImageView& image) const;
+  Tensor at_own_size(const Tensor& said, const data::ImageView& image) const;
+  /// Throws as predict; true: the image must be made gray first.
+  bool checked(const data::ImageView& image, const PredictOptions& options) const;
+  Prediction empty_prediction(const data::ImageView& image, const PredictOptions& options) const;
+  /// Rows of probabilities, and of how far passes are apart, become part of a prediction.
+  void take(Prediction& prediction, std::int64_t first, const Tensor& said) const;
   bool passes_several_times(const PassOptions& passes) const { return passes.count() > 1 || models_.size() > 1; }
-  void tiled(const data::Image& image, const PredictOptions& options, const Blend::Rows& f);
+  void tiled(const data::ImageView& image, const PredictOptions& options, const Blend::Rows& f) const;
 
   std::vector<std::unique_ptr<models::Network>> models_;
   std::shared_ptr<const heads::Head> head_;
   InputConfig input_;
   data::LoaderOptions loading_;
 };
+
+/// Writes a network, of that configuration, with all that a Predictor needs. Atomic. Throws as io::save_model.
+void save_predictor(const std::filesystem::path& path, const models::Network& network, const models::ModelConfig& config,
+                    const heads::Head& head, const InputConfig& input);
 
 /// Probabilities (N, height, width, Head::outputs) on the host of logits that may be smaller, which are then interpolated on `grid`.
 Tensor probabilities_at(const heads::Head& head, const Tensor& logits, std::int64_t height, std::int64_t width, ResizeGrid grid);

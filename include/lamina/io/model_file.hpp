@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/models/registry.hpp"
@@ -14,6 +15,8 @@ class ModelFile {
  public:
   /// Throws IoError, DataError naming the file and the broken rule.
   explicit ModelFile(const std::filesystem::path& path) : path_(path), file_(path) {}
+  /// The bytes of a file; errors name `origin`.
+  ModelFile(std::string bytes, const std::string& origin) : path_(origin), file_(std::move(bytes), origin) {}
 
   const std::filesystem::path& path() const { return path_; }
   const Metadata& metadata() const { return file_.metadata(); }

@@ -55,6 +55,8 @@ class SafetensorsFile {
  public:
   /// Throws as read_safetensors.
   explicit SafetensorsFile(const std::filesystem::path& path);
+  /// The bytes of a file, which are copied; errors name `origin`.
+  SafetensorsFile(std::string bytes, const std::string& origin);
   ~SafetensorsFile();
   SafetensorsFile(SafetensorsFile&&) noexcept;
 

@@ -52,7 +52,14 @@ Image to_photo(Raster raster, const std::string& origin) {
   return out;
 }
 
-Image blank_like(const Image& like, int width, int height, std::uint8_t value) {
+Image ImageView::copy() const {
+  Image image = blank_like(*this, width, height);
+  for (int y = 0; y < height; ++y)
+    std::copy_n(at(0, y), static_cast<std::size_t>(width) * static_cast<std::size_t>(channels) * sample_bytes(), image.at(0, y));
+  return image;
+}
+
+Image blank_like(const ImageView& like, int width, int height, std::uint8_t value) {
   Image image(width, height, like.channels, value);
   image.max_value = like.max_value;
   image.pixels.resize(image.pixels.size() * image.sample_bytes(), value);  // 257 * value: the same in either byte
@@ -74,7 +81,7 @@ Image to_show(Image image) {
   return out;
 }
 
-void require_channels(const Image& image, int channels, const std::string& origin) {
+void require_channels(const ImageView& image, int channels, const std::string& origin) {
   require<DataError>(has_channels(image, channels) || (image.channels == 3 && channels == 1), origin, ": ", image.channels,
                      image.channels == 1 ? " band, not " : " bands, not ", channels,
                      "; the photographs of a data set have the same bands (gray and RGB go together)");

@@ -60,10 +60,16 @@ void require_values(const char* what, const char* kind, int width, int height, i
 }  // namespace
 
 void require_valid(const char* what, const Image& image) {
+  if (image.channels >= 1) require_values(what, "image", image.width, image.height, image.channels, image.samples());
+  require_valid(what, ImageView(image));
+}
+void require_valid(const char* what, const ImageView& image) {
   require<DataError>(image.channels >= 1 && image.channels <= kMostChannels, what, ": an image has 1 to ", kMostChannels, " channels, not ",
                      image.channels);
   require<DataError>(image.max_value == 255 || image.max_value == 65535, what, ": samples have 8 or 16 bits");
-  require_values(what, "image", image.width, image.height, image.channels, image.samples());
+  const auto row = static_cast<std::ptrdiff_t>(image.width) * image.channels * static_cast<std::ptrdiff_t>(image.sample_bytes());
+  require<DataError>(image.pixels && image.width > 0 && image.height > 0 && image.row_bytes >= row, what, ": an image of ", image.width, "x",
+                     image.height, " pixels, rows ", image.row_bytes, " bytes apart");
 }
 void require_plain(const char* what, const Image& image) {
   require_valid(what, image);

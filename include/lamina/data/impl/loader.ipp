@@ -281,7 +281,7 @@ bool Loader::next(Batch& batch) {
   return true;
 }
 
-Tensor to_tensor(const Image& image, const Normalization& normalization) {
+Tensor to_tensor(const ImageView& image, const Normalization& normalization) {
   require_valid("to_tensor", image);
   Tensor t = Tensor::empty({1, image.height, image.width, normalization.channels});
   sample(image, center_window({image.width, image.height, image.width, image.height}), {}, image.width, image.height, t.data<float>(),

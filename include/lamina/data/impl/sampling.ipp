@@ -50,7 +50,7 @@ struct PixelWriter {
 /// A photograph as samples of 0..255 at its pixels. kChannels 0: as many as it has.
 template <class T, int kChannels>
 struct Source {
-  const Image& image;
+  const ImageView& image;
   float to_255 = static_cast<float>(255.0 / image.max_value);
   int channels() const { return kChannels ? kChannels : image.channels; }
   const T* at(std::int64_t x, std::int64_t y) const {
@@ -112,7 +112,7 @@ void copy_row(const Source<T, kChannels>& source, const AffineMap& f, const floa
 
 /// kChannels 1 and 3 make three channels, 0 as many as the photograph has.
 template <class T, int kChannels>
-void sample_photo(const Image& image, const Transform& t, const Border& border, int width, int height, float* out, const Scales& scales) {
+void sample_photo(const ImageView& image, const Transform& t, const Border& border, int width, int height, float* out, const Scales& scales) {
   const Source<T, kChannels> source{image};
   const int given = source.channels(), channels = kChannels ? 3 : given;
   const PixelWriter write{t.color, scales, channels};
@@ -152,7 +152,7 @@ void sample_photo(const Image& image, const Transform& t, const Border& border, 
 }
 
 template <class T>
-void sample_any(const Image& image, const Transform& t, const Border& border, int width, int height, float* out, const Normalization& n) {
+void sample_any(const ImageView& image, const Transform& t, const Border& border, int width, int height, float* out, const Normalization& n) {
   const Scales scales(n);
   if (n.channels == 3 && image.channels == 1) return sample_photo<T, 1>(image, t, border, width, height, out, scales);
   if (n.channels == 3 && image.channels == 3) return sample_photo<T, 3>(image, t, border, width, height, out, scales);
@@ -200,11 +200,10 @@ const char* name_of(Resize mode) { return kResizeNames[static_cast<int>(mode)].d
 Resize resize_named(std::string_view name) {
   for (int i = 0; i < 3; ++i)
     if (name == kResizeNames[i]) return static_cast<Resize>(i);
-  throw OptionError(message("unknown resize mode '", std::string(name), "'; did you mean '", std::string(nearest_name(name, kResizeNames)),
-                            "'? (stretch, crop, pad)"));
+  throw_unknown_name("resize mode", name, kResizeNames);
 }
 
-void sample(const Image& image, const Transform& t, const Border& border, int width, int height, float* out, const Normalization& n) {
+void sample(const ImageView& image, const Transform& t, const Border& border, int width, int height, float* out, const Normalization& n) {
   require_valid("sampling", image);
   require<OptionError>(n.channels >= 1 && n.channels <= kMostChannels && (n.mean.empty() || std::ssize(n.mean) == n.channels) &&
                            n.sd.size() == n.mean.size(),
@@ -239,7 +238,7 @@ void sample(const LabelImage& mask, const Transform& t, const Border& border, in
 
 namespace {
 template <class T>
-Image resized_as(const Image& image, int width, int height) {
+Image resized_as(const ImageView& image, int width, int height) {
   const TriangleFilter across(image.width, width), down(image.height, height);
   const int n = image.channels;
   std::vector<float> rows(static_cast<std::size_t>(image.height) * static_cast<std::size_t>(width * n));
@@ -270,10 +269,10 @@ Image resized_as(const Image& image, int width, int height) {
 }
 }  // namespace
 
-Image resized(const Image& image, int width, int height) {
+Image resized(const ImageView& image, int width, int height) {
   require_size(width, height);
   require_valid("resizing", image);
-  if (width == image.width && height == image.height) return image;
+  if (width == image.width && height == image.height) return image.copy();
   return (image.max_value > 255 ? resized_as<std::uint16_t> : resized_as<std::uint8_t>)(image, width, height);
 }
 
@@ -294,8 +293,8 @@ std::pair<int, int> fit_inside(int source_width, int source_height, int width, i
   return {scaled(source_width, width), scaled(source_height, height)};
 }
 
-Image fitted(const Image& image, int width, int height, Resize mode, const Border& border) {
-  if (mode == Resize::crop) return image;
+Image fitted(const ImageView& image, int width, int height, Resize mode, const Border& border) {
+  if (mode == Resize::crop) return image.copy();
   if (mode == Resize::stretch) return resized(image, width, height);
   const auto [w, h] = fit_inside(image.width, image.height, width, height);
   const Image inner = resized(image, w, h);

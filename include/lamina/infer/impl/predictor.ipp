@@ -13,6 +13,9 @@
 namespace lamina::infer {
 namespace {
 
+/// The same draws for every photograph, whichever come before.
+constexpr RandomKey kDraws{0, 0x6d6f6e7465};
+
 /// (H, W, C) from a batch of one.
 Tensor first_image(const Tensor& batch) { return batch.view_as({batch.size(1), batch.size(2), batch.size(3)}); }
 
@@ -75,8 +78,27 @@ InferenceInfo inference_info(const io::Metadata& metadata, const std::string& or
           input_config_from_json(text("input"))};
 }
 
-Predictor::Predictor(const std::filesystem::path& path, Device device) {
-  const io::ModelFile file(io::find_weights(path));
+Predictor::Predictor(const std::filesystem::path& path, Device device) : Predictor(io::ModelFile(io::find_weights(path)), device) {}
+
+Predictor Predictor::from_bytes(std::string bytes, const std::string& origin, Device device) {
+  return Predictor(io::ModelFile(std::move(bytes), origin), device);
+}
+
+Predictor::Predictor(std::unique_ptr<models::Network> network, std::shared_ptr<const heads::Head> head, const InputConfig& input,
+                     Device device)
+    : head_(std::move(head)), input_(input), loading_(loader_options(input)) {
+  require<DataError>(network->in_channels() == input.channels, "predictor: the network takes ", network->in_channels(),
+                     " channels, its input has ", input.channels);
+  const std::vector<models::OutputSpec> outputs = network->outputs();
+  const auto ours = std::find_if(outputs.begin(), outputs.end(), [&](const models::OutputSpec& o) { return o.name == head_->name(); });
+  require<DataError>(ours != outputs.end() && ours->channels == head_->outputs(), "predictor: the network has no output \"", head_->name(),
+                     "\" of ", head_->outputs(), " channels");
+  models_.push_back(std::move(network));
+  models_[0]->eval();
+  models_[0]->to(device);
+}
+
+Predictor::Predictor(const io::ModelFile& file, Device device) {
   const InferenceInfo info = inference_info(file.metadata(), file.path().string());
   head_ = info.head;
   input_ = info.input;
@@ -103,7 +125,7 @@ Tensor probabilities_at(const heads::Head& head, const Tensor& logits, std::int6
   return head.probabilities(same ? logits : resize_bilinear(logits, height, width, grid)).to(kCpu);
 }
 
-Tensor Predictor::probabilities(const Tensor& images, const PassOptions& passes) {
+Tensor Predictor::probabilities(const Tensor& images, const PassOptions& passes) const {
   std::vector<models::Network*> networks;
   for (const auto& model : models_) networks.push_back(model.get());
   return mean_of_passes(images, networks, passes, [&](models::Network& network, const Tensor& x) {
@@ -111,20 +133,22 @@ Tensor Predictor::probabilities(const Tensor& images, const PassOptions& passes)
   });
 }
 
-Tensor Predictor::whole(const data::Image& image, const PassOptions& passes) {
-  if (loading_.resize != data::Resize::pad) {
-    const Tensor x = data::to_tensor(data::resized(image, input_.width, input_.height), loading_.normalization);
-    return first_image(resize_bilinear(probabilities(x, passes), image.height, image.width, ResizeGrid::half_pixel));
-  }
-  // Scaled to fit and centred: cut the border off again before going back.
-  const auto [w, h] = data::fit_inside(image.width, image.height, input_.width, input_.height);
-  const Tensor p = probabilities(
-      data::to_tensor(data::fitted(image, input_.width, input_.height, loading_.resize, loading_.border), loading_.normalization), passes);
-  const Tensor inner = crop(p, {.top = (input_.height - h) / 2, .left = (input_.width - w) / 2, .height = h, .width = w});
-  return first_image(resize_bilinear(inner, image.height, image.width, ResizeGrid::half_pixel));
+Tensor Predictor::seen(const data::ImageView& image) const {
+  const bool pads = loading_.resize == data::Resize::pad;
+  return data::to_tensor(pads ? data::fitted(image, input_.width, input_.height, loading_.resize, loading_.border)
+                              : data::resized(image, input_.width, input_.height),
+                         loading_.normalization);
 }
 
-void Predictor::tiled(const data::Image& image, const PredictOptions& options, const Blend::Rows& f) {
+Tensor Predictor::at_own_size(const Tensor& said, const data::ImageView& image) const {
+  if (loading_.resize != data::Resize::pad) return resize_bilinear(said, image.height, image.width, ResizeGrid::half_pixel);
+  // Scaled to fit and centred: cut the border off again before going back.
+  const auto [w, h] = data::fit_inside(image.width, image.height, input_.width, input_.height);
+  const Tensor inner = crop(said, {.top = (input_.height - h) / 2, .left = (input_.width - w) / 2, .height = h, .width = w});
+  return resize_bilinear(inner, image.height, image.width, ResizeGrid::half_pixel);
+}
+
+void Predictor::tiled(const data::ImageView& image, const PredictOptions& options, const Blend::Rows& f) const {
   const std::vector<data::Window> windows = data::windows_of(image.width, image.height, input_.width, input_.height, options.overlap);
   const std::size_t pixel_bytes = static_cast<std::size_t>(image.channels) * image.sample_bytes();
   const auto batch_size = std::min(static_cast<std::size_t>(options.batch), windows.size());
@@ -150,50 +174,89 @@ bool Predictor::tiles(const PredictOptions& options) const {
   return options.tiling == Tiling::always || (options.tiling == Tiling::automatic && loading_.resize == data::Resize::crop);
 }
 
-double Predictor::shrinks(const data::Image& image, const PredictOptions& options) const {
+double Predictor::shrinks(const data::ImageView& image, const PredictOptions& options) const {
   if (tiles(options)) return 1;
   int width = input_.width, height = input_.height;
   if (loading_.resize == data::Resize::pad) std::tie(width, height) = data::fit_inside(image.width, image.height, width, height);
   return std::max({1.0, static_cast<double>(image.width) / width, static_cast<double>(image.height) / height});
 }
 
-void Predictor::require_fits(const data::Image& image, const std::string& what) const {
+void Predictor::require_fits(const data::ImageView& image, const std::string& what) const {
   require<DataError>(input_.bits == 0 || (input_.bits == 16) == (image.max_value > 255), what,
                      ": the network was trained on photographs of ", input_.bits, " bits and normalises by what they hold; this one has ",
                      image.max_value > 255 ? 16 : 8, "; give it photographs like those of training");
   data::require_channels(image, input_.channels, what);
 }
 
-Prediction Predictor::predict(const data::Image& photo, const PredictOptions& options) {
+bool Predictor::checked(const data::ImageView& image, const PredictOptions& options) const {
   require<OptionError>(options.overlap >= 0 && options.overlap <= 0.9, "predict: overlap ", options.overlap, " is outside [0, 0.9]");
   require<OptionError>(options.batch >= 1, "predict: batch ", options.batch, " must be at least 1");
-  data::require_valid("predict", photo);
-  require_fits(photo, "predict");
-  if (!data::has_channels(photo, input_.channels)) return predict(data::with_channels(photo, input_.channels, "predict"), options);
-  const data::Image& image = photo;
   require<OptionError>(options.passes.draws >= 0, "predict: ", options.passes.draws, " draws with dropout");
-  const NoGrad no_grad;
-  const nn::RandomScope random(RandomKey{0, 0x6d6f6e7465});  // the same draws for every photograph, whichever come before
+  data::require_valid("predict", image);
+  require_fits(image, "predict");
+  return !data::has_channels(image, input_.channels);
+}
+
+Prediction Predictor::empty_prediction(const data::ImageView& image, const PredictOptions& options) const {
+  Prediction p;
+  p.labels = data::LabelImage(image.width, image.height, 0, head_->planes());
+  if (options.probabilities) p.probabilities = Tensor::empty({image.height, image.width, head_->outputs()});
+  if (passes_several_times(options.passes)) p.uncertainty = Tensor::empty({image.height, image.width});
+  return p;
+}
+
+void Predictor::take(Prediction& p, std::int64_t first, const Tensor& said) const {
   const int outputs = head_->outputs();
-  Prediction result;
-  result.labels = data::LabelImage(image.width, image.height, 0, head_->planes());
-  if (options.probabilities) result.probabilities = Tensor::empty({image.height, image.width, outputs});
-  if (passes_several_times(options.passes)) result.uncertainty = Tensor::empty({image.height, image.width});
-  const auto take = [&](std::int64_t first, const Tensor& said) {  // rows of probabilities, and of how far passes are apart
-    const Tensor probabilities = said.channels(0, outputs);
-    const auto labels = head_->decide(probabilities, heads::Scale::probabilities).to_vector<std::uint8_t>();
-    std::copy(labels.begin(), labels.end(), &result.labels.at(0, static_cast<int>(first)));
-    if (options.probabilities) result.probabilities.rows(first, said.size(0)).copy_from(probabilities);
-    if (result.uncertainty) {
-      const Tensor spread = said.channels(outputs, 1).packed();
-      std::copy_n(spread.data<float>(), spread.numel(), result.uncertainty.data<float>() + first * image.width);
-    }
-  };
-  if (tiles(options))
-    tiled(image, options, take);
-  else
-    take(0, whole(image, options.passes).packed());
+  const Tensor probabilities = said.channels(0, outputs);
+  const auto labels = head_->decide(probabilities, heads::Scale::probabilities).to_vector<std::uint8_t>();
+  std::copy(labels.begin(), labels.end(), &p.labels.at(0, static_cast<int>(first)));
+  if (p.probabilities) p.probabilities.rows(first, said.size(0)).copy_from(probabilities);
+  if (p.uncertainty) {
+    const Tensor spread = said.channels(outputs, 1).packed();
+    std::copy_n(spread.data<float>(), spread.numel(), p.uncertainty.data<float>() + first * p.labels.width);
+  }
+}
+
+Prediction Predictor::predict(const data::ImageView& image, const PredictOptions& options) const {
+  if (checked(image, options)) return predict(data::with_channels(image.copy(), input_.channels, "predict"), options);
+  if (!tiles(options)) return std::move(predict(std::span(&image, 1), options)[0]);
+  const NoGrad no_grad;
+  const nn::RandomScope random(kDraws);
+  Prediction result = empty_prediction(image, options);
+  tiled(image, options, [&](std::int64_t first, const Tensor& said) { take(result, first, said); });
   return result;
+}
+
+std::vector<Prediction> Predictor::predict(std::span<const data::ImageView> images, const PredictOptions& options) const {
+  std::vector<Prediction> all;
+  if (tiles(options)) {
+    for (const data::ImageView& image : images) all.push_back(predict(image, options));
+    return all;
+  }
+  const NoGrad no_grad;
+  const auto most = static_cast<std::size_t>(options.passes.draws > 0 ? 1 : std::max(options.batch, 1));  // the same draws for each
+  for (std::size_t begin = 0; begin < images.size(); begin += most) {
+    const auto part = images.subspan(begin, std::min(most, images.size() - begin));
+    const Tensor batch = Tensor::empty({std::ssize(part), input_.height, input_.width, input_.channels});
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const bool gray = checked(part[i], options);
+      batch.rows(static_cast<std::int64_t>(i), 1)
+          .copy_from(seen(gray ? data::ImageView(data::with_channels(part[i].copy(), input_.channels, "predict")) : part[i]));
+    }
+    const nn::RandomScope random(kDraws);
+    const Tensor said = probabilities(batch, options.passes).packed();
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      all.push_back(empty_prediction(part[i], options));
+      take(all.back(), 0, first_image(at_own_size(said.rows(static_cast<std::int64_t>(i), 1), part[i])).packed());
+    }
+  }
+  return all;
+}
+
+void save_predictor(const std::filesystem::path& path, const models::Network& network, const models::ModelConfig& config,
+                    const heads::Head& head, const InputConfig& input) {
+  io::save_model(path, network, config,
+                 {{"labels", data::to_json(head.schema())}, {"head", std::string(head.kind())}, {"input", to_json(input)}});
 }
 
 }  // namespace lamina::infer

@@ -322,6 +322,10 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : state_(std::make_unique<State>(State{path.string(), read_file(path), {}})) {
   state_->index = index_of(state_->bytes, state_->origin, kMaxHeaderBytes);
 }
+SafetensorsFile::SafetensorsFile(std::string bytes, const std::string& origin)
+    : state_(std::make_unique<State>(State{origin, std::move(bytes), {}})) {
+  state_->index = index_of(state_->bytes, state_->origin, kMaxHeaderBytes);
+}
 SafetensorsFile::~SafetensorsFile() = default;
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
 const Metadata& SafetensorsFile::metadata() const { return state_->index.metadata; }

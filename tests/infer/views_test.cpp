@@ -1,0 +1,101 @@
+// Predictors of programs: from memory, of own networks, of frames in somebody else's memory, of batches, from several threads.
+#include <thread>
+
+#include "lamina/io/file.hpp"
+#include "support/op_check.hpp"
+#include "support/predicting.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+
+namespace {
+
+void check_same(const infer::Prediction& a, const infer::Prediction& b) {
+  CHECK(a.labels.labels == b.labels.labels);
+  CHECK(same_bytes(a.probabilities, b.probabilities));
+}
+
+}  // namespace
+
+TEST_CASE("a predictor from bytes, and of the program's own network, answers as that of the file") {
+  const PredictorFolder f("stretch");
+  const data::Image photo = noise(50, 40);
+  const infer::Prediction expected = f.predictor().predict(photo);
+  check_same(infer::Predictor::from_bytes(io::read_file(f / "net.safetensors")).predict(photo), expected);
+  const auto from = f.predictor();
+  const auto head = heads::make_head(from.schema());
+  const infer::Predictor own(models::build_network(f.model, 5), head, from.input());
+  check_same(own.predict(photo), expected);
+  std::string damaged = io::read_file(f / "net.safetensors");
+  damaged[damaged.size() - 9] ^= 1;
+  check_throws<DataError>([&] { infer::Predictor::from_bytes(damaged, "camera.net"); }, {"camera.net", "damaged"});
+  check_throws<DataError>(
+      [&] {
+        infer::InputConfig gray = from.input();
+        gray.channels = 1;
+        infer::Predictor(models::build_network(f.model, 5), head, gray);
+      },
+      {"3 channels", "1"});
+  models::ModelConfig two = f.model;
+  two.classes = 2;
+  check_throws<DataError>([&] { infer::Predictor(models::build_network(two, 5), head, from.input()); }, {"labels", "3 channels"});
+}
+
+TEST_CASE("what save_predictor writes is a predictor") {
+  const PredictorFolder f("pad");
+  const auto from = f.predictor();
+  infer::save_predictor(f / "mine.safetensors", *models::build_network(f.model, 5), f.model, from.head(), from.input());
+  const data::Image photo = noise(33, 50);
+  check_same(infer::Predictor(f / "mine.safetensors").predict(photo), from.predict(photo));
+}
+
+TEST_CASE("a view of a frame is predicted as its copy, whatever lies between its rows") {
+  for (const std::string resize : {"crop", "stretch", "pad"}) {
+    const PredictorFolder f(resize);
+    const auto predictor = f.predictor();
+    for (const auto& [width, height] : {std::pair(kWidth, kHeight), std::pair(50, 40)}) {
+      const data::Image photo = noise(width, height);
+      const std::ptrdiff_t row = 3 * width + 7;
+      std::vector<std::uint8_t> frame(static_cast<std::size_t>(row * height), 255);
+      for (int y = 0; y < height; ++y) std::copy_n(photo.at(0, y), 3 * width, frame.data() + y * row);
+      check_same(predictor.predict(data::ImageView(frame.data(), width, height, 3, row)), predictor.predict(photo));
+      check_throws<DataError>([&] { predictor.predict(data::ImageView(frame.data(), width, height, 3, row - 8)); },
+                              {"rows", "bytes apart"});
+      check_throws<DataError>([&] { predictor.predict(data::ImageView(nullptr, width, height)); }, {"predict"});
+    }
+  }
+}
+
+TEST_CASE("images predicted in batches are predicted as one by one") {
+  for (const std::string resize : {"crop", "stretch", "pad"}) {
+    const PredictorFolder f(resize);
+    const auto predictor = f.predictor();
+    const std::vector<data::Image> photos{noise(50, 40), noise(kWidth, kHeight), noise(20, 60), noise(41, 24), noise(33, 33)};
+    const std::vector<data::ImageView> views(photos.begin(), photos.end());
+    const auto all = predictor.predict(views, {.batch = 2});
+    REQUIRE(all.size() == photos.size());
+    for (std::size_t i = 0; i < photos.size(); ++i) {
+      const infer::Prediction one = predictor.predict(photos[i]);
+      CHECK(all[i].labels.labels == one.labels.labels);
+      CHECK(relative_error(all[i].probabilities, one.probabilities) < 1e-5);
+    }
+    CHECK(predictor.predict(std::span<const data::ImageView>{}).empty());
+  }
+}
+
+TEST_CASE("several threads share a predictor: the answers are those of calls in turn") {
+  for (const std::string resize : {"crop", "stretch"}) {
+    const PredictorFolder f(resize);
+    const auto predictor = f.predictor();
+    std::vector<data::Image> photos;
+    std::vector<infer::Prediction> expected, got(6);
+    for (int i = 0; i < 6; ++i) photos.push_back(noise(40 + i, 30 + 2 * i)), expected.push_back(predictor.predict(photos.back()));
+    std::vector<std::thread> threads;
+    for (std::size_t t = 0; t < 3; ++t)
+      threads.emplace_back([&, t] {
+        for (std::size_t i = t; i < photos.size(); i += 3) got[i] = predictor.predict(photos[i]);
+      });
+    for (std::thread& t : threads) t.join();
+    for (std::size_t i = 0; i < photos.size(); ++i) check_same(got[i], expected[i]);
+  }
+}
