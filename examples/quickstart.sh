@@ -50,4 +50,5 @@ phase evaluate
 
 printf '\n'
 printf '%s\n' "${split[@]}"
-printf 'total      %4d s\n\nOpen %s/report.html\n' $((SECONDS - started)) "$out"
+printf 'total      %4d s\n\nThe program is %s\n' $((SECONDS - started)) "$root/$lamina"
+printf 'To call it lamina, here:  export PATH="$PATH:%s"\nFor good:  cmake --install build/cpu --prefix ~/.local\nOpen %s/report.html\n' "$root/build/cpu/bin" "$out"

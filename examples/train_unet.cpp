@@ -19,8 +19,9 @@ int main(int argc, char** argv) {
                           {.batch = 4, .width = 128, .height = 128, .augment = data::parse_augment("hflip"), .shuffle = true});
     data::Loader validation(dataset, data::Split::val, {.batch = 4, .width = 128, .height = 128});
 
-    nn::RandomStream random(RandomKey{1});
-    models::UNet net({.in_channels = 3, .classes = classes, .base = 16, .depth = 4}, random);
+    const models::ModelConfig config{.in_channels = 3, .classes = classes, .options = {{"base", "16"}, {"depth", "4"}}};
+    const auto network = models::build_network(config, 1);
+    models::Network& net = *network;
     optim::Adam adam(net.named_parameters(), {.lr = 2e-3});
     const optim::Schedule schedule(
         {.kind = optim::ScheduleOptions::Kind::onecycle, .lr = 2e-3, .total_steps = epochs * training.batches()});
@@ -52,7 +53,7 @@ int main(int argc, char** argv) {
                   total / static_cast<double>(training.batches()), confusion.scores(background).dice.macro_foreground,
                   confusion.majority_baseline().scores(background).dice.macro_foreground);
     }
-    io::save_checkpoint("unet.safetensors", {.model = net.state()});
+    infer::save_predictor("unet.safetensors", net, config, *heads::make_head(dataset.schema), {.width = 128, .height = 128});
     std::printf("wrote unet.safetensors\n");
     return 0;
   } catch (const Error& e) {

@@ -20,7 +20,7 @@ namespace {
 
 /// A command that trains as recommended, with the options that the data was checked with.
 std::string command(const DataOptions& o, const std::vector<train::Recommendation>& recommended) {
-  std::string line = "lamina train " + shell_word(o.data);
+  std::string line = program_word() + " train " + shell_word(o.data);
   for (const train::Recommendation& r : recommended) line += ' ' + r.option + ' ' + r.value;
   const auto add = [&](const char* option, const auto& value) {
     if (value) line += std::string(" ") + option + ' ' + shell_word(message(*value));

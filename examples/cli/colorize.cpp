@@ -32,7 +32,7 @@ int colorize_train(train::ColorizeConfig config, bool resume, const Common& comm
   const data::PhotoSets photos = data::find_photos(config.photos, config.held_out, config.seed);
   for (const std::string& note : photos.notes) progress.note(note);
   progress.note(message("training on ", photos.training.size(), " photographs, validating with ", photos.held_out.size()));
-  note_settings(progress, settings_of(config), pool.concurrency(), config.out);
+  note_settings(progress, settings_of(config), settings_of(train::usual_settings(config)), common.verbose, pool.concurrency(), config.out);
 
   RunEvents events(progress);
   const train::Outcome outcome =
@@ -92,8 +92,9 @@ int colorize_predict(const ColorizePredictOptions& options, const Common& common
     data::write_png(result, colored);
     const std::vector<float> samples(colored.pixels.begin(), colored.pixels.end());
     results.push_back({{"image", files[i].string()}, {"colored", result.string()}, {"colorfulness", data::colorfulness(samples)}});
-    if (!common.json) std::printf("%s\n", result.c_str());
+    if (!common.json) progress.result(result.string());
   }
+  progress.clear();
   if (common.json) print_json(results);
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be read");
   return failed ? kBadData : kOk;

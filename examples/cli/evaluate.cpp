@@ -3,7 +3,9 @@
 #include <filesystem>
 
 #include "json.hpp"
+#include "lamina/data/draw.hpp"
 #include "lamina/infer/predictor.hpp"
+#include "lamina/train/run_report.hpp"
 #include "lamina/train/scores.hpp"
 #include "lamina/train/trainer.hpp"
 #include "open_data.hpp"
@@ -71,6 +73,9 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
+  const data::LabelStyle style = data::label_style_named(options.overlay);
+  require<OptionError>(options.out.empty() || std::filesystem::is_directory(options.run), "--out ", options.out,
+                       " needs a run folder, and ", options.run, " is none");
   const io::ModelFile file(io::find_weights(options.run, options.weights));
   const train::RunInfo info = train::run_info(file);
   const data::Dataset dataset = open_data(as_in_run(options.data, info.config), progress);
@@ -93,7 +98,20 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   }
   const metrics::ConfusionMatrix& confusion = evaluation.confusion;
   const train::ScoreIntervals intervals = train::score_intervals(*info.head, evaluation.images);
-  progress.update("", false);
+  std::filesystem::path out = options.out;
+  if (out.empty() && std::filesystem::is_directory(options.run)) out = std::filesystem::path(options.run) / ("evaluate-" + options.split);
+  if (!out.empty() && std::filesystem::is_directory(options.run)) {
+    data::require_no_dataset("--out", out);
+    train::write_evaluation_report({.run = {options.run},
+                                    .out = {out},
+                                    .split = split,
+                                    .weights = options.weights,
+                                    .device = options.device,
+                                    .original_size = options.original_size,
+                                    .style = style},
+                                   dataset, evaluation);
+  }
+  progress.clear();
   if (common.json) {
     Json result = json_scores(confusion, *info.head);
     result["baseline"] = json_scores(info.head->baseline(confusion), *info.head);
@@ -101,12 +119,14 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     result["images"] = dataset.items(split).size();
     result["epoch"] = info.state.epoch;
     result["intervals"] = Json::parse(train::to_json(intervals));
+    if (!out.empty()) result["report"] = (out / "report.html").string();
     print_json(result);
   } else {
     print_table(confusion, *info.head);
     const heads::Selection chosen = info.head->selection(confusion);
     std::printf("%s %.4f, %s\n", chosen.name, chosen.value, train::interval_text(intervals, intervals.selection).c_str());
     if (split == data::Split::val) std::printf("the epoch was chosen on this split: its scores are optimistic\n");
+    if (!out.empty()) std::printf("report  %s\n", (out / "report.html").c_str());
   }
   return kOk;
 }

@@ -19,7 +19,7 @@ int import_data(const ImportOptions& options, const Common& common) {
   }
   std::printf("%s: %d train, %d val, %d test\n", options.out.c_str(), made.items[0], made.items[1], made.items[2]);
   for (const std::string& note : made.notes) std::printf("%s\n", wrapped("note: " + note, 100, 2).c_str());
-  std::printf("next    lamina check %s\n", shell_word(options.out).c_str());
+  std::printf("next    %s check %s\n", program_word().c_str(), shell_word(options.out).c_str());
   return kOk;
 }
 

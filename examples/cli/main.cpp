@@ -9,17 +9,23 @@
 #include <cstdio>
 #include <memory>
 #include <new>
+#include <sstream>
 
 #include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/import.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/lamina.hpp"
 #include "lamina/losses/term.hpp"
 #include "lamina/train/memory.hpp"
+#include "manual.hpp"
+#include "progress.hpp"
 #include "settings_options.hpp"
 #include "verbs.hpp"
 
 namespace {
+
+using cli::one_of, cli::with_choices;
 
 /// The usual reason for a usage error is a misspelt name: say which one is near.
 std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {
@@ -54,25 +60,30 @@ std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, c
   } else {
     for (const CLI::App* a : {deepest, static_cast<const CLI::App*>(&app)})
       for (const CLI::Option* o : a->get_options())
-        for (const std::string& name : o->get_lnames()) names.push_back("--" + name);
+        for (const std::string& name : o->get_lnames()) names.push_back(name);
     kind = "option";
     word = unknown(true);
   }
   if (word.empty()) return error.what();
+  const std::size_t dashes = kind == "option" ? std::min(word.find_first_not_of('-'), word.size()) : 0;
   const std::vector<std::string_view> views(names.begin(), names.end());
-  return "unknown " + kind + " " + word + "; did you mean " + std::string(lamina::nearest_name(word.substr(0, word.find('=')), views)) +
-         "?";
+  std::string known, near = lamina::suggestion(word.substr(dashes, word.find('=') - dashes), views);
+  if (const std::size_t quote = near.find('"'); dashes && quote != std::string::npos) near.insert(quote + 1, "--");
+  for (const std::string& name : names) known += (known.empty() ? "" : " ") + std::string(dashes ? "--" : "") + name;
+  return "unknown " + kind + " " + word + (near.empty() ? lamina::wrapped("; known: " + known, 100, 2) : near);
 }
 
+/// What options of every family share: its name.
 std::string models_help() {
-  std::string help;
-  for (const std::string& name : lamina::models::family_names()) help += (help.empty() ? "" : " | ") + name;
+  std::string help = "network family";
+  for (const std::string& name : lamina::models::family_names()) help += "\n  " + name + ": " + lamina::models::find_family(name).help;
   return help;
 }
 std::string presets_help() {
-  std::string help;
+  std::string help = "published network of the family; empty: its first";
   for (const std::string& name : lamina::models::family_names())
-    for (const auto& preset : lamina::models::find_family(name).presets) help += (help.empty() ? "" : " | ") + preset.name;
+    for (const auto& preset : lamina::models::find_family(name).presets)
+      help += "\n  " + preset.name + ": " + name + ", " + (preset.help.empty() ? "without a description" : preset.help);
   return help;
 }
 std::string loss_terms_help() {
@@ -84,16 +95,117 @@ std::string loss_terms_help() {
       std::snprintf(text, sizeof text, ":%s=%.3g", a.name, a.value);
       help += text;
     }
-    help += "\n      " + t.help + "\n";
+    help += "\n" + lamina::wrapped("      " + t.help, 100, 6) + "\n";
   }
   return help;
 }
+
+constexpr const char* kDatasetHelp = R"(dataset.json says what the masks hold:
+  labels        {"background": 0, "face": 2}: names and values
+  task          multiclass | multilabel (labels may overlap) | ordinal (grades, the lowest first)
+  planes        of ordinal sets: names of what is graded, each by itself
+  ignore        the value that counts nowhere
+  colors        {"face": [255, 0, 0]} or "#ff0000"
+  encoding      index | palette | binary | colors | planes | foreground-planes
+  mask_channel, mask_frame, others: as the options
+  roles         {"background": "sky", "uncertain": ["blur"], "foreground": [...]}:
+    background  the label that foreground scores leave out, or [] for none
+    foreground  labels; the one that is none of them and not uncertain is the background
+    uncertain   labels: an image of these and the background alone has no foreground
+)";
+
+constexpr lamina::Choice
+    kWeightsChoices[] = {{"best", "of the epoch with the best validation"}, {"last", "of the newest epoch"}, {"prev", "of the one before"}},
+    kResumeChoices[] = {{"auto", "continue the run folder"}, {"never", "refuse one that exists"}},
+    kSplitChoices[] = {{"train", "what it was trained on"}, {"val", "what the epoch was chosen by"}, {"test", "the rest"}},
+    kTileChoices[] = {{"auto", "where the network was trained on crops"},
+                      {"always", "windows at the photograph's own scale"},
+                      {"never", "the whole photograph, brought to the training size"}},
+    kTtaChoices[] = {{"none", "one look"},
+                     {"flips", "four: as it is, mirrored, upside down, both"},
+                     {"scales", "three: smaller, as it is, larger"},
+                     {"all", "twelve: flips of each scale"}},
+    kGradeChoices[] = {{"worst", "the highest"}, {"area", "their mean"}, {"median", "the middle one"}},
+    kOverlayChoices[] = {{"fill", "colors over the photograph"},
+                         {"outline", "borders alone: what is beneath stays to be seen"},
+                         {"error", "what differs from the mask: orange missed, blue too much, purple another class"}},
+    kChannelChoices[] = {{"color", "gray values, palette or colors"}, {"alpha", "the alpha channel"}},
+    kFrameChoices[] = {{"shown", "as a viewer turns it"}, {"stored", "as its file stores it, unturned"}},
+    kOthersChoices[] = {{"error", "refused"}, {"ignore", "count nowhere"}, {"nearest", "are the label with the nearest color"}},
+    kFormChoices[] = {{"bash", "source <(lamina completion bash)"},
+                      {"zsh", "lamina completion zsh > FOLDER_OF_FPATH/_lamina"},
+                      {"fish", "lamina completion fish | source"},
+                      {"man", "the man page"}};
+
+/// The descriptions of a verb and of those below it; lines of an option's help after the first are its values.
+void describe_verbs(const CLI::App& app, const std::string& name, std::vector<cli::VerbText>& to) {
+  cli::VerbText verb{name, app.get_description(), {}};
+  for (const CLI::Option* o : app.get_options()) {
+    const std::string help = o->get_description();
+    cli::OptionText text{.name = o->get_positional() ? o->get_name(true) : "--" + o->get_lnames()[0],
+                         .value = o->get_items_expected() == 0 ? "" : o->get_type_name(),
+                         .help = help.substr(0, help.find('\n')),
+                         .standard = o->get_default_str(),
+                         .required = o->get_required(),
+                         .choices = {}};
+    for (std::size_t at = help.find("\n  "); at != std::string::npos; at = help.find("\n  ", at + 1)) {
+      const std::string line = help.substr(at + 3, help.find('\n', at + 1) - at - 3);
+      text.choices.emplace_back(line.substr(0, line.find(": ")), line.substr(std::min(line.find(": ") + 2, line.size())));
+    }
+    verb.options.push_back(std::move(text));
+  }
+  to.push_back(std::move(verb));
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+    describe_verbs(*sub, (name.empty() ? "" : name + " ") + sub->get_name(), to);
+}
+
+/// Help that fits 100 columns.
+void wrap_help(CLI::App& app) {
+  for (CLI::Option* o : app.get_options()) {
+    std::string help;
+    std::istringstream lines(o->get_description());
+    for (std::string line; std::getline(lines, line);)
+      help += (help.empty() ? "" : "\n") + lamina::wrapped(line, 70, line.starts_with("  ") ? 6 : 0);
+    o->description(help);
+  }
+  for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) wrap_help(*sub);
+}
+
+/// --config: TOML, or the config.json of a run, whose settings are those of the verb.
+class ConfigFile : public CLI::ConfigTOML {
+ public:
+  explicit ConfigFile(const CLI::App& app) : app_(app) {}
+  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    if (const std::size_t first = text.find_first_not_of(" \t\r\n"); first == std::string::npos || text[first] != '{') {
+      std::istringstream toml(text);
+      return CLI::ConfigTOML::from_config(toml);
+    }
+    std::vector<std::string> verbs;
+    for (const CLI::App* app = &app_; !app->get_subcommands().empty(); verbs.push_back(app->get_name())) app = app->get_subcommands()[0];
+    std::vector<CLI::ConfigItem> items;
+    int format = 0;
+    for (const lamina::Setting& s : lamina::settings_from_json(text, "--config", 1 << 20, format)) {
+      CLI::ConfigItem item;
+      item.parents = verbs;
+      item.name = s.name == "data" ? "DATA" : s.name == "photos" ? "PHOTOS" : cli::option_name(s.name).substr(2);
+      std::istringstream lines(lamina::to_string(s.value));
+      for (std::string line; std::getline(lines, line);) item.inputs.push_back(line);
+      if (!item.inputs.empty()) items.push_back(std::move(item));
+    }
+    return items;
+  }
+
+ private:
+  const CLI::App& app_;
+};
 
 /// The command line while it is read. A verb is a function that adds its options, and a line in kVerbs; what it does stands in its own
 /// file.
 struct Program {
   CLI::App app{"Lamina: dense image prediction in C++. Train, evaluate and run segmentation networks on folders of photographs."};
   cli::Common common;
+  std::vector<cli::VerbText> texts;  // of all verbs
   int code = cli::kOk;
 
   /// A verb whose options are a struct: `declare(verb, options)` adds them, `act(options, common)` is the verb.
@@ -124,21 +236,22 @@ void add_data(CLI::App& sub, cli::DataOptions& o) {
   sub.add_option("--masks", o.masks, "name of the folder with the masks");
   sub.add_option("--ignore", o.ignore, "mask value that neither loss nor metrics count; -1: as dataset.json says");
   sub.add_option("--seed", o.seed, "seed of the split when there are no lists")->check(CLI::NonNegativeNumber);
-  sub.add_option("--mask-channel", o.mask_channel, "where masks have their labels: color | alpha; default as dataset.json says");
-  sub.add_option("--mask-frame", o.mask_frame, "masks are drawn on photographs as shown | stored (EXIF orientation)");
-  sub.add_option("--others", o.others, "mask values that are no label: error | ignore | nearest (color)");
+  with_choices(sub.add_option("--mask-channel", o.mask_channel, "where masks have their labels; default as dataset.json says"),
+               kChannelChoices);
+  with_choices(sub.add_option("--mask-frame", o.mask_frame, "what masks were drawn on, of photographs with an EXIF orientation"),
+               kFrameChoices);
+  with_choices(sub.add_option("--others", o.others, "what mask values are that are no label"), kOthersChoices);
   add_nearest_color(sub, o.others);
 }
 
 void add_device(CLI::App& sub, std::string& device) { sub.add_option("--device", device, "cpu | cuda | cuda:N"); }
 
 void add_weights(CLI::App& sub, std::string& weights) {
-  sub.add_option("--weights", weights, "which checkpoint of the run: best | last | prev")->check(CLI::IsMember({"best", "last", "prev"}));
+  one_of(sub.add_option("--weights", weights, "which checkpoint of the run"), kWeightsChoices);
 }
 
 void add_resume(CLI::App& sub, std::string& resume) {
-  sub.add_option("--resume", resume, "auto: continue the run folder; never: refuse one that exists")
-      ->check(CLI::IsMember({"auto", "never"}));
+  one_of(sub.add_option("--resume", resume, "what becomes of a run folder that is there"), kResumeChoices);
 }
 
 /// Options of every family that is registered; a family says which are its own.
@@ -160,6 +273,7 @@ void add_check(Program& program) {
         add_data(sub, o.data);
         sub.add_option("--background", o.data.background, "label that foreground scores leave out, or none; default as the data says");
         sub.add_flag("--write-dataset-json", o.write_dataset_json, "write DATA/dataset.json, complete, to start from");
+        sub.footer(kDatasetHelp);
       },
       cli::check);
 }
@@ -175,7 +289,9 @@ void add_train(Program& program) {
         cli::add_settings(sub, o.config);
         add_resume(sub, o.resume);
         add_nearest_color(sub, o.config.others);
-        sub.footer(loss_terms_help);
+        sub.get_option("--model")->description(models_help());
+        sub.get_option("--preset")->description(presets_help());
+        sub.footer([] { return loss_terms_help() + "\n" + kDatasetHelp; });
       },
       [](const Options& o, const cli::Common& common) { return cli::train(o.config, o.resume == "auto", common); });
 }
@@ -186,10 +302,12 @@ void add_evaluate(Program& program) {
       [](CLI::App& sub, cli::EvaluateOptions& o) {
         sub.add_option("RUN", o.run, "run folder or .safetensors file")->required();
         add_data(sub, o.data);
-        sub.add_option("--split", o.split, "train | val | test")->check(CLI::IsMember({"train", "val", "test"}));
+        one_of(sub.add_option("--split", o.split, "photographs to score"), kSplitChoices);
         add_weights(sub, o.weights);
         sub.add_flag("--original-size", o.original_size,
                      "score at the photographs' own size instead of the training size (with --resize crop that is always so)");
+        one_of(sub.add_option("--overlay", o.overlay, "how pictures show labels"), kOverlayChoices);
+        sub.add_option("--out", o.out, "folder for scores, tables, pictures and report; empty: RUN/evaluate-SPLIT");
         add_device(sub, o.device);
       },
       cli::evaluate);
@@ -211,22 +329,22 @@ void add_predict(Program& program) {
       "predict", "segment photographs: index masks, color overlays, probabilities",
       [](CLI::App& sub, cli::PredictOptions& o) {
         sub.add_option("RUN", o.run, "run folder or .safetensors file")->required();
-        sub.add_option("IMAGE", o.images, "photographs, or folders of them")->required();
+        sub.add_option("IMAGE", o.images, "photographs, folders of them, patterns such as 'photos/*.jpg', lists (.txt: a path a line)")
+            ->required();
         sub.add_option("--out", o.out, "output folder")->required();
         add_weights(sub, o.weights);
+        one_of(sub.add_option("--overlay", o.overlay, "how pictures show labels"), kOverlayChoices);
+        sub.add_option("--masks", o.masks, "of --overlay error: folder with the masks of the photographs");
         sub.add_flag("--probabilities", o.probabilities, "also write class probabilities as .npy (H, W, classes)");
-        sub.add_option("--tile", o.tile, "sliding window at the photograph's own scale: auto (when trained on crops) | always | never")
-            ->check(CLI::IsMember({"auto", "always", "never"}));
+        one_of(sub.add_option("--tile", o.tile, "when a window slides over the photograph"), kTileChoices);
         sub.add_option("--overlap", o.overlap, "share of a window that the next one covers again")->check(CLI::Range(0.0, 0.9));
-        sub.add_option("--tta", o.tta, "mean of several looks at each photograph: none | flips (4) | scales (3) | all (12)")
-            ->check(CLI::IsMember({"none", "flips", "scales", "all"}));
+        one_of(sub.add_option("--tta", o.tta, "mean of several looks at each photograph"), kTtaChoices);
         sub.add_option("--mc", o.mc, "mean of that many passes with dropout (Monte Carlo), and a map of how far they are apart")
             ->check(CLI::Range(0, 1000));
         sub.add_option("--with", o.with, "further runs, of the same classes and input, whose answers are averaged with RUN's (an ensemble)")
             ->type_name("RUN")
             ->take_all();
-        sub.add_option("--grade", o.grade, "a photograph's grade, of those of its marked pixels: worst | area (their mean) | median")
-            ->check(CLI::IsMember({"worst", "area", "median"}));
+        one_of(sub.add_option("--grade", o.grade, "a photograph's grade, of those of its marked pixels"), kGradeChoices);
         sub.add_option("--max-pixels", o.max_pixels, "larger photographs are refused: a limit against damaged and hostile files")
             ->check(CLI::PositiveNumber);
         add_device(sub, o.device);
@@ -270,7 +388,7 @@ void add_study(Program& program) {
     bool plan = false;
   };
   program.verb<Options>(
-      "study", "does learning to color photographs help to segment them? scratch against pretrained, over shares of the labels and seeds",
+      "study", "does learning to color photographs help to segment them? from scratch against pretrained",
       [](CLI::App& sub, Options& o) {
         cli::add_settings(sub, o.config);
         sub.add_flag("--plan", o.plan, "say what it takes, in time and memory, and stop");
@@ -297,8 +415,8 @@ void add_phantom(Program& program) {
 }
 
 std::string import_help() {
-  std::string help;
-  for (const auto& [name, what] : lamina::data::import_kinds()) help += lamina::message("\n", std::string(name), ": ", std::string(what));
+  std::string help = "the other layout";
+  for (const auto& [name, what] : lamina::data::import_kinds()) help += lamina::message("\n  ", std::string(name), ": ", std::string(what));
   return help;
 }
 
@@ -339,6 +457,18 @@ void add_bench(Program& program) {
       cli::bench);
 }
 
+void add_completion(Program& program) {
+  struct Options {
+    std::string form;
+  };
+  program.verb<Options>(
+      "completion", "print completions for a shell, or the man page",
+      [](CLI::App& sub, Options& o) { one_of(sub.add_option("FORM", o.form, "what to print"), kFormChoices)->required(); },
+      [&program](const Options& o, const cli::Common&) {
+        return std::fputs(cli::manual(o.form, program.texts).c_str(), stdout), cli::kOk;
+      });
+}
+
 void add_doctor(Program& program) {
   struct None {};
   program.verb<None>(
@@ -346,8 +476,8 @@ void add_doctor(Program& program) {
       [](const None&, const cli::Common& common) { return cli::doctor(common); });
 }
 
-constexpr void (*kVerbs[])(Program&) = {add_check, add_train,  add_evaluate, add_report, add_predict, add_colorize,
-                                        add_study, add_import, add_phantom,  add_info,   add_bench,   add_doctor};
+constexpr void (*kVerbs[])(Program&) = {add_check,  add_train,   add_evaluate, add_report, add_predict,    add_colorize, add_study,
+                                        add_import, add_phantom, add_info,     add_bench,  add_completion, add_doctor};
 
 int run(int argc, char** argv) {
   Program program;
@@ -357,11 +487,18 @@ int run(int argc, char** argv) {
   app.fallthrough();
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.option_defaults()->always_capture_default();
-  app.set_config("--config", "", "TOML file with options in a section per verb, e.g. [train]; the command line wins");
+  app.set_config("--config", "",
+                 "TOML file with options in a section per verb, e.g. [train], or a run's config.json; the command line wins");
+  app.config_formatter(std::make_shared<ConfigFile>(app));
+  app.get_formatter()->column_width(28);
   app.add_flag("--json", program.common.json, "print the result as JSON on stdout");
   app.add_flag("--quiet", program.common.quiet, "print nothing on stderr but errors");
+  app.add_flag("--verbose", program.common.verbose, "list every setting, not only those that differ from the defaults");
   app.add_option("--threads", program.common.threads, "CPU threads; 0: all")->check(CLI::Range(0, 1024));
   for (const auto& add : kVerbs) add(program);
+  app.footer("lamina VERB --help lists a verb's options; `lamina train DATA` does the rest by itself.");
+  describe_verbs(app, "", program.texts);
+  wrap_help(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
@@ -378,7 +515,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then is an error like a full disk
   auto fail = [](const char* what, int code) {
-    std::fprintf(stderr, "lamina: %s\n", what);
+    std::fprintf(stderr, "%s%s\n", cli::colored("lamina:", cli::kRed).c_str(), (std::string(" ") + what).c_str());
     return code;
   };
   try {

@@ -1,18 +1,63 @@
 #include "photographs.hpp"
 
+#include <glob.h>
+
 #include <algorithm>
+#include <sstream>
 
 #include "lamina/core/error.hpp"
 #include "lamina/data/image.hpp"
+#include "lamina/io/file.hpp"
 
 namespace cli {
 
 using namespace lamina;
 namespace fs = std::filesystem;
 
+namespace {
+
+/// What a shell makes of the pattern.
+std::vector<std::string> matches(const std::string& pattern) {
+  glob_t found{};
+  const int failed = glob(pattern.c_str(), 0, nullptr, &found);
+  std::vector<std::string> names;
+  if (!failed) names.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  globfree(&found);
+  require<DataError>(!names.empty(), pattern, ": no file fits this pattern");
+  return names;
+}
+
+/// The paths of a list, a line each, from the list's folder or from here; # begins a comment.
+std::vector<std::string> lines_of(const fs::path& list) {
+  std::vector<std::string> names;
+  std::istringstream text(io::read_text(list, 64 << 20));
+  for (std::string line; std::getline(text, line);) {
+    line.erase(line.find_last_not_of(" \t\r") + 1);
+    if (line.empty() || line[0] == '#') continue;
+    const fs::path beside = list.parent_path() / line;
+    names.push_back(fs::exists(beside) ? beside.string() : line);
+  }
+  require<DataError>(!names.empty(), list.string(), ": the list names no photograph");
+  return names;
+}
+
+/// Lists and patterns as the names that they stand for.
+std::vector<std::string> expanded(const std::vector<std::string>& names) {
+  std::vector<std::string> all;
+  for (const std::string& name : names) {
+    std::vector<std::string> several{name};
+    if (!fs::exists(name) && name.find_first_of("*?[") != std::string::npos) several = matches(name);
+    if (fs::is_regular_file(name) && fs::path(name).extension() == ".txt") several = lines_of(name);
+    all.insert(all.end(), several.begin(), several.end());
+  }
+  return all;
+}
+
+}  // namespace
+
 std::vector<fs::path> photographs(const std::vector<std::string>& names, ProgressLine& progress) {
   std::vector<fs::path> files;
-  for (const std::string& name : names) {
+  for (const std::string& name : expanded(names)) {
     require<DataError>(fs::exists(name), name, ": no such file or folder");
     if (!fs::is_directory(name)) {
       files.emplace_back(name);

@@ -8,8 +8,8 @@
 
 namespace cli {
 
-/// The named files, and the images directly in the named folders, in order of their names; says what it leaves out. Throws DataError: a
-/// name that is nothing, a folder without images.
+/// The named files, those of patterns and lists (.txt), and the images directly in the named folders, in order of their names; says what it
+/// leaves out. Throws DataError: a name that is nothing, a folder without images.
 std::vector<std::filesystem::path> photographs(const std::vector<std::string>& names, ProgressLine& progress);
 
 }  // namespace cli

@@ -1,13 +1,20 @@
 // lamina predict: index masks, overlays and probabilities of photographs.
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <deque>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <iterator>
+#include <memory>
 #include <numeric>
 #include <set>
+#include <type_traits>
 
 #include "json.hpp"
 #include "lamina/data/dataset.hpp"
+#include "lamina/data/draw.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
@@ -113,11 +120,14 @@ Json write_uncertainty(const fs::path& file, const Tensor& uncertainty, bool as_
 
 /// Writes what is said of a photograph; where to, and what there is to say in numbers.
 Json written(const infer::Prediction& p, data::Image photo, const data::LabelSchema& schema, const fs::path& file,
-             const PredictOptions& options) {
+             const PredictOptions& options, const fs::path& truth) {
   const fs::path out = options.out;
   const std::string stem = file.stem().string();
   const fs::path overlay = out / "overlays" / (stem + ".png");
-  data::write_png(overlay, data::draw_labels(std::move(photo), p.labels, schema));
+  const data::LabelImage mask = truth.empty()
+                                    ? data::LabelImage()
+                                    : data::MaskDecoder(schema.reading.encoding.value_or(data::MaskEncoding::index), schema).read(truth);
+  data::write_png(overlay, data::draw_prediction(std::move(photo), p.labels, mask, schema, data::label_style_named(options.overlay)));
   Json result{{"image", file.string()},
               {"mask", write_masks(out / "masks", stem, p.labels, schema)},
               {"overlay", overlay.string()},
@@ -129,11 +139,72 @@ Json written(const infer::Prediction& p, data::Image photo, const data::LabelSch
 }
 
 /// The same in lines: masks, the map of uncertainty, grades.
-void print_written(const Json& result) {
+void print_written(const Json& result, ProgressLine& progress) {
   const Json& masks = result.at("mask");
-  for (const Json& mask : masks.is_array() ? masks : Json::array({masks})) std::printf("%s\n", mask.get<std::string>().c_str());
-  if (result.contains("uncertainty")) std::printf("%s\n", result.at("uncertainty").at("map").get<std::string>().c_str());
-  if (result.contains("grades")) std::printf("%s %s\n", result.at("image").get<std::string>().c_str(), result.at("grades").dump().c_str());
+  for (const Json& mask : masks.is_array() ? masks : Json::array({masks})) progress.result(mask.get<std::string>());
+  if (result.contains("uncertainty")) progress.result(result.at("uncertainty").at("map").get<std::string>());
+  if (result.contains("grades")) progress.result(result.at("image").get<std::string>() + " " + result.at("grades").dump());
+}
+
+/// The masks to compare with, by the photographs' stems; none unless errors are to be shown.
+std::vector<fs::path> truths(const std::vector<fs::path>& photos, const PredictOptions& options, const data::LabelSchema& schema) {
+  std::vector<fs::path> masks(photos.size());
+  const bool errors = data::label_style_named(options.overlay) == data::LabelStyle::error;
+  require<OptionError>(errors || options.masks.empty(), "--masks is of --overlay error");
+  if (!errors) return masks;
+  require<OptionError>(!options.masks.empty(), "--overlay error needs --masks FOLDER: what a prediction is compared with");
+  require<OptionError>(schema.plane_names().empty(), "--overlay error compares masks of one label a pixel; lamina evaluate shows planes");
+  require<DataError>(fs::is_directory(options.masks), "there is no folder ", options.masks);
+  for (std::size_t i = 0; i < photos.size(); ++i) {
+    for (const auto& entry : fs::directory_iterator(options.masks))
+      if (entry.path().stem() == photos[i].stem() && data::has_image_extension(entry.path())) masks[i] = entry.path();
+    require<DataError>(!masks[i].empty(), photos[i].string(), " has no mask ", (fs::path(options.masks) / photos[i].stem()).string(), ".*");
+  }
+  return masks;
+}
+
+/// Photographs are read before their turn, and results written after it, while the network works. Of very large photographs one at a time
+/// is in memory.
+class Pipeline {
+ public:
+  Pipeline(const std::vector<fs::path>& files, std::int64_t max_pixels)
+      : files_(files), limits_(data::DecodeLimits::for_pixels(max_pixels)), apart_(max_pixels <= data::DecodeLimits{}.max_pixels) {}
+
+  /// The next photograph. Throws what reading it threw.
+  data::Image next() {
+    for (const std::size_t most = apart_ ? 3 : 1; ahead_.size() < most && begun_ < files_.size(); ++begun_)
+      ahead_.push_back(start([file = files_[begun_], limits = limits_] { return data::read_bands(file, limits); }));
+    std::future<data::Image> first = std::move(ahead_.front());
+    ahead_.pop_front();
+    return first.get();
+  }
+  /// Has `write` done, and gives what earlier ones returned to `done`, in their order.
+  void write(std::function<Json()> write, const std::function<void(Json)>& done) {
+    behind_.push_back(start(std::move(write)));
+    finish(apart_ ? 2 : 0, done);
+  }
+  void finish(std::size_t left, const std::function<void(Json)>& done) {
+    for (; behind_.size() > left; behind_.pop_front()) done(behind_.front().get());
+  }
+
+ private:
+  template <class F>
+  std::future<std::invoke_result_t<F>> start(F f) const {
+    return std::async(apart_ ? std::launch::async : std::launch::deferred, std::move(f));
+  }
+  const std::vector<fs::path>& files_;
+  data::DecodeLimits limits_;
+  bool apart_;
+  std::size_t begun_ = 0;
+  std::deque<std::future<data::Image>> ahead_;
+  std::deque<std::future<Json>> behind_;
+};
+
+std::string rate_text(std::size_t count, double seconds) {
+  char text[96];
+  std::snprintf(text, sizeof text, "%zu photographs in %.1f s: %.2f images/s", count, seconds,
+                static_cast<double>(count) / std::max(seconds, 1e-9));
+  return text;
 }
 
 }  // namespace
@@ -158,14 +229,20 @@ int predict(const PredictOptions& options, const Common& common) {
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
   if (how.passes.count() > 1 || !options.with.empty()) io::create_folders(fs::path(options.out) / "uncertainty");
 
-  const auto limits = data::DecodeLimits::for_pixels(options.max_pixels);
+  const std::vector<fs::path> masks = truths(files, options, predictor.schema());
+  Pipeline pipeline(files, options.max_pixels);
   Json results = Json::array();
+  const auto done = [&](Json result) {
+    if (!common.json) print_written(result, progress);
+    results.push_back(std::move(result));
+  };
   int failed = 0;
+  const auto begin = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < files.size(); ++i) {
     progress.update("predicting " + std::to_string(i + 1) + " of " + std::to_string(files.size()) + ": " + files[i].string());
     data::Image photo;
     try {
-      photo = data::read_bands(files[i], limits);
+      photo = pipeline.next();
       predictor.require_fits(photo, files[i].string());
     } catch (const Error& e) {  // one damaged photograph does not cost the others
       progress.error(std::string("error: ") + e.what());
@@ -178,10 +255,14 @@ int predict(const PredictOptions& options, const Common& common) {
       progress.note("warning: " + files[i].string() + ": the network sees the whole photograph, " + text +
                     " times smaller: details are lost; --tile always looks at it in windows, at its own scale");
     }
-    const infer::Prediction p = predictor.predict(photo, how);
-    results.push_back(written(p, data::to_show(std::move(photo)), predictor.schema(), files[i], options));
-    if (!common.json) print_written(results.back());
+    auto p = std::make_shared<infer::Prediction>(predictor.predict(photo, how));
+    auto shown = std::make_shared<data::Image>(data::to_show(std::move(photo)));
+    pipeline.write([&, i, p, shown] { return written(*p, std::move(*shown), predictor.schema(), files[i], options, masks[i]); }, done);
   }
+  pipeline.finish(0, done);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  progress.clear();
+  if (!results.empty()) progress.note(rate_text(results.size(), seconds));
   if (common.json) print_json(results);
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be predicted");
   return failed ? kBadData : kOk;

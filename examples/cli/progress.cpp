@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <utility>
 
 namespace cli {
 namespace {
@@ -42,8 +44,16 @@ std::string bytes_text(std::size_t bytes) {
 ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
 ProgressLine::~ProgressLine() { clear(); }
 
+std::string colored(const std::string& text, const char* color) {
+  static const bool on = [] {
+    const char* off = std::getenv("NO_COLOR");
+    return isatty(STDERR_FILENO) && !(off && *off);
+  }();
+  return on ? color + text + "\x1b[0m" : text;
+}
+
 void ProgressLine::clear() {
-  if (drawn_) std::fputs("\r\x1b[2K", stderr);
+  if (drawn_) std::fputs("\r\x1b[2K", stderr), std::fflush(stderr);
   drawn_ = false;
 }
 
@@ -69,7 +79,19 @@ void ProgressLine::note(const std::string& line) {
 
 void ProgressLine::error(const std::string& line) {
   clear();
-  std::fprintf(stderr, "%s\n", line.c_str());
+  std::string text = line;
+  for (const auto& [word, color] : {std::pair("error:", kRed), std::pair("warning:", kYellow), std::pair("epoch ", kBold)})
+    if (line.starts_with(word)) {
+      const std::size_t end = line.find(color == kBold ? "  " : " ");
+      text = colored(line.substr(0, end), color) + line.substr(std::min(end, line.size()));
+    }
+  std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+void ProgressLine::result(const std::string& line) {
+  clear();
+  std::printf("%s\n", line.c_str());
+  if (terminal_) std::fflush(stdout);
 }
 
 std::string step_line(const lamina::train::StepEvent& e) {

@@ -12,6 +12,10 @@ std::string clock_text(double seconds);
 /// "412 MB", "1.3 GB".
 std::string bytes_text(std::size_t bytes);
 
+inline constexpr const char *kRed = "\x1b[31m", *kYellow = "\x1b[33m", *kBold = "\x1b[1m";
+/// In that color where standard error is a terminal and NO_COLOR is not set.
+std::string colored(const std::string& text, const char* color);
+
 /// One line that is redrawn on a terminal; elsewhere a plain line every few seconds. Silent when quiet.
 class ProgressLine {
  public:
@@ -23,9 +27,12 @@ class ProgressLine {
   void note(const std::string& line);
   /// The same, also when quiet.
   void error(const std::string& line);
+  /// Prints a line of the result, on standard output; the progress line makes way.
+  void result(const std::string& line);
+  /// Takes the progress line away.
+  void clear();
 
  private:
-  void clear();
   bool quiet_, terminal_, drawn_ = false;
   std::chrono::steady_clock::time_point printed_{};
 };

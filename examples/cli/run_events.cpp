@@ -18,13 +18,16 @@ void on_signal(int signal) {
 
 using namespace lamina;
 
-void note_settings(ProgressLine& progress, const std::vector<Setting>& settings, int threads, const std::string& out) {
+void note_settings(ProgressLine& progress, const std::vector<Setting>& settings, const std::vector<Setting>& usual, bool all, int threads,
+                   const std::string& out) {
   const auto note = [&](const std::string& name, std::string value) {
     for (char& c : value)
       if (c == '\n') c = ' ';
     progress.note("  " + name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + (value.empty() ? "-" : value));
   };
-  for (const Setting& s : settings) note(s.name, to_string(s.value));
+  const std::vector<Setting> shown = all ? settings : changed_settings(settings, usual);
+  if (!all) progress.note(message("settings (the other ", settings.size() - shown.size(), " are the usual ones: --verbose)"));
+  for (const Setting& s : shown) note(s.name, to_string(s.value));
   note("threads", std::to_string(threads));
   note("out", out);
 }

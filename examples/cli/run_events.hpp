@@ -12,8 +12,9 @@
 
 namespace cli {
 
-/// The settings of a run, a line each.
-void note_settings(ProgressLine& progress, const std::vector<lamina::Setting>& settings, int threads, const std::string& out);
+/// The settings of a run that are not the usual ones, a line each; with `all` every one.
+void note_settings(ProgressLine& progress, const std::vector<lamina::Setting>& settings, const std::vector<lamina::Setting>& usual,
+                   bool all, int threads, const std::string& out);
 
 /// Shows a run's events on the progress line.
 class RunEvents {

@@ -14,6 +14,26 @@ inline std::string option_name(std::string field) {
   return "--" + field;
 }
 
+/// Adds what the values of an option do to its help, a line each: "  NAME: HELP". Completions and the man page read them there.
+inline CLI::Option* with_choices(CLI::Option* option, std::span<const lamina::Choice> choices) {
+  std::string help = option->get_description();
+  for (const lamina::Choice& c : choices) help += std::string("\n  ") + c.name + ": " + c.help;
+  return option->description(help);
+}
+
+/// The same where nothing else is taken.
+inline CLI::Option* one_of(CLI::Option* option, std::span<const lamina::Choice> choices) {
+  const auto known = [choices](std::string& text) {
+    std::string all;
+    for (const lamina::Choice& c : choices) {
+      if (text == c.name) return std::string();
+      all += (all.empty() ? "" : ", ") + std::string(c.name);
+    }
+    return "\"" + text + "\" is none of " + all;
+  };
+  return with_choices(option, choices)->check(CLI::Validator(known, ""));
+}
+
 /// Adds every field of `config`, which must outlive the parsing: "--class-weights" for class_weights, DATA for a positional one. Ranges are
 /// the library's to check; only a sign that the type cannot have is told here.
 template <class Config>
@@ -33,7 +53,7 @@ void add_settings(CLI::App& verb, Config& config) {
     } else if constexpr (std::is_same_v<T, bool>) {
       verb.add_flag(name, value, field.help);
     } else {
-      CLI::Option* option = verb.add_option(name, value, field.help);
+      CLI::Option* option = with_choices(verb.add_option(name, value, field.help), field.choices);
       if (field.positional) option->required();
       const auto no_sign = [](std::string& text) { return text.starts_with("-") ? text + " must not be negative" : std::string(); };
       if (std::is_unsigned_v<T>) option->check(CLI::Validator(no_sign, ""));

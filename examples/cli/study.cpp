@@ -25,7 +25,7 @@ int study(train::StudyConfig config, bool plan_only, const Common& common) {
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
   const data::Dataset dataset = open_data({config.data, {}, {}, {}, config.first_seed}, progress, true);
-  note_settings(progress, settings_of(config), pool.concurrency(), config.out);
+  note_settings(progress, settings_of(config), settings_of(train::StudyConfig{}), common.verbose, pool.concurrency(), config.out);
 
   train::Study study(config, dataset);
   const train::StudyPlan plan = study.plan();

@@ -36,7 +36,7 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
                                            .others = config.others},
                                           progress, true);
 
-  note_settings(progress, settings_of(config), pool.concurrency(), config.out);
+  note_settings(progress, settings_of(config), settings_of(train::usual_settings(config)), common.verbose, pool.concurrency(), config.out);
   RunEvents events(progress);
   const train::Outcome outcome =
       events.run([&](const std::atomic<bool>* stop) { return train::train(config, dataset, resume, events.events(), stop); });

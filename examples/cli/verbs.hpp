@@ -25,8 +25,9 @@ enum ExitCode {
 
 /// Flags that every verb has.
 struct Common {
-  bool json = false;   ///< machine-readable result on stdout
-  bool quiet = false;  ///< nothing on stderr but errors
+  bool json = false;     ///< machine-readable result on stdout
+  bool quiet = false;    ///< nothing on stderr but errors
+  bool verbose = false;  ///< every setting
   int threads = 0;
 };
 
@@ -49,6 +50,7 @@ struct EvaluateOptions {
   DataOptions data;
   std::string split = "val", weights = "best";
   bool original_size = false;
+  std::string overlay = "fill", out;
   std::string device = "cpu";
 };
 
@@ -61,6 +63,8 @@ struct PredictOptions {
   std::string run;
   std::vector<std::string> images;
   std::string out, weights = "best";
+  std::string overlay = "fill";  ///< fill | outline | error
+  std::string masks;
   bool probabilities = false;
   std::string tile = "auto";  ///< auto | always | never
   double overlap = 0.25;

@@ -66,10 +66,10 @@ TEST_CASE("evaluate scores the split that the run was validated on, whatever its
 
 TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   const Workshop w;
-  check_error(w.lamina("train data --epoch 3"), 2, {"--epoch", "did you mean --epochs"});
-  check_error(w.lamina("train data --quite"), 2, {"did you mean --quiet"});
-  check_error(w.lamina("evaluate run data --splitt=val"), 2, {"did you mean --split"});
-  check_error(w.lamina("trian data"), 2, {"did you mean train"});
+  check_error(w.lamina("train data --epoch 3"), 2, {"--epoch", "did you mean \"--epochs\"?"});
+  check_error(w.lamina("train data --quite"), 2, {"did you mean \"--quiet\"?"});
+  check_error(w.lamina("evaluate run data --splitt=val"), 2, {"did you mean \"--split\"?"});
+  check_error(w.lamina("trian data"), 2, {"did you mean \"train\"?"});
   check_error(w.lamina(""), 2, {"train", "predict"});
   check_error(w.lamina("train"), 2, {"DATA"});
   check_error(w.lamina("train data --epochs many"), 2, {"--epochs", "many"});
@@ -90,7 +90,7 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train none --clip-norm -1"), 2, {"--clip-norm -1", "at least 0"});
   check_error(w.lamina("train none --weight-decay nan"), 2, {"--weight-decay nan", "not a number"});
   check_error(w.lamina("train none --optimizer sgd --momentum 2"), 2, {"momentum = 2"});
-  check_error(w.lamina("train none --class-weights balancd"), 2, {"did you mean 'balanced'"});
+  check_error(w.lamina("train none --class-weights balancd"), 2, {"did you mean \"balanced\""});
   check_error(w.lamina("train none --class-weights 1,-1"), 2, {"\"-1\" is not a weight"});
   check_error(w.lamina("train none --class-weights 0,0"), 2, {"every class weighs nothing"});
   for (const char* verb : {"doctor", "check data --json", "info"})  // results that nobody can read are an error too

@@ -73,7 +73,7 @@ TEST_CASE("colorize: photographs of 16 bits are learned from and colored as thos
 TEST_CASE("colorize: what is misspelt or not there is named") {
   const Workshop w;
   check_error(w.lamina("colorize"), 2, {"name a verb", "train", "predict"});
-  check_error(w.lamina("colorize trian data"), 2, {"unknown verb trian", "did you mean train"});
+  check_error(w.lamina("colorize trian data"), 2, {"unknown verb trian", "did you mean \"train\"?"});
   check_error(w.lamina("colorize train data --discriminator-bas 3"), 2, {"unknown option --discriminator-bas", "--discriminator-base"});
   check_error(w.lamina("colorize train nowhere --out run"), 3, {"nowhere", "no such file or folder"});
   check_error(w.lamina("colorize train data --out run --size 8 --base 2"), 2, {"--size 8x8"});

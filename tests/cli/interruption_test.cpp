@@ -75,7 +75,7 @@ TEST_CASE("a full disk: exit code 6, the checkpoint before it intact, no litter,
     CHECK(litter == 0);
     if (fs::exists(w / out / "weights/last.safetensors")) {
       between = true;
-      CHECK(w.lamina("evaluate " + out + " data --weights last").code == 0);
+      CHECK(w.lamina("evaluate " + out + " data --weights last --out scored").code == 0);
     }
     CHECK(w.lamina(train + " --out " + out).code == 0);
     check_same_run(w / "whole", w / out);
@@ -132,7 +132,7 @@ TEST_CASE("an interrupt saves, exits with 130, and the same command completes th
     if (r.code == 0) break;  // it was done before
     check_error(r, 130, {"interrupted after step", "the same command resumes"});
     ++interrupted;
-    CHECK(w.lamina("evaluate run data --weights last").code == 0);
+    CHECK(w.lamina("evaluate run data --weights last --out scored").code == 0);
   }
   CHECK(interrupted >= 1);
   CHECK(w.lamina(train + "run").code == 0);
@@ -161,7 +161,9 @@ TEST_CASE("the progress line: redrawn on a terminal and gone at the end, a plain
   CHECK(shown <= 1 + static_cast<int>(seconds / 10));
 
   const Workshop watched;
+  ::setenv("NO_COLOR", "1", 1);
   const Result on_terminal = watched.lamina(train, {}, ErrorStream::terminal);
+  ::unsetenv("NO_COLOR");
   CHECK(on_terminal.code == 0);
   Words screen{""}, erased;
   std::string line;

@@ -55,8 +55,8 @@ TEST_CASE("lists are read, written and checked") {
   const auto bad = [](const char* list, const char* reason) {
     CHECK_THROWS_WITH_AS(parse_augment(list), doctest::Contains(reason), OptionError);
   };
-  bad("hfilp", "did you mean 'hflip'");
-  bad("rotat=5", "did you mean 'rotate'");
+  bad("hfilp", "did you mean \"hflip\"");
+  bad("rotat=5", "did you mean \"rotate\"");
   bad("rotate", "needs an amount");
   bad("rotate=x", "no number");
   bad("rotate=-5", "not in [0, 180]");
@@ -64,8 +64,8 @@ TEST_CASE("lists are read, written and checked") {
   bad("hflip=2", "not in [0, 1]");
   bad("scale=2", "not like scale=0.5:2");
   bad("scale=2:1", "ascending");
-  bad("hflip,", "unknown augmentation ''");
-  CHECK_THROWS_WITH_AS(resize_named("strech"), doctest::Contains("did you mean 'stretch'"), OptionError);
+  bad("hflip,", "unknown augmentation \"\"");
+  CHECK_THROWS_WITH_AS(resize_named("strech"), doctest::Contains("did you mean \"stretch\""), OptionError);
 }
 
 TEST_CASE("flips are exact mirror images") {

@@ -248,7 +248,7 @@ TEST_CASE("phantoms: complete, exact, repeatable data sets") {
     }
     CHECK(draw_phantom(kind, 0, 64, 64, {1, 0}).image.pixels != draw_phantom(kind, 0, 64, 64, {2, 0}).image.pixels);
   }
-  CHECK_THROWS_WITH_AS(phantom_named("skins"), doctest::Contains("did you mean 'skin'"), OptionError);
+  CHECK_THROWS_WITH_AS(phantom_named("skins"), doctest::Contains("did you mean \"skin\""), OptionError);
   CHECK_THROWS_AS(draw_phantom(Phantom::skin, 0, 8, 64, {}), OptionError);
   CHECK_THROWS_AS(write_phantom(Phantom::skin, folder / "x", {.count = 0}), OptionError);
   CHECK_THROWS_AS(write_phantom(Phantom::skin, folder / "x", {.width = 8}), OptionError);

@@ -139,5 +139,5 @@ TEST_CASE("dataset.json: read, checked, written") {
   bad(R"({"labels": {"a": 0}, "colors": {"a": "red"}})", "not like");
   bad(R"({"labels": {"a": 0}, "roles": {"noise": "a"}})", "none of background");
   bad(R"({"labels": {"a": 0}, "roles": {"background": "z"}})", "not in 'labels'");
-  CHECK_THROWS_WITH_AS(split_named("vall"), doctest::Contains("did you mean 'val'"), OptionError);
+  CHECK_THROWS_WITH_AS(split_named("vall"), doctest::Contains("did you mean \"val\""), OptionError);
 }

@@ -3,70 +3,19 @@
 
 #include <doctest/doctest.h>
 
-#include "lamina/data/check.hpp"
-#include "support/data_folder.hpp"
+#include "support/imports.hpp"
 
 using namespace lamina;
 using namespace lamina::data;
 using namespace lamina::test;
 namespace fs = std::filesystem;
 
-namespace {
-
-struct Source : TempFolder {
-  int next = 0;
-  void photo(const std::string& name) {
-    io::create_folders((*this / name).parent_path());
-    write_png(*this / name, Image(4, 3, 3, static_cast<std::uint8_t>(++next)));
-  }
-  void mask(const std::string& name, const std::vector<std::uint8_t>& row, const std::vector<Rgb>& palette = {}) {
-    io::create_folders((*this / name).parent_path());
-    LabelImage m(4, 3);
-    std::copy(row.begin(), row.end(), m.labels.begin());
-    write_png(*this / name, m, palette);
-  }
-  void text(const std::string& name, const std::string& content) {
-    io::create_folders((*this / name).parent_path());
-    io::write_file_atomically(*this / name, content);
-  }
-};
-
-/// Imports and checks; the classes of an item's first row.
-struct Import {
-  TempFolder folder;
-  Imported made;
-  Dataset dataset;
-  Import(const char* kind, const Source& source) {
-    made = import_dataset(kind, source.path(), folder / "out");
-    const CheckReport report = check_dataset(folder / "out");
-    for (const Finding& f : report.findings) CHECK_MESSAGE(!f.is_error, f.text);
-    dataset = open_dataset(folder / "out");
-  }
-  Labels row(const std::string& stem, std::size_t values = 4) const {
-    for (const Item& item : dataset.all_items())
-      if (item.name == stem) {
-        const LabelImage mask = read_mask(item, dataset.masks);
-        return {mask.labels.begin(), mask.labels.begin() + static_cast<std::ptrdiff_t>(values)};
-      }
-    FAIL(stem);
-    return {};
-  }
-  std::vector<std::string> names(Split split) const {
-    std::vector<std::string> all;
-    for (const Item& item : dataset.items(split)) all.push_back(item.name);
-    return all;
-  }
-};
-using Names = std::vector<std::string>;
-
-}  // namespace
-
-TEST_CASE("import drive") {
+TEST_CASE("import drive: pixels outside of the field of view are ignored") {
   Source s;
   for (const char* n : {"21", "22", "23", "24", "25"}) {
     s.photo(std::string("DRIVE/training/images/") + n + "_training.tif");
-    s.mask(std::string("DRIVE/training/1st_manual/") + n + "_manual1.gif", {0, 255, 255, 0});
-    s.mask(std::string("DRIVE/training/mask/") + n + "_training_mask.gif", {255, 255, 255, 255});
+    s.mask(std::string("DRIVE/training/1st_manual/") + n + "_manual1.gif", {0, 255, 255, 0, 255});
+    s.mask(std::string("DRIVE/training/mask/") + n + "_training_mask.gif", {255, 255, 0, 0});
   }
   s.photo("DRIVE/test/images/01_test.tif");
   s.mask("DRIVE/test/1st_manual/01_manual1.gif", {255, 0, 0, 0});
@@ -74,11 +23,13 @@ TEST_CASE("import drive") {
   CHECK(i.names(Split::train) == Names{"21_training", "22_training", "23_training", "24_training"});
   CHECK(i.names(Split::val) == Names{"25_training"});
   CHECK(i.names(Split::test) == Names{"01_test"});
-  CHECK(i.row("21_training") == Labels{0, 1, 1, 0});
-  CHECK(i.row("01_test") == Labels{1, 0, 0, 0});
+  CHECK(i.row("21_training", 5) == Labels{0, 1, kIgnoreLabel, kIgnoreLabel, kIgnoreLabel});
+  CHECK(i.row("01_test", 5) == Labels{1, 0, 0, 0, 0});  // without a mask of its field of view
   CHECK(i.dataset.schema.names == Names{"background", "vessel"});
   CHECK(i.dataset.schema.background == 0);
-  CHECK(fs::is_symlink(i.folder / "out/images/21_training.tif"));  // no pixel is copied
+  CHECK(fs::is_symlink(i.folder / "out/images/21_training.tif"));  // no photograph is copied
+  CHECK(i.made.notes[0] == "5 photographs: pixels outside of the field of view are ignored (255)");
+  CHECK(i.made.notes[1].starts_with("1 photographs have no mask of the field of view"));
 }
 
 TEST_CASE("import diaretdb1: planes of lesions, where three of four experts agree") {
@@ -189,7 +140,7 @@ TEST_CASE("import coco: polygons and run lengths become masks, the small above t
   CHECK(i.names(Split::train) == Names{"a"});
   CHECK(i.names(Split::val) == Names{"b"});
   CHECK(i.made.notes ==
-        Names{"1 photographs of the JSON are not there and left out", "1 annotations are boxes without a shape and left out"});
+        Names{"1 photographs of the JSON are not there and left out", "1 annotations are boxes or points without a shape and left out"});
 }
 
 TEST_CASE("import labelme: polygons, rectangles, circles; its own words for background and ignored") {

@@ -29,6 +29,14 @@ if [[ $variant == installed ]]; then
   [[ -z $(find "$headers" -path '*impl*' -o -path '*detail*') ]] || fail "private headers were installed"
   if grep -rF -e "$source" -e "$work/stage" "$work/prefix/lib"*/cmake "$work/prefix/lib"/*/cmake 2> /dev/null; then fail "the package names a folder of this machine"; fi
   [[ ! -x $build/bin/lamina || -x $work/prefix/bin/lamina ]] || fail "the lamina program was not installed"
+  for file in bash-completion/completions/lamina zsh/vendor-completions/_lamina fish/vendor_completions.d/lamina.fish man/man1/lamina.1 doc/lamina/LICENSE; do
+    [[ ! -x $build/bin/lamina || -s $work/prefix/share/$file ]] || fail "share/$file was not installed"
+  done
+  if command -v pkg-config > /dev/null; then
+    export PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name lamina.pc)")
+    quietly "$cxx" "$source/tests/embed/consumer/main.cpp" $(pkg-config --cflags --libs lamina) -o "$work/plain"
+    [[ $("$work/plain") == *" ok" ]] || fail "the program built by pkg-config's flags alone"
+  fi
   # All installed headers compile without a private dependency in sight.
   (cd "$work/prefix/include" && find lamina -name '*.hpp' | sort | sed 's/.*/#include "&"/') > "$work/all.cpp"
   "$cxx" -std=c++20 -fsyntax-only -Wall -Wextra -Werror -I"$work/prefix/include" "$work/all.cpp" || fail "the installed headers do not compile together"

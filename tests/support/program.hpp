@@ -28,8 +28,8 @@ struct Limits {
   rlim_t file_size = RLIM_INFINITY, memory = RLIM_INFINITY;  ///< bytes
 };
 
-/// Where a program's standard error goes; a terminal is kTerminalColumns wide.
-enum class ErrorStream { file, pipe, terminal };
+/// Where a program's standard error goes, and with `terminal_for_both` its output, too; a terminal is kTerminalColumns wide.
+enum class ErrorStream { file, pipe, terminal, terminal_for_both };
 inline constexpr unsigned short kTerminalColumns = 60;
 
 /// A program running beside the test.
@@ -46,19 +46,23 @@ class Program {
       REQUIRE(stream >= 0);
       return stream;
     };
-    const int output = open_stream("out");
+    int output = open_stream("out");
     int error = -1;  // the program's end
     if (error_stream == ErrorStream::pipe) {
       int ends[2];
       REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
       errors_ = ends[0];
       error = ends[1];
-    } else if (error_stream == ErrorStream::terminal) {
+    } else if (error_stream != ErrorStream::file) {
       errors_ = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
       REQUIRE((::grantpt(errors_) == 0 && ::unlockpt(errors_) == 0));
       error = ::open(::ptsname(errors_), O_RDWR | O_NOCTTY | O_CLOEXEC);
       const ::winsize size{.ws_row = 24, .ws_col = kTerminalColumns, .ws_xpixel = 0, .ws_ypixel = 0};
       REQUIRE(::ioctl(error, TIOCSWINSZ, &size) == 0);
+      if (error_stream == ErrorStream::terminal_for_both) {
+        ::close(output);
+        output = ::fcntl(error, F_DUPFD_CLOEXEC, 0);
+      }
     } else {
       error = open_stream("err");
     }

@@ -17,7 +17,14 @@ inline const std::string kSmall = " --base 2 --depth 2 --size 32 --batch 2 --lr 
 
 /// A folder with the small data set "data", in which commands run.
 struct Workshop : TempFolder {
-  explicit Workshop(int count = 10) { small_phantom(*this / "data", count); }
+  explicit Workshop(int count = 10) {
+    small_phantom(*this / "data", count);
+    static const bool on_path = [] {  // commands that the program prints begin with its name, then
+      const std::string folder = std::filesystem::path(LAMINA_PROGRAM).parent_path().string(), path = std::getenv("PATH");
+      return ::setenv("PATH", (folder + ":" + path).c_str(), 1) == 0;
+    }();
+    CHECK(on_path);
+  }
   Result lamina(const std::string& command, const Limits& limits = {}, ErrorStream errors = ErrorStream::file) const {
     return Program(LAMINA_PROGRAM, fields(command, ' '), path(), limits, errors).wait();
   }

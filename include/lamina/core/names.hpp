@@ -23,7 +23,10 @@ inline constexpr const char* kLabels = "labels";
 std::size_t edit_distance(std::string_view a, std::string_view b);
 /// The candidate with the fewest single-character edits from `word` (the first of equals): for "unknown X; did you mean Y?".
 std::string_view nearest_name(std::string_view word, std::span<const std::string_view> candidates);
-/// Throws OptionError: unknown `what` "text"; did you mean ...? known: ...
+/// "; did you mean \"X\"?" where a candidate is nearly the word: one that begins as it does, has the same letters, or at most a third of
+/// others. Else empty.
+std::string suggestion(std::string_view word, std::span<const std::string_view> candidates);
+/// Throws OptionError: unknown `what` "text"; did you mean ...? (where one is near) known: ...
 [[noreturn]] void throw_unknown_name(const char* what, std::string_view text, std::span<const std::string_view> candidates);
 
 /// The enumerator called `text`; throws OptionError that names the nearest and lists all.

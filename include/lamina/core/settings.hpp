@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -13,6 +14,11 @@
 // TOML, JSON, printing, comparison and checks visit it.
 namespace lamina {
 
+/// A value that a text may have, and what it does.
+struct Choice {
+  const char *name, *help;
+};
+
 /// What is known of a field beside its type and default.
 struct Field {
   const char* name;  ///< with underscores, as files have it; the command line has dashes
@@ -21,6 +27,7 @@ struct Field {
   bool stored = true;       ///< false: the result does not depend on it; it stays out of files and comparisons
   bool positional = false;  ///< on the command line: a word, not an option
   bool optional = false;    ///< a text that is left out of files and comparisons while it is empty
+  std::span<const Choice> choices = {};  ///< the values of a text, or the items of a list
 };
 /// Field::least of numbers that must be above 0.
 inline constexpr double kPositive = std::numeric_limits<double>::min();
@@ -123,6 +130,9 @@ void require_ranges(const Config& config) {
     }
   });
 }
+
+/// Those of `settings` that are otherwise in `usual`, or not at all.
+std::vector<Setting> changed_settings(const std::vector<Setting>& settings, const std::vector<Setting>& usual);
 
 /// "lr: 0.002 here, 0.001 there; ..." for settings that differ; empty when none does.
 std::string differences(const std::vector<Setting>& here, const std::vector<Setting>& there);

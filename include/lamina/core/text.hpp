@@ -17,4 +17,7 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t inde
 /// A path as one word of a shell command.
 std::string shell_word(const std::string& path);
 
+/// How a command that is printed calls the program: "lamina"; its path where this process is lamina and the PATH finds no other way to it.
+std::string program_word();
+
 }  // namespace lamina

@@ -42,8 +42,7 @@ inline WeightRule weight_rule_named(std::string_view name) {
   if (name == "median_freq") return WeightRule::median;
   if (name == "effective_number") return WeightRule::effective;
   const auto* it = std::find(std::begin(kWeightRules), std::end(kWeightRules), name);
-  require<OptionError>(it != std::end(kWeightRules), "unknown class weight rule '", std::string(name), "'; did you mean '",
-                       std::string(nearest_name(name, kWeightRules)), "'?");
+  if (it == std::end(kWeightRules)) throw_unknown_name("class weight rule", name, kWeightRules);
   return static_cast<WeightRule>(it - std::begin(kWeightRules));
 }
 

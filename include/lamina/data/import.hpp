@@ -15,6 +15,10 @@ struct ImportKind {
 /// drive, diaretdb1, isic, cityscapes, voc, ade20k, coco, labelme, instances.
 std::vector<ImportKind> import_kinds();
 
+/// The layout that a folder seems to have, one of import_kinds, by names of its files and folders and by the ends of its JSON files; empty:
+/// none of them.
+std::string_view layout_of(const std::filesystem::path& source);
+
 /// What an import made.
 struct Imported {
   int items[3] = {0, 0, 0};  ///< by Split

@@ -62,6 +62,8 @@ class Head {
   virtual int neutral_outcome() const { return schema_.background; }
   /// Of a predictor that always answers what is most frequent: what scores must beat.
   virtual metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const { return confusion.majority_baseline(); }
+  /// "always the most frequent class: Dice 0.0000, accuracy 0.4318": what the scores of an epoch are to be compared with.
+  std::string baseline_text(const metrics::ConfusionMatrix& confusion) const;
   /// The counts of what is decided by itself, one after the other in outcomes(): of graded planes each, else all.
   virtual std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const { return {confusion}; }
   metrics::ConfusionMatrix confusion() const { return metrics::ConfusionMatrix(static_cast<int>(outcomes().size())); }

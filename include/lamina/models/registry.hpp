@@ -45,6 +45,7 @@ struct FamilyPreset {
   int in_channels = 3, classes = 2;
   OptionValues defaults = {};      ///< of the options that this preset leaves open; it fixes the others
   bool counts_statistics = false;  ///< its source counts running statistics among the parameters, as Keras does
+  std::string help = {};           ///< one line
 };
 
 /// Networks that one builder makes.

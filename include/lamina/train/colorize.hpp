@@ -62,10 +62,10 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(Field{"condition_channels", "gray channels that D sees beside a picture: 3 (gray three times) or 1", 1, 3}, c.condition_channels);
   describe(c.gan, visit);
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
-  visit(Field{"resize", "how photographs get to that size: crop | stretch | pad"}, c.resize);
+  visit(Field{.name = "resize", .help = "how photographs get to that size", .choices = kResizeChoices}, c.resize);
   visit(Field{"crop_center", kCropCenterHelp}, c.crop_center);
   visit(Field{"padding", "gray value of what lies outside a photograph", 0, 255}, c.padding);
-  visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
+  visit(Field{.name = "augment", .help = "random changes, as in hflip,rotate=15,jitter=0.2", .choices = kAugmentChoices}, c.augment);
   visit(Field{"unusable", "photographs that are gray or cannot be read: skip (take the next, and say so) | stop"}, c.unusable);
   visit(Field{"held_out", "photographs that are validated with and not trained on, of a data set its val list's", 0}, c.held_out);
   visit(Field{"lr", "learning rate", kPositive}, c.lr);
@@ -75,7 +75,7 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(Field{"weight_decay", "weight decay of G and D", 0}, c.weight_decay);
   visit(Field{"decay_on", kDecayHelp}, c.decay_on);
   visit(Field{"clip_norm", "clip each gradient's norm; 0: off", 0}, c.clip_norm);
-  visit(Field{"schedule", "constant | poly | cosine | onecycle | plateau"}, c.schedule);
+  visit(Field{.name = "schedule", .help = "how the learning rate changes", .choices = kScheduleChoices}, c.schedule);
   visit(Field{"epochs", "passes over the photographs, or of epoch_steps updates"}, c.epochs);
   visit(Field{"epoch_steps", "updates that make an epoch, after which is validated and saved; 0: a pass", 0}, c.epoch_steps);
   visit(Field{"steps", "updates instead of epochs; 0: use epochs", 0}, c.steps);
@@ -94,6 +94,8 @@ ColorizeConfig colorize_config_from_json(const std::string& json);
 /// With the presets' own values filled in. Throws OptionError.
 ColorizeConfig resolved(ColorizeConfig config);
 
+/// What the settings are where nothing but the photographs, the network's family and presets is said.
+ColorizeConfig usual_settings(const ColorizeConfig& config);
 /// The command of a run with other options, into another folder; where they are the run's own, those.
 std::string command_with(const ColorizeConfig& config, const std::string& changes);
 

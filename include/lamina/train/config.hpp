@@ -57,6 +57,39 @@ inline constexpr const char* kCropCenterHelp =
 inline constexpr const char* kDecayHelp =
     "what weight decay acts on: kernels | dense (kernels that are not depthwise: TensorFlow's DeepLab) | all (biases and norms too)";
 
+inline constexpr Choice kResizeChoices[] = {{"stretch", "to that size, whatever the proportions"},
+                                            {"crop", "crops at the photograph's own scale; whole ones are scored in windows"},
+                                            {"pad", "shrunk or enlarged until it fits, the rest filled with --border and ignored"}};
+inline constexpr Choice kAugmentChoices[] = {{"none", "nothing"},
+                                             {"hflip", "left and right exchanged, half of the time (hflip=P: with probability P)"},
+                                             {"vflip", "the same of top and bottom"},
+                                             {"rotate=15", "turned by at most so many degrees"},
+                                             {"shear=5", "slanted by at most so many degrees"},
+                                             {"zoom=0.1", "magnified by 0.9 to 1.1 about the center"},
+                                             {"shift=0.1", "moved by at most a tenth of the size"},
+                                             {"scale=0.5:2", "magnified by a factor between, then cropped anywhere"},
+                                             {"brightness=0.2", "times 0.8 to 1.2; contrast and saturation likewise"},
+                                             {"hue=0.02", "colors turned by at most so many turns of the color circle"},
+                                             {"jitter=0.2", "brightness, contrast and saturation by 0.2, hue by 0.02"}};
+inline constexpr Choice kClassWeightChoices[] = {{"none", "every class counts the same"},
+                                                 {"balanced", "as many pixels as all others have, over its own (scikit-learn)"},
+                                                 {"inverse", "one over its share of the pixels, mean 1"},
+                                                 {"median", "median frequency over its own, in the images that hold it (SegNet)"},
+                                                 {"enet", "1 / ln(1.02 + share): at most 50 times the most frequent one's (ENet)"},
+                                                 {"effective", "effective number of samples (Cui et al. 2019)"},
+                                                 {"dice-volume", "one over its squared share, as in the generalized Dice"}};
+inline constexpr Choice kNormalizeChoices[] = {{"auto", "data, unless they are 8-bit gray or RGB"},
+                                               {"half", "x * 2 - 1"},
+                                               {"data", "by mean and deviation of the training photographs"}};
+inline constexpr Choice kOptimizerChoices[] = {{"adam", "Kingma & Ba 2015; weight decay joins the gradient"},
+                                               {"adamw", "weight decay apart from the gradient"},
+                                               {"sgd", "with --momentum"}};
+inline constexpr Choice kScheduleChoices[] = {{"constant", "--lr throughout"},
+                                              {"poly", "falls to 0 as (1 - t)^0.9 (DeepLab)"},
+                                              {"cosine", "falls to 0 as a half cosine"},
+                                              {"onecycle", "up to --lr within the first 30 %, then down (PyTorch's)"},
+                                              {"plateau", "a tenth, after 10 validations without a better score"}};
+
 /// Names and help of the options of every registered family that no field of TrainConfig has.
 std::vector<std::pair<const char*, const char*>> family_options();
 
@@ -73,17 +106,16 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{.name = "from", .help = "run folder or file to begin with: all its layers but the last", .optional = true}, c.from);
   for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
-  visit(Field{"resize", "how images get to that size: stretch | crop | pad"}, c.resize);
+  visit(Field{.name = "resize", .help = "how images get to that size", .choices = kResizeChoices}, c.resize);
   visit(Field{"crop_center", kCropCenterHelp}, c.crop_center);
   visit(Field{"crops", "crops of each photograph an epoch; 0: as many as its pixels fill", 0}, c.crops);
   visit(Field{"crop_foreground", "share of the crops that are centered on a class other than the background, each class as often", 0, 1},
         c.crop_foreground);
   visit(Field{"channels", "bands of the photographs; 1: colors become gray; 0: as they are, gray as RGB", 0, data::kMostChannels},
         c.channels);
-  visit(Field{"normalize", "half: x * 2 - 1; data: by mean and deviation of the training photographs; auto: data unless 8-bit gray or RGB"},
-        c.normalize);
+  visit(Field{.name = "normalize", .help = "how intensities become the network's input", .choices = kNormalizeChoices}, c.normalize);
   visit(Field{"border", "what pad, crop and augment put outside a photograph, in 255ths of full intensity", 0, 255}, c.border);
-  visit(Field{"augment", "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none"}, c.augment);
+  visit(Field{.name = "augment", .help = "random changes, as in hflip,rotate=15,jitter=0.2", .choices = kAugmentChoices}, c.augment);
   visit(
       Field{.name = "head",
             .help = "what the output means: multiclass | multilabel | ordinal | corn | coral | regression; empty: as the data's task says",
@@ -91,8 +123,8 @@ void describe(TrainConfig& c, Visit&& visit) {
       c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3"}, c.loss);
   visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
-  visit(Field{"class_weights", "none, a rule (see lamina check), or comma-separated numbers"}, c.class_weights);
-  visit(Field{"optimizer", "adam | adamw | sgd"}, c.optimizer);
+  visit(Field{.name = "class_weights", .help = "a rule, or numbers such as 1,4,2", .choices = kClassWeightChoices}, c.class_weights);
+  visit(Field{.name = "optimizer", .help = "what makes updates of gradients", .choices = kOptimizerChoices}, c.optimizer);
   visit(Field{"lr", "learning rate (the maximum of onecycle)", kPositive}, c.lr);
   visit(Field{"beta1", "of adam", 0, 1}, c.beta1);
   visit(Field{"beta2", "of adam", 0, 1}, c.beta2);
@@ -101,7 +133,7 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"momentum", "of sgd"}, c.momentum);
   visit(Field{"clip_norm", "clip the gradient's norm; 0: off", 0}, c.clip_norm);
   visit(Field{"clip_value", "clip each gradient element; 0: off", 0}, c.clip_value);
-  visit(Field{"schedule", "constant | poly | cosine | onecycle | plateau"}, c.schedule);
+  visit(Field{.name = "schedule", .help = "how the learning rate changes", .choices = kScheduleChoices}, c.schedule);
   visit(Field{"epochs", "passes over the training split; a run goes on where it is raised"}, c.epochs);
   visit(Field{"steps", "updates instead of epochs; 0: use epochs", 0}, c.steps);
   visit(Field{"batch", "images that are in memory at once", 1}, c.batch);
@@ -140,6 +172,8 @@ void describe(TrainConfig& c, Visit&& visit) {
 std::string to_json(const TrainConfig& config);
 TrainConfig config_from_json(const std::string& json);
 
+/// What the settings are where nothing but the data, the network's family and its preset is said.
+TrainConfig usual_settings(const TrainConfig& config);
 /// The command of a run with other options ("--lr 1e-3 --epochs 9"), into another folder; where they are the run's own, what looks at its
 /// data.
 std::string command_with(const TrainConfig& config, const std::string& changes);

@@ -22,6 +22,7 @@ struct Validation {
   std::vector<HeadCounts> counts{};                         ///< none where a task counts nothing
   double score = std::numeric_limits<double>::quiet_NaN();  ///< the best epoch has the largest; NaN: undefined
   std::string text{};                                       ///< scores for the epoch's line; not part of checkpoints
+  std::string baseline{};  ///< what they are to be compared with, said once; not part of checkpoints
 };
 
 /// Means over the images of one epoch, and the validation that followed it, if any.

@@ -22,6 +22,9 @@ std::string scores_json(const RunScores& scores);
 /// Throws IoError; DataError on text that is none.
 RunScores read_scores(const std::filesystem::path& file);
 
+/// A row of counts for each true class.
+std::string confusion_csv(const metrics::ConfusionMatrix& matrix, const std::vector<std::string>& names);
+
 /// {"level": 0.95, "resamples": 1000, "images": 14, "selection": [low, high], name: [low, high], ...}; undefined ones are null.
 std::string to_json(const ScoreIntervals& intervals);
 

@@ -37,11 +37,23 @@ std::string_view nearest_name(std::string_view word, std::span<const std::string
   return best == candidates.end() ? std::string_view() : *best;
 }
 
+std::string suggestion(std::string_view word, std::span<const std::string_view> candidates) {
+  constexpr std::size_t kBeginning = 3;
+  const auto said = [](std::string_view name) { return message("; did you mean \"", std::string(name), "\"?"); };
+  const auto begins = [&](std::string_view a, std::string_view b) { return b.size() >= kBeginning && a.starts_with(b); };
+  const std::string_view nearest = nearest_name(word, candidates);
+  if (!nearest.empty() && 3 * edit_distance(word, nearest) <= std::max(word.size(), nearest.size()) + 1) return said(nearest);
+  for (const std::string_view c : candidates)
+    if (begins(c, word) || begins(word, c) || (c.size() == word.size() && std::is_permutation(c.begin(), c.end(), word.begin())))
+      return said(c);
+  return {};
+}
+
 void throw_unknown_name(const char* what, std::string_view text, std::span<const std::string_view> candidates) {
   std::string all;
   for (const std::string_view c : candidates) all += std::string(all.empty() ? "" : ", ") + std::string(c);
-  throw OptionError(message("unknown ", what, " \"", std::string(text), "\"; did you mean \"", std::string(nearest_name(text, candidates)),
-                            "\"? known: ", all));
+  const std::string near = suggestion(text, candidates);
+  throw OptionError(message("unknown ", what, " \"", std::string(text), "\"", near, near.empty() ? "; known: " : " known: ", all));
 }
 
 }  // namespace lamina

@@ -100,6 +100,15 @@ std::vector<Setting> settings_from_json(const std::string& text, const char* wha
   return settings;
 }
 
+std::vector<Setting> changed_settings(const std::vector<Setting>& settings, const std::vector<Setting>& usual) {
+  std::vector<Setting> changed;
+  for (const Setting& s : settings)
+    if (std::none_of(usual.begin(), usual.end(),
+                     [&](const Setting& u) { return u.name == s.name && to_string(u.value) == to_string(s.value); }))
+      changed.push_back(s);
+  return changed;
+}
+
 std::string differences(const std::vector<Setting>& here, const std::vector<Setting>& there) {
   std::string out;
   const auto text = [](const SettingValue& v) { return json_of(v).dump(-1, ' ', false, Json::error_handler_t::replace); };
@@ -167,7 +176,7 @@ void require_in_range(const Field& field, double value) {
 
 void throw_unknown_field(const char* what, const std::string& name, const std::vector<std::string>& known) {
   const std::vector<std::string_view> views(known.begin(), known.end());
-  throw DataError(message(what, ": unknown setting \"", name, "\"; did you mean \"", std::string(nearest_name(name, views)), "\"?"));
+  throw DataError(message(what, ": unknown setting \"", name, "\"", suggestion(name, views)));
 }
 
 }  // namespace detail

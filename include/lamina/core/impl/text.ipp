@@ -2,6 +2,8 @@
 #include "lamina/core/text.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 
 namespace lamina {
 namespace {
@@ -89,6 +91,21 @@ std::string shell_word(const std::string& path) {
   return out + "'";
 }
 
+std::string program_word() {
+  constexpr const char* kName = "lamina";
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error || self.filename() != kName) return kName;
+  const char* variable = std::getenv("PATH");
+  const std::string path = variable ? variable : "";
+  for (std::size_t begin = 0, end; begin < path.size(); begin = end + 1) {
+    end = std::min(path.find(':', begin), path.size());
+    const auto file = std::filesystem::path(path.substr(begin, end - begin)) / kName;
+    if (std::filesystem::is_regular_file(file, error))
+      return std::filesystem::equivalent(file, self, error) ? kName : shell_word(self.string());
+  }
+  return shell_word(self.string());
+}
 
 std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
   const std::size_t first = std::min(text.find_first_not_of(' '), text.size());

@@ -70,8 +70,7 @@ void read_item(Augment& a, std::string_view item) {
     }
   std::vector<std::string_view> names{"scale", "jitter", "none"};
   for (const Amount& known : kAmounts) names.push_back(known.name);
-  throw OptionError(
-      message("unknown augmentation '", std::string(name), "'; did you mean '", std::string(nearest_name(name, names)), "'?"));
+  throw_unknown_name("augmentation", name, names);
 }
 
 struct Matrix2 {

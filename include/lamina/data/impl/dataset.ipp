@@ -8,6 +8,7 @@
 #include "lamina/core/names.hpp"
 #include "lamina/core/random.hpp"
 #include "lamina/data/impl/pairing.hpp"
+#include "lamina/data/import.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::data {
@@ -42,14 +43,10 @@ Files files_by_stem(const fs::path& folder, std::vector<Finding>& findings) {
     const auto [it, added] = files.emplace(composed(path.stem().string()), path);
     if (!added) findings.push_back({true, path.string() + " and " + it->second.string() + " have the same stem; keep one of them"});
   }
-  if (!others.empty()) {
-    const auto polygons = std::find_if(others.begin(), others.end(), [](const fs::path& path) { return path.extension() == ".json"; });
-    findings.push_back(
-        {false, message(others[0].string(),
-                        others.size() == 1 ? " is no image file; it is left out"
-                                           : message(" and ", others.size() - 1, " others are no image files; they are left out"),
-                        polygons == others.end() ? "" : " (polygons of COCO or labelme become masks by lamina import)")});
-  }
+  if (!others.empty())
+    findings.push_back({false, message(others[0].string(), others.size() == 1 ? " is no image file; it is left out"
+                                                                              : message(" and ", others.size() - 1,
+                                                                                        " others are no image files; they are left out"))});
   return files;
 }
 
@@ -93,12 +90,20 @@ class Lister {
     std::string others;
     for (const auto& entry : fs::directory_iterator(files_.root))
       if (entry.is_directory()) others += (others.empty() ? "" : ", ") + entry.path().filename().string();
-    bool json = false;
-    for (const auto& entry : fs::directory_iterator(files_.root))
-      json |= entry.path().extension() == ".json" && entry.path().filename() != "dataset.json";
-    throw DataError(message(
-        "there is no folder ", path.string(), "; name the right one with ", option, others.empty() ? "" : " (folders here: " + others + ")",
-        ", or bring another layout into this one with lamina import", json ? " (its JSON may be COCO's or labelme's)" : ""));
+    const std::string advice = import_command();
+    throw DataError(message("there is no folder ", path.string(), "; ",
+                            advice.empty()
+                                ? message("name the right one with ", option, others.empty() ? "" : " (folders here: " + others + ")",
+                                          ", or bring another layout into this one with lamina import")
+                                : advice));
+  }
+  /// What makes a data set of a folder that is laid out in another way; empty: it is in none that is known.
+  std::string import_command() const {
+    const std::string kind(layout_of(files_.root));
+    const std::string name = files_.root.filename().empty() ? files_.root.parent_path().string() : files_.root.string();
+    return kind.empty() ? kind
+                        : message(name, " looks like ", kind, "; make a data set of it: ", program_word(), " import ", kind, ' ',
+                                  shell_word(name), ' ', shell_word(name + "-imported"));
   }
   void read_schema() {
     const fs::path path = files_.root / "dataset.json";
@@ -203,6 +208,7 @@ class Lister {
 
   void find_unpaired() {
     std::set<fs::path> used;
+    bool lacks = false;
     std::size_t items = 0;
     std::vector<std::vector<std::string>> absent(planes_.size());  // names of the photographs without a file, by class
     for (const Item& item : files_.all_items()) {
@@ -210,9 +216,12 @@ class Lister {
       for (std::size_t k = 0; k < item.planes.size(); ++k)
         if (item.planes[k].empty() && !item.mask.empty()) absent[k].push_back(item.name);
       used.insert({item.mask, item.image});
-      if (item.mask.empty())
-        files_.findings.push_back({true, item.image.string() + " has no mask " + (masks_folder_ / item.name).string() + ".*"});
+      if (!item.mask.empty()) continue;
+      files_.findings.push_back({true, item.image.string() + " has no mask " + (masks_folder_ / item.name).string() + ".*"});
+      lacks = true;
     }
+    if (const std::string advice = lacks ? import_command() : ""; !advice.empty())
+      files_.findings.insert(files_.findings.begin(), {true, advice});
     std::vector<std::string> unlisted;
     for (const auto& [stem, mask] : masks_)
       if (used.count(mask))
@@ -256,8 +265,7 @@ const char* name_of(Split split) { return kSplitNames[static_cast<int>(split)].d
 Split split_named(std::string_view name) {
   for (const Split split : kSplits)
     if (name == name_of(split)) return split;
-  throw OptionError(message("unknown split '", std::string(name), "'; did you mean '", std::string(nearest_name(name, kSplitNames)),
-                            "'? (train, val, test)"));
+  throw_unknown_name("split", name, kSplitNames);
 }
 
 LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& limits) {

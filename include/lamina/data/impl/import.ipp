@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/importing.hpp"
 #include "lamina/io/file.hpp"
 
@@ -27,7 +29,7 @@ void link(const fs::path& from, const fs::path& to) {
 }  // namespace
 
 void Target::add(Split split, const std::string& stem, const fs::path& image, const fs::path& mask) {
-  require<DataError>(stems_.insert(stem).second, image.string(), ": two photographs are called ", stem);
+  require<DataError>(stems_.insert(stem).second, image.string(), ": two photographs are called ", stem, "; rename one of them");
   link(image, out_ / "images" / (stem + image.extension().string()));
   if (!mask.empty()) link(mask, out_ / "masks" / (stem + mask.extension().string()));
   lists_[static_cast<int>(split)].push_back(stem);
@@ -44,6 +46,10 @@ void Target::write_mask(const std::string& stem, const LabelImage& mask, const s
 Imported Target::finish(Json dataset_json, const std::string& nothing) {
   require<DataError>(!stems_.empty(), nothing);
   auto& [train, val, test] = lists_;
+  if (train.empty()) {
+    note(message("it has no training split: its ", val.empty() ? "test" : "val", " split becomes one"));
+    train.swap(val.empty() ? test : val);
+  }
   if (val.empty() && train.size() > 1) {
     std::vector<std::string> rest;
     for (std::size_t i = 0; i < train.size(); ++i) (i % 5 == 4 || (i == 1 && train.size() < 5) ? val : rest).push_back(train[i]);
@@ -78,6 +84,32 @@ fs::path part_of(const fs::path& root, const std::string& name, const std::strin
   throw DataError(message(root.string(), " is not laid out as ", layout, ": there is no folder ", name));
 }
 
+Photos::Photos(const fs::path& root) : root_(root) {
+  for (const fs::path& p : files_below(root, is_photo)) by_name_.emplace(composed(p.filename().string()), p);
+}
+
+fs::path Photos::find(std::string name, const fs::path& file) const {
+  std::replace(name.begin(), name.end(), '\\', '/');
+  const fs::path wanted = fs::path(composed(name)).lexically_normal();
+  const auto [begin, end] = by_name_.equal_range(wanted.filename().string());
+  const auto fit = [&](const fs::path& p) {
+    std::vector<fs::path> ours(p.begin(), p.end()), theirs(wanted.begin(), wanted.end());
+    const auto split = split_in(fs::relative(p, root_).parent_path().string());
+    return std::tuple(std::mismatch(ours.rbegin(), ours.rend(), theirs.rbegin(), theirs.rend()).first - ours.rbegin(),
+                      p.parent_path() == file.parent_path(), split == split_in(fs::relative(file, root_).string()));
+  };
+  const fs::path* best = nullptr;
+  const fs::path* equal = nullptr;
+  for (auto it = begin; it != end; ++it)
+    if (!best || fit(it->second) > fit(*best))
+      best = &it->second, equal = nullptr;
+    else if (fit(it->second) == fit(*best))
+      equal = &it->second;
+  require<DataError>(!equal, file.string(), ": \"", name, "\" may be ", best ? best->string() : "", " or ", equal ? equal->string() : "",
+                     "; write its folder, too, or rename one of them");
+  return best ? *best : fs::path();
+}
+
 Split split_in(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   return name.find("val") != std::string::npos ? Split::val : name.find("test") != std::string::npos ? Split::test : Split::train;
@@ -94,18 +126,52 @@ Json numbered_labels(const std::vector<std::string>& names) {
 
 namespace {
 
-/// DRIVE/{training,test}/images/21_training.tif, 1st_manual/21_manual1.gif.
-Imported import_drive(const fs::path& source, Target& target) {
-  for (const char* part : {"training", "test"}) {
-    const fs::path folder = part_of(source, part, "DRIVE");
-    for (const fs::path& image : files_below(folder / "images", is_photo)) {
-      const std::string number = image.stem().string().substr(0, image.stem().string().find('_'));
-      const fs::path mask = folder / "1st_manual" / (number + "_manual1.gif");
-      if (fs::exists(mask)) target.add(split_in(part), image.stem().string(), image, mask);
-    }
+fs::path image_called(const fs::path& folder, const std::string& stem) {
+  for (const fs::path& p : files_below(folder, is_photo))
+    if (p.stem() == stem) return p;
+  return {};
+}
+
+/// Where an image is brighter than half.
+std::vector<bool> bright(const Image& image) {
+  std::vector<bool> set(image.pixels.size() / static_cast<std::size_t>(image.channels));
+  for (std::size_t i = 0; i < set.size(); ++i) set[i] = image.pixels[i * static_cast<std::size_t>(image.channels)] > 127;
+  return set;
+}
+
+/// 1 at vessels, kIgnoreLabel outside of the field of view, whose file may be missing.
+LabelImage vessels_in_view(const fs::path& vessels, const fs::path& view) {
+  const Image drawn = read_image(vessels);
+  const std::vector<bool> vessel = bright(drawn);
+  std::vector<bool> seen(vessel.size(), true);
+  if (!view.empty()) {
+    const Image field = read_image(view);
+    require<DataError>(field.width == drawn.width && field.height == drawn.height, view.string(), " has ", field.width, "x", field.height,
+                       " pixels, ", vessels.string(), " has ", drawn.width, "x", drawn.height);
+    seen = bright(field);
   }
-  target.note("the masks of the field of view are not used: outside of it, pixels count as background");
-  return target.finish({{"labels", numbered_labels({"vessel"})}, {"encoding", "binary"}},
+  LabelImage mask(drawn.width, drawn.height);
+  for (std::size_t i = 0; i < vessel.size(); ++i) mask.labels[i] = seen[i] ? vessel[i] : kIgnoreLabel;
+  return mask;
+}
+
+/// DRIVE/{training,test}/images/21_training.tif, 1st_manual/21_manual1.gif, mask/21_training_mask.gif (the field of view).
+Imported import_drive(const fs::path& source, Target& target) {
+  const fs::path root = part_of(source, "training", "DRIVE").parent_path();
+  int viewed = 0, without = 0;
+  for (const char* part : {"training", "test"})
+    for (const fs::path& image : files_below(root / part / "images", is_photo)) {
+      const std::string stem = image.stem().string();
+      const fs::path vessels = image_called(root / part / "1st_manual", stem.substr(0, stem.find('_')) + "_manual1"),
+                     view = image_called(root / part / "mask", stem + "_mask");
+      if (vessels.empty()) continue;
+      ++(view.empty() ? without : viewed);
+      target.add(split_in(part), stem, image);
+      target.write_mask(stem, vessels_in_view(vessels, view));
+    }
+  if (viewed) target.note(message(viewed, " photographs: pixels outside of the field of view are ignored (255)"));
+  if (without) target.note(message(without, " photographs have no mask of the field of view (mask/*_mask.gif): all their pixels count"));
+  return target.finish({{"labels", numbered_labels({"vessel"})}, {"ignore", kIgnoreLabel}, {"encoding", "index"}},
                        source.string() + " is not laid out as DRIVE: no photograph has a 1st_manual/NN_manual1.gif");
 }
 
@@ -241,7 +307,7 @@ struct Importer {
   Imported (*run)(const fs::path&, Target&);
 };
 constexpr Importer kImporters[] = {
-    {{"drive", "training/{images,1st_manual}, test/..."}, import_drive},
+    {{"drive", "training/{images,1st_manual,mask}, test/..."}, import_drive},
     {{"diaretdb1", "ddb1_fundusimages, ddb1_groundtruth/LESION"}, import_diaretdb1},
     {{"isic", "*Training*/ISIC_N.jpg, *GroundTruth/ISIC_N_segmentation.png"}, import_isic},
     {{"cityscapes", "leftImg8bit/SPLIT/CITY, gtFine/SPLIT/CITY"}, import_cityscapes},

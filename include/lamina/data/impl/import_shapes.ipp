@@ -49,6 +49,9 @@ std::vector<std::int64_t> run_lengths(const Json& counts) {
 }
 
 void fill_runs(LabelImage& mask, const Json& rle, std::uint8_t value, const std::string& origin) {
+  const auto size = rle.find("size");
+  require<DataError>(size == rle.end() || *size == Json::array({mask.height, mask.width}), origin, ": run lengths of ",
+                     size == rle.end() ? "" : size->dump(), " pixels in a photograph of [", mask.height, ", ", mask.width, "]");
   std::int64_t at = 0;
   bool set = false;
   for (const std::int64_t run : run_lengths(rle.at("counts"))) {
@@ -65,11 +68,74 @@ Points pairs(const Json& flat) {
   return points;
 }
 
-LabelImage blank(const Json& image, const char* width, const char* height, const std::string& origin) {
+/// COCO's shape of an annotation: run lengths, a polygon, or a list of them. False: it covers no pixel.
+bool draw(LabelImage& mask, const Json& shape, std::uint8_t value, const std::string& origin) {
+  if (shape.is_object()) return fill_runs(mask, shape, value, origin), true;
+  const Json polygons = !shape.empty() && shape[0].is_number() ? Json::array({shape}) : shape;
+  bool any = false;
+  for (const Json& polygon : polygons)
+    if (const Points points = pairs(polygon); points.size() > 2) fill(mask, points, value), any = true;
+  return any;
+}
+
+/// As large as a JSON says, or else as its photograph is.
+LabelImage blank(const Json& image, const char* width, const char* height, const std::string& origin, const fs::path& photo) {
+  const auto given = [&](const char* name) { return image.contains(name) && image.at(name).is_number() && image.at(name) != 0; };
+  if (!given(width) || !given(height)) {
+    const Raster raster = read_raster(photo);
+    return LabelImage(raster.width, raster.height);
+  }
   const auto w = image.at(width).get<std::int64_t>(), h = image.at(height).get<std::int64_t>();
   require<DataError>(w > 0 && h > 0 && w <= 1 << 20 && h <= 1 << 20 && w * h <= DecodeLimits{}.max_pixels, origin, ": a photograph of ", w,
                      "x", h, " pixels");
   return LabelImage(static_cast<int>(w), static_cast<int>(h));
+}
+
+/// labelme's shape as a polygon: a rectangle and a circle have two points; what covers no pixel has none.
+Points outline(const Json& shape) {
+  const std::string type = shape.value("shape_type", "polygon");
+  Points points;
+  for (const Json& p : shape.at("points")) points.emplace_back(p.at(0).get<double>(), p.at(1).get<double>());
+  if (type == "polygon") return points;
+  if (points.size() != 2) return {};
+  const auto [a, b] = std::pair(points[0], points[1]);
+  if (type == "rectangle") return {a, {b.first, a.second}, b, {a.first, b.second}};
+  points.clear();
+  const double radius = std::hypot(b.first - a.first, b.second - a.second);
+  for (int k = 0; type == "circle" && k < 360; ++k)
+    points.emplace_back(a.first + radius * std::cos(k * 0.0174532925199433), a.second + radius * std::sin(k * 0.0174532925199433));
+  return points;
+}
+
+std::string from_base64(const std::string& text) {
+  std::string bytes;
+  unsigned bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const int digit = c >= 'A' && c <= 'Z'   ? c - 'A'
+                      : c >= 'a' && c <= 'z' ? c - 'a' + 26
+                      : c >= '0' && c <= '9' ? c - '0' + 52
+                      : c == '+'             ? 62
+                      : c == '/'             ? 63
+                                             : -1;
+    if (digit < 0) continue;
+    bits = bits << 6 | static_cast<unsigned>(digit);
+    if ((count += 6) >= 8) bytes += static_cast<char>(bits >> (count -= 8) & 255);
+  }
+  return bytes;
+}
+
+/// labelme's shape that is a picture, a PNG in base64, whose first corner is the first of its points.
+void paste(LabelImage& mask, const Json& shape, std::uint8_t value, const std::string& origin) {
+  const Raster picture = decode_raster(from_base64(shape.at("mask").get<std::string>()), origin);
+  const auto left = shape.at("points").at(0).at(0).get<double>(), top = shape.at("points").at(0).at(1).get<double>();
+  require<DataError>(std::abs(left) < 1e6 && std::abs(top) < 1e6, origin, ": a shape is at (", left, ", ", top, ")");
+  for (std::size_t i = 0; i < picture.pixel_count(); ++i) {
+    const auto width = static_cast<std::size_t>(picture.width);
+    const int x = static_cast<int>(left) + static_cast<int>(i % width), y = static_cast<int>(top) + static_cast<int>(i / width);
+    if (picture.sample(i * static_cast<std::size_t>(picture.channels)) && x >= 0 && y >= 0 && x < mask.width && y < mask.height)
+      mask.at(x, y) = value;
+  }
 }
 
 /// Runs `f`; a field that lacks or has another type is a DataError that names the file.
@@ -100,13 +166,16 @@ Imported import_coco(const fs::path& source, Target& target) {
   for (const fs::path& file : files_below(source, [](const fs::path& p) { return p.extension() == ".json"; })) {
     Json json = parse_json(io::read_text(file), file.string());
     if (!json.is_object() || !json.contains("annotations") || !json.contains("images") || !json.contains("categories")) continue;
-    reading(file, [&] {
-      for (const Json& c : json.at("categories")) categories.emplace(c.at("id").get<std::int64_t>(), c.at("name").get<std::string>());
-    });
     sets.push_back({file, std::move(json)});
   }
-  std::map<std::string, fs::path> photos;
-  for (const fs::path& p : files_below(source, is_photo)) photos.emplace(p.filename().string(), p);
+  // COCO itself has, of the same photographs, captions and key points too.
+  const auto is_main = [](const Set& s) { return s.file.filename().string().starts_with("instances"); };
+  if (std::any_of(sets.begin(), sets.end(), is_main)) std::erase_if(sets, [&](const Set& s) { return !is_main(s); });
+  for (const auto& [file, json] : sets)
+    reading(file, [&, &json = json] {
+      for (const Json& c : json.at("categories")) categories.emplace(c.at("id").get<std::int64_t>(), c.at("name").get<std::string>());
+    });
+  const Photos photos(source);
   std::vector<std::string> names;
   std::map<std::int64_t, std::uint8_t> value_of;
   for (const auto& [id, name] : categories) {
@@ -120,33 +189,29 @@ Imported import_coco(const fs::path& source, Target& target) {
       std::map<std::int64_t, std::vector<const Json*>> of_image;
       for (const Json& a : json.at("annotations")) of_image[a.at("image_id").get<std::int64_t>()].push_back(&a);
       for (const Json& image : json.at("images")) {
-        const fs::path name = fs::path(image.at("file_name").get<std::string>()).filename();
-        const auto photo = photos.find(name.string());
-        if (photo == photos.end()) {
+        const fs::path photo = photos.find(image.at("file_name").get<std::string>(), file);
+        if (photo.empty()) {
           ++absent;
           continue;
         }
-        LabelImage mask = blank(image, "width", "height", file.string());
+        LabelImage mask = blank(image, "width", "height", file.string(), photo);
         auto& annotations = of_image[image.at("id").get<std::int64_t>()];
         const auto area = [](const Json* a) { return a->value("area", 0.0); };  // small ones last: above the large ones
         std::stable_sort(annotations.begin(), annotations.end(), [&](const Json* x, const Json* y) { return area(x) > area(y); });
         for (const Json* a : annotations) {
-          const std::uint8_t value = value_of.at(a->at("category_id").get<std::int64_t>());
+          const auto category = a->at("category_id").get<std::int64_t>();
+          const auto value = value_of.find(category);
+          require<DataError>(value != value_of.end(), file.string(), ": an annotation has the category ", category, ", which has no name");
           const auto shape = a->find("segmentation");
-          if (shape == a->end() || shape->empty())
-            ++without_shape;
-          else if (shape->is_object())
-            fill_runs(mask, *shape, value, file.string());
-          else
-            for (const Json& polygon : *shape) fill(mask, pairs(polygon), value);
+          if (shape == a->end() || !draw(mask, *shape, value->second, file.string())) ++without_shape;
         }
-        const std::string stem = name.stem().string();
-        target.add(split_in(file.stem().string()), stem, photo->second);
+        const std::string stem = photo.stem().string();
+        target.add(split_in(fs::relative(file, source).string()), stem, photo);
         target.write_mask(stem, mask);
       }
     });
   if (absent) target.note(message(absent, " photographs of the JSON are not there and left out"));
-  if (without_shape) target.note(message(without_shape, " annotations are boxes without a shape and left out"));
+  if (without_shape) target.note(message(without_shape, " annotations are boxes or points without a shape and left out"));
   return target.finish({{"labels", numbered_labels(names)}, {"encoding", "index"}},
                        source.string() + " holds no COCO: a JSON with images, annotations and categories, and the photographs it names");
 }
@@ -171,40 +236,29 @@ Imported import_labelme(const fs::path& source, Target& target) {
   }
   const std::vector<std::string> names = at_most_254({labels.begin(), labels.end()}, source);
   int others = 0;
+  const Photos photos(source);
   for (const auto& [file, json] : files)
     reading(file, [&, &file = file, &json = json] {
-      LabelImage mask = blank(json, "imageWidth", "imageHeight", file.string());
+      const std::string name = json.value("imagePath", "");
+      fs::path photo = name.empty() ? fs::path() : photos.find(name, file);
+      for (const auto& entry : fs::directory_iterator(file.parent_path()))
+        if (photo.empty() && entry.path().stem() == file.stem() && is_photo(entry.path())) photo = entry.path();
+      require<DataError>(!photo.empty(), file.string(), ": there is no photograph ", name.empty() ? "beside it" : name);
+      LabelImage mask = blank(json, "imageWidth", "imageHeight", file.string(), photo);
       for (const Json& shape : json.at("shapes")) {
         const std::string label = shape.at("label").get<std::string>(), type = shape.value("shape_type", "polygon");
         const auto at = std::find(names.begin(), names.end(), label) - names.begin();
         const auto value = static_cast<std::uint8_t>(label == kIgnore ? 255 : label == kBackground ? 0 : at + 1);
-        Points points;
-        for (const Json& p : shape.at("points")) points.emplace_back(p.at(0).get<double>(), p.at(1).get<double>());
-        if (type == "rectangle" && points.size() == 2) {
-          const auto [a, b] = std::pair(points[0], points[1]);
-          points = {a, {b.first, a.second}, b, {a.first, b.second}};
-        } else if (type == "circle" && points.size() == 2) {
-          const auto [center, edge] = std::pair(points[0], points[1]);
-          const double radius = std::hypot(edge.first - center.first, edge.second - center.second);
-          points.clear();
-          for (int k = 0; k < 360; ++k)
-            points.emplace_back(center.first + radius * std::cos(k * 0.0174532925199433),
-                                center.second + radius * std::sin(k * 0.0174532925199433));
-        } else if (type != "polygon" || points.size() < 3) {
+        const Points points = outline(shape);
+        if (type == "mask")
+          paste(mask, shape, value, file.string());
+        else if (points.size() < 3)
           ++others;
-          continue;
-        }
-        fill(mask, points, value);
+        else
+          fill(mask, points, value);
       }
-      std::string name = json.value("imagePath", "");
-      std::replace(name.begin(), name.end(), '\\', '/');
-      fs::path photo = file.parent_path() / name;
-      if (name.empty() || !fs::is_regular_file(photo))
-        for (const auto& entry : fs::directory_iterator(file.parent_path()))
-          if (entry.path().stem() == file.stem() && is_photo(entry.path())) photo = entry.path();
-      require<DataError>(fs::is_regular_file(photo), file.string(), ": there is no photograph ", photo.string());
-      target.add(split_in(fs::relative(file, source).parent_path().string()), file.stem().string(), photo);
-      target.write_mask(file.stem().string(), mask);
+      target.add(split_in(fs::relative(photo, source).parent_path().string()), photo.stem().string(), photo);
+      target.write_mask(photo.stem().string(), mask);
     });
   if (others) target.note(message(others, " shapes are points or lines, which cover no pixel, and left out"));
   Json schema{{"labels", numbered_labels(names)}, {"encoding", "index"}};
@@ -224,18 +278,18 @@ Imported import_instances(const fs::path& source, Target& target) {
         photo = image;
         add_masks(masks, entry.path() / "masks");
       }
-  if (items.empty())
+  if (items.empty()) {
     for (const fs::path& image : files_below(source / "images", is_photo)) {
       const std::string stem = image.stem().string();
-      auto& [photo, masks] = items[stem];
-      photo = image;
-      add_masks(masks, source / "masks" / stem);
-      const auto is_numbered = [&](const fs::path& p) {
-        const std::string name = p.stem().string();
-        return is_photo(p) && name.starts_with(stem + "_") && name.find_first_not_of("0123456789", stem.size() + 1) == std::string::npos;
-      };
-      for (fs::path& p : files_below(source / "masks", is_numbered)) masks.push_back(std::move(p));
+      items[stem].first = image;
+      add_masks(items[stem].second, source / "masks" / stem);
     }
+    if (fs::is_directory(source / "masks"))
+      for (const auto& entry : fs::directory_iterator(source / "masks"))
+        if (const std::string id = photo_of_instance(entry.path().stem().string(), items);
+            !id.empty() && entry.is_regular_file() && is_photo(entry.path()))
+          items.at(id).second.push_back(entry.path());
+  }
   for (const auto& [stem, found] : items) {
     const auto& [photo, masks] = found;
     LabelImage all;

@@ -1,6 +1,7 @@
 #pragma once
 // What importers share: one function for each layout, and the folder that they fill.
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -39,6 +40,31 @@ class Target {
 std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted);
 /// The folder of that name in `root`, or `root` itself where it is called so. Throws DataError naming the layout.
 fs::path part_of(const fs::path& root, const std::string& name, const std::string& layout);
+/// The photographs below a folder, by the names that annotations give them.
+class Photos {
+ public:
+  explicit Photos(const fs::path& root);
+  /// The one that `name` means ("a.jpg", "train/a.jpg", "..\\images\\a.jpg"), written in `file`: of several that are called so the one that
+  /// shares the most folders with it, then the one beside `file`, then the one whose folders name its split. Empty: none. Throws DataError
+  /// where two are left.
+  fs::path find(std::string name, const fs::path& file) const;
+
+ private:
+  fs::path root_;
+  std::multimap<std::string, fs::path> by_name_;
+};
+
+/// Of masks of one instance each, "ID_3", "ID-cell-07", "ID.2" or "ID": the ID that is a photograph's stem; the longest. Empty: none.
+template <class Stems>
+std::string photo_of_instance(const std::string& stem, const Stems& photos) {
+  for (std::size_t end = stem.size(); end != std::string::npos && end > 0; end = stem.find_last_of("_-. ", end - 1)) {
+    const std::string rest = stem.substr(end);
+    if (photos.contains(stem.substr(0, end)) && (rest.empty() || rest.find_first_of("0123456789") != std::string::npos))
+      return stem.substr(0, end);
+  }
+  return {};
+}
+
 /// train, val or test as a name says it ("Training", "validation"); train otherwise.
 Split split_in(std::string name);
 bool is_photo(const fs::path& path);

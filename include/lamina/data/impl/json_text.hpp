@@ -40,6 +40,11 @@ inline Json parse_json(std::string_view text, const std::string& origin) {
     const std::size_t reason = what.find("column");
     throw DataError(message(origin, line_and_column(text, e.byte ? e.byte - 1 : 0), ": this is no JSON",
                             reason == std::string::npos ? "" : what.substr(std::min(what.find(':', reason), what.size()))));
+  } catch (const Json::out_of_range& e) {
+    const std::string what = e.what(), number = what.substr(std::min(what.find('\''), what.size()));
+    const std::string digits = number.substr(0, number.find('\'', 1)).substr(std::min<std::size_t>(1, number.size()));
+    throw DataError(
+        message(origin, line_and_column(text, std::min(text.find(digits), text.size())), ": the number ", digits, " is too large"));
   }
   const std::size_t first = text.find('"' + twice + '"'), again = text.find('"' + twice + '"', first + 1);
   throw DataError(message(origin, line_and_column(text, std::min(again, text.size())), ": \"", twice, "\" stands twice in one object"));

@@ -103,11 +103,15 @@ Scalars Head::image_summary(const metrics::ConfusionMatrix& one) const {
 std::string Head::quality_text(const Scalars& image) const { return format("Dice %.3f", image.at("dice")); }
 
 std::string Head::text(const metrics::ConfusionMatrix& confusion) const {
-  const auto s = confusion.scores(neutral_outcome()), base = baseline(confusion).scores(neutral_outcome());
+  const auto s = confusion.scores(neutral_outcome());
   const std::string dice = neutral_outcome() >= 0 ? format("Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro)
                                                   : format("Dice macro %.4f", s.dice.macro);
-  return dice + format("  accuracy %.4f (always the most frequent class: Dice %.4f, accuracy %.4f)", s.accuracy, base.dice.macro_foreground,
-                       base.accuracy);
+  return dice + format("  acc %.4f", s.accuracy);
+}
+
+std::string Head::baseline_text(const metrics::ConfusionMatrix& confusion) const {
+  const auto base = baseline(confusion).scores(neutral_outcome());
+  return format("always the most frequent class: Dice %.4f, accuracy %.4f", base.dice.macro_foreground, base.accuracy);
 }
 
 void Graded::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
@@ -197,7 +201,7 @@ std::string Graded::quality_text(const Scalars& image) const { return format("of
 
 std::string Graded::text(const metrics::ConfusionMatrix& confusion) const {
   const auto s = ordinal_scores(confusion);
-  return format("quadratic kappa %.4f  mean error %.4f grades  ", s.quadratic_kappa, s.mean_absolute_error) + Head::text(confusion);
+  return format("kappa %.4f  off by %.4f grades  ", s.quadratic_kappa, s.mean_absolute_error) + Head::text(confusion);
 }
 
 std::string Graded::note(const metrics::ConfusionMatrix& confusion) const {

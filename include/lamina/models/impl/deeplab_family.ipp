@@ -66,19 +66,30 @@ Family deeplab_family() {
       shared, {{"output_stride", "16"}, {"multi_grid", "1,1,1"}, {"rates", "auto"}, {"image_pooling", "adaptive"}, {"dropout", "0.1"}});
   Family family{
       .name = "deeplabv3plus", .help = "DeepLabV3+ on ResNet-50 (Chen et al. 2018)", .presets = {}, .options = {}, .build = build};
-  family.presets = {{.name = "beta", .classes = 9, .defaults = with(with({{"conv", "separable"}}, momentum), beta)},
-                    {.name = "beta-dense", .classes = 9, .defaults = with(with({{"conv", "dense"}}, momentum), beta)},
-                    {.name = "small",
-                     .classes = 9,
-                     .defaults = with({{"base", "16"},
-                                       {"output_stride", "8"},
-                                       {"rates", "3,6,9"},
-                                       {"conv", "dense"},
-                                       {"backbone_momentum", "0.1"},
-                                       {"head_momentum", "0.1"}},
-                                      beta)},
-                    {.name = "smp", .classes = 1, .defaults = with(shared, torch_momentum)},
-                    {.name = "torchvision", .classes = 21, .defaults = with(with({{"aux", "no"}}, shared), torch_momentum)}};
+  family.presets = {
+      {.name = "beta",
+       .classes = 9,
+       .defaults = with(with({{"conv", "separable"}}, momentum), beta),
+       .help = "TensorFlow's, separable convolutions in ASPP and decoder"},
+      {.name = "beta-dense", .classes = 9, .defaults = with(with({{"conv", "dense"}}, momentum), beta), .help = "the same with dense ones"},
+      {.name = "small",
+       .classes = 9,
+       .defaults = with({{"base", "16"},
+                         {"output_stride", "8"},
+                         {"rates", "3,6,9"},
+                         {"conv", "dense"},
+                         {"backbone_momentum", "0.1"},
+                         {"head_momentum", "0.1"}},
+                        beta),
+       .help = "a quarter as wide, output stride 8: for CPUs and images of about 129 pixels"},
+      {.name = "smp",
+       .classes = 1,
+       .defaults = with(shared, torch_momentum),
+       .help = "segmentation_models.pytorch's, and its checkpoint names"},
+      {.name = "torchvision",
+       .classes = 21,
+       .defaults = with(with({{"aux", "no"}}, shared), torch_momentum),
+       .help = "torchvision's DeepLabV3, and its checkpoint names"}};
   std::vector<std::string> norms;
   for (const auto& n : kNorms) norms.emplace_back(n.name);
   family.options = {

@@ -81,11 +81,18 @@ Family patchgan_family() {
                     {.name = "layers", .help = "convolutions of stride 2 of a discriminator: 3 see patches of 70x70", .min = 1, .max = 6},
                     {.name = "last_kernel", .help = "pixels of a discriminator's last convolution", .min = 1, .max = 64},
                     {.name = "last_stride", .help = "of a discriminator's last convolution", .min = 1, .max = 64}};
-  family.presets = {
-      {.name = "patchgan", .in_channels = 6, .classes = 1, .defaults = {{"base", "64"}, {"layers", "3"}}},
-      // 129 -> 64 -> 32 -> 4, from the figure of the surrogate-supervision source, which draws no layer between 32 and 4.
-      {.name = "surrogate", .in_channels = 6, .classes = 1, .defaults = {{"base", "64"}, {"last_kernel", "4"}, {"last_stride", "8"}}},
-      {.name = "pixel", .in_channels = 6, .classes = 1, .defaults = {{"base", "64"}}}};
+  family.presets = {{.name = "patchgan",
+                     .in_channels = 6,
+                     .classes = 1,
+                     .defaults = {{"base", "64"}, {"layers", "3"}},
+                     .help = "patches of 70x70 pixels (pix2pix)"},
+                    // 129 -> 64 -> 32 -> 4, from the figure of the surrogate-supervision source, which draws no layer between 32 and 4.
+                    {.name = "surrogate",
+                     .in_channels = 6,
+                     .classes = 1,
+                     .defaults = {{"base", "64"}, {"last_kernel", "4"}, {"last_stride", "8"}},
+                     .help = "4x4 answers for 129x129 pixels, of the surrogate supervision"},
+                    {.name = "pixel", .in_channels = 6, .classes = 1, .defaults = {{"base", "64"}}, .help = "each pixel by itself"}};
   family.build = [](const ModelConfig& c, nn::RandomStream& random) -> std::unique_ptr<Network> {
     require<OptionError>(c.outputs.size() == 1 && c.outputs[0].channels == 1, "patchgan: a discriminator has one output of one channel");
     PatchDiscriminatorOptions o{.in_channels = c.in_channels, .base = c.number("base"), .output = c.outputs[0].name};

@@ -14,12 +14,13 @@ namespace {
 struct Preset {
   const char* name;
   UNetOptions options;
+  const char* help;
 };
 
 std::span<const Preset> presets() {
   using O = UNetOptions;
   static const Preset table[] = {
-      {"bn", {.base = 16, .depth = 4}},
+      {"bn", {.base = 16, .depth = 4}, "convolution, batch norm and ReLU twice a level; nearest upsampling; for any photographs"},
       {"keras",
        {.in_channels = 1,
         .classes = 1,
@@ -27,7 +28,8 @@ std::span<const Preset> presets() {
         .up = O::Up::nearest_conv2x2,
         .dropout = O::Dropout::elements,
         .tail = 2,
-        .init = nn::Init::he_normal}},
+        .init = nn::Init::he_normal},
+       "the U-Net of the Keras example: 64 channels, no norm, dropout; one gray band"},
       {"keras32",
        {.in_channels = 1,
         .classes = 32,
@@ -35,7 +37,8 @@ std::span<const Preset> presets() {
         .up = O::Up::nearest_conv2x2,
         .dropout = O::Dropout::channels,
         .tail = 32,
-        .init = nn::Init::he_normal}},
+        .init = nn::Init::he_normal},
+       "the same with 32 classes and dropout of whole channels"},
       {"retina",
        {.in_channels = 1,
         .classes = 1,
@@ -45,7 +48,8 @@ std::span<const Preset> presets() {
         .dilated_levels = 2,
         .norm_epsilon = 1e-3,
         .norm_momentum = 0.01,
-        .init = nn::Init::he_normal}},
+        .init = nn::Init::he_normal},
+       "Keras, norm in the encoder, dilated; dropout that can stay on (predict --mc)"},
       {"retina-shallow",
        {.in_channels = 1,
         .classes = 3,
@@ -57,8 +61,11 @@ std::span<const Preset> presets() {
         .extra_bottom = true,
         .norm_epsilon = 1e-3,
         .norm_momentum = 0.01,
-        .init = nn::Init::he_normal}},
-      {"milesial", {.up = O::Up::transposed_conv, .init = nn::Init::torch_default, .names = O::Names::milesial}},
+        .init = nn::Init::he_normal},
+       "the same of depth 3 with 32 channels, for small data sets"},
+      {"milesial",
+       {.up = O::Up::transposed_conv, .init = nn::Init::torch_default, .names = O::Names::milesial},
+       "Pytorch-UNet, under the names of its checkpoints"},
   };
   return table;
 }
@@ -253,9 +260,13 @@ Family unet_family() {
                               .defaults = {{"base", std::to_string(p.options.base)},
                                            {"depth", std::to_string(p.options.depth)},
                                            {"init", nn::name_of(p.options.init)}},
-                              .counts_statistics = name.starts_with("keras") || name.starts_with("retina")});
+                              .counts_statistics = name.starts_with("keras") || name.starts_with("retina"),
+                              .help = p.help});
   }
-  family.presets.push_back({.name = "smp", .in_channels = 3, .classes = 1});
+  family.presets.push_back({.name = "smp",
+                            .in_channels = 3,
+                            .classes = 1,
+                            .help = "segmentation_models.pytorch on ResNet-50, under the names of its checkpoints"});
   family.build = [](const ModelConfig& c, nn::RandomStream& random) -> std::unique_ptr<Network> {
     if (c.preset == "smp") {
       require<OptionError>(c.outputs.size() == 1 && c.outputs[0].name == kLabels, "unet: preset smp has one output, called ", kLabels);

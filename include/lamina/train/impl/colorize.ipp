@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/nn/nn.hpp"
 #include "lamina/train/config.hpp"
@@ -175,8 +176,8 @@ class PairReport : public Sink {
     content.settings.emplace_back("parameters of D", std::to_string(task_.discriminator().parameter_count()));
     content.environment = environment();
     const std::string word = shell_word(folder.string());
-    content.next_steps = {{"Color gray photographs:", "lamina colorize predict " + word + " PHOTO.jpg --out colored"},
-                          {"Learn to segment from its weights:", "lamina train DATA --from " + word}};
+    content.next_steps = {{"Color gray photographs:", program_word() + " colorize predict " + word + " PHOTO.jpg --out colored"},
+                          {"Learn to segment from its weights:", program_word() + " train DATA --from " + word}};
     io::write_file_atomically(run.file("next_steps.txt"), steps_text(content.next_steps));
     io::write_file_atomically(run.file("report.html"), render_report(content));
   }

@@ -3,6 +3,7 @@
 #include <map>
 #include <sstream>
 
+#include "lamina/core/text.hpp"
 #include "lamina/train/colorize.hpp"
 #include "lamina/train/config.hpp"
 #include "lamina/train/report.hpp"
@@ -29,28 +30,36 @@ std::string options_with(const std::vector<Setting>& settings, const std::vector
 
 }  // namespace
 
-std::string command_with(const TrainConfig& c, const std::string& changes) {
+TrainConfig usual_settings(const TrainConfig& c) {
   const TrainConfig plain = resolved(TrainConfig{});
   TrainConfig usual;
   usual.model = c.model, usual.preset = c.preset;
   usual = resolved(usual);
   usual.data = c.data, usual.model = plain.model, usual.preset = plain.preset;
-  const std::string options = options_with(settings_of(c), settings_of(usual), changes);
-  if (options.empty()) return "lamina check " + shell_word(c.data);
-  return "lamina train " + shell_word(c.data) + options + (c.head.empty() ? "" : " --head " + c.head) + " --out " +
-         shell_word(c.out + "-2");
+  return usual;
 }
 
-std::string command_with(const ColorizeConfig& c, const std::string& changes) {
+ColorizeConfig usual_settings(const ColorizeConfig& c) {
   ColorizeConfig usual;
   usual.model = c.model, usual.preset = c.preset, usual.discriminator = c.discriminator;
   const ColorizeConfig plain = resolved(ColorizeConfig{});
   usual = resolved(usual);
   usual.photos = c.photos, usual.model = plain.model, usual.preset = plain.preset, usual.discriminator = plain.discriminator;
-  const std::string options = options_with(settings_of(c), settings_of(usual), changes);
+  return usual;
+}
+
+std::string command_with(const TrainConfig& c, const std::string& changes) {
+  const std::string options = options_with(settings_of(c), settings_of(usual_settings(c)), changes);
+  if (options.empty()) return program_word() + " check " + shell_word(c.data);
+  return program_word() + " train " + shell_word(c.data) + options + (c.head.empty() ? "" : " --head " + c.head) + " --out " +
+         shell_word(c.out + "-2");
+}
+
+std::string command_with(const ColorizeConfig& c, const std::string& changes) {
+  const std::string options = options_with(settings_of(c), settings_of(usual_settings(c)), changes);
   std::string photos;
   for (const std::string& p : c.photos) photos += " " + shell_word(p);
-  return options.empty() ? changes : "lamina colorize train" + photos + options + " --out " + shell_word(c.out + "-2");
+  return options.empty() ? changes : program_word() + " colorize train" + photos + options + " --out " + shell_word(c.out + "-2");
 }
 
 }  // namespace lamina::train

@@ -181,6 +181,10 @@ class Loop {
     }
     if (best) save("best");
     sinks_.tell(&Sink::epoch, record, epochs_);
+    const auto validated = [](const EpochRecord& r) { return !!r.validation; };
+    if (record.validation && !record.validation->baseline.empty() &&
+        std::count_if(state_.history.begin(), state_.history.end(), validated) == 1)
+      say(record.validation->baseline);
     for (Alarm alarm : alarms(sentinels_, state_.history)) {
       if (alarm.next.starts_with("--")) alarm.next = task_.command(alarm.next);
       sinks_.tell(&Sink::alarm, alarm);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "lamina/core/text.hpp"
+#include "lamina/data/draw.hpp"
 #include "lamina/data/loader.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/report.hpp"
@@ -23,16 +24,6 @@ std::string decimal(double v, int digits = 4) {
   char text[32];
   std::snprintf(text, sizeof text, "%.*f", digits, v);
   return text;
-}
-
-/// Photograph, label and prediction side by side.
-data::Image triptych(const data::Image& photo, const data::LabelImage& truth, const data::LabelImage& prediction,
-                     const data::LabelSchema& schema) {
-  const data::Image parts[] = {photo, data::draw_labels(photo, truth, schema), data::draw_labels(photo, prediction, schema)};
-  data::Image out(3 * photo.width + 8, photo.height, 3, 255);
-  for (int k = 0; k < 3; ++k)
-    for (int y = 0; y < photo.height; ++y) std::copy_n(parts[k].at(0, y), 3 * photo.width, out.at(k * (photo.width + 4), y));
-  return out;
 }
 
 std::vector<std::string> charts(const RunState& state, const heads::Head& head, const RunFolder& folder) {
@@ -72,26 +63,18 @@ std::vector<std::string> charts(const RunState& state, const heads::Head& head, 
   return measured ? std::vector{loss, scores, per_class, rate} : std::vector{loss, rate};
 }
 
-std::string confusion_csv(const metrics::ConfusionMatrix& m, const std::vector<std::string>& names) {
-  std::string text = "true\\predicted";
-  for (const std::string& n : names) text += "," + csv_field(n);
-  for (int t = 0; t < m.classes(); ++t) {
-    text += "\n" + csv_field(names[static_cast<std::size_t>(t)]);
-    for (int p = 0; p < m.classes(); ++p) text += "," + std::to_string(m.at(t, p));
-  }
-  return text + "\n";
-}
-
 /// Everything that a report is made from.
 class RunReport {
  public:
   /// `info` says which epoch is reported on, `last` where the run stands.
-  RunReport(const RunFolder& folder, const data::Dataset& dataset, const RunInfo& info, const RunState& last, std::int64_t parameters)
-      : folder_(folder), dataset_(dataset), info_(info), last_(last), head_(*info_.head), parameters_(parameters) {}
+  /// Of the files in `folder`, written to `out`.
+  RunReport(const RunFolder& folder, const RunFolder& out, const data::Dataset& dataset, const RunInfo& info, const RunState& last,
+            std::int64_t parameters)
+      : folder_(folder), out_(out), dataset_(dataset), info_(info), last_(last), head_(*info_.head), parameters_(parameters) {}
   virtual ~RunReport() = default;
 
   void write() {
-    for (const char* name : {"plots", "overlays"}) io::create_folders(folder_.root / name);
+    for (const char* name : {"plots", "overlays"}) io::create_folders(out_.root / name);
     const TrainConfig& config = info_.config;
     content_.title = "Lamina: " + config.model + " (" + config.preset + ") on " + std::filesystem::path(config.data).filename().string();
     content_.class_names = head_.outcomes();
@@ -108,13 +91,13 @@ class RunReport {
     if (is_cropped())
       content_.summary.push_back(message("Every pixel of every photograph is scored: windows of ", config.width, "x", config.height,
                                          ", of which neighbours share ", std::lround(100 * data::kWindowOverlap), " %, cover it."));
-    content_.charts = charts(last_, head_, folder_);
+    content_.charts = charts(last_, head_, out_);
     for (const Setting& s : settings_of(config))
       content_.settings.emplace_back(s.name, to_string(s.value).empty() ? "-" : to_string(s.value));
     content_.settings.emplace_back("parameters", std::to_string(parameters_));
     content_.environment = environment();
     next_steps();
-    io::write_file_atomically(folder_.file("report.html"), render_report(content_));
+    io::write_file_atomically(out_.file("report.html"), render_report(content_));
   }
 
  protected:
@@ -128,8 +111,8 @@ class RunReport {
         for (const HeadCounts& counts : r.validation->counts)
           if (counts.head == head_.name()) content_.confusion = counts.confusion;
     content_.grades = head_.note(content_.confusion);
-    content_.summary.push_back(message("The run is not finished: ", last_.epoch, " of ", info_.config.epochs, " epochs. lamina report ",
-                                       shell_word(folder_.root.string()), " adds pictures and intervals."));
+    content_.summary.push_back(message("The run is not finished: ", last_.epoch, " of ", info_.config.epochs, " epochs. ", program_word(),
+                                       " report ", shell_word(folder_.root.string()), " adds pictures and intervals."));
     if (content_.confusion.total() > 0) content_.summary.push_back(summary());
   }
 
@@ -144,15 +127,18 @@ class RunReport {
   }
 
   void next_steps() {
-    const std::string run = shell_word(folder_.root.string()), data = shell_word(info_.config.data);
-    content_.next_steps = {{"Score the run again, as JSON:", "lamina evaluate " + run + " " + data + " --split " +
-                                                                 (items().empty() ? "train" : data::name_of(split_)) + " --json"},
-                           {"Segment your own photographs:", "lamina predict " + run + " PHOTO.jpg --out predictions"},
-                           {"See what the network is:", "lamina info " + run}};
-    io::write_file_atomically(folder_.file("next_steps.txt"), steps_text(content_.next_steps));
+    const std::string lamina = program_word(), run = shell_word(folder_.root.string()), data = shell_word(info_.config.data);
+    const std::string split = items().empty() ? "train" : data::name_of(split_);
+    const auto& photos = dataset_.items(data::split_named(split));
+    const std::string photo = photos.empty() ? "PHOTO.jpg" : shell_word(photos[0].image.string());
+    content_.next_steps = {{"Score the run again, as JSON:", lamina + " evaluate " + run + " " + data + " --split " + split + " --json"},
+                           {"Segment your own photographs (here one of the data set):",
+                            lamina + " predict " + run + " " + photo + " --out " + shell_word((folder_.root / "predictions").string())},
+                           {"See what the network is:", lamina + " info " + run}};
+    io::write_file_atomically(out_.file("next_steps.txt"), steps_text(content_.next_steps));
   }
 
-  const RunFolder& folder_;
+  const RunFolder &folder_, &out_;
   const data::Dataset& dataset_;
   const RunInfo& info_;
   const RunState& last_;
@@ -162,13 +148,14 @@ class RunReport {
   ReportContent content_;
 };
 
-/// The weights of the best epoch, and what their file says.
+/// The weights of the best epoch, or others, and what their file says.
 struct Best {
-  explicit Best(const RunFolder& folder)
-      : file(folder.weights("best")),
+  explicit Best(const RunFolder& folder, const std::string& which = "best", const std::string& device = {})
+      : file(folder.weights(which)),
         info(run_info(file)),
         last(run_info(io::ModelFile(folder.weights("last"))).state),
         model(file.network()) {
+    if (!device.empty()) info.config.device = device, info.config.precision = name_of(DType::f32);
     model->to(parse_device(info.config.device));
     model->to(parse_precision(info.config.precision));
   }
@@ -178,19 +165,30 @@ struct Best {
   std::unique_ptr<models::Network> model;
 };
 
-/// Of a run that ended: the best weights look at the images, of the test split where there is one.
+/// Of a run that ended: the best weights look at the images, of the test split where there is one. Or of an evaluation.
 class FullReport : Best, public RunReport {
  public:
   FullReport(const RunFolder& folder, const data::Dataset& dataset)
       : Best(folder),
-        RunReport(folder, dataset, Best::info, Best::last, model->parameter_count()),
+        RunReport(folder, folder, dataset, Best::info, Best::last, model->parameter_count()),
         loader_(dataset, split_ = headline_split(dataset, Best::last, Best::info.config),
                 loader_options(Best::info.config, Best::info.input)) {
-    if (split_ == data::Split::test) content_.split = "test";
+    name_split();
+  }
+  FullReport(const EvaluationPlace& place, const data::Dataset& dataset, const Evaluation& evaluation)
+      : Best(place.run, place.weights, place.device),
+        RunReport(place.run, place.out, dataset, Best::info, Best::last, model->parameter_count()),
+        loader_(dataset, split_ = place.split, loader_options(Best::info.config, Best::info.input)),
+        given_(evaluation),
+        place_(place) {
+    name_split();
   }
   const std::string& headline() const { return headline_; }
 
  private:
+  void name_split() {
+    if (split_ != data::Split::val) content_.split = split_ == data::Split::test ? "test" : "training";
+  }
   /// The test split of a run that is over: until then nobody looks at it.
   static data::Split headline_split(const data::Dataset& dataset, const RunState& last, const TrainConfig& c) {
     const bool over = (c.steps > 0 ? last.step >= c.steps : last.epoch >= c.epochs) || !last.history.back().note.empty();
@@ -199,7 +197,7 @@ class FullReport : Best, public RunReport {
 
   /// Scores the split; best images first, those without a score last.
   void measure() override {
-    Evaluation e = std::move(evaluate(*model, loader_, {Best::info.head}, nullptr)[0]);
+    Evaluation e = given_ ? *given_ : std::move(evaluate(*model, loader_, {Best::info.head}, nullptr)[0]);
     content_.confusion = e.confusion;
     content_.grades = head_.note(e.confusion);
     const ScoreIntervals intervals = score_intervals(head_, e.images);
@@ -213,8 +211,8 @@ class FullReport : Best, public RunReport {
       per_image += "\n" + csv_field(items()[static_cast<std::size_t>(s.item)].name);
       for (const auto& [name, value] : s.scores) per_image += "," + decimal(value, 6);
     }
-    io::write_file_atomically(folder_.file("per_image.csv"), per_image + "\n");
-    io::write_file_atomically(folder_.file("confusion.csv"), confusion_csv(content_.confusion, content_.class_names));
+    io::write_file_atomically(out_.file("per_image.csv"), per_image + "\n");
+    io::write_file_atomically(out_.file("confusion.csv"), confusion_csv(content_.confusion, content_.class_names));
     pictures();
     content_.summary.push_back(summary());
     if (!images_.empty()) tell(intervals);
@@ -224,12 +222,16 @@ class FullReport : Best, public RunReport {
   void tell(const ScoreIntervals& intervals) {
     const heads::Selection chosen = head_.selection(content_.confusion);
     const std::string sure = interval_text(intervals, intervals.selection);
-    const bool test = split_ == data::Split::test;
+    const bool test = split_ == data::Split::test, train = split_ == data::Split::train;
     headline_ = message(data::name_of(split_), ": ", chosen.name, " ", decimal(chosen.value, 4), ", ", sure,
-                        test ? "" : "; optimistic, for the epoch was chosen on these images");
+                        test    ? ""
+                        : train ? "; these are what it was trained on"
+                                : "; optimistic, for the epoch was chosen on these images");
     content_.summary.push_back("How sure that is: " + sure + ".");
     const std::size_t chosen_on = dataset_.items(data::Split::val).size();
-    if (!test)
+    if (train)
+      content_.summary.push_back("The network was trained on these images: the score says nothing of others.");
+    else if (!test)
       content_.summary.push_back(
           "The epoch was chosen on these very images, so the score is optimistic: a test split (test.txt) that no "
           "choice depends on would say how good the network is.");
@@ -244,13 +246,13 @@ class FullReport : Best, public RunReport {
       content_.intervals.emplace_back(
           name, decimal(scores.at(name)) +
                     (std::isnan(interval.low) ? "" : " (" + decimal(interval.low) + " to " + decimal(interval.high) + ")"));
-    io::write_file_atomically(folder_.file("scores.json"), scores_json({.split = data::name_of(split_),
-                                                                        .epoch = info_.state.epoch,
-                                                                        .score_name = chosen.name,
-                                                                        .score = chosen.value,
-                                                                        .scores = scores,
-                                                                        .intervals = intervals,
-                                                                        .images = qualities()}));
+    io::write_file_atomically(out_.file("scores.json"), scores_json({.split = data::name_of(split_),
+                                                                     .epoch = info_.state.epoch,
+                                                                     .score_name = chosen.name,
+                                                                     .score = chosen.value,
+                                                                     .scores = scores,
+                                                                     .intervals = intervals,
+                                                                     .images = qualities()}));
   }
 
   std::vector<std::pair<std::string, double>> qualities() const {
@@ -293,7 +295,7 @@ class FullReport : Best, public RunReport {
   /// All of it, where the network sees windows, made smaller to be shown.
   Looked whole(const data::Item& item) {
     constexpr int kLargestSide = 384;
-    if (!predictor_) predictor_.emplace(folder_.weights("best"), parse_device(info_.config.device));
+    if (!predictor_) predictor_.emplace(folder_.weights(place_.weights), parse_device(info_.config.device));
     const data::Image photo = data::with_channels(data::read_bands(item.image), info_.input.channels, item.image.string());
     const auto [w, h] =
         data::fit_inside(photo.width, photo.height, std::min(photo.width, kLargestSide), std::min(photo.height, kLargestSide));
@@ -306,14 +308,17 @@ class FullReport : Best, public RunReport {
   /// Also written to overlays/.
   Figure figure(const ImageScore& s, const std::string& file) {
     const data::Item& item = items()[static_cast<std::size_t>(s.item)];
-    const Looked at = is_cropped() ? whole(item) : seen(s.item);
-    Figure f{data::encode_png(triptych(at.photo, at.truth, at.prediction, info_.schema)), item.name + ": " + head_.quality_text(s.scores)};
-    io::write_file_atomically(folder_.root / "overlays" / (file + ".png"), f.png);
+    const Looked at = is_cropped() || place_.original_size ? whole(item) : seen(s.item);
+    Figure f{data::encode_png(data::triptych(at.photo, at.truth, at.prediction, info_.schema, place_.style)),
+             item.name + ": " + head_.quality_text(s.scores)};
+    io::write_file_atomically(out_.root / "overlays" / (file + ".png"), f.png);
     return f;
   }
 
   data::Loader loader_;
   std::optional<infer::Predictor> predictor_;
+  std::optional<Evaluation> given_;
+  EvaluationPlace place_;
   std::vector<ImageScore> images_;
   std::string headline_;
 };
@@ -326,9 +331,13 @@ std::string write_run_report(const RunFolder& folder, const data::Dataset& datas
   return report.headline();
 }
 
+void write_evaluation_report(const EvaluationPlace& place, const data::Dataset& dataset, const Evaluation& evaluation) {
+  FullReport(place, dataset, evaluation).write();
+}
+
 void write_progress_report(const RunFolder& folder, const data::Dataset& dataset, const RunInfo& info, const RunState& state,
                            std::int64_t parameters) {
-  RunReport(folder, dataset, info, state, parameters).write();
+  RunReport(folder, folder, dataset, info, state, parameters).write();
 }
 
 }  // namespace lamina::train

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lamina/io/file.hpp"
+#include "lamina/train/sinks/metrics_files.hpp"
 
 namespace lamina::train {
 namespace {
@@ -52,6 +53,16 @@ RunScores read_scores(const std::filesystem::path& file) {
   } catch (const nlohmann::json::exception& e) {
     throw DataError(message(file.string(), ": no scores of a run: ", e.what()));
   }
+}
+
+std::string confusion_csv(const metrics::ConfusionMatrix& m, const std::vector<std::string>& names) {
+  std::string text = "true\\predicted";
+  for (const std::string& n : names) text += "," + csv_field(n);
+  for (int t = 0; t < m.classes(); ++t) {
+    text += "\n" + csv_field(names[static_cast<std::size_t>(t)]);
+    for (int p = 0; p < m.classes(); ++p) text += "," + std::to_string(m.at(t, p));
+  }
+  return text + "\n";
 }
 
 }  // namespace lamina::train

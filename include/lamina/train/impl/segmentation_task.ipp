@@ -94,6 +94,7 @@ Validation SegmentationTask::validate() {
     v.counts.push_back({head.name(), e.confusion});
     v.score += head.selection(e.confusion).value / static_cast<double>(results.size());
     v.text += (h ? "  " : "") + name_of(head, head.text(e.confusion));
+    v.baseline += (h ? "  " : "") + name_of(head, head.baseline_text(e.confusion));
   }
   return v;
 }

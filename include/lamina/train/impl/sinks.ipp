@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "lamina/core/text.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/sinks/alarms.hpp"
 #include "lamina/train/sinks/log.hpp"
@@ -71,10 +72,10 @@ std::string epoch_line(const EpochRecord& r, int epochs) {
   std::string line = format("epoch %d/%d", r.epoch, epochs);
   if (!r.text.empty()) line += "  " + r.text;
   if (r.validation) {
-    if (const double* loss = r.validation->scores.find("val_loss")) line += format("  val loss %.4f", *loss);
+    if (const double* loss = r.validation->scores.find("val_loss")) line += format("  val %.4f", *loss);
     if (!r.validation->text.empty()) line += "  " + r.validation->text;
   }
-  return line + format("  %.1f img/s", r.images_per_second);
+  return wrapped(line + format("  %.*f img/s", r.images_per_second < 10, r.images_per_second), 100, 2);
 }
 
 void LogFile::start(const RunStart& run) {

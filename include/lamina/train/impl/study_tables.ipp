@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "lamina/core/text.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/report.hpp"
 #include "lamina/train/session.hpp"
@@ -132,7 +133,7 @@ void Study::write_tables() const {
   report.environment = environment();
   report.next_steps = {
       {"See how well the generator colors:",
-       "lamina colorize predict " + shell_word(colorization_folder(config_.first_seed).string()) + " PHOTO.jpg --out colored"}};
+       program_word() + " colorize predict " + shell_word(colorization_folder(config_.first_seed).string()) + " PHOTO.jpg --out colored"}};
   io::write_file_atomically(out / "report.html", render_report(report));
 }
 

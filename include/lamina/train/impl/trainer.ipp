@@ -97,7 +97,7 @@ class ConfiguredTask : public SegmentationTask {
     return Alarm{.seen = message(count, " photographs of another split are trained on, too: ",
                                  std::find_if(dataset_.findings.begin(), dataset_.findings.end(), leaks)->text),
                  .cause = "lists that overlap, or copies of a photograph under two names",
-                 .next = "lamina check " + shell_word(config_.data)};
+                 .next = program_word() + " check " + shell_word(config_.data)};
   }
 
   /// "class weights: background 1.44, wound 22.3"; without names where outputs are no classes.

@@ -3,7 +3,7 @@
 
 namespace lamina::train {
 
-/// An epoch as one line for people.
+/// An epoch as one line for people; of more than 100 columns, several.
 std::string epoch_line(const EpochRecord& record, int epochs);
 
 /// log.txt: everything that is said, one line an epoch; appended to across resumes.

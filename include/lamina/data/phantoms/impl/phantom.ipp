@@ -25,8 +25,7 @@ const char* name_of(Phantom kind) { return kNames[static_cast<int>(kind)].data()
 Phantom phantom_named(std::string_view name) {
   for (const Phantom kind : {Phantom::skin, Phantom::sparse, Phantom::severity, Phantom::rgb, Phantom::retina})
     if (name == name_of(kind)) return kind;
-  throw OptionError(message("unknown phantom '", std::string(name), "'; did you mean '", std::string(nearest_name(name, kNames)),
-                            "'? (skin, sparse, severity, rgb, retina)"));
+  throw_unknown_name("phantom", name, kNames);
 }
 
 LabelSchema phantom_schema(Phantom kind) {

@@ -1,0 +1,32 @@
+#pragma once
+#include <string_view>
+
+#include "lamina/data/label_schema.hpp"
+
+namespace lamina::data {
+
+/// How a picture shows labels.
+enum class LabelStyle : std::uint8_t {
+  fill,     ///< their colors over the photograph
+  outline,  ///< their borders alone: what is beneath stays to be seen
+  error,    ///< what differs from the mask
+};
+/// Throws OptionError that lists them.
+LabelStyle label_style_named(std::string_view name);
+
+/// The labels within `width` pixels of another label's; all other pixels have one that is not drawn.
+LabelImage outlines(const LabelImage& labels, int width = 1);
+
+/// What is wrong with a prediction: 0 nothing, or the mask is ignored there; 1 missed: background where the mask has a class; 2 too much; 3
+/// another class. Of several planes the first one that is wrong.
+LabelImage errors_of(const LabelImage& prediction, const LabelImage& truth, const LabelSchema& schema);
+/// Their colors, which also the color-blind tell apart: none, orange, blue, purple.
+inline constexpr Rgb kErrorColors[] = {{0, 0, 0}, {213, 94, 0}, {0, 114, 178}, {204, 121, 167}};
+
+/// The photograph with a prediction over it; `truth` is looked at for errors alone. Throws DataError unless sizes and planes agree.
+Image draw_prediction(Image image, const LabelImage& prediction, const LabelImage& truth, const LabelSchema& schema, LabelStyle style);
+
+/// Photograph, label and prediction side by side.
+Image triptych(const Image& photo, const LabelImage& truth, const LabelImage& prediction, const LabelSchema& schema, LabelStyle style);
+
+}  // namespace lamina::data

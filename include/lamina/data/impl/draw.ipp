@@ -1,0 +1,66 @@
+// Pictures of labels beside plain color.
+#include "lamina/data/draw.hpp"
+
+#include <algorithm>
+
+#include "lamina/core/names.hpp"
+
+namespace lamina::data {
+
+LabelStyle label_style_named(std::string_view name) {
+  constexpr Named<LabelStyle> kStyles[] = {{LabelStyle::fill, "fill"}, {LabelStyle::outline, "outline"}, {LabelStyle::error, "error"}};
+  return parse_name("way to show labels", name, kStyles);
+}
+
+LabelImage outlines(const LabelImage& labels, int width) {
+  LabelImage out = labels;
+  const std::size_t values = labels.values();
+  for (int y = 0; y < labels.height; ++y)
+    for (int x = 0; x < labels.width; ++x)
+      for (std::size_t k = 0; k < values; ++k) {
+        const std::uint8_t own = (&labels.at(x, y))[k];
+        bool border = false;
+        for (int v = std::max(0, y - width); v <= std::min(labels.height - 1, y + width) && !border; ++v)
+          for (int u = std::max(0, x - width); u <= std::min(labels.width - 1, x + width) && !border; ++u)
+            border = (&labels.at(u, v))[k] != own;
+        if (!border) (&out.at(x, y))[k] = labels.planes ? 0 : kIgnoreLabel;
+      }
+  return out;
+}
+
+LabelImage errors_of(const LabelImage& prediction, const LabelImage& truth, const LabelSchema& schema) {
+  require<DataError>(prediction.width == truth.width && prediction.height == truth.height && prediction.planes == truth.planes,
+                     "errors: the prediction has ", prediction.width, "x", prediction.height, " pixels of ", prediction.values(),
+                     " labels, the mask ", truth.width, "x", truth.height, " of ", truth.values());
+  LabelImage kinds(truth.width, truth.height);
+  const std::size_t values = truth.values();
+  const auto nothing = [&](std::uint8_t label) { return truth.planes ? label == 0 : label == schema.background; };
+  for (std::size_t i = 0; i < truth.labels.size(); ++i) {
+    const std::uint8_t said = prediction.labels[i], is = truth.labels[i];
+    std::uint8_t& kind = kinds.labels[i / values];
+    if (kind == 0 && said != is && is != kIgnoreLabel) kind = nothing(said) ? 1 : nothing(is) ? 2 : 3;
+  }
+  return kinds;
+}
+
+Image draw_prediction(Image image, const LabelImage& prediction, const LabelImage& truth, const LabelSchema& schema, LabelStyle style) {
+  const int width = std::max(1, std::max(image.width, image.height) / 600);
+  switch (style) {
+    case LabelStyle::outline: return draw_labels(std::move(image), outlines(prediction, width), schema, 1);
+    case LabelStyle::error: return overlay(std::move(image), errors_of(prediction, truth, schema), kErrorColors, 0.75);
+    case LabelStyle::fill: break;
+  }
+  return draw_labels(std::move(image), prediction, schema);
+}
+
+Image triptych(const Image& photo, const LabelImage& truth, const LabelImage& prediction, const LabelSchema& schema, LabelStyle style) {
+  const auto of_truth = style == LabelStyle::outline ? style : LabelStyle::fill;
+  const Image parts[] = {photo, draw_prediction(photo, truth, truth, schema, of_truth),
+                         draw_prediction(photo, prediction, truth, schema, style)};
+  Image out(3 * photo.width + 8, photo.height, 3, 255);
+  for (int k = 0; k < 3; ++k)
+    for (int y = 0; y < photo.height; ++y) std::copy_n(parts[k].at(0, y), 3 * photo.width, out.at(k * (photo.width + 4), y));
+  return out;
+}
+
+}  // namespace lamina::data

@@ -1,0 +1,139 @@
+// JSON of annotation tools as people have it: where photographs are, what a shape is, which layout it is.
+#include "support/imports.hpp"
+
+using namespace lamina;
+using namespace lamina::data;
+using namespace lamina::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string labelme(const std::string& photo, const std::string& shapes) {
+  return R"({"imagePath": ")" + photo + R"(", "imageWidth": 4, "imageHeight": 3, "shapes": [)" + shapes + "]}";
+}
+const std::string kFirstPixel = R"({"label": "wound", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]})";
+
+std::string coco(const std::string& images, const std::string& annotations) {
+  return R"({"images": [)" + images + R"(], "categories": [{"id": 3, "name": "car"}], "annotations": [)" + annotations + "]}";
+}
+
+std::string refusal(const char* kind, const Source& source) {
+  const TempFolder out;
+  try {
+    import_dataset(kind, source.path(), out / "o");
+  } catch (const DataError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("annotations find their photographs: in another folder, by their folders, by their split") {
+  Source s;
+  for (const char* photo : {"images/a.png", "x/b.png", "y/b.png"}) s.photo(photo);
+  s.text("annotations/a.json", labelme(R"(..\\images\\a.png)", kFirstPixel));
+  s.text("y/elsewhere.json", labelme("b.png", kFirstPixel));  // the one beside it
+  const Import i("labelme", s);
+  CHECK(i.row("a") == Labels{1, 0, 0, 0});
+  CHECK(fs::canonical(i.folder / "out/images/b.png") == fs::canonical(s / "y/b.png"));
+  s.text("z/b.json", labelme("b.png", kFirstPixel));
+  CHECK(refusal("labelme", s).find("\"b.png\" may be " + (s / "x/b.png").string() + " or " + (s / "y/b.png").string()) !=
+        std::string::npos);
+  s.text("z/b.json", labelme("gone.png", kFirstPixel));
+  CHECK(refusal("labelme", s).find("there is no photograph gone.png") != std::string::npos);
+
+  Source splits;
+  for (const char* photo : {"train2017/1.png", "val2017/1.png", "val2017/2.png"}) splits.photo(photo);
+  splits.text("annotations/val.json", coco(R"({"id": 1, "file_name": "1.png", "width": 4, "height": 3}, {"id": 2, "file_name": "2.png"})",
+                                           R"({"image_id": 2, "category_id": 3, "segmentation": [0, 0, 4, 0, 4, 1, 0, 1]})"));
+  const Import j("coco", splits);
+  CHECK(fs::canonical(j.folder / "out/images/1.png") == fs::canonical(splits / "val2017/1.png"));
+  CHECK(j.row("2") == Labels{1, 1, 1, 1});  // one flat polygon; the size is the photograph's
+  CHECK(j.row("1") == Labels{0, 0, 0, 0});
+}
+
+TEST_CASE("coco: key points and captions of the same photographs are left alone; what means nothing is told") {
+  Source s;
+  for (const char* photo : {"a.png", "b.png"}) s.photo(photo);
+  const std::string images =
+      R"({"id": 1, "file_name": "a.png", "width": 4, "height": 3}, {"id": 2, "file_name": "b.png", "width": 4, "height": 3})";
+  s.text("instances_train.json", coco(images, R"({"image_id": 1, "category_id": 3, "segmentation": [[0, 0, 1, 0, 1, 1, 0, 1]]})"));
+  s.text("person_keypoints_train.json", coco(images, R"({"image_id": 1, "category_id": 3, "segmentation": [[0, 0, 4, 0, 4, 3, 0, 3]]})"));
+  CHECK(Import("coco", s).row("a") == Labels{1, 0, 0, 0});
+  const auto told = [&](const std::string& annotation) {
+    s.text("instances_train.json", coco(images, annotation));
+    return refusal("coco", s);
+  };
+  CHECK(told(R"({"image_id": 1, "category_id": 9, "segmentation": []})").find("category 9, which has no name") != std::string::npos);
+  CHECK(told(R"({"image_id": 1, "category_id": 3, "segmentation": {"size": [4, 3], "counts": [3, 9]}})").find("photograph of [3, 4]") !=
+        std::string::npos);
+  CHECK(told(R"({"image_id": 1e999, "category_id": 3})").find("line 1, column ") != std::string::npos);
+  CHECK(told(R"({"image_id": "one", "category_id": 3})").find("instances_train.json: ") != std::string::npos);
+}
+
+TEST_CASE("labelme: shapes that are pictures") {
+  Source s;
+  for (const char* photo : {"a.png", "b.png"}) s.photo(photo);
+  // A PNG of [[1, 0], [1, 1]] by Python's zlib.
+  const char* picture = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNgZGBgZAQAAA4ABGrO+qIAAAAASUVORK5CYII=";
+  s.text("a.json",
+         labelme("a.png", message(R"({"label": "wound", "shape_type": "mask", "points": [[2, 1], [3, 2]], "mask": ")", picture, "\"}")));
+  s.text("b.json", labelme("", kFirstPixel));
+  const Import i("labelme", s);
+  CHECK(i.row("a", 12) == Labels{0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1});
+  CHECK(i.row("b") == Labels{1, 0, 0, 0});
+  CHECK(i.made.notes.size() == 1);  // of the split alone: nothing was left out
+}
+
+TEST_CASE("instances: each file belongs to the photograph with the longest name that fits") {
+  Source s;
+  for (const char* photo : {"images/a.png", "images/a_1.png", "images/b.png"}) s.photo(photo);
+  s.mask("masks/a_2.png", {255, 0, 0, 0});
+  s.mask("masks/a-cell-03.png", {0, 255, 0, 0});
+  s.mask("masks/a_1_0.png", {0, 0, 255, 0});
+  s.mask("masks/a_1.1.png", {0, 0, 0, 255});
+  s.mask("masks/b.png", {255, 0, 0, 255});
+  const Import i("instances", s);
+  CHECK(i.row("a") == Labels{1, 1, 0, 0});
+  CHECK(i.row("a_1") == Labels{0, 0, 1, 1});
+  CHECK(i.row("b") == Labels{1, 0, 0, 1});
+}
+
+TEST_CASE("a folder in another layout: check names the command that makes a data set of it") {
+  const auto advice = [](const Source& s) {
+    const CheckReport report = check_dataset(s.path());
+    return report.findings.empty() ? std::string() : report.findings[0].text;
+  };
+  const auto command = [](const Source& s, const char* kind) {
+    return message("lamina import ", kind, ' ', s.path().string(), ' ', s.path().string(), "-imported");
+  };
+  const auto mentions = [](const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; };
+  Source polygons;  // beside the photographs, without masks; then in the place of masks
+  for (const char* photo : {"images/a.png", "images/b.png"}) polygons.photo(photo);
+  polygons.text("images/a.json", labelme("a.png", kFirstPixel));
+  CHECK(mentions(advice(polygons), command(polygons, "labelme")));
+  polygons.text("masks/a.json", labelme("a.png", kFirstPixel));
+  CHECK(mentions(advice(polygons), command(polygons, "labelme")));
+  Source annotated;
+  for (const char* photo : {"images/a.png", "images/b.png"}) annotated.photo(photo);
+  const std::string filler(200000, ' ');  // the file's end says it, too
+  annotated.text("_annotations.json",
+                 R"({"images": [{"id": 1, "file_name": "a.png"}],)" + filler + R"("annotations": [], "categories": []})");
+  CHECK(mentions(advice(annotated), command(annotated, "coco")));
+  Source voc;
+  voc.photo("VOC2012/JPEGImages/a.png");
+  voc.mask("VOC2012/SegmentationClass/a.png", {0, 1, 0, 0});
+  CHECK(mentions(advice(voc), command(voc, "voc")));
+  Source cells;
+  for (const char* id : {"a", "b", "c"}) {
+    cells.photo(std::string("images/") + id + ".png");
+    for (const char* n : {"_1", "_2"}) cells.mask(std::string("masks/") + id + n + ".png", {255, 0, 0, 0});
+  }
+  CHECK(mentions(advice(cells), command(cells, "instances")));
+  DataFolder plain;  // unpaired, but in no other layout
+  plain.masks(labels({0, 1, 1}));
+  fs::remove(plain / "masks/a.png");
+  CHECK(layout_of(plain.path()).empty());
+  CHECK(mentions(check_dataset(plain.path()).findings[0].text, "has no mask"));
+}
