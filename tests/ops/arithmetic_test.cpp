@@ -17,7 +17,7 @@ const Binary kBinary[] = {{"add", add}, {"sub", sub}, {"mul", mul}, {"div", div}
 }  // namespace
 
 TEST_CASE("arithmetic, max and min agree with PyTorch, also of shapes that are broadcast and of equal elements") {
-  const auto file = golden("elementwise");
+  const auto file = golden_archive("elementwise");
   for (const Binary& op : kBinary)
     for (const char* shapes : {"same", "channels", "images", "scalar", "outer", "middle"})
       check_golden(file, op.name + std::string(".") + shapes, {"a", "b"}, [&](const auto& in) { return op.f(in[0], in[1], {}); });

@@ -7,7 +7,7 @@ using namespace lamina;
 using namespace lamina::test;
 
 TEST_CASE("linear and matmul agree with PyTorch") {
-  const auto file = golden("elementwise");
+  const auto file = golden_archive("elementwise");
   check_golden(file, "linear", {"x", "w", "b"}, [](const auto& in) { return linear(in[0], in[1], in[2]); });
   check_golden(file, "matmul", {"a", "b"}, [](const auto& in) { return matmul(in[0], in[1]); });
   check_golden(file, "matmul.batched", {"a", "b"}, [](const auto& in) { return matmul(in[0], in[1]); });

@@ -7,7 +7,7 @@ using namespace lamina;
 using namespace lamina::test;
 
 TEST_CASE("permute and transpose agree with PyTorch") {
-  const auto file = golden("elementwise");
+  const auto file = golden_archive("elementwise");
   check_golden(file, "permute", {"x"}, [](const auto& in) { return permute(in[0], {3, 0, -2, 1}); });
   check_golden(file, "transpose", {"x"}, [](const auto& in) { return transpose(in[0], 1, -1); });
 }

@@ -29,7 +29,7 @@ const Function kFunctions[] = {
 }  // namespace
 
 TEST_CASE("elementary functions agree with PyTorch") {
-  const auto file = golden("elementwise");
+  const auto file = golden_archive("elementwise");
   for (const Function& f : kFunctions) check_golden(file, f.name, {"x"}, [&](const auto& in) { return f.f(in[0], {}); });
 }
 

@@ -7,7 +7,7 @@ using namespace lamina;
 using namespace lamina::test;
 
 TEST_CASE("where agrees with PyTorch") {
-  const auto file = golden("elementwise");
+  const auto file = golden_archive("elementwise");
   for (const char* shapes : {"same", "channels", "images", "scalar", "outer", "middle"})
     check_golden(file, std::string("where.") + shapes, {"c", "a", "b"}, [](const auto& in) { return where(in[0], in[1], in[2]); });
 }
