@@ -3,6 +3,7 @@
 #include "lamina/data/image.hpp"
 #include "lamina/io/npy.hpp"
 #include "support/op_check.hpp"
+#include "support/sanitized.hpp"
 #include "support/workshop.hpp"
 
 using namespace lamina;
@@ -94,7 +95,8 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train none --class-weights 1,-1"), 2, {"\"-1\" is not a weight"});
   check_error(w.lamina("train none --class-weights 0,0"), 2, {"every class weighs nothing"});
   for (const char* verb : {"doctor", "check data --json", "info"})  // results that nobody can read are an error too
-    check_error(w.lamina(verb, {.file_size = 0}, ErrorStream::pipe), 6, {"could not be written to the standard output"});
+    if (!kSanitized)                                                // ThreadSanitizer's own signal handler ends a program at a file's limit
+      check_error(w.lamina(verb, {.file_size = 0}, ErrorStream::pipe), 6, {"could not be written to the standard output"});
   check_error(w.lamina("train data --resume nver"), 2, {"auto", "never"});
   check_error(w.lamina("info --preset kers"), 2, {"keras"});
   check_error(w.lamina("phantom skinn out"), 2, {"skin"});

@@ -304,6 +304,9 @@ class Machine {
   /// Ends the block: the running thread never goes on.
   void fail(const std::string& what) {
     if (failure_.empty()) failure_ = what;
+#if SHIM_TSAN
+    __tsan_release(&block_ended_);
+#endif
     wait(State::at_barrier, {});
   }
 
