@@ -38,6 +38,7 @@ int colorize_train(train::ColorizeConfig config, bool resume, const Common& comm
   const train::Outcome outcome =
       events.run([&](const std::atomic<bool>* stop) { return train::train_colorization(config, photos, resume, events.events(), stop); });
   if (outcome == train::Outcome::interrupted) return kInterrupted;
+  if (outcome == train::Outcome::stopped) return kStopped;
 
   const train::RunFolder folder{config.out};
   const io::ModelFile last(folder.weights("last"));

@@ -5,6 +5,7 @@
 #include "json.hpp"
 #include "lamina/data/draw.hpp"
 #include "lamina/infer/predictor.hpp"
+#include "lamina/train/folds.hpp"
 #include "lamina/train/run_report.hpp"
 #include "lamina/train/scores.hpp"
 #include "lamina/train/trainer.hpp"
@@ -18,53 +19,53 @@ using namespace lamina;
 
 namespace {
 
-/// Every photograph at its own size, against its own mask.
-train::Evaluation evaluate_at_original_size(const std::filesystem::path& checkpoint, const data::Dataset& dataset, data::Split split,
-                                            Device device, ProgressLine& progress) {
-  infer::Predictor predictor(checkpoint, device);
-  train::Evaluation all{predictor.head().confusion(), {}, {}};
-  const auto& items = dataset.items(split);
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const data::Image photo = data::read_bands(items[i].image);
-    predictor.require_fits(photo, items[i].image.string());
-    const auto labels = predictor.predict(photo).labels;
-    const auto truth = data::read_mask(items[i], dataset.masks);
-    require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(),
-                       ": the mask and its image differ in size");
-    metrics::ConfusionMatrix one = predictor.head().confusion();
-    predictor.head().count(one, truth.labels, labels.labels);
-    all.add(predictor.head(), static_cast<int>(i), one);
-    progress.update("evaluated " + std::to_string(i + 1) + " of " + std::to_string(items.size()));
-  }
-  return all;
+void print_cells(std::initializer_list<double> values) {
+  for (const double v : values)
+    if (std::isnan(v))
+      std::printf("  %11s", "n/a");
+    else
+      std::printf("  %11.4f", v);
+  std::printf("\n");
 }
 
-void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head) {
+void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head, double undefined) {
   const std::vector<std::string> names = head.outcomes();
-  const auto s = m.scores(head.neutral_outcome()), base = head.baseline(m).scores(head.neutral_outcome());
+  const auto s = m.scores(head.neutral_outcome(), undefined), base = head.baseline(m).scores(head.neutral_outcome(), undefined);
   std::size_t width = 40;
   for (const std::string& n : names) width = std::max(width, n.size());
-  auto cell = [](double v) {
-    if (std::isnan(v))
-      std::printf("  %9s", "n/a");
-    else
-      std::printf("  %9.4f", v);
-  };
-  auto row = [&](const std::string& name, double dice, double iou, double precision, double recall) {
+  const auto row = [&](const std::string& name, const metrics::Scores& from, auto value) {
     std::printf("%-*s", static_cast<int>(width), name.c_str());
-    for (double v : {dice, iou, precision, recall}) cell(v);
-    std::printf("\n");
+    print_cells({value(from.dice), value(from.iou), value(from.precision), value(from.recall), value(from.specificity)});
   };
-  std::printf("%-*s  %9s  %9s  %9s  %9s\n", static_cast<int>(width), "class", "Dice", "IoU", "precision", "recall");
-  for (std::size_t c = 0; c < names.size(); ++c)
-    row(names[c], s.dice.per_class[c], s.iou.per_class[c], s.precision.per_class[c], s.recall.per_class[c]);
-  row("macro", s.dice.macro, s.iou.macro, s.precision.macro, s.recall.macro);
-  if (head.neutral_outcome() >= 0)
-    row("macro foreground", s.dice.macro_foreground, s.iou.macro_foreground, s.precision.macro_foreground, s.recall.macro_foreground);
-  row("micro", s.dice.micro, s.iou.micro, s.precision.micro, s.recall.micro);
-  row("always the most frequent class: macro", base.dice.macro, base.iou.macro, base.precision.macro, base.recall.macro);
+  const auto mean = [&](const char* name, const metrics::Scores& from, double metrics::ClassScores::*member) {
+    row(name, from, [&](const metrics::ClassScores& c) { return c.*member; });
+  };
+  std::printf("%-*s  %11s  %11s  %11s  %11s  %11s\n", static_cast<int>(width), "class", "Dice", "IoU", "precision", "recall",
+              "specificity");
+  for (std::size_t c = 0; c < names.size(); ++c) row(names[c], s, [&](const metrics::ClassScores& k) { return k.per_class[c]; });
+  mean("macro", s, &metrics::ClassScores::macro);
+  if (head.neutral_outcome() >= 0) mean("macro foreground", s, &metrics::ClassScores::macro_foreground);
+  mean("micro", s, &metrics::ClassScores::micro);
+  if (head.neutral_outcome() >= 0) mean("micro foreground", s, &metrics::ClassScores::micro_foreground);
+  mean("always the most frequent class: macro", base, &metrics::ClassScores::macro);
   std::printf("pixel accuracy %.4f (always the most frequent class: %.4f)\n", s.accuracy, base.accuracy);
+  std::printf("additive Dice %.4f: the sum of the foreground classes', no share\n", s.additive_dice);
   if (const std::string note = head.note(m); !note.empty()) std::printf("%s\n", note.c_str());
+}
+
+void print_borders(const train::SurfaceSummary& s, double tolerance, bool background) {
+  std::printf("borders, in pixels of the scored size, means over images; within %g pixels for surface Dice\n%-40s  %11s  %11s  %11s\n",
+              tolerance, "class", "Hausdorff95", "surfaceDice", "missed in");
+  const auto row = [](const train::SurfaceSummary::Row& r, bool missed) {
+    std::printf("%-40s", r.name.c_str());
+    if (missed)
+      print_cells({r.hausdorff95, r.surface_dice, static_cast<double>(r.missed)});
+    else
+      print_cells({r.hausdorff95, r.surface_dice});
+  };
+  for (const auto& r : s.regions) row(r, true);
+  row(s.macro, false);
+  if (background) row(s.macro_foreground, false);
 }
 
 }  // namespace
@@ -85,19 +86,28 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   require<DataError>(!dataset.items(split).empty(), options.data.data, ": ", dataset.items(split).empty() ? dataset.why_empty(split) : "");
 
   const Device device = parse_device(options.device);
+  const double undefined = options.undefined == "n/a" ? metrics::kUndefined : std::stod(options.undefined);
+  const train::Looks looks{.surfaces = metrics::SurfaceOptions{options.tolerance, options.missed == "worst"}};
   train::Evaluation evaluation{info.head->confusion(), {}, {}};
   if (options.original_size) {
-    evaluation = evaluate_at_original_size(file.path(), dataset, split, device, progress);
+    infer::Predictor predictor(file.path(), device);
+    evaluation = train::evaluate_at_original_size(predictor, dataset, split, looks, [&](int item, const data::LabelImage&) {
+      progress.update("evaluated " + std::to_string(item + 1) + " of " + std::to_string(dataset.items(split).size()));
+    });
   } else {
     const auto model = file.network();
     model->to(device);
     data::Loader loader(dataset, split, train::loader_options(info.config, info.input));
-    evaluation = std::move(train::evaluate(*model, loader, {info.head}, nullptr, [&](std::int64_t done, std::int64_t all) {
-      progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
-    })[0]);
+    evaluation = std::move(train::evaluate(
+        *model, loader, {info.head}, nullptr,
+        [&](std::int64_t done, std::int64_t all) {
+          progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
+        },
+        looks)[0]);
   }
   const metrics::ConfusionMatrix& confusion = evaluation.confusion;
-  const train::ScoreIntervals intervals = train::score_intervals(*info.head, evaluation.images);
+  const train::ScoreIntervals intervals = train::score_intervals(*info.head, evaluation.images, undefined);
+  const train::SurfaceSummary borders = train::surface_summary(*info.head, evaluation.images);
   std::filesystem::path out = options.out;
   if (out.empty() && std::filesystem::is_directory(options.run)) out = std::filesystem::path(options.run) / ("evaluate-" + options.split);
   if (!out.empty() && std::filesystem::is_directory(options.run)) {
@@ -113,17 +123,23 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   }
   progress.clear();
   if (common.json) {
-    Json result = json_scores(confusion, *info.head);
-    result["baseline"] = json_scores(info.head->baseline(confusion), *info.head);
+    Json result = json_scores(confusion, *info.head, undefined);
+    result["baseline"] = json_scores(info.head->baseline(confusion), *info.head, undefined);
     result["classes"] = info.head->outcomes();
     result["images"] = dataset.items(split).size();
     result["epoch"] = info.state.epoch;
     result["intervals"] = Json::parse(train::to_json(intervals));
+    result["undefined"] = options.undefined;
+    result["missed"] = options.missed;
+    result["borders"] = Json::parse(train::to_json(borders, options.tolerance));
+    for (const auto& [name, value] : train::image_means(*info.head, evaluation.images, undefined))
+      result["image_means"][name] = json_number(value);
     if (!out.empty()) result["report"] = (out / "report.html").string();
     print_json(result);
   } else {
-    print_table(confusion, *info.head);
-    const heads::Selection chosen = info.head->selection(confusion);
+    print_table(confusion, *info.head, undefined);
+    print_borders(borders, options.tolerance, info.head->neutral_outcome() >= 0);
+    const heads::Selection chosen = info.head->selection(confusion, undefined);
     std::printf("%s %.4f, %s\n", chosen.name, chosen.value, train::interval_text(intervals, intervals.selection).c_str());
     if (split == data::Split::val) std::printf("the epoch was chosen on this split: its scores are optimistic\n");
     if (!out.empty()) std::printf("report  %s\n", (out / "report.html").c_str());

@@ -16,15 +16,17 @@ inline void print_json(const Json& j) { std::printf("%s\n", j.dump(2, ' ', false
 /// NaN (no such class) is null.
 inline Json json_number(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
 
-inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, const lamina::heads::Head& head) {
-  const auto s = m.scores(head.neutral_outcome());
+inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, const lamina::heads::Head& head,
+                        double undefined = lamina::metrics::kUndefined) {
+  const auto s = m.scores(head.neutral_outcome(), undefined);
   auto kind = [](const lamina::metrics::ClassScores& c) {
     Json per_class = Json::array();
     for (double v : c.per_class) per_class.push_back(json_number(v));
     return Json{{"per_class", per_class},
                 {"macro", json_number(c.macro)},
                 {"macro_foreground", json_number(c.macro_foreground)},
-                {"micro", json_number(c.micro)}};
+                {"micro", json_number(c.micro)},
+                {"micro_foreground", json_number(c.micro_foreground)}};
   };
   Json confusion = Json::array();
   for (int t = 0; t < m.classes(); ++t) {
@@ -36,9 +38,11 @@ inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, const lamina:
               {"iou", kind(s.iou)},
               {"precision", kind(s.precision)},
               {"recall", kind(s.recall)},
+              {"specificity", kind(s.specificity)},
+              {"additive_dice", json_number(s.additive_dice)},
               {"accuracy", json_number(s.accuracy)},
               {"confusion", confusion}};
-  const lamina::Scalars all = head.summary(m);
+  const lamina::Scalars all = head.summary(m, undefined);
   for (const char* name : {"mean_absolute_error", "within_one", "quadratic_kappa"})
     if (const double* value = all.find(name)) result["ordinal"][name] = json_number(*value);
   return result;

@@ -281,19 +281,23 @@ void add_check(Program& program) {
 void add_train(Program& program) {
   struct Options {
     lamina::train::TrainConfig config;
+    int folds = 0;
     std::string resume = "auto";
   };
   program.verb<Options>(
       "train", "train a network on a data set; the same command again resumes",
       [](CLI::App& sub, Options& o) {
         cli::add_settings(sub, o.config);
+        sub.add_option("--folds", o.folds,
+                       "cross-validation: so many runs OUT/fold_N, each holding out other images of train and val; one table; 0: one run")
+            ->check(CLI::NonNegativeNumber);
         add_resume(sub, o.resume);
         add_nearest_color(sub, o.config.others);
         sub.get_option("--model")->description(models_help());
         sub.get_option("--preset")->description(presets_help());
         sub.footer([] { return loss_terms_help() + "\n" + kDatasetHelp; });
       },
-      [](const Options& o, const cli::Common& common) { return cli::train(o.config, o.resume == "auto", common); });
+      [](const Options& o, const cli::Common& common) { return cli::train(o.config, o.folds, o.resume == "auto", common); });
 }
 
 void add_evaluate(Program& program) {
@@ -308,6 +312,15 @@ void add_evaluate(Program& program) {
                      "score at the photographs' own size instead of the training size (with --resize crop that is always so)");
         one_of(sub.add_option("--overlay", o.overlay, "how pictures show labels"), kOverlayChoices);
         sub.add_option("--out", o.out, "folder for scores, tables, pictures and report; empty: RUN/evaluate-SPLIT");
+        sub.add_option("--tolerance", o.tolerance, "pixels, at the scored size, within which a border counts as found (surface Dice)")
+            ->check(CLI::NonNegativeNumber);
+        sub.add_option(
+               "--undefined", o.undefined,
+               "what 0 / 0 counts as, such as the Dice of a class that neither labels nor predictions have: n/a (in no mean) | 0 | 1")
+            ->check(CLI::IsMember({"n/a", "0", "1"}));
+        sub.add_option("--missed", o.missed,
+                       "border distance of a class that only labels or only predictions have: worst (the diagonal, surface Dice 0) | n/a")
+            ->check(CLI::IsMember({"worst", "n/a"}));
         add_device(sub, o.device);
       },
       cli::evaluate);
@@ -322,6 +335,30 @@ void add_report(Program& program) {
         sub.add_option("--out", o.out, "file of a comparison; empty: comparison.html");
       },
       cli::report);
+}
+
+void add_augment(Program& program) {
+  program.verb<cli::AugmentOptions>(
+      "augment", "write what training sees of a data set, several times augmented, as a data set of .npy arrays",
+      [](CLI::App& sub, cli::AugmentOptions& o) {
+        add_data(sub, o.data);
+        sub.add_option("OUT", o.out, "folder to create")->required();
+        sub.add_option("--copies", o.copies, "of every training image")->check(CLI::Range(1, 100000));
+        sub.add_option("--size", o.size, "W[xH]");
+        sub.add_option("--resize", o.resize, "how images get to that size: stretch | crop | pad");
+        sub.add_option("--augment", o.augment, "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none");
+      },
+      cli::augment);
+}
+
+void add_replay(Program& program) {
+  program.verb<cli::ReplayOptions>(
+      "replay", "take the step again whose loss or gradient was not finite: which op and layer was the first, and why",
+      [](CLI::App& sub, cli::ReplayOptions& o) {
+        sub.add_option("RUN", o.run, "run folder, or its failed_step.safetensors")->required();
+        sub.add_option("--device", o.device, "cpu | cuda | cuda:N; empty: the run's");
+      },
+      cli::replay);
 }
 
 void add_predict(Program& program) {
@@ -476,8 +513,9 @@ void add_doctor(Program& program) {
       [](const None&, const cli::Common& common) { return cli::doctor(common); });
 }
 
-constexpr void (*kVerbs[])(Program&) = {add_check,  add_train,   add_evaluate, add_report, add_predict,    add_colorize, add_study,
-                                        add_import, add_phantom, add_info,     add_bench,  add_completion, add_doctor};
+constexpr void (*kVerbs[])(Program&) = {add_check,   add_augment, add_train,    add_evaluate,   add_report,
+                                        add_replay,  add_predict, add_colorize, add_study,      add_import,
+                                        add_phantom, add_info,    add_bench,    add_completion, add_doctor};
 
 int run(int argc, char** argv) {
   Program program;

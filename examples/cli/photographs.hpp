@@ -1,9 +1,11 @@
 // The photographs that a command names.
 #pragma once
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "lamina/data/mask.hpp"
 #include "progress.hpp"
 
 namespace cli {
@@ -11,5 +13,9 @@ namespace cli {
 /// The named files, those of patterns and lists (.txt), and the images directly in the named folders, in order of their names; says what it
 /// leaves out. Throws DataError: a name that is nothing, a folder without images.
 std::vector<std::filesystem::path> photographs(const std::vector<std::string>& names, ProgressLine& progress);
+
+/// The masks of a photograph, as the data set has them, and where they are: of planes a file each, FOLDER/PLANE/STEM.
+nlohmann::ordered_json write_masks(const std::filesystem::path& folder, const std::string& stem, const lamina::data::LabelImage& labels,
+                                   const lamina::data::LabelSchema& schema);
 
 }  // namespace cli

@@ -84,26 +84,6 @@ Json shares_of(const data::LabelImage& labels, const data::LabelSchema& schema) 
   return shares;
 }
 
-/// A mask, or one a plane in the folders from which a data set reads them.
-Json write_masks(const fs::path& masks, const std::string& stem, const data::LabelImage& labels, const data::LabelSchema& schema) {
-  if (labels.planes == 0) {
-    const fs::path mask = masks / (stem + data::mask_ending(schema));
-    data::write_mask(mask, labels, schema);
-    return mask.string();
-  }
-  Json files = Json::array();
-  for (int k = 0; k < labels.planes; ++k) {
-    data::LabelImage plane = labels.plane(k);
-    if (schema.planes.empty())
-      for (std::uint8_t& v : plane.labels) v *= 255;
-    const fs::path folder = masks / schema.plane_names()[static_cast<std::size_t>(k)];
-    io::create_folders(folder);
-    data::write_png(folder / (stem + ".png"), plane);
-    files.push_back((folder / (stem + ".png")).string());
-  }
-  return files;
-}
-
 /// A map of how far passes are apart, white at 0.5, the most that 0 and 1 can be; and the mean of it.
 Json write_uncertainty(const fs::path& file, const Tensor& uncertainty, bool as_array) {
   data::Image map(static_cast<int>(uncertainty.size(1)), static_cast<int>(uncertainty.size(0)), 1);
@@ -208,6 +188,25 @@ std::string rate_text(std::size_t count, double seconds) {
 }
 
 }  // namespace
+
+Json write_masks(const fs::path& masks, const std::string& stem, const data::LabelImage& labels, const data::LabelSchema& schema) {
+  if (labels.planes == 0) {
+    const fs::path mask = masks / (stem + data::mask_ending(schema));
+    data::write_mask(mask, labels, schema);
+    return mask.string();
+  }
+  Json files = Json::array();
+  for (int k = 0; k < labels.planes; ++k) {
+    data::LabelImage plane = labels.plane(k);
+    if (schema.planes.empty())
+      for (std::uint8_t& v : plane.labels) v *= 255;
+    const fs::path folder = masks / schema.plane_names()[static_cast<std::size_t>(k)];
+    io::create_folders(folder);
+    data::write_png(folder / (stem + ".png"), plane);
+    files.push_back((folder / (stem + ".png")).string());
+  }
+  return files;
+}
 
 int predict(const PredictOptions& options, const Common& common) {
   ThreadPool pool(common.threads);

@@ -3,15 +3,56 @@
 #include <filesystem>
 
 #include "json.hpp"
+#include "lamina/io/file.hpp"
+#include "lamina/train/folds.hpp"
+#include "lamina/train/report.hpp"
 #include "lamina/train/trainer.hpp"
 #include "open_data.hpp"
+#include "photographs.hpp"
 #include "progress.hpp"
 #include "run_events.hpp"
 #include "verbs.hpp"
 
 namespace cli {
-int train(lamina::train::TrainConfig config, bool resume, const Common& common) {
-  using namespace lamina;
+
+using namespace lamina;
+
+namespace {
+
+/// The runs, the table, what to type next.
+int cross_validate(const train::TrainConfig& config, const data::Dataset& dataset, int folds, bool resume, RunEvents& events,
+                   const Common& common) {
+  const std::filesystem::path out = config.out;
+  train::CrossValidation c;
+  const train::Outcome outcome = events.run([&](const std::atomic<bool>* stop) {
+    return train::cross_validate(
+        config, dataset, folds, resume, events.events(), c,
+        [&](const data::Item& item, const data::LabelImage& decided) {
+          io::create_folders(out / "out_of_fold");
+          write_masks(out / "out_of_fold", item.name, decided, dataset.schema);
+        },
+        stop);
+  });
+  if (outcome == train::Outcome::interrupted) return kInterrupted;
+  if (outcome == train::Outcome::stopped) return kStopped;
+  if (common.json) {
+    std::printf("%s", io::read_file(out / "folds.json").c_str());
+    return kOk;
+  }
+  const auto head = heads::make_head(dataset.schema, config.head);
+  const heads::Selection chosen = head->selection(c.all.confusion);
+  std::printf("%zu images, each decided by the run that had not seen it: %s %.4f, %s\n", c.all.images.size(), chosen.name, chosen.value,
+              train::interval_text(c.intervals, c.intervals.selection).c_str());
+  std::string ensemble;
+  for (std::size_t k = 1; k < c.runs.size(); ++k) ensemble += " --with " + train::shell_word(c.runs[k]);
+  std::printf("table   %s\nmasks   %s\nnext    lamina predict %s PHOTO.jpg --weights last%s --out predictions\n",
+              (out / "folds.csv").c_str(), (out / "out_of_fold").c_str(), train::shell_word(c.runs[0]).c_str(), ensemble.c_str());
+  return kOk;
+}
+
+}  // namespace
+
+int train(train::TrainConfig config, int folds, bool resume, const Common& common) {
   auto data_folder = std::filesystem::path(config.data).lexically_normal();
   if (!data_folder.has_filename()) data_folder = data_folder.parent_path();  // "data/", as shells complete it, is "data"
   config.data = data_folder.string();
@@ -38,9 +79,11 @@ int train(lamina::train::TrainConfig config, bool resume, const Common& common) 
 
   note_settings(progress, settings_of(config), settings_of(train::usual_settings(config)), common.verbose, pool.concurrency(), config.out);
   RunEvents events(progress);
+  if (folds > 0) return cross_validate(config, dataset, folds, resume, events, common);
   const train::Outcome outcome =
       events.run([&](const std::atomic<bool>* stop) { return train::train(config, dataset, resume, events.events(), stop); });
   if (outcome == train::Outcome::interrupted) return kInterrupted;
+  if (outcome == train::Outcome::stopped) return kStopped;
 
   const train::RunFolder folder{config.out};
   const train::RunInfo info = train::run_info(io::ModelFile(folder.weights("last")));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lamina/metrics/surface.hpp"
 #include "lamina/models/registry.hpp"
 #include "lamina/train/colorize.hpp"
 #include "lamina/train/config.hpp"
@@ -20,6 +21,7 @@ enum ExitCode {
   kNumerical = 4,
   kOutOfMemory = 5,
   kDisk = 6 /* a file cannot be read or written */,
+  kStopped = 7 /* a sentinel ended the run */,
   kInterrupted = 130
 };
 
@@ -50,6 +52,9 @@ struct EvaluateOptions {
   DataOptions data;
   std::string split = "val", weights = "best";
   bool original_size = false;
+  double tolerance = lamina::metrics::SurfaceOptions{}.tolerance;
+  std::string undefined = "n/a";  ///< n/a | 0 | 1
+  std::string missed = "worst";   ///< worst | n/a
   std::string overlay = "fill", out;
   std::string device = "cpu";
 };
@@ -57,6 +62,17 @@ struct EvaluateOptions {
 struct ReportOptions {
   std::vector<std::string> runs;
   std::string data, out;
+};
+
+struct AugmentOptions {
+  DataOptions data;
+  std::string out, size = "256", resize = "stretch", augment = "hflip";
+  int copies = 4;
+};
+
+struct ReplayOptions {
+  std::string run;
+  std::string device;  ///< empty: the run's
 };
 
 struct PredictOptions {
@@ -113,9 +129,12 @@ struct BenchOptions {
 };
 
 int check(const CheckOptions& options, const Common& common);
-int train(lamina::train::TrainConfig config, bool resume, const Common& common);
+/// `folds` > 0: so many runs, each of which holds out other images.
+int train(lamina::train::TrainConfig config, int folds, bool resume, const Common& common);
 int evaluate(const EvaluateOptions& options, const Common& common);
 int report(const ReportOptions& options, const Common& common);
+int augment(const AugmentOptions& options, const Common& common);
+int replay(const ReplayOptions& options, const Common& common);
 int predict(const PredictOptions& options, const Common& common);
 int colorize_train(lamina::train::ColorizeConfig config, bool resume, const Common& common);
 int colorize_predict(const ColorizePredictOptions& options, const Common& common);

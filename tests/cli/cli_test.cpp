@@ -25,7 +25,7 @@ TEST_CASE("check, train, evaluate, predict, info: what scripts rely on") {
   const Result scored = w.lamina("evaluate run data --split val --json --quiet");
   CHECK(scored.err.empty());
   const json scores = json::parse(scored.out);
-  for (const char* kind : {"dice", "iou", "precision", "recall"}) {
+  for (const char* kind : {"dice", "iou", "precision", "recall", "specificity"}) {
     CHECK(scores.at(kind).at("per_class").size() == 9);
     for (const char* mean : {"macro", "macro_foreground", "micro"}) CHECK(scores.at(kind).contains(mean));
   }

@@ -15,7 +15,7 @@ namespace {
 const std::vector<Picture> kTrain{{"t0", "00112233", "01232323"}, {"t1", "33221100", "00112233"}};
 const std::vector<Picture> kVal{{"a", "00112233", "00112223"}, {"b", "00001111", "01111122"}, {"c", "2222222x", "22200001"}};
 const std::vector<Picture> kTest{{"z", "33333333", "33333312"}};
-const char* const kKinds[] = {"dice", "iou", "precision", "recall"};
+const char* const kKinds[] = {"dice", "iou", "precision", "recall", "specificity"};
 
 bool close(const json& got, double hand) { return std::isnan(hand) ? got.is_null() : std::abs(got.get<double>() - hand) < 1e-9; }
 
@@ -31,7 +31,9 @@ void check_scores(const json& got, const Counts& hand, std::size_t neutral) {
     CHECK(close(scores.at("macro"), hand.mean(kind)));
     CHECK(close(scores.at("macro_foreground"), hand.mean(kind, neutral)));
     CHECK(close(scores.at("micro"), hand.micro(kind)));
+    CHECK(close(scores.at("micro_foreground"), hand.micro(kind, neutral)));
   }
+  CHECK(close(got.at("additive_dice"), hand.additive(neutral)));
 }
 
 }  // namespace
@@ -63,23 +65,85 @@ TEST_CASE("evaluate: every number of the JSON and of the table against counts by
 
     const Counts hand(task, kVal);
     std::map<std::string, std::vector<std::string>> table;
-    for (const std::string& line : fields(w.lamina("evaluate run set").out, '\n'))
+    std::string said = w.lamina("evaluate run set").out;
+    said.resize(said.find("borders,"));
+    for (const std::string& line : fields(said, '\n'))
       if (line.size() > 40) {
         std::istringstream words(line.substr(40));
         auto& row = table[line.substr(0, line.find("  "))];
         for (std::string word; words >> word;) row.push_back(word);
       }
-    CHECK(table.at("class") == Words{"Dice", "IoU", "precision", "recall"});
+    CHECK(table.at("class") == Words{"Dice", "IoU", "precision", "recall", "specificity"});
     const auto check_row = [&](const std::string& name, auto&& value) {
       CAPTURE(name);
-      for (std::size_t k = 0; k < 4; ++k) CHECK(std::abs(std::stod(table.at(name).at(k)) - value(kKinds[k])) <= 5.01e-5);
+      for (std::size_t k = 0; k < 5; ++k) CHECK(std::abs(std::stod(table.at(name).at(k)) - value(kKinds[k])) <= 5.01e-5);
     };
     const char* names[] = {"sky", "red", "green", "blue"};
     for (std::size_t c = 0; c < 4; ++c) check_row(names[c], [&](const char* kind) { return hand.score(kind, c); });
     check_row("macro", [&](const char* kind) { return hand.mean(kind); });
     check_row("macro foreground", [&](const char* kind) { return hand.mean(kind, background); });
     check_row("micro", [&](const char* kind) { return hand.micro(kind); });
+    check_row("micro foreground", [&](const char* kind) { return hand.micro(kind, background); });
   }
+}
+
+TEST_CASE("evaluate: border distances, means over images, and what counts where there is nothing, by hand") {
+  // a: sky is the upper row, of which one pixel was taken for green. b: red, all of it taken for blue.
+  const Workshop w(1);
+  write_pictures(w / "set", Task::multiclass, kTrain, {{"a", "00002222", "02002222"}, {"b", "11111111", "33333333"}});
+  painted_run(still(w / "set", w / "run"), Task::multiclass);
+  const auto said = [&](const std::string& options) { return json::parse(w.lamina("evaluate run set --json --quiet" + options).out); };
+  const double diagonal = std::sqrt(20.0);
+  for (const char* size : {"", " --original-size"}) {
+    const json all = said(std::string(size) + " --tolerance 0"), borders = all.at("borders");
+    const double distances[] = {0.85, diagonal, 0.8, diagonal}, shares[] = {6.0 / 7, 0, 8.0 / 9, 0};
+    for (std::size_t c = 0; c < 4; ++c) {
+      CHECK(close(borders.at("hausdorff95").at("per_class").at(c), distances[c]));
+      CHECK(close(borders.at("surface_dice").at("per_class").at(c), shares[c]));
+      CHECK(borders.at("images").at(c) == 1);
+      CHECK(borders.at("missed").at(c) == (c % 2 ? 1 : 0));
+    }
+    CHECK(close(borders.at("hausdorff95").at("macro"), (0.85 + 0.8 + 2 * diagonal) / 4));
+    CHECK(close(borders.at("hausdorff95").at("macro_foreground"), (0.85 + 2 * diagonal) / 3));
+    CHECK(close(borders.at("surface_dice").at("macro_foreground"), 6.0 / 7 / 3));
+    const json& means = all.at("image_means");
+    CHECK(close(means.at("hausdorff95"), (0.85 + diagonal) / 2));  // the foreground's of each image first
+    CHECK(close(means.at("hausdorff95_green"), 0.8));
+    CHECK(close(means.at("dice_sky"), 6.0 / 7));
+    CHECK(close(means.at("accuracy"), 7.0 / 16));
+  }
+  CHECK(said("").at("borders").at("tolerance") == 2);
+  CHECK(close(said("").at("borders").at("surface_dice").at("per_class").at(0), 1));
+  const json skipped = said(" --missed n/a").at("borders");
+  CHECK(skipped.at("hausdorff95").at("per_class").at(1).is_null());
+  CHECK(close(skipped.at("hausdorff95").at("macro_foreground"), 0.85));
+  CHECK(skipped.at("missed").at(1) == 1);
+  // Neither has sky in b; blue is never labelled, red never predicted.
+  for (const auto& [word, value] : {std::pair("n/a", std::nan("")), std::pair("0", 0.0), std::pair("1", 1.0)}) {
+    const json all = said(std::string(" --undefined ") + word);
+    CHECK(close(all.at("image_means").at("dice_sky"), std::isnan(value) ? 6.0 / 7 : (6.0 / 7 + value) / 2));
+    CHECK(close(all.at("precision").at("per_class").at(1), value));
+    CHECK(close(all.at("recall").at("per_class").at(3), value));
+    CHECK(all.at("dice").at("per_class").at(1) == 0);  // that is no question of undefined
+    CHECK(all.at("undefined") == word);
+  }
+  check_error(w.lamina("evaluate run set --tolerance -1"), 2, {"--tolerance"});
+  check_error(w.lamina("evaluate run set --undefined 2"), 2, {"--undefined"});
+  const std::string table = w.lamina("evaluate run set").out;
+  CHECK(table.find("additive Dice 0.8571") != std::string::npos);
+  CHECK(table.find("Hausdorff95") != std::string::npos);
+  // The run's own files say the same.
+  const json scores = json::parse(w.read("run/scores.json"));
+  CHECK(scores.at("borders") == said("").at("borders"));
+  CHECK(scores.at("image_means") == said("").at("image_means"));
+  CHECK(close(scores.at("scores").at("specificity_sky"), 1));
+  CHECK(close(scores.at("scores").at("specificity_blue"), 0.5));
+  const auto rows = csv_records(w.read("run/per_image.csv"));
+  const auto at = std::find(rows[0].begin(), rows[0].end(), "hausdorff95_red") - rows[0].begin();
+  for (const auto& row : rows)
+    if (row[0] == "b") CHECK(std::abs(std::stod(row.at(static_cast<std::size_t>(at))) - diagonal) < 1e-5);
+  CHECK(w.read("run/report.html").find("Hausdorff 95") != std::string::npos);
+  CHECK(w.read("run/metrics.csv").find("specificity_macro_foreground") != std::string::npos);
 }
 
 TEST_CASE("report writes a run's report again, wherever its data is now, and puts runs side by side") {
@@ -181,7 +245,7 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"patience", 3},
                                                   {"device", "cpu"},
                                                   {"precision", "f32"}};
-  std::string command = "train set --out run --quiet --size 6x4";
+  std::string command = "train set --out run --quiet --size 6x4 --exclude-empty";
   for (const auto& [name, value] : options) {
     std::string option = name;
     std::replace(option.begin(), option.end(), '_', '-');
@@ -194,7 +258,8 @@ TEST_CASE("every option of train reaches the run's settings") {
   CHECK(config.at("size") == "6x4");
   const train::TrainConfig read = train::config_from_json(config.dump());
   CHECK((read.width == 6 && read.height == 4));
-  CHECK(config.size() == 3 + std::size(options));  // and format, data, size
+  CHECK(config.at("exclude_empty") == true);
+  CHECK(config.size() == 4 + std::size(options));  // and format, data, size, exclude_empty
   CHECK(stored_class_weights(w / "run/weights/last.safetensors") == json{1, 2, 3, 4});
   const auto metadata = io::load_checkpoint(w / "run/weights/last.safetensors").metadata;
   CHECK(metadata.at("head") == "multiclass");

@@ -51,7 +51,8 @@ TEST_CASE("a terminal: results and progress never share a line; colors, unless N
   CHECK(holds(lines, "report  run/report.html"));
   CHECK(trained.err.find("\x1b[1mepoch 1/3\x1b[0m") != std::string::npos);
   const auto scored = seen(w.lamina("evaluate run data", {}, ErrorStream::terminal_for_both).err);
-  CHECK(std::count_if(scored.begin(), scored.end(), [](const std::string& l) { return l.starts_with("class  "); }) == 1);
+  CHECK(std::count_if(scored.begin(), scored.end(), [](const std::string& l) { return l.starts_with("class  "); }) ==
+        2);  // scores, borders
   const auto predicted = seen(w.lamina("predict run data/images --out p", {}, ErrorStream::terminal_for_both).err);
   for (const auto& image : fs::directory_iterator(w / "data/images"))
     CHECK_MESSAGE(holds(predicted, "p/masks/" + image.path().filename().string()), image.path().string());

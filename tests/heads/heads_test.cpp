@@ -53,13 +53,15 @@ TEST_CASE("multiclass: names and order of the scores, the selection score with a
   const Scalars s = head->summary(m);
   std::vector<std::string> names;
   for (const auto& [name, value] : s) names.push_back(name);
-  CHECK(names ==
-        std::vector<std::string>{
-            "accuracy",       "dice_macro",      "dice_macro_foreground",      "dice_micro",      "dice_ground",      "dice_cut",
-            "dice_burn",      "iou_macro",       "iou_macro_foreground",       "iou_micro",       "iou_ground",       "iou_cut",
-            "iou_burn",       "precision_macro", "precision_macro_foreground", "precision_micro", "precision_ground", "precision_cut",
-            "precision_burn", "recall_macro",    "recall_macro_foreground",    "recall_micro",    "recall_ground",    "recall_cut",
-            "recall_burn"});
+  std::vector<std::string> expected{"accuracy"};
+  for (const std::string kind : {"dice", "iou", "precision", "recall", "specificity"})
+    for (const char* of : {"_macro", "_macro_foreground", "_micro", "_micro_foreground", "_ground", "_cut", "_burn"})
+      expected.push_back(kind + of);
+  expected.emplace_back("additive_dice");
+  CHECK(names == expected);
+  CHECK(s.at("specificity_cut") == doctest::Approx(60. / 75));
+  CHECK(s.at("dice_micro_foreground") == doctest::Approx(60. / 85));
+  CHECK(s.at("additive_dice") == doctest::Approx(cut + burn));
   CHECK(s.at("accuracy") == doctest::Approx(0.8));
   CHECK(s.at("dice_cut") == doctest::Approx(cut));
   CHECK(s.at("iou_cut") == doctest::Approx(20. / 40));

@@ -162,17 +162,22 @@ inline nlohmann::json stored_class_weights(const std::filesystem::path& checkpoi
 /// and none, which comes last.
 struct Counts {
   std::vector<std::vector<double>> n;
+  std::vector<double> negatives;  // of planes: where neither is
 
   Counts(data::Task task, const std::vector<Picture>& pictures) {
     const bool planes = task == data::Task::multilabel;
     const std::size_t classes = planes ? 3 : 4;
     n.assign(classes, std::vector<double>(classes));
+    negatives.assign(planes ? 2 : 0, 0);
     for (const Picture& p : pictures)
       for (std::size_t i = 0; i < p.label.size(); ++i) {
         if (p.label[i] == 'x') continue;
         const auto t = static_cast<std::size_t>(p.label[i] - '0'), a = static_cast<std::size_t>(p.answer[i] - '0');
         if (!planes) ++n[t][a];
-        for (std::size_t k = 0; planes && k < 2; ++k) ++n[t >> k & 1 ? k : 2][a >> k & 1 ? k : 2];
+        for (std::size_t k = 0; planes && k < 2; ++k) {
+          ++n[t >> k & 1 ? k : 2][a >> k & 1 ? k : 2];
+          negatives[k] += !((t | a) >> k & 1);
+        }
       }
   }
   double hits(std::size_t c) const { return n[c][c]; }
@@ -196,10 +201,15 @@ struct Counts {
     for (std::size_t c = 0; c < n.size(); ++c) sum += hits(c);
     return sum / total();
   }
-  /// dice, iou, precision or recall of a class; NaN where there is none.
+  double rejected(std::size_t c) const { return c < negatives.size() ? negatives[c] : total() - labelled(c) - answered(c) + hits(c); }
+  /// dice, iou, precision, recall or specificity of a class; NaN where there is none.
   double score(const std::string& kind, std::size_t c) const {
     const double t = labelled(c), a = answered(c), h = hits(c);
-    return kind == "dice" ? 2 * h / (t + a) : kind == "iou" ? h / (t + a - h) : kind == "precision" ? h / a : h / t;
+    return kind == "dice"        ? 2 * h / (t + a)
+           : kind == "iou"       ? h / (t + a - h)
+           : kind == "precision" ? h / a
+           : kind == "recall"    ? h / t
+                                 : rejected(c) / (rejected(c) + a - h);
   }
   /// Of the classes that have one, without class `but`.
   double mean(const std::string& kind, std::size_t but = 99) const {
@@ -209,7 +219,24 @@ struct Counts {
     return sum / classes;
   }
   /// Of the sums of all classes: a pixel that is wrong is missing in one and too many in another.
-  double micro(const std::string& kind) const { return kind == "iou" ? accuracy() / (2 - accuracy()) : accuracy(); }
+  double micro(const std::string& kind, std::size_t but = 99) const {
+    double t = 0, a = 0, h = 0, tn = 0;
+    for (std::size_t c = 0; c < n.size(); ++c)
+      if (c != but) t += labelled(c), a += answered(c), h += hits(c), tn += rejected(c);
+    if (but == 99 && kind != "specificity") return kind == "iou" ? accuracy() / (2 - accuracy()) : accuracy();
+    return kind == "dice"        ? 2 * h / (t + a)
+           : kind == "iou"       ? h / (t + a - h)
+           : kind == "precision" ? h / a
+           : kind == "recall"    ? h / t
+                                 : tn / (tn + a - h);
+  }
+  /// The sum of the Dice of all classes but one.
+  double additive(std::size_t but) const {
+    double sum = 0;
+    for (std::size_t c = 0; c < n.size(); ++c)
+      if (const double v = score("dice", c); c != but && !std::isnan(v)) sum += v;
+    return sum;
+  }
 };
 
 }  // namespace lamina::test

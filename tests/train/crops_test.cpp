@@ -48,10 +48,9 @@ TEST_CASE("scores of windows are those of predicted masks, photograph by photogr
     const auto predicted = [&](data::Split split) {
       train::Evaluation e{predictor.head().confusion(), {}, {}};
       for (const data::Item& item : set.items(split)) {
-        const auto labels = predictor.predict(data::read_image(item.image)).labels;
-        metrics::ConfusionMatrix one = predictor.head().confusion();
-        predictor.head().count(one, data::read_mask(item, set.masks).labels, labels.labels);
-        e.add(predictor.head(), static_cast<int>(e.images.size()), one);
+        const auto labels = predictor.predict(data::read_image(item.image)).labels, truth = data::read_mask(item, set.masks);
+        e.add(predictor.head(), static_cast<int>(e.images.size()), truth.labels, labels.labels, labels.height, labels.width,
+              {.borders = true});
       }
       return e;
     };
@@ -67,7 +66,10 @@ TEST_CASE("scores of windows are those of predicted masks, photograph by photogr
     for (const int batch : {1, 4, 5}) {  // 3 x 3 windows of a photograph
       c.batch = batch;
       data::Loader loader(set, data::Split::val, train::loader_options(c, info.input));
-      const auto got = train::evaluate(predictor.model(), loader, {info.head}, nullptr)[0];
+      const auto got = train::evaluate(predictor.model(), loader, {info.head}, nullptr, {}, {.borders = true})[0];
+      CHECK(got.border.near == expected.border.near);
+      CHECK(got.border.near_wrong == expected.border.near_wrong);
+      CHECK(got.border.far_wrong == expected.border.far_wrong);
       CHECK(same(got.confusion, expected.confusion));
       REQUIRE(got.images.size() == expected.images.size());
       for (std::size_t i = 0; i < got.images.size(); ++i) {

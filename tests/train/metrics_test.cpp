@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include "lamina/metrics/surface.hpp"
+#include "lamina/train/session.hpp"
+#include "support/golden.hpp"
 #include "support/op_check.hpp"
 
 using namespace lamina;
@@ -37,6 +40,125 @@ TEST_CASE("scores of a confusion matrix against values by hand, absent classes i
   CHECK(m.scores(1).dice.macro_foreground == doctest::Approx((100.0 / 116 + 0) / 2));
   CHECK(m.scores(-1).dice.macro_foreground == doctest::Approx(s.dice.macro));
   check_throws<OptionError>([&] { m.scores(4); }, {"background 4"});
+}
+
+TEST_CASE("specificity, micro scores of the foreground, additive Dice, and 0 / 0 as it is wanted, by hand") {
+  const auto m = ConfusionMatrix::from_counts({{50, 8, 2, 0}, {6, 30, 4, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}});
+  const auto s = m.scores(0);
+  CHECK(s.specificity.per_class[0] == doctest::Approx(34.0 / 40));  // of 40 that are not 0, 6 were called so
+  CHECK(s.specificity.per_class[1] == doctest::Approx(52.0 / 60));
+  CHECK(s.specificity.per_class[2] == doctest::Approx(94.0 / 100));
+  CHECK(s.specificity.per_class[3] == 1);
+  CHECK(s.specificity.micro == doctest::Approx(280.0 / 300));
+  CHECK(s.specificity.micro_foreground == doctest::Approx(246.0 / 260));
+  CHECK(s.specificity.macro_foreground == doctest::Approx((52.0 / 60 + 0.94 + 1) / 3));
+  CHECK(s.dice.micro_foreground == doctest::Approx(60.0 / (60 + 14 + 10)));  // of classes 1 to 3: TP 30, FP 8 + 6, FN 10
+  CHECK(s.precision.micro_foreground == doctest::Approx(30.0 / 44));
+  CHECK(s.recall.micro_foreground == doctest::Approx(30.0 / 40));
+  CHECK(m.scores(-1).dice.micro_foreground == doctest::Approx(m.scores(-1).dice.micro));
+  CHECK(s.additive_dice == doctest::Approx(60.0 / 78));
+  CHECK(m.scores(-1).additive_dice == doctest::Approx(60.0 / 78 + 100.0 / 116));
+  const auto all_zero = ConfusionMatrix::from_counts({{5, 0}, {0, 0}}).scores();
+  CHECK(std::isnan(all_zero.specificity.per_class[0]));  // nothing is not 0
+  CHECK(all_zero.specificity.per_class[1] == 1);
+  CHECK(std::isnan(ConfusionMatrix(2).scores().additive_dice));
+  for (const double v : {0.0, 1.0}) {
+    const auto as = m.scores(0, v);
+    CHECK(as.dice.per_class[3] == v);
+    CHECK(as.recall.per_class[2] == v);
+    CHECK(as.dice.per_class[2] == 0);
+    CHECK(as.dice.macro_foreground == doctest::Approx((60.0 / 78 + 0 + v) / 3));
+  }
+}
+
+TEST_CASE("planes: what neither is nor was called a plane is counted in that plane, ignored values apart, and survives sums and cells") {
+  ConfusionMatrix m(3);  // left, right, none
+  // Four pixels of (left, right); the right of the last is ignored.
+  const std::vector<std::uint8_t> truth{1, 0, 0, 0, 0, 1, 0, 255}, decided{1, 0, 1, 0, 0, 1, 0, 1};
+  m.add_planes(truth, decided, 255);
+  const auto check = [](const ConfusionMatrix& c, double times) {
+    CHECK(c.true_negatives(0) == 2 * times);
+    CHECK(c.true_negatives(1) == 2 * times);
+    const auto s = c.scores(2);
+    CHECK(s.specificity.per_class[0] == doctest::Approx(2.0 / 3));
+    CHECK(s.specificity.per_class[1] == 1);
+    CHECK(s.specificity.micro_foreground == doctest::Approx(4.0 / 5));
+  };
+  check(m, 1);
+  ConfusionMatrix twice = m, again(3);
+  twice.add(m);
+  check(twice, 2);
+  for (const metrics::Cell& cell : twice.cells()) again.add(cell);
+  check(again, 2);
+  CHECK(again.at(2, 2) == m.at(2, 2) * 2);
+  CHECK(m.majority_baseline().true_negatives(0) == 3);  // always none: of 4 lefts, 3 are none
+  CHECK(m.majority_baseline().true_negatives(1) == 2);
+}
+
+TEST_CASE("the counts of planes survive a checkpoint") {
+  ConfusionMatrix m(3);
+  m.add_planes(std::vector<std::uint8_t>{1, 0, 0, 0, 0, 0}, std::vector<std::uint8_t>{0, 0, 1, 0, 0, 0});
+  train::RunState state;
+  state.history.push_back({.epoch = 1, .validation = train::Validation{.counts = {{"labels", m}}}});
+  const auto back = train::run_state_from_json(train::to_json(state)).history[0].validation->counts[0].confusion;
+  CHECK(back.true_negatives(0) == 1);
+  CHECK(back.true_negatives(1) == 3);
+  CHECK(back.at(2, 2) == 4);
+}
+
+TEST_CASE("border distances are MONAI's") {
+  const io::TensorArchive values = golden_archive("surface");
+  for (int k = 0; k < 4; ++k) {
+    const auto at = [&](const char* name) { return values.at("case" + std::to_string(k) + "." + name); };
+    const auto truth = at("truth").to_vector<std::uint8_t>(), decided = at("decided").to_vector<std::uint8_t>();
+    const std::int64_t h = at("truth").size(0), w = at("truth").size(1), classes = at("hausdorff95").numel();
+    std::vector<metrics::Region> regions;
+    for (int c = 0; c < classes; ++c) regions.push_back({0, c});
+    const metrics::SurfaceOptions options{.tolerance = at("tolerance").item()};
+    const auto got = metrics::surface_scores(truth, decided, h, w, 1, regions, 255, options);
+    // The same as planes, and with a frame of ignored pixels around, cut from a larger image.
+    std::vector<std::uint8_t> planes[2], framed[2];
+    std::vector<metrics::Region> each;
+    for (int c = 0; c < classes; ++c) each.push_back({c, 1});
+    for (const int side : {0, 1}) {
+      for (const std::uint8_t v : side ? decided : truth)
+        for (int c = 0; c < classes; ++c) planes[side].push_back(v == c);
+      framed[side].assign(static_cast<std::size_t>((h + 3) * (w + 2)), side ? 1 : 255);
+      for (std::int64_t y = 0; y < h; ++y)
+        for (std::int64_t x = 0; x < w; ++x)
+          framed[side][static_cast<std::size_t>((y + 2) * (w + 2) + x + 1)] = (side ? decided : truth)[static_cast<std::size_t>(y * w + x)];
+    }
+    const auto of_planes = metrics::surface_scores(planes[0], planes[1], h, w, classes, each, 255, options),
+               of_framed = metrics::surface_scores(framed[0], framed[1], h + 3, w + 2, 1, regions, 255, options);
+    for (std::size_t c = 0; c < got.size(); ++c) {
+      const double distance = at("hausdorff95").to_vector<double>()[c], dice = at("surface_dice").to_vector<double>()[c];
+      for (const auto* scores : {&got, &of_planes, &of_framed}) {
+        CHECK((*scores)[c].hausdorff95 == doctest::Approx(distance).epsilon(1e-6));
+        CHECK((*scores)[c].surface_dice == doctest::Approx(dice).epsilon(1e-6));
+        CHECK(!(*scores)[c].missed);
+      }
+    }
+  }
+}
+
+TEST_CASE("border distances of what only one has, or neither") {
+  const std::vector<std::uint8_t> truth{0, 0, 1, 1, 0, 0}, decided{0, 0, 2, 2, 0, 0};  // 2 x 3
+  const metrics::Region regions[] = {{0, 0}, {0, 1}, {0, 2}, {0, 3}};
+  for (const bool counts : {true, false}) {
+    const auto s = metrics::surface_scores(truth, decided, 2, 3, 1, regions, 255, {.missed_counts = counts});
+    CHECK(s[0].hausdorff95 == 0);
+    CHECK(s[0].surface_dice == 1);
+    for (const std::size_t k : {1u, 2u}) {
+      CHECK(s[k].missed);
+      CHECK((counts ? s[k].hausdorff95 == doctest::Approx(std::sqrt(13.0)) : std::isnan(s[k].hausdorff95)));
+      CHECK((counts ? s[k].surface_dice == 0 : std::isnan(s[k].surface_dice)));
+    }
+    CHECK(!s[3].missed);
+    CHECK(std::isnan(s[3].hausdorff95));
+    CHECK(std::isnan(s[3].surface_dice));
+  }
+  check_throws<ShapeError>([&] { metrics::surface_scores(truth, decided, 2, 2, 1, regions, 255); }, {"6 labels", "2 x 2"});
+  check_throws<OptionError>([&] { metrics::surface_scores(truth, decided, 2, 3, 1, regions, 255, {.tolerance = -1}); }, {"tolerance -1"});
 }
 
 TEST_CASE("an empty matrix has no scores") {

@@ -18,7 +18,7 @@ namespace {
 const std::vector<Picture> kReportTrain{{"t0", "00112233", "01232323"}, {"t1", "33221100", "00112233"}};
 const std::vector<std::string> kNames{"sky", "red", "green", "blue"};
 constexpr std::size_t kGreen = 2;
-const char* const kKinds[] = {"dice", "iou", "precision", "recall"};
+const char* const kKinds[] = {"dice", "iou", "precision", "recall", "specificity"};
 
 /// Not in the order of any score; f has no foreground. By accuracy c is not the worst.
 const std::vector<Picture> kPictures{
@@ -158,10 +158,10 @@ TEST_CASE("the report's table: scores in their columns, shares of the labels, me
     for (const auto& cell : all(row[0], "<t[hd][^>]*>(.*?)</t[hd]>")) cells.push_back(without_tags(cell[0]));
     table[cells[0]] = {cells.begin() + 1, cells.end()};
   }
-  CHECK(table.at("class") == std::vector<std::string>{"share of pixels", "Dice", "IoU", "precision", "recall"});
+  CHECK(table.at("class") == std::vector<std::string>{"share of pixels", "Dice", "IoU", "precision", "recall", "specificity"});
   const auto check = [&](const std::string& name, auto&& value) {
     CAPTURE(name);
-    for (std::size_t k = 0; k < 4; ++k) CHECK(std::abs(std::stod(table.at(name).at(k + 1)) - value(kKinds[k])) <= 5.01e-4);
+    for (std::size_t k = 0; k < 5; ++k) CHECK(std::abs(std::stod(table.at(name).at(k + 1)) - value(kKinds[k])) <= 5.01e-4);
   };
   for (std::size_t c = 0; c < 4; ++c) {
     check(kNames[c], [&](const char* kind) { return hand.score(kind, c); });
@@ -170,6 +170,7 @@ TEST_CASE("the report's table: scores in their columns, shares of the labels, me
   check("macro (all classes)", [&](const char* kind) { return hand.mean(kind); });
   check("macro foreground", [&](const char* kind) { return hand.mean(kind, kGreen); });
   check("micro", [&](const char* kind) { return hand.micro(kind); });
+  check("micro foreground", [&](const char* kind) { return hand.micro(kind, kGreen); });
   // Always green: 19 of 44 labelled pixels.
   CHECK(hand.labelled(kGreen) == 19);
   CHECK(text.find("always answering the most frequent class scores 0.432") != std::string::npos);

@@ -195,7 +195,8 @@ TEST_CASE("ordinal: training learns grades, the best epoch is that of the best k
   // Images are ranked by how far off their grades are.
   const auto rows = csv_records(io::read_file(f / "run/per_image.csv"));
   REQUIRE(rows.size() == 1 + error_of.size());
-  CHECK(rows[0] == std::vector<std::string>{"image", "dice", "accuracy", "absolute_error"});
+  CHECK(std::vector<std::string>(rows[0].begin(), rows[0].begin() + 4) ==
+        std::vector<std::string>{"image", "dice", "accuracy", "absolute_error"});
   double last = 0;
   for (std::size_t i = 1; i < rows.size(); ++i) {
     const double listed = std::stod(rows[i][3]);

@@ -12,6 +12,7 @@
 #include "lamina/data/dataset.hpp"
 #include "lamina/kernels/segmentation_loss.hpp"
 #include "lamina/metrics/confusion.hpp"
+#include "lamina/metrics/surface.hpp"
 
 namespace lamina::heads {
 
@@ -69,11 +70,13 @@ class Head {
   metrics::ConfusionMatrix confusion() const { return metrics::ConfusionMatrix(static_cast<int>(outcomes().size())); }
   /// Adds labels against decisions; kIgnoreLabel is left out.
   virtual void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const;
-  /// Every score by name, in the order of metrics.csv: accuracy, then dice, iou, precision and recall each as macro, macro_foreground,
-  /// micro and a class.
-  virtual Scalars summary(const metrics::ConfusionMatrix& confusion) const;
-  virtual Selection selection(const metrics::ConfusionMatrix& confusion) const;
-  /// Scores of one image, the columns of per_image.csv, and how good they are (larger is better, NaN: undefined).
+  /// What of an image each outcome is, in their order; of those that are nowhere, such as "(none)" of planes, nothing.
+  virtual std::vector<metrics::Region> regions() const;
+  /// Every score by name, in the order of metrics.csv: accuracy, then dice, iou, precision, recall and specificity each as macro,
+  /// macro_foreground, micro, micro_foreground and a class, then additive_dice. `undefined`: as of ConfusionMatrix::scores.
+  virtual Scalars summary(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const;
+  virtual Selection selection(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const;
+  /// Scores of one image, the first columns of per_image.csv, and how good they are (larger is better, NaN: undefined).
   virtual Scalars image_summary(const metrics::ConfusionMatrix& of_one_image) const;
   virtual double quality(const Scalars& image_summary) const { return image_summary.at("dice"); }
   /// "Dice 0.123".

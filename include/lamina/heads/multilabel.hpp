@@ -24,6 +24,11 @@ class Multilabel : public Head {
     return all;
   }
   int neutral_outcome() const override { return outputs(); }
+  std::vector<metrics::Region> regions() const override {
+    std::vector<metrics::Region> all;
+    for (int plane = 0; plane < planes(); ++plane) all.push_back({plane, 1});
+    return all;
+  }
   void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override {
     into.add_planes(truth, decided, data::kIgnoreLabel);
   }

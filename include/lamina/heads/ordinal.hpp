@@ -17,8 +17,8 @@ class Graded : public Head {
   void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override;
   metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const override;
   std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const override;
-  Scalars summary(const metrics::ConfusionMatrix& confusion) const override;
-  Selection selection(const metrics::ConfusionMatrix& confusion) const override;
+  Scalars summary(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
+  Selection selection(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   Scalars image_summary(const metrics::ConfusionMatrix& of_one_image) const override;
   double quality(const Scalars& image_summary) const override { return -image_summary.at("absolute_error"); }
   std::string quality_text(const Scalars& image_summary) const override;

@@ -7,6 +7,9 @@
 
 namespace lamina::metrics {
 
+/// What a ratio 0 / 0 counts as unless said otherwise: it has no value, and takes no part in an average.
+inline constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
+
 /// One ratio for every class and its averages. A class that neither the labels nor the predictions contain has no value (NaN)
 /// and takes no part in an average.
 struct ClassScores {
@@ -14,14 +17,18 @@ struct ClassScores {
   double macro = 0;             ///< mean over the classes that have a value
   double macro_foreground = 0;  ///< the same without the background; equals macro when there is none
   double micro = 0;             ///< from the summed counts of all classes
+  double micro_foreground = 0;  ///< of those without the background
 };
 
 /// Scores of one confusion matrix.
 struct Scores {
-  ClassScores dice;       ///< 2 TP / (2 TP + FP + FN)
-  ClassScores iou;        ///< TP / (TP + FP + FN)
-  ClassScores precision;  ///< TP / (TP + FP); NaN when never predicted
-  ClassScores recall;     ///< TP / (TP + FN); NaN when never labelled
+  ClassScores dice;         ///< 2 TP / (2 TP + FP + FN)
+  ClassScores iou;          ///< TP / (TP + FP + FN)
+  ClassScores precision;    ///< TP / (TP + FP); NaN when never predicted
+  ClassScores recall;       ///< TP / (TP + FN); NaN when never labelled
+  ClassScores specificity;  ///< TN / (TN + FP), each class against all others, a plane against itself; NaN when everything is labelled so
+  /// Sum of the foreground classes' Dice, as some sources report that of planes laid side by side: up to their number, not a share.
+  double additive_dice = 0;
   double accuracy = 0;
 };
 
@@ -38,6 +45,7 @@ struct OrdinalScores {
 struct Cell {
   int truth = 0, prediction = 0;
   std::int64_t count = 0;
+  int plane = -1;  ///< of add_planes' "none" that was answered "none": of which plane
 };
 
 /// Pixel counts: `at(truth, prediction)`. Accumulated over a whole set, so that a score is never a mean of per-image means.
@@ -54,14 +62,20 @@ class ConfusionMatrix {
   void add(const ConfusionMatrix& other);
   /// Its counts that are not 0, and adding one of them.
   std::vector<Cell> cells() const;
-  void add(const Cell& cell) { counts_[static_cast<std::size_t>(cell.truth * classes_ + cell.prediction)] += cell.count; }
+  void add(const Cell& cell);
   int classes() const { return classes_; }
   std::int64_t at(int truth, int prediction) const { return counts_[static_cast<std::size_t>(truth * classes_ + prediction)]; }
   std::int64_t truth_count(int c) const;
   std::int64_t prediction_count(int c) const;
+  /// What neither is nor was called `c`; of a plane, within that plane.
+  std::int64_t true_negatives(int c) const;
+  /// Those of each plane, of a matrix that counts planes; else empty.
+  const std::vector<std::int64_t>& plane_negatives() const { return negatives_; }
+  void set_plane_negatives(std::vector<std::int64_t> negatives) { negatives_ = std::move(negatives); }
   std::int64_t total() const;
   /// `background`: the class that macro_foreground leaves out; -1 for none.
-  Scores scores(int background = -1) const;
+  /// `undefined`: what 0 / 0 counts as (sklearn's zero_division).
+  Scores scores(int background = -1, double undefined = kUndefined) const;
   OrdinalScores ordinal_scores() const;
   /// The matrix of a predictor that always answers the most frequent label: what the scores must beat.
   ConfusionMatrix majority_baseline() const;
@@ -69,6 +83,7 @@ class ConfusionMatrix {
  private:
   int classes_;
   std::vector<std::int64_t> counts_;
+  std::vector<std::int64_t> negatives_;  // of planes, that are together the last class's own count
 };
 
 }  // namespace lamina::metrics

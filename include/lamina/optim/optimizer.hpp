@@ -9,7 +9,8 @@ namespace lamina::optim {
 
 /// What happens to gradients before an update: clip by global norm, then by value, then weight decay.
 struct GradientOptions {
-  double clip_norm = 0;     ///< scale all gradients so that their joint 2-norm is at most this (0: off)
+  double clip_norm =
+      0;  ///< scale all gradients so that their joint 2-norm is at most this (0: off); a norm that is not finite moves nothing
   double clip_value = 0;    ///< clamp every element to [-clip_value, clip_value] (0: off; Keras clipvalue)
   double weight_decay = 0;  ///< L2 term added to the gradient, or decoupled (AdamW)
   bool decoupled_decay = false;
@@ -57,7 +58,7 @@ class Optimizer {
   void zero_grad();
   double lr() const { return lr_; }
   void set_lr(double lr) { lr_ = lr; }
-  /// 2-norm of all gradients as of the last step() that clipped by norm, else 0.
+  /// 2-norm of all gradients as of the last step() that clipped by norm, else 0. Where it is not finite, that step changed nothing.
   double gradient_norm() const { return gradient_norm_; }
   /// Everything but the learning rate: moments ("m.<parameter>"), masters ("master.<parameter>") and the step counter ("step", i64).
   /// Shares the memory.

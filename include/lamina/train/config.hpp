@@ -29,6 +29,7 @@ struct TrainConfig {
   std::string normalize = "auto";
   int border = 0;
   std::string augment = "hflip";
+  bool exclude_empty = false;
   std::string head;
   std::string loss = "ce+dice";
   double aux_weight = 0.5;
@@ -116,6 +117,7 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{.name = "normalize", .help = "how intensities become the network's input", .choices = kNormalizeChoices}, c.normalize);
   visit(Field{"border", "what pad, crop and augment put outside a photograph, in 255ths of full intensity", 0, 255}, c.border);
   visit(Field{.name = "augment", .help = "random changes, as in hflip,rotate=15,jitter=0.2", .choices = kAugmentChoices}, c.augment);
+  visit(Field{"exclude_empty", "leave out training images that show the background alone; others are scored as ever"}, c.exclude_empty);
   visit(
       Field{.name = "head",
             .help = "what the output means: multiclass | multilabel | ordinal | corn | coral | regression; empty: as the data's task says",

@@ -1,12 +1,15 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "lamina/data/batch.hpp"
 #include "lamina/heads/head.hpp"
 #include "lamina/losses/criterion.hpp"
 #include "lamina/metrics/bootstrap.hpp"
+#include "lamina/metrics/border.hpp"
 #include "lamina/models/network.hpp"
 
 namespace lamina::train {
@@ -19,16 +22,25 @@ struct ImageScore {
   Scalars scores;      ///< Head::image_summary
   double quality = 0;  ///< Head::quality
   std::vector<metrics::Cell> counts{};
+  std::vector<metrics::SurfaceScores> surfaces{};  ///< of Head::regions, where they are looked at
+};
+
+/// What an evaluation looks at beside counts.
+struct Looks {
+  bool borders = false;                               ///< Evaluation::border
+  std::optional<metrics::SurfaceOptions> surfaces{};  ///< ImageScore::surfaces
 };
 
 /// What one head says of a split.
 struct Evaluation {
-  /// An image's counts join the others.
-  void add(const heads::Head& head, int item, const metrics::ConfusionMatrix& of_image);
+  /// The labels and decisions of an image, each (height, width, planes), join the others.
+  void add(const heads::Head& head, int item, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided,
+           std::int64_t height, std::int64_t width, const Looks& looks = {});
 
   metrics::ConfusionMatrix confusion;  ///< of the whole split
   Scalars losses;                      ///< means over the images, or windows, of criterion's values; none without one
   std::vector<ImageScore> images;
+  metrics::BorderCounts border{};  ///< of the whole split, where it is looked at
 };
 
 /// Runs the network in evaluation mode over everything `batches` yields; the modes of its layers are restored. Dropout that stays on draws
@@ -36,7 +48,25 @@ struct Evaluation {
 /// blended as Predictor does. One evaluation a head, in their order; `criterion` may be null, `progress(done, all)` empty. Throws
 /// DataError where the network or the batches lack what a head is called.
 std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches, const Heads& heads, const losses::Criterion* criterion,
-                                 const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+                                 const std::function<void(std::int64_t, std::int64_t)>& progress = {}, const Looks& looks = {});
+
+/// Every score of an image: Head::image_summary, each outcome's Dice and, where they were looked at, of each region and over the
+/// foreground's (hausdorff95, surface_dice). The columns of per_image.csv; NaN where there is no value.
+Scalars image_columns(const heads::Head& head, const ImageScore& image, double undefined = metrics::kUndefined);
+/// The same, each the mean over the images that have a value.
+Scalars image_means(const heads::Head& head, const std::vector<ImageScore>& images, double undefined = metrics::kUndefined);
+/// Border distances over a split: of each region the means over the images that have a value, of these the means over regions, and in how
+/// many images only labels or only decisions had it.
+struct SurfaceSummary {
+  struct Row {
+    std::string name;
+    double hausdorff95 = metrics::kUndefined, surface_dice = metrics::kUndefined;
+    int images = 0, missed = 0;  ///< with a value; with one border only
+  };
+  std::vector<Row> regions;
+  Row macro{"macro"}, macro_foreground{"macro foreground"};
+};
+SurfaceSummary surface_summary(const heads::Head& head, const std::vector<ImageScore>& images);
 
 /// How sure a split's scores are: bootstrap intervals over its images.
 struct ScoreIntervals {
@@ -45,7 +75,7 @@ struct ScoreIntervals {
   metrics::Interval selection{};                                  ///< of Head::selection
   std::vector<std::pair<std::string, metrics::Interval>> each{};  ///< of Head::summary
 };
-ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageScore>& images);
+ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageScore>& images, double undefined = metrics::kUndefined);
 /// "95 % interval 0.650 to 0.760, 1000 bootstrap resamples of 14 images".
 std::string interval_text(const ScoreIntervals& intervals, const metrics::Interval& interval);
 

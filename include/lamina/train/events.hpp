@@ -22,7 +22,8 @@ struct Validation {
   std::vector<HeadCounts> counts{};                         ///< none where a task counts nothing
   double score = std::numeric_limits<double>::quiet_NaN();  ///< the best epoch has the largest; NaN: undefined
   std::string text{};                                       ///< scores for the epoch's line; not part of checkpoints
-  std::string baseline{};  ///< what they are to be compared with, said once; not part of checkpoints
+  std::string baseline{};                                   ///< what they are to be compared with, said once; not part of checkpoints
+  Scalars signals{};                                        ///< for sentinels: join EpochRecord::signals
 };
 
 /// Means over the images of one epoch, and the validation that followed it, if any.
@@ -49,6 +50,6 @@ struct StepEvent {
   std::size_t memory = 0;  ///< bytes of tensors, the most so far
 };
 
-enum class Outcome { finished, interrupted };
+enum class Outcome { finished, interrupted, stopped /* by a sentinel; as saved as an interrupted one */ };
 
 }  // namespace lamina::train

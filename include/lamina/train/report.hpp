@@ -66,4 +66,11 @@ std::string steps_text(const std::vector<std::pair<std::string, std::string>>& n
 /// One HTML file without external references: opens offline.
 std::string render_report(const ReportContent& content);
 
+/// With so many digits; n/a where it is NaN.
+std::string decimal(double v, int digits = 4);
+
+struct SurfaceSummary;
+/// How far borders are from where they are labelled, at the usual tolerance.
+ReportTable borders_table(const SurfaceSummary& borders);
+
 }  // namespace lamina::train

@@ -17,6 +17,9 @@ struct RunScores {
   Scalars scores{};  ///< Head::summary
   ScoreIntervals intervals{};
   std::vector<std::pair<std::string, double>> images{};  ///< names and Head::quality
+  Scalars image_means{};                                 ///< train::image_means; not read again
+  SurfaceSummary surfaces{};                             ///< the same
+  double tolerance = metrics::SurfaceOptions{}.tolerance;
 };
 std::string scores_json(const RunScores& scores);
 /// Throws IoError; DataError on text that is none.
@@ -24,6 +27,9 @@ RunScores read_scores(const std::filesystem::path& file);
 
 /// A row of counts for each true class.
 std::string confusion_csv(const metrics::ConfusionMatrix& matrix, const std::vector<std::string>& names);
+/// {"tolerance": 2, "hausdorff95": {"per_class": [...], "macro": ..., "macro_foreground": ...}, "surface_dice": {...}, "images": [...],
+/// "missed": [...]}.
+std::string to_json(const SurfaceSummary& surfaces, double tolerance);
 
 /// {"level": 0.95, "resamples": 1000, "images": 14, "selection": [low, high], name: [low, high], ...}; undefined ones are null.
 std::string to_json(const ScoreIntervals& intervals);

@@ -24,8 +24,9 @@ class SegmentationTask : public Task {
     std::unique_ptr<optim::Optimizer> optimizer;
     std::int64_t part = 0;                ///< images that are passed at once, the gradients of a batch being added up; 0: all
     bool merge_single = false;            ///< a last part of one image joins the one before
+    bool watched = false;                 ///< validations also look for what sentinels judge by
     std::vector<std::string> notes = {};  ///< for the log, such as which weights the network begins with
-    std::shared_ptr<data::Batches> training, validation;  ///< validation may be null or empty
+    std::shared_ptr<data::Batches> training{}, validation{};  ///< validation may be null or empty
   };
   /// Throws OptionError when the criterion does not fit a head, ShapeError when the network has no output for it.
   explicit SegmentationTask(Parts parts);

@@ -32,6 +32,7 @@ struct RunState {
   int best_epoch = 0;
   optim::Schedule::State schedule{};
   std::vector<EpochRecord> history{};
+  int reloads = 0;  ///< how often sentinels took it back to a checkpoint; each makes the learning rate a tenth
 };
 
 std::string to_json(const RunState& state);
@@ -65,11 +66,14 @@ class Session {
   /// What to say about it: damage, where it goes on; empty at the start of a run.
   const std::string& damage() const { return damage_; }
   bool resumed() const { return resumed_; }
+  /// Goes back to weights/last: components and state become as they are there. Throws as find_checkpoint; OptionError without one.
+  void reload();
   /// Writes weights/best, weights/last or another; of the ends of epochs the last but one is kept as weights/prev.
   void save(const char* which);
 
  private:
   class Lock;
+  void load(const FoundCheckpoint& from);
   RunFolder folder_;
   Task& task_;
   std::unique_ptr<Lock> lock_;

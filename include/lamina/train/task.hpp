@@ -27,7 +27,8 @@ class Task {
 
   /// What is trained on.
   virtual data::Batches& training() = 0;
-  /// One update of every component; random numbers and learning rates are set. Returns means over the batch's items, the loss first.
+  /// One update of every component; random numbers and learning rates are set. Returns means over the batch's items, the loss first. Where
+  /// one is not finite, components should be left as they were, so that the step can be looked into.
   virtual Scalars step(const data::Batch& batch) = 0;
   /// Is there anything to validate with? If not, the newest epoch is the best.
   virtual bool validates() const = 0;

@@ -74,23 +74,35 @@ void Head::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> t
   into.add(truth, decided, data::kIgnoreLabel);
 }
 
-Scalars Head::summary(const metrics::ConfusionMatrix& confusion) const {
-  const auto s = confusion.scores(neutral_outcome());
+std::vector<metrics::Region> Head::regions() const {
+  const int all = std::max(1, planes()), values = static_cast<int>(outcomes().size()) / all;
+  std::vector<metrics::Region> regions;
+  for (int plane = 0; plane < all; ++plane)
+    for (int value = 0; value < values; ++value) regions.push_back({plane, value});
+  return regions;
+}
+
+Scalars Head::summary(const metrics::ConfusionMatrix& confusion, double undefined) const {
+  const auto s = confusion.scores(neutral_outcome(), undefined);
   const std::vector<std::string> names = outcomes();
   Scalars out{{"accuracy", s.accuracy}};
   const std::pair<const char*, const metrics::ClassScores*> kinds[] = {
-      {"dice", &s.dice}, {"iou", &s.iou}, {"precision", &s.precision}, {"recall", &s.recall}};
+      {"dice", &s.dice}, {"iou", &s.iou}, {"precision", &s.precision}, {"recall", &s.recall}, {"specificity", &s.specificity}};
   for (const auto& [kind, scores] : kinds) {
     const std::string k = kind;
-    Scalars of_kind{{k + "_macro", scores->macro}, {k + "_macro_foreground", scores->macro_foreground}, {k + "_micro", scores->micro}};
+    Scalars of_kind{{k + "_macro", scores->macro},
+                    {k + "_macro_foreground", scores->macro_foreground},
+                    {k + "_micro", scores->micro},
+                    {k + "_micro_foreground", scores->micro_foreground}};
     for (std::size_t c = 0; c < names.size(); ++c) of_kind.append({{k + "_" + names[c], scores->per_class[c]}});
     out.append(of_kind);
   }
+  out.append({{"additive_dice", s.additive_dice}});
   return out;
 }
 
-Selection Head::selection(const metrics::ConfusionMatrix& confusion) const {
-  const double dice = confusion.scores(neutral_outcome()).dice.macro_foreground;
+Selection Head::selection(const metrics::ConfusionMatrix& confusion, double undefined) const {
+  const double dice = confusion.scores(neutral_outcome(), undefined).dice.macro_foreground;
   if (neutral_outcome() >= 0) return {"foreground Dice", "mean over the classes that are not background", dice};
   return {"macro Dice", "mean over the classes", dice};
 }
@@ -171,7 +183,7 @@ Tensor Graded::grades_above(const Tensor& scores, const std::vector<float>& thre
   return count_above(scores.packed().view_as({pixels, planes(), whole[-1] / planes()}), thresholds).view_as(whole.with(-1, planes()));
 }
 
-Scalars Graded::summary(const metrics::ConfusionMatrix& confusion) const {
+Scalars Graded::summary(const metrics::ConfusionMatrix& confusion, double undefined) const {
   const auto s = ordinal_scores(confusion);
   Scalars out{{"accuracy", 0},
               {"mean_absolute_error", s.mean_absolute_error},
@@ -182,11 +194,11 @@ Scalars Graded::summary(const metrics::ConfusionMatrix& confusion) const {
     const std::string& name = schema().planes[static_cast<std::size_t>(plane)];
     out.append({{"mean_absolute_error_" + name, of_one.mean_absolute_error}, {"quadratic_kappa_" + name, of_one.quadratic_kappa}});
   }
-  for (const auto& [name, value] : Head::summary(confusion)) out[name] = value;
+  for (const auto& [name, value] : Head::summary(confusion, undefined)) out[name] = value;
   return out;
 }
 
-Selection Graded::selection(const metrics::ConfusionMatrix& confusion) const {
+Selection Graded::selection(const metrics::ConfusionMatrix& confusion, double) const {
   return {"quadratic kappa", planes() ? "mean over the planes; 1 perfect, 0 as by chance" : "1 perfect, 0 as by chance",
           ordinal_scores(confusion).quadratic_kappa};
 }

@@ -60,11 +60,13 @@ void ConfusionMatrix::add_planes(std::span<const std::uint8_t> truth, std::span<
   const std::size_t none = static_cast<std::size_t>(classes_) - 1;
   require(truth.size() == prediction.size() && truth.size() % none == 0, "confusion matrix: ", truth.size(), " labels and ",
           prediction.size(), " predictions of ", none, " planes");
+  negatives_.resize(none);
   for (std::size_t i = 0; i < truth.size(); ++i) {
     if (ignore && truth[i] == *ignore) continue;
     require<DataError>(truth[i] <= 1 && prediction[i] <= 1, "confusion matrix: a plane holds 0 and 1, not the label ", int{truth[i]},
                        " or the prediction ", int{prediction[i]});
     const std::size_t plane = i % none;
+    if (!truth[i] && !prediction[i]) ++negatives_[plane];
     ++counts_[(truth[i] ? plane : none) * (none + 1) + (prediction[i] ? plane : none)];
   }
 }
@@ -72,13 +74,24 @@ void ConfusionMatrix::add_planes(std::span<const std::uint8_t> truth, std::span<
 void ConfusionMatrix::add(const ConfusionMatrix& other) {
   require(classes_ == other.classes_, "confusion matrices of ", classes_, " and ", other.classes_, " classes");
   for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+  if (!other.negatives_.empty()) negatives_.resize(other.negatives_.size());
+  for (std::size_t k = 0; k < other.negatives_.size(); ++k) negatives_[k] += other.negatives_[k];
+}
+
+void ConfusionMatrix::add(const Cell& cell) {
+  counts_[static_cast<std::size_t>(cell.truth * classes_ + cell.prediction)] += cell.count;
+  if (cell.plane < 0) return;
+  negatives_.resize(static_cast<std::size_t>(classes_ - 1));
+  negatives_[static_cast<std::size_t>(cell.plane)] += cell.count;
 }
 
 std::vector<Cell> ConfusionMatrix::cells() const {
   std::vector<Cell> all;
   for (int t = 0; t < classes_; ++t)
     for (int p = 0; p < classes_; ++p)
-      if (at(t, p) != 0) all.push_back({t, p, at(t, p)});
+      if (const bool apart = !negatives_.empty() && t == classes_ - 1 && p == t; at(t, p) != 0 && !apart) all.push_back({t, p, at(t, p)});
+  for (std::size_t k = 0; k < negatives_.size(); ++k)
+    if (negatives_[k] != 0) all.push_back({classes_ - 1, classes_ - 1, negatives_[k], static_cast<int>(k)});
   return all;
 }
 
@@ -94,30 +107,51 @@ std::int64_t ConfusionMatrix::prediction_count(int c) const {
   return n;
 }
 
+std::int64_t ConfusionMatrix::true_negatives(int c) const {
+  if (c < static_cast<int>(negatives_.size())) return negatives_[static_cast<std::size_t>(c)];
+  return total() - truth_count(c) - prediction_count(c) + at(c, c);
+}
+
 std::int64_t ConfusionMatrix::total() const { return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0}); }
 
-Scores ConfusionMatrix::scores(int background) const {
+Scores ConfusionMatrix::scores(int background, double undefined) const {
   require<OptionError>(background >= -1 && background < classes_, "scores: background ", background, " is no class of ", classes_);
   Scores s;
   std::int64_t hits = 0;
   for (int c = 0; c < classes_; ++c) hits += at(c, c);
-  const std::int64_t misses = total() - hits;
-  // Every score is (a TP) / (a TP + b FP + c FN); summed over classes FP = FN = misses.
-  auto fill = [&](ClassScores& out, int a, int b, int c) {
-    for (int k = 0; k < classes_; ++k) {
-      const std::int64_t tp = at(k, k), fp = prediction_count(k) - tp, fn = truth_count(k) - tp;
-      out.per_class.push_back(ratio(a * tp, a * tp + b * fp + c * fn));
-    }
-    out.macro = mean_defined(out.per_class);
-    std::vector<double> foreground = out.per_class;
-    if (background >= 0) foreground.erase(foreground.begin() + background);
-    out.macro_foreground = mean_defined(foreground);
-    out.micro = ratio(a * hits, a * hits + (b + c) * misses);
+  struct Counts {
+    std::int64_t tp = 0, fp = 0, fn = 0, tn = 0;
   };
-  fill(s.dice, 2, 1, 1);
-  fill(s.iou, 1, 1, 1);
-  fill(s.precision, 1, 1, 0);
-  fill(s.recall, 1, 0, 1);
+  std::vector<Counts> each;
+  Counts all, foreground;
+  for (int k = 0; k < classes_; ++k) {
+    const Counts n{at(k, k), prediction_count(k) - at(k, k), truth_count(k) - at(k, k), true_negatives(k)};
+    each.push_back(n);
+    for (Counts* sum : {&all, &foreground})
+      if (sum == &all || k != background) sum->tp += n.tp, sum->fp += n.fp, sum->fn += n.fn, sum->tn += n.tn;
+  }
+  const auto fill = [&](ClassScores& out, auto part, auto whole) {
+    const auto value = [&](const Counts& n) { return whole(n) == 0 ? undefined : ratio(part(n), whole(n)); };
+    for (const Counts& n : each) out.per_class.push_back(value(n));
+    out.macro = mean_defined(out.per_class);
+    std::vector<double> others = out.per_class;
+    if (background >= 0) others.erase(others.begin() + background);
+    out.macro_foreground = mean_defined(others);
+    out.micro = value(all);
+    out.micro_foreground = value(foreground);
+  };
+  const auto tp = [](const Counts& n) { return n.tp; };
+  fill(
+      s.dice, [](const Counts& n) { return 2 * n.tp; }, [](const Counts& n) { return 2 * n.tp + n.fp + n.fn; });
+  fill(s.iou, tp, [](const Counts& n) { return n.tp + n.fp + n.fn; });
+  fill(s.precision, tp, [](const Counts& n) { return n.tp + n.fp; });
+  fill(s.recall, tp, [](const Counts& n) { return n.tp + n.fn; });
+  fill(
+      s.specificity, [](const Counts& n) { return n.tn; }, [](const Counts& n) { return n.tn + n.fp; });
+  s.additive_dice = kNone;
+  for (int k = 0; k < classes_; ++k)
+    if (const double dice = s.dice.per_class[static_cast<std::size_t>(k)]; k != background && !std::isnan(dice))
+      s.additive_dice = (std::isnan(s.additive_dice) ? 0 : s.additive_dice) + dice;
   s.accuracy = ratio(hits, total());
   return s;
 }
@@ -147,6 +181,8 @@ ConfusionMatrix ConfusionMatrix::majority_baseline() const {
     if (truth_count(c) > truth_count(majority)) majority = c;
   ConfusionMatrix m(classes_);
   for (int c = 0; c < classes_; ++c) m.counts_[static_cast<std::size_t>(c * classes_ + majority)] = truth_count(c);
+  if (majority == classes_ - 1)
+    for (std::size_t k = 0; k < negatives_.size(); ++k) m.negatives_.push_back(negatives_[k] + at(majority, static_cast<int>(k)));
   return m;
 }
 

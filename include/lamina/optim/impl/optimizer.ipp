@@ -127,6 +127,7 @@ void Optimizer::apply(Update&& update) {
       double squares = 0;
       kernels::gradient_square_sum<T>(device, all.data(), static_cast<std::int64_t>(all.size()), &squares);
       gradient_norm_ = std::sqrt(squares);
+      if (!std::isfinite(gradient_norm_)) return void(--step);
       if (gradient_norm_ > gradient_.clip_norm) rule.scale = gradient_.clip_norm / (gradient_norm_ + 1e-6);  // PyTorch's epsilon
     }
     for (std::size_t g = 0; g < groups_.size(); ++g) {

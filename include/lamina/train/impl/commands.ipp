@@ -23,7 +23,8 @@ std::string options_with(const std::vector<Setting>& settings, const std::vector
     std::replace(name.begin(), name.end(), '_', '-');
     if (const auto it = changed.find(name); it != changed.end()) news |= value != it->second, value = it->second;
     const auto usual = std::find_if(defaults.begin(), defaults.end(), [&](const Setting& d) { return d.name == s.name; });
-    if (usual == defaults.end() || to_string(usual->value) != value) line += " " + name + " " + shell_word(value);
+    if (usual == defaults.end() || to_string(usual->value) != value)
+      line += " " + name + (std::holds_alternative<bool>(s.value) ? "" : " " + shell_word(value));
   }
   return news ? line : "";
 }

@@ -1,5 +1,6 @@
 #include "lamina/train/evaluate.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <optional>
@@ -15,14 +16,103 @@ Tensor decisions_at(const heads::Head& head, const Tensor& logits, std::int64_t 
   return head.decide(same ? logits : resize_bilinear(logits, height, width, grid)).to(kCpu);
 }
 
-void Evaluation::add(const heads::Head& head, int item, const metrics::ConfusionMatrix& of_image) {
+void Evaluation::add(const heads::Head& head, int item, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided,
+                     std::int64_t height, std::int64_t width, const Looks& looks) {
+  metrics::ConfusionMatrix of_image = head.confusion();
+  head.count(of_image, truth, decided);
+  if (looks.borders) border.add(metrics::border_counts(truth, decided, height, width, std::max(1, head.planes()), data::kIgnoreLabel));
   Scalars scores = head.image_summary(of_image);
   const double quality = head.quality(scores);
   images.push_back({item, std::move(scores), quality, of_image.cells()});
+  if (looks.surfaces)
+    images.back().surfaces = metrics::surface_scores(truth, decided, height, width, std::max(1, head.planes()), head.regions(),
+                                                     data::kIgnoreLabel, *looks.surfaces);
   confusion.add(of_image);
 }
 
-ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageScore>& images) {
+namespace {
+
+/// Of numbers that are not NaN.
+struct Mean {
+  double sum = 0;
+  int count = 0;
+  void add(double v) {
+    if (!std::isnan(v)) sum += v, ++count;
+  }
+  double value() const { return count ? sum / count : metrics::kUndefined; }
+};
+
+/// Names of the regions, and which of them is no foreground (-1: none).
+std::vector<std::string> region_names(const heads::Head& head) {
+  std::vector<std::string> names = head.outcomes();
+  names.resize(head.regions().size());
+  return names;
+}
+
+}  // namespace
+
+Scalars image_columns(const heads::Head& head, const ImageScore& image, double undefined) {
+  metrics::ConfusionMatrix counts = head.confusion();
+  for (const metrics::Cell& cell : image.counts) counts.add(cell);
+  Scalars columns = image.scores;
+  const auto dice = counts.scores(head.neutral_outcome(), undefined).dice;
+  if (columns.find("dice")) columns["dice"] = dice.macro_foreground;
+  const std::vector<std::string> names = region_names(head);
+  for (std::size_t k = 0; k < names.size(); ++k) columns.append({{"dice_" + names[k], dice.per_class[k]}});
+  if (image.surfaces.empty()) return columns;
+  const std::pair<const char*, double metrics::SurfaceScores::*> kinds[] = {{"hausdorff95", &metrics::SurfaceScores::hausdorff95},
+                                                                            {"surface_dice", &metrics::SurfaceScores::surface_dice}};
+  for (const auto& [kind, score] : kinds) {
+    Mean mean;
+    Scalars each;
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      each.append({{std::string(kind) + "_" + names[k], image.surfaces[k].*score}});
+      if (static_cast<int>(k) != head.neutral_outcome()) mean.add(image.surfaces[k].*score);
+    }
+    columns.append({{kind, mean.value()}});
+    columns.append(each);
+  }
+  return columns;
+}
+
+Scalars image_means(const heads::Head& head, const std::vector<ImageScore>& images, double undefined) {
+  Scalars means;
+  std::vector<Mean> sums;
+  for (const ImageScore& image : images) {
+    const Scalars columns = image_columns(head, image, undefined);
+    sums.resize(columns.size());
+    std::size_t k = 0;
+    for (const auto& [name, value] : columns) means[name] = 0, sums[k++].add(value);
+  }
+  std::size_t k = 0;
+  Scalars out;
+  for (const auto& [name, value] : means) out.append({{name, sums[k++].value()}});
+  return out;
+}
+
+SurfaceSummary surface_summary(const heads::Head& head, const std::vector<ImageScore>& images) {
+  SurfaceSummary out;
+  Mean all[2], foreground[2];
+  for (const std::string& name : region_names(head)) {
+    const std::size_t k = out.regions.size();
+    SurfaceSummary::Row row{name};
+    Mean distance, dice;
+    for (const ImageScore& image : images) {
+      if (image.surfaces.empty()) continue;
+      distance.add(image.surfaces[k].hausdorff95), dice.add(image.surfaces[k].surface_dice);
+      row.missed += image.surfaces[k].missed;
+    }
+    row.hausdorff95 = distance.value(), row.surface_dice = dice.value(), row.images = distance.count;
+    all[0].add(row.hausdorff95), all[1].add(row.surface_dice);
+    if (static_cast<int>(k) != head.neutral_outcome()) foreground[0].add(row.hausdorff95), foreground[1].add(row.surface_dice);
+    out.regions.push_back(std::move(row));
+  }
+  out.macro.hausdorff95 = all[0].value(), out.macro.surface_dice = all[1].value();
+  out.macro_foreground.hausdorff95 = foreground[0].value(), out.macro_foreground.surface_dice = foreground[1].value();
+  return out;
+}
+
+ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageScore>& images, double undefined) {
   ScoreIntervals out{.images = images.size()};
   for (const auto& [name, value] : head.summary(head.confusion())) out.each.push_back({name, {}});
   const auto intervals = metrics::bootstrap(
@@ -31,8 +121,8 @@ ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageS
         metrics::ConfusionMatrix sum = head.confusion();
         for (std::size_t i = 0; i < times.size(); ++i)
           for (metrics::Cell cell : images[i].counts) cell.count *= times[i], sum.add(cell);
-        std::vector<double> numbers{head.selection(sum).value};
-        for (const auto& [name, value] : head.summary(sum)) numbers.push_back(value);
+        std::vector<double> numbers{head.selection(sum, undefined).value};
+        for (const auto& [name, value] : head.summary(sum, undefined)) numbers.push_back(value);
         return numbers;
       },
       out.options);
@@ -54,7 +144,7 @@ namespace {
 /// Puts the windows of photographs together again, as Predictor does: what a head says, and the labels. Whole photographs are counted.
 class WholePhotographs {
  public:
-  WholePhotographs(const heads::Head& head, Evaluation& to) : head_(head), to_(to), counts_(head.confusion()) {}
+  WholePhotographs(const heads::Head& head, Evaluation& to, const Looks& looks) : head_(head), to_(to), looks_(looks) {}
 
   /// The windows of an item in their order; probabilities (1, height, width, outputs).
   void add(int item, const data::Window& window, const Tensor& probabilities, std::span<const std::uint8_t> labels) {
@@ -68,37 +158,37 @@ class WholePhotographs {
     blend_->add(window, probabilities.data<float>());
     if (window.x + width < window.width || window.y + height < window.height) return;
     blend_->finish();
-    to_.add(head_, item, counts_);
+    to_.add(head_, item, truth_.labels, decided_.labels, window.height, window.width, looks_);
   }
 
  private:
   void begin(const data::Window& window, int width, int height) {
     truth_ = data::LabelImage(window.width, window.height, data::kIgnoreLabel, head_.planes());
-    counts_ = head_.confusion();
+    decided_ = truth_;
     blend_.emplace(window, width, height, head_.outputs(), [this](std::int64_t first, const Tensor& p) {
       const auto decided = head_.decide(p, heads::Scale::probabilities).to_vector<std::uint8_t>();
-      head_.count(counts_, std::span(&truth_.at(0, static_cast<int>(first)), decided.size()), decided);
+      std::copy(decided.begin(), decided.end(), &decided_.at(0, static_cast<int>(first)));
     });
   }
 
   const heads::Head& head_;
   Evaluation& to_;
-  metrics::ConfusionMatrix counts_;
-  data::LabelImage truth_;
+  const Looks& looks_;
+  data::LabelImage truth_, decided_;
   std::optional<infer::Blend> blend_;
 };
 
 }  // namespace
 
 std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches, const Heads& heads, const losses::Criterion* criterion,
-                                 const std::function<void(std::int64_t, std::int64_t)>& progress) {
+                                 const std::function<void(std::int64_t, std::int64_t)>& progress, const Looks& looks) {
   const NoGrad no_grad;
   const nn::RandomScope random(RandomKey{0, 0x6576616c});
   const nn::EvalScope eval(model);
   std::vector<Evaluation> results;
   for (const auto& head : heads) results.push_back({head->confusion(), {}, {}});
   std::vector<WholePhotographs> whole;
-  for (std::size_t h = 0; h < heads.size(); ++h) whole.emplace_back(*heads[h], results[h]);
+  for (std::size_t h = 0; h < heads.size(); ++h) whole.emplace_back(*heads[h], results[h], looks);
   batches.start(0);
   data::Batch batch;
   std::int64_t done = 0, seen = 0;
@@ -122,11 +212,9 @@ std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches,
         continue;
       }
       const auto predicted = decisions_at(head, logits, labels.size(1), labels.size(2), model.grid()).to_vector<std::uint8_t>();
-      for (std::size_t i = 0; i < batch.indices.size(); ++i) {
-        metrics::ConfusionMatrix one = head.confusion();
-        head.count(one, labels_of(i), std::span(predicted).subspan(i * count, count));
-        results[h].add(head, batch.indices[i], one);
-      }
+      for (std::size_t i = 0; i < batch.indices.size(); ++i)
+        results[h].add(head, batch.indices[i], labels_of(i), std::span(predicted).subspan(i * count, count), labels.size(1), labels.size(2),
+                       looks);
     }
     seen += batch.size();
     if (progress) progress(++done, batches.batches());

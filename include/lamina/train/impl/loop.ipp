@@ -6,8 +6,10 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <utility>
 
 #include "lamina/core/settings.hpp"
+#include "lamina/train/sentinels/failed_step.hpp"
 #include "lamina/train/sentinels/rules.hpp"
 #include "lamina/train/sentinels/watch.hpp"
 
@@ -51,7 +53,7 @@ class Loop {
   }
 
   Outcome run() {
-    sinks_.tell(&Sink::start, RunStart{session_.folder().root, state_.epoch, epochs_, task_.score_names(), task_.notes(), state_.step});
+    sinks_.tell(&Sink::start, where());
     if (!session_.damage().empty()) sinks_.tell(&Sink::warning, session_.damage());
     if (session_.resumed())
       say("resuming " + session_.folder().root.string() + " after epoch " + std::to_string(state_.epoch) + ", step " +
@@ -59,8 +61,21 @@ class Loop {
     if (over())
       say(message("the run is finished", exhausted() ? ": it " + state_.history.back().note : "", "; --out another folder trains anew, ",
                   exhausted() ? "a larger --patience, or 0, goes on" : "more --epochs go on"));
+    if (options_.sentinels == SentinelPolicy::reload && !session_.resumed()) save("last");  // the first epoch, too, has a way back
     while (!over()) {
-      train_epoch();
+      try {
+        train_epoch();
+      } catch (const NumericError& e) {
+        if (!may_reload()) throw;
+        reload(e.what());
+        continue;
+      }
+      if (!alarmed_.empty() && !over()) {
+        sinks_.tell(&Sink::interrupt);
+        say(message("stopped after epoch ", state_.epoch, " by a sentinel (", alarmed_,
+                    "; --sentinels stop); all is saved, and the same command goes on"));
+        return Outcome::stopped;
+      }
       if (stopped() && !over()) {
         if (state_.batch > 0) save("last");  // otherwise the end of the epoch saved it
         sinks_.tell(&Sink::interrupt);
@@ -84,6 +99,24 @@ class Loop {
   bool stopped() const { return stop_ && stop_->load(std::memory_order_relaxed); }
   void say(const std::string& text) const { sinks_.tell(&Sink::message, text); }
   double lr() { return task_.components()[0].optimizer->lr(); }
+  RunStart where() const { return {session_.folder().root, state_.epoch, epochs_, task_.score_names(), task_.notes(), state_.step}; }
+  bool may_reload() const {
+    return options_.sentinels == SentinelPolicy::reload && state_.reloads < kMostReloads && holds_checkpoint(session_.folder());
+  }
+  /// Back to the last checkpoint, at a tenth of the learning rate.
+  void reload(const std::string& why) {
+    const int reloads = state_.reloads + 1;
+    session_.reload();
+    state_.reloads = reloads;
+    schedule_.set_state(state_.schedule);
+    sinks_.tell(&Sink::back, where());
+    char rate[32];
+    std::snprintf(rate, sizeof rate, "%.3g", options_.schedule.lr * slower());
+    sinks_.tell(&Sink::warning, message(why, ". Back to the checkpoint of epoch ", state_.epoch, ", step ", state_.step, ", at ", rate,
+                                        " as the learning rate (reload ", reloads, " of at most ", kMostReloads, ")"));
+    save("last");
+  }
+  double slower() const { return std::pow(0.1, state_.reloads); }
   void save(const char* which) {
     state_.schedule = schedule_.state();
     try {
@@ -141,22 +174,41 @@ class Loop {
   }
 
   void train_step(const data::Batch& batch) {
-    const nn::RandomScope random(RandomKey{options_.seed, 0x73746570}.derive(static_cast<std::uint64_t>(state_.step)));
-    for (const Component& c : task_.components()) c.optimizer->set_lr(schedule_.lr(state_.step));
+    const nn::RandomScope random(step_key(options_.seed, state_.step));
+    for (const Component& c : task_.components()) c.optimizer->set_lr(schedule_.lr(state_.step) * slower());
     const Scalars values = watched() ? watch_.step(batch, state_.step, state_.signals) : task_.step(batch);
-    std::string names;
-    for (int i : batch.indices) names += (names.empty() ? "" : " ") + batches_.name(i);
-    require_finite(values, message(" in epoch ", state_.epoch + 1, ", step ", state_.step, ", images ", names));
+    std::string bad = not_finite(values);
+    for (const Component& c : task_.components())
+      if (bad.empty()) bad = not_finite({{"norm of the gradient", c.optimizer->gradient_norm()}});
+    if (!bad.empty()) fail(batch, bad);
     state_.sums.add(values, static_cast<double>(batch.size()));
     state_.images += batch.size();
     ++state_.batch;
     ++state_.step;
   }
 
-  void require_finite(const Scalars& values, const std::string& where) {
-    for (const auto& [name, value] : values)
-      if (!std::isfinite(value)) diverged(message("the ", name, " is ", std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf", where));
+  /// A step with a number that is not finite. Watched, it is looked into and saved; it moved nothing.
+  [[noreturn]] void fail(const data::Batch& batch, const std::string& bad) {
+    FailedStep step{.epoch = state_.epoch + 1, .step = state_.step, .lr = lr(), .seed = options_.seed, .number = bad, .batch = batch};
+    std::string names;
+    for (int i : batch.indices) step.items.push_back(batches_.name(i)), names += (names.empty() ? "" : " ") + step.items.back();
+    const std::string seen = message(bad, " in epoch ", step.epoch, ", step ", step.step, ", images ", names);
+    if (!watched()) diverged(seen);
+    const StepFault fault = look_into(task_, step);
+    const std::string at = "at the learning rate " + to_string(SettingValue(step.lr)) + " ";
+    const std::string first = fault.where.empty() ? "; taken again, all of it is finite" : "; first not finite: " + fault.where;
+    sinks_.tell(&Sink::alarm, Alarm{"not finite", step.epoch, at + seen + first, fault.cause, fault.next, fault.too_fast});
+    std::string replay;
+    try {
+      save_failed_step(session_.folder().root, task_, step);
+      replay = message("; lamina replay ", session_.folder().root.string(), " takes the step again");
+    } catch (const IoError& e) {
+      replay = message("; the step could not be saved for lamina replay: ", e.what());
+    }
+    if (fault.too_fast || state_.step == 0) diverged(seen + first + replay);
+    throw NumericError(message(seen, first, replay, ". Likely cause: ", fault.cause, ". Next: ", fault.next));
   }
+  std::string command(const std::string& next) const { return next.starts_with("--") ? task_.command(next) : next; }
 
   void close_epoch(EpochRecord record) {
     const bool last = state_.epoch >= epochs_;
@@ -166,8 +218,10 @@ class Loop {
       state_.best_epoch = state_.epoch;
     } else if (state_.epoch % options_.val_every == 0 || last) {
       record.validation = task_.validate();
+      if (watched()) record.signals.append(std::exchange(record.validation->signals, {}));
       for (const auto& [name, value] : record.validation->scores)
-        if (name.starts_with("val_")) require_finite({{"validation " + name.substr(4), value}}, message(" after epoch ", state_.epoch));
+        if (const std::string bad = not_finite({{"validation " + name.substr(4), value}}); name.starts_with("val_") && !bad.empty())
+          diverged(message(bad, " after epoch ", state_.epoch));
       const double score = std::max(0.0, record.validation->score);  // 0 also when it is undefined
       schedule_.observe(score);
       best = score > state_.best_score;
@@ -179,16 +233,19 @@ class Loop {
                             " validations without a better score than epoch ", state_.best_epoch, "'s");
       state_.history.back().note = record.note;
     }
-    if (best) save("best");
     sinks_.tell(&Sink::epoch, record, epochs_);
     const auto validated = [](const EpochRecord& r) { return !!r.validation; };
     if (record.validation && !record.validation->baseline.empty() &&
         std::count_if(state_.history.begin(), state_.history.end(), validated) == 1)
       say(record.validation->baseline);
+    alarmed_.clear();
     for (Alarm alarm : alarms(sentinels_, state_.history)) {
-      if (alarm.next.starts_with("--")) alarm.next = task_.command(alarm.next);
+      alarm.next = command(alarm.next);
       sinks_.tell(&Sink::alarm, alarm);
+      if (options_.sentinels == SentinelPolicy::stop) alarmed_ += (alarmed_.empty() ? "" : ", ") + alarm.rule;
+      if (alarm.too_fast && may_reload()) throw NumericError(alarm.text());
     }
+    if (best) save("best");
     if (options_.save_every > 0 && state_.epoch % options_.save_every == 0) save(message("epoch_", state_.epoch).c_str());
     save("last");
     if (!record.note.empty()) say(record.note);
@@ -206,6 +263,7 @@ class Loop {
   optim::Schedule schedule_;
   Watch watch_;
   std::vector<Sentinel> sentinels_;
+  std::string alarmed_;  // the rules for which --sentinels stop ends the run
 };
 
 }  // namespace

@@ -12,6 +12,14 @@ std::vector<double> listed_weights(const std::string& text);
 /// Class weights, one an output, as the setting asks: none, numbers, or a rule over the pixel counts of the training masks.
 std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head);
 
+/// The images that are trained on: the split's, with --exclude-empty without those that show the background alone. Throws DataError where
+/// that leaves none, or nothing says what the background is.
+std::vector<data::Item> training_items(const TrainConfig& config, const data::Dataset& dataset);
+/// Whether a batch of one image has statistics of one value, which say nothing: the network's deepest level is one pixel.
+bool needs_two_images(const TrainConfig& config, const heads::Head& head);
+/// A network's outputs beside the head's, as far as their loss counts.
+std::vector<SegmentationTask::Auxiliary> auxiliary_of(const TrainConfig& config, const models::Network& network, const heads::Head& head);
+
 /// Without `values`, the network is for those of a checkpoint.
 SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset, bool values);
 

@@ -37,23 +37,6 @@ std::shared_ptr<models::Network> build_model(const TrainConfig& config, const mo
   return model;
 }
 
-/// Whether a batch of one image has statistics of one value, which say nothing: the network's deepest level is one pixel.
-bool needs_two_images(const TrainConfig& config, const heads::Head& head) {
-  const auto network = models::build_meta(model_config(config, &head));
-  const NoGrad no_grad;
-  const nn::RandomScope random(RandomKey{0, 0});
-  const auto fails = [&](std::int64_t images) {
-    try {
-      (void)network->run(Tensor::empty({images, config.height, config.width, network->in_channels()}, {DType::f32, kMeta}));
-    } catch (const ShapeError&) {
-      return true;
-    }
-    return false;
-  };
-  network->train();
-  return fails(1) && !fails(2);
-}
-
 /// Whether the last of an epoch's images joins the batch before it. Throws OptionError where every batch would be of one image.
 bool merges_last_image(const TrainConfig& config, std::int64_t images, const heads::Head& head) {
   if ((config.batch > 1 && images > 1 && images % config.batch != 1) || !needs_two_images(config, head)) return false;
@@ -83,6 +66,48 @@ data::LoaderOptions training_options(const TrainConfig& config, const data::Data
 }
 
 }  // namespace
+
+std::vector<data::Item> training_items(const TrainConfig& config, const data::Dataset& dataset) {
+  std::vector<data::Item> items = dataset.items(data::Split::train);
+  if (!config.exclude_empty) return items;
+  const data::LabelSchema& schema = dataset.schema;
+  const bool overlapping = schema.task == data::Task::multilabel;
+  require<DataError>(overlapping || schema.task == data::Task::ordinal || schema.background >= 0, config.data,
+                     ": no class is the background, so --exclude-empty has nothing to go by; name it with --background");
+  std::erase_if(items, [&](const data::Item& item) {
+    for (std::size_t k = 0; k < item.pixels.size(); ++k)
+      if (const bool background = schema.task == data::Task::ordinal ? k % static_cast<std::size_t>(schema.classes()) == 0
+                                                                     : !overlapping && static_cast<int>(k) == schema.background;
+          !background && item.pixels[k] > 0)
+        return false;
+    return true;
+  });
+  require<DataError>(!items.empty(), config.data, ": --exclude-empty leaves nothing: every training image shows the background alone");
+  return items;
+}
+
+bool needs_two_images(const TrainConfig& config, const heads::Head& head) {
+  const auto network = models::build_meta(model_config(config, &head));
+  const NoGrad no_grad;
+  const nn::RandomScope random(RandomKey{0, 0});
+  const auto fails = [&](std::int64_t images) {
+    try {
+      (void)network->run(Tensor::empty({images, config.height, config.width, network->in_channels()}, {DType::f32, kMeta}));
+    } catch (const ShapeError&) {
+      return true;
+    }
+    return false;
+  };
+  network->train();
+  return fails(1) && !fails(2);
+}
+
+std::vector<SegmentationTask::Auxiliary> auxiliary_of(const TrainConfig& config, const models::Network& network, const heads::Head& head) {
+  std::vector<SegmentationTask::Auxiliary> all;
+  for (const models::OutputSpec& o : network.outputs())
+    if (o.name != head.name() && config.aux_weight > 0) all.push_back({o.name, config.aux_weight});
+  return all;
+}
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn::Module& network) {
   enum class Kind { adam, adamw, sgd };
@@ -133,7 +158,7 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
                          head.outputs(), " ", head.outputs_are());
     return weights;
   }
-  return data::class_weights(data::weight_rule_named(config.class_weights), heads::output_counts(head, dataset.items(data::Split::train)));
+  return data::class_weights(data::weight_rule_named(config.class_weights), heads::output_counts(head, training_items(config, dataset)));
 }
 
 SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset, bool values) {
@@ -156,7 +181,11 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
   training.cache_bytes = validation.cache_bytes = host.photographs;
   std::vector<std::string> notes;
   std::shared_ptr<models::Network> network = build_model(config, described, values, notes);
-  const std::int64_t images = data::Loader(dataset, data::Split::train, training).size();
+  const std::vector<data::Item> items = training_items(config, dataset);
+  const std::int64_t images = data::Loader(items, dataset.masks, training).size();
+  if (const std::size_t all = dataset.items(data::Split::train).size(); config.exclude_empty)
+    notes.push_back(
+        message(all - items.size(), " of ", all, " training images are left out (--exclude-empty): they show the background alone"));
   if (training.resize == data::Resize::crop)
     notes.push_back(message("an epoch has ", images,
                             config.crops ? " crops, --crops of each photograph" : " crops, as many as the photographs' pixels fill",
@@ -169,9 +198,7 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
   if (training.merge_single)
     notes.push_back("an epoch's last image joins the batch before it: a batch of one cannot be trained on at this size");
   std::unique_ptr<optim::Optimizer> optimizer = make_optimizer(config, *network);
-  std::vector<SegmentationTask::Auxiliary> auxiliary;
-  for (const models::OutputSpec& o : network->outputs())
-    if (o.name != head->name() && config.aux_weight > 0) auxiliary.push_back({o.name, config.aux_weight});
+  std::vector<SegmentationTask::Auxiliary> auxiliary = auxiliary_of(config, *network, *head);
   return {.network = std::move(network),
           .heads = {head},
           .auxiliary = std::move(auxiliary),
@@ -179,8 +206,9 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
           .optimizer = std::move(optimizer),
           .part = config.batch,
           .merge_single = training.merge_single,
+          .watched = sentinel_policy_named(config.sentinels) != SentinelPolicy::off,
           .notes = std::move(notes),
-          .training = std::make_shared<data::Loader>(dataset, data::Split::train, training),
+          .training = std::make_shared<data::Loader>(items, dataset.masks, training),
           .validation = std::make_shared<data::Loader>(dataset, data::Split::val, validation)};
 }
 

@@ -7,6 +7,8 @@
 #include <limits>
 
 #include "lamina/core/error.hpp"
+#include "lamina/core/text.hpp"
+#include "lamina/train/evaluate.hpp"
 
 namespace lamina::train {
 namespace {
@@ -112,28 +114,30 @@ std::string scores_table(const ReportContent& content) {
   const auto s = content.confusion.scores(content.background);
   const auto base = content.baseline.scores(content.background);
   std::string html =
-      "<table class=scores><tr><th>class</th><th>share of pixels</th><th>Dice</th><th>IoU</th><th>precision</th><th>recall</th></tr>";
+      "<table class=scores><tr><th>class</th><th>share of "
+      "pixels</th><th>Dice</th><th>IoU</th><th>precision</th><th>recall</th><th>specificity</th></tr>";
   auto row = [&](const std::string& name, const std::string& share, double dice, double iou, double precision, double recall,
-                 const char* cls) {
+                 double specificity, const char* cls) {
     html += std::string("<tr class=") + cls + "><th>" + escaped(name) + "</th><td class=num>" + share + "</td>" + bar(dice) + bar(iou) +
-            bar(precision) + bar(recall) + "</tr>";
+            bar(precision) + bar(recall) + bar(specificity) + "</tr>";
   };
   const double total = std::max<double>(1, static_cast<double>(content.confusion.total()));
   for (int c = 0; c < content.confusion.classes(); ++c) {
     const auto k = static_cast<std::size_t>(c);
     row(content.class_names[k], number(100 * static_cast<double>(content.confusion.truth_count(c)) / total, 2) + " %", s.dice.per_class[k],
-        s.iou.per_class[k], s.precision.per_class[k], s.recall.per_class[k], "class");
+        s.iou.per_class[k], s.precision.per_class[k], s.recall.per_class[k], s.specificity.per_class[k], "class");
   }
   auto mean = [&](const char* name, auto member, const auto& from, const char* cls) {
-    row(name, "", from.dice.*member, from.iou.*member, from.precision.*member, from.recall.*member, cls);
+    row(name, "", from.dice.*member, from.iou.*member, from.precision.*member, from.recall.*member, from.specificity.*member, cls);
   };
   mean("macro (all classes)", &metrics::ClassScores::macro, s, "mean");
   mean("macro foreground", &metrics::ClassScores::macro_foreground, s, "mean");
   mean("micro", &metrics::ClassScores::micro, s, "mean");
+  mean("micro foreground", &metrics::ClassScores::micro_foreground, s, "mean");
   mean("always the most frequent class: macro", &metrics::ClassScores::macro, base, "baseline");
   mean("always the most frequent class: macro foreground", &metrics::ClassScores::macro_foreground, base, "baseline");
   html += "</table><p>Pixel accuracy " + number(s.accuracy) + "; always answering the most frequent class scores " + number(base.accuracy) +
-          ".</p>";
+          ". The sum of the foreground classes' Dice (additive Dice) is " + number(s.additive_dice) + ".</p>";
   return content.grades.empty() ? html : html + "<p>Grades: " + escaped(content.grades) + ".</p>";
 }
 
@@ -305,6 +309,24 @@ std::string render_report(const ReportContent& content) {
   if (!content.settings.empty())
     html += "<h2>Settings and environment</h2><div class=two>" + table(content.settings) + table(content.environment) + "</div>";
   return html + "</body></html>\n";
+}
+
+std::string decimal(double v, int digits) {
+  if (std::isnan(v)) return "n/a";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", digits, v);
+  return text;
+}
+
+ReportTable borders_table(const SurfaceSummary& s) {
+  ReportTable table{message("Borders: pixels off (95th percentile), share within ", metrics::SurfaceOptions{}.tolerance, " pixels"),
+                    {{"class", "Hausdorff 95", "surface Dice", "images", "missed or invented in"}}};
+  for (const SurfaceSummary::Row& row : s.regions)
+    table.rows.push_back(
+        {row.name, decimal(row.hausdorff95, 2), decimal(row.surface_dice), std::to_string(row.images), std::to_string(row.missed)});
+  for (const auto* row : {&s.macro, &s.macro_foreground})
+    table.rows.push_back({row->name, decimal(row->hausdorff95, 2), decimal(row->surface_dice), "", ""});
+  return table;
 }
 
 }  // namespace lamina::train

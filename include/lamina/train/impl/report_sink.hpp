@@ -11,12 +11,12 @@ class ReportSink : public Sink {
  public:
   ReportSink(const TrainConfig& config, const data::Dataset& dataset, SegmentationTask& task, Session& session, const Sinks& others)
       : config_(config), dataset_(dataset), task_(task), session_(session), others_(others) {}
-  void epoch(const EpochRecord& record, int epochs) override {
-    epochs_ = epochs;
-    if (record.epoch < epochs && (record.validation || !task_.validates())) write();
+  void start(const RunStart& run) override { epochs_ = run.epochs; }
+  void epoch(const EpochRecord& record, int) override {
+    if (record.epoch < epochs_ && (record.validation || !task_.validates())) write();
   }
   void alarm(const Alarm&) override {
-    if (session_.state().epoch < epochs_) write();
+    if (session_.state().epoch > 0 && session_.state().epoch < epochs_) write();
   }
   void interrupt() override {
     if (session_.state().epoch > 0) write();

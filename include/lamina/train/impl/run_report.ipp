@@ -19,13 +19,6 @@
 namespace lamina::train {
 namespace {
 
-std::string decimal(double v, int digits = 4) {
-  if (std::isnan(v)) return "n/a";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, v);
-  return text;
-}
-
 std::vector<std::string> charts(const RunState& state, const heads::Head& head, const RunFolder& folder) {
   auto line = [&](std::string label, auto value) {
     Series s{std::move(label), {}};
@@ -197,7 +190,8 @@ class FullReport : Best, public RunReport {
 
   /// Scores the split; best images first, those without a score last.
   void measure() override {
-    Evaluation e = given_ ? *given_ : std::move(evaluate(*model, loader_, {Best::info.head}, nullptr)[0]);
+    Evaluation e =
+        given_ ? *given_ : std::move(evaluate(*model, loader_, {Best::info.head}, nullptr, {}, {.surfaces = metrics::SurfaceOptions{}})[0]);
     content_.confusion = e.confusion;
     content_.grades = head_.note(e.confusion);
     const ScoreIntervals intervals = score_intervals(head_, e.images);
@@ -206,16 +200,17 @@ class FullReport : Best, public RunReport {
       return !std::isnan(a.quality) && (std::isnan(b.quality) || a.quality > b.quality);
     });
     std::string per_image = "image";
-    for (const auto& [name, value] : head_.image_summary(head_.confusion())) per_image += "," + name;
+    if (!images_.empty())
+      for (const auto& [name, value] : image_columns(head_, images_[0])) per_image += "," + csv_field(name);
     for (const ImageScore& s : images_) {
       per_image += "\n" + csv_field(items()[static_cast<std::size_t>(s.item)].name);
-      for (const auto& [name, value] : s.scores) per_image += "," + decimal(value, 6);
+      for (const auto& [name, value] : image_columns(head_, s)) per_image += "," + decimal(value, 6);
     }
     io::write_file_atomically(out_.file("per_image.csv"), per_image + "\n");
     io::write_file_atomically(out_.file("confusion.csv"), confusion_csv(content_.confusion, content_.class_names));
     pictures();
     content_.summary.push_back(summary());
-    if (!images_.empty()) tell(intervals);
+    if (!images_.empty()) tell(intervals), content_.tables.push_back(borders_table(surface_summary(head_, images_)));
   }
 
   /// The headline, with how sure it is.
@@ -252,7 +247,9 @@ class FullReport : Best, public RunReport {
                                                                      .score = chosen.value,
                                                                      .scores = scores,
                                                                      .intervals = intervals,
-                                                                     .images = qualities()}));
+                                                                     .images = qualities(),
+                                                                     .image_means = image_means(head_, images_),
+                                                                     .surfaces = surface_summary(head_, images_)}));
   }
 
   std::vector<std::pair<std::string, double>> qualities() const {

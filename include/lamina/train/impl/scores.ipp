@@ -26,10 +26,24 @@ Json json_of(const ScoreIntervals& s) {
 
 std::string to_json(const ScoreIntervals& intervals) { return json_of(intervals).dump(); }
 
+std::string to_json(const SurfaceSummary& s, double tolerance) {
+  Json j{{"tolerance", tolerance}};
+  for (const auto& [name, score] :
+       {std::pair("hausdorff95", &SurfaceSummary::Row::hausdorff95), std::pair("surface_dice", &SurfaceSummary::Row::surface_dice)}) {
+    Json each = Json::array();
+    for (const SurfaceSummary::Row& row : s.regions) each.push_back(json_of(row.*score));
+    j[name] = {{"per_class", each}, {"macro", json_of(s.macro.*score)}, {"macro_foreground", json_of(s.macro_foreground.*score)}};
+  }
+  for (const SurfaceSummary::Row& row : s.regions) j["images"].push_back(row.images), j["missed"].push_back(row.missed);
+  return j.dump();
+}
+
 std::string scores_json(const RunScores& s) {
   Json j{{"split", s.split}, {"epoch", s.epoch}, {"score", {{"name", s.score_name}, {"value", json_of(s.score)}}}};
   for (const auto& [name, value] : s.scores) j["scores"][name] = json_of(value);
   j["intervals"] = json_of(s.intervals);
+  for (const auto& [name, value] : s.image_means) j["image_means"][name] = json_of(value);
+  if (!s.surfaces.regions.empty()) j["borders"] = Json::parse(to_json(s.surfaces, s.tolerance));
   for (const auto& [name, quality] : s.images) j["images"].push_back({{"name", name}, {"quality", json_of(quality)}});
   return j.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lamina/ops/arithmetic.hpp"
+#include "lamina/train/sentinels/failed_step.hpp"
 #include "lamina/train/sentinels/rules.hpp"
 
 namespace lamina::train {
@@ -77,12 +78,12 @@ Scalars SegmentationTask::step(const data::Batch& batch) {
   Scalars all;
   parts_.optimizer->zero_grad();
   for (std::size_t k = 0; k < passes.size(); ++k) all.add(pass(passes[k], shares[k]));
-  parts_.optimizer->step();
+  if (not_finite(all).empty()) parts_.optimizer->step();
   return all;
 }
 
 Validation SegmentationTask::validate() {
-  const auto results = evaluate(*parts_.network, *parts_.validation, parts_.heads, &parts_.criterion);
+  const auto results = evaluate(*parts_.network, *parts_.validation, parts_.heads, &parts_.criterion, {}, {.borders = parts_.watched});
   Validation v;
   v.scores["val_loss"] = 0;
   v.score = 0;
@@ -92,6 +93,8 @@ Validation SegmentationTask::validate() {
     v.scores["val_loss"] += e.losses.at("loss");
     put(v.scores, head, head.summary(e.confusion));
     v.counts.push_back({head.name(), e.confusion});
+    if (e.border.near > 0 && e.border.far > 0)
+      v.signals.append({{"border_error/" + head.name(), e.border.near_error()}, {"inner_error/" + head.name(), e.border.far_error()}});
     v.score += head.selection(e.confusion).value / static_cast<double>(results.size());
     v.text += (h ? "  " : "") + name_of(head, head.text(e.confusion));
     v.baseline += (h ? "  " : "") + name_of(head, head.baseline_text(e.confusion));

@@ -35,11 +35,15 @@ Json json_of(const metrics::ConfusionMatrix& m) {
     for (int p = 0; p < m.classes(); ++p) row.push_back(m.at(t, p));
     rows.push_back(std::move(row));
   }
-  return rows;
+  if (m.plane_negatives().empty()) return rows;
+  return {{"counts", rows}, {"plane_negatives", m.plane_negatives()}};
 }
 
-metrics::ConfusionMatrix confusion_from(const Json& rows) {
-  return metrics::ConfusionMatrix::from_counts(rows.get<std::vector<std::vector<std::int64_t>>>());
+metrics::ConfusionMatrix confusion_from(const Json& j) {
+  const Json& rows = j.is_object() ? j.at("counts") : j;
+  auto m = metrics::ConfusionMatrix::from_counts(rows.get<std::vector<std::vector<std::int64_t>>>());
+  if (j.is_object()) m.set_plane_negatives(j.at("plane_negatives").get<std::vector<std::int64_t>>());
+  return m;
 }
 
 /// Without times: a checkpoint's bytes do not depend on them.
@@ -105,6 +109,7 @@ std::string to_json(const RunState& s) {
          {"schedule", {{"best", s.schedule.best}, {"reduction", s.schedule.reduction}, {"bad", s.schedule.bad}}},
          {"history", Json::array()}};
   if (!s.signals.empty()) j["signals"] = json_of(s.signals);
+  if (s.reloads > 0) j["reloads"] = s.reloads;
   for (const EpochRecord& r : s.history) j["history"].push_back(json_of(r));
   return j.dump();
 }
@@ -125,6 +130,7 @@ RunState run_state_from_json(const std::string& text) {
     if (j.contains("signals")) s.signals = scalars_from(j.at("signals"));
     const Json& schedule = j.at("schedule");
     s.schedule = {schedule.at("best"), schedule.at("reduction"), schedule.at("bad")};
+    s.reloads = j.value("reloads", 0);
     for (const Json& r : j.at("history")) s.history.push_back(record_from(r));
     return s;
   } catch (const nlohmann::json::exception& e) {
@@ -192,17 +198,28 @@ Session::Session(const std::filesystem::path& folder, Task& task, bool resume) :
     io::write_file_atomically(folder_.file("env.json"), json_object(environment()));
     return;
   }
-  for (const Component& c : task.components()) {
-    c.module->load_state(of_component(c.prefix, saved->checkpoint.model));
-    c.optimizer->load_state(of_component(c.prefix, saved->checkpoint.optimizer));
-  }
-  state_ = run_state(saved->checkpoint.metadata, saved->path.string());
-  replace_last_ = state_.batch > 0 || !saved->damage.empty();
+  load(*saved);
   if (!saved->damage.empty()) damage_ = saved->damage + "; continuing from " + saved->path.string();
   resumed_ = true;
 }
 
 Session::~Session() = default;
+
+void Session::load(const FoundCheckpoint& from) {
+  for (const Component& c : task_.components()) {
+    c.module->load_state(of_component(c.prefix, from.checkpoint.model));
+    c.optimizer->load_state(of_component(c.prefix, from.checkpoint.optimizer));
+  }
+  state_ = run_state(from.checkpoint.metadata, from.path.string());
+  replace_last_ = state_.batch > 0 || !from.damage.empty();
+}
+
+void Session::reload() {
+  const std::optional<FoundCheckpoint> saved = find_checkpoint(folder_);
+  require<OptionError>(saved.has_value(), folder_.root.string(), " holds no checkpoint to go back to");
+  load(*saved);
+  replace_last_ = true;
+}
 
 void require_values(const Session& session, bool built_with_values) {
   require<IoError>(built_with_values || session.resumed(), session.folder().root.string(), ": its checkpoint has gone while it was opened");

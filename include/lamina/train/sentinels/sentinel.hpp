@@ -15,6 +15,7 @@ struct Alarm {
   int epoch = 0;
   std::string seen, cause;  ///< clauses, without a capital or a full stop
   std::string next;         ///< to be typed: a command, or options of the run's own that begin with "--"
+  bool too_fast = false;    ///< a lower learning rate, from a checkpoint of before, is the cure
   /// "epoch 7: SEEN. Likely cause: CAUSE. Next: NEXT".
   std::string text() const;
 };
@@ -33,11 +34,16 @@ std::vector<Alarm> alarms(const std::vector<Sentinel>& sentinels, Records histor
 
 /// What is done about alarms.
 enum class SentinelPolicy {
-  off,   ///< nobody watches
-  warn,  ///< they are said
+  off,     ///< nobody watches
+  warn,    ///< they are said
+  stop,    ///< and end the run, with everything saved
+  reload,  ///< and where they are too_fast, the run goes on from its last checkpoint at a tenth of the learning rate, kMostReloads times
 };
+inline constexpr int kMostReloads = 3;
 /// Throws OptionError.
 SentinelPolicy sentinel_policy_named(const std::string& name);
-inline constexpr const char* kSentinelsHelp = "what watches the run: warn (in the log, alarms.jsonl and the report) | off";
+inline constexpr const char* kSentinelsHelp =
+    "what alarms do: warn (in the log, alarms.jsonl and the report) | stop (the run, exit code 7) | reload (the last checkpoint at a tenth "
+    "of the learning rate where that is the cure, 3 times at most) | off (nobody looks)";
 
 }  // namespace lamina::train

@@ -8,6 +8,7 @@ namespace lamina::train {
 class MetricsFiles : public Sink {
  public:
   void start(const RunStart& run) override;
+  void back(const RunStart& run) override { start(run); }
   void epoch(const EpochRecord& record, int epochs) override;
 
  private:

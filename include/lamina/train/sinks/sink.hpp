@@ -23,6 +23,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void start(const RunStart&) {}
+  /// The run went back to a checkpoint, from which it goes on: what was told of the epochs after it is void.
+  virtual void back(const RunStart&) {}
   virtual void step(const StepEvent&) {}
   virtual void epoch(const EpochRecord&, int /*epochs*/) {}
   virtual void message(const std::string&) {}

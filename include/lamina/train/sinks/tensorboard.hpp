@@ -13,6 +13,7 @@ class TensorBoard : public Sink {
   /// `graph`: drawn once, when the run begins.
   explicit TensorBoard(std::vector<models::GraphNode> graph = {}) : graph_(std::move(graph)) {}
   void start(const RunStart& run) override;
+  void back(const RunStart& run) override { start(run); }
   void epoch(const EpochRecord& record, int epochs) override;
   void finish(const std::filesystem::path& folder) override;
 

@@ -96,8 +96,10 @@ std::optional<Alarm> rising_loss(double lr, Records history) {
   if (what.empty() && r.validation)
     what = rise(history, r.validation->scores.find("val_loss"), kOfValidation, "from training to validation the loss");
   if (what.empty()) return {};
-  return Alarm{
-      .seen = what, .cause = "a learning rate that is too high, " + number(lr), .next = "--lr " + number(0.1 * lr) + " --clip-norm 1"};
+  return Alarm{.seen = what,
+               .cause = "a learning rate that is too high, " + number(lr),
+               .next = "--lr " + number(0.1 * lr) + " --clip-norm 1",
+               .too_fast = true};
 }
 
 /// The seed of unbalanced classes: nearly all pixels are one class, and the network answers nothing else.
@@ -130,6 +132,30 @@ std::optional<Alarm> no_recall(const heads::Head& head, Records history) {
   return Alarm{.seen = message("for ", kRare, " validations not one pixel was found of ", classes, and_more(count)),
                .cause = "too few of its pixels among those of other classes",
                .next = weigh(head)};
+}
+
+/// What is measured: the share of validation pixels that are decided wrongly within two pixels of a border of the labels, and elsewhere.
+/// Exact labels are learned up to their borders, so a fifth that stays wrong there, where next to nothing is wrong elsewhere, is more than
+/// a network can do about. It cannot tell labels that disagree from borders finer than the network's grid, nor see labels that are off by
+/// one pixel.
+std::optional<Alarm> noisy_borders(const heads::Head& head, Records history) {
+  constexpr double kNear = 0.2, kFar = 0.02, kFalls = 0.05;
+  const std::string near_name = "border_error/" + head.name(), far_name = "inner_error/" + head.name();
+  const auto judged = newest(settled(history), kRare, [&](const EpochRecord& r) { return r.signals.find(near_name); });
+  double recent = 0, before = 0;
+  for (std::size_t i = 0; i < judged.size(); ++i) {
+    const double near = shown(*judged[i], near_name), far = shown(*judged[i], far_name);
+    if (!(near > kNear && far < kFar)) return {};
+    (i < judged.size() / 2 ? recent : before) += near;
+  }
+  if (judged.empty() || recent < (1 - kFalls) * before) return {};
+  return Alarm{.seen = message("for ", kRare, " validations ", number(100 * shown(*judged[0], near_name)),
+                               " % of the pixels within 2 of a border are wrong and no longer fewer, of the others ",
+                               number(100 * shown(*judged[0], far_name)), " %"),
+               .cause =
+                   "labels that disagree about where borders are (drawn coarsely or by several people), or borders finer than the "
+                   "network's grid",
+               .next = head.activation() ? "--loss ce:smoothing=0.1+dice" : "--patience 10"};
 }
 
 /// Ten epochs and one percent: PyTorch's ReduceLROnPlateau waits as long, and less cannot be told from the noise of an epoch's mean. Steps
@@ -191,7 +217,8 @@ std::optional<Alarm> exploding(Records history) {
   if (!(now > 100 * usual)) return {};
   return Alarm{.seen = message("the gradient's norm rose to ", number(now), ", where ", number(usual), " was an epoch's usual highest"),
                .cause = "a learning rate that is too high, or an image or mask unlike all others",
-               .next = "--clip-norm " + number(usual)};
+               .next = "--clip-norm " + number(usual),
+               .too_fast = true};
 }
 
 std::optional<Alarm> vanishing(Records history) {
@@ -251,6 +278,7 @@ std::vector<Sentinel> head_sentinels(const heads::Head& head, double lr) {
   return {
       {"collapse", [&head, lr](Records r) { return collapse(head, lr, r); }},
       {"no recall", [&head](Records r) { return no_recall(head, r); }},
+      {"noisy borders", [&head](Records r) { return noisy_borders(head, r); }},
   };
 }
 
@@ -269,7 +297,8 @@ std::vector<Alarm> alarms(const std::vector<Sentinel>& sentinels, Records histor
 }
 
 SentinelPolicy sentinel_policy_named(const std::string& name) {
-  constexpr Named<SentinelPolicy> kNames[] = {{SentinelPolicy::warn, "warn"}, {SentinelPolicy::off, "off"}};
+  constexpr Named<SentinelPolicy> kNames[] = {
+      {SentinelPolicy::warn, "warn"}, {SentinelPolicy::stop, "stop"}, {SentinelPolicy::reload, "reload"}, {SentinelPolicy::off, "off"}};
   return parse_name("treatment of alarms (--sentinels)", name, kNames);
 }
 

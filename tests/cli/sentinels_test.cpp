@@ -1,0 +1,71 @@
+// What alarms do to a run, steps that are taken again, and cross-validation, from the command line.
+#include "support/op_check.hpp"
+#include "support/workshop.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kSgd = "train data --base 2 --depth 2 --size 32 --batch 2 --optimizer sgd --schedule constant --quiet --epochs 4 --out ";
+
+}  // namespace
+
+TEST_CASE("a run that fails leaves a step that replay takes again, in words and in JSON") {
+  const Workshop w(8);
+  const Result failed = w.lamina(kSgd + "run --lr 1e30");
+  check_error(failed, 4, {"first not finite: ", "lamina replay run takes the step again"});
+  const std::string first = failed.err.substr(failed.err.find("first not finite: ") + 18);
+  fs::rename(w / "data", w / "gone");
+  const Result words = w.lamina("replay run");
+  CHECK_MESSAGE(words.code == 0, words.err);
+  for (const char* part : {"epoch 1, step 1, images skin_", "first not finite: ", "likely cause: a learning rate that is too high, 1e+30",
+                           "next: lamina train data"})
+    CHECK_MESSAGE(words.out.find(part) != std::string::npos, words.out);
+  const json said = json::parse(w.lamina("replay run/failed_step.safetensors --json").out);
+  CHECK(said.at("reproduced") == true);
+  CHECK(first.starts_with(said.at("first").get<std::string>()));
+  CHECK(said.at("items").size() == 2);
+  check_error(w.lamina("replay gone"), 3, {"gone holds no failed step"});
+  check_error(w.lamina("replay nowhere"), 3, {"nowhere does not exist"});
+  check_error(w.lamina("replay gone/dataset.json"), 3, {"dataset.json"});
+}
+
+TEST_CASE("--sentinels stop ends with 7 and a report; reload goes back three times and no more") {
+  const Workshop w(8);
+  const Result stopped = w.lamina(kSgd + "run --lr 30 --sentinels stop");
+  CHECK_MESSAGE(stopped.code == 7, stopped.err);
+  CHECK(w.read("run/log.txt").find("by a sentinel (rising loss") != std::string::npos);
+  CHECK(fs::exists(w / "run/report.html"));
+  CHECK(w.read("run/report.html").find("the loss rose") != std::string::npos);
+  const Result goes_on = w.lamina(kSgd + "run --lr 30 --sentinels warn");
+  CHECK_MESSAGE(goes_on.code == 0, goes_on.err);
+  check_error(w.lamina(kSgd + "hopeless --lr 1e30 --sentinels reload"), 4, {"the learning rate"});
+  const std::string log = w.read("hopeless/log.txt");
+  CHECK(log.find("at 1e+29 as the learning rate (reload 1 of at most 3)") != std::string::npos);
+  CHECK(log.find("at 1e+27 as the learning rate (reload 3 of at most 3)") != std::string::npos);
+  CHECK(log.find("reload 4") == std::string::npos);
+  check_error(w.lamina(kSgd + "x --sentinels shout"), 2, {"--sentinels", "shout", "stop"});
+}
+
+TEST_CASE("--folds: runs, a table, masks of images that were not seen, and the ensemble of the runs") {
+  const Workshop w(8);
+  const std::string command = "train data --quiet --base 2 --depth 1 --size 16 --batch 2 --epochs 1 --out cv --folds ";
+  const Result made = w.lamina(command + "2");
+  REQUIRE_MESSAGE(made.code == 0, made.err);
+  for (const char* part : {"images, each decided by the run that had not seen it: foreground Dice", "folds.csv",
+                           "lamina predict cv/fold_1 PHOTO.jpg --weights last --with cv/fold_2"})
+    CHECK_MESSAGE(made.out.find(part) != std::string::npos, made.out);
+  const json again = json::parse(w.lamina(command + "2 --json").out);
+  CHECK(again.at("folds") == 2);
+  const auto masks = std::distance(fs::directory_iterator(w / "cv/out_of_fold"), fs::directory_iterator());
+  CHECK(again.at("images") == masks);
+  CHECK(again.at("scores").at("dice_macro").at("folds").size() == 2);
+  const Result ensemble = w.lamina("predict cv/fold_1 data/images/skin_0001.png --weights last --with cv/fold_2 --out p --json --quiet");
+  CHECK_MESSAGE(ensemble.code == 0, ensemble.err);
+  CHECK(json::parse(ensemble.out).at(0).at("uncertainty").at("mean").get<double>() > 0);
+  check_error(w.lamina(command + "99"), 2, {"--folds 99", "val"});
+  check_error(w.lamina(command + "3"), 3, {"changed since"});
+}
