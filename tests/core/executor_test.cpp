@@ -16,7 +16,8 @@ using namespace lamina::test;
 TEST_CASE("tasks within tasks run in place, so that an executor need not be reentrant") {
   FlatExecutor flat;
   const Cpu cpu{&flat, detected_isa()};
-  int inner = 0, wrong = 0;
+  int inner = 0;
+  std::atomic<int> wrong{0};
   const auto nested = [&](std::int64_t, int worker) {
     cpu.parallel(3, [&](std::int64_t, int w) {
       inner++;
