@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "json.hpp"
+#include "lamina/core/text.hpp"
 #include "open_data.hpp"
 #include "progress.hpp"
 #include "verbs.hpp"
@@ -29,7 +30,8 @@ int augment(const AugmentOptions& options, const Common& common) {
   if (common.json)
     print_json({{"out", options.out}, {"training_images", images}});
   else
-    std::printf("%zu training images as arrays  %s\nnext  lamina check %s\n", images, options.out.c_str(), options.out.c_str());
+    std::printf("%zu training images as arrays  %s\nnext    %s check %s\n", images, options.out.c_str(), program_word().c_str(),
+                shell_word(options.out).c_str());
   return kOk;
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "json.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/draw.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/train/folds.hpp"
@@ -19,13 +20,9 @@ using namespace lamina;
 
 namespace {
 
-void print_cells(std::initializer_list<double> values) {
-  for (const double v : values)
-    if (std::isnan(v))
-      std::printf("  %11s", "n/a");
-    else
-      std::printf("  %11.4f", v);
-  std::printf("\n");
+void print_cells(std::initializer_list<double> values, const std::string& last = "") {
+  for (const double v : values) std::printf("  %11s", decimal(v).c_str());
+  std::printf(last.empty() ? "\n" : "  %11s\n", last.c_str());
 }
 
 void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head, double undefined) {
@@ -56,16 +53,13 @@ void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head, dou
 void print_borders(const train::SurfaceSummary& s, double tolerance, bool background) {
   std::printf("borders, in pixels of the scored size, means over images; within %g pixels for surface Dice\n%-40s  %11s  %11s  %11s\n",
               tolerance, "class", "Hausdorff95", "surfaceDice", "missed in");
-  const auto row = [](const train::SurfaceSummary::Row& r, bool missed) {
+  const auto row = [](const train::SurfaceSummary::Row& r, const std::string& missed) {
     std::printf("%-40s", r.name.c_str());
-    if (missed)
-      print_cells({r.hausdorff95, r.surface_dice, static_cast<double>(r.missed)});
-    else
-      print_cells({r.hausdorff95, r.surface_dice});
+    print_cells({r.hausdorff95, r.surface_dice}, missed);
   };
-  for (const auto& r : s.regions) row(r, true);
-  row(s.macro, false);
-  if (background) row(s.macro_foreground, false);
+  for (const auto& r : s.regions) row(r, std::to_string(r.missed));
+  row(s.macro, "");
+  if (background) row(s.macro_foreground, "");
 }
 
 }  // namespace
@@ -118,7 +112,9 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
                                     .weights = options.weights,
                                     .device = options.device,
                                     .original_size = options.original_size,
-                                    .style = style},
+                                    .style = style,
+                                    .undefined = undefined,
+                                    .tolerance = options.tolerance},
                                    dataset, evaluation);
   }
   progress.clear();

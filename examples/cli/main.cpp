@@ -1,204 +1,23 @@
 // lamina VERB ...: the command line. Options are declared here and nowhere else; the verbs take plain structs.
-// Long: CLI11, which takes longer to compile than the rest of the program, is compiled once.
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <new>
-#include <sstream>
 
-#include "lamina/core/names.hpp"
-#include "lamina/core/text.hpp"
-#include "lamina/data/import.hpp"
+#include "command_line.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/lamina.hpp"
-#include "lamina/losses/term.hpp"
 #include "lamina/train/memory.hpp"
-#include "manual.hpp"
 #include "progress.hpp"
-#include "settings_options.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace {
 
-using cli::one_of, cli::with_choices;
-
-/// The usual reason for a usage error is a misspelt name: say which one is near.
-std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {
-  const CLI::App* deepest = &app;  // of the verbs that were used
-  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands()[0];
-  const auto verbs = deepest->get_subcommands([](const CLI::App*) { return true; });
-  const auto remaining = app.remaining(true);
-  auto unknown = [&](bool option) -> std::string {  // the first argument, in their order, that nothing took
-    for (int i = 1; i < argc; ++i)
-      if ((argv[i][0] == '-') == option && std::find(remaining.begin(), remaining.end(), argv[i]) != remaining.end()) return argv[i];
-    return {};
-  };
-  std::vector<std::string> names;
-  std::string word, kind;
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConfigError)) {
-    const std::string text = error.what(), entry = text.substr(text.rfind(' ') + 1);  // "[section]" is "section.++" to CLI11
-    return "the --config file has an entry that is unknown or malformed: " + entry.substr(0, entry.find(".++"));
-  }
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
-    const std::string text = error.what();
-    return text.substr(0, text.find(':')) + " takes one value and can be given once";
-  }
-  if (!verbs.empty()) {
-    for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
-    kind = "verb";
-    word = unknown(false);
-    if (word.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
-      std::string all;
-      for (const std::string& name : names) all += " " + name;
-      return "name a verb:" + all;
-    }
-  } else {
-    for (const CLI::App* a : {deepest, static_cast<const CLI::App*>(&app)})
-      for (const CLI::Option* o : a->get_options())
-        for (const std::string& name : o->get_lnames()) names.push_back(name);
-    kind = "option";
-    word = unknown(true);
-  }
-  if (word.empty()) return error.what();
-  const std::size_t dashes = kind == "option" ? std::min(word.find_first_not_of('-'), word.size()) : 0;
-  const std::vector<std::string_view> views(names.begin(), names.end());
-  std::string known, near = lamina::suggestion(word.substr(dashes, word.find('=') - dashes), views);
-  if (const std::size_t quote = near.find('"'); dashes && quote != std::string::npos) near.insert(quote + 1, "--");
-  for (const std::string& name : names) known += (known.empty() ? "" : " ") + std::string(dashes ? "--" : "") + name;
-  return "unknown " + kind + " " + word + (near.empty() ? lamina::wrapped("; known: " + known, 100, 2) : near);
-}
-
-/// What options of every family share: its name.
-std::string models_help() {
-  std::string help = "network family";
-  for (const std::string& name : lamina::models::family_names()) help += "\n  " + name + ": " + lamina::models::find_family(name).help;
-  return help;
-}
-std::string presets_help() {
-  std::string help = "published network of the family; empty: its first";
-  for (const std::string& name : lamina::models::family_names())
-    for (const auto& preset : lamina::models::find_family(name).presets)
-      help += "\n  " + preset.name + ": " + name + ", " + (preset.help.empty() ? "without a description" : preset.help);
-  return help;
-}
-std::string loss_terms_help() {
-  std::string help = "Terms of --loss, as in 0.5*ce+dice:smooth=1e-5, each with its arguments' defaults:\n";
-  for (const lamina::losses::TermType& t : lamina::losses::term_types()) {
-    help += "  " + t.name;
-    for (const lamina::losses::TermArgument& a : t.arguments) {
-      char text[64];
-      std::snprintf(text, sizeof text, ":%s=%.3g", a.name, a.value);
-      help += text;
-    }
-    help += "\n" + lamina::wrapped("      " + t.help, 100, 6) + "\n";
-  }
-  return help;
-}
-
-constexpr const char* kDatasetHelp = R"(dataset.json says what the masks hold:
-  labels        {"background": 0, "face": 2}: names and values
-  task          multiclass | multilabel (labels may overlap) | ordinal (grades, the lowest first)
-  planes        of ordinal sets: names of what is graded, each by itself
-  ignore        the value that counts nowhere
-  colors        {"face": [255, 0, 0]} or "#ff0000"
-  encoding      index | palette | binary | colors | planes | foreground-planes
-  mask_channel, mask_frame, others: as the options
-  roles         {"background": "sky", "uncertain": ["blur"], "foreground": [...]}:
-    background  the label that foreground scores leave out, or [] for none
-    foreground  labels; the one that is none of them and not uncertain is the background
-    uncertain   labels: an image of these and the background alone has no foreground
-)";
-
-constexpr lamina::Choice
-    kWeightsChoices[] = {{"best", "of the epoch with the best validation"}, {"last", "of the newest epoch"}, {"prev", "of the one before"}},
-    kResumeChoices[] = {{"auto", "continue the run folder"}, {"never", "refuse one that exists"}},
-    kSplitChoices[] = {{"train", "what it was trained on"}, {"val", "what the epoch was chosen by"}, {"test", "the rest"}},
-    kTileChoices[] = {{"auto", "where the network was trained on crops"},
-                      {"always", "windows at the photograph's own scale"},
-                      {"never", "the whole photograph, brought to the training size"}},
-    kTtaChoices[] = {{"none", "one look"},
-                     {"flips", "four: as it is, mirrored, upside down, both"},
-                     {"scales", "three: smaller, as it is, larger"},
-                     {"all", "twelve: flips of each scale"}},
-    kGradeChoices[] = {{"worst", "the highest"}, {"area", "their mean"}, {"median", "the middle one"}},
-    kOverlayChoices[] = {{"fill", "colors over the photograph"},
-                         {"outline", "borders alone: what is beneath stays to be seen"},
-                         {"error", "what differs from the mask: orange missed, blue too much, purple another class"}},
-    kChannelChoices[] = {{"color", "gray values, palette or colors"}, {"alpha", "the alpha channel"}},
-    kFrameChoices[] = {{"shown", "as a viewer turns it"}, {"stored", "as its file stores it, unturned"}},
-    kOthersChoices[] = {{"error", "refused"}, {"ignore", "count nowhere"}, {"nearest", "are the label with the nearest color"}},
-    kFormChoices[] = {{"bash", "source <(lamina completion bash)"},
-                      {"zsh", "lamina completion zsh > FOLDER_OF_FPATH/_lamina"},
-                      {"fish", "lamina completion fish | source"},
-                      {"man", "the man page"}};
-
-/// The descriptions of a verb and of those below it; lines of an option's help after the first are its values.
-void describe_verbs(const CLI::App& app, const std::string& name, std::vector<cli::VerbText>& to) {
-  cli::VerbText verb{name, app.get_description(), {}};
-  for (const CLI::Option* o : app.get_options()) {
-    const std::string help = o->get_description();
-    cli::OptionText text{.name = o->get_positional() ? o->get_name(true) : "--" + o->get_lnames()[0],
-                         .value = o->get_items_expected() == 0 ? "" : o->get_type_name(),
-                         .help = help.substr(0, help.find('\n')),
-                         .standard = o->get_default_str(),
-                         .required = o->get_required(),
-                         .choices = {}};
-    for (std::size_t at = help.find("\n  "); at != std::string::npos; at = help.find("\n  ", at + 1)) {
-      const std::string line = help.substr(at + 3, help.find('\n', at + 1) - at - 3);
-      text.choices.emplace_back(line.substr(0, line.find(": ")), line.substr(std::min(line.find(": ") + 2, line.size())));
-    }
-    verb.options.push_back(std::move(text));
-  }
-  to.push_back(std::move(verb));
-  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
-    describe_verbs(*sub, (name.empty() ? "" : name + " ") + sub->get_name(), to);
-}
-
-/// Help that fits 100 columns.
-void wrap_help(CLI::App& app) {
-  for (CLI::Option* o : app.get_options()) {
-    std::string help;
-    std::istringstream lines(o->get_description());
-    for (std::string line; std::getline(lines, line);)
-      help += (help.empty() ? "" : "\n") + lamina::wrapped(line, 70, line.starts_with("  ") ? 6 : 0);
-    o->description(help);
-  }
-  for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) wrap_help(*sub);
-}
-
-/// --config: TOML, or the config.json of a run, whose settings are those of the verb.
-class ConfigFile : public CLI::ConfigTOML {
- public:
-  explicit ConfigFile(const CLI::App& app) : app_(app) {}
-  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
-    const std::string text(std::istreambuf_iterator<char>(in), {});
-    if (const std::size_t first = text.find_first_not_of(" \t\r\n"); first == std::string::npos || text[first] != '{') {
-      std::istringstream toml(text);
-      return CLI::ConfigTOML::from_config(toml);
-    }
-    std::vector<std::string> verbs;
-    for (const CLI::App* app = &app_; !app->get_subcommands().empty(); verbs.push_back(app->get_name())) app = app->get_subcommands()[0];
-    std::vector<CLI::ConfigItem> items;
-    int format = 0;
-    for (const lamina::Setting& s : lamina::settings_from_json(text, "--config", 1 << 20, format)) {
-      CLI::ConfigItem item;
-      item.parents = verbs;
-      item.name = s.name == "data" ? "DATA" : s.name == "photos" ? "PHOTOS" : cli::option_name(s.name).substr(2);
-      std::istringstream lines(lamina::to_string(s.value));
-      for (std::string line; std::getline(lines, line);) item.inputs.push_back(line);
-      if (!item.inputs.empty()) items.push_back(std::move(item));
-    }
-    return items;
-  }
-
- private:
-  const CLI::App& app_;
-};
+using namespace cli;
 
 /// The command line while it is read. A verb is a function that adds its options, and a line in kVerbs; what it does stands in its own
 /// file.
@@ -223,48 +42,6 @@ struct Program {
     sub->callback([this, options, act] { code = act(*options, common); });
   }
 };
-
-template <class Text>
-void add_nearest_color(CLI::App& sub, Text& others) {
-  sub.add_flag_callback(
-      "--nearest-color", [&others] { others = "nearest"; }, "the same as --others nearest");
-}
-
-void add_data(CLI::App& sub, cli::DataOptions& o) {
-  sub.add_option("DATA", o.data, "folder with images/ and masks/")->required();
-  sub.add_option("--images", o.images, "name of the folder with the photographs");
-  sub.add_option("--masks", o.masks, "name of the folder with the masks");
-  sub.add_option("--ignore", o.ignore, "mask value that neither loss nor metrics count; -1: as dataset.json says");
-  sub.add_option("--seed", o.seed, "seed of the split when there are no lists")->check(CLI::NonNegativeNumber);
-  with_choices(sub.add_option("--mask-channel", o.mask_channel, "where masks have their labels; default as dataset.json says"),
-               kChannelChoices);
-  with_choices(sub.add_option("--mask-frame", o.mask_frame, "what masks were drawn on, of photographs with an EXIF orientation"),
-               kFrameChoices);
-  with_choices(sub.add_option("--others", o.others, "what mask values are that are no label"), kOthersChoices);
-  add_nearest_color(sub, o.others);
-}
-
-void add_device(CLI::App& sub, std::string& device) { sub.add_option("--device", device, "cpu | cuda | cuda:N"); }
-
-void add_weights(CLI::App& sub, std::string& weights) {
-  one_of(sub.add_option("--weights", weights, "which checkpoint of the run"), kWeightsChoices);
-}
-
-void add_resume(CLI::App& sub, std::string& resume) {
-  one_of(sub.add_option("--resume", resume, "what becomes of a run folder that is there"), kResumeChoices);
-}
-
-/// Options of every family that is registered; a family says which are its own.
-void add_model(CLI::App& sub, lamina::models::ModelConfig& config) {
-  sub.add_option("--model", config.model, models_help());
-  sub.add_option("--preset", config.preset, presets_help());
-  for (const std::string& family : lamina::models::family_names())
-    for (const auto& option : lamina::models::find_family(family).options)
-      if (const std::string name = cli::option_name(option.name); !sub.get_option_no_throw(name))
-        sub.add_option(name, config.options[option.name], option.help + "; empty: the preset's");
-  sub.add_option("--channels", config.in_channels, "input channels; 0: those of the preset's source");
-  sub.add_option("--classes", config.classes, "output classes; 0: those of the preset's source");
-}
 
 void add_check(Program& program) {
   program.verb<cli::CheckOptions>(
@@ -314,13 +91,11 @@ void add_evaluate(Program& program) {
         sub.add_option("--out", o.out, "folder for scores, tables, pictures and report; empty: RUN/evaluate-SPLIT");
         sub.add_option("--tolerance", o.tolerance, "pixels, at the scored size, within which a border counts as found (surface Dice)")
             ->check(CLI::NonNegativeNumber);
-        sub.add_option(
-               "--undefined", o.undefined,
-               "what 0 / 0 counts as, such as the Dice of a class that neither labels nor predictions have: n/a (in no mean) | 0 | 1")
-            ->check(CLI::IsMember({"n/a", "0", "1"}));
-        sub.add_option("--missed", o.missed,
-                       "border distance of a class that only labels or only predictions have: worst (the diagonal, surface Dice 0) | n/a")
-            ->check(CLI::IsMember({"worst", "n/a"}));
+        one_of(sub.add_option("--undefined", o.undefined,
+                              "what 0 / 0 counts as, such as the Dice of a class that neither labels nor predictions have"),
+               kUndefinedChoices);
+        one_of(sub.add_option("--missed", o.missed, "border distance of a class that only labels or only predictions have"),
+               kMissedChoices);
         add_device(sub, o.device);
       },
       cli::evaluate);
@@ -345,8 +120,9 @@ void add_augment(Program& program) {
         sub.add_option("OUT", o.out, "folder to create")->required();
         sub.add_option("--copies", o.copies, "of every training image")->check(CLI::Range(1, 100000));
         sub.add_option("--size", o.size, "W[xH]");
-        sub.add_option("--resize", o.resize, "how images get to that size: stretch | crop | pad");
-        sub.add_option("--augment", o.augment, "list such as hflip,rotate=15,zoom=0.1,jitter=0.2, or none");
+        with_choices(sub.add_option("--resize", o.resize, "how images get to that size"), lamina::train::kResizeChoices);
+        with_choices(sub.add_option("--augment", o.augment, "random changes, as in hflip,rotate=15,jitter=0.2"),
+                     lamina::train::kAugmentChoices);
       },
       cli::augment);
 }
@@ -449,12 +225,6 @@ void add_phantom(Program& program) {
                        "of severity and rgb: combinations of grades that only test pictures have, such as r0g1b2,r2g3b0");
       },
       cli::phantom);
-}
-
-std::string import_help() {
-  std::string help = "the other layout";
-  for (const auto& [name, what] : lamina::data::import_kinds()) help += lamina::message("\n  ", std::string(name), ": ", std::string(what));
-  return help;
 }
 
 void add_import(Program& program) {

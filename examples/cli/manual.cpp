@@ -148,6 +148,7 @@ std::string man(const std::vector<VerbText>& verbs) {
                                                             {"4", "loss or weights not finite"},
                                                             {"5", "out of memory"},
                                                             {"6", "disk"},
+                                                            {"7", "stopped by a sentinel, state saved"},
                                                             {"130", "interrupted, state saved"}};
   text += ".SH EXIT STATUS\n";
   for (const auto& [code, meaning] : kCodes) text += std::string(".TP\n.B ") + code + "\n" + meaning + "\n";

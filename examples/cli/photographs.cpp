@@ -78,4 +78,24 @@ std::vector<fs::path> photographs(const std::vector<std::string>& names, Progres
   return files;
 }
 
+nlohmann::ordered_json write_masks(const fs::path& masks, const std::string& stem, const data::LabelImage& labels,
+                                   const data::LabelSchema& schema) {
+  if (labels.planes == 0) {
+    const fs::path mask = masks / (stem + data::mask_ending(schema));
+    data::write_mask(mask, labels, schema);
+    return mask.string();
+  }
+  auto files = nlohmann::ordered_json::array();
+  for (int k = 0; k < labels.planes; ++k) {
+    data::LabelImage plane = labels.plane(k);
+    if (schema.planes.empty())
+      for (std::uint8_t& v : plane.labels) v *= 255;
+    const fs::path folder = masks / schema.plane_names()[static_cast<std::size_t>(k)];
+    io::create_folders(folder);
+    data::write_png(folder / (stem + ".png"), plane);
+    files.push_back((folder / (stem + ".png")).string());
+  }
+  return files;
+}
+
 }  // namespace cli

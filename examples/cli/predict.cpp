@@ -189,25 +189,6 @@ std::string rate_text(std::size_t count, double seconds) {
 
 }  // namespace
 
-Json write_masks(const fs::path& masks, const std::string& stem, const data::LabelImage& labels, const data::LabelSchema& schema) {
-  if (labels.planes == 0) {
-    const fs::path mask = masks / (stem + data::mask_ending(schema));
-    data::write_mask(mask, labels, schema);
-    return mask.string();
-  }
-  Json files = Json::array();
-  for (int k = 0; k < labels.planes; ++k) {
-    data::LabelImage plane = labels.plane(k);
-    if (schema.planes.empty())
-      for (std::uint8_t& v : plane.labels) v *= 255;
-    const fs::path folder = masks / schema.plane_names()[static_cast<std::size_t>(k)];
-    io::create_folders(folder);
-    data::write_png(folder / (stem + ".png"), plane);
-    files.push_back((folder / (stem + ".png")).string());
-  }
-  return files;
-}
-
 int predict(const PredictOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "json.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/folds.hpp"
 #include "lamina/train/report.hpp"
@@ -44,9 +45,9 @@ int cross_validate(const train::TrainConfig& config, const data::Dataset& datase
   std::printf("%zu images, each decided by the run that had not seen it: %s %.4f, %s\n", c.all.images.size(), chosen.name, chosen.value,
               train::interval_text(c.intervals, c.intervals.selection).c_str());
   std::string ensemble;
-  for (std::size_t k = 1; k < c.runs.size(); ++k) ensemble += " --with " + train::shell_word(c.runs[k]);
-  std::printf("table   %s\nmasks   %s\nnext    lamina predict %s PHOTO.jpg --weights last%s --out predictions\n",
-              (out / "folds.csv").c_str(), (out / "out_of_fold").c_str(), train::shell_word(c.runs[0]).c_str(), ensemble.c_str());
+  for (std::size_t k = 1; k < c.runs.size(); ++k) ensemble += " --with " + shell_word(c.runs[k]);
+  std::printf("table   %s\nmasks   %s\nnext    %s predict %s PHOTO.jpg --weights last%s --out predictions\n", (out / "folds.csv").c_str(),
+              (out / "out_of_fold").c_str(), program_word().c_str(), shell_word(c.runs[0]).c_str(), ensemble.c_str());
   return kOk;
 }
 

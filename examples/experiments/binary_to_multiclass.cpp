@@ -44,19 +44,16 @@ void write_first(const fs::path& from, const fs::path& to) {
 std::vector<double> scores_of(const metrics::ConfusionMatrix& m) {
   const int none = m.classes() - 1;
   const metrics::Scores s = m.scores(none);
-  double tp = 0, fp = 0, fn = 0;
-  for (int c = 0; c < none; ++c)
-    tp += static_cast<double>(m.at(c, c)), fp += static_cast<double>(m.at(none, c)), fn += static_cast<double>(m.at(c, none));
   const double first = s.dice.per_class[none == 1 ? 0 : 2];
   return {s.accuracy,
           s.precision.macro_foreground,
           s.recall.macro_foreground,
           s.iou.macro_foreground,
           s.dice.macro_foreground,
-          tp / (tp + fp),
-          tp / (tp + fn),
-          tp / (tp + fp + fn),
-          2 * tp / (2 * tp + fp + fn),
+          s.precision.micro_foreground,
+          s.recall.micro_foreground,
+          s.iou.micro_foreground,
+          s.dice.micro_foreground,
           first};
 }
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/phantom.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/file.hpp"
@@ -89,7 +90,7 @@ class Table {
     Arm& to = *std::find_if(arms_.begin(), arms_.end(), [&](const Arm& a) { return a.name == arm; });
     to.runs.emplace_back(seed, values);
     std::printf("seed %d  %-44s", seed, arm.c_str());
-    for (std::size_t k = 0; k < scores_.size(); ++k) std::printf("  %s %s", scores_[k].c_str(), number(values[k]).c_str());
+    for (std::size_t k = 0; k < scores_.size(); ++k) std::printf("  %s %s", scores_[k].c_str(), decimal(values[k], 3).c_str());
     std::printf("%s%s\n", note.empty() ? "" : "  ", note.c_str());
     std::fflush(stdout);
   }
@@ -104,11 +105,11 @@ class Table {
       for (const auto& [seed, values] : arm.runs) {
         csv += '"' + arm.name + "\"," + std::to_string(seed);
         for (std::size_t k = 0; k < values.size(); ++k)
-          csv += ',' + number(values[k]), means[k] += values[k] / static_cast<double>(arm.runs.size());
+          csv += ',' + decimal(values[k], 3), means[k] += values[k] / static_cast<double>(arm.runs.size());
         csv += (notes.empty() ? "" : ",\"" + arm.note + '"') + '\n';
       }
       markdown += "| " + arm.name + " |";
-      for (const double v : means) markdown += ' ' + number(v) + " |";
+      for (const double v : means) markdown += ' ' + decimal(v, 3) + " |";
       markdown += (notes.empty() ? "" : ' ' + arm.note + " |") + '\n';
     }
     io::write_file_atomically(folder / (name + ".csv"), csv);
@@ -117,11 +118,6 @@ class Table {
   }
 
  private:
-  static std::string number(double v) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3f", v);
-    return std::isnan(v) ? "n/a" : text;
-  }
   struct Arm {
     std::string name;
     std::vector<std::pair<int, std::vector<double>>> runs;

@@ -111,6 +111,8 @@ TEST_CASE("evaluate: border distances, means over images, and what counts where 
     CHECK(close(means.at("hausdorff95_green"), 0.8));
     CHECK(close(means.at("dice_sky"), 6.0 / 7));
     CHECK(close(means.at("accuracy"), 7.0 / 16));
+    CHECK(json::parse(w.read("run/evaluate-val/scores.json")).at("borders") == borders);  // what it leaves says the same
+    CHECK(w.read("run/evaluate-val/report.html").find("share within 0 pixels") != std::string::npos);
   }
   CHECK(said("").at("borders").at("tolerance") == 2);
   CHECK(close(said("").at("borders").at("surface_dice").at("per_class").at(0), 1));
@@ -126,6 +128,11 @@ TEST_CASE("evaluate: border distances, means over images, and what counts where 
     CHECK(close(all.at("recall").at("per_class").at(3), value));
     CHECK(all.at("dice").at("per_class").at(1) == 0);  // that is no question of undefined
     CHECK(all.at("undefined") == word);
+    const json left = json::parse(w.read("run/evaluate-val/scores.json"));
+    CHECK(close(left.at("scores").at("precision_red"), value));
+    CHECK(left.at("image_means") == all.at("image_means"));
+    CHECK(left.at("intervals") == all.at("intervals"));
+    CHECK(close(left.at("score").at("value"), all.at("dice").at("macro_foreground").get<double>()));
   }
   check_error(w.lamina("evaluate run set --tolerance -1"), 2, {"--tolerance"});
   check_error(w.lamina("evaluate run set --undefined 2"), 2, {"--undefined"});

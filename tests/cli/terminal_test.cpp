@@ -103,7 +103,7 @@ TEST_CASE("help fits 100 columns and lists what options may be, a line each") {
   const json none;
   const std::string top = w.lamina("--help").out;
   for (const char* verb : {"check", "train", "evaluate", "report", "predict", "colorize train", "colorize predict", "study", "import",
-                           "phantom", "info", "bench", "completion", "doctor"}) {
+                           "phantom", "info", "bench", "augment", "replay", "completion", "doctor"}) {
     const std::string first = std::string(verb).substr(0, std::string(verb).find(' '));
     CHECK_MESSAGE(top.find("\n  " + first + " ") != std::string::npos, verb);
     const Result help = w.lamina(std::string(verb) + " --help");
@@ -177,6 +177,16 @@ TEST_CASE("completions and the man page know every verb and option") {
     text[form] = r.out;
     io::write_file_atomically(w / form, r.out);
   }
+  int codes = 0;  // of the README's table: "| 0, 1, 2 | done; ..."
+  for (const std::string& row : lines(fs::path(LAMINA_SOURCE_DIR) / "README.md")) {
+    if (!row.starts_with("| ") || !std::isdigit(static_cast<unsigned char>(row[2]))) continue;
+    for (std::string code : split(row.substr(2, row.find(" |") - 2))) {
+      if (code.ends_with(',')) code.pop_back();
+      CHECK_MESSAGE(text["man"].find(".B " + code + "\n") != std::string::npos, code);
+      ++codes;
+    }
+  }
+  CHECK(codes == 9);
   check_error(w.lamina("completion csh"), 2, {"csh", "bash, zsh, fish, man"});
   for (const char* verb : {"train", "evaluate", "predict", "colorize train", "check"}) {
     std::istringstream help(w.lamina(std::string(verb) + " --help").out);

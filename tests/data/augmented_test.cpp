@@ -51,3 +51,19 @@ TEST_CASE("augmented arrays: what the loader gives, copy by copy, as a data set 
     check_throws<OptionError>([&] { data::write_augmented(set, f / "x", {.copies = 0}); }, {"--copies 0"});
   }
 }
+
+TEST_CASE("augmented arrays: pixels outside of the photograph have a value that is no label's, beyond a byte where it must be") {
+  const TempFolder f;
+  data::LabelImage mask(8, 8);
+  for (std::size_t i = 0; i < 32; ++i) mask.labels[i] = 255;
+  for (const char* sub : {"images", "masks"}) io::create_folders(f / "set" / sub);
+  for (const char* name : {"a.png", "b.png"})
+    data::write_png(f / "set/images" / name, data::Image(8, 8, 3, 90)), data::write_png(f / "set/masks" / name, mask);
+  io::write_file_atomically(f / "set/dataset.json", R"({"labels": {"ground": 0, "white": 255}, "encoding": "index"})");
+  data::write_augmented(data::open_dataset(f / "set"), f / "out", {.width = 12, .height = 8, .resize = data::Resize::pad});
+  const data::Dataset out = data::open_dataset(f / "out");
+  CHECK(out.schema.ignore == 256);
+  const auto labels = data::read_mask(out.items(Split::train)[0], out.masks).labels;
+  CHECK(std::count(labels.begin(), labels.end(), data::kIgnoreLabel) == 32);
+  CHECK(std::count(labels.begin(), labels.end(), 1) == 32);
+}

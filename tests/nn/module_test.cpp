@@ -47,10 +47,6 @@ Moments moments(const Tensor& t) {
   return m;
 }
 
-}  // namespace
-
-namespace {
-
 /// Written as one writes it first.
 struct Residual : nn::Module {
   nn::Conv2d& a;

@@ -233,6 +233,19 @@ TEST_CASE("a gradient that is not finite ends a run whose loss is, and moves not
   CHECK(io::read_safetensors(train::failed_step_file(f / "run")).at("batch/image").item() == 3);
 }
 
+TEST_CASE("scores are called as a task likes, however short") {
+  struct Scored : Weights {
+    using Weights::Weights;
+    bool validates() const override { return true; }
+    train::Validation validate() override { return {.scores = {{"f1", NAN}, {"val_", 2}}, .score = 1}; }
+    std::vector<std::string> score_names() const override { return {"f1", "val_"}; }
+  };
+  const TempFolder f;
+  Scored task([](const Tensor& w, double, int) { return sum(w); });
+  train::Session session(f / "run", task, false);
+  CHECK(train::run_loop(task, session, {.epochs = 2, .schedule = {.lr = 0.1}}, {}) == train::Outcome::finished);
+}
+
 TEST_CASE("--sentinels stop: an alarm ends the run with all saved; the same again goes on") {
   const TempFolder f;
   const auto exploding = [](const Tensor& w, double, int steps) { return sum(scale(w, steps == 6 ? 500 : steps == 7 ? -500 : 0.1)); };

@@ -24,9 +24,9 @@ struct Field {
   const char* name;  ///< with underscores, as files have it; the command line has dashes
   const char* help;  ///< one line
   double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();  ///< of a number
-  bool stored = true;       ///< false: the result does not depend on it; it stays out of files and comparisons
-  bool positional = false;  ///< on the command line: a word, not an option
-  bool optional = false;    ///< a text that is left out of files and comparisons while it is empty
+  bool stored = true;                    ///< false: the result does not depend on it; it stays out of files and comparisons
+  bool positional = false;               ///< on the command line: a word, not an option
+  bool optional = false;                 ///< a text that is left out of files and comparisons while it is empty
   std::span<const Choice> choices = {};  ///< the values of a text, or the items of a list
 };
 /// Field::least of numbers that must be above 0.

@@ -20,11 +20,21 @@ inline Shape common_shape(const char* op, const Shape& a, const Shape& b) {
 }
 inline Tensor broadcast(const Tensor& x, const Shape& shape) { return x.shape() == shape ? x : expand(x, shape); }
 
-/// y = kernel(a, b) of what is broadcast already.
+/// Two tensors of one kind, repeated to one shape.
+struct Operands {
+  Tensor a, b;
+  Operands(const char* op, const Tensor& x, const Tensor& z) {
+    require_same_kind(op, x, z);
+    const Shape shape = common_shape(op, x.shape(), z.shape());
+    a = broadcast(x, shape), b = broadcast(z, shape);
+  }
+};
+/// y = kernel(a, b).
 template <class Run>
-Tensor combine(const char* op, const Tensor& a, const Tensor& b, const Tensor& into, Run run) {
-  Tensor y = output_for(op, a.shape(), like(a), into, {a, b});
-  dispatch(a, [&]<class T>(auto& device) { run.template operator()<T>(device, a.view2<const T>(), b.view2<const T>(), y.view2<T>()); });
+Tensor combine(const char* op, const Operands& in, const Tensor& into, Run run) {
+  Tensor y = output_for(op, in.a.shape(), like(in.a), into, {in.a, in.b});
+  dispatch(in.a,
+           [&]<class T>(auto& device) { run.template operator()<T>(device, in.a.view2<const T>(), in.b.view2<const T>(), y.view2<T>()); });
   return y;
 }
 inline Tensor share_of_greater(const Tensor& a, const Tensor& b, const Tensor& dy) {
@@ -40,11 +50,9 @@ inline Tensor share_of_greater(const Tensor& a, const Tensor& b, const Tensor& d
 
 /// a + b, elementwise, broadcast. Gradients: a, b. Throws ShapeError, DeviceError. Kernels: kernels/arithmetic.{cpp,cu}.
 inline Tensor add(const Tensor& a, const Tensor& b, const Tensor& into = {}) {
-  require_same_kind("add", a, b);
-  const Shape shape = detail::common_shape("add", a.shape(), b.shape());
-  const Tensor x = detail::broadcast(a, shape), z = detail::broadcast(b, shape);
-  const Tensor y = detail::combine("add", x, z, into, []<class T>(auto& device, auto... views) { kernels::add<T>(device, views...); });
-  return record("add", {x, z}, y, {}, [](const Tensor& dy, NeedsGrad) -> Grads { return {dy, dy}; });
+  const detail::Operands in("add", a, b);
+  const Tensor y = detail::combine("add", in, into, []<class T>(auto& device, auto... views) { kernels::add<T>(device, views...); });
+  return record("add", {in.a, in.b}, y, {}, [](const Tensor& dy, NeedsGrad) -> Grads { return {dy, dy}; });
 }
 
 /// factor * x + offset. Gradient: x. Kernels: kernels/arithmetic.{cpp,cu}.
@@ -57,60 +65,53 @@ inline Tensor scale(const Tensor& x, double factor, double offset = 0, const Ten
 
 /// a - b, elementwise, broadcast. Gradients: a, b. Throws ShapeError, DeviceError. Kernels: kernels/arithmetic.{cpp,cu}.
 inline Tensor sub(const Tensor& a, const Tensor& b, const Tensor& into = {}) {
-  require_same_kind("sub", a, b);
-  const Shape shape = detail::common_shape("sub", a.shape(), b.shape());
-  const Tensor x = detail::broadcast(a, shape), z = detail::broadcast(b, shape);
-  const Tensor y = detail::combine("sub", x, z, into, []<class T>(auto& device, auto... views) { kernels::subtract<T>(device, views...); });
-  return record("sub", {x, z}, y, {}, [](const Tensor& dy, NeedsGrad need) -> Grads { return {dy, need[1] ? scale(dy, -1) : Tensor{}}; });
+  const detail::Operands in("sub", a, b);
+  const Tensor y = detail::combine("sub", in, into, []<class T>(auto& device, auto... views) { kernels::subtract<T>(device, views...); });
+  return record("sub", {in.a, in.b}, y, {}, [](const Tensor& dy, NeedsGrad need) -> Grads {
+    return {dy, need[1] ? scale(dy, -1) : Tensor{}};
+  });
 }
 
 /// a * b, elementwise, broadcast. Gradients: a, b. Throws ShapeError, DeviceError. Kernels: kernels/arithmetic.{cpp,cu}.
 inline Tensor mul(const Tensor& a, const Tensor& b, const Tensor& into = {}) {
-  require_same_kind("mul", a, b);
-  const Shape shape = detail::common_shape("mul", a.shape(), b.shape());
-  const Tensor x = detail::broadcast(a, shape), z = detail::broadcast(b, shape);
-  const Tensor y = detail::combine("mul", x, z, into, []<class T>(auto& device, auto... views) { kernels::multiply<T>(device, views...); });
-  return record("mul", {x, z}, y, {read_if(z.requires_grad(), x), read_if(x.requires_grad(), z)},
-                [x, z](const Tensor& dy, NeedsGrad need) -> Grads {
-                  return {need[0] ? mul(dy, z) : Tensor{}, need[1] ? mul(dy, x) : Tensor{}};
+  const detail::Operands in("mul", a, b);
+  const Tensor y = detail::combine("mul", in, into, []<class T>(auto& device, auto... views) { kernels::multiply<T>(device, views...); });
+  return record("mul", {in.a, in.b}, y, {read_if(in.b.requires_grad(), in.a), read_if(in.a.requires_grad(), in.b)},
+                [in](const Tensor& dy, NeedsGrad need) -> Grads {
+                  return {need[0] ? mul(dy, in.b) : Tensor{}, need[1] ? mul(dy, in.a) : Tensor{}};
                 });
 }
 
 /// a / b, elementwise, broadcast. Gradients: a, b. Throws ShapeError, DeviceError. Kernels: kernels/arithmetic.{cpp,cu}.
 inline Tensor div(const Tensor& a, const Tensor& b, const Tensor& into = {}) {
-  require_same_kind("div", a, b);
-  const Shape shape = detail::common_shape("div", a.shape(), b.shape());
-  const Tensor x = detail::broadcast(a, shape), z = detail::broadcast(b, shape);
-  const Tensor y = detail::combine("div", x, z, into, []<class T>(auto& device, auto... views) { kernels::divide<T>(device, views...); });
+  const detail::Operands in("div", a, b);
+  const Tensor y = detail::combine("div", in, into, []<class T>(auto& device, auto... views) { kernels::divide<T>(device, views...); });
   const Tensor saved = y.detach();
-  return record("div", {x, z}, y, {z, read_if(z.requires_grad(), saved)}, [z, saved](const Tensor& dy, NeedsGrad need) -> Grads {
-    const Tensor dx = div(dy, z);
-    return {dx, need[1] ? scale(mul(dx, saved), -1) : Tensor{}};
-  });
+  return record("div", {in.a, in.b}, y, {in.b, read_if(in.b.requires_grad(), saved)},
+                [z = in.b, saved](const Tensor& dy, NeedsGrad need) -> Grads {
+                  const Tensor dx = div(dy, z);
+                  return {dx, need[1] ? scale(mul(dx, saved), -1) : Tensor{}};
+                });
 }
 
 /// The larger of a and b, elementwise, broadcast; NaN where either is. Gradients: a, b, where they are equal a half each. Throws
 /// ShapeError, DeviceError. Kernels: kernels/arithmetic.{cpp,cu}.
 inline Tensor maximum(const Tensor& a, const Tensor& b, const Tensor& into = {}) {
-  require_same_kind("maximum", a, b);
-  const Shape shape = detail::common_shape("maximum", a.shape(), b.shape());
-  const Tensor x = detail::broadcast(a, shape), z = detail::broadcast(b, shape);
+  const detail::Operands in("maximum", a, b);
   const Tensor y =
-      detail::combine("maximum", x, z, into, []<class T>(auto& device, auto... views) { kernels::maximum<T>(device, views...); });
-  return record("maximum", {x, z}, y, {x, z}, [x, z](const Tensor& dy, NeedsGrad need) -> Grads {
-    return {need[0] ? detail::share_of_greater(x, z, dy) : Tensor{}, need[1] ? detail::share_of_greater(z, x, dy) : Tensor{}};
+      detail::combine("maximum", in, into, []<class T>(auto& device, auto... views) { kernels::maximum<T>(device, views...); });
+  return record("maximum", {in.a, in.b}, y, {in.a, in.b}, [in](const Tensor& dy, NeedsGrad need) -> Grads {
+    return {need[0] ? detail::share_of_greater(in.a, in.b, dy) : Tensor{}, need[1] ? detail::share_of_greater(in.b, in.a, dy) : Tensor{}};
   });
 }
 
 /// The smaller of a and b; otherwise as `maximum`. Gradients: a, b.
 inline Tensor minimum(const Tensor& a, const Tensor& b, const Tensor& into = {}) {
-  require_same_kind("minimum", a, b);
-  const Shape shape = detail::common_shape("minimum", a.shape(), b.shape());
-  const Tensor x = detail::broadcast(a, shape), z = detail::broadcast(b, shape);
+  const detail::Operands in("minimum", a, b);
   const Tensor y =
-      detail::combine("minimum", x, z, into, []<class T>(auto& device, auto... views) { kernels::minimum<T>(device, views...); });
-  return record("minimum", {x, z}, y, {x, z}, [x, z](const Tensor& dy, NeedsGrad need) -> Grads {
-    return {need[0] ? detail::share_of_greater(z, x, dy) : Tensor{}, need[1] ? detail::share_of_greater(x, z, dy) : Tensor{}};
+      detail::combine("minimum", in, into, []<class T>(auto& device, auto... views) { kernels::minimum<T>(device, views...); });
+  return record("minimum", {in.a, in.b}, y, {in.a, in.b}, [in](const Tensor& dy, NeedsGrad need) -> Grads {
+    return {need[0] ? detail::share_of_greater(in.b, in.a, dy) : Tensor{}, need[1] ? detail::share_of_greater(in.a, in.b, dy) : Tensor{}};
   });
 }
 
@@ -118,12 +119,9 @@ inline Tensor minimum(const Tensor& a, const Tensor& b, const Tensor& into = {})
 /// kernels/arithmetic.{cpp,cu}.
 inline Tensor greater(const Tensor& a, const Tensor& b, const Tensor& into = {}) {
   const NoGrad no_grad;
-  require_same_kind("greater", a, b);
-  const Shape shape = detail::common_shape("greater", a.shape(), b.shape());
-  const Tensor x = detail::broadcast(a, shape), z = detail::broadcast(b, shape);
-  return record("greater", {x, z}, detail::combine("greater", x, z, into, []<class T>(auto& device, auto... views) {
-                  kernels::greater<T>(device, views...);
-                }));
+  const detail::Operands in("greater", a, b);
+  return record("greater", {in.a, in.b},
+                detail::combine("greater", in, into, []<class T>(auto& device, auto... views) { kernels::greater<T>(device, views...); }));
 }
 
 }  // namespace lamina

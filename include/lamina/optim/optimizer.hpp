@@ -9,8 +9,8 @@ namespace lamina::optim {
 
 /// What happens to gradients before an update: clip by global norm, then by value, then weight decay.
 struct GradientOptions {
-  double clip_norm =
-      0;  ///< scale all gradients so that their joint 2-norm is at most this (0: off); a norm that is not finite moves nothing
+  /// Scale all gradients so that their joint 2-norm is at most this (0: off). A norm that is not finite moves nothing.
+  double clip_norm = 0;
   double clip_value = 0;    ///< clamp every element to [-clip_value, clip_value] (0: off; Keras clipvalue)
   double weight_decay = 0;  ///< L2 term added to the gradient, or decoupled (AdamW)
   bool decoupled_decay = false;

@@ -12,6 +12,9 @@
 #include "lamina/metrics/border.hpp"
 #include "lamina/models/network.hpp"
 
+namespace lamina::infer {
+class Predictor;
+}
 namespace lamina::train {
 
 /// The heads of a network, each learning the output that has its name.
@@ -49,6 +52,12 @@ struct Evaluation {
 /// DataError where the network or the batches lack what a head is called.
 std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches, const Heads& heads, const losses::Criterion* criterion,
                                  const std::function<void(std::int64_t, std::int64_t)>& progress = {}, const Looks& looks = {});
+
+/// Every photograph of a split at its own size, against its own mask; `each` may be empty. Throws as read_bands, read_mask; DataError where
+/// a photograph and its mask differ in size.
+Evaluation evaluate_at_original_size(const infer::Predictor& predictor, const data::Dataset& dataset, data::Split split,
+                                     const Looks& looks = {},
+                                     const std::function<void(int item, const data::LabelImage& decided)>& each = {});
 
 /// Every score of an image: Head::image_summary, each outcome's Dice and, where they were looked at, of each region and over the
 /// foreground's (hausdorff95, surface_dice). The columns of per_image.csv; NaN where there is no value.

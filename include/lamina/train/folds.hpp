@@ -11,11 +11,6 @@
 
 namespace lamina::train {
 
-/// Every photograph of a split at its own size, against its own mask; `each` may be empty. Throws as read_bands, read_mask; DataError where
-/// a photograph and its mask differ in size.
-Evaluation evaluate_at_original_size(infer::Predictor& predictor, const data::Dataset& dataset, data::Split split, const Looks& looks = {},
-                                     const std::function<void(int item, const data::LabelImage& decided)>& each = {});
-
 /// The data set of one of `folds` runs of cross-validation: the images of train and val together are dealt out, in an order that depends on
 /// their names and `seed` alone, into folds whose sizes differ by one at most; fold `index` is its val split, the others its train split,
 /// and test is empty. Nothing is known of groups: images of one patient or film may lie in different folds. Throws OptionError unless there

@@ -45,6 +45,7 @@ struct ReportContent {
   std::string split = "validation";                            ///< that the scores are of
   metrics::ConfusionMatrix confusion{2};                       ///< of that split, best epoch
   metrics::ConfusionMatrix baseline{2};                        ///< of always answering what is most frequent
+  double undefined = metrics::kUndefined;                      ///< as of ConfusionMatrix::scores
   std::string intervals_title;                                 ///< heading of intervals
   std::vector<std::pair<std::string, std::string>> intervals;  ///< of scores
   int background = 0;                                          ///< class that foreground scores leave out; -1: none
@@ -58,19 +59,14 @@ struct ReportContent {
   std::vector<std::pair<std::string, std::string>> next_steps;  ///< what for, command
 };
 
-/// A path as one word of a shell command.
-std::string shell_word(const std::string& path);
 /// What is done next, as the lines of next_steps.txt.
 std::string steps_text(const std::vector<std::pair<std::string, std::string>>& next_steps);
 
 /// One HTML file without external references: opens offline.
 std::string render_report(const ReportContent& content);
 
-/// With so many digits; n/a where it is NaN.
-std::string decimal(double v, int digits = 4);
-
 struct SurfaceSummary;
-/// How far borders are from where they are labelled, at the usual tolerance.
-ReportTable borders_table(const SurfaceSummary& borders);
+/// How far borders are from where they are labelled; `tolerance` is that of the surface Dice, in pixels.
+ReportTable borders_table(const SurfaceSummary& borders, double tolerance);
 
 }  // namespace lamina::train

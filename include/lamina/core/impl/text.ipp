@@ -2,6 +2,8 @@
 #include "lamina/core/text.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -89,6 +91,13 @@ std::string shell_word(const std::string& path) {
   std::string out = "'";
   for (char c : path) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
+}
+
+std::string decimal(double v, int digits, bool sign) {
+  if (std::isnan(v)) return "n/a";
+  char text[64];
+  std::snprintf(text, sizeof text, sign ? "%+.*f" : "%.*f", digits, v);
+  return text;
 }
 
 std::string program_word() {

@@ -17,7 +17,7 @@ LabelSchema of_arrays(LabelSchema schema) {
   const auto taken = [&](unsigned v) { return std::find(schema.values.begin(), schema.values.end(), v) != schema.values.end(); };
   if (!schema.ignore) {
     schema.ignore = 255;
-    while (schema.task != Task::multilabel && taken(*schema.ignore)) --*schema.ignore;
+    while (schema.task != Task::multilabel && taken(*schema.ignore)) ++*schema.ignore;
   }
   return schema;
 }

@@ -6,20 +6,15 @@
 #include <map>
 #include <set>
 
+#include "lamina/core/text.hpp"
+
 namespace lamina::train {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string decimal(double v, const char* format = "%.4f") {
-  if (std::isnan(v)) return "n/a";
-  char text[32];
-  std::snprintf(text, sizeof text, format, v);
-  return text;
-}
-
-std::string between(const metrics::Interval& i, const char* format) {
-  return std::isnan(i.low) ? "n/a" : decimal(i.low, format) + " to " + decimal(i.high, format);
+std::string between(const metrics::Interval& i, bool sign = false) {
+  return std::isnan(i.low) ? "n/a" : decimal(i.low, 4, sign) + " to " + decimal(i.high, 4, sign);
 }
 
 PairedDifference difference(const ComparedRun& run, const ComparedRun& first) {
@@ -50,10 +45,10 @@ ReportTable scores_of(const std::vector<ComparedRun>& runs) {
     auto& row = table.rows.back();
     if (r.scores)
       row.insert(row.end(), {r.scores->split, std::to_string(r.scores->intervals.images), decimal(r.scores->score),
-                             between(r.scores->intervals.selection, "%.4f"), r.scores->score_name});
+                             between(r.scores->intervals.selection), r.scores->score_name});
     else
-      row.insert(row.end(),
-                 {"val", "", decimal(r.state.best_score < 0 ? std::nan("") : r.state.best_score), "n/a", "lamina report scores it"});
+      row.insert(row.end(), {"val", "", decimal(r.state.best_score < 0 ? std::nan("") : r.state.best_score), "n/a",
+                             program_word() + " report scores it"});
   }
   return table;
 }
@@ -104,8 +99,8 @@ Comparison compare_runs(const std::vector<fs::path>& folders) {
   for (std::size_t i = 1; i < c.runs.size(); ++i) {
     const PairedDifference d = difference(c.runs[i], c.runs[0]);
     c.differences.push_back(d);
-    paired.rows.push_back({c.runs[i].name, std::to_string(d.images), d.images ? decimal(d.mean, "%+.4f") : "no scored image in common",
-                           d.images ? between(d.interval, "%+.4f") : ""});
+    paired.rows.push_back({c.runs[i].name, std::to_string(d.images), d.images ? decimal(d.mean, 4, true) : "no scored image in common",
+                           d.images ? between(d.interval, true) : ""});
   }
   c.tables = {scores_of(c.runs), std::move(paired), settings_of_runs(c.runs)};
   return c;

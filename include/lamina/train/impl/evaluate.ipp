@@ -42,7 +42,7 @@ struct Mean {
   double value() const { return count ? sum / count : metrics::kUndefined; }
 };
 
-/// Names of the regions, and which of them is no foreground (-1: none).
+/// Names of the regions.
 std::vector<std::string> region_names(const heads::Head& head) {
   std::vector<std::string> names = head.outcomes();
   names.resize(head.regions().size());
@@ -76,18 +76,17 @@ Scalars image_columns(const heads::Head& head, const ImageScore& image, double u
 }
 
 Scalars image_means(const heads::Head& head, const std::vector<ImageScore>& images, double undefined) {
-  Scalars means;
   std::vector<Mean> sums;
+  Scalars columns;
   for (const ImageScore& image : images) {
-    const Scalars columns = image_columns(head, image, undefined);
+    columns = image_columns(head, image, undefined);
     sums.resize(columns.size());
     std::size_t k = 0;
-    for (const auto& [name, value] : columns) means[name] = 0, sums[k++].add(value);
+    for (const auto& [name, value] : columns) sums[k++].add(value);
   }
-  std::size_t k = 0;
-  Scalars out;
-  for (const auto& [name, value] : means) out.append({{name, sums[k++].value()}});
-  return out;
+  Scalars means;
+  for (const auto& [name, value] : columns) means.append({{name, sums[means.size()].value()}});
+  return means;
 }
 
 SurfaceSummary surface_summary(const heads::Head& head, const std::vector<ImageScore>& images) {
@@ -110,6 +109,23 @@ SurfaceSummary surface_summary(const heads::Head& head, const std::vector<ImageS
   out.macro.hausdorff95 = all[0].value(), out.macro.surface_dice = all[1].value();
   out.macro_foreground.hausdorff95 = foreground[0].value(), out.macro_foreground.surface_dice = foreground[1].value();
   return out;
+}
+
+Evaluation evaluate_at_original_size(const infer::Predictor& predictor, const data::Dataset& dataset, data::Split split, const Looks& looks,
+                                     const std::function<void(int, const data::LabelImage&)>& each) {
+  Evaluation all{predictor.head().confusion(), {}, {}};
+  const auto& items = dataset.items(split);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const data::Image photo = data::read_bands(items[i].image);
+    predictor.require_fits(photo, items[i].image.string());
+    const auto labels = predictor.predict(photo, {.probabilities = false}).labels;
+    const auto truth = data::read_mask(items[i], dataset.masks);
+    require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(),
+                       ": the mask and its image differ in size");
+    all.add(predictor.head(), static_cast<int>(i), truth.labels, labels.labels, truth.height, truth.width, looks);
+    if (each) each(static_cast<int>(i), labels);
+  }
+  return all;
 }
 
 ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageScore>& images, double undefined) {

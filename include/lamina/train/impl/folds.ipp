@@ -17,12 +17,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-std::string text(double v) {
-  char number[32];
-  std::snprintf(number, sizeof number, "%.6f", v);
-  return std::isnan(v) ? "n/a" : number;
-}
-
 /// Mean and standard deviation (of a sample) over the folds that have a value.
 std::pair<double, double> spread(const std::vector<Scalars>& folds, const std::string& name) {
   double sum = 0, squares = 0;
@@ -44,10 +38,10 @@ std::string table(const heads::Head& head, const CrossValidation& c) {
   std::size_t row = 0;
   for (const auto& [name, pooled] : head.summary(c.all.confusion)) {
     csv += csv_field(name);
-    for (const Scalars& fold : c.folds) csv += "," + text(fold.at(name));
+    for (const Scalars& fold : c.folds) csv += "," + decimal(fold.at(name), 6);
     const auto [mean, sd] = spread(c.folds, name);
     const metrics::Interval& interval = c.intervals.each[row++].second;
-    for (const double v : {mean, sd, pooled, interval.low, interval.high}) csv += "," + text(v);
+    for (const double v : {mean, sd, pooled, interval.low, interval.high}) csv += "," + decimal(v, 6);
     csv += "\n";
   }
   return csv;
@@ -71,23 +65,6 @@ std::string json_of(const heads::Head& head, const CrossValidation& c) {
 }
 
 }  // namespace
-
-Evaluation evaluate_at_original_size(infer::Predictor& predictor, const data::Dataset& dataset, data::Split split, const Looks& looks,
-                                     const std::function<void(int, const data::LabelImage&)>& each) {
-  Evaluation all{predictor.head().confusion(), {}, {}};
-  const auto& items = dataset.items(split);
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const data::Image photo = data::read_bands(items[i].image);
-    predictor.require_fits(photo, items[i].image.string());
-    const auto labels = predictor.predict(photo, {.probabilities = false}).labels;
-    const auto truth = data::read_mask(items[i], dataset.masks);
-    require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(),
-                       ": the mask and its image differ in size");
-    all.add(predictor.head(), static_cast<int>(i), truth.labels, labels.labels, truth.height, truth.width, looks);
-    if (each) each(static_cast<int>(i), labels);
-  }
-  return all;
-}
 
 data::Dataset fold_of(const data::Dataset& dataset, int folds, int index, std::uint64_t seed) {
   std::vector<data::Item> items;
@@ -145,7 +122,7 @@ Outcome cross_validate(const TrainConfig& config, const data::Dataset& dataset, 
         for (const auto& [name, value] : columns) per_image += "," + csv_field(name);
       }
       per_image += "\n" + csv_field(items[static_cast<std::size_t>(image.item)].name) + message(",", k + 1);
-      for (const auto& [name, value] : columns) per_image += "," + text(value);
+      for (const auto& [name, value] : columns) per_image += "," + decimal(value, 6);
       result.all.images.push_back(image);
     }
   }

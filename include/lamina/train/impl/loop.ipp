@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lamina/core/settings.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/train/sentinels/failed_step.hpp"
 #include "lamina/train/sentinels/rules.hpp"
 #include "lamina/train/sentinels/watch.hpp"
@@ -201,7 +202,7 @@ class Loop {
     std::string replay;
     try {
       save_failed_step(session_.folder().root, task_, step);
-      replay = message("; lamina replay ", session_.folder().root.string(), " takes the step again");
+      replay = message("; ", program_word(), " replay ", shell_word(session_.folder().root.string()), " takes the step again");
     } catch (const IoError& e) {
       replay = message("; the step could not be saved for lamina replay: ", e.what());
     }
@@ -220,8 +221,9 @@ class Loop {
       record.validation = task_.validate();
       if (watched()) record.signals.append(std::exchange(record.validation->signals, {}));
       for (const auto& [name, value] : record.validation->scores)
-        if (const std::string bad = not_finite({{"validation " + name.substr(4), value}}); name.starts_with("val_") && !bad.empty())
-          diverged(message(bad, " after epoch ", state_.epoch));
+        if (name.starts_with("val_"))
+          if (const std::string bad = not_finite({{"validation " + name.substr(4), value}}); !bad.empty())
+            diverged(message(bad, " after epoch ", state_.epoch));
       const double score = std::max(0.0, record.validation->score);  // 0 also when it is undefined
       schedule_.observe(score);
       best = score > state_.best_score;

@@ -17,13 +17,6 @@ namespace {
 constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73", "#b8559a", "#a07800",
                                    "#3a9bd1", "#6a51a3", "#7f7f7f", "#8c2d04", "#17807e"};
 
-std::string number(double v, int digits = 3) {
-  if (std::isnan(v)) return "n/a";
-  char text[40];
-  std::snprintf(text, sizeof text, "%.*f", digits, v);
-  return text;
-}
-
 /// Shortest text for an axis label.
 std::string tick(double v) {
   char text[40];
@@ -83,8 +76,8 @@ struct Range {
 constexpr const char* kFont = "font-family=\"system-ui,sans-serif\" fill=\"#333\"";
 
 std::string text(double x, double y, const std::string& s, const char* anchor, int size, const std::string& extra = "") {
-  return "<text x=\"" + number(x, 1) + "\" y=\"" + number(y, 1) + "\" text-anchor=\"" + anchor + "\" font-size=\"" + std::to_string(size) +
-         "\" " + kFont + " " + extra + ">" + escaped(s) + "</text>";
+  return "<text x=\"" + decimal(x, 1) + "\" y=\"" + decimal(y, 1) + "\" text-anchor=\"" + anchor + "\" font-size=\"" +
+         std::to_string(size) + "\" " + kFont + " " + extra + ">" + escaped(s) + "</text>";
 }
 
 std::string table(const std::vector<std::pair<std::string, std::string>>& rows) {
@@ -107,12 +100,12 @@ std::string rows_table(const ReportTable& t) {
 
 std::string bar(double v) {
   if (std::isnan(v)) return "<td class=num>n/a</td>";
-  return "<td class=num><span class=bar style=\"width:" + number(60 * v, 1) + "px\"></span>" + number(v) + "</td>";
+  return "<td class=num><span class=bar style=\"width:" + decimal(60 * v, 1) + "px\"></span>" + decimal(v, 3) + "</td>";
 }
 
 std::string scores_table(const ReportContent& content) {
-  const auto s = content.confusion.scores(content.background);
-  const auto base = content.baseline.scores(content.background);
+  const auto s = content.confusion.scores(content.background, content.undefined);
+  const auto base = content.baseline.scores(content.background, content.undefined);
   std::string html =
       "<table class=scores><tr><th>class</th><th>share of "
       "pixels</th><th>Dice</th><th>IoU</th><th>precision</th><th>recall</th><th>specificity</th></tr>";
@@ -124,7 +117,7 @@ std::string scores_table(const ReportContent& content) {
   const double total = std::max<double>(1, static_cast<double>(content.confusion.total()));
   for (int c = 0; c < content.confusion.classes(); ++c) {
     const auto k = static_cast<std::size_t>(c);
-    row(content.class_names[k], number(100 * static_cast<double>(content.confusion.truth_count(c)) / total, 2) + " %", s.dice.per_class[k],
+    row(content.class_names[k], decimal(100 * static_cast<double>(content.confusion.truth_count(c)) / total, 2) + " %", s.dice.per_class[k],
         s.iou.per_class[k], s.precision.per_class[k], s.recall.per_class[k], s.specificity.per_class[k], "class");
   }
   auto mean = [&](const char* name, auto member, const auto& from, const char* cls) {
@@ -136,8 +129,9 @@ std::string scores_table(const ReportContent& content) {
   mean("micro foreground", &metrics::ClassScores::micro_foreground, s, "mean");
   mean("always the most frequent class: macro", &metrics::ClassScores::macro, base, "baseline");
   mean("always the most frequent class: macro foreground", &metrics::ClassScores::macro_foreground, base, "baseline");
-  html += "</table><p>Pixel accuracy " + number(s.accuracy) + "; always answering the most frequent class scores " + number(base.accuracy) +
-          ". The sum of the foreground classes' Dice (additive Dice) is " + number(s.additive_dice) + ".</p>";
+  html += "</table><p>Pixel accuracy " + decimal(s.accuracy, 3) + "; always answering the most frequent class scores " +
+          decimal(base.accuracy, 3) + ". The sum of the foreground classes' Dice (additive Dice) is " + decimal(s.additive_dice, 3) +
+          ".</p>";
   return content.grades.empty() ? html : html + "<p>Grades: " + escaped(content.grades) + ".</p>";
 }
 
@@ -199,13 +193,13 @@ std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions
       "fill=\"#fff\"/>";
   svg += text(kLeft, 20, o.title, "start", 14, "font-weight=\"600\"");
   for (double v = y.lo; v <= y.hi + y_step / 2; v += y_step) {
-    svg += "<line x1=\"" + number(kLeft, 1) + "\" x2=\"" + number(right, 1) + "\" y1=\"" + number(py(v), 1) + "\" y2=\"" +
-           number(py(v), 1) + "\" stroke=\"#e6e6e6\"/>";
+    svg += "<line x1=\"" + decimal(kLeft, 1) + "\" x2=\"" + decimal(right, 1) + "\" y1=\"" + decimal(py(v), 1) + "\" y2=\"" +
+           decimal(py(v), 1) + "\" stroke=\"#e6e6e6\"/>";
     svg += text(kLeft - 6, py(v) + 4, tick(std::abs(v) < y_step / 100 ? 0 : v), "end", 11);
   }
   for (double v = std::ceil(x.lo / x_step) * x_step; v <= x.hi + 1e-9; v += x_step) svg += text(px(v), bottom + 16, tick(v), "middle", 11);
   svg += text((kLeft + right) / 2, kHeight - 10, o.x_label, "middle", 12);
-  svg += text(14, (kTop + bottom) / 2, o.y_label, "middle", 12, "transform=\"rotate(-90 14 " + number((kTop + bottom) / 2, 1) + ")\"");
+  svg += text(14, (kTop + bottom) / 2, o.y_label, "middle", 12, "transform=\"rotate(-90 14 " + decimal((kTop + bottom) / 2, 1) + ")\"");
   const auto drawn = std::count_if(series.begin(), series.end(), [](const Series& s) { return !s.points.empty(); });
   const double row = std::min(17.0, (bottom - kTop) / static_cast<double>(std::max<std::ptrdiff_t>(drawn, 1)));
   double ly = kTop + 8;  // of the legend's next entry
@@ -220,22 +214,22 @@ std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions
         pen = false;
         continue;
       }
-      path += (pen ? "L" : "M") + number(px(vx), 1) + " " + number(py(std::clamp(vy, y.lo, y.hi)), 1);
+      path += (pen ? "L" : "M") + decimal(px(vx), 1) + " " + decimal(py(std::clamp(vy, y.lo, y.hi)), 1);
       pen = true;
     }
     svg += "<path d=\"" + path + "\" fill=\"none\" stroke=\"" + color + "\" stroke-width=\"1.8\" stroke-linejoin=\"round\"" + dash + "/>";
     for (std::size_t k = 0; k < series[i].half_widths.size(); ++k)
       if (const double half = series[i].half_widths[k]; std::isfinite(half)) {
         const auto& [vx, vy] = series[i].points[k];
-        svg += "<path d=\"M" + number(px(vx), 1) + " " + number(py(vy - half), 1) + "V" + number(py(vy + half), 1) + "\" stroke=\"" +
+        svg += "<path d=\"M" + decimal(px(vx), 1) + " " + decimal(py(vy - half), 1) + "V" + decimal(py(vy + half), 1) + "\" stroke=\"" +
                color + "\" stroke-width=\"1.2\" class=\"bar\"/>";
       }
     if (series[i].points.size() == 1 && pen)
-      svg += "<circle cx=\"" + number(px(series[i].points[0].first), 1) + "\" cy=\"" + number(py(series[i].points[0].second), 1) +
+      svg += "<circle cx=\"" + decimal(px(series[i].points[0].first), 1) + "\" cy=\"" + decimal(py(series[i].points[0].second), 1) +
              "\" r=\"3\" fill=\"" + color + "\"/>";
     if (series.size() > 1) {
-      svg += "<line x1=\"" + number(right + 8, 1) + "\" x2=\"" + number(right + 26, 1) + "\" y1=\"" + number(ly, 1) + "\" y2=\"" +
-             number(ly, 1) + "\" stroke=\"" + color + "\" stroke-width=\"2.5\"" + dash + "/>" +
+      svg += "<line x1=\"" + decimal(right + 8, 1) + "\" x2=\"" + decimal(right + 26, 1) + "\" y1=\"" + decimal(ly, 1) + "\" y2=\"" +
+             decimal(ly, 1) + "\" stroke=\"" + color + "\" stroke-width=\"2.5\"" + dash + "/>" +
              text(right + 31, ly + 4, series[i].name, "start", row < 15 ? 10 : 11);
       ly += row;
     }
@@ -257,28 +251,20 @@ std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<s
     svg += text(left - 8, y + cell / 2 + 4, names[static_cast<std::size_t>(r)], "end", 12);
     const double cx = left + cell * (r + 0.5), cy = top - 8;
     svg += text(cx, cy, names[static_cast<std::size_t>(r)], "start", 12,
-                "transform=\"rotate(-45 " + number(cx, 1) + " " + number(cy, 1) + ")\"");
+                "transform=\"rotate(-45 " + decimal(cx, 1) + " " + decimal(cy, 1) + ")\"");
     for (int c = 0; c < n; ++c) {
       const double share = row_total > 0 ? static_cast<double>(m.at(r, c)) / row_total : 0;
       const int shade = static_cast<int>(std::lround(255 - 195 * std::sqrt(share)));
       const std::string fill =
           r == c ? "rgb(" + std::to_string(shade) + "," + std::to_string((shade + 255) / 2) + "," + std::to_string(shade) + ")"
                  : "rgb(255," + std::to_string(shade) + "," + std::to_string(shade) + ")";
-      svg += "<rect x=\"" + number(left + cell * c, 1) + "\" y=\"" + number(y, 1) + "\" width=\"" + number(cell, 1) + "\" height=\"" +
-             number(cell, 1) + "\" fill=\"" + (row_total > 0 ? fill : std::string("#f4f4f4")) + "\" stroke=\"#fff\"/>";
+      svg += "<rect x=\"" + decimal(left + cell * c, 1) + "\" y=\"" + decimal(y, 1) + "\" width=\"" + decimal(cell, 1) + "\" height=\"" +
+             decimal(cell, 1) + "\" fill=\"" + (row_total > 0 ? fill : std::string("#f4f4f4")) + "\" stroke=\"#fff\"/>";
       if (row_total > 0 && n <= 20 && share >= 0.0005)
-        svg += text(left + cell * (c + 0.5), y + cell / 2 + 4, number(100 * share, share >= 0.0995 ? 0 : 1), "middle", n <= 12 ? 12 : 9);
+        svg += text(left + cell * (c + 0.5), y + cell / 2 + 4, decimal(100 * share, share >= 0.0995 ? 0 : 1), "middle", n <= 12 ? 12 : 9);
     }
   }
   return svg + "</svg>";
-}
-
-std::string shell_word(const std::string& path) {
-  if (path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=") == std::string::npos && !path.empty())
-    return path;
-  std::string out = "'";
-  for (char c : path) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
 }
 
 std::string steps_text(const std::vector<std::pair<std::string, std::string>>& next_steps) {
@@ -311,15 +297,8 @@ std::string render_report(const ReportContent& content) {
   return html + "</body></html>\n";
 }
 
-std::string decimal(double v, int digits) {
-  if (std::isnan(v)) return "n/a";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, v);
-  return text;
-}
-
-ReportTable borders_table(const SurfaceSummary& s) {
-  ReportTable table{message("Borders: pixels off (95th percentile), share within ", metrics::SurfaceOptions{}.tolerance, " pixels"),
+ReportTable borders_table(const SurfaceSummary& s, double tolerance) {
+  ReportTable table{message("Borders: pixels off (95th percentile), share within ", tick(tolerance), " pixels"),
                     {{"class", "Hausdorff 95", "surface Dice", "images", "missed or invented in"}}};
   for (const SurfaceSummary::Row& row : s.regions)
     table.rows.push_back(

@@ -112,10 +112,10 @@ class RunReport {
   std::string summary() const {
     if (items().empty()) return "There is no val split: nothing was measured, and the weights are those of the last epoch.";
     const metrics::ConfusionMatrix baseline = head_.baseline(content_.confusion);
-    const heads::Selection chosen = head_.selection(content_.confusion);
+    const heads::Selection chosen = head_.selection(content_.confusion, content_.undefined);
     return "Best epoch " + std::to_string(info_.state.epoch) + " of " + std::to_string(last_.epoch) + ": " + chosen.name + " (" +
            chosen.meaning + ") " + decimal(chosen.value, 3) + " on " + std::to_string(items().size()) + " " + content_.split +
-           " images. Always answering the most frequent class scores " + decimal(head_.selection(baseline).value, 3) +
+           " images. Always answering the most frequent class scores " + decimal(head_.selection(baseline, content_.undefined).value, 3) +
            ", at a pixel accuracy of " + decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.";
   }
 
@@ -175,6 +175,7 @@ class FullReport : Best, public RunReport {
         given_(evaluation),
         place_(place) {
     name_split();
+    content_.undefined = place.undefined;
   }
   const std::string& headline() const { return headline_; }
 
@@ -194,28 +195,28 @@ class FullReport : Best, public RunReport {
         given_ ? *given_ : std::move(evaluate(*model, loader_, {Best::info.head}, nullptr, {}, {.surfaces = metrics::SurfaceOptions{}})[0]);
     content_.confusion = e.confusion;
     content_.grades = head_.note(e.confusion);
-    const ScoreIntervals intervals = score_intervals(head_, e.images);
+    const ScoreIntervals intervals = score_intervals(head_, e.images, content_.undefined);
     images_ = std::move(e.images);
     std::stable_sort(images_.begin(), images_.end(), [](const ImageScore& a, const ImageScore& b) {
       return !std::isnan(a.quality) && (std::isnan(b.quality) || a.quality > b.quality);
     });
     std::string per_image = "image";
     if (!images_.empty())
-      for (const auto& [name, value] : image_columns(head_, images_[0])) per_image += "," + csv_field(name);
+      for (const auto& [name, value] : image_columns(head_, images_[0], content_.undefined)) per_image += "," + csv_field(name);
     for (const ImageScore& s : images_) {
       per_image += "\n" + csv_field(items()[static_cast<std::size_t>(s.item)].name);
-      for (const auto& [name, value] : image_columns(head_, s)) per_image += "," + decimal(value, 6);
+      for (const auto& [name, value] : image_columns(head_, s, content_.undefined)) per_image += "," + decimal(value, 6);
     }
     io::write_file_atomically(out_.file("per_image.csv"), per_image + "\n");
     io::write_file_atomically(out_.file("confusion.csv"), confusion_csv(content_.confusion, content_.class_names));
     pictures();
     content_.summary.push_back(summary());
-    if (!images_.empty()) tell(intervals), content_.tables.push_back(borders_table(surface_summary(head_, images_)));
+    if (!images_.empty()) tell(intervals), content_.tables.push_back(borders_table(surface_summary(head_, images_), place_.tolerance));
   }
 
   /// The headline, with how sure it is.
   void tell(const ScoreIntervals& intervals) {
-    const heads::Selection chosen = head_.selection(content_.confusion);
+    const heads::Selection chosen = head_.selection(content_.confusion, content_.undefined);
     const std::string sure = interval_text(intervals, intervals.selection);
     const bool test = split_ == data::Split::test, train = split_ == data::Split::train;
     headline_ = message(data::name_of(split_), ": ", chosen.name, " ", decimal(chosen.value, 4), ", ", sure,
@@ -236,7 +237,7 @@ class FullReport : Best, public RunReport {
     else
       content_.summary.push_back("There is no val split: the weights are those of the last epoch.");
     content_.intervals_title = message("Every score with its ", std::lround(100 * intervals.options.level), " % interval");
-    const Scalars scores = head_.summary(content_.confusion);
+    const Scalars scores = head_.summary(content_.confusion, content_.undefined);
     for (const auto& [name, interval] : intervals.each)
       content_.intervals.emplace_back(
           name, decimal(scores.at(name)) +
@@ -248,8 +249,9 @@ class FullReport : Best, public RunReport {
                                                                      .scores = scores,
                                                                      .intervals = intervals,
                                                                      .images = qualities(),
-                                                                     .image_means = image_means(head_, images_),
-                                                                     .surfaces = surface_summary(head_, images_)}));
+                                                                     .image_means = image_means(head_, images_, content_.undefined),
+                                                                     .surfaces = surface_summary(head_, images_),
+                                                                     .tolerance = place_.tolerance}));
   }
 
   std::vector<std::pair<std::string, double>> qualities() const {

@@ -1,0 +1,124 @@
+// What the program adds to CLI11: hints on errors, descriptions for the manual, help that fits a terminal, runs' settings as --config.
+#pragma once
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <sstream>
+
+#include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
+#include "manual.hpp"
+#include "settings_options.hpp"
+
+namespace cli {
+
+/// The usual reason for a usage error is a misspelt name: say which one is near.
+inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {
+  const CLI::App* deepest = &app;  // of the verbs that were used
+  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands()[0];
+  const auto verbs = deepest->get_subcommands([](const CLI::App*) { return true; });
+  const auto remaining = app.remaining(true);
+  auto unknown = [&](bool option) -> std::string {  // the first argument, in their order, that nothing took
+    for (int i = 1; i < argc; ++i)
+      if ((argv[i][0] == '-') == option && std::find(remaining.begin(), remaining.end(), argv[i]) != remaining.end()) return argv[i];
+    return {};
+  };
+  std::vector<std::string> names;
+  std::string word, kind;
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConfigError)) {
+    const std::string text = error.what(), entry = text.substr(text.rfind(' ') + 1);  // "[section]" is "section.++" to CLI11
+    return "the --config file has an entry that is unknown or malformed: " + entry.substr(0, entry.find(".++"));
+  }
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
+    const std::string text = error.what();
+    return text.substr(0, text.find(':')) + " takes one value and can be given once";
+  }
+  if (!verbs.empty()) {
+    for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+    kind = "verb";
+    word = unknown(false);
+    if (word.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+      std::string all;
+      for (const std::string& name : names) all += " " + name;
+      return "name a verb:" + all;
+    }
+  } else {
+    for (const CLI::App* a : {deepest, static_cast<const CLI::App*>(&app)})
+      for (const CLI::Option* o : a->get_options())
+        for (const std::string& name : o->get_lnames()) names.push_back(name);
+    kind = "option";
+    word = unknown(true);
+  }
+  if (word.empty()) return error.what();
+  const std::size_t dashes = kind == "option" ? std::min(word.find_first_not_of('-'), word.size()) : 0;
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  std::string known, near = lamina::suggestion(word.substr(dashes, word.find('=') - dashes), views);
+  if (const std::size_t quote = near.find('"'); dashes && quote != std::string::npos) near.insert(quote + 1, "--");
+  for (const std::string& name : names) known += (known.empty() ? "" : " ") + std::string(dashes ? "--" : "") + name;
+  return "unknown " + kind + " " + word + (near.empty() ? lamina::wrapped("; known: " + known, 100, 2) : near);
+}
+
+/// The descriptions of a verb and of those below it; lines of an option's help after the first are its values.
+inline void describe_verbs(const CLI::App& app, const std::string& name, std::vector<VerbText>& to) {
+  VerbText verb{name, app.get_description(), {}};
+  for (const CLI::Option* o : app.get_options()) {
+    const std::string help = o->get_description();
+    OptionText text{.name = o->get_positional() ? o->get_name(true) : "--" + o->get_lnames()[0],
+                    .value = o->get_items_expected() == 0 ? "" : o->get_type_name(),
+                    .help = help.substr(0, help.find('\n')),
+                    .standard = o->get_default_str(),
+                    .required = o->get_required(),
+                    .choices = {}};
+    for (std::size_t at = help.find("\n  "); at != std::string::npos; at = help.find("\n  ", at + 1)) {
+      const std::string line = help.substr(at + 3, help.find('\n', at + 1) - at - 3);
+      text.choices.emplace_back(line.substr(0, line.find(": ")), line.substr(std::min(line.find(": ") + 2, line.size())));
+    }
+    verb.options.push_back(std::move(text));
+  }
+  to.push_back(std::move(verb));
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+    describe_verbs(*sub, (name.empty() ? "" : name + " ") + sub->get_name(), to);
+}
+
+/// Help that fits 100 columns.
+inline void wrap_help(CLI::App& app) {
+  for (CLI::Option* o : app.get_options()) {
+    std::string help;
+    std::istringstream lines(o->get_description());
+    for (std::string line; std::getline(lines, line);)
+      help += (help.empty() ? "" : "\n") + lamina::wrapped(line, 70, line.starts_with("  ") ? 6 : 0);
+    o->description(help);
+  }
+  for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) wrap_help(*sub);
+}
+
+/// --config: TOML, or the config.json of a run, whose settings are those of the verb.
+class ConfigFile : public CLI::ConfigTOML {
+ public:
+  explicit ConfigFile(const CLI::App& app) : app_(app) {}
+  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    if (const std::size_t first = text.find_first_not_of(" \t\r\n"); first == std::string::npos || text[first] != '{') {
+      std::istringstream toml(text);
+      return CLI::ConfigTOML::from_config(toml);
+    }
+    std::vector<std::string> verbs;
+    for (const CLI::App* app = &app_; !app->get_subcommands().empty(); verbs.push_back(app->get_name())) app = app->get_subcommands()[0];
+    std::vector<CLI::ConfigItem> items;
+    int format = 0;
+    for (const lamina::Setting& s : lamina::settings_from_json(text, "--config", 1 << 20, format)) {
+      CLI::ConfigItem item;
+      item.parents = verbs;
+      item.name = s.name == "data" ? "DATA" : s.name == "photos" ? "PHOTOS" : option_name(s.name).substr(2);
+      std::istringstream lines(lamina::to_string(s.value));
+      for (std::string line; std::getline(lines, line);) item.inputs.push_back(line);
+      if (!item.inputs.empty()) items.push_back(std::move(item));
+    }
+    return items;
+  }
+
+ private:
+  const CLI::App& app_;
+};
+
+}  // namespace cli

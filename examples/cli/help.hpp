@@ -1,0 +1,54 @@
+// Texts of --help that are longer than a line: the values of options, and what is registered.
+#pragma once
+#include <string>
+
+#include "lamina/core/settings.hpp"
+
+namespace cli {
+
+/// A line and then one for each: network families, their presets, layouts to import, terms of --loss with their arguments.
+std::string models_help();
+std::string presets_help();
+std::string import_help();
+std::string loss_terms_help();
+
+inline constexpr const char* kDatasetHelp = R"(dataset.json says what the masks hold:
+  labels        {"background": 0, "face": 2}: names and values
+  task          multiclass | multilabel (labels may overlap) | ordinal (grades, the lowest first)
+  planes        of ordinal sets: names of what is graded, each by itself
+  ignore        the value that counts nowhere
+  colors        {"face": [255, 0, 0]} or "#ff0000"
+  encoding      index | palette | binary | colors | planes | foreground-planes
+  mask_channel, mask_frame, others: as the options
+  roles         {"background": "sky", "uncertain": ["blur"], "foreground": [...]}:
+    background  the label that foreground scores leave out, or [] for none
+    foreground  labels; the one that is none of them and not uncertain is the background
+    uncertain   labels: an image of these and the background alone has no foreground
+)";
+
+inline constexpr lamina::Choice
+    kWeightsChoices[] = {{"best", "of the epoch with the best validation"}, {"last", "of the newest epoch"}, {"prev", "of the one before"}},
+    kResumeChoices[] = {{"auto", "continue the run folder"}, {"never", "refuse one that exists"}},
+    kSplitChoices[] = {{"train", "what it was trained on"}, {"val", "what the epoch was chosen by"}, {"test", "the rest"}},
+    kTileChoices[] = {{"auto", "where the network was trained on crops"},
+                      {"always", "windows at the photograph's own scale"},
+                      {"never", "the whole photograph, brought to the training size"}},
+    kTtaChoices[] = {{"none", "one look"},
+                     {"flips", "four: as it is, mirrored, upside down, both"},
+                     {"scales", "three: smaller, as it is, larger"},
+                     {"all", "twelve: flips of each scale"}},
+    kGradeChoices[] = {{"worst", "the highest"}, {"area", "their mean"}, {"median", "the middle one"}},
+    kOverlayChoices[] = {{"fill", "colors over the photograph"},
+                         {"outline", "borders alone: what is beneath stays to be seen"},
+                         {"error", "what differs from the mask: orange missed, blue too much, purple another class"}},
+    kChannelChoices[] = {{"color", "gray values, palette or colors"}, {"alpha", "the alpha channel"}},
+    kFrameChoices[] = {{"shown", "as a viewer turns it"}, {"stored", "as its file stores it, unturned"}},
+    kUndefinedChoices[] = {{"n/a", "in no mean"}, {"0", "as if all of it were wrong"}, {"1", "as if all of it were right"}},
+    kMissedChoices[] = {{"worst", "as far off as the image's diagonal, surface Dice 0"}, {"n/a", "in no mean"}},
+    kOthersChoices[] = {{"error", "refused"}, {"ignore", "count nowhere"}, {"nearest", "are the label with the nearest color"}},
+    kFormChoices[] = {{"bash", "source <(lamina completion bash)"},
+                      {"zsh", "lamina completion zsh > FOLDER_OF_FPATH/_lamina"},
+                      {"fish", "lamina completion fish | source"},
+                      {"man", "the man page"}};
+
+}  // namespace cli
