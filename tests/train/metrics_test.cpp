@@ -133,8 +133,8 @@ TEST_CASE("border distances are MONAI's") {
     for (std::size_t c = 0; c < got.size(); ++c) {
       const double distance = at("hausdorff95").to_vector<double>()[c], dice = at("surface_dice").to_vector<double>()[c];
       for (const auto* scores : {&got, &of_planes, &of_framed}) {
-        CHECK(std::abs((*scores)[c].hausdorff95 - distance) < 1e-6);
-        CHECK(std::abs((*scores)[c].surface_dice - dice) < 1e-6);  // MONAI counts in f32
+        CHECK(std::abs((*scores)[c].hausdorff95 - distance) < 1e-5);  // MONAI measures in f32
+        CHECK(std::abs((*scores)[c].surface_dice - dice) < 1e-6);
         CHECK(!(*scores)[c].missed);
       }
     }
