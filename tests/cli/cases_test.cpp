@@ -203,7 +203,7 @@ TEST_CASE("a run that diverges says learning rate first, and names no checkpoint
   write_quarters(w / "set", 1);
   const std::string train = "train set --base 2 --depth 2 --size 32 --batch 2 --optimizer sgd --schedule constant";
   const Result r = w.lamina(train + " --out run --lr 1e30");
-  check_error(r, 4, {"the learning rate 1e+30 is too high", "nothing was saved."});
+  check_error(r, 4, {"the learning rate 1e+30 is too high", "no weights were saved."});
   CHECK(r.err.find("learning rate") < r.err.find("is nan") + r.err.find("is -nan"));
   CHECK(r.err.find(".safetensors") == std::string::npos);
   CHECK_FALSE(fs::exists(w / "run/weights/last.safetensors"));

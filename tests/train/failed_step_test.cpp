@@ -7,6 +7,7 @@
 #include "lamina/train/sentinels/rules.hpp"
 #include "lamina/train/sinks/alarms.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
+#include "support/one_weight.hpp"
 #include "support/op_check.hpp"
 #include "support/painted.hpp"
 #include "support/training.hpp"
@@ -18,47 +19,6 @@ using train::Alarm;
 using train::SentinelPolicy;
 
 namespace {
-
-/// A weight of one number; a step makes a loss of it, by the learning rate and how many steps were taken before, and epochs have one step.
-class Weights : public train::Task, public data::Batches {
- public:
-  using Loss = std::function<Tensor(const Tensor& w, double lr, int steps)>;
-  explicit Weights(Loss loss) : loss_(std::move(loss)) {}
-  data::Batches& training() override { return *this; }
-  std::int64_t batches() const override { return 1; }
-  void start(std::int64_t, std::int64_t first) override { done_ = first > 0; }
-  bool next(data::Batch& batch) override {
-    batch = {};
-    batch.indices = {0};
-    batch.set("image", Tensor::full({1, 1}, 3));
-    return !std::exchange(done_, true);
-  }
-  std::string name(int) const override { return "item"; }
-  Scalars step(const data::Batch&) override {
-    const Tensor loss = loss_(weight_.w, sgd_.lr(), steps_++);
-    sgd_.zero_grad();
-    loss.backward();
-    sgd_.step();
-    return {{"loss", shown_.value_or(loss.item())}};
-  }
-  bool validates() const override { return false; }
-  train::Validation validate() override { return {}; }
-  std::vector<std::string> score_names() const override { return {}; }
-  std::vector<train::Component> components() override { return {{"", &weight_, &sgd_}}; }
-
-  double weight() const { return weight_.w.item(); }
-  std::optional<double> shown_{};  ///< in place of the loss
-
- private:
-  struct Weight : nn::Module {
-    Weight() { add_parameter("w", w); }
-    Tensor w = Tensor::full({1, 1}, 1);
-  } weight_;
-  optim::Sgd sgd_{weight_.named_parameters(), {.lr = 1, .gradient = {.clip_norm = std::numeric_limits<double>::infinity()}}};
-  Loss loss_;
-  int steps_ = 0;
-  bool done_ = false;
-};
 
 /// What training says when it fails; empty: it does not.
 std::string failure(const std::function<void()>& training) {
@@ -167,7 +127,7 @@ TEST_CASE("looking into a step: weights, batches, ops forward and backward, each
   CHECK(fault.too_fast);
   CHECK(fault.ops.empty());
 
-  Weights gradient([](const Tensor& w, double, int) { return sum(scale(spike(scale(w, 2)), 3)); });
+  OneWeight gradient([](const Tensor& w, double, int) { return sum(scale(spike(scale(w, 2)), 3)); });
   fault = train::look_into(gradient, {.lr = 0.5});
   CHECK(fault.where == "the gradient of spike for its input 1, of shape (1, 1)");
   CHECK(!fault.too_fast);
@@ -223,7 +183,7 @@ TEST_CASE("a replayed step has the loss, and every number on the way there, of t
 
 TEST_CASE("a gradient that is not finite ends a run whose loss is, and moves nothing") {
   const TempFolder f;
-  Weights task([](const Tensor& w, double, int steps) { return sum(steps < 2 ? w : spike(w)); });
+  OneWeight task([](const Tensor& w, double, int steps) { return sum(steps < 2 ? w : spike(w)); });
   train::Session session(f / "run", task, false);
   train::AlarmFile alarms;
   const std::string said = failure([&] { train::run_loop(task, session, {.epochs = 5, .schedule = {.lr = 0.25}}, {&alarms}); });
@@ -234,8 +194,8 @@ TEST_CASE("a gradient that is not finite ends a run whose loss is, and moves not
 }
 
 TEST_CASE("scores are called as a task likes, however short") {
-  struct Scored : Weights {
-    using Weights::Weights;
+  struct Scored : OneWeight {
+    using OneWeight::OneWeight;
     bool validates() const override { return true; }
     train::Validation validate() override { return {.scores = {{"f1", NAN}, {"val_", 2}}, .score = 1}; }
     std::vector<std::string> score_names() const override { return {"f1", "val_"}; }
@@ -249,8 +209,7 @@ TEST_CASE("scores are called as a task likes, however short") {
 TEST_CASE("--sentinels stop: an alarm ends the run with all saved; the same again goes on") {
   const TempFolder f;
   const auto exploding = [](const Tensor& w, double, int steps) { return sum(scale(w, steps == 6 ? 500 : steps == 7 ? -500 : 0.1)); };
-  Weights task(exploding);
-  task.shown_ = 1;
+  OneWeight task(exploding, [](int) { return 1.0; });
   train::AlarmFile file;
   const train::LoopOptions options{.epochs = 9, .schedule = {.lr = 1e-3}, .sentinels = SentinelPolicy::stop};
   std::vector<std::string> messages;
@@ -269,9 +228,10 @@ TEST_CASE("--sentinels stop: an alarm ends the run with all saved; the same agai
 }
 
 TEST_CASE("--sentinels reload: back to the last checkpoint at a tenth of the rate, three times at most") {
-  const auto with = [](const fs::path& run, const Weights::Loss& loss, int epochs, std::vector<std::string>& warnings, double shown = NAN) {
-    Weights task(loss);
-    if (!std::isnan(shown)) task.shown_ = shown;
+  const auto with = [](const fs::path& run, const OneWeight::Loss& loss, int epochs, std::vector<std::string>& warnings,
+                       double shown = NAN) {
+    OneWeight task(
+        loss, std::isnan(shown) ? std::function<double(int)>() : [shown](int) { return shown; });
     train::Session session(run, task, true);
     train::MetricsFiles metrics;
     train::AlarmFile alarms;

@@ -193,7 +193,8 @@ TEST_CASE("the line of an epoch and the report's first sentence name the scores 
   has(Painted::once().read("log.txt"), "epoch 2/2  loss " + decimal(column(run, "loss")[1], 4) + "  val " +
                                            decimal(column(run, "val_loss")[1], 4) + "  Dice foreground " + decimal(foreground, 4) +
                                            " macro " + decimal(hand.mean("dice"), 4) + "  acc " + decimal(hand.accuracy(), 4));
-  const std::string log = Painted::once().read("log.txt"), baseline = "always the most frequent class: Dice 0.0000, accuracy " + decimal(majority, 4);
+  const std::string log = Painted::once().read("log.txt"),
+                    baseline = "always the most frequent class: Dice 0.0000, accuracy " + decimal(majority, 4);
   has(log, "\n" + baseline + "\n");
   CHECK(log.find(baseline) == log.rfind(baseline));  // once
   has(Painted::once().read("report.html"),

@@ -8,6 +8,7 @@
 #include "lamina/train/sentinels/watch.hpp"
 #include "lamina/train/sinks/alarms.hpp"
 #include "support/heads.hpp"
+#include "support/one_weight.hpp"
 #include "support/op_check.hpp"
 #include "support/painted.hpp"
 #include "support/training.hpp"
@@ -55,42 +56,6 @@ EpochRecord lost(double loss, double lr = 1, double score = NAN) {
 EpochRecord seen(Scalars signals, double lr = 1e-3, double loss = 1) {
   return {.lr = lr, .train = {{"loss", loss}}, .signals = std::move(signals)};
 }
-
-/// A task of one number w and one step an epoch, whose loss is `steepness(step) * w` plus a constant.
-class Slope : public train::Task, public data::Batches {
- public:
-  explicit Slope(std::function<double(int)> steepness) : steepness_(std::move(steepness)) {}
-  data::Batches& training() override { return *this; }
-  std::int64_t batches() const override { return 1; }
-  void start(std::int64_t, std::int64_t first) override { done_ = first > 0; }
-  bool next(data::Batch& batch) override {
-    batch = {};
-    batch.indices = {0};
-    return !std::exchange(done_, true);
-  }
-  std::string name(int) const override { return "item"; }
-  Scalars step(const data::Batch&) override {
-    const Tensor loss = scale(sum(weight_.w), steepness_(step_++));
-    sgd_.zero_grad();
-    loss.backward();
-    sgd_.step();
-    return {{"loss", 1.0 / step_}};
-  }
-  bool validates() const override { return false; }
-  train::Validation validate() override { return {}; }
-  std::vector<std::string> score_names() const override { return {}; }
-  std::vector<train::Component> components() override { return {{"", &weight_, &sgd_}}; }
-
- private:
-  struct Weight : nn::Module {
-    Weight() { add_parameter("w", w); }
-    Tensor w = Tensor::full({1, 1}, 1);
-  } weight_;
-  optim::Sgd sgd_{weight_.named_parameters(), {.lr = 1, .gradient = {.clip_norm = std::numeric_limits<double>::infinity()}}};
-  std::function<double(int)> steepness_;
-  int step_ = 0;
-  bool done_ = false;
-};
 
 /// A small segmenter with its signals after one look; `change` may spoil its parameters, by name.
 Scalars signals_after(const std::function<void(const std::string&, const Tensor&)>& change, double lr = 1e-3) {
@@ -274,7 +239,10 @@ TEST_CASE("a look sees what moves, what is dead and where no gradient arrives") 
 TEST_CASE("a run whose gradient explodes is warned of, with the norm to clip at; off, nobody looks") {
   for (const auto policy : {train::SentinelPolicy::warn, train::SentinelPolicy::off}) {
     const TempFolder f;
-    Slope task([](int step) { return step == 6 ? 500.0 : step == 7 ? -500.0 : 0.1; });
+    OneWeight task([](const Tensor& w, double, int step) { return scale(sum(w), step == 6   ? 500.0
+                                                                                : step == 7 ? -500.0
+                                                                                            : 0.1); },
+                   [](int steps) { return 1.0 / steps; });
     train::Session session(f / "run", task, false);
     train::AlarmFile file;
     std::vector<std::string> warnings;

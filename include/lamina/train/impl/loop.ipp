@@ -129,7 +129,7 @@ class Loop {
   /// The cause first: numbers that are not finite come from steps that are too long, unless there was none yet.
   [[noreturn]] void diverged(const std::string& what) {
     const std::filesystem::path last = session_.folder().weights("last");
-    const std::string kept = std::filesystem::exists(last) ? "; nothing was saved after " + last.string() : "; nothing was saved";
+    const std::string kept = std::filesystem::exists(last) ? "; no weights were saved after " + last.string() : "; no weights were saved";
     throw NumericError(state_.step == 0
                            ? message(what, kept, ". There was no step yet: look at the images with lamina check")
                            : message("the learning rate ", to_string(SettingValue(options_.schedule.lr)),
