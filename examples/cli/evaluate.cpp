@@ -81,7 +81,7 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
 
   const Device device = parse_device(options.device);
   const double undefined = options.undefined == "n/a" ? metrics::kUndefined : std::stod(options.undefined);
-  const train::Looks looks{.surfaces = metrics::SurfaceOptions{options.tolerance, options.missed == "worst"}};
+  const train::Looks looks{.surfaces = metrics::SurfaceOptions{options.tolerance, options.missed == "worst"}, .probabilities = true};
   train::Evaluation evaluation{info.head->confusion(), {}, {}};
   if (options.original_size) {
     infer::Predictor predictor(file.path(), device);

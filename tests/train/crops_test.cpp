@@ -46,9 +46,11 @@ TEST_CASE("scores of windows are those of predicted masks, photograph by photogr
     run(c);
     infer::Predictor predictor(f / "run");
     const auto predicted = [&](data::Split split) {
-      train::Evaluation e{predictor.head().confusion(), {}, {}};
+      train::Evaluation e{.confusion = predictor.head().confusion(), .probabilities = predictor.head().probability_counts()};
       for (const data::Item& item : set.items(split)) {
-        const auto labels = predictor.predict(data::read_image(item.image)).labels, truth = data::read_mask(item, set.masks);
+        const infer::Prediction said = predictor.predict(data::read_image(item.image));
+        const data::LabelImage &labels = said.labels, truth = data::read_mask(item, set.masks);
+        predictor.head().count(e.probabilities, truth.labels, said.probabilities.to_vector<float>());
         e.add(predictor.head(), static_cast<int>(e.images.size()), truth.labels, labels.labels, labels.height, labels.width,
               {.borders = true});
       }
@@ -66,7 +68,11 @@ TEST_CASE("scores of windows are those of predicted masks, photograph by photogr
     for (const int batch : {1, 4, 5}) {  // 3 x 3 windows of a photograph
       c.batch = batch;
       data::Loader loader(set, data::Split::val, train::loader_options(c, info.input));
-      const auto got = train::evaluate(predictor.model(), loader, {info.head}, nullptr, {}, {.borders = true})[0];
+      const auto got = train::evaluate(predictor.model(), loader, {info.head}, nullptr, {}, {.borders = true, .probabilities = true})[0];
+      for (int event = 0; event <= expected.probabilities.events(); ++event) {
+        CHECK(got.probabilities.pixels(event) == expected.probabilities.pixels(event));
+        CHECK(got.probabilities.calibration_error(event) == doctest::Approx(expected.probabilities.calibration_error(event)).epsilon(1e-6));
+      }
       CHECK(got.border.near == expected.border.near);
       CHECK(got.border.near_wrong == expected.border.near_wrong);
       CHECK(got.border.far_wrong == expected.border.far_wrong);

@@ -6,7 +6,7 @@
 #include <regex>
 
 #include "support/charts.hpp"
-#include "support/painted.hpp"
+#include "support/painted_report.hpp"
 
 using namespace lamina;
 using namespace lamina::test;
@@ -15,55 +15,8 @@ using data::Task;
 
 namespace {
 
-const std::vector<Picture> kReportTrain{{"t0", "00112233", "01232323"}, {"t1", "33221100", "00112233"}};
-const std::vector<std::string> kNames{"sky", "red", "green", "blue"};
 constexpr std::size_t kGreen = 2;
 const char* const kKinds[] = {"dice", "iou", "precision", "recall", "specificity"};
-
-/// Not in the order of any score; f has no foreground. By accuracy c is not the worst.
-const std::vector<Picture> kPictures{
-    {"c", "22222220", "22222221"}, {"f", "2222xxxx", "22220000"}, {"b", "00112233", "00112223"},
-    {"d", "00001111", "00111100"}, {"a", "00002222", "00002222"}, {"e", "33331122", "33331222"},
-};
-
-const Picture& picture(const std::string& name) {
-  return *std::find_if(kPictures.begin(), kPictures.end(), [&](const Picture& p) { return p.name == name; });
-}
-
-/// A painted run of kPictures, made once.
-struct Painted : TempFolder {
-  Painted() {
-    write_pictures(*this / "data", Task::multiclass, kReportTrain, kPictures);
-    auto config = still(*this / "data", *this / "run");
-    config.schedule = "poly";
-    painted_run(config, Task::multiclass);
-  }
-  std::string read(const std::string& name) const { return io::read_file(*this / "run" / name); }
-  static const Painted& once() {
-    static const Painted painted;
-    return painted;
-  }
-};
-
-std::string section(const std::string& html, const std::string& title) {
-  const auto begin = html.find("<h2>" + title);
-  REQUIRE_MESSAGE(begin != std::string::npos, title);
-  return html.substr(begin, html.find("<h2>", begin + 1) - begin);
-}
-
-std::string without_tags(const std::string& html) { return std::regex_replace(html, std::regex("<[^>]*>"), ""); }
-
-std::string decoded(const std::string& base64) {
-  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  unsigned bits = 0, count = 0;
-  for (const char c : base64.substr(0, base64.find('='))) {
-    bits = bits << 6 | static_cast<unsigned>(digits.find(c));
-    count += 6;
-    if (count >= 8) bytes += static_cast<char>(bits >> (count -= 8));
-  }
-  return bytes;
-}
 
 /// The scores of five pictures of grades, and the report's sentence that sets them beside those of the most frequent grade.
 void check_grades(const fs::path& run, const Counts& hand, const std::string& html) {
@@ -139,7 +92,7 @@ TEST_CASE("confusion.csv and its drawing: rows are labels, columns predictions")
   }
   for (const auto& row : hand.n) filled += static_cast<std::size_t>(std::count_if(row.begin(), row.end(), [](double v) { return v > 0; }));
   CHECK(shown == filled);
-  // What is right is green, the rest red, and more is darker.
+  // What is right is blue, the rest orange, and more is darker.
   const auto cells = all(svg, "<rect x=\"[0-9.]+\" y=\"[0-9.]+\" width=\"46.0\"[^>]*fill=\"rgb\\(([0-9]+),([0-9]+),([0-9]+)\\)\"");
   REQUIRE(cells.size() == 16);
   for (std::size_t i = 0; i < 16; ++i) {
@@ -305,8 +258,8 @@ TEST_CASE("overlays: photograph, label and prediction, in this order, in the dat
         }
   }
   const std::string key = section(Painted::once().read("report.html"), "Best images");
-  CHECK(all(key, "background:(rgb[^\"]*)\"></i>([a-z]+)<") ==
-        std::vector<std::vector<std::string>>{{"rgb(200,100,0)", "sky"}, {"rgb(0,120,60)", "red"}, {"rgb(40,0,220)", "blue"}});
+  CHECK(all(key, "background:(#[^\"]*)\"></i>([a-z]+)<") ==
+        std::vector<std::vector<std::string>>{{"#c86400", "sky"}, {"#00783c", "red"}, {"#2800dc", "blue"}});
 }
 
 TEST_CASE("charts show the columns of metrics.csv that their legends name") {

@@ -12,6 +12,7 @@
 #include "lamina/data/dataset.hpp"
 #include "lamina/kernels/segmentation_loss.hpp"
 #include "lamina/metrics/confusion.hpp"
+#include "lamina/metrics/probabilities.hpp"
 #include "lamina/metrics/surface.hpp"
 
 namespace lamina::heads {
@@ -70,6 +71,17 @@ class Head {
   metrics::ConfusionMatrix confusion() const { return metrics::ConfusionMatrix(static_cast<int>(outcomes().size())); }
   /// Adds labels against decisions; kIgnoreLabel is left out.
   virtual void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const;
+  /// What probabilities() are of, one after the other: classes, planes, "mild or worse"; none where they are values.
+  virtual std::vector<std::string> events() const { return outcomes(); }
+  /// Which outcome's color an event has.
+  virtual int outcome_of(int event) const { return event; }
+  metrics::ProbabilityCounts probability_counts() const { return metrics::ProbabilityCounts(static_cast<int>(events().size())); }
+  /// Adds probabilities (pixels, events) against labels as count() takes them; without events nothing.
+  virtual void count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const {
+    into.add(probabilities, truth, data::kIgnoreLabel);
+  }
+  /// How likely each label of a plane (0 of none) is, of one pixel's probabilities; nothing without events.
+  virtual void distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const;
   /// What of an image each outcome is, in their order; of those that are nowhere, such as "(none)" of planes, nothing.
   virtual std::vector<metrics::Region> regions() const;
   /// Every score by name, in the order of metrics.csv: accuracy, then dice, iou, precision, recall and specificity each as macro,
@@ -79,6 +91,9 @@ class Head {
   /// Scores of one image, the first columns of per_image.csv, and how good they are (larger is better, NaN: undefined).
   virtual Scalars image_summary(const metrics::ConfusionMatrix& of_one_image) const;
   virtual double quality(const Scalars& image_summary) const { return image_summary.at("dice"); }
+  /// Which of these numbers an image is ranked by, and what it is.
+  virtual std::string image_score() const { return "dice"; }
+  virtual std::string image_score_meaning() const;
   /// "Dice 0.123".
   virtual std::string quality_text(const Scalars& image_summary) const;
   /// Scores of an epoch for its line, beside those of always answering the most frequent label.

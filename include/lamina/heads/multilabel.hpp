@@ -32,6 +32,14 @@ class Multilabel : public Head {
   void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override {
     into.add_planes(truth, decided, data::kIgnoreLabel);
   }
+  std::vector<std::string> events() const override { return schema().names; }
+  void distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const override {
+    const float p = probabilities[static_cast<std::size_t>(plane)];
+    labels.assign({1 - p, p});
+  }
+  void count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const override {
+    into.add_planes(probabilities, truth, data::kIgnoreLabel);
+  }
 };
 
 }  // namespace lamina::heads

@@ -21,6 +21,8 @@ class Graded : public Head {
   Selection selection(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   Scalars image_summary(const metrics::ConfusionMatrix& of_one_image) const override;
   double quality(const Scalars& image_summary) const override { return -image_summary.at("absolute_error"); }
+  std::string image_score() const override { return "absolute_error"; }
+  std::string image_score_meaning() const override;
   std::string quality_text(const Scalars& image_summary) const override;
   std::string text(const metrics::ConfusionMatrix& confusion) const override;
   std::string note(const metrics::ConfusionMatrix& confusion) const override;
@@ -50,6 +52,11 @@ class Ordinal : public Graded {
   /// is ignored in all.
   Tensor targets(const Tensor& labels) const override;
   Tensor probabilities(const Tensor& logits) const override { return sigmoid(logits); }
+  std::vector<std::string> events() const override;
+  void distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const override;
+  int outcome_of(int event) const override { return event / steps() * schema().classes() + event % steps() + 1; }
+  void count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const override;
+  using Graded::count;
   Tensor decide(const Tensor& scores, Scale scale) const override {
     return grades_above(scores, std::vector<float>(static_cast<std::size_t>(steps()), scale == Scale::logits ? 0.f : 0.5f));
   }

@@ -12,6 +12,10 @@ class Regression : public Graded {
   const char* outputs_are() const override { return "values"; }
   std::optional<LossActivation> activation() const override { return {}; }
   Tensor probabilities(const Tensor& values) const override { return values; }
+  std::vector<std::string> events() const override { return {}; }
+  void distribution(std::span<const float>, int, std::vector<float>& labels) const override { labels.clear(); }
+  void count(metrics::ProbabilityCounts&, std::span<const std::uint8_t>, std::span<const float>) const override {}
+  using Graded::count;
   Tensor decide(const Tensor& values, Scale) const override {
     std::vector<float> thresholds;
     for (int grade = 1; grade < schema().classes(); ++grade) thresholds.push_back(static_cast<float>(grade) - 0.5f);

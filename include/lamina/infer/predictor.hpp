@@ -25,6 +25,7 @@ struct PredictOptions {
   int batch = 4;                          ///< windows a forward pass
   bool probabilities = true;  ///< without, a Prediction has labels only, and a tiled one is bounded in memory: see Predictor::predict
   PassOptions passes{};       ///< looks and draws, whose mean is what is decided by
+  Blend::Rows rows{};         ///< also told the probabilities (rows, W, outputs), from the top
 };
 
 /// How photographs become the network's input; stored in the checkpoint as "input".
@@ -121,7 +122,7 @@ class Predictor {
   bool checked(const data::ImageView& image, const PredictOptions& options) const;
   Prediction empty_prediction(const data::ImageView& image, const PredictOptions& options) const;
   /// Rows of probabilities, and of how far passes are apart, become part of a prediction.
-  void take(Prediction& prediction, std::int64_t first, const Tensor& said) const;
+  void take(Prediction& prediction, std::int64_t first, const Tensor& said, const Blend::Rows& rows) const;
   bool passes_several_times(const PassOptions& passes) const { return passes.count() > 1 || models_.size() > 1; }
   void tiled(const data::ImageView& image, const PredictOptions& options, const Blend::Rows& f) const;
 

@@ -32,6 +32,7 @@ struct ImageScore {
 struct Looks {
   bool borders = false;                               ///< Evaluation::border
   std::optional<metrics::SurfaceOptions> surfaces{};  ///< ImageScore::surfaces
+  bool probabilities = false;                         ///< Evaluation::probabilities
 };
 
 /// What one head says of a split.
@@ -41,9 +42,10 @@ struct Evaluation {
            std::int64_t height, std::int64_t width, const Looks& looks = {});
 
   metrics::ConfusionMatrix confusion;  ///< of the whole split
-  Scalars losses;                      ///< means over the images, or windows, of criterion's values; none without one
-  std::vector<ImageScore> images;
-  metrics::BorderCounts border{};  ///< of the whole split, where it is looked at
+  Scalars losses{};                    ///< means over the images, or windows, of criterion's values; none without one
+  std::vector<ImageScore> images{};
+  metrics::BorderCounts border{};              ///< of the whole split, where it is looked at
+  metrics::ProbabilityCounts probabilities{};  ///< the same, of Head::events
 };
 
 /// Runs the network in evaluation mode over everything `batches` yields; the modes of its layers are restored. Dropout that stays on draws

@@ -1,39 +1,32 @@
 #pragma once
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lamina/metrics/confusion.hpp"
+#include "lamina/train/charts.hpp"
 
 namespace lamina::train {
-
-/// A line of a chart; points are (x, y), NaN leaves a gap.
-struct Series {
-  std::string name;
-  std::vector<std::pair<double, double>> points;
-  std::vector<double> half_widths{};  ///< of bars about the points; none, or one a point, where NaN is no bar
-};
-
-struct ChartOptions {
-  std::string title, x_label, y_label;
-  bool unit_range = false;  ///< y from 0 to 1
-};
-
-/// A stand-alone SVG line chart.
-std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions& options);
-
-/// A stand-alone SVG of a confusion matrix, each row as shares of its true class.
-std::string confusion_svg(const metrics::ConfusionMatrix& matrix, const std::vector<std::string>& class_names);
 
 /// An image of the report: PNG bytes and what to read under it.
 struct Figure {
   std::string png, caption;
 };
 
-/// Rows of words under a title; the first row says what they are.
-struct ReportTable {
+/// A chart of a report: what it is called in plots/, and SVG.
+struct Chart {
+  std::string name, svg;
+};
+
+/// A part of a report: sentences, charts, a table.
+struct ReportSection {
   std::string title;
-  std::vector<std::vector<std::string>> rows;
+  std::vector<std::vector<std::string>> rows{};  ///< the first one says what the others are
+  std::vector<std::string> notes{};
+  std::vector<Chart> charts{};
+  std::vector<std::string> colors{};  ///< of the rows after the first, as CSS has them; none, or one a row, where empty is no color
+  std::string folded{};               ///< what a reader clicks on to see the table; empty: it is seen
 };
 
 /// Everything a report shows.
@@ -41,7 +34,7 @@ struct ReportContent {
   std::string title;
   std::vector<std::string> summary;  ///< sentences at the top
   std::vector<std::string> warnings;
-  std::vector<std::string> class_names, class_colors;          ///< colors in the pictures as CSS has them; empty: not drawn
+  std::vector<std::string> class_names, class_colors;          ///< colors in the pictures as "#rrggbb"; empty: not drawn
   std::string split = "validation";                            ///< that the scores are of
   metrics::ConfusionMatrix confusion{2};                       ///< of that split, best epoch
   metrics::ConfusionMatrix baseline{2};                        ///< of always answering what is most frequent
@@ -50,11 +43,10 @@ struct ReportContent {
   std::vector<std::pair<std::string, std::string>> intervals;  ///< of scores
   int background = 0;                                          ///< class that foreground scores leave out; -1: none
   std::string grades;                                          ///< grades_text
-  std::vector<ReportTable> tables;                             ///< before the charts
-  std::vector<std::string> charts;                             ///< SVG
-  std::string samples_title;                                   ///< heading of samples
-  std::vector<Figure> samples;                                 ///< pictures that need no key
-  std::vector<Figure> best, worst;                             ///< photograph, label and prediction side by side
+  std::vector<ReportSection> sections;
+  std::string samples_title;        ///< heading of samples
+  std::vector<Figure> samples;      ///< pictures that need no key
+  std::vector<Figure> best, worst;  ///< photograph, label and prediction side by side
   std::vector<std::pair<std::string, std::string>> settings, environment;
   std::vector<std::pair<std::string, std::string>> next_steps;  ///< what for, command
 };
@@ -65,8 +57,7 @@ std::string steps_text(const std::vector<std::pair<std::string, std::string>>& n
 /// One HTML file without external references: opens offline.
 std::string render_report(const ReportContent& content);
 
-struct SurfaceSummary;
-/// How far borders are from where they are labelled; `tolerance` is that of the surface Dice, in pixels.
-ReportTable borders_table(const SurfaceSummary& borders, double tolerance);
+/// Every chart of a section as a file of the folder, NAME.svg.
+void write_charts(const ReportSection& section, const std::filesystem::path& folder);
 
 }  // namespace lamina::train

@@ -112,6 +112,16 @@ Scalars Head::image_summary(const metrics::ConfusionMatrix& one) const {
   return {{"dice", s.dice.macro_foreground}, {"accuracy", s.accuracy}};
 }
 
+void Head::distribution(std::span<const float> probabilities, int, std::vector<float>& labels) const {
+  labels.assign(probabilities.begin(), probabilities.end());
+}
+
+std::string Head::image_score_meaning() const {
+  return std::string("An image's score is its Dice: the mean over the classes ") +
+         (neutral_outcome() < 0 ? "" : "other than the background ") +
+         "that its label or its prediction has; where neither has one there is no score.";
+}
+
 std::string Head::quality_text(const Scalars& image) const { return format("Dice %.3f", image.at("dice")); }
 
 std::string Head::text(const metrics::ConfusionMatrix& confusion) const {
@@ -209,6 +219,11 @@ Scalars Graded::image_summary(const metrics::ConfusionMatrix& one) const {
   return out;
 }
 
+std::string Graded::image_score_meaning() const {
+  return std::string("An image's score is how many grades its pixels are off on average") + (planes() ? ", the mean over the planes" : "") +
+         "; 0 is perfect.";
+}
+
 std::string Graded::quality_text(const Scalars& image) const { return format("off by %.3f grades on average", image.at("absolute_error")); }
 
 std::string Graded::text(const metrics::ConfusionMatrix& confusion) const {
@@ -240,6 +255,36 @@ Tensor cumulative_targets(const Tensor& labels, int steps, Answer answer) {
   return targets;
 }
 }  // namespace
+
+std::vector<std::string> Ordinal::events() const {
+  std::vector<std::string> all;
+  for (int plane = 0; plane < graded(); ++plane)
+    for (int k = 1; k <= steps(); ++k) {
+      const std::string what = planes() ? schema().planes[static_cast<std::size_t>(plane)] + ' ' : "";
+      all.push_back(what + schema().names[static_cast<std::size_t>(k)] + (k < steps() ? " or above" : ""));
+    }
+  return all;
+}
+
+void Ordinal::distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const {
+  const std::span<const float> above = probabilities.subspan(static_cast<std::size_t>(plane * steps()), static_cast<std::size_t>(steps()));
+  labels.clear();
+  float sum = 0, at_least = 1;  // cumulative answers need not fall: what would be below 0 is 0
+  for (int k = 0; k <= steps(); ++k) {
+    const float next = k < steps() ? above[static_cast<std::size_t>(k)] : 0;
+    labels.push_back(std::max(0.f, at_least - next));
+    sum += labels.back(), at_least = next;
+  }
+  for (float& q : labels) q /= sum;
+}
+
+void Ordinal::count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const {
+  std::vector<std::uint8_t> so;
+  so.reserve(probabilities.size());
+  for (const std::uint8_t grade : truth)
+    for (int k = 0; k < steps(); ++k) so.push_back(grade == data::kIgnoreLabel ? grade : grade > k);
+  into.add_planes(probabilities, so, data::kIgnoreLabel);
+}
 
 std::vector<std::int64_t> Ordinal::output_pixels(std::vector<std::int64_t> pixels) const {
   std::vector<std::int64_t> above;

@@ -205,11 +205,12 @@ Prediction Predictor::empty_prediction(const data::ImageView& image, const Predi
   return p;
 }
 
-void Predictor::take(Prediction& p, std::int64_t first, const Tensor& said) const {
+void Predictor::take(Prediction& p, std::int64_t first, const Tensor& said, const Blend::Rows& rows) const {
   const int outputs = head_->outputs();
   const Tensor probabilities = said.channels(0, outputs);
   const auto labels = head_->decide(probabilities, heads::Scale::probabilities).to_vector<std::uint8_t>();
   std::copy(labels.begin(), labels.end(), &p.labels.at(0, static_cast<int>(first)));
+  if (rows) rows(first, probabilities);
   if (p.probabilities) p.probabilities.rows(first, said.size(0)).copy_from(probabilities);
   if (p.uncertainty) {
     const Tensor spread = said.channels(outputs, 1).packed();
@@ -223,7 +224,7 @@ Prediction Predictor::predict(const data::ImageView& image, const PredictOptions
   const NoGrad no_grad;
   const nn::RandomScope random(kDraws);
   Prediction result = empty_prediction(image, options);
-  tiled(image, options, [&](std::int64_t first, const Tensor& said) { take(result, first, said); });
+  tiled(image, options, [&](std::int64_t first, const Tensor& said) { take(result, first, said, options.rows); });
   return result;
 }
 
@@ -247,7 +248,7 @@ std::vector<Prediction> Predictor::predict(std::span<const data::ImageView> imag
     const Tensor said = probabilities(batch, options.passes).packed();
     for (std::size_t i = 0; i < part.size(); ++i) {
       all.push_back(empty_prediction(part[i], options));
-      take(all.back(), 0, first_image(at_own_size(said.rows(static_cast<std::int64_t>(i), 1), part[i])).packed());
+      take(all.back(), 0, first_image(at_own_size(said.rows(static_cast<std::int64_t>(i), 1), part[i])).packed(), options.rows);
     }
   }
   return all;

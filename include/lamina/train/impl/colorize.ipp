@@ -167,7 +167,8 @@ class PairReport : public Sink {
     content.title = "Lamina: colorization with " + config_.model + " (" + config_.preset + ") against " + config_.discriminator;
     content.summary = {summary(history)};
     for (const Alarm& a : read_alarms(folder)) content.warnings.push_back(a.text());
-    content.charts = charts(history, folder);
+    content.sections.push_back({.title = "Curves", .charts = charts(history)});
+    write_charts(content.sections[0], folder / "plots");
     content.samples_title = "Samples of photographs that were held out: gray, generated, real";
     if (const data::Image sheet = task_.samples(); !sheet.pixels.empty())
       content.samples.push_back({data::encode_png(sheet), "after epoch " + std::to_string(history.back().epoch)});
@@ -199,7 +200,7 @@ class PairReport : public Sink {
     return text + "; no photographs were held out.";
   }
 
-  std::vector<std::string> charts(const std::vector<EpochRecord>& history, const std::filesystem::path& folder) const {
+  std::vector<Chart> charts(const std::vector<EpochRecord>& history) const {
     const auto line = [&](const char* label, auto value) {
       Series s{label, {}};
       for (const EpochRecord& r : history) s.points.emplace_back(r.epoch, value(r));
@@ -216,12 +217,12 @@ class PairReport : public Sink {
     const auto level = [&](const char* label, double value) { return line(label, [=](const EpochRecord&) { return value; }); };
     const losses::GanLoss& loss = task_.loss();
     const std::string distance = "g_" + loss.options().reconstruction;
-    struct Chart {
-      const char* file;
+    struct Drawing {
+      const char* name;
       std::vector<Series> lines;
       ChartOptions options;
     };
-    const Chart all[] = {
+    const Drawing all[] = {
         {"generator",
          {mean("adversarial", "g_gan"), level("equilibrium", loss.generator_equilibrium()), mean("reconstruction", distance)},
          {.title = "Losses of G", .x_label = "epoch", .y_label = "loss"}},
@@ -240,11 +241,8 @@ class PairReport : public Sink {
         {"reconstruction",
          {score("generated", "val_l1"), score("gray", "val_l1_gray")},
          {.title = "L1 distance to held-out photographs", .x_label = "epoch", .y_label = "L1"}}};
-    std::vector<std::string> svgs;
-    for (const Chart& chart : all) {
-      svgs.push_back(line_chart_svg(chart.lines, chart.options));
-      io::write_file_atomically(folder / "plots" / (std::string(chart.file) + ".svg"), svgs.back());
-    }
+    std::vector<Chart> svgs;
+    for (const Drawing& d : all) svgs.push_back({d.name, line_chart_svg(d.lines, d.options)});
     return svgs;
   }
 

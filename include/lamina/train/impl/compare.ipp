@@ -38,8 +38,8 @@ PairedDifference difference(const ComparedRun& run, const ComparedRun& first) {
   return d;
 }
 
-ReportTable scores_of(const std::vector<ComparedRun>& runs) {
-  ReportTable table{"Scores", {{"run", "epochs", "best", "split", "images", "score", "95 % interval", "of"}}};
+ReportSection scores_of(const std::vector<ComparedRun>& runs) {
+  ReportSection table{"Scores", {{"run", "epochs", "best", "split", "images", "score", "95 % interval", "of"}}};
   for (const ComparedRun& r : runs) {
     table.rows.push_back({r.name, std::to_string(r.state.epoch), std::to_string(r.state.best_epoch)});
     auto& row = table.rows.back();
@@ -53,8 +53,8 @@ ReportTable scores_of(const std::vector<ComparedRun>& runs) {
   return table;
 }
 
-ReportTable settings_of_runs(const std::vector<ComparedRun>& runs) {
-  ReportTable table{"Settings that differ", {{"setting"}}};
+ReportSection settings_of_runs(const std::vector<ComparedRun>& runs) {
+  ReportSection table{"Settings that differ", {{"setting"}}};
   std::vector<std::map<std::string, std::string>> values;
   std::vector<std::string> names;
   for (const ComparedRun& r : runs) {
@@ -95,7 +95,7 @@ Comparison compare_runs(const std::vector<fs::path>& folders) {
     c.runs.push_back(
         {name, std::move(info.config), std::move(info.state), scored ? std::optional(read_scores(run.file("scores.json"))) : std::nullopt});
   }
-  ReportTable paired{"Differences from " + c.runs[0].name + ", image by image", {{"run", "images", "mean difference", "95 % interval"}}};
+  ReportSection paired{"Differences from " + c.runs[0].name + ", image by image", {{"run", "images", "mean difference", "95 % interval"}}};
   for (std::size_t i = 1; i < c.runs.size(); ++i) {
     const PairedDifference d = difference(c.runs[i], c.runs[0]);
     c.differences.push_back(d);
@@ -108,7 +108,7 @@ Comparison compare_runs(const std::vector<fs::path>& folders) {
 
 std::string comparison_text(const Comparison& c) {
   std::string text;
-  for (const ReportTable& table : c.tables) {
+  for (const ReportSection& table : c.tables) {
     if (table.rows.size() < 2) continue;
     std::vector<std::size_t> widths;
     for (const auto& row : table.rows)
@@ -131,11 +131,13 @@ std::string comparison_html(const Comparison& c) {
   ReportContent content;
   content.title = "Lamina: " + std::to_string(c.runs.size()) + " runs side by side";
   content.summary = {"Intervals: 95 %, 1000 bootstrap resamples of the images. A difference whose interval holds 0 may be chance."};
-  content.tables = c.tables;
+  content.sections = c.tables;
+  ReportSection& curves = content.sections.emplace_back();
+  curves.title = "Curves";
   const auto chart = [&](const char* title, const char* y, const auto& value) {
     std::vector<Series> lines;
     for (const ComparedRun& r : c.runs) lines.push_back(curve(r, value));
-    content.charts.push_back(line_chart_svg(lines, {.title = title, .x_label = "epoch", .y_label = y}));
+    curves.charts.push_back({title, line_chart_svg(lines, {.title = title, .x_label = "epoch", .y_label = y})});
   };
   const auto score = [](const char* name) {
     return [name](const EpochRecord& r) { return r.validation ? r.validation->scores.find(name) : nullptr; };

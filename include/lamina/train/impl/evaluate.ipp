@@ -49,6 +49,14 @@ std::vector<std::string> region_names(const heads::Head& head) {
   return names;
 }
 
+/// Rows of probabilities (rows, W, outputs), from `first` on, against an image's labels.
+void count_rows(const heads::Head& head, metrics::ProbabilityCounts& into, const data::LabelImage& truth, std::int64_t first,
+                const Tensor& p) {
+  const std::size_t row = static_cast<std::size_t>(truth.width) * truth.values();
+  head.count(into, std::span(truth.labels).subspan(static_cast<std::size_t>(first) * row, static_cast<std::size_t>(p.size(0)) * row),
+             p.to_vector<float>());
+}
+
 }  // namespace
 
 Scalars image_columns(const heads::Head& head, const ImageScore& image, double undefined) {
@@ -113,16 +121,20 @@ SurfaceSummary surface_summary(const heads::Head& head, const std::vector<ImageS
 
 Evaluation evaluate_at_original_size(const infer::Predictor& predictor, const data::Dataset& dataset, data::Split split, const Looks& looks,
                                      const std::function<void(int, const data::LabelImage&)>& each) {
-  Evaluation all{predictor.head().confusion(), {}, {}};
+  const heads::Head& head = predictor.head();
+  Evaluation all{.confusion = head.confusion(), .probabilities = head.probability_counts()};
   const auto& items = dataset.items(split);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const data::Image photo = data::read_bands(items[i].image);
     predictor.require_fits(photo, items[i].image.string());
-    const auto labels = predictor.predict(photo, {.probabilities = false}).labels;
     const auto truth = data::read_mask(items[i], dataset.masks);
-    require<DataError>(truth.width == labels.width && truth.height == labels.height, items[i].mask.string(),
+    require<DataError>(truth.width == photo.width && truth.height == photo.height, items[i].mask.string(),
                        ": the mask and its image differ in size");
-    all.add(predictor.head(), static_cast<int>(i), truth.labels, labels.labels, truth.height, truth.width, looks);
+    infer::PredictOptions options{.probabilities = false};
+    if (looks.probabilities)
+      options.rows = [&](std::int64_t first, const Tensor& p) { count_rows(head, all.probabilities, truth, first, p); };
+    const auto labels = predictor.predict(photo, options).labels;
+    all.add(head, static_cast<int>(i), truth.labels, labels.labels, truth.height, truth.width, looks);
     if (each) each(static_cast<int>(i), labels);
   }
   return all;
@@ -184,6 +196,7 @@ class WholePhotographs {
     blend_.emplace(window, width, height, head_.outputs(), [this](std::int64_t first, const Tensor& p) {
       const auto decided = head_.decide(p, heads::Scale::probabilities).to_vector<std::uint8_t>();
       std::copy(decided.begin(), decided.end(), &decided_.at(0, static_cast<int>(first)));
+      if (looks_.probabilities) count_rows(head_, to_.probabilities, truth_, first, p);
     });
   }
 
@@ -202,7 +215,7 @@ std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches,
   const nn::RandomScope random(RandomKey{0, 0x6576616c});
   const nn::EvalScope eval(model);
   std::vector<Evaluation> results;
-  for (const auto& head : heads) results.push_back({head->confusion(), {}, {}});
+  for (const auto& head : heads) results.push_back({.confusion = head->confusion(), .probabilities = head->probability_counts()});
   std::vector<WholePhotographs> whole;
   for (std::size_t h = 0; h < heads.size(); ++h) whole.emplace_back(*heads[h], results[h], looks);
   batches.start(0);
@@ -228,6 +241,9 @@ std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches,
         continue;
       }
       const auto predicted = decisions_at(head, logits, labels.size(1), labels.size(2), model.grid()).to_vector<std::uint8_t>();
+      if (looks.probabilities)
+        head.count(results[h].probabilities, truth,
+                   infer::probabilities_at(head, logits, labels.size(1), labels.size(2), model.grid()).to(DType::f32).to_vector<float>());
       for (std::size_t i = 0; i < batch.indices.size(); ++i)
         results[h].add(head, batch.indices[i], labels_of(i), std::span(predicted).subspan(i * count, count), labels.size(1), labels.size(2),
                        looks);

@@ -10,6 +10,7 @@
 #include "lamina/data/draw.hpp"
 #include "lamina/data/loader.hpp"
 #include "lamina/io/file.hpp"
+#include "lamina/train/impl/sections.hpp"
 #include "lamina/train/report.hpp"
 #include "lamina/train/scores.hpp"
 #include "lamina/train/sinks/alarms.hpp"
@@ -18,43 +19,6 @@
 
 namespace lamina::train {
 namespace {
-
-std::vector<std::string> charts(const RunState& state, const heads::Head& head, const RunFolder& folder) {
-  auto line = [&](std::string label, auto value) {
-    Series s{std::move(label), {}};
-    for (const EpochRecord& r : state.history)
-      if (const double v = value(r); !std::isnan(v)) s.points.emplace_back(r.epoch, v);
-    return s;
-  };
-  auto score = [&](std::string label, const std::string& name) {
-    return line(std::move(label), [&](const EpochRecord& r) {
-      const double* v = r.validation ? r.validation->scores.find(name) : nullptr;
-      return v ? *v : std::numeric_limits<double>::quiet_NaN();
-    });
-  };
-  const std::string loss =
-      line_chart_svg({line("training", [](const EpochRecord& r) { return r.train.at("loss"); }), score("validation", "val_loss")},
-                     {.title = "Loss", .x_label = "epoch", .y_label = "loss"});
-  std::vector<Series> lines{score("Dice foreground", "dice_macro_foreground"), score("Dice macro", "dice_macro"),
-                            score("IoU macro", "iou_macro"), score("accuracy", "accuracy")};
-  const Scalars known = head.summary(head.confusion());
-  for (const auto& [label, name] : {std::pair("quadratic kappa", "quadratic_kappa"), std::pair("within one grade", "within_one")})
-    if (known.find(name)) lines.push_back(score(label, name));
-  const std::string scores =
-      line_chart_svg(lines, {.title = "Validation scores", .x_label = "epoch", .y_label = "score", .unit_range = true});
-  std::vector<Series> classes;
-  for (const std::string& outcome : head.outcomes())
-    if (classes.size() < 20) classes.push_back(score(outcome, "dice_" + outcome));
-  const std::string per_class =
-      line_chart_svg(classes, {.title = "Dice of each class", .x_label = "epoch", .y_label = "Dice", .unit_range = true});
-  const std::string rate = line_chart_svg({line("learning rate", [](const EpochRecord& r) { return r.lr; })},
-                                          {.title = "Learning rate at the end of the epoch", .x_label = "epoch", .y_label = "lr"});
-  const std::pair<const char*, const std::string*> files[] = {
-      {"loss", &loss}, {"scores", &scores}, {"dice_per_class", &per_class}, {"learning_rate", &rate}};
-  for (const auto& [name, svg] : files) io::write_file_atomically(folder.root / "plots" / (std::string(name) + ".svg"), *svg);
-  const bool measured = std::any_of(state.history.begin(), state.history.end(), [](const EpochRecord& r) { return !!r.validation; });
-  return measured ? std::vector{loss, scores, per_class, rate} : std::vector{loss, rate};
-}
 
 /// Everything that a report is made from.
 class RunReport {
@@ -71,8 +35,8 @@ class RunReport {
     const TrainConfig& config = info_.config;
     content_.title = "Lamina: " + config.model + " (" + config.preset + ") on " + std::filesystem::path(config.data).filename().string();
     content_.class_names = head_.outcomes();
-    for (const data::Rgb& c : info_.schema.counted_colors())
-      content_.class_colors.push_back(c == data::Rgb{} ? "" : message("rgb(", int{c[0]}, ",", int{c[1]}, ",", int{c[2]}, ")"));
+    for (const data::Rgb& color : info_.schema.counted_colors()) content_.class_colors.push_back(css(color));
+    content_.class_colors.resize(content_.class_names.size());
     content_.background = head_.neutral_outcome();
     content_.confusion = head_.confusion();
     for (const data::Finding& f : dataset_.findings) content_.warnings.push_back(f.text);
@@ -84,7 +48,9 @@ class RunReport {
     if (is_cropped())
       content_.summary.push_back(message("Every pixel of every photograph is scored: windows of ", config.width, "x", config.height,
                                          ", of which neighbours share ", std::lround(100 * data::kWindowOverlap), " %, cover it."));
-    content_.charts = charts(last_, head_, out_);
+    content_.sections.push_back(history_section(last_, head_, content_.class_colors));
+    content_.sections.push_back(data_section(dataset_, head_, content_.class_colors));
+    for (const ReportSection& section : content_.sections) write_charts(section, out_.root / "plots");
     for (const Setting& s : settings_of(config))
       content_.settings.emplace_back(s.name, to_string(s.value).empty() ? "-" : to_string(s.value));
     content_.settings.emplace_back("parameters", std::to_string(parameters_));
@@ -191,8 +157,9 @@ class FullReport : Best, public RunReport {
 
   /// Scores the split; best images first, those without a score last.
   void measure() override {
-    Evaluation e =
-        given_ ? *given_ : std::move(evaluate(*model, loader_, {Best::info.head}, nullptr, {}, {.surfaces = metrics::SurfaceOptions{}})[0]);
+    Evaluation e = given_ ? *given_
+                          : std::move(evaluate(*model, loader_, {Best::info.head}, nullptr, {},
+                                               {.surfaces = metrics::SurfaceOptions{}, .probabilities = true})[0]);
     content_.confusion = e.confusion;
     content_.grades = head_.note(e.confusion);
     const ScoreIntervals intervals = score_intervals(head_, e.images, content_.undefined);
@@ -211,7 +178,10 @@ class FullReport : Best, public RunReport {
     io::write_file_atomically(out_.file("confusion.csv"), confusion_csv(content_.confusion, content_.class_names));
     pictures();
     content_.summary.push_back(summary());
-    if (!images_.empty()) tell(intervals), content_.tables.push_back(borders_table(surface_summary(head_, images_), place_.tolerance));
+    if (images_.empty()) return;
+    tell(intervals);
+    content_.sections = {images_section(head_, images_, items()), probabilities_section(head_, e.probabilities, content_.class_colors),
+                         borders_section(surface_summary(head_, images_), place_.tolerance, content_.class_colors)};
   }
 
   /// The headline, with how sure it is.

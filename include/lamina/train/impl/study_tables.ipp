@@ -118,9 +118,10 @@ void Study::write_tables() const {
 
   io::create_folders(out / "plots");
   ReportContent report;
-  report.charts = {plot(rows, "dice_all", "All classes"), plot(rows, "dice_binary", "Background against the rest")};
-  io::write_file_atomically(out / "plots/all_classes.svg", report.charts[0]);
-  io::write_file_atomically(out / "plots/background_skin.svg", report.charts[1]);
+  report.sections.push_back({.title = "Curves",
+                             .charts = {{"all_classes", plot(rows, "dice_all", "All classes")},
+                                        {"background_skin", plot(rows, "dice_binary", "Background against the rest")}}});
+  write_charts(report.sections[0], out / "plots");
   report.title =
       "Lamina: what pretraining by colorization does for segmentation, on " + std::filesystem::path(config_.data).filename().string();
   for (const Row& r : rows)

@@ -1,0 +1,233 @@
+#include "lamina/train/impl/sections.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+#include "lamina/core/text.hpp"
+
+namespace lamina::train {
+namespace {
+
+constexpr std::size_t kMostLines = 20;         // of a chart
+constexpr std::size_t kMostRows = 1000;        // of a table of images
+constexpr const char* kClearLine = "#767676";  // of a class that pictures do not draw
+
+std::string line_color(const std::vector<std::string>& colors, std::size_t k) {
+  return k < colors.size() && !colors[k].empty() ? colors[k] : kClearLine;
+}
+
+/// 1 310 720.
+std::string grouped(std::int64_t n) {
+  std::string digits = std::to_string(n);
+  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ' ');
+  return digits;
+}
+
+std::string percent(double share, int digits) { return decimal(100 * share, digits) + " %"; }
+
+}  // namespace
+
+std::string css(const data::Rgb& c) {
+  if (c == data::Rgb{}) return {};
+  char text[8];
+  std::snprintf(text, sizeof text, "#%02x%02x%02x", c[0], c[1], c[2]);
+  return text;
+}
+
+ReportSection history_section(const RunState& state, const heads::Head& head, const std::vector<std::string>& colors) {
+  auto line = [&](std::string label, auto value) {
+    Series s{std::move(label), {}};
+    for (const EpochRecord& r : state.history)
+      if (const double v = value(r); !std::isnan(v)) s.points.emplace_back(r.epoch, v);
+    return s;
+  };
+  auto score = [&](std::string label, const std::string& name) {
+    return line(std::move(label), [&](const EpochRecord& r) {
+      const double* v = r.validation ? r.validation->scores.find(name) : nullptr;
+      return v ? *v : std::nan("");
+    });
+  };
+  const std::string loss =
+      line_chart_svg({line("training", [](const EpochRecord& r) { return r.train.at("loss"); }), score("validation", "val_loss")},
+                     {.title = "Loss", .x_label = "epoch", .y_label = "loss"});
+  std::vector<Series> lines{score("Dice foreground", "dice_macro_foreground"), score("Dice macro", "dice_macro"),
+                            score("IoU macro", "iou_macro"), score("accuracy", "accuracy")};
+  const Scalars known = head.summary(head.confusion());
+  for (const auto& [label, name] : {std::pair("quadratic kappa", "quadratic_kappa"), std::pair("within one grade", "within_one")})
+    if (known.find(name)) lines.push_back(score(label, name));
+  const std::string scores =
+      line_chart_svg(lines, {.title = "Validation scores", .x_label = "epoch", .y_label = "score", .unit_range = true});
+  std::vector<Series> classes;
+  const std::vector<std::string> outcomes = head.outcomes();
+  for (const std::string& outcome : outcomes)
+    if (classes.size() < kMostLines) {
+      classes.push_back(score(outcome, "dice_" + outcome));
+      classes.back().color = line_color(colors, classes.size() - 1);
+    }
+  const std::string which =
+      outcomes.size() > kMostLines ? message("Dice of each class (", kMostLines, " of ", outcomes.size(), ")") : "Dice of each class";
+  const std::string per_class = line_chart_svg(classes, {.title = which, .x_label = "epoch", .y_label = "Dice", .unit_range = true});
+  const std::string rate = line_chart_svg({line("learning rate", [](const EpochRecord& r) { return r.lr; })},
+                                          {.title = "Learning rate at the end of the epoch", .x_label = "epoch", .y_label = "lr"});
+  const bool measured = std::any_of(state.history.begin(), state.history.end(), [](const EpochRecord& r) { return !!r.validation; });
+  ReportSection section{.title = "Curves", .charts = {{"loss", loss}}};
+  if (measured) section.charts.insert(section.charts.end(), {{"scores", scores}, {"dice_per_class", per_class}});
+  section.charts.push_back({"learning_rate", rate});
+  return section;
+}
+
+ReportSection data_section(const data::Dataset& dataset, const heads::Head& head, const std::vector<std::string>& colors) {
+  ReportSection section{.title = "Images and pixels of each split",
+                        .rows = {{""}, {"images"}, {"pixels"}},
+                        .notes = {dataset.schema.task == data::Task::multilabel ? "A class's share is of all pixels."
+                                                                                : "A class's share is of the pixels that have a label."},
+                        .colors = {"", ""}};
+  const std::vector<std::string> classes = dataset.schema.counted();
+  for (std::size_t k = 0; k < classes.size(); ++k) section.rows.push_back({classes[k]}), section.colors.push_back(colors.at(k));
+  const std::size_t together = dataset.schema.task == data::Task::multilabel ? 0  // classes that share the labelled pixels
+                               : dataset.schema.planes.empty()               ? classes.size()
+                                                               : classes.size() / static_cast<std::size_t>(std::max(1, head.planes()));
+  for (const data::Split split : data::kSplits) {
+    const std::vector<data::Item>& items = dataset.items(split);
+    std::int64_t pixels = 0;
+    std::vector<std::int64_t> of_class(classes.size());
+    for (const data::Item& item : items) {
+      pixels += std::int64_t{item.width} * item.height;
+      for (std::size_t k = 0; k < std::min(classes.size(), item.pixels.size()); ++k) of_class[k] += item.pixels[k];
+    }
+    section.rows[0].push_back(split == data::Split::train ? "training" : split == data::Split::val ? "validation" : "test");
+    section.rows[1].push_back(grouped(std::ssize(items)));
+    section.rows[2].push_back(grouped(pixels));
+    for (std::size_t k = 0; k < classes.size(); ++k) {
+      std::int64_t all = pixels;
+      if (together) {
+        const auto first = of_class.begin() + static_cast<std::ptrdiff_t>(k / together * together);
+        all = std::accumulate(first, first + static_cast<std::ptrdiff_t>(together), std::int64_t{0});
+      }
+      section.rows[3 + k].push_back(all ? percent(static_cast<double>(of_class[k]) / static_cast<double>(all), 3) : "-");
+    }
+  }
+  return section;
+}
+
+ReportSection images_section(const heads::Head& head, const std::vector<ImageScore>& images, const std::vector<data::Item>& items) {
+  ReportSection section{.title = "Scores of the images", .notes = {head.image_score_meaning()}};
+  std::vector<double> values;  // ascending in quality
+  for (auto s = images.rbegin(); s != images.rend(); ++s)
+    if (const double v = s->scores.at(head.image_score()); !std::isnan(v)) values.push_back(v);
+  if (values.empty()) return {};
+  const auto statistics = [&](std::span<const int> times) {
+    std::vector<double> drawn;
+    for (std::size_t i = 0; i < values.size(); ++i) drawn.insert(drawn.end(), static_cast<std::size_t>(times[i]), values[i]);
+    const std::size_t n = drawn.size();
+    return std::vector{std::accumulate(drawn.begin(), drawn.end(), 0.0) / static_cast<double>(n), (drawn[(n - 1) / 2] + drawn[n / 2]) / 2};
+  };
+  const std::vector<double> now = statistics(std::vector<int>(values.size(), 1));
+  const auto intervals = metrics::bootstrap(values.size(), statistics);
+  const auto said = [&](std::size_t k) {
+    const metrics::Interval& i = intervals[k];
+    return decimal(now[k], 3) + (std::isnan(i.low) ? "" : " (" + decimal(i.low, 3) + " to " + decimal(i.high, 3) + ")");
+  };
+  const metrics::BootstrapOptions bootstrap;
+  section.notes.push_back(message("Mean ", said(0), ", median ", said(1), ", worst ", decimal(values.front(), 3), ", best ",
+                                  decimal(values.back(), 3), " of ", values.size(), " images; in brackets the ",
+                                  std::lround(100 * bootstrap.level), " % interval of ", bootstrap.resamples,
+                                  " bootstrap resamples of the images."));
+  if (const std::size_t none = images.size() - values.size(); none > 0)
+    section.notes.push_back(message(none, none == 1 ? " image has no score." : " images have no score."));
+  const double high = std::max(1.0, *std::max_element(values.begin(), values.end()));
+  section.charts.push_back({"image_scores", histogram_svg(values, 0, high,
+                                                          {.title = "Scores of the images",
+                                                           .x_label = head.image_score() == "dice" ? "Dice" : "grades off",
+                                                           .y_label = "images"})});
+  section.rows.push_back({"image"});
+  for (const auto& [name, value] : images[0].scores) section.rows[0].push_back(name);
+  for (auto s = images.rbegin(); s != images.rend() && section.rows.size() <= kMostRows; ++s) {
+    section.rows.push_back({items[static_cast<std::size_t>(s->item)].name});
+    for (const auto& [name, value] : s->scores) section.rows.back().push_back(decimal(value, 4));
+  }
+  const std::size_t shown = section.rows.size() - 1;
+  section.folded = shown < images.size() ? message("The worst ", shown, " of ", images.size(), " images; per_image.csv has all")
+                                         : message("All ", shown, " images, the worst first");
+  return section;
+}
+
+namespace {
+
+/// What is said of probabilities before they are drawn.
+std::vector<std::string> probability_notes(const heads::Head& head, const metrics::ProbabilityCounts& counts) {
+  const bool classes = head.activation() == LossActivation::softmax;
+  return {
+      message("Of ", grouped(counts.pixels(0)), " pixels that have a label: ",
+              classes                                    ? "each class against all others"
+              : std::string(head.kind()) == "multilabel" ? "each plane by itself"
+                                                         : "the probability of each grade or a higher one",
+              ", decided from a threshold on."),
+      message("Calibration: of pixels whose probability is 0.8, four of five should be what was said; that is the diagonal. The expected "
+              "calibration error (ECE) is the mean distance from it over ",
+              metrics::ProbabilityCounts::kReliabilityParts, " equal parts, weighted by pixels; of ",
+              classes ? "the likeliest class" : "all decisions", " it is ", decimal(counts.calibration_error(counts.events()), 4), "."),
+      message("The best threshold (by Dice) was chosen on these very pixels: others will score less; what is decided is still ",
+              classes ? "the likeliest class." : "what is likelier than 0.5.")};
+}
+
+}  // namespace
+
+ReportSection probabilities_section(const heads::Head& head, const metrics::ProbabilityCounts& counts,
+                                    const std::vector<std::string>& colors) {
+  ReportSection section{.title = "Thresholds, precision and recall, calibration"};
+  const std::vector<std::string> events = head.events();
+  if (events.empty()) {
+    section.notes = {"The head gives values, not probabilities: it has neither thresholds nor calibration."};
+    return section;
+  }
+  section.notes = probability_notes(head, counts);
+  section.rows = {{"", "average precision", "ECE", "Dice at 0.5", "best threshold", "Dice there", "precision", "recall"}};
+  std::vector<Series> pr, thresholds, calibration;
+  for (int event = 0; event < counts.events(); ++event) {
+    const std::string& name = events[static_cast<std::size_t>(event)];
+    const std::string color = line_color(colors, static_cast<std::size_t>(head.outcome_of(event)));
+    const std::vector<metrics::OperatingPoint> curve = counts.curve(event);
+    const metrics::OperatingPoint best = counts.best(event);
+    section.rows.push_back({name, decimal(counts.average_precision(event), 3), decimal(counts.calibration_error(event)),
+                            decimal(curve[curve.size() / 2].dice, 3), std::isnan(best.dice) ? "n/a" : decimal(best.threshold, 3),
+                            decimal(best.dice, 3), decimal(best.precision, 3), decimal(best.recall, 3)});
+    section.colors.push_back(color);
+    if (std::isnan(best.dice) || pr.size() == kMostLines) continue;
+    for (auto* lines : {&pr, &thresholds, &calibration}) lines->push_back({.name = name, .points = {}, .color = color});
+    for (const metrics::OperatingPoint& at : curve) {
+      if (!std::isnan(at.precision)) pr.back().points.emplace_back(at.recall, at.precision);
+      thresholds.back().points.emplace_back(at.threshold, at.dice);
+    }
+    for (const metrics::Reliability& at : counts.reliability(event))
+      if (at.pixels > 0) calibration.back().points.emplace_back(at.probability, at.frequency);
+  }
+  if (pr.size() == kMostLines) section.notes.push_back(message("Lines of the first ", kMostLines, " that there are."));
+  calibration.push_back({.name = "as it should be", .points = {{0, 0}, {1, 1}}, .color = "#aaaaaa"});
+  const auto draw = [](const std::vector<Series>& lines, const char* title, const char* x, const char* y, bool dots) {
+    return line_chart_svg(lines, {.title = title, .x_label = x, .y_label = y, .unit_range = true, .unit_domain = true, .dots = dots});
+  };
+  section.charts = {{"precision_recall", draw(pr, "Precision and recall", "recall", "precision", false)},
+                    {"thresholds", draw(thresholds, "Dice by threshold", "threshold", "Dice", false)},
+                    {"calibration", draw(calibration, "Calibration", "probability", "how often it is so", true)}};
+  return section;
+}
+
+ReportSection borders_section(const SurfaceSummary& s, double tolerance, const std::vector<std::string>& colors) {
+  char pixels[24];
+  std::snprintf(pixels, sizeof pixels, "%.4g", tolerance);
+  ReportSection section{.title = message("Borders: pixels off (95th percentile), share within ", pixels, " pixels"),
+                        .rows = {{"class", "Hausdorff 95", "surface Dice", "images", "missed or invented in"}},
+                        .colors = colors};
+  for (const SurfaceSummary::Row& row : s.regions)
+    section.rows.push_back(
+        {row.name, decimal(row.hausdorff95, 2), decimal(row.surface_dice), std::to_string(row.images), std::to_string(row.missed)});
+  section.colors.resize(s.regions.size(), "");
+  for (const auto* row : {&s.macro, &s.macro_foreground})
+    section.rows.push_back({row->name, decimal(row->hausdorff95, 2), decimal(row->surface_dice), "", ""});
+  return section;
+}
+
+}  // namespace lamina::train

@@ -1,0 +1,58 @@
+// Parts of a report, against predictions that are known pixel by pixel.
+#include "support/charts.hpp"
+#include "support/painted_report.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+
+TEST_CASE("the report counts images and pixels of each split, and shares of labelled pixels") {
+  const std::string text = section(Painted::once().read("report.html"), "Images and pixels of each split");
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& row : all(text, "<tr>(.*?)</tr>")) {
+    rows.emplace_back();
+    for (const auto& cell : all(row[0], "<t[hd][^>]*>(.*?)</t[hd]>")) rows.back().push_back(without_tags(cell[0]));
+  }
+  // Of 44 labelled pixels of val 19 are green; 4 are ignored.
+  const std::vector<std::vector<std::string>> expected{{"", "training", "validation", "test"},
+                                                       {"images", "2", "6", "0"},
+                                                       {"pixels", "16", "48", "0"},
+                                                       {"sky", "25.000 %", "25.000 %", "-"},
+                                                       {"red", "25.000 %", "18.182 %", "-"},
+                                                       {"green", "25.000 %", "43.182 %", "-"},
+                                                       {"blue", "25.000 %", "13.636 %", "-"}};
+  CHECK(rows == expected);
+  CHECK(all(text, "<i style=\"background:(#[0-9a-f]*)\"></i>([a-z]+)<") ==
+        std::vector<std::vector<std::string>>{{"#c86400", "sky"}, {"#00783c", "red"}, {"#2800dc", "blue"}});
+}
+
+TEST_CASE("the report's images: what their score is, how they are distributed, mean and median with intervals, each of them") {
+  const std::string text = section(Painted::once().read("report.html"), "Scores of the images");
+  const double scores[] = {0, 0.5, 5.0 / 6, 8.0 / 9, 1};  // c, d, e, b, a; f has none
+  CHECK(text.find("the mean over the classes other than the background that its label or its prediction has") != std::string::npos);
+  const auto said = all(text,
+                        "Mean ([0-9.]+) \\(([0-9.]+) to ([0-9.]+)\\), median ([0-9.]+) \\(([0-9.]+) to ([0-9.]+)\\), worst 0.000, "
+                        "best 1.000 of 5 images; in brackets the 95 % interval of 1000 bootstrap resamples");
+  REQUIRE(said.size() == 1);
+  const auto number = [&](std::size_t k) { return std::stod(said[0][k]); };
+  CHECK(number(0) == doctest::Approx((0.5 + 5.0 / 6 + 8.0 / 9 + 1) / 5).epsilon(1e-3));
+  CHECK(number(3) == doctest::Approx(5.0 / 6).epsilon(1e-3));
+  CHECK((number(1) < number(0) && number(0) < number(2) && number(4) < number(3) && number(3) <= number(5)));
+  CHECK(text.find("1 image has no score") != std::string::npos);
+  std::vector<int> bars(20);
+  for (const double s : scores) ++bars[static_cast<std::size_t>(std::min(s * 20, 19.0))];
+  const auto drawn = all(text, "height=\"([0-9.]+)\" fill=\"#[0-9a-f]+\"><title>([0-9.]+) to [0-9.]+: ([0-9]+) image");
+  REQUIRE(drawn.size() == 20);
+  for (std::size_t k = 0; k < 20; ++k) {
+    CHECK(std::stod(drawn[k][1]) == doctest::Approx(0.05 * static_cast<double>(k)));
+    CHECK(std::stoi(drawn[k][2]) == bars[k]);
+    CHECK(std::stod(drawn[k][0]) == doctest::Approx(226.0 * bars[k]).epsilon(1e-3));
+  }
+  const auto rows = all(text, "<tr><th>([a-z]+)</th><td class=num>([0-9./na]+)</td><td class=num>([0-9./na]+)</td></tr>");
+  const std::pair<const char*, const char*> expected[] = {{"f", "n/a"},    {"c", "0.0000"}, {"d", "0.5000"},
+                                                          {"e", "0.8333"}, {"b", "0.8889"}, {"a", "1.0000"}};
+  REQUIRE(rows.size() == std::size(expected));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CHECK(rows[i][0] == expected[i].first);
+    CHECK(rows[i][1] == expected[i].second);
+  }
+}
