@@ -111,7 +111,6 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
                                     .split = split,
                                     .weights = options.weights,
                                     .device = options.device,
-                                    .original_size = options.original_size,
                                     .style = style,
                                     .undefined = undefined,
                                     .tolerance = options.tolerance},

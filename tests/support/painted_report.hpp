@@ -54,4 +54,35 @@ inline std::string decoded(const std::string& base64) {
   return bytes;
 }
 
+/// A picture of a report: what is embedded of it.
+struct ShownPicture {
+  std::string name, caption, photograph;
+  std::vector<std::pair<std::string, std::string>> layers;  ///< classes and PNG
+};
+
+/// Those of a part of a report. (No expressions: they do not match megabytes.)
+inline std::vector<ShownPicture> shown_pictures(const std::string& html) {
+  std::vector<ShownPicture> pictures;
+  std::size_t at = 0;
+  const auto between = [&](const std::string& from, const std::string& to) {
+    const std::size_t begin = html.find(from, at) + from.size(), end = html.find(to, begin);
+    REQUIRE(end != std::string::npos);
+    at = end;
+    return html.substr(begin, end - begin);
+  };
+  while ((at = html.find("<figure>", at)) != std::string::npos) {
+    ShownPicture& p = pictures.emplace_back();
+    const std::size_t end = html.find("</figure>", at);
+    p.name = between("<img alt=\"", "\"");
+    p.photograph = decoded(between("data:image/jpeg;base64,", "\""));
+    for (std::size_t next; (next = html.find("<img class=\"", at)) < end;) {
+      at = next;
+      p.layers.emplace_back(between("<img class=\"", "\""), "");
+      p.layers.back().second = decoded(between("data:image/png;base64,", "\""));
+    }
+    p.caption = between("<span class=caption>", "<");
+  }
+  return pictures;
+}
+
 }  // namespace lamina::test

@@ -23,7 +23,7 @@ void check_alike(double a, double b) {
     CHECK(a == doctest::Approx(b).epsilon(1e-7));
 }
 
-std::vector<double> stored(const io::TensorArchive& file, const std::string& name) { return file.at(name).to_vector<double>(); }
+std::vector<double> golden_values(const io::TensorArchive& file, const std::string& name) { return file.at(name).to_vector<double>(); }
 
 }  // namespace
 
@@ -49,7 +49,8 @@ TEST_CASE("curves and calibration from counts in bins are scikit-learn's") {
     for (int event = 0; event <= events; ++event) {
       CAPTURE(event);
       const std::string key = name + "." + std::to_string(event) + ".";
-      const auto precision = stored(file, key + "precision"), recall = stored(file, key + "recall"), dice = stored(file, key + "dice");
+      const auto precision = golden_values(file, key + "precision"), recall = golden_values(file, key + "recall"),
+                 dice = golden_values(file, key + "dice");
       const auto curve = counts.curve(event);
       REQUIRE(curve.size() == precision.size());
       for (std::size_t k = 0; k < curve.size(); ++k) {
@@ -58,10 +59,10 @@ TEST_CASE("curves and calibration from counts in bins are scikit-learn's") {
         check_alike(curve[k].recall, recall[k]);
         check_alike(curve[k].dice, dice[k]);
       }
-      check_alike(counts.average_precision(event), stored(file, key + "average_precision")[0]);
-      check_alike(counts.calibration_error(event), stored(file, key + "error")[0]);
+      check_alike(counts.average_precision(event), golden_values(file, key + "average_precision")[0]);
+      check_alike(counts.calibration_error(event), golden_values(file, key + "error")[0]);
       CHECK(counts.best(event).dice == doctest::Approx(*std::max_element(dice.begin(), dice.end())));
-      const auto frequency = stored(file, key + "frequency"), probability = stored(file, key + "probability");
+      const auto frequency = golden_values(file, key + "frequency"), probability = golden_values(file, key + "probability");
       std::size_t part = 0;
       for (const metrics::Reliability& r : counts.reliability(event)) {
         if (r.pixels == 0) continue;

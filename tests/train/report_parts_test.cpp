@@ -22,7 +22,7 @@ TEST_CASE("the report counts images and pixels of each split, and shares of labe
                                                        {"blue", "25.000 %", "13.636 %", "-"}};
   CHECK(rows == expected);
   CHECK(all(text, "<i style=\"background:(#[0-9a-f]*)\"></i>([a-z]+)<") ==
-        std::vector<std::vector<std::string>>{{"#c86400", "sky"}, {"#00783c", "red"}, {"#2800dc", "blue"}});
+        std::vector<std::vector<std::string>>{{"#c86400", "sky"}, {"#00783c", "red"}, {"#767676", "green"}, {"#2800dc", "blue"}});
 }
 
 TEST_CASE("the report's images: what their score is, how they are distributed, mean and median with intervals, each of them") {

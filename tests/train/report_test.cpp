@@ -161,14 +161,15 @@ TEST_CASE("images are ranked by their own score, best first, those without one l
     std::vector<Picture> val;
     std::vector<std::pair<const char*, double>> ranked;  // and what they are ranked by
     std::size_t by;                                      // its column
-    std::vector<const char*> best, worst;
+    std::vector<const char*> best, middle, worst;
   };
   const Case cases[] = {
       {Task::multiclass,
        kPictures,
        {{"a", 1}, {"b", 8.0 / 9}, {"e", 5.0 / 6}, {"d", 0.5}, {"c", 0}, {"f", NAN}},
        1,
-       {"a", "b", "e"},
+       {"a", "b"},
+       {"e"},
        {"c", "d"}},
       {Task::multilabel,
        {{"c", "33330000", "11110000"},
@@ -179,7 +180,8 @@ TEST_CASE("images are ranked by their own score, best first, those without one l
         {"e", "22222222", "22222000"}},
        {{"a", 1}, {"b", 6.0 / 7}, {"e", 10.0 / 13}, {"c", 0.5}, {"d", 0}, {"f", NAN}},
        1,
-       {"a", "b", "e"},
+       {"a", "b"},
+       {"e"},
        {"d", "c"}},
       {Task::ordinal,  // by Dice e would be worse than g
        {{"c", "00003333", "00001333"},
@@ -190,7 +192,8 @@ TEST_CASE("images are ranked by their own score, best first, those without one l
         {"a", "01230123", "01230123"}},
        {{"a", 0}, {"b", 1 / 8.0}, {"c", 2 / 8.0}, {"e", 3 / 8.0}, {"g", 9 / 8.0}, {"f", NAN}},
        3,
-       {"a", "b", "c"},
+       {"a", "b"},
+       {"c"},
        {"g", "e"}},
   };
   for (const Case& c : cases) {
@@ -220,16 +223,15 @@ TEST_CASE("images are ranked by their own score, best first, those without one l
     for (std::size_t t = 0; t < hand.n.size(); ++t)
       for (std::size_t p = 0; p < hand.n.size(); ++p) CHECK(std::stod(confusion.at(t + 1).at(p + 1)) == hand.n[t][p]);
     if (c.task == Task::ordinal) check_grades(f / "run", hand, html);
-    for (const auto& [title, names] : {std::pair{"Best images", c.best}, {"Worst images", c.worst}}) {
-      const std::string text = section(html, title);
-      const auto captions = all(text, "<figcaption>([a-z]): (?:Dice|off by) ([0-9.]+)"), pictures = all(text, "base64,([^\"]*)\"");
-      REQUIRE(captions.size() == names.size());
+    for (const auto& [title, names] : {std::pair{"Best images", c.best}, {"Images in the middle", c.middle}, {"Worst images", c.worst}}) {
+      const std::vector<ShownPicture> pictures = shown_pictures(section(html, title));
+      REQUIRE(pictures.size() == names.size());
       for (std::size_t i = 0; i < names.size(); ++i) {
-        CHECK(captions[i][0] == names[i]);
-        const auto ranked = std::find_if(c.ranked.begin(), c.ranked.end(), [&](const auto& r) { return captions[i][0] == r.first; });
-        CHECK(std::abs(std::stod(captions[i][1]) - ranked->second) <= 5.01e-4);
-        const std::string file = std::string(title[0] == 'B' ? "best_" : "worst_") + std::to_string(i + 1) + ".png";
-        CHECK(decoded(pictures.at(i)[0]) == io::read_file(f / "run/overlays" / file));
+        CHECK(pictures[i].name == names[i]);
+        const auto caption = all(pictures[i].caption, "^([a-z]): (?:Dice|off by) ([0-9.]+)").at(0);
+        CHECK(caption[0] == names[i]);
+        const auto ranked = std::find_if(c.ranked.begin(), c.ranked.end(), [&](const auto& r) { return caption[0] == r.first; });
+        CHECK(std::abs(std::stod(caption[1]) - ranked->second) <= 5.01e-4);
       }
     }
   }
@@ -237,7 +239,7 @@ TEST_CASE("images are ranked by their own score, best first, those without one l
 
 TEST_CASE("overlays: photograph, label and prediction, in this order, in the data set's colors") {
   const data::Rgb colors[] = {{200, 100, 0}, {0, 120, 60}, {0, 0, 0}, {40, 0, 220}};
-  for (const auto& [file, name] : {std::pair{"best_1", "a"}, {"best_2", "b"}, {"best_3", "e"}, {"worst_1", "c"}, {"worst_2", "d"}}) {
+  for (const auto& [file, name] : {std::pair{"best_1", "a"}, {"best_2", "b"}, {"middle_1", "e"}, {"worst_1", "c"}, {"worst_2", "d"}}) {
     CAPTURE(file);
     const data::Image image = data::read_image(Painted::once() / "run/overlays" / (std::string(file) + ".png"));
     REQUIRE(image.width == 3 * kPaintedWidth + 8);
@@ -257,8 +259,8 @@ TEST_CASE("overlays: photograph, label and prediction, in this order, in the dat
           CHECK(std::abs(image.at(2 * (kPaintedWidth + 4) + x, y)[c] - blended(picture(name).answer[i])) <= 1);
         }
   }
-  const std::string key = section(Painted::once().read("report.html"), "Best images");
-  CHECK(all(key, "background:(#[^\"]*)\"></i>([a-z]+)<") ==
+  const std::string key = section(Painted::once().read("report.html"), "Pictures");
+  CHECK(all(key.substr(0, key.find("keys kv1")), "background:(#[^\"]*)\"></i>([a-z]+)<") ==
         std::vector<std::vector<std::string>>{{"#c86400", "sky"}, {"#00783c", "red"}, {"#2800dc", "blue"}});
 }
 

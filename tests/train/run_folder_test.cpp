@@ -120,7 +120,7 @@ TEST_CASE("the run folder: every file, the log across a resume, a report that op
   for (std::size_t at; (at = report.find("xmlns=\"http")) != std::string::npos;) report.erase(at, 11);
   for (const char* external : {"http://", "https://", "src=\"/", "<link", "<script src", "@import", "url("})
     CHECK_MESSAGE(report.find(external) == std::string::npos, external);
-  CHECK(report.find("src=\"data:image/png;base64,") != std::string::npos);
+  CHECK(report.find("src=\"data:image/jpeg;base64,") != std::string::npos);
   CHECK(report.find("<i style=\"background:#e63c32\"></i>face</span>") != std::string::npos);  // what a color means
 }
 

@@ -1,4 +1,6 @@
 #pragma once
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "lamina/data/label_schema.hpp"
@@ -26,6 +28,14 @@ inline constexpr Rgb kErrorColors[] = {{0, 0, 0}, {213, 94, 0}, {0, 114, 178}, {
 /// The photograph with a prediction over it; `truth` is looked at for errors alone. Throws DataError unless sizes and planes agree.
 Image draw_prediction(Image image, const LabelImage& prediction, const LabelImage& truth, const LabelSchema& schema, LabelStyle style);
 
+/// A PNG to be laid over a picture: black labels, and those beyond the palette, are clear. Throws DataError on planes, or a palette of more
+/// than 255 colors.
+std::string encode_png_layer(const LabelImage& labels, std::span<const Rgb> palette);
+/// A JPEG file in memory, of `quality` 1 to 100. Throws DataError unless the image is plain.
+std::string encode_jpeg(const Image& image, int quality = 85);
+
+/// Pictures of one height side by side.
+Image side_by_side(std::span<const Image> parts);
 /// Photograph, label and prediction side by side.
 Image triptych(const Image& photo, const LabelImage& truth, const LabelImage& prediction, const LabelSchema& schema, LabelStyle style);
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -9,9 +10,33 @@
 
 namespace lamina::train {
 
-/// An image of the report: PNG bytes and what to read under it.
+/// An image of the report: a file's bytes and what to read under it.
 struct Figure {
-  std::string png, caption;
+  std::string bytes, caption, type = "image/png";
+};
+
+/// What is seen of a picture of the report.
+enum class PictureView : std::uint8_t { outlines, label, prediction, errors, hardness, uncertainty, photograph };
+
+/// What is laid over a photograph: a PNG that is clear where there is nothing to see.
+struct PictureLayer {
+  static constexpr int kWhole = -1;
+  PictureView view = PictureView::outlines;
+  int plane = kWhole;  ///< that it is of
+  bool in_all = true;  ///< whether it is also seen where all planes are
+  std::string png{};
+};
+
+/// A photograph of the report.
+struct Picture {
+  std::string name{}, caption{};
+  int width = 0, height = 0;
+  std::string photograph{};  ///< JPEG
+  std::vector<PictureLayer> layers{};
+};
+struct PictureGroup {
+  std::string title;
+  std::vector<Picture> pictures{};
 };
 
 /// A chart of a report: what it is called in plots/, and SVG.
@@ -25,7 +50,7 @@ struct ReportSection {
   std::vector<std::vector<std::string>> rows{};  ///< the first one says what the others are
   std::vector<std::string> notes{};
   std::vector<Chart> charts{};
-  std::vector<std::string> colors{};  ///< of the rows after the first, as CSS has them; none, or one a row, where empty is no color
+  std::vector<std::string> colors{};  ///< of the rows after the first, as class_colors, or "-" for none; may be shorter than the rows
   std::string folded{};               ///< what a reader clicks on to see the table; empty: it is seen
 };
 
@@ -44,9 +69,10 @@ struct ReportContent {
   int background = 0;                                          ///< class that foreground scores leave out; -1: none
   std::string grades;                                          ///< grades_text
   std::vector<ReportSection> sections;
-  std::string samples_title;        ///< heading of samples
-  std::vector<Figure> samples;      ///< pictures that need no key
-  std::vector<Figure> best, worst;  ///< photograph, label and prediction side by side
+  std::string samples_title;    ///< heading of samples
+  std::vector<Figure> samples;  ///< pictures that need no key
+  std::vector<PictureGroup> pictures;
+  std::vector<std::string> planes;  ///< of their layers; none where a pixel has one label
   std::vector<std::pair<std::string, std::string>> settings, environment;
   std::vector<std::pair<std::string, std::string>> next_steps;  ///< what for, command
 };

@@ -17,7 +17,6 @@ struct EvaluationPlace {
   RunFolder run{}, out{};
   data::Split split = data::Split::val;
   std::string weights = "best", device{};
-  bool original_size = false;
   data::LabelStyle style = data::LabelStyle::fill;  ///< of the pictures
   double undefined = metrics::kUndefined;           ///< as of ConfusionMatrix::scores
   double tolerance = metrics::SurfaceOptions{}.tolerance;

@@ -53,14 +53,24 @@ Image draw_prediction(Image image, const LabelImage& prediction, const LabelImag
   return draw_labels(std::move(image), prediction, schema);
 }
 
+Image side_by_side(std::span<const Image> parts) {
+  constexpr int kGap = 4;
+  int width = -kGap;
+  for (const Image& part : parts) width += part.width + kGap;
+  Image out(width, parts[0].height, 3, 255);
+  int left = 0;
+  for (const Image& part : parts) {
+    for (int y = 0; y < out.height; ++y) std::copy_n(part.at(0, y), 3 * part.width, out.at(left, y));
+    left += part.width + kGap;
+  }
+  return out;
+}
+
 Image triptych(const Image& photo, const LabelImage& truth, const LabelImage& prediction, const LabelSchema& schema, LabelStyle style) {
   const auto of_truth = style == LabelStyle::outline ? style : LabelStyle::fill;
   const Image parts[] = {photo, draw_prediction(photo, truth, truth, schema, of_truth),
                          draw_prediction(photo, prediction, truth, schema, style)};
-  Image out(3 * photo.width + 8, photo.height, 3, 255);
-  for (int k = 0; k < 3; ++k)
-    for (int y = 0; y < photo.height; ++y) std::copy_n(parts[k].at(0, y), 3 * photo.width, out.at(k * (photo.width + 4), y));
-  return out;
+  return side_by_side(parts);
 }
 
 }  // namespace lamina::data

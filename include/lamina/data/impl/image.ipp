@@ -68,8 +68,8 @@ void require_valid(const char* what, const ImageView& image) {
                      image.channels);
   require<DataError>(image.max_value == 255 || image.max_value == 65535, what, ": samples have 8 or 16 bits");
   const auto row = static_cast<std::ptrdiff_t>(image.width) * image.channels * static_cast<std::ptrdiff_t>(image.sample_bytes());
-  require<DataError>(image.pixels && image.width > 0 && image.height > 0 && image.row_bytes >= row, what, ": an image of ", image.width, "x",
-                     image.height, " pixels, rows ", image.row_bytes, " bytes apart");
+  require<DataError>(image.pixels && image.width > 0 && image.height > 0 && image.row_bytes >= row, what, ": an image of ", image.width,
+                     "x", image.height, " pixels, rows ", image.row_bytes, " bytes apart");
 }
 void require_plain(const char* what, const Image& image) {
   require_valid(what, image);
@@ -224,10 +224,13 @@ Image read_bands(const std::filesystem::path& path, const DecodeLimits& limits) 
 }
 
 std::vector<Rgb> default_colors(int count) {
+  // Okabe and Ito's, which the color-blind tell apart; those first that are least like skin, wounds and fundi.
+  constexpr Rgb kSafe[] = {{0, 0, 0},      {86, 180, 233}, {230, 159, 0}, {0, 158, 115},
+                           {240, 228, 66}, {0, 114, 178},  {213, 94, 0},  {204, 121, 167}};
   constexpr double kGoldenAngle = 0.381966;  // of a turn: neighbours in the list lie far apart on the color circle
-  std::vector<Rgb> colors;
-  for (int i = 0; i < count; ++i)
-    colors.push_back(i == 0 ? Rgb{} : from_hsv(std::fmod(0.98 + (i - 1) * kGoldenAngle, 1), i % 3 == 0 ? 0.55 : 0.85, i % 2 ? 0.95 : 0.75));
+  std::vector<Rgb> colors(kSafe, kSafe + std::clamp(count, 0, static_cast<int>(std::size(kSafe))));
+  for (int i = static_cast<int>(std::size(kSafe)); i < count; ++i)
+    colors.push_back(from_hsv(std::fmod(0.98 + (i - 1) * kGoldenAngle, 1), i % 3 == 0 ? 0.55 : 0.85, i % 2 ? 0.95 : 0.75));
   return colors;
 }
 

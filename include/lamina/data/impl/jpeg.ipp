@@ -6,7 +6,9 @@
 #include <jpeglib.h>
 
 #include <csetjmp>
+#include <cstdlib>
 
+#include "lamina/data/draw.hpp"
 #include "lamina/data/impl/decoders.hpp"
 
 namespace lamina::data {
@@ -135,6 +137,52 @@ Raster detail::decode_jpeg(std::string_view bytes, const std::string& origin, co
   });
   if (raster.channels == 4) rgb_from_inverted_cmyk(raster);
   return raster;
+}
+
+namespace {
+/// A libjpeg writer into memory; it has no errors but that of memory.
+struct JpegWriter {
+  JpegWriter() {
+    info.err = jpeg_std_error(&errors);
+    errors.error_exit = [](j_common_ptr c) { std::longjmp(static_cast<JpegWriter*>(c->client_data)->jump, 1); };
+    info.client_data = this;
+  }
+  ~JpegWriter() {
+    jpeg_destroy_compress(&info);
+    std::free(bytes);
+  }
+  JpegWriter(const JpegWriter&) = delete;
+  JpegWriter& operator=(const JpegWriter&) = delete;
+
+  jpeg_compress_struct info{};
+  jpeg_error_mgr errors{};
+  std::jmp_buf jump;
+  unsigned char* bytes = nullptr;
+  unsigned long size = 0;
+};
+}  // namespace
+
+std::string encode_jpeg(const Image& image, int quality) {
+  require_plain("JPEG encoder", image);
+  JpegWriter writer;
+  if (setjmp(writer.jump)) throw MemoryError("JPEG encoder: out of memory in libjpeg");
+  jpeg_create_compress(&writer.info);
+  jpeg_mem_dest(&writer.info, &writer.bytes, &writer.size);
+  writer.info.image_width = static_cast<JDIMENSION>(image.width);
+  writer.info.image_height = static_cast<JDIMENSION>(image.height);
+  writer.info.input_components = image.channels;
+  writer.info.in_color_space = image.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  jpeg_set_defaults(&writer.info);
+  jpeg_set_quality(&writer.info, quality, TRUE);
+  writer.info.comp_info[0].h_samp_factor = writer.info.comp_info[0].v_samp_factor = 1;  // colors as fine as light
+  writer.info.optimize_coding = TRUE;
+  jpeg_start_compress(&writer.info, TRUE);
+  while (writer.info.next_scanline < writer.info.image_height) {
+    JSAMPROW row = const_cast<JSAMPROW>(image.at(0, static_cast<int>(writer.info.next_scanline)));
+    jpeg_write_scanlines(&writer.info, &row, 1);
+  }
+  jpeg_finish_compress(&writer.info);
+  return {reinterpret_cast<const char*>(writer.bytes), writer.size};
 }
 
 std::string detail::jpeg_version() {

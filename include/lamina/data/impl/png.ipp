@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csetjmp>
 
+#include "lamina/data/draw.hpp"
 #include "lamina/data/impl/decoders.hpp"
 #include "lamina/io/file.hpp"
 
@@ -80,19 +81,23 @@ std::vector<png_bytep> row_pointers(std::uint8_t* pixels, int height, std::size_
   return rows;
 }
 
+/// `clear`: the palette's last color.
 std::string encode(int width, int height, int color_type, const std::uint8_t* pixels, std::size_t row_bytes, std::span<const Rgb> palette,
-                   int depth = 8) {
+                   int depth = 8, bool clear = false) {
   static const std::string origin = "PNG encoder";
   require<DataError>(width > 0 && height > 0, origin, ": an image of ", width, "x", height, " pixels");
   Png writer(Png::Mode::write, origin);
   std::vector<png_color> colors;
   for (const Rgb& c : palette) colors.push_back({c[0], c[1], c[2]});
+  std::vector<png_byte> alpha(clear ? colors.size() : 0, 255);
+  if (clear) alpha.back() = 0;
   const auto rows = row_pointers(const_cast<std::uint8_t*>(pixels), height, row_bytes);
   writer.guarded([&] {
     png_set_write_fn(writer.png, &writer.state, on_write, on_flush);
     png_set_IHDR(writer.png, writer.info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), depth, color_type,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (!colors.empty()) png_set_PLTE(writer.png, writer.info, colors.data(), static_cast<int>(colors.size()));
+    if (clear) png_set_tRNS(writer.png, writer.info, alpha.data(), static_cast<int>(alpha.size()), nullptr);
     png_write_info(writer.png, writer.info);
     if (depth == 16) png_set_swap(writer.png);  // from little-endian
     png_write_image(writer.png, const_cast<png_bytepp>(rows.data()));
@@ -182,6 +187,20 @@ std::string encode_png(const LabelImage& labels, std::span<const Rgb> palette) {
   std::vector<Rgb> colors = default_colors(std::max(used, static_cast<int>(palette.size())));
   std::copy(palette.begin(), palette.end(), colors.begin());
   return encode(labels.width, labels.height, PNG_COLOR_TYPE_PALETTE, labels.labels.data(), width, colors);
+}
+
+std::string encode_png_layer(const LabelImage& labels, std::span<const Rgb> palette) {
+  require_valid("PNG encoder", labels);
+  require<DataError>(labels.planes == 0 && palette.size() < 256, "PNG encoder: a layer of ", labels.planes, " planes in ", palette.size(),
+                     " colors");
+  std::vector<Rgb> colors(palette.begin(), palette.end());
+  colors.emplace_back();
+  const auto clear = static_cast<std::uint8_t>(palette.size());
+  std::vector<std::uint8_t> pixels = labels.labels;
+  for (std::uint8_t& p : pixels)
+    if (p >= clear || colors[p] == Rgb{}) p = clear;
+  return encode(labels.width, labels.height, PNG_COLOR_TYPE_PALETTE, pixels.data(), static_cast<std::size_t>(labels.width), colors, 8,
+                true);
 }
 
 std::string encode_png(std::span<const std::uint16_t> gray, int width, int height) {

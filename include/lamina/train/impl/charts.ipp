@@ -121,7 +121,8 @@ std::string drawn(const Series& s, const std::string& color, const std::string& 
     if (std::isfinite(vy)) {
       const std::string x = decimal(at.px(vx), 1), y = decimal(at.py(std::clamp(vy, at.y.lo, at.y.hi)), 1);
       path += (pen ? "L" : "M") + x + " " + y;
-      if (dots || s.points.size() == 1) marks += "<circle cx=\"" + x + "\" cy=\"" + y + "\" r=\"3\" fill=\"" + color + "\"/>";
+      if (dots || s.points.size() == 1)
+        marks += "<circle cx=\"" + x + "\" cy=\"" + y + "\" r=\"3\" fill=\"" + color + (is_light(color) ? "\" stroke=\"#666\"/>" : "\"/>");
     }
     pen = std::isfinite(vy);
   }
@@ -196,9 +197,9 @@ std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<s
   for (int r = 0; r < n; ++r) {
     const auto k = static_cast<std::size_t>(r);
     const double y = top + cell * r, row_total = static_cast<double>(m.truth_count(r));
-    if (k < colors.size() && !colors[k].empty())
+    if (k < colors.size())
       svg += "<rect x=\"" + decimal(left - 18, 1) + "\" y=\"" + decimal(y + cell / 2 - 5, 1) +
-             "\" width=\"10\" height=\"10\" stroke=\"#999\" fill=\"" + colors[k] + "\"/>";
+             "\" width=\"10\" height=\"10\" stroke=\"#999\" fill=\"" + color_or_clear(colors[k]) + "\"/>";
     svg += text(left - 24, y + cell / 2 + 4, names[k], "end", 12);
     const double cx = left + cell * (r + 0.5), cy = top - 8;
     svg += text(cx, cy, names[k], "start", 12, "transform=\"rotate(-45 " + decimal(cx, 1) + " " + decimal(cy, 1) + ")\"");

@@ -37,9 +37,11 @@ inline std::string data_url(const std::string& type, const std::string& bytes) {
   return out;
 }
 
-/// A colored square; hollow where `color` is empty.
-inline std::string swatch(const std::string& color) {
-  return color.empty() ? "<i class=clear></i>" : "<i style=\"background:" + color + "\"></i>";
-}
+/// Of a class that pictures do not draw, where it needs a color.
+inline constexpr const char* kClearColor = "#767676";
+inline std::string color_or_clear(const std::string& color) { return color.empty() ? kClearColor : color; }
+
+/// A colored square.
+inline std::string swatch(const std::string& color) { return "<i style=\"background:" + color_or_clear(color) + "\"></i>"; }
 
 }  // namespace lamina::train

@@ -15,6 +15,8 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
 /// The images that are trained on: the split's, with --exclude-empty without those that show the background alone. Throws DataError where
 /// that leaves none, or nothing says what the background is.
 std::vector<data::Item> training_items(const TrainConfig& config, const data::Dataset& dataset);
+/// How training looks at photographs. Throws OptionError.
+data::LoaderOptions training_options(const TrainConfig& config, const data::Dataset& dataset, const infer::InputConfig& input);
 /// Whether a batch of one image has statistics of one value, which say nothing: the network's deepest level is one pixel.
 bool needs_two_images(const TrainConfig& config, const heads::Head& head);
 /// A network's outputs beside the head's, as far as their loss counts.

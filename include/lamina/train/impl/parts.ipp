@@ -48,7 +48,8 @@ bool merges_last_image(const TrainConfig& config, std::int64_t images, const hea
   return true;
 }
 
-/// How training looks at photographs. Throws OptionError.
+}  // namespace
+
 data::LoaderOptions training_options(const TrainConfig& config, const data::Dataset& dataset, const infer::InputConfig& input) {
   data::LoaderOptions training = loader_options(config, input);
   training.batch = config.batch * config.accumulate;
@@ -64,8 +65,6 @@ data::LoaderOptions training_options(const TrainConfig& config, const data::Data
   training.background = dataset.schema.background;
   return training;
 }
-
-}  // namespace
 
 std::vector<data::Item> training_items(const TrainConfig& config, const data::Dataset& dataset) {
   std::vector<data::Item> items = dataset.items(data::Split::train);

@@ -7,6 +7,7 @@
 #include "lamina/core/text.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/impl/html.hpp"
+#include "lamina/train/impl/pictures.hpp"
 
 namespace lamina::train {
 namespace {
@@ -29,9 +30,10 @@ std::string rows_table(const ReportSection& t) {
     html += "<tr>";
     for (std::size_t c = 0; c < t.rows[r].size(); ++c) {
       const std::string& word = t.rows[r][c];
-      const std::string color = c == 0 && r > 0 && r <= t.colors.size() ? swatch(t.colors[r - 1]) : "";
-      const bool head = r == 0 || c == 0;
-      html += head ? "<th>" + color + escaped(word) + "</th>" : (is_number(word) ? "<td class=num>" : "<td>") + escaped(word) + "</td>";
+      const std::string color = c == 0 && r > 0 && r <= t.colors.size() && t.colors[r - 1] != "-" ? swatch(t.colors[r - 1]) : "";
+      const bool head = r == 0 || c == 0, number = c > 0 && c < t.rows[1].size() && is_number(t.rows[1][c]);
+      html += head ? (number ? "<th class=num>" : "<th>") + color + escaped(word) + "</th>"
+                   : (is_number(word) ? "<td class=num>" : "<td>") + escaped(word) + "</td>";
     }
     html += "</tr>";
   }
@@ -43,7 +45,7 @@ std::string section(const ReportSection& s) {
   if (s.rows.size() < 2 && s.notes.empty() && s.charts.empty()) return {};
   std::string html = "<h2>" + escaped(s.title) + "</h2>";
   for (const std::string& note : s.notes) html += "<p>" + escaped(note) + "</p>";
-  if (!s.charts.empty()) html += "<div class=\"charts curves\">";
+  if (!s.charts.empty()) html += "<div class=curves>";
   for (const Chart& chart : s.charts) html += chart.svg;
   if (!s.charts.empty()) html += "</div>";
   return html + rows_table(s);
@@ -87,20 +89,11 @@ std::string scores_table(const ReportContent& content) {
   return content.grades.empty() ? html : html + "<p>Grades: " + escaped(content.grades) + ".</p>";
 }
 
-/// What the three pictures of a figure are, and what their colors mean.
-std::string key(const ReportContent& content) {
-  std::string html = "<p>Photograph, label, prediction.";
-  for (std::size_t k = 0; k < content.class_colors.size(); ++k)
-    if (const std::string& color = content.class_colors[k]; !color.empty())
-      html += " <span class=key>" + swatch(color) + escaped(content.class_names[k]) + "</span>";
-  return html + "</p>";
-}
-
 std::string gallery(const std::vector<Figure>& figures) {
-  std::string html = "<div class=gallery>";
+  std::string html = "<div class=\"gallery samples\">";
   for (const Figure& f : figures)
-    html += "<figure><img alt=\"" + escaped(f.caption) + "\" src=\"" + data_url("image/png", f.png) + "\"><figcaption>" +
-            escaped(f.caption) + "</figcaption></figure>";
+    html += "<figure><img alt=\"" + escaped(f.caption) + "\" src=\"" + data_url(f.type, f.bytes) + "\"><figcaption>" + escaped(f.caption) +
+            "</figcaption></figure>";
   return html + "</div>";
 }
 
@@ -108,15 +101,25 @@ constexpr const char* kStyle = R"(
 :root{color-scheme:light}
 body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1080px;padding:24px;color:#222;background:#fff}
 h1{font-size:26px;margin:0 0 8px}h2{font-size:19px;margin:36px 0 10px;border-bottom:1px solid #ddd;padding-bottom:4px}
-table{border-collapse:collapse;font-size:14px}th{text-align:left;font-weight:500;padding:3px 14px 3px 0;vertical-align:top}td{padding:3px 14px 3px 0;overflow-wrap:anywhere}
-.num{font-variant-numeric:tabular-nums;text-align:right;white-space:nowrap}.bar{display:inline-block;height:9px;background:#9cc7e4;margin-right:7px}
-tr.mean th,tr.mean td{border-top:1px solid #ddd;font-weight:600}tr.baseline{color:#777}tr.baseline .bar{background:#ccc}
-.scroll{overflow-x:auto;max-width:100%}th i,.key i{display:inline-block;width:11px;height:11px;margin-right:6px;border:1px solid #999}th i.clear{border-style:dashed}
-.charts{display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start}.curves svg{flex:1 1 300px;max-width:520px;min-width:0;height:auto}
-.gallery{display:flex;flex-wrap:wrap;gap:14px}.gallery figure{margin:0}.gallery img{display:block;max-width:100%;border:1px solid #ddd}figcaption{font-size:13px;color:#555;margin-top:3px}
-.key{white-space:nowrap;margin-left:10px}
+table{border-collapse:collapse;font-size:14px}th{text-align:left;font-weight:500;padding:3px 14px 3px 0;vertical-align:baseline}td{padding:3px 14px 3px 0;overflow-wrap:anywhere}
+.scores th:not(:first-child){text-align:right}.num{font-variant-numeric:tabular-nums;text-align:right;white-space:nowrap}.bar{display:inline-block;height:9px;background:#9cc7e4;margin-right:7px}
+tr.class th{white-space:nowrap}tr.mean th,tr.mean td{border-top:1px solid #ddd;font-weight:600}tr.baseline{color:#777}tr.baseline .bar{background:#ccc}
+.scroll{overflow-x:auto;max-width:100%}th i,.key i{display:inline-block;width:11px;height:11px;margin-right:6px;border:1px solid #999}
+.curves{display:grid;gap:16px;grid-template-columns:repeat(auto-fill,minmax(min(100%,420px),1fr))}.curves svg{width:100%;height:auto}
+.gallery{display:flex;flex-wrap:wrap;gap:14px}.gallery figure{margin:0;position:relative}.gallery img{display:block;max-width:100%}.samples img{border:1px solid #ddd}
+figcaption,.caption{display:block;font-size:13px;color:#555;margin-top:3px}.key{white-space:nowrap;margin-right:12px}.scale i{margin:0!important;border:0!important}
+.pictures input{position:absolute;opacity:0;pointer-events:none}.pictures figure{width:min(100%,340px)}
+.chooser{position:sticky;top:0;z-index:3;background:#fff;padding:6px 0;border-bottom:1px solid #ddd}
+.choice{display:flex;flex-wrap:wrap;gap:5px;margin-bottom:5px}.choice label{padding:2px 11px;border:1px solid #bbb;border-radius:14px;font-size:13px;cursor:pointer}
+.keys{display:none;font-size:13px}.page{display:block;position:relative;background:#eee}.page img{width:100%;height:auto}.pictures figure>label{display:block;cursor:zoom-in}
+.page .layer{display:none;position:absolute;inset:0;height:100%}.page .v0,.page .v1,.page .v2,.page .v3{image-rendering:pixelated}
+.page .v1,.page .v2{opacity:.55}.page .v3,.page .v4,.page .v5{opacity:.8}
+.zoom:focus-visible+label{outline:2px solid #0072b2}.zoom:checked+label{position:fixed;inset:0;z-index:2;overflow:auto;background:#222;padding:130px 12px 12px;cursor:zoom-out}
+.zoom:checked+label .page{width:max(var(--w),min(100%,720px));margin:auto}.zoom:checked+label .caption{color:#ddd;text-align:center}
+.pictures:has(.zoom:checked) .chooser{position:fixed;left:0;right:0;padding:8px 12px}
 .warning{background:#fff4e0;border-left:4px solid #d55e00;padding:8px 12px;margin:8px 0}
 pre{background:#f5f5f5;padding:10px 12px;overflow-x:auto;font-size:13px;margin:4px 0 12px}
+@media(max-width:600px){body{padding:14px}.zoom:checked+label{padding-top:190px}}
 .two{display:flex;flex-wrap:wrap;align-items:flex-start;gap:48px}
 )";
 
@@ -139,12 +142,11 @@ std::string render_report(const ReportContent& content) {
   if (!content.intervals.empty())
     html += "<details><summary>" + escaped(content.intervals_title) + "</summary>" + table(content.intervals) + "</details>";
   if (measured)
-    html += "<h2>Confusion matrix</h2><div class=\"charts scroll\">" +
-            confusion_svg(content.confusion, content.class_names, content.class_colors) + "</div>";
+    html += "<h2>Confusion matrix</h2><div class=scroll>" + confusion_svg(content.confusion, content.class_names, content.class_colors) +
+            "</div>";
+  html += pictures_html(content);
   for (const ReportSection& s : content.sections) html += section(s);
   if (!content.samples.empty()) html += "<h2>" + escaped(content.samples_title) + "</h2>" + gallery(content.samples);
-  if (!content.best.empty()) html += "<h2>Best images</h2>" + key(content) + gallery(content.best);
-  if (!content.worst.empty()) html += "<h2>Worst images</h2>" + key(content) + gallery(content.worst);
   if (!content.next_steps.empty()) html += "<h2>What next</h2>";
   for (const auto& [what, command] : content.next_steps) html += "<div>" + escaped(what) + "</div><pre>" + escaped(command) + "</pre>";
   if (!content.settings.empty())

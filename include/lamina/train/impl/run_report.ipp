@@ -10,6 +10,8 @@
 #include "lamina/data/draw.hpp"
 #include "lamina/data/loader.hpp"
 #include "lamina/io/file.hpp"
+#include "lamina/train/impl/parts.hpp"
+#include "lamina/train/impl/pictures.hpp"
 #include "lamina/train/impl/sections.hpp"
 #include "lamina/train/report.hpp"
 #include "lamina/train/scores.hpp"
@@ -177,6 +179,7 @@ class FullReport : Best, public RunReport {
     io::write_file_atomically(out_.file("per_image.csv"), per_image + "\n");
     io::write_file_atomically(out_.file("confusion.csv"), confusion_csv(content_.confusion, content_.class_names));
     pictures();
+    if (!given_) training_batch();
     content_.summary.push_back(summary());
     if (images_.empty()) return;
     tell(intervals);
@@ -230,60 +233,92 @@ class FullReport : Best, public RunReport {
     return all;
   }
 
-  /// The best and the worst images, at most four each and none in both.
   void pictures() {
     const auto is_scored = [](const ImageScore& s) { return !std::isnan(s.quality); };
     const auto scored = static_cast<std::size_t>(std::count_if(images_.begin(), images_.end(), is_scored));
-    const std::size_t best = std::min<std::size_t>(4, (scored + 1) / 2), worst = std::min(best, scored - best);
-    for (std::size_t i = 0; i < best; ++i) content_.best.push_back(figure(images_[i], "best_" + std::to_string(i + 1)));
-    for (std::size_t i = 0; i < worst; ++i) content_.worst.push_back(figure(images_[scored - 1 - i], "worst_" + std::to_string(i + 1)));
+    const std::vector<Ranks> groups = ranks_to_show(scored, info_.config.seed);
+    std::size_t all = 0;
+    for (const Ranks& g : groups) all += g.ranks.size();
+    content_.planes = info_.schema.plane_names();
+    for (const Ranks& g : groups) {
+      PictureGroup& group = content_.pictures.emplace_back();
+      group.title = g.title;
+      for (const std::size_t rank : g.ranks)
+        group.pictures.push_back(picture(images_[rank], g.file + ("_" + std::to_string(group.pictures.size() + 1)), kPictureBytes / all));
+    }
   }
 
-  /// A photograph with its label and the prediction.
-  struct Looked {
-    data::Image photo;
-    data::LabelImage truth, prediction;
-  };
-
-  /// As the network sees it.
-  Looked seen(int item) {
-    const TrainConfig& config = info_.config;
-    loader_.start(0, item / config.batch);
-    data::Batch batch;
-    loader_.next(batch);
-    const auto in_batch = static_cast<std::int64_t>(item % config.batch);
-    const NoGrad no_grad;
-    const Tensor x = batch.at(kImage).rows(in_batch, 1).clone();
-    data::LabelImage truth(config.width, config.height, 0, dataset_.masks.planes()), prediction = truth;
-    truth.labels = batch.at(kLabels).rows(in_batch, 1).clone().to_vector<std::uint8_t>();
-    prediction.labels =
-        decisions_at(head_, model->output(x, head_.name()), config.height, config.width, model->grid()).to_vector<std::uint8_t>();
-    return {data::to_show(x, infer::loader_options(info_.input).normalization), std::move(truth), std::move(prediction)};
-  }
-
-  /// All of it, where the network sees windows, made smaller to be shown.
-  Looked whole(const data::Item& item) {
-    constexpr int kLargestSide = 384;
-    if (!predictor_) predictor_.emplace(folder_.weights(place_.weights), parse_device(info_.config.device));
-    const data::Image photo = data::with_channels(data::read_bands(item.image), info_.input.channels, item.image.string());
-    const auto [w, h] =
-        data::fit_inside(photo.width, photo.height, std::min(photo.width, kLargestSide), std::min(photo.height, kLargestSide));
-    const data::Normalization normalization = infer::loader_options(info_.input).normalization;
-    return {data::to_show(data::to_tensor(data::resized(photo, w, h), normalization), normalization),
-            data::resized(data::read_mask(item, dataset_.masks), w, h),
-            data::resized(predictor_->predict(photo, {.probabilities = false}).labels, w, h)};
+  /// The photograph at its own size, or, where the network sees all of it at once, at most kMostShown pixels of it.
+  Looked look(const data::Item& item, data::Image photo) {
+    photo = data::with_channels(std::move(photo), info_.input.channels, item.image.string());
+    data::LabelImage truth = data::read_mask(item, dataset_.masks);
+    const double pixels = static_cast<double>(photo.width) * photo.height, scale = std::min(1.0, std::sqrt(kMostShown / pixels));
+    if (!predictor().tiles({}) && scale < 1) {
+      photo = data::resized(photo, std::max(1, static_cast<int>(photo.width * scale)), std::max(1, static_cast<int>(photo.height * scale)));
+      truth = data::resized(truth, photo.width, photo.height);
+    }
+    Looked at;
+    infer::PredictOptions options{.probabilities = false};
+    if (!head_.events().empty()) {
+      at.maps.emplace(head_, truth);
+      options.rows = [&](std::int64_t first, const Tensor& p) { at.maps->add(truth, first, p); };
+    }
+    at.prediction = predictor().predict(photo, options).labels;
+    at.photo = data::overlay(data::to_show(std::move(photo)), data::LabelImage(truth.width, truth.height), {});  // gray as RGB
+    at.truth = std::move(truth);
+    return at;
   }
 
   /// Also written to overlays/.
-  Figure figure(const ImageScore& s, const std::string& file) {
+  Picture picture(const ImageScore& s, const std::string& file, std::size_t most_bytes) {
     const data::Item& item = items()[static_cast<std::size_t>(s.item)];
-    const Looked at = is_cropped() || place_.original_size ? whole(item) : seen(s.item);
-    Figure f{data::encode_png(data::triptych(at.photo, at.truth, at.prediction, info_.schema, place_.style)),
-             item.name + ": " + head_.quality_text(s.scores)};
-    io::write_file_atomically(out_.root / "overlays" / (file + ".png"), f.png);
-    return f;
+    const data::Image original = data::read_bands(item.image);
+    const Looked at = look(item, original);
+    const auto [w, h] =
+        data::fit_inside(at.photo.width, at.photo.height, std::min(at.photo.width, kOverlaySide), std::min(at.photo.height, kOverlaySide));
+    io::write_file_atomically(out_.root / "overlays" / (file + ".png"),
+                              data::encode_png(data::triptych(data::resized(at.photo, w, h), data::resized(at.truth, w, h),
+                                                              data::resized(at.prediction, w, h), info_.schema, place_.style)));
+    Picture p = encoded(at, info_.schema, most_bytes);
+    p.name = item.name;
+    p.caption = item.name + ": " + head_.quality_text(s.scores);
+    if (p.width != original.width)
+      p.caption += message(", shown at ", p.width, "x", p.height, " of ", original.width, "x", original.height, " pixels");
+    return p;
   }
 
+  /// The first images that were trained on, as they came to the network, and their labels.
+  void training_batch() {
+    constexpr std::int64_t kMost = 8;
+    constexpr int kSide = 256;
+    if (dataset_.items(data::Split::train).empty()) return;
+    data::LoaderOptions options = training_options(info_.config, dataset_, info_.input);
+    options.batch = info_.config.batch, options.threads = 0;
+    data::Loader loader(training_items(info_.config, dataset_), dataset_.masks, options);
+    data::Batch batch;
+    loader.start(0);
+    if (!loader.next(batch)) return;
+    content_.samples_title = "The first training batch as the network saw it (--augment " + info_.config.augment + "), and its labels";
+    for (std::int64_t i = 0; i < std::min(kMost, batch.size()); ++i) {
+      const data::Image photo = data::to_show(batch.at(kImage).rows(i, 1).clone(), options.normalization);
+      data::LabelImage labels(photo.width, photo.height, 0, dataset_.masks.planes());
+      labels.labels = batch.at(kLabels).rows(i, 1).clone().to_vector<std::uint8_t>();
+      const data::Image both = data::side_by_side(std::vector{photo, data::draw_labels(photo, labels, info_.schema)});
+      const auto [w, h] = data::fit_inside(both.width, both.height, std::min(both.width, 2 * kSide), std::min(both.height, kSide));
+      content_.samples.push_back(
+          {data::encode_jpeg(data::resized(both, w, h)), loader.name(batch.indices[static_cast<std::size_t>(i)]), "image/jpeg"});
+    }
+  }
+
+  /// The best weights once more, for photographs of any size; those that scored are not needed any longer.
+  infer::Predictor& predictor() {
+    if (!predictor_) model.reset(), predictor_.emplace(folder_.weights(place_.weights), parse_device(info_.config.device));
+    return *predictor_;
+  }
+
+  static constexpr std::size_t kPictureBytes = 3'000'000;  // of the report, before they become text
+  static constexpr double kMostShown = 2e6;
+  static constexpr int kOverlaySide = 640;
   data::Loader loader_;
   std::optional<infer::Predictor> predictor_;
   std::optional<Evaluation> given_;

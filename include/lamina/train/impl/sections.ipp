@@ -6,17 +6,15 @@
 #include <numeric>
 
 #include "lamina/core/text.hpp"
+#include "lamina/train/impl/html.hpp"
 
 namespace lamina::train {
 namespace {
 
-constexpr std::size_t kMostLines = 20;         // of a chart
-constexpr std::size_t kMostRows = 1000;        // of a table of images
-constexpr const char* kClearLine = "#767676";  // of a class that pictures do not draw
+constexpr std::size_t kMostLines = 20;   // of a chart
+constexpr std::size_t kMostRows = 1000;  // of a table of images
 
-std::string line_color(const std::vector<std::string>& colors, std::size_t k) {
-  return k < colors.size() && !colors[k].empty() ? colors[k] : kClearLine;
-}
+std::string line_color(const std::vector<std::string>& colors, std::size_t k) { return color_or_clear(k < colors.size() ? colors[k] : ""); }
 
 /// 1 310 720.
 std::string grouped(std::int64_t n) {
@@ -83,7 +81,7 @@ ReportSection data_section(const data::Dataset& dataset, const heads::Head& head
                         .rows = {{""}, {"images"}, {"pixels"}},
                         .notes = {dataset.schema.task == data::Task::multilabel ? "A class's share is of all pixels."
                                                                                 : "A class's share is of the pixels that have a label."},
-                        .colors = {"", ""}};
+                        .colors = {"-", "-"}};
   const std::vector<std::string> classes = dataset.schema.counted();
   for (std::size_t k = 0; k < classes.size(); ++k) section.rows.push_back({classes[k]}), section.colors.push_back(colors.at(k));
   const std::size_t together = dataset.schema.task == data::Task::multilabel ? 0  // classes that share the labelled pixels
@@ -193,7 +191,8 @@ ReportSection probabilities_section(const heads::Head& head, const metrics::Prob
     const metrics::OperatingPoint best = counts.best(event);
     section.rows.push_back({name, decimal(counts.average_precision(event), 3), decimal(counts.calibration_error(event)),
                             decimal(curve[curve.size() / 2].dice, 3), std::isnan(best.dice) ? "n/a" : decimal(best.threshold, 3),
-                            decimal(best.dice, 3), decimal(best.precision, 3), decimal(best.recall, 3)});
+                            decimal(best.dice, 3), decimal(std::isnan(best.dice) ? best.dice : best.precision, 3),
+                            decimal(best.recall, 3)});
     section.colors.push_back(color);
     if (std::isnan(best.dice) || pr.size() == kMostLines) continue;
     for (auto* lines : {&pr, &thresholds, &calibration}) lines->push_back({.name = name, .points = {}, .color = color});

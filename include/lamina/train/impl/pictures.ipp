@@ -1,0 +1,183 @@
+#include "lamina/train/impl/pictures.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "lamina/core/random.hpp"
+#include "lamina/data/augment.hpp"
+#include "lamina/data/draw.hpp"
+
+namespace lamina::train {
+namespace {
+
+constexpr int kJpegQuality = 85, kLeastSide = 48;
+constexpr int kMapSide = 320;  // of the longer one
+
+/// How wide the lines of a picture are.
+int line_width(const data::LabelImage& labels) { return std::max(1, std::max(labels.width, labels.height) / 500); }
+
+/// One plane of a mask, or the mask itself.
+data::LabelImage plane_of(const data::LabelImage& labels, int plane) { return labels.planes ? labels.plane(plane) : labels; }
+
+/// Borders; of the label (that is dashed) every other bit of them.
+data::LabelImage border(const data::LabelImage& labels, bool is_dashed) {
+  data::LabelImage out = data::outlines(labels, line_width(labels));
+  // Planes are cut apart before: where a border is not, a plane has 0, a mask the label that is ignored.
+  const int dash = 4 * line_width(labels);
+  for (int y = 0; is_dashed && y < out.height; ++y)
+    for (int x = 0; x < out.width; ++x)
+      if ((x + y) / dash % 2) out.at(x, y) = data::kIgnoreLabel;
+  return out;
+}
+
+/// Labels of a plane, or of a mask, as a layer draws them.
+std::vector<data::Rgb> layer_colors(const data::LabelSchema& schema, int plane) {
+  const std::vector<data::Rgb> all = schema.counted_colors();
+  if (schema.task == data::Task::multilabel) return {data::Rgb{}, all[static_cast<std::size_t>(plane)]};
+  if (schema.planes.empty()) return all;
+  const auto first = all.begin() + std::ptrdiff_t{plane} * schema.classes();
+  return {first, first + schema.classes()};
+}
+
+bool shows(const data::LabelImage& labels, int plane) {
+  for (std::size_t i = static_cast<std::size_t>(plane); i < labels.labels.size(); i += labels.values())
+    if (labels.labels[i] != 0 && labels.labels[i] != data::kIgnoreLabel) return true;
+  return false;
+}
+
+std::size_t bytes_of(const Picture& p) {
+  std::size_t sum = p.photograph.size();
+  for (const PictureLayer& layer : p.layers) sum += layer.png.size();
+  return sum;
+}
+
+data::LabelImage shrunk(const data::LabelImage& labels, double scale) {
+  const auto side = [&](int n) { return std::max(1, static_cast<int>(std::lround(n * scale))); };
+  return scale < 1 ? data::resized(labels, side(labels.width), side(labels.height)) : labels;
+}
+
+/// What is seen of one plane, or of a mask (plane 0 of none).
+void add_layers(Picture& p, const data::LabelImage& truth, const data::LabelImage& prediction, const data::LabelSchema& schema, int plane) {
+  const data::LabelImage is = plane_of(truth, plane), said = plane_of(prediction, plane);
+  const int named = truth.planes ? plane : PictureLayer::kWhole;
+  const std::vector<data::Rgb> colors = layer_colors(schema, plane);
+  const auto add = [&](PictureView view, const data::LabelImage& labels, std::span<const data::Rgb> palette) {
+    p.layers.push_back({view, named, true, data::encode_png_layer(labels, palette)});
+  };
+  add(PictureView::outlines, border(is, true), colors);
+  add(PictureView::outlines, border(said, false), colors);
+  add(PictureView::label, is, colors);
+  add(PictureView::prediction, said, colors);
+  data::LabelSchema of_plane = schema;
+  if (truth.planes) of_plane.background = 0;  // nothing of it
+  add(PictureView::errors, data::errors_of(said, is, of_plane), data::kErrorColors);
+}
+
+void add_maps(Picture& p, const HeatMaps& maps, int plane, double scale) {
+  const std::vector<data::Rgb> colors = heat_colors();
+  p.layers.push_back({PictureView::hardness, plane, false, data::encode_png_layer(shrunk(maps.hardness(plane), scale), colors)});
+  p.layers.push_back({PictureView::uncertainty, plane, false, data::encode_png_layer(shrunk(maps.uncertainty(plane), scale), colors)});
+}
+
+Picture at_scale(const Looked& at, const data::LabelSchema& schema, double scale) {
+  const data::LabelImage truth = shrunk(at.truth, scale), prediction = shrunk(at.prediction, scale);
+  Picture p{.width = truth.width, .height = truth.height};
+  p.photograph = data::encode_jpeg(scale < 1 ? data::resized(at.photo, p.width, p.height) : at.photo, kJpegQuality);
+  for (int plane = 0; plane < std::max(1, truth.planes); ++plane) {
+    if (truth.planes && !shows(truth, plane) && !shows(prediction, plane)) continue;
+    add_layers(p, truth, prediction, schema, plane);
+    if (truth.planes && at.maps) add_maps(p, *at.maps, plane, scale);
+  }
+  if (at.maps) add_maps(p, *at.maps, PictureLayer::kWhole, scale);
+  return p;
+}
+
+}  // namespace
+
+std::vector<Ranks> ranks_to_show(std::size_t images, std::uint64_t seed) {
+  const std::size_t best = std::min<std::size_t>(4, (images + 2) / 3), worst = std::min<std::size_t>(4, (images + 1) / 3),
+                    others = images - best - worst, middle = std::min<std::size_t>(2, others), first = best + (others - middle) / 2;
+  std::vector<Ranks> groups{
+      {"Best images", "best"}, {"Images in the middle", "middle"}, {"Images drawn at random", "random"}, {"Worst images", "worst"}};
+  std::vector<std::size_t> rest;
+  for (std::size_t i = 0; i < images; ++i)
+    (i < best                           ? groups[0].ranks
+     : i >= first && i < first + middle ? groups[1].ranks
+     : i >= images - worst              ? groups[3].ranks
+                                        : rest)
+        .push_back(i);
+  std::reverse(groups[3].ranks.begin(), groups[3].ranks.end());
+  Random random(RandomKey{seed, 0x70696374});
+  while (groups[2].ranks.size() < 3 && !rest.empty()) {
+    const auto drawn = rest.begin() + static_cast<std::ptrdiff_t>(random.below(rest.size()));
+    groups[2].ranks.push_back(*drawn);
+    rest.erase(drawn);
+  }
+  return groups;
+}
+
+std::vector<data::Rgb> heat_colors() {
+  constexpr data::Rgb kAnchors[] = {{40, 11, 84},   {101, 21, 110}, {159, 42, 99},  {212, 72, 66},
+                                    {245, 125, 21}, {250, 193, 39}, {252, 255, 164}};
+  std::vector<data::Rgb> colors{data::Rgb{}};
+  for (int k = 1; k < HeatMaps::kLevels; ++k) {
+    const double t = (k - 1.0) / (HeatMaps::kLevels - 2) * (std::size(kAnchors) - 1);
+    const auto below = std::min(static_cast<std::size_t>(t), std::size(kAnchors) - 2);
+    data::Rgb& color = colors.emplace_back();
+    for (std::size_t c = 0; c < 3; ++c)
+      color[c] = static_cast<std::uint8_t>(
+          std::lround(kAnchors[below][c] + (t - static_cast<double>(below)) * (kAnchors[below + 1][c] - kAnchors[below][c])));
+  }
+  return colors;
+}
+
+HeatMaps::HeatMaps(const heads::Head& head, const data::LabelImage& truth)
+    : head_(head), image_width_(truth.width), image_height_(truth.height), planes_(std::max(1, truth.planes)) {
+  const int side = planes_ > 1 ? kMapSide / 2 : kMapSide;
+  std::tie(width_, height_) = data::fit_inside(truth.width, truth.height, std::min(truth.width, side), std::min(truth.height, side));
+  hardness_.resize(static_cast<std::size_t>(width_) * static_cast<std::size_t>(height_) * static_cast<std::size_t>(planes_));
+  uncertainty_ = hardness_;
+}
+
+void HeatMaps::add(const data::LabelImage& truth, std::int64_t first, const Tensor& probabilities) {
+  const auto p = probabilities.to_vector<float>();
+  const auto events = static_cast<std::size_t>(probabilities.size(2));
+  std::vector<float> said;
+  std::size_t pixel = 0;
+  for (std::int64_t y = first; y < first + probabilities.size(0); ++y)
+    for (std::int64_t x = 0; x < image_width_; ++x, ++pixel)
+      for (int plane = 0; plane < planes_; ++plane) {
+        head_.distribution(std::span(p).subspan(pixel * events, events), plane, said);
+        float entropy = 0;
+        for (const float q : said)
+          if (q > 1e-5f) entropy -= q * std::log(q);
+        const auto cell = static_cast<std::size_t>((y * height_ / image_height_ * width_ + x * width_ / image_width_) * planes_ + plane);
+        uncertainty_[cell].sum += entropy / std::log(static_cast<float>(said.size())), ++uncertainty_[cell].count;
+        const std::uint8_t label = (&truth.at(static_cast<int>(x), static_cast<int>(y)))[plane];
+        if (label != data::kIgnoreLabel) hardness_[cell].sum += 1 - said[label], ++hardness_[cell].count;
+      }
+}
+
+data::LabelImage HeatMaps::levels(const std::vector<Mean>& cells, int plane) const {
+  data::LabelImage out(width_, height_);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto of = static_cast<int>(i % static_cast<std::size_t>(planes_));
+    if ((plane >= 0 && of != plane) || cells[i].count == 0) continue;
+    std::uint8_t& level = out.labels[i / static_cast<std::size_t>(planes_)];
+    const float mean = cells[i].sum / cells[i].count;
+    if (mean >= 0) level = std::max(level, static_cast<std::uint8_t>(std::min(static_cast<int>(mean * kLevels), kLevels - 1)));
+  }
+  return out;
+}
+
+Picture encoded(const Looked& at, const data::LabelSchema& schema, std::size_t most_bytes) {
+  for (double scale = 1;;) {
+    Picture p = at_scale(at, schema, scale);
+    const std::size_t bytes = bytes_of(p);
+    if (bytes <= most_bytes || std::max(p.width, p.height) <= kLeastSide) return p;
+    scale *= std::clamp(0.95 * std::sqrt(static_cast<double>(most_bytes) / static_cast<double>(bytes)), 0.3, 0.9);
+  }
+}
+
+}  // namespace lamina::train
