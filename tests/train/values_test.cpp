@@ -25,7 +25,7 @@ const std::vector<Picture> kValuesVal{{"v0", "33332222", "12300123"}, {"v1", "1x
 
 train::TrainConfig seeded(const TempFolder& f, const std::string& out = "run") {
   auto c = still(f / "data", f / out, 2);
-  c.seed = 7;
+  c.seed = 7, c.class_weights = "none";
   return c;
 }
 
@@ -77,6 +77,36 @@ TEST_CASE("class weights reach both terms of the loss, in training and in valida
     if (weights == listed) CHECK(log.find("class weights: sky 0.5, red 2, green 0, blue 3.25\n") != std::string::npos);
   }
   for (std::size_t i = 3; i < 9; ++i) CHECK(std::abs(losses[i] - losses[i % 3]) > 1e-3);
+}
+
+TEST_CASE("class weights are enet's by themselves, none where the loss takes none; a run that goes on keeps its own") {
+  REQUIRE(train::TrainConfig{}.class_weights == "auto");
+  for (const auto& [task, head, loss] : {std::tuple{Task::multiclass, "", "ce+dice"},
+                                         {Task::multilabel, "", "ce+dice"},
+                                         {Task::ordinal, "", "ce"},
+                                         {Task::ordinal, "", "ce+wasserstein"},
+                                         {Task::ordinal, "regression", "mae"}}) {
+    CAPTURE(loss);
+    TempFolder f;
+    write_pictures(f / "data", task, kValuesTrain, kValuesVal);
+    auto none = seeded(f, "none"), rule = seeded(f, "rule"), automatic = seeded(f, "automatic");
+    for (auto* c : {&none, &rule, &automatic}) c->head = head, c->loss = loss, c->epochs = 1;
+    rule.class_weights = "enet", automatic.class_weights = "auto";
+    train_to(automatic);
+    const bool weighted = loss == std::string("ce+dice") || loss == std::string("ce");
+    if (weighted) {
+      train_to(rule);
+      CHECK(stored_weights(automatic.out) == stored_weights(rule.out));
+      CHECK(column(automatic.out, "loss") == column(rule.out, "loss"));
+    } else {
+      CHECK(stored_weights(automatic.out).empty());
+      CHECK_THROWS_WITH_AS(train_to(rule), doctest::Contains("class-weights"), OptionError);
+    }
+    train_to(none);
+    none.class_weights = "auto", none.epochs = 2;
+    train_to(none);
+    CHECK(stored_weights(none.out).empty());
+  }
 }
 
 TEST_CASE("class weights of planes and of grades: one an output, from the training split, in the loss") {

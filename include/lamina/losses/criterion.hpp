@@ -19,11 +19,15 @@ struct CriterionOptions {
 /// batches, or more than kMostRegionTerms. Other terms are computed beside them.
 class Criterion {
  public:
-  /// Throws OptionError: a term or an argument that is unknown (naming the nearest), a factor or an argument outside its range.
+  /// Throws OptionError: a term or an argument that is unknown (naming the nearest), a factor or an argument outside its range,
+  /// class weights where they mean nothing.
   explicit Criterion(const std::string& expression, CriterionOptions options = {});
 
   const CriterionOptions& options() const { return options_; }
-  void set_class_weights(std::vector<double> weights) { options_.class_weights = std::move(weights); }
+  /// Whether class weights mean something to every term.
+  bool takes_class_weights() const;
+  /// Throws OptionError where they do not.
+  void set_class_weights(std::vector<double> weights);
   /// Throws OptionError when a term does not fit what the head's scores are.
   void require_fits(const heads::Head& head) const;
 

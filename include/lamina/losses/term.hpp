@@ -47,6 +47,7 @@ struct TermType {
   TermKind kind = TermKind::own;
   std::vector<TermArgument> arguments{};
   std::optional<LossActivation> needs{};  ///< the only kind of probabilities that it is defined for; none: any
+  bool weighted = true;                   ///< whether class weights mean anything to it
   std::function<PixelTerm(std::span<const double>)> pixel{};
   std::function<RegionOf(std::span<const double>)> region{};
   std::function<Tensor(const TermInput&, std::span<const double>)> own{};  ///< a scalar, differentiable in the logits

@@ -33,7 +33,7 @@ struct TrainConfig {
   std::string head;
   std::string loss = "ce+dice";
   double aux_weight = 0.5;
-  std::string class_weights = "none";
+  std::string class_weights = "auto";
   std::string optimizer = "adam";
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, weight_decay = 0, momentum = 0.9, clip_norm = 0, clip_value = 0;
@@ -72,7 +72,8 @@ inline constexpr Choice kAugmentChoices[] = {{"none", "nothing"},
                                              {"brightness=0.2", "times 0.8 to 1.2; contrast and saturation likewise"},
                                              {"hue=0.02", "colors turned by at most so many turns of the color circle"},
                                              {"jitter=0.2", "brightness, contrast and saturation by 0.2, hue by 0.02"}};
-inline constexpr Choice kClassWeightChoices[] = {{"none", "every class counts the same"},
+inline constexpr Choice kClassWeightChoices[] = {{"auto", "enet, where the loss takes weights; a run that goes on keeps its own"},
+                                                 {"none", "every class counts the same"},
                                                  {"balanced", "as many pixels as all others have, over its own (scikit-learn)"},
                                                  {"inverse", "one over its share of the pixels, mean 1"},
                                                  {"median", "median frequency over its own, in the images that hold it (SegNet)"},

@@ -110,6 +110,18 @@ Criterion::Criterion(const std::string& expression, CriterionOptions options) : 
     if (std::count_if(terms_.begin(), terms_.end(), [&](const Term& other) { return other.type.name == t.type.name; }) == 1)
       t.scalar = t.type.scalar;
   require<OptionError>(most > 0, "loss \"", expression, "\" has no term with a positive factor");
+  set_class_weights(std::move(options_.class_weights));
+}
+
+bool Criterion::takes_class_weights() const {
+  return std::all_of(terms_.begin(), terms_.end(), [](const Term& t) { return t.type.weighted; });
+}
+
+void Criterion::set_class_weights(std::vector<double> weights) {
+  for (const Term& t : terms_)
+    require<OptionError>(weights.empty() || t.type.weighted, "class weights mean nothing to the loss term ", t.type.name,
+                         "; use --class-weights none");
+  options_.class_weights = std::move(weights);
 }
 
 void Criterion::require_fits(const heads::Head& head) const {

@@ -8,7 +8,6 @@ namespace {
 
 /// The mean of `loss` over the pixels that have a label: both sides are 0 elsewhere.
 Tensor over_labelled(const TermInput& in, const std::function<Tensor(const Tensor&, const Tensor&, const RegressionLossParams&)>& loss) {
-  require<OptionError>(in.class_weights.empty(), "class weights mean nothing to a loss between numbers; use --class-weights none");
   require<OptionError>(!in.pixel_weights, "weights of pixels mean nothing to a loss between numbers");
   const Tensor counted = Tensor::zeros(in.logits.shape()), target = Tensor::zeros(in.logits.shape());
   double pixels = 0;
@@ -32,15 +31,18 @@ std::vector<TermType> regression() {
   return {{.name = "mae",
            .scalar = "mae",
            .help = "mean absolute error, in grades, of a regression head",
+           .weighted = false,
            .own = [](const TermInput& in, std::span<const double>) { return over_labelled(in, l1_loss); }},
           {.name = "mse",
            .scalar = "mse",
            .help = "mean squared error of a regression head",
+           .weighted = false,
            .own = [](const TermInput& in, std::span<const double>) { return over_labelled(in, mse_loss); }},
           {.name = "smooth_l1",
            .scalar = "smooth_l1",
            .help = "squared errors below beta grades, absolute ones above, of a regression head (Girshick 2015)",
            .arguments = {{"beta", 1, 1e-6, 1e6}},
+           .weighted = false,
            .own = [](const TermInput& in, std::span<const double> a) {
              return over_labelled(in, [&](const Tensor& x, const Tensor& target, const RegressionLossParams& p) {
                return smooth_l1_loss(x, target, a[0], p);

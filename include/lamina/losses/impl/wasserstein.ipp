@@ -44,11 +44,10 @@ std::vector<TermType> wasserstein() {
        .scalar = "wasserstein_loss",
        .help = "1 - generalized Wasserstein Dice of grades: a decision costs as many grades as it is off (Fidon et al. 2017); on the host",
        .arguments = {{"smooth", 1e-5, 0, 1e9}},
+       .weighted = false,
        .own = [](const TermInput& in, std::span<const double> a) {
          require<OptionError>(in.head.schema().task == data::Task::ordinal && in.head.activation() == LossActivation::sigmoid,
                               "the loss term wasserstein measures distances between grades; it needs an ordinal head");
-         require<OptionError>(in.class_weights.empty(),
-                              "class weights mean nothing to the loss term wasserstein; use --class-weights none");
          return on_host(in, "wasserstein", a, wasserstein_dice);
        }}};
 }

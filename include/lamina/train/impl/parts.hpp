@@ -10,7 +10,8 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& config, cons
 /// The numbers of a --class-weights that is a list; empty when it is none or a rule.
 std::vector<double> listed_weights(const std::string& text);
 /// Class weights, one an output, as the setting asks: none, numbers, or a rule over the pixel counts of the training masks.
-std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head);
+std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head,
+                                      const losses::Criterion& criterion);
 
 /// The images that are trained on: the split's, with --exclude-empty without those that show the background alone. Throws DataError where
 /// that leaves none, or nothing says what the background is.

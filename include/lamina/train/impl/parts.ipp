@@ -133,7 +133,7 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn:
 
 std::vector<double> listed_weights(const std::string& text) {
   std::vector<double> weights;
-  if (text == "none") return weights;
+  if (text == "none" || text == "auto") return weights;
   if (text.find_first_of("-.0123456789") != 0) return (void)data::weight_rule_named(text), weights;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
@@ -148,8 +148,11 @@ std::vector<double> listed_weights(const std::string& text) {
   return weights;
 }
 
-std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head) {
+std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head,
+                                      const losses::Criterion& criterion) {
   if (config.class_weights == "none") return {};
+  const bool automatic = config.class_weights == "auto";
+  if (automatic && !(head.activation() && criterion.takes_class_weights())) return {};
   require<OptionError>(head.activation().has_value(), "--class-weights ", config.class_weights, " means nothing to a ", head.kind(),
                        " head; use none");
   if (std::vector<double> weights = listed_weights(config.class_weights); !weights.empty()) {
@@ -157,7 +160,8 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
                          head.outputs(), " ", head.outputs_are());
     return weights;
   }
-  return data::class_weights(data::weight_rule_named(config.class_weights), heads::output_counts(head, training_items(config, dataset)));
+  return data::class_weights(automatic ? data::WeightRule::enet : data::weight_rule_named(config.class_weights),
+                             heads::output_counts(head, training_items(config, dataset)));
 }
 
 SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset, bool values) {

@@ -44,7 +44,7 @@ class ConfiguredTask : public SegmentationTask {
         dataset_(dataset),
         input_(input_config(config, dataset.photos)),
         items_(checksum_of_items(dataset)) {
-    criterion().set_class_weights(class_weights_for(config, dataset, *heads()[0]));
+    criterion().set_class_weights(class_weights_for(config, dataset, *heads()[0], criterion()));
   }
 
   Metadata metadata() const override {
@@ -57,6 +57,7 @@ class ConfiguredTask : public SegmentationTask {
     const RunInfo info = run_info(saved, run);
     TrainConfig there = info.config;
     if (std::string said = take_raised(config_, there, training().batches(), info.state.step); !said.empty()) note(std::move(said));
+    if (config_.class_weights == "auto") config_.class_weights = there.class_weights;
     const std::string other = differences(settings_of(config_from_json(to_json(config_))), settings_of(there));
     require<OptionError>(config_.epochs >= there.epochs, "the run folder ", run, " was made with --epochs ", there.epochs,
                          ", which can be raised, not lowered to ", config_.epochs, "; choose another --out");
