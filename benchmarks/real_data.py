@@ -27,7 +27,7 @@ def lamina(program, data, spec, seed, epochs, folder, threads):
     out = Path(folder) / "run"
     ignore = ["--ignore", str(spec["ignore"])] if spec["ignore"] is not None else []
     run([program, "train", data, "--model", "unet", "--preset", "bn", "--base", "16", "--depth", "4", "--size", "256x256", "--resize", "stretch",
-         "--batch", "4", "--loss", "ce+dice", "--optimizer", "adam", "--lr", "2e-3", "--schedule", "onecycle", "--augment", "hflip",
+         "--batch", "4", "--loss", "ce+dice", "--class-weights", "none", "--optimizer", "adam", "--lr", "2e-3", "--schedule", "onecycle", "--augment", "hflip",
          "--epochs", str(epochs), "--val-every", str(epochs), "--seed", str(seed), "--threads", str(threads), "--out", out, "--quiet", *ignore])
     scores = json.loads(run([program, "evaluate", out, data, "--split", "val", "--weights", "last", "--json", "--quiet", *ignore]))
     rows = list(csv.DictReader(open(out / "metrics.csv")))

@@ -2,7 +2,7 @@
 """The PyTorch side of real_data.sh: the network, loss, schedule and data of
 
     lamina train DATA --model unet --preset bn --base 16 --depth 4 --size 256x256 --resize stretch --batch 4
-        --loss ce+dice --optimizer adam --lr 2e-3 --schedule onecycle --augment hflip
+        --loss ce+dice --class-weights none --optimizer adam --lr 2e-3 --schedule onecycle --augment hflip
 
 written as a PyTorch user would: decoded and resized images cached in memory, the faster of the two memory layouts.
 Needs torch 2.x, numpy and pillow. Prints one JSON object: scores from the confusion matrix of the whole validation

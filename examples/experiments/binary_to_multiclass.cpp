@@ -69,7 +69,7 @@ infer::Predictor network(const fs::path& here, const char* data, int depth, cons
                             .augment = "hflip,vflip,shift=0.1,zoom=0.2,rotate=10",
                             .out = (here / run).string()};
   config.width = config.height = a.paper ? 256 : 96;
-  config.loss = loss, config.batch = 3, config.seed = static_cast<std::uint64_t>(seed);
+  config.loss = loss, config.class_weights = "none", config.batch = 3, config.seed = static_cast<std::uint64_t>(seed);
   config.lr = a.paper ? 1e-4 : 1e-3, config.schedule = a.paper ? "constant" : "onecycle", config.steps = a.paper ? 2000 : 540;
   return trained(config);
 }

@@ -67,7 +67,7 @@ std::vector<std::pair<std::string, Grades>> trained_models(const fs::path& out, 
     train::TrainConfig config{
         .data = (out / data).string(), .base = 24, .depth = paper ? 3 : 1, .augment = "hflip,vflip", .out = (out / run).string()};
     config.width = config.height = paper ? 256 : 32;
-    config.head = head, config.loss = loss, config.lr = 1e-2, config.schedule = "onecycle";
+    config.head = head, config.loss = loss, config.class_weights = "none", config.lr = 1e-2, config.schedule = "onecycle";
     config.epochs = paper ? 60 : 300, config.batch = 8, config.seed = seed;
     return std::make_shared<infer::Predictor>(trained(config));
   };
