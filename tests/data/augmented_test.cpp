@@ -15,7 +15,7 @@ TEST_CASE("augmented arrays: what the loader gives, copy by copy, as a data set 
     write_pictures(f / "set", task, {{"a", "0011223x", "00112233"}, {"b", "33221100", "01230123"}}, {{"v", "00001111", "00112233"}});
     const data::Dataset set = data::open_dataset(f / "set", {.compare_photos = true});
     const data::AugmentedOptions options{
-        .copies = 3, .width = 8, .height = 6, .augment = data::parse_augment("hflip,rotate=30"), .seed = 4};
+        .copies = 3, .width = 8, .height = 6, .augment = data::parse_augment("hflip=1,rotate=30"), .seed = 4};
     data::write_augmented(set, f / "out", options);
     const data::Dataset out = data::open_dataset(f / "out");
     CHECK(out.schema.names == set.schema.names);

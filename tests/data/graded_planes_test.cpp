@@ -50,6 +50,16 @@ TEST_CASE("graded planes: a file a plane, its values the grades; counted by plan
   CHECK(report.splits[0].labelled[0] * 3 == report.splits[0].labelled[3] * 2);
 }
 
+TEST_CASE("graded planes: a file a plane, and what is not known of one is not unknown of the other") {
+  DataFolder f;
+  two_folders(f);
+  write_png(f / "masks/rust/b.png", labels({9, 0, 9}));
+  const Dataset d = open_dataset(f.path(), {.validation_share = 0});
+  CHECK(inspect_mask(d.items(Split::train)[0], d.schema).ignored == std::map<std::uint32_t, std::int64_t>{{0, 1}, {1, 1}, {2, 1}});
+  CHECK(inspect_mask(d.items(Split::train)[1], d.schema).ignored ==
+        std::map<std::uint32_t, std::int64_t>{{0, 1}, {1, 1}, {2, 1}, {3, 2}, {4, 2}, {5, 2}});
+}
+
 TEST_CASE("graded planes: an array of (height, width, planes); what the checkpoint keeps") {
   DataFolder f;
   f.text("dataset.json", kTwo);

@@ -141,6 +141,14 @@ TEST_CASE("border distances are MONAI's") {
   }
 }
 
+TEST_CASE("border distances are of what is labelled: decisions within what is ignored are no border") {
+  const std::vector<std::uint8_t> truth{1, 1, 255, 1, 0}, decided{1, 1, 1, 1, 0};
+  const metrics::Region region{0, 1};
+  const auto s = metrics::surface_scores(truth, decided, 1, 5, 1, std::span(&region, 1), 255, {.tolerance = 0});
+  CHECK(s[0].hausdorff95 == 0);
+  CHECK(s[0].surface_dice == 1);
+}
+
 TEST_CASE("border distances of what only one has, or neither") {
   const std::vector<std::uint8_t> truth{0, 0, 1, 1, 0, 0}, decided{0, 0, 2, 2, 0, 0};  // 2 x 3
   const metrics::Region regions[] = {{0, 0}, {0, 1}, {0, 2}, {0, 3}};

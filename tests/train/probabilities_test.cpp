@@ -143,7 +143,7 @@ TEST_CASE("a report's thresholds, precision, recall and calibration are those of
   REQUIRE(row.size() == 1);
   // Called red: three of a, of which two are, and two of b, which are; the other nine pixels are not. All four reds are called so.
   CHECK(row[0][0] == "0.800");  // average precision
-  CHECK(std::stod(row[0][2]) == doctest::Approx(2 * 4.0 / (4 + 5)).epsilon(1e-3));
+  CHECK(std::stod(row[0][2]) == doctest::Approx(2 * 4.0 / (4 + 5)).epsilon(1e-3).scale(0));
   const double best = std::stod(row[0][3]);
   CHECK((best > 0.1 && best < pure));
   CHECK(row[0][5] == "0.800");

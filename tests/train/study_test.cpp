@@ -57,7 +57,7 @@ TEST_CASE("a mean and its interval by hand") {
   // 41 values, 20 of -1, 20 of 1 and 0: sd 1; t of 40 degrees is 2.021.
   std::vector<double> many(41, 0);
   for (std::size_t i = 0; i < 40; ++i) many[i] = i % 2 ? 1 : -1;
-  CHECK(train::estimate(many).half_width == doctest::Approx(2.021 / std::sqrt(41.0)).epsilon(1e-3));
+  CHECK(train::estimate(many).half_width == doctest::Approx(2.021 / std::sqrt(41.0)).epsilon(1e-3).scale(0));
   CHECK(std::isnan(train::estimate({5}).half_width));
   CHECK(train::estimate({5}).mean == 5);
   CHECK(std::isnan(train::estimate({}).mean));
@@ -126,15 +126,16 @@ TEST_CASE("a study: each arm sees the same images, all layers but the last come 
     const std::string arm = row.at("arm");
     const double a = dice.at(arm + "0.50"), b = dice.at(arm + "0.51");
     CHECK(row.at("mean").get<double>() == doctest::Approx((a + b) / 2).epsilon(1e-4));
-    CHECK(row.at("half_width_95").get<double>() == doctest::Approx(12.706 * std::abs(a - b) / 2).epsilon(1e-3));  // t of 1 degree
+    CHECK(row.at("half_width_95").get<double>() == doctest::Approx(12.706 * std::abs(a - b) / 2).epsilon(1e-3).scale(0));  // t of 1 degree
     ++found;
     if (arm == "scratch") {
       CHECK(row.at("difference_to_scratch").is_null());
       continue;
     }
     const double first = a - dice.at("scratch0.50"), second = b - dice.at("scratch0.51");
-    CHECK(row.at("difference_to_scratch").get<double>() == doctest::Approx((first + second) / 2).epsilon(1e-3));
-    CHECK(row.at("difference_half_width_95").get<double>() == doctest::Approx(12.706 * std::abs(first - second) / 2).epsilon(1e-2));
+    CHECK(row.at("difference_to_scratch").get<double>() == doctest::Approx((first + second) / 2).epsilon(1e-3).scale(0));
+    CHECK(row.at("difference_half_width_95").get<double>() ==
+          doctest::Approx(12.706 * std::abs(first - second) / 2).epsilon(1e-2).scale(0));
   }
   CHECK(found == 2);
   for (const char* plot : {"plots/all_classes.svg", "plots/background_skin.svg"})

@@ -60,7 +60,9 @@ ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& o, RandomStream& 
                        " must be at least 1");
   const double area = o.kernel * o.kernel;
   const Shape shape{o.in, o.kernel, o.kernel, o.out};
-  weight_ = add_parameter("weight", shape, [&] { return initial_weight(o.init, shape, {area * o.in, area * o.out}, random.next()); });
+  const Fans fans{.in = area * o.out,
+                  .out = area * o.in};  // as PyTorch and Keras count them: those of the convolution that this transposes
+  weight_ = add_parameter("weight", shape, [&] { return initial_weight(o.init, shape, fans, random.next()); });
   if (o.bias) bias_ = add_parameter("bias", {o.out}, [&] { return Tensor::zeros({o.out}); });
 }
 
