@@ -60,8 +60,7 @@ ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& o, RandomStream& 
                        " must be at least 1");
   const double area = o.kernel * o.kernel;
   const Shape shape{o.in, o.kernel, o.kernel, o.out};
-  const Fans fans{.in = area * o.out,
-                  .out = area * o.in};  // as PyTorch and Keras count them: those of the convolution that this transposes
+  const Fans fans{.in = area * o.out, .out = area * o.in};  // of the convolution that this transposes, as PyTorch and Keras count
   weight_ = add_parameter("weight", shape, [&] { return initial_weight(o.init, shape, fans, random.next()); });
   if (o.bias) bias_ = add_parameter("bias", {o.out}, [&] { return Tensor::zeros({o.out}); });
 }
