@@ -109,7 +109,7 @@ TEST_CASE("pictures: the photograph, and label, prediction, errors, hard pixels 
 
 TEST_CASE("pictures of planes show them one by one, and all") {
   TempFolder f;
-  const std::vector<test::Picture> val{{"a", "00112233", "00112230"}, {"b", "00000001", "00000001"}};
+  const std::vector<test::Picture> val{{"a", "00112233", "00112230"}, {"b", "x0000001", "00000001"}};
   write_pictures(f / "data", Task::multilabel, {{"t", "00112233", "00112233"}, {"u", "00112233", "00112233"}}, val);
   painted_run(still(f / "data", f / "run"), Task::multilabel);
   const std::string html = io::read_file(f / "run/report.html");
@@ -123,11 +123,12 @@ TEST_CASE("pictures of planes show them one by one, and all") {
         const std::string id = std::to_string(plane);
         std::vector<Rgb> is, said, wrong;
         for (std::size_t i = 0; i < 8; ++i) {
-          const bool t = (hand.label[i] - '0') >> plane & 1, d = (hand.answer[i] - '0') >> plane & 1;
+          const bool ignored = hand.label[i] == 'x', t = !ignored && (hand.label[i] - '0') >> plane & 1,
+                     d = (hand.answer[i] - '0') >> plane & 1;
           const Rgb color = plane ? right : left;
           is.push_back(t ? color : none);
           said.push_back(d ? color : none);
-          wrong.push_back(data::kErrorColors[t == d ? 0 : t ? 1 : 2]);
+          wrong.push_back(data::kErrorColors[ignored || t == d ? 0 : t ? 1 : 2]);
         }
         const bool shown = p.name == "a" || plane == 0;  // nothing of right is in b
         for (const auto& [view, expected] : {std::pair{label, is}, {prediction, said}, {errors, wrong}})
@@ -135,8 +136,9 @@ TEST_CASE("pictures of planes show them one by one, and all") {
         // Scores of 2 and -2.
         std::vector<Rgb> hard;
         for (std::size_t i = 0; i < 8; ++i)
-          hard.push_back(train::heat_colors()[static_cast<std::size_t>(
-              16 / (1 + std::exp(((hand.label[i] ^ hand.answer[i]) >> plane & 1) ? -2 : 2)))]);
+          hard.push_back(hand.label[i] == 'x' ? Rgb{}
+                                              : train::heat_colors()[static_cast<std::size_t>(
+                                                    16 / (1 + std::exp(((hand.label[i] ^ hand.answer[i]) >> plane & 1) ? -2 : 2)))]);
         CHECK(layers_seen(p, hardness, id) == (shown ? Layers{hard} : Layers{}));
       }
       const std::size_t planes = p.name == "a" ? 2 : 1;

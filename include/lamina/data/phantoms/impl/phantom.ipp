@@ -14,9 +14,14 @@ namespace {
 
 constexpr std::string_view kNames[] = {"skin", "sparse", "severity", "rgb", "retina"};
 constexpr std::uint64_t kMostAttempts = 2000;  // to draw a picture with, or without, a combination
-constexpr Rgb kSkinColors[] = {{0, 0, 0},      {255, 255, 255}, {230, 60, 50},  {250, 200, 40}, {40, 160, 80},
-                               {50, 170, 230}, {150, 80, 210},  {240, 120, 20}, {230, 110, 190}};
-constexpr Rgb kLesionColors[] = {{60, 230, 60}, {60, 190, 255}, {255, 60, 60}, {255, 90, 230}};
+constexpr Rgb kLesionColors[] = {{240, 228, 66}, {86, 180, 233}, {0, 158, 115}, {204, 121, 167}};  // of Okabe and Ito's, without reds
+
+/// Without a color the background, white what is uncertain, then those of default_colors.
+std::vector<Rgb> skin_colors(int classes) {
+  std::vector<Rgb> colors = default_colors(classes - 1);
+  colors.insert(colors.begin() + 1, {255, 255, 255});
+  return colors;
+}
 
 }  // namespace
 
@@ -58,7 +63,7 @@ LabelSchema phantom_schema(Phantom kind) {
         if (s.names.size() < 32) s.names.push_back(std::string(color) + ' ' + shape);
   }
   for (unsigned v = 0; v < s.names.size(); ++v) s.values.push_back(v);
-  s.colors = kind == Phantom::skin ? std::vector<Rgb>(std::begin(kSkinColors), std::end(kSkinColors)) : default_colors(s.classes());
+  s.colors = kind == Phantom::skin ? skin_colors(s.classes()) : default_colors(s.classes());
   s.has_colors = true;
   return s;
 }
