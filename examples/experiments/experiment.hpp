@@ -55,19 +55,20 @@ void relabel(const fs::path& from, const fs::path& to, const data::LabelSchema& 
 }
 
 /// The network of a run that is trained, or gone on with.
-inline infer::Predictor trained(const train::TrainConfig& config) {
-  train::train(train::resolved(config), data::open_dataset(config.data), true, {});
+inline infer::Predictor trained(const train::TrainConfig& config, const data::Dataset& dataset) {
+  train::train(train::resolved(config), dataset, true, {});
   return infer::Predictor(config.out);
 }
+inline infer::Predictor trained(const train::TrainConfig& config) { return trained(config, data::open_dataset(config.data)); }
 
 inline data::LabelImage said(infer::Predictor& predictor, const data::Image& image) {
   return predictor.predict(image, {.probabilities = false}).labels;
 }
 
-/// Counts over the test pictures of a data set that has the predictor's labels.
-inline metrics::ConfusionMatrix counted(infer::Predictor& predictor, const data::Dataset& dataset) {
+/// Counts over the pictures of a data set that has the predictor's labels.
+inline metrics::ConfusionMatrix counted(infer::Predictor& predictor, const data::Dataset& dataset, data::Split split = data::Split::test) {
   metrics::ConfusionMatrix all = predictor.head().confusion();
-  for (const data::Item& item : dataset.items(data::Split::test))
+  for (const data::Item& item : dataset.items(split))
     predictor.head().count(all, data::read_mask(item, dataset.masks).labels, said(predictor, data::read_image(item.image)).labels);
   return all;
 }

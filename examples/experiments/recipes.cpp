@@ -1,0 +1,159 @@
+// Which loss, class weights and sampling a run should begin with, and what that is worth on photographs.
+// usage: recipes DATA OUT [wound_fuseg|camvid_small|skin|sparse ...]
+//
+// DATA holds the folders wound_fuseg and camvid_small (foot ulcers of the FUSeg challenge, 2021; street scenes of CamVid, 2008), which are
+// not part of Lamina; the phantoms `skin` and `sparse` are drawn. First each recipe on each set by two folds of the train split alone, on
+// seed 100: the pooled score that a run chooses its epoch by (Dice, of the foreground where there is one); a recipe's rank is its mean
+// share of each set's best. Then plain cross-entropy, cross-entropy and Dice, and the recipe ranked first, on the whole train splits of the
+// photographs, scored on their val splits, seeds 0 to 2. Preset bn, 8 channels at the first level, depth 4, 128x128 pixels and 30 epochs
+// (sparse: 256x256, 40 epochs), a crop a photograph where there are crops: every recipe has as many updates. Writes OUT/recipes.{csv,md},
+// OUT/real_data.{csv,md} and OUT/recipes_SET.png; runs that are there are gone on with.
+#include "experiment.hpp"
+#include "lamina/train/folds.hpp"
+
+using namespace experiment;
+
+namespace {
+
+struct Recipe {
+  const char *loss, *weights;
+  double crops = 0;  ///< share of crops around classes other than the background; 0: no crops
+  std::string name() const {
+    return message("--loss ", loss, std::strcmp(weights, "none") ? message(" --class-weights ", weights) : "",
+                   crops > 0 ? message(" --resize crop --crop-foreground ", decimal(crops, 1)) : "");
+  }
+};
+constexpr Recipe kPlain{"ce", "none"}, kBoth{"ce+dice", "none"};
+constexpr Recipe kRecipes[] = {kPlain,
+                               {"ce", "enet"},
+                               {"dice", "none"},
+                               kBoth,
+                               {"ce+dice", "enet"},
+                               {"ce+dice", "median"},
+                               {"ce+dice", "effective"},
+                               {"focal+dice", "enet"},
+                               {"ce+dice", "none", 0.5},
+                               {"ce+dice", "enet", 0.5}};
+constexpr int kSide = 128, kEpochs = 30, kSparseSide = 256, kSparseEpochs = 40;
+
+const std::vector<std::string> kSets{"wound_fuseg", "camvid_small", "skin", "sparse"};
+
+struct Set {
+  std::string name;
+  fs::path folder;
+  data::Dataset dataset;
+  int side() const { return name == "sparse" ? kSparseSide : kSide; }
+  bool is_drawn() const { return name == "sparse" || name == "skin"; }
+};
+
+Set open(const std::string& name, const fs::path& photographs, const fs::path& out) {
+  Set set{name, photographs / name, {}};
+  if (set.is_drawn()) {
+    set.folder = out / name / "data";
+    const int side = set.side();
+    draw(data::phantom_named(name), set.folder, {.count = name == "sparse" ? 200 : 100, .width = side, .height = side, .seed = 100});
+  }
+  data::DatasetOptions options;
+  if (name == "wound_fuseg") options.background = "0";  // its masks have 0 and 255, and no names
+  if (name == "camvid_small") options.ignore = 11;      // void
+  set.dataset = data::open_dataset(set.folder, options);
+  return set;
+}
+
+train::TrainConfig config_of(const Recipe& recipe, const Set& set, const fs::path& run, int seed) {
+  train::TrainConfig config{.data = set.folder.string(), .preset = "bn", .base = 8, .depth = 4, .width = set.side(), .height = set.side()};
+  config.loss = recipe.loss, config.class_weights = recipe.weights, config.out = run.string();
+  config.seed = static_cast<std::uint64_t>(seed), config.epochs = config.val_every = set.name == "sparse" ? kSparseEpochs : kEpochs;
+  if (recipe.crops > 0)
+    config.resize = "crop", config.crop_foreground = recipe.crops, config.crops = 1, config.width = config.height = kSide;
+  return config;
+}
+
+/// The score of networks that did not see what they are scored on, all of it from the train split.
+double cross_validated(const Recipe& recipe, const Set& set, const fs::path& run) {
+  data::Dataset train_only = set.dataset;
+  for (const data::Split split : {data::Split::val, data::Split::test}) train_only.splits[static_cast<int>(split)].clear();
+  train::CrossValidation result;
+  train::cross_validate(train::resolved(config_of(recipe, set, run, 100)), train_only, 2, true, {}, result);
+  return infer::Predictor(result.runs[0]).head().selection(result.all.confusion).value;
+}
+
+/// The recipe with the greatest mean share of each set's best score.
+Recipe searched(const std::vector<Set>& sets, const fs::path& out) {
+  std::vector<std::string> columns;
+  for (const Set& set : sets) columns.push_back(set.name);
+  std::vector<std::vector<double>> scores(std::size(kRecipes));
+  std::vector<double> best(sets.size());
+  for (std::size_t s = 0; s < sets.size(); ++s)
+    for (std::size_t r = 0; r < scores.size(); ++r) {
+      scores[r].push_back(cross_validated(kRecipes[r], sets[s], out / sets[s].name / message("recipe", r + 1)));
+      best[s] = std::max(best[s], scores[r][s]);
+      std::printf("%s, %s: %s\n", sets[s].name.c_str(), kRecipes[r].name().c_str(), decimal(scores[r][s], 3).c_str());
+      std::fflush(stdout);
+    }
+  columns.insert(columns.end(), {"mean share of the best", "least share"});
+  Table table(columns);
+  std::size_t first = 0;
+  double most = 0;
+  for (std::size_t r = 0; r < scores.size(); ++r) {
+    double sum = 0, least = 1;
+    for (std::size_t s = 0; s < sets.size(); ++s) sum += scores[r][s] / best[s], least = std::min(least, scores[r][s] / best[s]);
+    const double mean = sum / static_cast<double>(sets.size());
+    if (mean > most) most = mean, first = r;
+    scores[r].insert(scores[r].end(), {mean, least});
+    table.add("`" + kRecipes[r].name() + "`", 100, scores[r]);
+  }
+  table.write(out, "recipes");
+  return kRecipes[first];
+}
+
+/// The recipes on val splits, which nothing was chosen on, in photographs' own pixels; a sheet of pictures for each set.
+void compare(const std::vector<Set>& sets, const std::vector<Recipe>& recipes, const fs::path& out) {
+  Table table({"Dice", "IoU", "precision", "recall", "accuracy"});
+  for (const Set& set : sets) {
+    const auto& val = set.dataset.items(data::Split::val);
+    std::vector<std::vector<data::Image>> rows;
+    const auto drawn = [&](const data::Image& photo, const data::LabelImage& labels) {
+      return data::resized(draw_labels(photo, labels, set.dataset.schema, 0.7), photo.width / 2, photo.height / 2);
+    };
+    std::vector<data::Image> photos;
+    for (const std::size_t i : {val.size() / 4, val.size() / 2, 3 * val.size() / 4}) {
+      photos.push_back(data::read_image(val[i].image));
+      rows.push_back({data::resized(photos.back(), photos.back().width / 2, photos.back().height / 2),
+                      drawn(photos.back(), data::read_mask(val[i], set.dataset.masks))});
+    }
+    for (std::size_t r = 0; r < recipes.size(); ++r)
+      for (int seed = 0; seed < 3; ++seed) {
+        const fs::path run = out / set.name / message("final", r, "_seed", seed);
+        infer::Predictor predictor = trained(config_of(recipes[r], set, run, seed), set.dataset);
+        const metrics::Scores s = counted(predictor, set.dataset, data::Split::val).scores(set.dataset.schema.background);
+        table.add(set.name + ", `" + recipes[r].name() + "`", seed,
+                  {s.dice.macro_foreground, s.iou.macro_foreground, s.precision.macro_foreground, s.recall.macro_foreground, s.accuracy});
+        for (std::size_t i = 0; seed == 0 && i < rows.size(); ++i) rows[i].push_back(drawn(photos[i], said(predictor, photos[i])));
+      }
+    data::write_png(out / ("recipes_" + set.name + ".png"), sheet(rows, 1));
+  }
+  table.write(out, "real_data");
+}
+
+void experiment_of(const fs::path& photographs, const fs::path& out, const std::vector<std::string>& names) {
+  std::vector<Set> sets, real;
+  for (const std::string& name : names) sets.push_back(open(name, photographs, out));
+  const Recipe chosen = searched(sets, out);
+  for (const Set& set : sets)
+    if (!set.is_drawn()) real.push_back(set);
+  std::vector<Recipe> recipes{kPlain, kBoth};
+  if (chosen.name() != kPlain.name() && chosen.name() != kBoth.name()) recipes.push_back(chosen);
+  compare(real, recipes, out);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc < 3) return std::fprintf(stderr, "usage: recipes DATA OUT [SET ...]\n"), 2;
+  io::create_folders(argv[2]);
+  experiment_of(argv[1], argv[2], argc > 3 ? std::vector<std::string>(argv + 3, argv + argc) : kSets);
+  return 0;
+} catch (const lamina::Error& e) {
+  return std::fprintf(stderr, "recipes: %s\n", e.what()), 1;
+}
