@@ -183,6 +183,41 @@ TEST_CASE("whole photographs: the network's answer to the fitted photograph, put
   }
 }
 
+TEST_CASE("whole photographs of many pixels are put back strip by strip, in bounded memory, as in one piece") {
+  constexpr int kWide = 3000, kHigh = 900;
+  for (const std::string resize : {"stretch", "pad"}) {
+    CAPTURE(resize);
+    const PredictorFolder f(resize);
+    infer::Predictor predictor = f.predictor();
+    const data::Image photo = noise(kWide, kHigh);
+    const auto got = predictor.predict(photo);
+    const auto labels_only = [&] {
+      release_cached_memory();
+      reset_peak_memory();
+      const std::size_t before = memory_stats().in_use;
+      const auto labels = predictor.predict(photo, {.probabilities = false}).labels.labels;
+      CHECK(labels == got.labels.labels);
+      return memory_stats().peak - before;
+    };
+    const std::size_t whole = std::size_t{kWide} * kHigh * kClasses * 4;
+    CHECK(labels_only() < whole / 2);
+    const bool pad = resize == "pad";  // 3000x900 becomes 32x10, seven rows below the top
+    data::Image seen = data::resized(photo, kWidth, pad ? 10 : kHeight);
+    if (pad) {
+      const data::Image inner = seen;
+      seen = data::Image(kWidth, kHeight, 3);
+      for (int y = 0; y < 10; ++y) std::copy_n(inner.at(0, y), 3 * kWidth, seen.at(0, 7 + y));
+    }
+    const Answer answer = f.ask(seen);
+    const Answer expected = (pad ? answer.part(0, 7, kWidth, 10) : answer).resized(kWide, kHigh);
+    const float* p = got.probabilities.data<float>();
+    double error = 0;
+    for (std::size_t i = 0; i < expected.values.size(); ++i)
+      error = std::max(error, std::abs(static_cast<double>(p[i]) - expected.values[i]));
+    CHECK(error < 1e-5);
+  }
+}
+
 TEST_CASE("what is seen in a corner of the photograph is said of that corner") {
   for (const std::string resize : {"stretch", "pad", "crop"}) {
     const PredictorFolder f(resize);

@@ -94,7 +94,8 @@ class Predictor {
 
   /// Windows are read, run and blended a strip of rows at a time. Without probabilities a tiled prediction takes, beside the image and the
   /// labels, no more than a batch of windows needs and 10 * outputs + 16 bytes for each of W * input().height pixels: with 3 outputs and an
-  /// input of 512 rows 0.5 GB at 20000 x 20000. Probabilities take 4 * outputs bytes a pixel of the image; so does a whole one.
+  /// input of 512 rows 0.5 GB at 20000 x 20000. A whole image takes 4 * outputs bytes for each of input().width * H pixels and a strip of
+  /// 4 MB. Probabilities take 4 * outputs bytes a pixel of the image.
   /// Throws OptionError on an overlap outside its range, DataError on an image that is none or has other bands or bits than the network was
   /// trained on (data::read_bands keeps those of a file), MemoryError.
   Prediction predict(const data::ImageView& image, const PredictOptions& options = {}) const;
@@ -115,9 +116,9 @@ class Predictor {
   explicit Predictor(const io::ModelFile& file, Device device);
   /// As mean_of_passes.
   Tensor probabilities(const Tensor& images, const PassOptions& passes) const;
-  /// A whole image as the network sees it, and what was said of it at the image's own size: (1, H, W, outputs).
+  /// A whole image as the network sees it, and what was said of it at the image's own size, strip by strip.
   Tensor seen(const data::ImageView& image) const;
-  Tensor at_own_size(const Tensor& said, const data::ImageView& image) const;
+  void at_own_size(const Tensor& said, const data::ImageView& image, const Blend::Rows& f) const;
   /// Throws as predict; true: the image must be made gray first.
   bool checked(const data::ImageView& image, const PredictOptions& options) const;
   Prediction empty_prediction(const data::ImageView& image, const PredictOptions& options) const;

@@ -16,6 +16,8 @@ namespace {
 /// The same draws for every photograph, whichever come before.
 constexpr RandomKey kDraws{0, 0x6d6f6e7465};
 
+constexpr std::int64_t kStripValues = 1 << 20;  ///< that a strip of a whole photograph has at most, unless a row has more
+
 /// (H, W, C) from a batch of one.
 Tensor first_image(const Tensor& batch) { return batch.view_as({batch.size(1), batch.size(2), batch.size(3)}); }
 
@@ -140,12 +142,21 @@ Tensor Predictor::seen(const data::ImageView& image) const {
                          loading_.normalization);
 }
 
-Tensor Predictor::at_own_size(const Tensor& said, const data::ImageView& image) const {
-  if (loading_.resize != data::Resize::pad) return resize_bilinear(said, image.height, image.width, ResizeGrid::half_pixel);
-  // Scaled to fit and centred: cut the border off again before going back.
-  const auto [w, h] = data::fit_inside(image.width, image.height, input_.width, input_.height);
-  const Tensor inner = crop(said, {.top = (input_.height - h) / 2, .left = (input_.width - w) / 2, .height = h, .width = w});
-  return resize_bilinear(inner, image.height, image.width, ResizeGrid::half_pixel);
+void Predictor::at_own_size(const Tensor& said, const data::ImageView& image, const Blend::Rows& f) const {
+  Tensor inner = said;
+  if (loading_.resize == data::Resize::pad) {  // scaled to fit and centred: cut the border off again before going back
+    const auto [w, h] = data::fit_inside(image.width, image.height, input_.width, input_.height);
+    inner = crop(said, {.top = (input_.height - h) / 2, .left = (input_.width - w) / 2, .height = h, .width = w});
+  }
+  // Down the photograph, then across it some rows at a time: what bilinear resizing computes, in the same order.
+  const Tensor tall = first_image(resize_bilinear(inner, image.height, inner.size(2), ResizeGrid::half_pixel));
+  const std::int64_t rows = std::max<std::int64_t>(1, kStripValues / (image.width * tall.size(2)));
+  for (std::int64_t first = 0; first < image.height; first += rows) {
+    const Tensor strip = tall.rows(first, std::min(rows, image.height - first));
+    const Tensor across = resize_bilinear(strip.view_as({1, strip.size(0), strip.size(1), strip.size(2)}), strip.size(0), image.width,
+                                          ResizeGrid::half_pixel);
+    f(first, first_image(across));
+  }
 }
 
 void Predictor::tiled(const data::ImageView& image, const PredictOptions& options, const Blend::Rows& f) const {
@@ -248,7 +259,8 @@ std::vector<Prediction> Predictor::predict(std::span<const data::ImageView> imag
     const Tensor said = probabilities(batch, options.passes).packed();
     for (std::size_t i = 0; i < part.size(); ++i) {
       all.push_back(empty_prediction(part[i], options));
-      take(all.back(), 0, first_image(at_own_size(said.rows(static_cast<std::int64_t>(i), 1), part[i])).packed(), options.rows);
+      at_own_size(said.rows(static_cast<std::int64_t>(i), 1), part[i],
+                  [&](std::int64_t first, const Tensor& rows) { take(all.back(), first, rows, options.rows); });
     }
   }
   return all;
