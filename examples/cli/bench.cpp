@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "json.hpp"
+#include "lamina/core/free_memory.hpp"
 #include "lamina/nn/nn.hpp"
 #include "lamina/ops/ops.hpp"
 #include "lamina/train/trainer.hpp"
@@ -31,12 +32,17 @@ int bench(const BenchOptions& options, const Common& common) {
   auto [width, height] = parse_extent(options.size.empty() ? "256" : options.size);
   std::unique_ptr<models::Network> model;
   if (options.profile.empty()) {
+    const models::ModelCost cost = models::model_cost(options.model, height, width);
+    const FreeMemory free = free_memory();
+    require<MemoryError>(4 * cost.parameters <= free.bytes, "the ", cost.parameters, " parameters of this network take ",
+                         4 * cost.parameters / 1000000, " MB, and ", free.bytes / 1000000, " MB are left of ", free.limit,
+                         "; choose a smaller --base or --depth");
     model = models::build_network(options.model, 0);
   } else {
     const io::ModelFile file(io::find_weights(options.profile));
     model = file.network();
-    const train::RunInfo run = train::run_info(file);
-    if (options.size.empty()) width = run.config.width, height = run.config.height;
+    const infer::InputConfig input = train::input_of(file);
+    if (options.size.empty()) width = input.width, height = input.height;
   }
   model->to(device);
   model->train(options.train);

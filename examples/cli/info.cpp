@@ -31,14 +31,24 @@ int info(const InfoOptions& options, const Common& common) {
   Json result;
   if (!options.target.empty()) {
     const io::ModelFile file(io::find_weights(options.target));
-    const train::RunInfo run = train::run_info(file);
+    (void)file.blank();  // a file that does not hold what it claims has no layers to list
     config = file.model();
-    width = run.config.width, height = run.config.height;
-    result = {{"checkpoint", file.path().string()}, {"data", run.config.data},
-              {"epoch", run.state.epoch},           {"best_epoch", run.state.best_epoch},
-              {"best_score", run.state.best_score}, {"classes", run.schema.names},
-              {"channels", run.input.channels}};
-    if (!run.input.mean.empty()) result["normalization"] = {{"mean", run.input.mean}, {"sd", run.input.sd}, {"bits", run.input.bits}};
+    const infer::InputConfig input = train::input_of(file);
+    width = input.width, height = input.height;
+    result = {{"checkpoint", file.path().string()}, {"channels", input.channels}};
+    if (!input.mean.empty()) result["normalization"] = {{"mean", input.mean}, {"sd", input.sd}, {"bits", input.bits}};
+    if (file.metadata().contains("colorization")) {
+      result["task"] = "colorization";
+    } else if (!file.metadata().contains("trainer")) {
+      result["classes"] = infer::inference_info(file.metadata(), file.path().string()).head->schema().names;
+    } else {
+      const train::RunInfo run = train::run_info(file);
+      result.update({{"classes", run.schema.names},
+                     {"data", run.config.data},
+                     {"epoch", run.state.epoch},
+                     {"best_epoch", run.state.best_epoch},
+                     {"best_score", run.state.best_score}});
+    }
   }
   config = models::resolved(config);
   const models::ModelCost cost = models::model_cost(config, height, width);

@@ -33,6 +33,13 @@ TEST_CASE("colorize train, the same command again, and predict") {
   check_error(w.lamina("colorize predict run data/images --out data"), 2, {"is a data set"});
   check_error(w.lamina("predict run data/images --out masks"), 3, {"colorize"});
   check_error(w.lamina("train data --out run" + kSmall), 3, {"run"});
+
+  const Result told = w.lamina("info run --json");
+  REQUIRE_MESSAGE(told.code == 0, told.err);
+  CHECK(nlohmann::json::parse(told.out).at("size") == "16x16");
+  const Result timed = w.lamina("bench --profile run --repeats 1 --json");
+  REQUIRE_MESSAGE(timed.code == 0, timed.err);
+  CHECK(nlohmann::json::parse(timed.out).at("size") == "16x16");
 }
 
 TEST_CASE("colorize: photographs of 16 bits are learned from and colored as those of 8 bits, gray ones only colored") {

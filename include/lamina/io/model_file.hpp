@@ -23,12 +23,16 @@ class ModelFile {
   /// The network that "model" of the metadata names; of a run with several, the one that "component" names. Throws DataError when there is
   /// none.
   models::ModelConfig model() const;
-  /// The network with its values, in evaluation mode, in f32 on the CPU. It is built without memory and compared with the names, shapes and
-  /// dtypes in the header first: nothing is allocated that the file does not hold, and no initial values are computed. Throws DataError
-  /// naming the file: what does not fit, a model that nobody knows.
+  /// The network without values or memory, compared with the names, shapes and dtypes in the header. Throws DataError naming the file:
+  /// what does not fit, a model that nobody knows.
+  std::unique_ptr<models::Network> blank() const;
+  /// The network with its values, in evaluation mode, in f32 on the CPU. It begins as blank(): nothing is allocated that the file does not hold,
+  /// and no initial values are computed. Throws as blank().
   std::unique_ptr<models::Network> network() const;
 
  private:
+  std::unique_ptr<models::Network> network(bool filled) const;
+
   std::filesystem::path path_;
   SafetensorsFile file_;
 };

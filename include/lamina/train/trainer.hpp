@@ -36,6 +36,8 @@ struct RunInfo {
   RunState state;
   infer::InputConfig input;
 };
+/// How photographs become the network's input: of a run, of a colorization, of save_predictor. Throws DataError when the file does not say.
+infer::InputConfig input_of(const io::ModelFile& file);
 /// Throws DataError when it was not written by a training run.
 RunInfo run_info(const io::Metadata& metadata, const std::string& origin);
 inline RunInfo run_info(const io::ModelFile& file) { return run_info(file.metadata(), file.path().string()); }

@@ -14,7 +14,10 @@ models::ModelConfig ModelFile::model() const {
   }
 }
 
-std::unique_ptr<models::Network> ModelFile::network() const {
+std::unique_ptr<models::Network> ModelFile::blank() const { return network(false); }
+std::unique_ptr<models::Network> ModelFile::network() const { return network(true); }
+
+std::unique_ptr<models::Network> ModelFile::network(bool filled) const {
   const auto& all = file_.tensors();
   const auto component = metadata().find("component");
   const std::string prefix = component == metadata().end() ? "" : component->second + ".";
@@ -28,6 +31,7 @@ std::unique_ptr<models::Network> ModelFile::network() const {
   try {
     auto network = models::build_meta(model());
     network->check_state(state);
+    if (!filled) return network;
     for (std::size_t k = 0; k < ours.size(); ++k) state[k].tensor = relayout(file_.read(ours[k]), false);
     network->fill(std::move(state));
     network->eval();

@@ -200,6 +200,12 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
   return run_loop(*task, session, loop_options(config), sinks, stop);
 }
 
+infer::InputConfig input_of(const io::ModelFile& file) {
+  const auto input = file.metadata().find("input");
+  return input == file.metadata().end() ? run_info(file).input
+                                        : infer::input_config_from_json(input->second);  // version 1 has settings alone
+}
+
 RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
   const auto task = metadata.find("task");
   require<DataError>(task == metadata.end() || task->second != "colorization", origin,
