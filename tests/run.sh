@@ -2,7 +2,7 @@
 # Builds and runs every test that a fresh machine can run, meant to take at most 10 minutes on 2 cores. usage: bash tests/run.sh [--yes] [--full]
 #   --yes   install missing packages without asking (needs root)
 #   --full  also the build without CUDA kernels, the timed and sub-project tests, the older instruction set, the sanitizers, every order
-#           of the host shim, a tenth of the planted faults, and nvcc
+#           of the host shim, a tenth of the planted faults, Clang and nvcc
 set -euo pipefail
 cd "$(dirname "$0")/.."
 yes=() full=0
@@ -33,5 +33,6 @@ if ((full)); then
     check "$sanitizer" -LE 'full|tree'
   done
   python3 tools/mutate.py --sample 0.1 # a tenth of the planted faults, another one each time
+  if command -v clang++ > /dev/null; then build clang lamina; else echo "skipped: clang++ was not found, so the library was not built with it"; fi
   if command -v nvcc > /dev/null; then build cuda lamina; else echo "skipped: nvcc was not found, so the CUDA kernels were not compiled for a GPU"; fi
 fi

@@ -1,4 +1,7 @@
 // The meta device: shapes without memory.
+#include <filesystem>
+#include <set>
+
 #include "lamina/ops/ops.hpp"
 #include "lamina/optim/optimizer.hpp"
 #include "support/op_check.hpp"
@@ -36,6 +39,32 @@ TEST_CASE("every op computes on the meta device the shapes, and gradients' shape
       {"argmax", {[](V t) { return argmax(t[0]); }, {x}}},
       {"arithmetic", {[](V t) { return mul(add(t[0], t[0]), sub(scale(t[0], 2), t[0])); }, {x}}},
       {"batch_norm2d", {[](V t) { return batch_norm2d(t[0], t[1], t[1], t[1].detach(), t[1].detach(), {}, t[0]); }, {x, c4}}},
+      {"count_above",
+       {[](V t) {
+          return is_above(t[0], std::vector<float>{0, 1, 2, 3});
+        },
+        {x}}},
+      {"expand",
+       {[](V t) {
+          return expand(t[0], {3, 2, 6, 5, 4});
+        },
+        {x}}},
+      {"matmul",
+       {[](V t) { return matmul(linear(t[0], t[1]), t[2]); },
+        {x, random_normal({3, 4}, 4, DType::f32), random_normal({3, 2}, 5, DType::f32)}}},
+      {"operators", {[](V t) { return (1 - t[0] * 2) / (t[0] + t[1]) - t[0]; }, {x, c4}}},
+      {"permute",
+       {[](V t) {
+          return transpose(permute(t[0], {3, 0, 2, 1}), 1, 2);
+        },
+        {x}}},
+      {"stack",
+       {[](V t) {
+          return stack({t[0], scale(t[0], 2)}, 1);
+        },
+        {x}}},
+      {"unary", {[](V t) { return clamp(exp(abs(t[0])), 0, 1); }, {x}}},
+      {"where", {[](V t) { return where(t[0].detach(), t[0], scale(t[0], 2)); }, {x}}},
       {"concat",
        {[](V t) {
           return concat({t[0], slice_channels(t[0], 1, 2)});
@@ -54,6 +83,7 @@ TEST_CASE("every op computes on the meta device the shapes, and gradients' shape
       {"pool2d", {[](V t) { return avg_pool2d(max_pool2d(t[0])); }, {x}}},
       {"reduce", {[](V t) { return add(sum(t[0]), mean(global_avg_pool(t[0]))); }, {x}}},
       {"regression_loss", {[](V t) { return add(l1_loss(t[0], t[0]), mse_loss(t[0], t[0])); }, {x}}},
+      {"slice_channels", {[](V t) { return slice_channels(t[0], 1, 2); }, {x}}},
       {"reshape",
        {[](V t) {
           return reshape(slice_channels(t[0], 0, 2), {12, 10});
@@ -71,6 +101,12 @@ TEST_CASE("every op computes on the meta device the shapes, and gradients' shape
     CAPTURE(std::string(name));
     CHECK(shapes(op.first, op.second, kMeta) == shapes(op.first, op.second, kCpu));
   }
+  // Every header of ops/ has a row.
+  std::set<std::string> rows{"measured", "ops"}, headers{"measured", "ops"};
+  for (const auto& c : cases) rows.insert(c.first);
+  for (const auto& file : std::filesystem::directory_iterator(std::filesystem::path(LAMINA_SOURCE_DIR) / "include/lamina/ops"))
+    if (file.path().extension() == ".hpp") headers.insert(file.path().stem().string());
+  CHECK(rows == headers);
   check_throws<ShapeError>([&] { conv2d(x.to(kMeta), wt.to(kMeta)); }, {"(2, 6, 5, 4)"});
   check_throws<DeviceError>([&] { add(x, x.to(kMeta)); }, {"cpu", "meta"});
 }

@@ -82,6 +82,7 @@ TEST_CASE("validations of a run that is watched say how much is wrong near borde
     const auto signals = trainer_state(f / policy / "weights/last.safetensors").at("history").at(1);
     if (std::string(policy) == "off") {
       CHECK(!signals.contains("signals"));
+      CHECK(train::make_task(train::resolved(c), data::open_dataset(c.data))->validate().signals.size() == 0);  // not even looked for
       continue;
     }
     CHECK(signals.at("signals").at("border_error/labels").get<double>() == doctest::Approx(1.0 / 8));
