@@ -135,7 +135,8 @@ def lengths(lines, suffix):
     for begin, line in enumerate(lines):
         found = opening.match(line)
         if found and "(" in "".join(lines[max(begin - 3, 0) : begin + 1]):
-            end = next((i for i in range(begin + 1, len(lines)) if closes(lines[i], found[1])), len(lines))
+            indent = found[1][:-4] if line.lstrip().startswith(":") else found[1]  # a constructor's list of members stands further in
+            end = next((i for i in range(begin + 1, len(lines)) if closes(lines[i], indent)), len(lines))
             yield begin, end - begin - sum(not line.strip() for line in lines[end - 2 : end])
 
 
