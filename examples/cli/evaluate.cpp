@@ -27,7 +27,8 @@ void print_cells(std::initializer_list<double> values, const std::string& last =
 
 void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head, double undefined) {
   const std::vector<std::string> names = head.outcomes();
-  const auto s = m.scores(head.neutral_outcome(), undefined), base = head.baseline(m).scores(head.neutral_outcome(), undefined);
+  const auto s = head.scores(m, undefined), base = head.scores(head.baseline(m), undefined);
+  const bool foreground = head.neutral_outcome() >= 0 || head.parts().size() > 1;
   std::size_t width = 40;
   for (const std::string& n : names) width = std::max(width, n.size());
   const auto row = [&](const std::string& name, const metrics::Scores& from, auto value) {
@@ -41,9 +42,9 @@ void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head, dou
               "specificity");
   for (std::size_t c = 0; c < names.size(); ++c) row(names[c], s, [&](const metrics::ClassScores& k) { return k.per_class[c]; });
   mean("macro", s, &metrics::ClassScores::macro);
-  if (head.neutral_outcome() >= 0) mean("macro foreground", s, &metrics::ClassScores::macro_foreground);
+  if (foreground) mean("macro foreground", s, &metrics::ClassScores::macro_foreground);
   mean("micro", s, &metrics::ClassScores::micro);
-  if (head.neutral_outcome() >= 0) mean("micro foreground", s, &metrics::ClassScores::micro_foreground);
+  if (foreground) mean("micro foreground", s, &metrics::ClassScores::micro_foreground);
   mean("always the most frequent class: macro", base, &metrics::ClassScores::macro);
   std::printf("pixel accuracy %.4f (always the most frequent class: %.4f)\n", s.accuracy, base.accuracy);
   std::printf("additive Dice %.4f: the sum of the foreground classes', no share\n", s.additive_dice);

@@ -43,7 +43,7 @@ int info(const InfoOptions& options, const Common& common) {
       result["classes"] = infer::inference_info(file.metadata(), file.path().string()).head->schema().names;
     } else {
       const train::RunInfo run = train::run_info(file);
-      result.update({{"classes", run.schema.names},
+      result.update({{"classes", run.schema.heads.empty() ? run.schema.names : run.schema.counted()},
                      {"data", run.config.data},
                      {"epoch", run.state.epoch},
                      {"best_epoch", run.state.best_epoch},

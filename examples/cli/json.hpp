@@ -18,7 +18,7 @@ inline Json json_number(double v) { return std::isnan(v) ? Json(nullptr) : Json(
 
 inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, const lamina::heads::Head& head,
                         double undefined = lamina::metrics::kUndefined) {
-  const auto s = m.scores(head.neutral_outcome(), undefined);
+  const auto s = head.scores(m, undefined);
   auto kind = [](const lamina::metrics::ClassScores& c) {
     Json per_class = Json::array();
     for (double v : c.per_class) per_class.push_back(json_number(v));
@@ -45,6 +45,11 @@ inline Json json_scores(const lamina::metrics::ConfusionMatrix& m, const lamina:
   const lamina::Scalars all = head.summary(m, undefined);
   for (const char* name : {"mean_absolute_error", "within_one", "quadratic_kappa"})
     if (const double* value = all.find(name)) result["ordinal"][name] = json_number(*value);
+  const auto parts = head.parts();
+  for (std::size_t k = 0; parts.size() > 1 && k < parts.size(); ++k) {
+    Json& own = result["heads"][parts[k].head->name()] = json_scores(head.of_part(m, k), *parts[k].head, undefined);
+    own["classes"] = parts[k].head->outcomes();
+  }
   return result;
 }
 

@@ -19,20 +19,19 @@ namespace {
 
 using namespace cli;
 
-/// The command line while it is read. A verb is a function that adds its options, and a line in kVerbs; what it does stands in its own
-/// file.
+/// The command line while it is read. A verb is a function that adds its options, a line in kVerbs, and a file with what it does.
 struct Program {
   CLI::App app{"Lamina: dense image prediction in C++. Train, evaluate and run segmentation networks on folders of photographs."};
   cli::Common common;
   std::vector<cli::VerbText> texts;  // of all verbs
   int code = cli::kOk;
 
-  /// A verb whose options are a struct: `declare(verb, options)` adds them, `act(options, common)` is the verb.
+  /// A verb whose options are a struct: `declare(verb, options)` adds them, `act(options, common)` is the verb; below the program, or
+  /// another.
   template <class Options, class Declare, class Act>
   void verb(const char* name, const char* help, Declare declare, Act act) {
     verb<Options>(app, name, help, declare, act);
   }
-  /// One below another.
   template <class Options, class Declare, class Act>
   void verb(CLI::App& parent, const char* name, const char* help, Declare declare, Act act) {
     CLI::App* sub = parent.add_subcommand(name, help);
@@ -344,6 +343,8 @@ int main(int argc, char** argv) {
     return fail("out of memory", cli::kOutOfMemory);
   } catch (const lamina::IoError& e) {
     return fail(e.what(), cli::kDisk);
+  } catch (const std::filesystem::filesystem_error& e) {
+    return fail(lamina::message(e.path1().string(), " cannot be read: ", e.code().message()).c_str(), cli::kBadData);
   } catch (const std::exception& e) {
     return fail(e.what(), cli::kFailed);
   }

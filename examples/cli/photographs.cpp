@@ -64,8 +64,9 @@ std::vector<fs::path> photographs(const std::vector<std::string>& names, Progres
       continue;
     }
     std::vector<fs::path> inside, others;
+    std::error_code unreadable;  // a link to itself is told when it is read
     for (const auto& entry : fs::directory_iterator(name))
-      if (entry.is_regular_file() && entry.path().filename().string().front() != '.')
+      if (!entry.is_directory(unreadable) && entry.path().filename().string().front() != '.')
         (data::has_image_extension(entry.path()) ? inside : others).push_back(entry.path());
     require<DataError>(!inside.empty(), name, ": the folder holds no image (", data::supported_formats(), ")");
     std::sort(inside.begin(), inside.end());
@@ -78,24 +79,40 @@ std::vector<fs::path> photographs(const std::vector<std::string>& names, Progres
   return files;
 }
 
+std::vector<fs::path> mask_files(const fs::path& masks, const std::string& stem, const data::LabelSchema& schema) {
+  std::vector<fs::path> files;
+  for (const data::LabelSchema& head : schema.heads) {
+    const std::vector<fs::path> own = mask_files(masks / head.name, stem, head);
+    files.insert(files.end(), own.begin(), own.end());
+  }
+  if (!schema.heads.empty()) return files;
+  for (const std::string& plane : schema.plane_names()) files.push_back(masks / plane / (stem + ".png"));
+  if (files.empty()) files.push_back(masks / (stem + data::mask_ending(schema)));
+  return files;
+}
+
 nlohmann::ordered_json write_masks(const fs::path& masks, const std::string& stem, const data::LabelImage& labels,
                                    const data::LabelSchema& schema) {
-  if (labels.planes == 0) {
-    const fs::path mask = masks / (stem + data::mask_ending(schema));
-    data::write_mask(mask, labels, schema);
-    return mask.string();
+  nlohmann::ordered_json written;
+  for (std::size_t h = 0; h < schema.heads.size(); ++h) {
+    const auto own = write_masks(masks / schema.heads[h].name, stem, schema.of_head(labels, h), schema.heads[h]);
+    for (const auto& file : own.is_array() ? own : nlohmann::ordered_json::array({own})) written.push_back(file);
   }
-  auto files = nlohmann::ordered_json::array();
-  for (int k = 0; k < labels.planes; ++k) {
-    data::LabelImage plane = labels.plane(k);
+  if (!schema.heads.empty()) return written;
+  const std::vector<fs::path> files = mask_files(masks, stem, schema);
+  for (const fs::path& file : files) io::create_folders(file.parent_path());
+  if (labels.planes == 0) {
+    data::write_mask(files[0], labels, schema);
+    return files[0].string();
+  }
+  for (std::size_t k = 0; k < files.size(); ++k) {
+    data::LabelImage plane = labels.plane(static_cast<int>(k));
     if (schema.planes.empty())
       for (std::uint8_t& v : plane.labels) v *= 255;
-    const fs::path folder = masks / schema.plane_names()[static_cast<std::size_t>(k)];
-    io::create_folders(folder);
-    data::write_png(folder / (stem + ".png"), plane);
-    files.push_back((folder / (stem + ".png")).string());
+    data::write_png(files[k], plane);
+    written.push_back(files[k].string());
   }
-  return files;
+  return written;
 }
 
 }  // namespace cli

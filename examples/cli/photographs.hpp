@@ -14,7 +14,10 @@ namespace cli {
 /// leaves out. Throws DataError: a name that is nothing, a folder without images.
 std::vector<std::filesystem::path> photographs(const std::vector<std::string>& names, ProgressLine& progress);
 
-/// The masks of a photograph, as the data set has them, and where they are: of planes a file each, FOLDER/PLANE/STEM.
+/// Where the masks of a photograph are: one, of planes a file each, FOLDER/PLANE/STEM, of several heads those of each, FOLDER/HEAD/...
+std::vector<std::filesystem::path> mask_files(const std::filesystem::path& folder, const std::string& stem,
+                                              const lamina::data::LabelSchema& schema);
+/// The masks of a photograph, as the data set has them, and where they are.
 nlohmann::ordered_json write_masks(const std::filesystem::path& folder, const std::string& stem, const lamina::data::LabelImage& labels,
                                    const lamina::data::LabelSchema& schema);
 

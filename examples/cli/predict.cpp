@@ -1,5 +1,6 @@
 // lamina predict: index masks, overlays and probabilities of photographs.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <deque>
@@ -37,9 +38,9 @@ void require_safe_output(const fs::path& out, const std::vector<fs::path>& photo
   for (const fs::path& photo : photos) {
     const std::string file = photo.stem().string() + ".png";
     const fs::path overlay = out / "overlays" / file;
-    std::vector<fs::path> masks{out / "masks" / (photo.stem().string() + data::mask_ending(schema))};
-    for (const std::string& name : schema.plane_names()) masks.push_back(out / "masks" / name / file);
-    for (const fs::path& result : {masks[0], overlay})
+    std::vector<fs::path> masks = mask_files(out / "masks", photo.stem().string(), schema), results = masks;
+    results.push_back(overlay);
+    for (const fs::path& result : results)
       require<OptionError>(!fs::exists(result) || !fs::equivalent(result, photo), "the result of ", photo.string(),
                            " would overwrite it; choose another --out");
     for (const fs::path& mask : masks)
@@ -63,24 +64,23 @@ double grade_of(const data::LabelImage& plane, const std::string& rule) {
 /// Grades of an ordinal network's planes (or of the one that it has), and the shares of pixels that each class, or grade, has.
 Json grades_of(const data::LabelImage& labels, const data::LabelSchema& schema, const std::string& rule) {
   Json grades = Json::object();
+  for (std::size_t h = 0; h < schema.heads.size(); ++h)
+    if (Json own = grades_of(schema.of_head(labels, h), schema.heads[h], rule); !own.empty()) grades[schema.heads[h].name] = std::move(own);
+  if (schema.task != data::Task::ordinal) return grades;
   if (schema.planes.empty()) grades["grade"] = grade_of(labels, rule);
   for (std::size_t k = 0; k < schema.planes.size(); ++k) grades[schema.planes[k]] = grade_of(labels.plane(static_cast<int>(k)), rule);
   return grades;
 }
 Json shares_of(const data::LabelImage& labels, const data::LabelSchema& schema) {
   const std::vector<std::string> names = schema.counted();
-  const std::size_t values = labels.values(), each = names.size() / values;  // each: what a plane may be counted as
-  std::vector<std::int64_t> counts(names.size());
-  for (std::size_t v = 0; v < labels.labels.size(); ++v) {
-    const std::size_t label = labels.labels[v];
-    if (labels.planes && schema.planes.empty())
-      counts[v % values] += label == 1;
-    else
-      ++counts[v % values * each + label];
-  }
+  const std::vector<data::LabelSchema::Label> counted = schema.counted_labels();
+  const std::size_t values = labels.values();
+  std::vector<std::array<std::int64_t, 256>> counts(values);  // by plane and label
+  for (std::size_t v = 0; v < labels.labels.size(); ++v) ++counts[v % values][labels.labels[v]];
   Json shares;
   for (std::size_t c = 0; c < names.size(); ++c)
-    shares[names[c]] = static_cast<double>(counts[c]) / static_cast<double>(labels.labels.size() / values);
+    shares[names[c]] = static_cast<double>(counts[static_cast<std::size_t>(counted[c].plane)][counted[c].label]) /
+                       static_cast<double>(labels.labels.size() / values);
   return shares;
 }
 
@@ -113,7 +113,7 @@ Json written(const infer::Prediction& p, data::Image photo, const data::LabelSch
               {"overlay", overlay.string()},
               {"shares", shares_of(p.labels, schema)}};
   if (options.probabilities) io::write_npy(out / "probabilities" / (stem + ".npy"), p.probabilities);
-  if (schema.task == data::Task::ordinal) result["grades"] = grades_of(p.labels, schema, options.grade);
+  if (Json grades = grades_of(p.labels, schema, options.grade); !grades.empty()) result["grades"] = std::move(grades);
   if (p.uncertainty) result["uncertainty"] = write_uncertainty(out / "uncertainty" / (stem + ".png"), p.uncertainty, options.probabilities);
   return result;
 }

@@ -234,3 +234,22 @@ TEST_CASE("results never land in a data set") {
   fs::rename(w / "set/images", w / "set/photos");
   CHECK(listing() == before);
 }
+
+TEST_CASE("a photograph or a mask that is a link to itself is named, by check, train and predict") {
+  for (const std::string kind : {"images", "masks"}) {
+    const Workshop w(1);
+    write_quarters(w / "set", 1);
+    fs::remove(w / ("set/" + kind + "/im0.png"));
+    fs::create_symlink("im0.png", w / ("set/" + kind + "/im0.png"));
+    const Result checked = w.lamina("check set");
+    CHECK(checked.code == 3);
+    CHECK(checked.out.find("set/" + kind + "/im0.png cannot be read") != std::string::npos);
+    check_error(w.lamina("train set --out run --quiet" + kSmall), 3, {"im0.png cannot be read"});
+    REQUIRE(w.lamina("train data --out run --quiet" + kSmall).code == 0);
+    if (kind == "images") check_error(w.lamina("predict run set/images --out p"), 3, {"im0.png", "1 of 6 photographs"});
+  }
+  const Workshop w(1);
+  io::create_folders(w / "set");
+  fs::create_symlink("images", w / "set/images");
+  check_error(w.lamina("train set --out run"), 3, {"set/images"});
+}

@@ -35,7 +35,7 @@ TEST_CASE("outlines keep what borders another label, and nothing else") {
   CHECK(outlines(rows(6, {1, 1, 1, 2, 2, 2}), 2).labels == Labels{kNone, 1, 1, 2, 2, kNone});
   CHECK(outlines(rows(3, {1, 1, 1})).labels == Labels{kNone, kNone, kNone});
   CHECK(outlines(rows(4, {1, 0, 1, 0, 1, 1, 1, 1}, 2)).labels ==
-        Labels{0, 0, 0, 0, 0, 1, 0, 0});  // each plane by itself: 1 1 1 1 and 0 0 1 1
+        Labels{kNone, kNone, kNone, 0, kNone, 1, kNone, kNone});  // each plane by itself: 1 1 1 1 and 0 0 1 1
 }
 
 TEST_CASE("errors: missed, too much, another class; ignored pixels are none") {

@@ -89,7 +89,7 @@ TEST_CASE("graded planes: what would be a guess is refused") {
                        doctest::Contains("cannot name a folder"), DataError);
   std::string many = R"({"task": "ordinal", "labels": {"a": 0, "b": 1, "c": 2}, "planes": ["p0")";
   for (int k = 1; k < 86; ++k) many += ", \"p" + std::to_string(k) + '"';
-  CHECK_THROWS_WITH_AS(schema((many + "]}").c_str()), doctest::Contains("86 planes of 3 grades"), DataError);
+  CHECK_THROWS_WITH_AS(schema((many + "]}").c_str()), doctest::Contains("86 planes of 258 labels"), DataError);
   DataFolder f;
   two_folders(f);
   refuses(f, "--background mild: graded planes have none", {.background = "mild"});
@@ -122,8 +122,10 @@ TEST_CASE("graded planes are drawn in colors of their own, stronger with the gra
     write_png(f / (std::string("masks/rust/") + stem + ".png"), labels({0, 0, 0}));
   }
   LoaderOptions options{.batch = 1, .width = 1, .height = 1, .resize = Resize::crop, .random_crop = true, .threads = 0};
+  const Dataset marked = open_dataset(f.path(), {.validation_share = 0});
   options.foreground = 1;
-  Loader crops(open_dataset(f.path(), {.validation_share = 0}), Split::train, options);
+  options.counted = marked.schema.counted_labels();
+  Loader crops(marked, Split::train, options);
   for (int epoch = 0; epoch < 8; ++epoch) {
     crops.start(epoch);
     for (Batch b; crops.next(b);) CHECK(b.at(kLabels).to_vector<std::uint8_t>() == Labels{1, 0});

@@ -157,7 +157,14 @@ TEST_CASE("crops of the foreground: so many show a class other than the backgrou
   write_places(f, "b", 40, 40, [](int, int) { return 0; });
   io::write_file_atomically(f / "train.txt", "a\nb\n");
   const Dataset set = open_dataset(f.path());
-  LoaderOptions o{.batch = 50, .width = 9, .height = 9, .resize = Resize::crop, .random_crop = true, .crops = 600, .background = 0};
+  LoaderOptions o{.batch = 50,
+                  .width = 9,
+                  .height = 9,
+                  .resize = Resize::crop,
+                  .random_crop = true,
+                  .crops = 600,
+                  .counted = set.schema.counted_labels()};
+  o.counted[0].background = true;
   /// How often a class is in the middle of a crop of the first photograph, and of class 3 anywhere in it.
   const auto middles = [&] {
     Loader loader(set, Split::train, o);
@@ -184,11 +191,11 @@ TEST_CASE("crops of the foreground: so many show a class other than the backgrou
   share = middles();
   CHECK(share[2] < 0.03);
   CHECK(share[3] < 0.03);
-  o.foreground = 1, o.background = -1;  // 0 is a class like others
+  o.foreground = 1, o.counted[0].background = false;  // 0 is a class like others
   share = middles();
   for (const int c : {0, 1, 2, 3}) CHECK(near(share[c], 0.25));
   // Centers that may be anywhere are on the pixel itself, and every pixel of a class is drawn.
-  o.background = 0, o.center_anywhere = true, o.augment = parse_augment("hflip,rotate=30");
+  o.counted[0].background = true, o.center_anywhere = true, o.augment = parse_augment("hflip,rotate=30");
   Loader loader(set, Split::train, o);
   std::set<std::pair<int, int>> of_two;
   int corners = 0;

@@ -15,9 +15,9 @@ struct SplitSummary {
   std::vector<std::vector<std::int64_t>> pixels;  ///< of each mask, by class
   std::vector<std::int64_t> labelled;             ///< by class: pixels that have it or are known not to; one number unless classes overlap
   bool overlapping = false;                       ///< a pixel can have several classes, or none
-  std::size_t grades = 0;                         ///< of each plane, where planes are graded
+  std::vector<int> planes;                        ///< of what is counted, where a plane has one of several labels
   int without_foreground = 0;                     ///< images with nothing but the background and what is uncertain
-  /// The accuracy of always answering with the most frequent class; where classes overlap, with none.
+  /// The accuracy of always answering with the most frequent class, of each plane; where classes overlap, with none.
   double majority_share() const;
   int majority_class() const;
 };

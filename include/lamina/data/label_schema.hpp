@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -15,6 +16,7 @@ enum class Task : std::uint8_t {
   multiclass,  ///< one class
   multilabel,  ///< any number of classes
   ordinal,     ///< one class, the classes being grades in ascending order (none < mild < severe)
+  several,     ///< answers to several questions, each with labels of its own (LabelSchema::heads)
 };
 const char* name_of(Task task);
 
@@ -58,18 +60,34 @@ struct LabelSchema {
   std::string background_reason;    ///< why, for a person; not stored
   std::vector<int> uncertain;       ///< class indices
   std::vector<std::string> planes;  ///< of an ordinal set: what is graded, each by itself; empty: a pixel has one grade
+  std::string name;                 ///< of one of several heads
+  std::vector<LabelSchema> heads;   ///< of Task::several, which has no labels of its own: what is asked of every pixel
+  int first_color = 0;              ///< among default colors, so that those of several heads differ; not stored
   std::string file_ending = ".png";
   MaskReading reading;
   std::string reading_note;  ///< what a person should know of it; not stored
 
   int classes() const { return static_cast<int>(names.size()); }
-  /// The planes of a mask: classes that may overlap, or what is graded; none where a pixel has one label.
-  const std::vector<std::string>& plane_names() const { return task == Task::multilabel ? names : planes; }
+  /// The planes of a mask: classes that may overlap, or what is graded; none where a pixel has one label. Of several heads those of the
+  /// first, then of the next, "damage/crack", or "tissue" where it has one label.
+  std::vector<std::string> plane_names() const;
   /// What pixels are counted as: the classes; of graded planes the grades of the first plane, "crack none", "crack severe", then those of
-  /// the next. Their colors; and which of them is no finding.
+  /// the next; of several heads those of each, "tissue skin", of classes that may overlap "no hair" too. Their colors; where a mask has
+  /// them, and whether they are no finding.
   std::vector<std::string> counted() const;
   std::vector<Rgb> counted_colors() const;
-  bool is_background(int counted) const { return planes.empty() ? counted == background : counted % classes() == 0; }
+  struct Label {
+    int plane = 0;
+    std::uint8_t label = 0;
+    bool background = false;
+    bool operator==(const Label&) const = default;
+  };
+  std::vector<Label> counted_labels() const;
+  bool is_background(int counted) const { return counted_labels()[static_cast<std::size_t>(counted)].background; }
+  /// Labels that a pixel has in a mask.
+  std::size_t labels_per_pixel() const { return std::max<std::size_t>(1, plane_names().size()); }
+  /// Of a mask of several heads the planes of one, which has them as a mask of its own.
+  LabelImage of_head(const LabelImage& mask, std::size_t head) const;
   /// The class called `name`; -1: none.
   int class_named(std::string_view name) const;
   /// Removes the class with this value, if there is one, and makes the value the ignored one.
@@ -84,7 +102,7 @@ struct LabelSchema {
 };
 
 /// Throws DataError naming `origin` unless the labels fit the task: planes and grades have names; there are at least two grades, with the
-/// values 0, 1, 2 ... without a gap, and none above the first is the background; only grades have `planes`, of at most 255 grades in all.
+/// values 0, 1, 2 ... without a gap, and none above the first is the background; only grades have `planes`; at most 255 labels are counted.
 void check_labels(const LabelSchema& schema, const std::string& origin);
 
 /// Reads dataset.json: nnU-Net's `labels` ({"background": 0, "face": 2}; its first version's {"0": "background"} too; a label
@@ -94,8 +112,9 @@ void check_labels(const LabelSchema& schema, const std::string& origin);
 /// `mask_frame` (shown, stored), `others` (error, ignore, nearest). Roles: `background` (a label, or [] for none), `foreground` (labels;
 /// the one label that is none of them and not uncertain is the background), `uncertain` (an image of these and the background alone has
 /// no foreground). Without either the label called background, bg, _background_ or __background__ (in any case) is the background, and
-/// where there is none no class is. Other fields are left alone, unless one is nearly one of these. Throws DataError naming `origin`, line
-/// and column, the field and the rule; also as check_labels.
+/// where there is none no class is. Instead of labels there may be `heads`, {"tissue": {"labels": ...}, "damage": {"task": "ordinal",
+/// ...}}: what is asked of every pixel, each with these fields but for `file_ending` and `mask_frame`. Other fields are left alone, unless
+/// one is nearly one of these. Throws DataError naming `origin`, line and column, the field and the rule; also as check_labels.
 LabelSchema parse_label_schema(std::string_view json, const std::string& origin);
 /// The same format: parse_label_schema(to_json(s)) equals s. With `items` it has the other fields nnU-Net requires.
 std::string to_json(const LabelSchema& schema, std::int64_t items = 0);

@@ -22,8 +22,8 @@ struct LoaderOptions {
   /// Of a random crop: false, the window stays inside the image where that is large enough; true, its center is anywhere in the image.
   bool center_anywhere = false;
   int crops = 1;          ///< with Resize::crop: windows of each item an epoch; 0: as many as its pixels fill (those of an open data set)
-  double foreground = 0;  ///< share of random crops that show a pixel of a class other than `background`, each class of the item as often
-  int background = -1;
+  double foreground = 0;  ///< share of random crops that show a pixel of a class other than a background, each class of the item as often
+  std::vector<LabelSchema::Label> counted{};  ///< LabelSchema::counted_labels, by which these are found
   bool windows = false;       ///< with Resize::crop: instead of crops the windows that cover each item (of an open data set), in order
   bool drop_last = false;     ///< leave out a last batch that is not full
   bool merge_single = false;  ///< a last batch of one item joins the one before

@@ -32,6 +32,7 @@ struct MaskContent {
   std::vector<Rgb> palette;
   bool lossy = false;              ///< as of Raster
   std::vector<std::string> notes;  ///< as of Raster
+  std::vector<MaskContent> heads;  ///< of Task::several: each one's own, which are counted instead; of width 0 where a mask has none
 
   /// "the value 7", "the color #ff0000", "several planes"
   std::string describe(std::uint32_t value) const;
@@ -44,26 +45,34 @@ class MaskDecoder {
  public:
   MaskDecoder() = default;
   MaskDecoder(MaskEncoding encoding, const LabelSchema& schema);
+  /// Of several heads, each with its own.
+  MaskDecoder(std::vector<MaskDecoder> heads, const LabelSchema& schema)
+      : encoding_(MaskEncoding::multilabel), schema_(schema), heads_(std::move(heads)) {}
 
   MaskEncoding encoding() const { return encoding_; }
   /// LabelImage::planes of what is decoded.
   int planes() const { return encoding_ == MaskEncoding::multilabel ? static_cast<int>(schema_.plane_names().size()) : 0; }
+  const MaskDecoder& head(std::size_t k) const { return heads_[k]; }
   /// The class of a key of MaskContent::counts, kIgnoreLabel, or -1 for a value that is no label.
   int class_of(const MaskContent& content, std::uint32_t value) const;
   /// Throws DataError naming `origin`, the first value that is no label and where it is; of planes, unless there is a channel for every
   /// label and every sample is 0, the ignored value, or the one other value of the file.
   LabelImage decode(const Raster& raster, const std::string& origin) const;
   LabelImage read(const std::filesystem::path& path, const DecodeLimits& limits = {}) const;
-  /// One file a plane, each gray or of a palette; nothing of one whose path is empty is there. Throws DataError also when sizes differ.
+  /// One file a plane, each gray or of a palette; nothing of one whose path is empty is there. Of several heads the files of each; where
+  /// one of classes that exclude each other has none, nothing is known of it (kIgnoreLabel). Throws DataError also when sizes differ.
   /// `turn` is as of Item.
   LabelImage read(std::span<const std::filesystem::path> planes, const DecodeLimits& limits = {}, int turn = 1) const;
   /// One line for a person: "gray index masks: 0 background, 1 wound".
   std::string describe(const LabelSchema& schema) const;
 
  private:
+  LabelImage read_heads(std::span<const std::filesystem::path> planes, const DecodeLimits& limits, int turn) const;
+
   MaskEncoding encoding_ = MaskEncoding::index;
   LabelSchema schema_;
   std::map<std::uint32_t, int> classes_;  // by value, 0xRRGGBB or plane
+  std::vector<MaskDecoder> heads_;
 };
 
 /// A mask file as the data set has them (LabelSchema::reading): gray, palette, 0 and 255, RGB, white with labels in alpha; one-hot planes

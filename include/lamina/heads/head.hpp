@@ -27,6 +27,17 @@ struct Selection {
   double value;
 };
 
+class Head;
+/// What a head learns by itself: all of it, or one of several that it is made of.
+struct Part {
+  const Head* head;
+  int output = 0, plane = 0;  ///< the first of the network's outputs, and of the planes of labels, that are its own
+  bool whole = true;
+  /// Its own of the network's (..., outputs), and of labels (N, H, W, planes): (N, H, W) where it has one a pixel.
+  Tensor logits(const Tensor& all) const;
+  Tensor labels(const Tensor& all) const;
+};
+
 /// What one output of a network means: how many scores a pixel has, what they learn, what they decide, how decisions are counted and
 /// scored. A head knows the classes of its data; it does not know the network, nor how the loss is computed.
 class Head {
@@ -37,7 +48,7 @@ class Head {
   /// Of the network's output, and of the batch's tensor that it learns.
   const std::string& name() const { return name_; }
   const data::LabelSchema& schema() const { return schema_; }
-  /// multiclass, multilabel, ordinal, corn, coral, regression.
+  /// multiclass, multilabel, ordinal, corn, coral, regression; of several "tissue=multiclass,damage=corn".
   virtual const char* kind() const = 0;
   /// Scores a pixel: channels of the network's output.
   virtual int outputs() const = 0;
@@ -56,6 +67,10 @@ class Head {
   virtual Tensor decide(const Tensor& scores, Scale scale = Scale::logits) const = 0;
   /// Decisions a pixel that may overlap; 0: one label a pixel.
   virtual int planes() const { return 0; }
+
+  virtual std::vector<Part> parts() const { return {{this}}; }
+  /// What a part would have counted alone.
+  virtual metrics::ConfusionMatrix of_part(const metrics::ConfusionMatrix& confusion, std::size_t) const { return confusion; }
 
   /// Pixels of one mask where each output should say yes, from those of each class.
   virtual std::vector<std::int64_t> output_pixels(std::vector<std::int64_t> class_pixels) const { return class_pixels; }
@@ -84,8 +99,12 @@ class Head {
   virtual void distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const;
   /// What of an image each outcome is, in their order; of those that are nowhere, such as "(none)" of planes, nothing.
   virtual std::vector<metrics::Region> regions() const;
+  /// Of every outcome and their means. `undefined`: as of ConfusionMatrix::scores.
+  virtual metrics::Scores scores(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const {
+    return confusion.scores(neutral_outcome(), undefined);
+  }
   /// Every score by name, in the order of metrics.csv: accuracy, then dice, iou, precision, recall and specificity each as macro,
-  /// macro_foreground, micro, micro_foreground and a class, then additive_dice. `undefined`: as of ConfusionMatrix::scores.
+  /// macro_foreground, micro, micro_foreground and a class, then additive_dice.
   virtual Scalars summary(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const;
   virtual Selection selection(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const;
   /// Scores of one image, the first columns of per_image.csv, and how good they are (larger is better, NaN: undefined).
@@ -108,11 +127,16 @@ class Head {
 
 /// How often each output should say yes, from the pixels of each class in every mask: what class weights are made from.
 data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<std::int64_t>>& masks);
-/// The same of the items of a data set that is open.
-data::ClassCounts output_counts(const Head& head, const std::vector<data::Item>& items);
+/// The pixels of each class in every mask of a data set that is open.
+std::vector<std::vector<std::int64_t>> mask_pixels(const std::vector<data::Item>& items);
+inline data::ClassCounts output_counts(const Head& head, const std::vector<data::Item>& items) {
+  return output_counts(head, mask_pixels(items));
+}
+/// Loss weights of the outputs, by a rule, each part's from its own labels; 1 of a part whose outputs are no classes.
+std::vector<double> class_weights(const Head& head, data::WeightRule rule, const std::vector<std::vector<std::int64_t>>& masks);
 
-/// The head for the labels of `schema`: `kind`, or where that is empty the one of the schema's task. Throws OptionError on an unknown kind,
-/// or one that such labels cannot have.
+/// The head for the labels of `schema`: `kind`, or where that is empty the one of the schema's task; of several heads "damage=corn,...".
+/// Throws OptionError on an unknown kind, or one that such labels cannot have.
 std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std::string& kind = "", const std::string& name = kLabels);
 
 }  // namespace lamina::heads

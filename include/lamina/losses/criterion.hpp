@@ -16,7 +16,8 @@ struct CriterionOptions {
 
 /// A weighted sum of loss terms, such as "0.5*ce+tversky:alpha=0.3:beta=0.7". What sees pixels and regions is computed in fused passes
 /// (segmentation_loss), which also interpolate logits: in one, unless there are two pixel terms, regions of images beside regions of
-/// batches, or more than kMostRegionTerms. Other terms are computed beside them.
+/// batches, or more than kMostRegionTerms. Other terms are computed beside them. Of several heads all have these terms, or each its own:
+/// "tissue=ce+dice,damage=0.5*mae".
 class Criterion {
  public:
   /// Throws OptionError: a term or an argument that is unknown (naming the nearest), a factor or an argument outside its range,
@@ -24,22 +25,24 @@ class Criterion {
   explicit Criterion(const std::string& expression, CriterionOptions options = {});
 
   const CriterionOptions& options() const { return options_; }
-  /// Whether class weights mean something to every term.
+  /// Whether class weights mean something to every term, or to those of some head; other heads then have none.
   bool takes_class_weights() const;
   /// Throws OptionError where they do not.
   void set_class_weights(std::vector<double> weights);
-  /// Throws OptionError when a term does not fit what the head's scores are.
+  /// Throws OptionError when a term does not fit what the head's scores are, or names a head that there is not.
   void require_fits(const heads::Head& head) const;
 
-  /// What means over pixels are divided by: the class weights of the labels that count, or these labels' number. The loss of a batch is
-  /// that of its parts, each by its share of this, but for terms that are ratios of sums (Dice).
-  double divisor(const heads::Head& head, const Tensor& labels, const Tensor& pixel_weights = {}) const;
+  /// What means over pixels are divided by, for each part of the head: the class weights of the labels that count, or these labels' number.
+  /// The loss of a batch is that of its parts, each by its share of this, but for terms that are ratios of sums (Dice).
+  std::vector<double> divisors(const heads::Head& head, const Tensor& labels, const Tensor& pixel_weights = {}) const;
 
   /// The loss, a scalar: logits (N, h, w, outputs) of the labels' size or smaller (then interpolated on `upsample`, the network's grid),
   /// labels u8 as the loader gives them. `pixel_weights` (N, H, W) f32 on the host: how often each pixel counts; none: once. `values`,
-  /// unless null, becomes "loss", then each term before its factor. Throws as segmentation_loss and the head's targets().
+  /// unless null, becomes "loss", then each term before its factor, of several heads "damage/loss", "damage/ce". `shares`: how often each
+  /// part of the head counts; none: once. Throws as segmentation_loss and the head's targets().
   Tensor operator()(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values = nullptr,
-                    const Tensor& pixel_weights = {}, ResizeGrid upsample = ResizeGrid::half_pixel) const;
+                    const Tensor& pixel_weights = {}, ResizeGrid upsample = ResizeGrid::half_pixel,
+                    const std::vector<double>& shares = {}) const;
 
  private:
   struct Term {
@@ -49,9 +52,17 @@ class Criterion {
     double factor;
   };
   Term parse(const std::string& text) const;
+  /// Of one head.
+  Criterion of(const heads::Part& part) const;
+  void require_terms_fit(const heads::Head& head) const;
+  double divisor(const heads::Head& head, const Tensor& labels, const Tensor& pixel_weights) const;
+  Tensor loss_of(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values, const Tensor& pixel_weights,
+                 ResizeGrid upsample) const;
 
   std::vector<Term> terms_;
   CriterionOptions options_;
+  std::string head_;                 // whose terms these are, where each head has its own
+  std::vector<Criterion> of_heads_;  // then these are instead of terms
 };
 
 }  // namespace lamina::losses

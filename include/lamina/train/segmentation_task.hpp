@@ -50,8 +50,8 @@ class SegmentationTask : public Task {
   void note(std::string line) { parts_.notes.push_back(std::move(line)); }
 
  private:
-  /// Forward and backward. Each head's loss counts by its share of the step's.
-  Scalars pass(const data::Batch& batch, const std::vector<double>& shares);
+  /// Forward and backward. The loss of each part of a head counts by its share of the step's.
+  Scalars pass(const data::Batch& batch, const std::vector<std::vector<double>>& shares);
   /// What a head's number is called where there are several heads.
   std::string name_of(const heads::Head& head, const std::string& scalar) const;
   void put(Scalars& to, const heads::Head& head, const Scalars& values) const;

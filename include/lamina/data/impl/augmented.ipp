@@ -53,6 +53,8 @@ void write_augmented(const Dataset& dataset, const std::filesystem::path& folder
   require<OptionError>(o.copies >= 1, "--copies ", o.copies, " must be at least 1");
   require<DataError>(dataset.photos.bits == 8, dataset.root.string(),
                      ": photographs of more than 8 bits are not written as augmented ones");
+  require<DataError>(dataset.schema.heads.empty(), dataset.root.string(),
+                     ": the masks of several heads are files of several folders, and augmented ones are an array each");
   require_no_dataset("the folder", folder, {dataset.root});
   const LabelSchema schema = of_arrays(dataset.schema);
   for (const char* sub : {"images", "masks"}) io::create_folders(folder / sub);

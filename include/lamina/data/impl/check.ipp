@@ -86,7 +86,7 @@ class Checker {
     for (std::size_t c = 0; c < pixels.size(); ++c) {
       const int k = static_cast<int>(c);
       const bool uncertain =
-          schema.planes.empty() && std::find(schema.uncertain.begin(), schema.uncertain.end(), k) != schema.uncertain.end();
+          schema.plane_names().empty() && std::find(schema.uncertain.begin(), schema.uncertain.end(), k) != schema.uncertain.end();
       if (pixels[c] > 0 && !schema.is_background(k) && !uncertain) return true;
     }
     return false;
@@ -100,23 +100,22 @@ class Checker {
       s.counts = ClassCounts::zeros(classes);
       s.labelled.resize(classes);
       s.overlapping = !report_.schema.plane_names().empty();
-      s.grades = report_.schema.planes.empty() ? 0 : static_cast<std::size_t>(report_.schema.classes());
+      for (const LabelSchema::Label& label : report_.schema.counted_labels())
+        if (report_.schema.task != Task::multilabel && s.overlapping) s.planes.push_back(label.plane);
     }
     for (std::size_t i = 0; i < survey.items.size(); ++i) {
       const MaskContent& mask = survey.found[i].mask;
       if (survey.items[i].mask.empty() || !survey.found[i].mask_error.empty()) continue;
       const std::string name = survey.items[i].mask.filename().string();
-      for (const auto& [value, count] : mask.counts)
-        if (decoder_.class_of(mask, value) < 0) {
-          auto& [files, sum] = outside[mask.describe(value) + mask_values::no_label_cure(value)];
-          files.push_back(name);
-          sum += count;
-        }
-      const std::vector<std::int64_t> pixels = detail::class_pixels(mask, decoder_, classes);
+      detail::each_unknown(mask, decoder_, [&](const MaskContent& own, std::uint32_t value, std::int64_t count) {
+        auto& [files, sum] = outside[own.describe(value) + mask_values::no_label_cure(value)];
+        files.push_back(name);
+        sum += count;
+      });
+      const auto [pixels, known] = detail::counts_of(mask, decoder_, report_.schema);
       SplitSummary& split = report_.splits[static_cast<int>(survey.splits[i])];
-      const std::int64_t labelled = split.counts.add(pixels);
-      for (std::int64_t& n : split.labelled) n += split.overlapping ? std::int64_t{mask.width} * mask.height : labelled;
-      for (const auto& [value, count] : mask.ignored) split.labelled[static_cast<std::size_t>(decoder_.class_of(mask, value))] -= count;
+      split.counts.add(pixels);
+      for (std::size_t c = 0; c < classes; ++c) split.labelled[c] += known[c];
       split.pixels.push_back(pixels);
       if (has_foreground(pixels)) continue;
       ++split.without_foreground;

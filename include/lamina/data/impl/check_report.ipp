@@ -35,11 +35,13 @@ int SplitSummary::majority_class() const {
 }
 double SplitSummary::majority_share() const {
   if (labelled.empty()) return 0;
-  if (grades) {  // the most frequent one of each plane
+  if (!planes.empty()) {  // the most frequent one of each plane
     std::int64_t most = 0, all_planes = 0;
-    for (std::size_t first = 0; first < counts.pixels.size(); first += grades) {
-      const auto plane = counts.pixels.begin() + static_cast<std::ptrdiff_t>(first);
-      most += *std::max_element(plane, plane + static_cast<std::ptrdiff_t>(grades));
+    for (std::size_t first = 0, last; first < planes.size(); first = last) {
+      std::int64_t most_of_plane = 0;
+      for (last = first; last < planes.size() && planes[last] == planes[first]; ++last)
+        most_of_plane = std::max(most_of_plane, counts.pixels[last]);
+      most += most_of_plane;
       all_planes += labelled[first];
     }
     return all_planes == 0 ? 0 : static_cast<double>(most) / static_cast<double>(all_planes);
@@ -65,7 +67,7 @@ std::string CheckReport::text() const {
                  photos.bits ? message(photos.bits) : "8 and 16", " bits: normalised by their mean and standard deviation\n");
   if (has_encoding) {
     s += wrapped("  masks    " + encoding_text, kColumns, 11) + '\n' + wrapped("  " + schema.background_text(), kColumns, 4) + "\n\n";
-    const bool ordinal = schema.task == Task::ordinal, overlapping = splits[0].overlapping;
+    const bool ordinal = schema.task == Task::ordinal, several = schema.task == Task::several, overlapping = splits[0].overlapping;
     std::size_t width = 16;
     const std::vector<std::string> names = schema.counted();
     for (const std::string& name : names) width = std::clamp(name.size(), width, kColumns - 46);
@@ -85,16 +87,20 @@ std::string CheckReport::text() const {
       s += format(" %8lld\n", static_cast<long long>(images));
     }
     if (splits[0].majority_share() > 0) {
-      const std::string answer = splits[0].grades ? "the most frequent grade of each plane"
-                                 : overlapping    ? "none"
-                                                  : "'" + schema.names[static_cast<std::size_t>(splits[0].majority_class())] + "'";
+      const std::string answer = !splits[0].planes.empty() ? "the most frequent label of each plane"
+                                 : overlapping             ? "none"
+                                                           : "'" + schema.names[static_cast<std::size_t>(splits[0].majority_class())] + "'";
       s +=
           '\n' +
           wrapped(message("  Always answering ", answer, format(" is right for %.2f %% of the training ", 100 * splits[0].majority_share()),
-                          splits[0].grades ? "pixels, averaged over the planes"
-                          : overlapping    ? "pixels, averaged over the labels"
-                                           : "pixels",
-                          ": judge by ", ordinal ? "quadratic kappa" : "Dice", ", not by accuracy."),
+                          !splits[0].planes.empty() ? "pixels, averaged over the planes"
+                          : overlapping             ? "pixels, averaged over the labels"
+                                                    : "pixels",
+                          ": judge by ",
+                          several   ? "each head's own score"
+                          : ordinal ? "quadratic kappa"
+                                    : "Dice",
+                          ", not by accuracy."),
                   kColumns, 2) +
           '\n';
     }
@@ -124,7 +130,7 @@ std::string CheckReport::json() const {
   if (has_encoding) {
     j["task"] = name_of(schema.task);
     j["encoding"] = name_of(encoding);
-    j["classes"] = schema.names;
+    j["classes"] = schema.heads.empty() ? schema.names : schema.counted();
     j["values"] = schema.values;
     if (!schema.planes.empty()) j["planes"] = schema.planes;
     j["ignore"] = schema.ignore ? Json(*schema.ignore) : Json(nullptr);

@@ -7,6 +7,7 @@
 
 #include "lamina/core/names.hpp"
 #include "lamina/core/random.hpp"
+#include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/pairing.hpp"
 #include "lamina/data/import.hpp"
 #include "lamina/io/file.hpp"
@@ -88,8 +89,9 @@ class Lister {
     const fs::path path = given.empty() ? files_.root / name : given;
     if (fs::is_directory(path)) return path;
     std::string others;
+    std::error_code unreadable;
     for (const auto& entry : fs::directory_iterator(files_.root))
-      if (entry.is_directory()) others += (others.empty() ? "" : ", ") + entry.path().filename().string();
+      if (entry.is_directory(unreadable)) others += (others.empty() ? "" : ", ") + entry.path().filename().string();
     const std::string advice = import_command();
     throw DataError(message("there is no folder ", path.string(), "; ",
                             advice.empty()
@@ -108,8 +110,9 @@ class Lister {
   void read_schema() {
     const fs::path path = files_.root / "dataset.json";
     if (fs::exists(path)) files_.schema = parse_label_schema(io::read_text(path, 1 << 20), path.string());
-    files_.has_schema = !files_.schema.names.empty();
+    files_.has_schema = !files_.schema.names.empty() || !files_.schema.heads.empty();
     files_.schema.reading = overridden(files_.schema.reading, options_.mask_channel, options_.mask_frame, options_.others);
+    for (LabelSchema& head : files_.schema.heads) head.reading = overridden(head.reading, options_.mask_channel, "", options_.others);
     if (options_.ignore) files_.schema.set_ignore(*options_.ignore);
     check_labels(files_.schema, path.string());
   }
@@ -121,6 +124,8 @@ class Lister {
         planes_.push_back(files_by_stem(masks_folder_ / name, files_.findings));
       else
         missing += (missing.empty() ? "" : ", ") + name;
+    require<DataError>(files_.schema.heads.empty() || missing.empty(), masks_folder_.string(),
+                       ": of several heads each, and each plane of one, has a folder of masks, but not ", missing);
     if (planes_.empty()) return;
     require<DataError>(missing.empty(), masks_folder_.string(), ": some planes have a folder, but not ", missing);
     require<DataError>(masks_.empty(), masks_folder_.string(), ": the planes have folders, but there are files beside them");
@@ -241,7 +246,17 @@ class Lister {
       if (!absent[k].empty())
         files_.findings.push_back(
             {false, message((masks_folder_ / files_.schema.plane_names()[k]).string(), " has no file for ", absent[k].size(), " of ", items,
-                            " images, such as ", absent[k][0], ": it is taken to be nowhere in them")});
+                            " images, such as ", absent[k][0],
+                            excludes(k) ? ": nothing is known of it there, and these images teach and count for the other heads alone"
+                                        : ": it is taken to be nowhere in them")});
+  }
+
+  /// Is the plane a head's whose classes exclude each other?
+  bool excludes(std::size_t plane) const {
+    std::size_t last = 0;
+    for (const LabelSchema& head : files_.schema.heads)
+      if (plane < (last += head.labels_per_pixel())) return head.plane_names().empty();
+    return false;
   }
 
   const DatasetOptions& options_;
@@ -251,12 +266,6 @@ class Lister {
   std::optional<detail::Pairing> pairing_;
   std::vector<Files> planes_;  // by class, where the classes have folders
 };
-
-/// A mask as its photograph is seen.
-Raster read_mask_raster(const Item& item, const DecodeLimits& limits) {
-  const Raster raster = read_raster(item.mask, limits);
-  return item.turn == 1 || raster.orientation != 1 ? raster : turned(raster, item.turn);
-}
 
 }  // namespace
 
@@ -270,11 +279,12 @@ Split split_named(std::string_view name) {
 
 LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& limits) {
   if (!item.planes.empty()) return decoder.read(item.planes, limits, item.turn);
-  return decoder.decode(read_mask_raster(item, limits), item.mask.string());
+  return decoder.decode(detail::read_turned(item.mask, item.turn, limits), item.mask.string());
 }
 
 MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& limits) {
-  if (schema.plane_names().empty()) return inspect_mask(read_mask_raster(item, limits), item.mask.string(), schema);
+  if (!schema.heads.empty()) return detail::inspect_heads(item, schema, limits);
+  if (schema.plane_names().empty()) return inspect_mask(detail::read_turned(item.mask, item.turn, limits), item.mask.string(), schema);
   const LabelImage mask = read_mask(item, MaskDecoder(MaskEncoding::multilabel, schema), limits);
   MaskContent content;
   content.file = item.mask.string();

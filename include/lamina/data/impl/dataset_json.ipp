@@ -22,29 +22,19 @@ std::string in_small_letters(std::string text) {
 
 class SchemaReader {
  public:
-  SchemaReader(std::string_view text, const std::string& origin) : text_(text), origin_(origin) {}
+  SchemaReader(std::string_view text, const std::string& origin, const std::string& head = {}) : text_(text), origin_(origin) {
+    schema_.name = head;
+    if (!head.empty()) from_ = std::min(text.find('"' + head + '"'), text.size());
+  }
 
-  LabelSchema read() {
-    const Json json = detail::parse_json(text_, origin_);
+  LabelSchema read(const Json& json) {
     check(json.is_object(), "it is not a JSON object");
     check_spelling(json);
     const auto field = [&](const char* name, auto&& read) {
       field_ = name;
-      if (json.contains(name)) read(json[name]);
+      if (json.contains(name)) read(json.at(name));
       field_.clear();
     };
-    field("labels", [&](const Json& j) { read_labels(j); });
-    field("task", [&](const Json& j) { read_task(j); });
-    field("planes", [&](const Json& j) { read_planes(j); });
-    for (const std::string& name : schema_.plane_names())
-      check(!name.empty() && name[0] != '.' && name.find('/') == std::string::npos, schema_.planes.empty() ? "the label '" : "the plane '",
-            name, "' cannot name a folder of masks: it is empty, has a '/' or begins with a dot");
-    field("file_ending", [&](const Json& j) { schema_.file_ending = text_of(j, "file_ending"); });
-    check(schema_.names.size() <= kIgnoreLabel, "more than 255 labels");
-    name_background();
-    field("roles", [&](const Json& j) { read_roles(j); });
-    schema_.set_default_colors();
-    field("colors", [&](const Json& j) { read_colors(j); });
     const auto choice = [&](const char* name, const auto& table, auto& to) {
       field(name, [&](const Json& j) {
         try {
@@ -54,9 +44,30 @@ class SchemaReader {
         }
       });
     };
+    for (const char* name : {"file_ending", "mask_frame"})
+      field(name, [&](const Json&) { check(schema_.name.empty(), "'", name, "' stands beside \"heads\", not in one of them"); });
+    field("file_ending", [&](const Json& j) { schema_.file_ending = text_of(j, "file_ending"); });
+    choice("mask_frame", kFrames, schema_.reading.as_stored);
+    if (json.contains("heads")) {
+      for (const char* name : {"labels", "task", "planes", "roles", "colors", "ignore", "encoding", "mask_channel", "others"})
+        field(name, [&](const Json&) { check(false, "'", name, "' stands in each of \"heads\", not beside them"); });
+      field("heads", [&](const Json& j) { read_heads(j); });
+      check_labels(schema_, origin_);
+      return schema_;
+    }
+    field("labels", [&](const Json& j) { read_labels(j); });
+    field("task", [&](const Json& j) { read_task(j); });
+    field("planes", [&](const Json& j) { read_planes(j); });
+    for (const std::string& name : schema_.plane_names())
+      check(!name.empty() && name[0] != '.' && name.find('/') == std::string::npos, schema_.planes.empty() ? "the label '" : "the plane '",
+            name, "' cannot name a folder of masks: it is empty, has a '/' or begins with a dot");
+    check(schema_.names.size() <= kIgnoreLabel, "more than 255 labels");
+    name_background();
+    field("roles", [&](const Json& j) { read_roles(j); });
+    schema_.set_default_colors();
+    field("colors", [&](const Json& j) { read_colors(j); });
     choice("encoding", kEncodings, schema_.reading.encoding);
     choice("mask_channel", kChannels, schema_.reading.alpha);
-    choice("mask_frame", kFrames, schema_.reading.as_stored);
     choice("others", kOthers, schema_.reading.others);
     field("ignore", [&](const Json& j) {
       if (!j.is_null()) schema_.set_ignore(value_of(j, "ignore"));
@@ -69,8 +80,9 @@ class SchemaReader {
   template <class... Parts>
   void check(bool condition, const Parts&... parts) const {
     if (condition) return;
-    const std::size_t at = field_.empty() ? std::string_view::npos : text_.find('"' + field_ + '"');
-    throw DataError(message(origin_, at == std::string_view::npos ? "" : detail::line_and_column(text_, at), ": ", parts...));
+    const std::size_t at = field_.empty() ? std::string_view::npos : text_.find('"' + field_ + '"', from_);
+    throw DataError(message(origin_, at == std::string_view::npos ? "" : detail::line_and_column(text_, at), ": ",
+                            schema_.name.empty() ? "" : "head '" + schema_.name + "': ", parts...));
   }
   std::string text_of(const Json& j, const char* field) const {
     check(j.is_string(), "'", field, "' is not a string");
@@ -85,8 +97,8 @@ class SchemaReader {
 
   /// nnU-Net's own fields and anybody's notes are left alone; what is nearly one of ours is a slip that would have no effect.
   void check_spelling(const Json& json) {
-    constexpr std::string_view kFields[] = {"labels", "task",     "file_ending",  "colors",     "roles", "planes",
-                                            "ignore", "encoding", "mask_channel", "mask_frame", "others"};
+    constexpr std::string_view kFields[] = {"labels", "task",     "file_ending",  "colors",     "roles",  "planes",
+                                            "ignore", "encoding", "mask_channel", "mask_frame", "others", "heads"};
     for (const auto& [key, value] : json.items()) {
       const std::string_view nearest = nearest_name(key, kFields);
       field_ = key;
@@ -94,6 +106,17 @@ class SchemaReader {
             std::string(nearest), "'?");
     }
     field_.clear();
+  }
+  void read_heads(const Json& heads) {
+    check(schema_.name.empty(), "a head has no \"heads\" of its own");
+    check(heads.is_object() && !heads.empty(), "'heads' is not an object of names and what each asks");
+    for (const auto& [name, head] : heads.items()) {
+      check(!name.empty() && name[0] != '.' && name.find_first_of("/=,") == std::string::npos, "'", name,
+            "' cannot name a head and a folder of masks: it is empty, begins with a dot or has one of / = ,");
+      schema_.heads.push_back(SchemaReader(text_, origin_, name).read(head));
+    }
+    schema_.task = Task::several;
+    schema_.set_default_colors();
   }
   void read_labels(const Json& labels) {
     check(labels.is_object(), "'labels' is not an object of names and values");
@@ -138,7 +161,8 @@ class SchemaReader {
   void read_task(const Json& task) {
     const std::string name = text_of(task, "task");
     const auto* it = std::find(std::begin(kTasks), std::end(kTasks), name);
-    check(it != std::end(kTasks), "task '", name, "' is none of multiclass, multilabel, ordinal");
+    check(it != std::end(kTasks) && *it != std::string_view(schema_names::kTasks[3]), "task '", name,
+          "' is none of multiclass, multilabel, ordinal; several tasks are \"heads\"");
     schema_.task = static_cast<Task>(it - kTasks);
   }
   void read_planes(const Json& planes) {
@@ -232,19 +256,24 @@ class SchemaReader {
 
   const std::string_view text_;
   const std::string& origin_;
-  std::string field_;  // that is being read
+  std::string field_;     // that is being read
+  std::size_t from_ = 0;  // where fields are looked for in the text
   LabelSchema schema_;
 };
 
 }  // namespace
 
-LabelSchema parse_label_schema(std::string_view json, const std::string& origin) { return SchemaReader(json, origin).read(); }
+LabelSchema parse_label_schema(std::string_view json, const std::string& origin) {
+  return SchemaReader(json, origin).read(detail::parse_json(json, origin));
+}
 
-std::string to_json(const LabelSchema& schema, std::int64_t items) {
-  Json json;
-  if (items) {
-    json["channel_names"] = {{"0", "red"}, {"1", "green"}, {"2", "blue"}};
-    json["numTraining"] = items;
+namespace {
+void put_fields(Json& json, const LabelSchema& schema) {
+  for (const LabelSchema& head : schema.heads) put_fields(json["heads"][head.name], head);
+  if (!schema.heads.empty()) {
+    json["file_ending"] = schema.file_ending;
+    if (schema.reading.as_stored) json["mask_frame"] = name_in(kFrames, true);
+    return;
   }
   Json labels = Json::object(), colors = Json::object();
   for (std::size_t k = 0; k < schema.names.size(); ++k) {
@@ -253,7 +282,7 @@ std::string to_json(const LabelSchema& schema, std::int64_t items) {
   }
   if (schema.has_colors && schema.ignore_color) colors["ignore"] = *schema.ignore_color;
   json["labels"] = labels;
-  json["file_ending"] = schema.file_ending;
+  if (schema.name.empty()) json["file_ending"] = schema.file_ending;
   json["task"] = name_of(schema.task);
   if (!schema.planes.empty()) json["planes"] = schema.planes;
   if (schema.ignore) json["ignore"] = *schema.ignore;
@@ -268,6 +297,16 @@ std::string to_json(const LabelSchema& schema, std::int64_t items) {
   if (schema.reading.alpha) json["mask_channel"] = name_in(kChannels, true);
   if (schema.reading.as_stored) json["mask_frame"] = name_in(kFrames, true);
   if (schema.reading.others != Others::error) json["others"] = name_in(kOthers, schema.reading.others);
+}
+}  // namespace
+
+std::string to_json(const LabelSchema& schema, std::int64_t items) {
+  Json json;
+  if (items) {
+    json["channel_names"] = {{"0", "red"}, {"1", "green"}, {"2", "blue"}};
+    json["numTraining"] = items;
+  }
+  put_fields(json, schema);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

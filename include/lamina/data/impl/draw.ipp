@@ -23,7 +23,7 @@ LabelImage outlines(const LabelImage& labels, int width) {
         for (int v = std::max(0, y - width); v <= std::min(labels.height - 1, y + width) && !border; ++v)
           for (int u = std::max(0, x - width); u <= std::min(labels.width - 1, x + width) && !border; ++u)
             border = (&labels.at(u, v))[k] != own;
-        if (!border) (&out.at(x, y))[k] = labels.planes ? 0 : kIgnoreLabel;
+        if (!border) (&out.at(x, y))[k] = kIgnoreLabel;
       }
   return out;
 }
@@ -34,11 +34,14 @@ LabelImage errors_of(const LabelImage& prediction, const LabelImage& truth, cons
                      " labels, the mask ", truth.width, "x", truth.height, " of ", truth.values());
   LabelImage kinds(truth.width, truth.height);
   const std::size_t values = truth.values();
-  const auto nothing = [&](std::uint8_t label) { return truth.planes ? label == 0 : label == schema.background; };
+  std::vector<int> nothing(values, truth.planes && schema.heads.empty() ? 0 : -1);  // of each plane
+  if (!truth.planes || !schema.heads.empty())
+    for (const LabelSchema::Label& label : schema.counted_labels())
+      if (label.background) nothing[static_cast<std::size_t>(label.plane)] = label.label;
   for (std::size_t i = 0; i < truth.labels.size(); ++i) {
     const std::uint8_t said = prediction.labels[i], is = truth.labels[i];
     std::uint8_t& kind = kinds.labels[i / values];
-    if (kind == 0 && said != is && is != kIgnoreLabel) kind = nothing(said) ? 1 : nothing(is) ? 2 : 3;
+    if (kind == 0 && said != is && is != kIgnoreLabel) kind = said == nothing[i % values] ? 1 : is == nothing[i % values] ? 2 : 3;
   }
   return kinds;
 }

@@ -25,9 +25,41 @@ int LabelSchema::class_named(std::string_view name) const {
   return it == names.end() ? -1 : static_cast<int>(it - names.begin());
 }
 
+std::vector<std::string> LabelSchema::plane_names() const {
+  std::vector<std::string> all = task == Task::multilabel ? names : planes;
+  for (const LabelSchema& head : heads) {
+    const std::vector<std::string> own = head.plane_names();
+    if (own.empty()) all.push_back(head.name);
+    for (const std::string& plane : own) all.push_back(head.name + '/' + plane);
+  }
+  return all;
+}
+
+std::vector<LabelSchema::Label> LabelSchema::counted_labels() const {
+  std::vector<Label> all;
+  int first = 0;  // plane of the head
+  for (const LabelSchema& head : heads) {
+    for (const Label& own : head.counted_labels()) {
+      if (head.task == Task::multilabel) all.push_back({first + own.plane, 0, true});
+      all.push_back({first + own.plane, own.label, own.background});
+    }
+    first += static_cast<int>(head.labels_per_pixel());
+  }
+  for (int plane = 0; plane < std::max<int>(1, static_cast<int>(planes.size())); ++plane)
+    for (int k = 0; k < classes(); ++k)
+      all.push_back(task == Task::multilabel ? Label{k, 1, false}
+                                             : Label{plane, static_cast<std::uint8_t>(k), planes.empty() ? k == background : k == 0});
+  return all;
+}
+
 std::vector<std::string> LabelSchema::counted() const {
-  if (planes.empty()) return names;
   std::vector<std::string> all;
+  for (const LabelSchema& head : heads)
+    for (const std::string& own : head.counted()) {
+      if (head.task == Task::multilabel) all.push_back(head.name + " no " + own);
+      all.push_back(head.name + ' ' + own);
+    }
+  if (planes.empty() && heads.empty()) return names;
   for (const std::string& plane : planes)
     for (const std::string& grade : names) all.push_back(plane + ' ' + grade);
   return all;
@@ -36,15 +68,20 @@ std::vector<std::string> LabelSchema::counted() const {
 namespace {
 /// Of what is graded; a pixel with nothing of it stays as it is.
 std::vector<Rgb> plane_colors(const LabelSchema& schema) {
-  std::vector<Rgb> colors = default_colors(static_cast<int>(schema.planes.size()) + 1);  // black first
-  colors.erase(colors.begin());
+  std::vector<Rgb> colors = default_colors(schema.first_color + static_cast<int>(schema.planes.size()) + 1);  // black first
+  colors.erase(colors.begin(), colors.begin() + schema.first_color + 1);
   return colors;
 }
 }  // namespace
 
 std::vector<Rgb> LabelSchema::counted_colors() const {
-  if (planes.empty()) return colors;
   std::vector<Rgb> all;
+  for (const LabelSchema& head : heads)
+    for (const Rgb& own : head.counted_colors()) {
+      if (head.task == Task::multilabel) all.push_back({});
+      all.push_back(own);
+    }
+  if (planes.empty() && heads.empty()) return colors;
   for (const Rgb& color : plane_colors(*this))
     for (int grade = 0; grade < classes(); ++grade) {
       Rgb shade{};
@@ -54,23 +91,51 @@ std::vector<Rgb> LabelSchema::counted_colors() const {
   return all;
 }
 
+LabelImage LabelSchema::of_head(const LabelImage& mask, std::size_t head) const {
+  std::size_t first = 0;
+  for (std::size_t h = 0; h < head; ++h) first += heads[h].labels_per_pixel();
+  const std::size_t count = heads[head].labels_per_pixel(), all = mask.values();
+  LabelImage own(mask.width, mask.height, 0, static_cast<int>(heads[head].plane_names().size()));
+  for (std::size_t i = 0; i < own.labels.size() / count; ++i)
+    std::copy_n(mask.labels.begin() + static_cast<std::ptrdiff_t>(i * all + first), count,
+                own.labels.begin() + static_cast<std::ptrdiff_t>(i * count));
+  return own;
+}
+
 Image draw_labels(Image image, const LabelImage& labels, const LabelSchema& schema, double opacity) {
+  if (!schema.heads.empty()) {
+    for (std::size_t h = 0; h < schema.heads.size(); ++h)
+      image = draw_labels(std::move(image), schema.of_head(labels, h), schema.heads[h], opacity);
+    return image;
+  }
   if (schema.planes.empty()) return overlay(std::move(image), labels, schema.colors, opacity);
   return overlay(std::move(image), labels, plane_colors(schema), opacity, schema.classes() - 1);
 }
 
 void LabelSchema::set_default_colors() {
-  if (has_colors) return;
+  int used = 0;
+  for (LabelSchema& head : heads) {
+    head.first_color = used;
+    head.set_default_colors();
+    used += static_cast<int>(head.planes.empty() ? head.names.size() : head.planes.size());
+  }
+  if (has_colors || !heads.empty()) return;
   if (task == Task::ordinal) {
     colors = grade_colors(classes());
     return;
   }
-  colors = default_colors(classes() + 1);  // black first
+  colors = default_colors(first_color + classes() + 1);  // black first
+  colors.erase(colors.begin() + 1, colors.begin() + 1 + first_color);
   if (background > 0) std::rotate(colors.begin(), colors.begin() + 1, colors.begin() + background + 1);
   colors.erase(background < 0 ? colors.begin() : colors.end() - 1);
 }
 
 void LabelSchema::set_background(const std::string& option) {
+  if (!heads.empty()) {
+    require<DataError>(option.empty(), "--background ", option, ": each of several heads has its own, by \"roles\" in dataset.json");
+    for (LabelSchema& head : heads) head.set_background("");
+    return;
+  }
   if (!planes.empty()) {
     require<DataError>(option.empty() || option == "none", "--background ", option, ": graded planes have none; where nothing is, '",
                        names[0], "' is the grade");
@@ -96,13 +161,19 @@ void LabelSchema::set_background(const std::string& option) {
 }
 
 std::string LabelSchema::background_text() const {
+  std::string all;
+  for (const LabelSchema& head : heads) all += (all.empty() ? "" : "; ") + head.name + ": " + head.background_text();
+  if (!all.empty()) return all;
   const std::string why = background_reason.empty() ? "" : ", because " + background_reason;
   if (background >= 0) return "background: '" + names[static_cast<std::size_t>(background)] + "'" + why;
   return "background: no class is" + why +
-         (background_reason.starts_with("nothing") ? " (--background NAME does): all classes count in the score" : "");
+         (!background_reason.starts_with("nothing") ? ""
+          : name.empty()                            ? " (--background NAME does): all classes count in the score"
+                                                    : " (its \"roles\" do): all classes count in its score");
 }
 
 void LabelSchema::set_ignore(unsigned value) {
+  for (LabelSchema& head : heads) head.set_ignore(value);
   ignore = value;
   const auto it = std::find(values.begin(), values.end(), value);
   if (it == values.end() || task == Task::multilabel) return;  // there the values number the planes
@@ -123,13 +194,16 @@ void LabelSchema::set_ignore(unsigned value) {
 }
 
 void check_labels(const LabelSchema& schema, const std::string& origin) {
-  const std::string task = message(origin, ": task '", name_of(schema.task), "' ");
-  require<DataError>(schema.task == Task::multiclass || schema.classes() > 0, task, "needs \"labels\": a name for each ",
-                     schema.task == Task::ordinal ? "grade" : "plane");
+  const std::string task =
+      message(origin, schema.name.empty() ? "" : ": head '" + schema.name + "'", ": task '", name_of(schema.task), "' ");
+  for (const LabelSchema& head : schema.heads) check_labels(head, origin);
+  require<DataError>(schema.task != Task::several || !schema.heads.empty(), task, "needs \"heads\": what is asked of every pixel");
+  require<DataError>(schema.task == Task::multiclass || schema.task == Task::several || schema.classes() > 0, task,
+                     "needs \"labels\": a name for each ", schema.task == Task::ordinal ? "grade" : "plane");
   require<DataError>(schema.planes.empty() || schema.task == Task::ordinal, task,
                      "has no \"planes\": they are what is graded where it is 'ordinal', and its labels are the grades");
-  require<DataError>(schema.counted().size() <= kIgnoreLabel, task, "has ", schema.planes.size(), " planes of ", schema.classes(),
-                     " grades, which are more than 255 in all");
+  require<DataError>(schema.counted().size() <= kIgnoreLabel, task, "has ", schema.plane_names().size(), " planes of ",
+                     schema.counted().size(), " labels in all, and 255 are the most");
   if (schema.task != Task::ordinal) return;
   for (unsigned grade = 0; grade < schema.values.size(); ++grade)
     require<DataError>(schema.values[grade] == grade, task,

@@ -43,7 +43,7 @@ bool has_instances(const fs::path& root) {
   for (const auto& entry : fs::directory_iterator(root / "images", error)) masks_of[entry.path().stem().string()];
   for (const auto& entry : fs::directory_iterator(root / "masks", error)) {
     const std::string stem = entry.path().stem().string();
-    if (entry.is_directory() && masks_of.contains(stem)) return true;
+    if (entry.is_directory(error) && masks_of.contains(stem)) return true;
     if (const std::string id = detail::photo_of_instance(stem, masks_of); !id.empty() && ++masks_of[id] > 1) return true;
   }
   return false;

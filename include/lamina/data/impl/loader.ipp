@@ -31,6 +31,7 @@ const LoaderOptions& valid(const LoaderOptions& o) {
   require<OptionError>(o.threads >= 0 && o.threads <= 256, "prefetch threads: ", o.threads, " is not in 0..256");
   require<OptionError>(o.crops >= 0 && o.foreground >= 0 && o.foreground <= 1, "a loader cannot draw ", o.crops,
                        " crops an item, a share of ", o.foreground, " of them on a class");
+  require<OptionError>(o.foreground == 0 || !o.counted.empty(), "a loader that centers crops on classes needs to know them (`counted`)");
   return o;
 }
 
@@ -61,18 +62,15 @@ std::vector<Entry> entries_of(const std::vector<Item>& items, const LoaderOption
 }
 
 /// A pixel of a class other than the background: each class of the item as often, each of its pixels too. None where there is none.
-std::optional<std::pair<int, int>> draw_foreground(const LabelImage& mask, const std::vector<std::int64_t>& pixels, int background,
-                                                   RandomKey key) {
-  // Labels of a plane that are counted: grades, or whether a class is there.
-  const std::size_t values = mask.values(), each = pixels.size() / values;
-  const bool graded = mask.planes && each > 1;
+std::optional<std::pair<int, int>> draw_foreground(const LabelImage& mask, const std::vector<std::int64_t>& pixels,
+                                                   const std::vector<LabelSchema::Label>& counted, RandomKey key) {
   std::vector<std::size_t> classes;
   for (std::size_t c = 0; c < pixels.size(); ++c)
-    if (pixels[c] > 0 && (graded ? c % each != 0 : static_cast<int>(c) != background)) classes.push_back(c);
+    if (pixels[c] > 0 && !counted[c].background) classes.push_back(c);
   if (classes.empty()) return {};
   Random random(key);
-  const std::size_t c = classes[random.below(classes.size())], plane = mask.planes ? c / each : 0;
-  const std::size_t label = mask.planes && !graded ? 1 : mask.planes ? c % each : c;
+  const std::size_t c = classes[random.below(classes.size())], values = mask.values(), plane = static_cast<std::size_t>(counted[c].plane);
+  const std::uint8_t label = counted[c].label;
   auto before = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(pixels[c])));
   for (std::size_t i = 0; i < mask.labels.size() / values; ++i)
     if (mask.labels[i * values + plane] == label && before-- == 0)
@@ -198,7 +196,7 @@ struct Loader::State {
     if (!inside) center_anywhere(t, key, sizes);
     const RandomKey focus = key.derive(kFocusStream);
     if (options.foreground > 0 && Random(focus).uniform() < options.foreground)
-      if (const auto at = draw_foreground(sample.mask, item.pixels, options.background, focus.derive(1)))
+      if (const auto at = draw_foreground(sample.mask, item.pixels, options.counted, focus.derive(1)))
         center_on(t, at->first, at->second, sizes, inside);
     return t;
   }

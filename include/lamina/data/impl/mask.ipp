@@ -5,6 +5,7 @@
 #include <set>
 
 #include "lamina/data/impl/decoders.hpp"
+#include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/mask_values.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/npy.hpp"
@@ -276,12 +277,13 @@ LabelImage MaskDecoder::read(const std::filesystem::path& path, const DecodeLimi
 }
 
 LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const DecodeLimits& limits, int turn) const {
+  if (!heads_.empty()) return read_heads(paths, limits, turn);
   LabelImage mask;
   std::string first;
   for (std::size_t k = 0; k < paths.size(); ++k) {
     if (paths[k].empty()) continue;
     const std::string origin = paths[k].string();
-    const Raster stored = read_raster(paths[k], limits), raster = stored.orientation == 1 ? turned(stored, turn) : stored;
+    const Raster raster = detail::read_turned(paths[k], turn, limits);
     const Kind kind = PixelValues(raster, schema_).kind();
     require<DataError>(kind == Kind::gray || kind == Kind::palette, origin,
                        ": the mask of one plane is gray, this one has colors or channels");
@@ -290,8 +292,7 @@ LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const
       first = origin;
       mask = LabelImage(raster.width, raster.height, 0, static_cast<int>(paths.size()));
     }
-    require<DataError>(plane.width == mask.width && plane.height == mask.height, origin, ": ", plane.width, "x", plane.height,
-                       " pixels, but ", first, " has ", mask.width, "x", mask.height);
+    detail::require_same_size(origin, plane.width, plane.height, first, mask.width, mask.height);
     for (std::size_t i = 0; i < plane.labels.size(); ++i) mask.labels[i * paths.size() + k] = plane.labels[i];
   }
   return mask;
@@ -312,6 +313,10 @@ std::string MaskDecoder::describe(const LabelSchema& schema) const {
                                    "one-hot planes",
                                    "one-hot planes, none where the background is",
                                    "multilabel masks, a plane a class"};
+  std::string of_heads;
+  for (std::size_t h = 0; h < heads_.size(); ++h)
+    of_heads += (h ? "; " : "") + schema.heads[h].name + ": " + heads_[h].describe(schema.heads[h]);
+  if (!heads_.empty()) return of_heads;
   std::string s = std::string(kText[static_cast<std::size_t>(encoding_)]) + (schema.reading.alpha ? " in the alpha channel:" : ":");
   if (!schema.planes.empty()) {
     s = "graded planes:";

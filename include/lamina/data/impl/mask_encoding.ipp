@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/mask_values.hpp"
 
 namespace lamina::data {
@@ -235,6 +236,7 @@ class Resolver {
 }  // namespace
 
 MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& schema, const std::string& background) {
+  if (!schema.heads.empty()) return detail::resolve_heads(masks, schema, background);
   const bool named = !schema.names.empty();
   require<DataError>(named || schema.reading.others == Others::error,
                      "--others needs \"labels\" in dataset.json: nothing says which values are labels");

@@ -40,16 +40,15 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   survey.tell_of_duplicates(same);
   for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text), f.leak});
   for (std::size_t i = 0; i < survey.items.size(); ++i) {
-    const MaskContent& content = survey.found[i].mask;
-    for (const auto& [value, count] : content.counts)
-      require<DataError>(dataset.masks.class_of(content, value) >= 0, content.file, ": ", count, " pixels have ", content.describe(value),
-                         mask_values::no_label_cure(value));
+    detail::each_unknown(survey.found[i].mask, dataset.masks, [](const MaskContent& mask, std::uint32_t value, std::int64_t count) {
+      throw DataError(message(mask.file, ": ", count, " pixels have ", mask.describe(value), mask_values::no_label_cure(value)));
+    });
   }
   std::size_t i = 0;
   for (auto& split : dataset.splits)
     for (Item& item : split) {
       const MaskContent& content = survey.found[i++].mask;
-      item.pixels = detail::class_pixels(content, dataset.masks, dataset.schema.counted().size());
+      item.pixels = detail::counts_of(content, dataset.masks, dataset.schema).pixels;
       item.width = content.width, item.height = content.height;
     }
   return dataset;

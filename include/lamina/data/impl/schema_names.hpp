@@ -5,7 +5,7 @@
 
 namespace lamina::data::schema_names {
 
-inline constexpr const char* kTasks[] = {"multiclass", "multilabel", "ordinal"};
+inline constexpr const char* kTasks[] = {"multiclass", "multilabel", "ordinal", "several"};
 inline constexpr Named<MaskEncoding> kEncodings[] = {
     {MaskEncoding::index, "index"},          {MaskEncoding::palette, "palette"}, {MaskEncoding::binary, "binary"},
     {MaskEncoding::colors, "colors"},        {MaskEncoding::planes, "planes"},   {MaskEncoding::foreground_planes, "foreground_planes"},

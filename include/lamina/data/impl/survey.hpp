@@ -41,8 +41,19 @@ struct Survey {
   MaskDecoder resolve(LabelSchema& schema, const std::string& background) const;
 };
 
-/// Pixels of each class in one mask; values that are no label are left out.
-std::vector<std::int64_t> class_pixels(const MaskContent& mask, const MaskDecoder& decoder, std::size_t classes);
+/// Of one mask, in the order of LabelSchema::counted: pixels that have a label, and those that have it or are known not to. Values that are
+/// no label are left out.
+struct MaskCounts {
+  std::vector<std::int64_t> pixels, known;
+};
+MaskCounts counts_of(const MaskContent& mask, const MaskDecoder& decoder, const LabelSchema& schema);
+/// Calls f(mask, value, pixels) with the values that are no label; of several heads with each one's mask.
+template <class F>
+void each_unknown(const MaskContent& mask, const MaskDecoder& decoder, F&& f) {
+  for (std::size_t h = 0; h < mask.heads.size(); ++h) each_unknown(mask.heads[h], decoder.head(h), f);
+  for (const auto& [value, count] : mask.counts)
+    if (decoder.class_of(mask, value) < 0) f(mask, value, count);
+}
 
 /// "a.png, b.png, ..."
 std::string examples(const std::vector<std::string>& names);

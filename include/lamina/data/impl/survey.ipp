@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "lamina/core/device.hpp"
 #include "lamina/io/file.hpp"
@@ -206,11 +207,24 @@ MaskDecoder Survey::resolve(LabelSchema& schema, const std::string& background) 
   return resolve_masks(readable, schema, background);
 }
 
-std::vector<std::int64_t> class_pixels(const MaskContent& mask, const MaskDecoder& decoder, std::size_t classes) {
-  std::vector<std::int64_t> pixels(classes);
+MaskCounts counts_of(const MaskContent& mask, const MaskDecoder& decoder, const LabelSchema& schema) {
+  MaskCounts all;
+  for (std::size_t h = 0; h < schema.heads.size(); ++h) {
+    const MaskCounts own = counts_of(mask.heads[h], decoder.head(h), schema.heads[h]);
+    for (std::size_t k = 0; k < own.pixels.size(); ++k) {
+      if (schema.heads[h].task == Task::multilabel) all.pixels.push_back(own.known[k] - own.pixels[k]), all.known.push_back(own.known[k]);
+      all.pixels.push_back(own.pixels[k]), all.known.push_back(own.known[k]);
+    }
+  }
+  if (!schema.heads.empty()) return all;
+  all.pixels.resize(schema.counted().size());
   for (const auto& [value, count] : mask.counts)
-    if (const int c = decoder.class_of(mask, value); c >= 0 && c != kIgnoreLabel) pixels[static_cast<std::size_t>(c)] += count;
-  return pixels;
+    if (const int c = decoder.class_of(mask, value); c >= 0 && c != kIgnoreLabel) all.pixels[static_cast<std::size_t>(c)] += count;
+  const bool planes = !schema.plane_names().empty();
+  all.known.assign(all.pixels.size(), planes ? std::int64_t{mask.width} * mask.height
+                                             : std::accumulate(all.pixels.begin(), all.pixels.end(), std::int64_t{0}));
+  for (const auto& [value, count] : mask.ignored) all.known[static_cast<std::size_t>(decoder.class_of(mask, value))] -= count;
+  return all;
 }
 
 }  // namespace lamina::data::detail

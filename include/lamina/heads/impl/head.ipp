@@ -10,6 +10,7 @@
 #include "lamina/heads/multiclass.hpp"
 #include "lamina/heads/multilabel.hpp"
 #include "lamina/heads/regression.hpp"
+#include "lamina/heads/several.hpp"
 #include "lamina/ops/arithmetic.hpp"
 #include "lamina/ops/concat.hpp"
 #include "lamina/ops/slice_channels.hpp"
@@ -44,6 +45,7 @@ constexpr Kind kKinds[] = {{"multiclass", data::Task::multiclass, make<Multiclas
 }  // namespace
 
 std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std::string& kind, const std::string& name) {
+  if (schema.task == data::Task::several) return std::make_shared<Several>(schema, kind, name);
   std::vector<std::string_view> names;
   for (const Kind& k : kKinds) {
     names.emplace_back(k.name);
@@ -61,13 +63,37 @@ data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<
   return counts;
 }
 
-data::ClassCounts output_counts(const Head& head, const std::vector<data::Item>& items) {
+std::vector<std::vector<std::int64_t>> mask_pixels(const std::vector<data::Item>& items) {
   std::vector<std::vector<std::int64_t>> masks;
   for (const data::Item& item : items) {
     require<DataError>(!item.pixels.empty(), item.image.string(), ": the pixels of its mask were not counted; open_dataset does");
     masks.push_back(item.pixels);
   }
-  return output_counts(head, masks);
+  return masks;
+}
+
+std::vector<double> class_weights(const Head& head, data::WeightRule rule, const std::vector<std::vector<std::int64_t>>& masks) {
+  std::vector<double> all;
+  for (const Part& part : head.parts()) {
+    const auto count = static_cast<std::size_t>(part.head->outputs());
+    data::ClassCounts counts = data::ClassCounts::zeros(count);
+    for (const auto& pixels : masks) {
+      const std::vector<std::int64_t> of_outputs = head.output_pixels(pixels);
+      const auto first = of_outputs.begin() + part.output;
+      counts.add({first, first + part.head->outputs()});
+    }
+    const auto own = part.head->activation() ? data::class_weights(rule, counts) : std::vector<double>(count, 1);
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  return all;
+}
+
+Tensor Part::logits(const Tensor& all) const { return whole ? all : slice_channels(all, output, head->outputs()); }
+
+Tensor Part::labels(const Tensor& all) const {
+  if (whole) return all;
+  const Tensor own = all.channels(plane, std::max(1, head->planes())).packed();
+  return head->planes() ? own : own.view_as({all.size(0), all.size(1), all.size(2)});
 }
 
 void Head::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
@@ -83,7 +109,7 @@ std::vector<metrics::Region> Head::regions() const {
 }
 
 Scalars Head::summary(const metrics::ConfusionMatrix& confusion, double undefined) const {
-  const auto s = confusion.scores(neutral_outcome(), undefined);
+  const auto s = scores(confusion, undefined);
   const std::vector<std::string> names = outcomes();
   Scalars out{{"accuracy", s.accuracy}};
   const std::pair<const char*, const metrics::ClassScores*> kinds[] = {
@@ -102,13 +128,13 @@ Scalars Head::summary(const metrics::ConfusionMatrix& confusion, double undefine
 }
 
 Selection Head::selection(const metrics::ConfusionMatrix& confusion, double undefined) const {
-  const double dice = confusion.scores(neutral_outcome(), undefined).dice.macro_foreground;
+  const double dice = scores(confusion, undefined).dice.macro_foreground;
   if (neutral_outcome() >= 0) return {"foreground Dice", "mean over the classes that are not background", dice};
   return {"macro Dice", "mean over the classes", dice};
 }
 
 Scalars Head::image_summary(const metrics::ConfusionMatrix& one) const {
-  const auto s = one.scores(neutral_outcome());
+  const auto s = scores(one);
   return {{"dice", s.dice.macro_foreground}, {"accuracy", s.accuracy}};
 }
 
@@ -125,14 +151,14 @@ std::string Head::image_score_meaning() const {
 std::string Head::quality_text(const Scalars& image) const { return format("Dice %.3f", image.at("dice")); }
 
 std::string Head::text(const metrics::ConfusionMatrix& confusion) const {
-  const auto s = confusion.scores(neutral_outcome());
+  const auto s = scores(confusion);
   const std::string dice = neutral_outcome() >= 0 ? format("Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro)
                                                   : format("Dice macro %.4f", s.dice.macro);
   return dice + format("  acc %.4f", s.accuracy);
 }
 
 std::string Head::baseline_text(const metrics::ConfusionMatrix& confusion) const {
-  const auto base = baseline(confusion).scores(neutral_outcome());
+  const auto base = scores(baseline(confusion));
   return format("always the most frequent class: Dice %.4f, accuracy %.4f", base.dice.macro_foreground, base.accuracy);
 }
 

@@ -95,6 +95,16 @@ Criterion::Term Criterion::parse(const std::string& text) const {
 }
 
 Criterion::Criterion(const std::string& expression, CriterionOptions options) : options_(std::move(options)) {
+  // "HEAD=...": the arguments of a term follow a colon.
+  if (const std::size_t equals = expression.find('='); equals < expression.find_first_of(":+*")) {
+    for (const std::string& one : split(expression, ',')) {
+      const std::size_t at = one.find('=');
+      require<OptionError>(at < one.find_first_of(":+*"), "loss: \"", one, "\" names no head; write for example tissue=ce+dice,damage=ce");
+      of_heads_.emplace_back(one.substr(at + 1), options_);
+      of_heads_.back().head_ = one.substr(0, at);
+    }
+    return;
+  }
   double most = 0;
   for (const std::string& text : split(expression, '+')) {
     Term term = parse(text);
@@ -114,7 +124,8 @@ Criterion::Criterion(const std::string& expression, CriterionOptions options) : 
 }
 
 bool Criterion::takes_class_weights() const {
-  return std::all_of(terms_.begin(), terms_.end(), [](const Term& t) { return t.type.weighted; });
+  return of_heads_.empty() ? std::all_of(terms_.begin(), terms_.end(), [](const Term& t) { return t.type.weighted; })
+                           : std::any_of(of_heads_.begin(), of_heads_.end(), [](const Criterion& c) { return c.takes_class_weights(); });
 }
 
 void Criterion::set_class_weights(std::vector<double> weights) {
@@ -124,7 +135,30 @@ void Criterion::set_class_weights(std::vector<double> weights) {
   options_.class_weights = std::move(weights);
 }
 
-void Criterion::require_fits(const heads::Head& head) const {
+Criterion Criterion::of(const heads::Part& part) const {
+  const auto own = std::find_if(of_heads_.begin(), of_heads_.end(), [&](const Criterion& c) { return c.head_ == part.head->name(); });
+  require<OptionError>(of_heads_.empty() || own != of_heads_.end(), "loss: there is no term for the head ", part.head->name(), "; write ",
+                       part.head->name(), "=ce+dice, or terms without names for all heads");
+  Criterion one = of_heads_.empty() ? *this : *own;
+  one.options_ = options_;
+  if (part.whole || options_.class_weights.empty()) return one;
+  const auto first = options_.class_weights.begin() + part.output;
+  one.options_.class_weights.assign(first, first + part.head->outputs());
+  if (!part.head->activation() || !one.takes_class_weights()) one.options_.class_weights.clear();
+  return one;
+}
+
+void Criterion::require_fits(const heads::Head& whole) const {
+  require<OptionError>(options_.class_weights.empty() || std::ssize(options_.class_weights) == whole.outputs(),
+                       "class weights: ", options_.class_weights.size(), " numbers for ", whole.outputs(), " ", whole.outputs_are());
+  std::vector<std::string_view> names;
+  for (const heads::Part& part : whole.parts()) names.emplace_back(part.head->name());
+  for (const Criterion& c : of_heads_)
+    if (std::find(names.begin(), names.end(), c.head_) == names.end()) throw_unknown_name("head of the loss", c.head_, names);
+  for (const heads::Part& part : whole.parts()) of(part).require_terms_fit(*part.head);
+}
+
+void Criterion::require_terms_fit(const heads::Head& head) const {
   for (const Term& t : terms_) {
     require<OptionError>(t.type.kind == TermKind::own || head.activation(), "the loss term ", t.type.name,
                          " needs probabilities, and the scores of a ", head.kind(), " head are values: use --loss mae, mse or smooth_l1");
@@ -132,9 +166,13 @@ void Criterion::require_fits(const heads::Head& head) const {
         !t.type.needs || t.type.needs == head.activation(), "the loss term ", t.type.name, " is defined for ",
         t.type.needs == LossActivation::sigmoid ? "outputs that are each yes or no (planes, grades)" : "classes of which a pixel has one",
         ", not for a ", head.kind(), " head");
-    require<OptionError>(options_.class_weights.empty() || std::ssize(options_.class_weights) == head.outputs(),
-                         "class weights: ", options_.class_weights.size(), " numbers for ", head.outputs(), " ", head.outputs_are());
   }
+}
+
+std::vector<double> Criterion::divisors(const heads::Head& head, const Tensor& labels, const Tensor& pixel_weights) const {
+  std::vector<double> all;
+  for (const heads::Part& part : head.parts()) all.push_back(of(part).divisor(*part.head, part.labels(labels), pixel_weights));
+  return all;
 }
 
 double Criterion::divisor(const heads::Head& head, const Tensor& labels, const Tensor& pixel_weights) const {
@@ -152,7 +190,28 @@ double Criterion::divisor(const heads::Head& head, const Tensor& labels, const T
 }
 
 Tensor Criterion::operator()(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values,
-                             const Tensor& pixel_weights, ResizeGrid upsample) const {
+                             const Tensor& pixel_weights, ResizeGrid upsample, const std::vector<double>& shares) const {
+  const std::vector<heads::Part> parts = head.parts();
+  Tensor loss;
+  Scalars all;
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    const heads::Part& part = parts[k];
+    const double share = shares.empty() ? 1 : shares[k];
+    Scalars own;
+    Tensor one = of(part).loss_of(*part.head, part.logits(logits), part.labels(labels), values ? &own : nullptr, pixel_weights, upsample);
+    if (share != 1) one = scale(one, share);
+    loss = loss ? add(loss, one) : one;
+    Scalars named;
+    for (const auto& [name, value] : own) named[part.whole ? name : part.head->name() + '/' + name] = value;
+    if (!part.whole) named["loss"] = own.empty() ? 0 : own.at("loss");
+    all.add(named, share);
+  }
+  if (values) *values = std::move(all);
+  return loss;
+}
+
+Tensor Criterion::loss_of(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values, const Tensor& pixel_weights,
+                          ResizeGrid upsample) const {
   const std::int64_t height = labels.size(1), width = labels.size(2);
   const bool smaller = logits.size(1) != height || logits.size(2) != width;
   struct Pass {

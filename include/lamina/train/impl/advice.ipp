@@ -86,10 +86,12 @@ std::vector<Recommendation> recommend(const data::CheckReport& report) {
 
 std::map<std::string, std::vector<double>> weights_by_rule(const data::CheckReport& report) {
   std::map<std::string, std::vector<double>> weights;
-  if (report.schema.names.empty()) return weights;
-  const data::ClassCounts counts = heads::output_counts(*heads::make_head(report.schema), report.splits[0].pixels);
+  if (report.schema.counted().empty()) return weights;
+  const auto head = heads::make_head(report.schema);
+  const data::ClassCounts counts = heads::output_counts(*head, report.splits[0].pixels);
   if (std::all_of(counts.pixels.begin(), counts.pixels.end(), [](std::int64_t n) { return n == 0; })) return weights;
-  for (const std::string_view rule : data::kWeightRules) weights.emplace(rule, data::class_weights(data::weight_rule_named(rule), counts));
+  for (const std::string_view rule : data::kWeightRules)
+    weights.emplace(rule, heads::class_weights(*head, data::weight_rule_named(rule), report.splits[0].pixels));
   return weights;
 }
 

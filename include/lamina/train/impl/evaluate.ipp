@@ -63,7 +63,7 @@ Scalars image_columns(const heads::Head& head, const ImageScore& image, double u
   metrics::ConfusionMatrix counts = head.confusion();
   for (const metrics::Cell& cell : image.counts) counts.add(cell);
   Scalars columns = image.scores;
-  const auto dice = counts.scores(head.neutral_outcome(), undefined).dice;
+  const auto dice = head.scores(counts, undefined).dice;
   if (columns.find("dice")) columns["dice"] = dice.macro_foreground;
   const std::vector<std::string> names = region_names(head);
   for (std::size_t k = 0; k < names.size(); ++k) columns.append({{"dice_" + names[k], dice.per_class[k]}});

@@ -62,7 +62,7 @@ data::LoaderOptions training_options(const TrainConfig& config, const data::Data
   training.windows = false;
   training.crops = config.crops;
   training.foreground = config.crop_foreground;
-  training.background = dataset.schema.background;
+  training.counted = dataset.schema.counted_labels();
   return training;
 }
 
@@ -70,15 +70,14 @@ std::vector<data::Item> training_items(const TrainConfig& config, const data::Da
   std::vector<data::Item> items = dataset.items(data::Split::train);
   if (!config.exclude_empty) return items;
   const data::LabelSchema& schema = dataset.schema;
-  const bool overlapping = schema.task == data::Task::multilabel;
-  require<DataError>(overlapping || schema.task == data::Task::ordinal || schema.background >= 0, config.data,
+  std::vector<data::LabelSchema::Label> counted = schema.counted_labels();
+  if (schema.task == data::Task::ordinal) counted[0].background = true;
+  const auto is_none = [](const data::LabelSchema::Label& label) { return label.background; };
+  require<DataError>(schema.task == data::Task::multilabel || std::any_of(counted.begin(), counted.end(), is_none), config.data,
                      ": no class is the background, so --exclude-empty has nothing to go by; name it with --background");
   std::erase_if(items, [&](const data::Item& item) {
     for (std::size_t k = 0; k < item.pixels.size(); ++k)
-      if (const bool background = schema.task == data::Task::ordinal ? k % static_cast<std::size_t>(schema.classes()) == 0
-                                                                     : !overlapping && static_cast<int>(k) == schema.background;
-          !background && item.pixels[k] > 0)
-        return false;
+      if (!counted[k].background && item.pixels[k] > 0) return false;
     return true;
   });
   require<DataError>(!items.empty(), config.data, ": --exclude-empty leaves nothing: every training image shows the background alone");
@@ -160,8 +159,8 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
                          head.outputs(), " ", head.outputs_are());
     return weights;
   }
-  return data::class_weights(automatic ? data::WeightRule::enet : data::weight_rule_named(config.class_weights),
-                             heads::output_counts(head, training_items(config, dataset)));
+  return heads::class_weights(head, automatic ? data::WeightRule::enet : data::weight_rule_named(config.class_weights),
+                              heads::mask_pixels(training_items(config, dataset)));
 }
 
 SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset, bool values) {

@@ -29,7 +29,7 @@ void SegmentationTask::put(Scalars& to, const heads::Head& head, const Scalars& 
   for (const auto& [name, value] : values) to.append({{name_of(head, name), value}});
 }
 
-Scalars SegmentationTask::pass(const data::Batch& batch, const std::vector<double>& shares) {
+Scalars SegmentationTask::pass(const data::Batch& batch, const std::vector<std::vector<double>>& shares) {
   const models::Outputs outputs = parts_.network->run(batch.at(kImage));
   Scalars all;
   if (parts_.heads.size() > 1) all["loss"] = 0;
@@ -40,19 +40,18 @@ Scalars SegmentationTask::pass(const data::Batch& batch, const std::vector<doubl
   };
   for (std::size_t h = 0; h < parts_.heads.size(); ++h) {
     const heads::Head& head = *parts_.heads[h];
-    Scalars values, counted;
+    Scalars values;
     count(parts_.criterion(head, models::named(outputs, head.name()), batch.at(head.name()), &values, batch.pixel_weights(),
-                           parts_.network->grid()),
-          shares[h]);
-    counted.add(values, shares[h]);
-    put(all, head, counted);
+                           parts_.network->grid(), shares[h]),
+          1);
+    put(all, head, values);
   }
   for (const Auxiliary& a : parts_.auxiliary) {
     const heads::Head& head = *parts_.heads[0];
     const Tensor loss = parts_.criterion(head, models::named(outputs, a.output), batch.at(head.name()), nullptr, batch.pixel_weights(),
-                                         parts_.network->grid());
-    all[a.output + "_loss"] = shares[0] * loss.item();
-    count(loss, shares[0] * a.weight);
+                                         parts_.network->grid(), shares[0]);
+    all[a.output + "_loss"] = loss.item();
+    count(loss, a.weight);
   }
   if (parts_.heads.size() > 1 || !parts_.auxiliary.empty()) all["loss"] = total.item();
   total.backward();
@@ -67,13 +66,17 @@ Scalars SegmentationTask::step(const data::Batch& batch) {
     if (parts_.merge_single && images - first == part + 1) ++count;
     passes.push_back(count == images ? batch : batch.items(first, count));
   }
-  std::vector<std::vector<double>> shares(passes.size(), std::vector<double>(parts_.heads.size(), 1));
+  using Shares = std::vector<std::vector<double>>;  // by head and part of it; none: once
+  std::vector<Shares> shares(passes.size(), Shares(parts_.heads.size()));
   for (std::size_t h = 0; passes.size() > 1 && h < parts_.heads.size(); ++h) {
     const heads::Head& head = *parts_.heads[h];
-    double sum = 0;
-    for (std::size_t k = 0; k < passes.size(); ++k)
-      sum += shares[k][h] = parts_.criterion.divisor(head, passes[k].at(head.name()), passes[k].pixel_weights());
-    for (auto& of_pass : shares) of_pass[h] /= std::max(sum, 1e-30);
+    std::vector<double> sum(head.parts().size());
+    for (std::size_t k = 0; k < passes.size(); ++k) {
+      shares[k][h] = parts_.criterion.divisors(head, passes[k].at(head.name()), passes[k].pixel_weights());
+      for (std::size_t p = 0; p < sum.size(); ++p) sum[p] += shares[k][h][p];
+    }
+    for (Shares& of_pass : shares)
+      for (std::size_t p = 0; p < sum.size(); ++p) of_pass[h][p] /= std::max(sum[p], 1e-30);
   }
   Scalars all;
   parts_.optimizer->zero_grad();

@@ -103,12 +103,15 @@ class ConfiguredTask : public SegmentationTask {
 
   /// "class weights: background 1.44, wound 22.3"; without names where outputs are no classes.
   std::string class_weights_text() const {
-    const std::vector<std::string>& names = dataset_.schema.names;
     std::string text = "class weights:";
-    for (std::size_t c = 0; c < class_weights().size(); ++c) {
-      char number[32];
-      std::snprintf(number, sizeof number, " %.4g", class_weights()[c]);
-      text += (c ? "," : "") + (dataset_.schema.task != data::Task::ordinal ? " " + names[c] : std::string()) + number;
+    for (const heads::Part& part : heads()[0]->parts()) {
+      const data::LabelSchema& schema = part.head->schema();
+      if (!part.whole) text += (part.output ? "; " : " ") + schema.name + ":";
+      for (int c = 0; c < part.head->outputs(); ++c) {
+        char number[32];
+        std::snprintf(number, sizeof number, " %.4g", class_weights()[static_cast<std::size_t>(part.output + c)]);
+        text += (c ? "," : "") + (schema.task != data::Task::ordinal ? " " + schema.names[static_cast<std::size_t>(c)] : "") + number;
+      }
     }
     return text;
   }

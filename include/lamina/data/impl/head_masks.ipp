@@ -1,0 +1,100 @@
+#include "lamina/data/impl/head_masks.hpp"
+
+#include <algorithm>
+
+namespace lamina::data {
+
+Raster detail::read_turned(const std::filesystem::path& path, int turn, const DecodeLimits& limits) {
+  Raster raster = read_raster(path, limits);
+  return turn == 1 || raster.orientation != 1 ? raster : turned(raster, turn);
+}
+
+void detail::require_same_size(const std::string& origin, int width, int height, const std::string& first, int first_width,
+                               int first_height) {
+  require<DataError>(width == first_width && height == first_height, origin, ": ", width, "x", height, " pixels, but ", first, " has ",
+                     first_width, "x", first_height);
+}
+
+MaskContent detail::inspect_heads(const Item& item, const LabelSchema& schema, const DecodeLimits& limits) {
+  require<DataError>(item.planes.size() == schema.labels_per_pixel(), item.mask.string(),
+                     ": the masks of several heads are in a folder for each, masks/", schema.plane_names()[0],
+                     "; list photographs without their masks");
+  MaskContent all;
+  auto plane = item.planes.begin();
+  for (const LabelSchema& head : schema.heads) {
+    Item own = item;
+    own.planes.assign(plane, plane + static_cast<std::ptrdiff_t>(head.labels_per_pixel()));
+    plane += std::ssize(own.planes);
+    const auto file = std::find_if(own.planes.begin(), own.planes.end(), [](const std::filesystem::path& path) { return !path.empty(); });
+    own.mask = file == own.planes.end() ? std::filesystem::path() : *file;
+    if (head.plane_names().empty()) own.planes.clear();
+    MaskContent one = own.mask.empty() ? MaskContent{} : inspect_mask(own, head, limits);
+    if (one.width > 0) {
+      if (all.width == 0) all.file = one.file, all.format = one.format, all.width = one.width, all.height = one.height;
+      require_same_size(one.file, one.width, one.height, all.file, all.width, all.height);
+      all.lossy |= one.lossy, all.alpha_varies |= one.alpha_varies, all.orientation = one.orientation;
+      all.notes.insert(all.notes.end(), one.notes.begin(), one.notes.end());
+    }
+    all.heads.push_back(std::move(one));
+  }
+  for (std::size_t h = 0; h < schema.heads.size(); ++h) {  // planes without a file are nowhere
+    const LabelSchema& head = schema.heads[h];
+    MaskContent& one = all.heads[h];
+    if (one.width > 0 || head.plane_names().empty()) continue;
+    one.kind = MaskContent::Kind::planes, one.width = all.width, one.height = all.height;
+    for (std::size_t k = 0; k < head.planes.size(); ++k)
+      one.counts[static_cast<std::uint32_t>(k) * static_cast<std::uint32_t>(head.classes())] = std::int64_t{all.width} * all.height;
+  }
+  return all;
+}
+
+MaskDecoder detail::resolve_heads(const std::vector<MaskContent>& masks, LabelSchema& schema, const std::string& background) {
+  std::vector<MaskDecoder> heads;
+  for (std::size_t h = 0; h < schema.heads.size(); ++h) {
+    std::vector<MaskContent> own;
+    for (const MaskContent& mask : masks)
+      if (mask.heads[h].width > 0) own.push_back(mask.heads[h]);
+    try {
+      heads.push_back(resolve_masks(own, schema.heads[h], ""));
+    } catch (const DataError& e) {
+      throw DataError("head '" + schema.heads[h].name + "': " + e.what());
+    }
+    if (const std::string& note = schema.heads[h].reading_note; !note.empty()) schema.reading_note += schema.heads[h].name + ": " + note;
+  }
+  schema.set_background(background);
+  schema.reading.encoding = MaskEncoding::multilabel;
+  schema.set_default_colors();
+  return MaskDecoder(std::move(heads), schema);
+}
+
+LabelImage MaskDecoder::read_heads(std::span<const std::filesystem::path> paths, const DecodeLimits& limits, int turn) const {
+  std::vector<LabelImage> each(heads_.size());
+  std::string first;
+  LabelImage mask;
+  std::size_t plane = 0;
+  for (std::size_t h = 0; h < heads_.size(); ++h) {
+    const auto own = paths.subspan(plane, schema_.heads[h].labels_per_pixel());
+    plane += own.size();
+    const auto file = std::find_if(own.begin(), own.end(), [](const auto& path) { return !path.empty(); });
+    if (file == own.end()) continue;
+    each[h] =
+        heads_[h].planes() ? heads_[h].read(own, limits, turn) : heads_[h].decode(detail::read_turned(*file, turn, limits), file->string());
+    if (first.empty()) {
+      first = file->string();
+      mask = LabelImage(each[h].width, each[h].height, 0, static_cast<int>(paths.size()));
+    }
+    detail::require_same_size(file->string(), each[h].width, each[h].height, first, mask.width, mask.height);
+  }
+  plane = 0;
+  for (std::size_t h = 0; h < heads_.size(); ++h) {
+    const std::size_t count = schema_.heads[h].labels_per_pixel();
+    const std::uint8_t without = heads_[h].planes() ? 0 : kIgnoreLabel;
+    for (std::size_t i = 0; i < mask.labels.size(); ++i)
+      if (const std::size_t k = i % paths.size(); k >= plane && k < plane + count)
+        mask.labels[i] = each[h].labels.empty() ? without : each[h].labels[i / paths.size() * count + k - plane];
+    plane += count;
+  }
+  return mask;
+}
+
+}  // namespace lamina::data

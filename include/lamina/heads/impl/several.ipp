@@ -1,0 +1,235 @@
+#include "lamina/heads/several.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
+#include "lamina/ops/concat.hpp"
+#include "lamina/ops/slice_channels.hpp"
+
+namespace lamina::heads {
+namespace {
+
+/// "damage=corn,tissue=multiclass" by name.
+std::map<std::string, std::string> kinds_by_name(const std::string& text) {
+  std::map<std::string, std::string> kinds;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size()), equals = text.find('=', begin);
+    require<OptionError>(equals < end, "head \"", text, "\": of several heads write NAME=KIND, with commas between");
+    kinds[text.substr(begin, equals - begin)] = text.substr(equals + 1, end - equals - 1);
+    begin = end + 1;
+  }
+  return kinds;
+}
+
+/// Over the heads that have a value.
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  int defined = 0;
+  for (const double v : values)
+    if (!std::isnan(v)) sum += v, ++defined;
+  return defined ? sum / defined : metrics::kUndefined;
+}
+
+}  // namespace
+
+Several::Several(const data::LabelSchema& schema, const std::string& kinds, const std::string& name) : Head(schema, name) {
+  const auto asked = kinds_by_name(kinds);
+  Own next;
+  std::vector<std::string_view> names;
+  for (const data::LabelSchema& own : schema.heads) {
+    const auto kind = asked.find(own.name);
+    next.head = make_head(own, kind == asked.end() ? "" : kind->second, own.name);
+    require<OptionError>(next.head->tied() == 1, "head ", own.name, ": the outputs of a ", next.head->kind(),
+                         " head share weights, which they cannot beside other heads; use ordinal or corn");
+    next.overlaps = own.task == data::Task::multilabel;
+    heads_.push_back(next);
+    kinds_ += (kinds_.empty() ? "" : ",") + own.name + "=" + next.head->kind();
+    names.emplace_back(own.name);
+    next.output += next.head->outputs();
+    next.plane += next.planes();
+    next.outcome += static_cast<int>(own.counted().size()) * (next.overlaps ? 2 : 1);
+  }
+  for (const auto& [asked_for, kind] : asked)
+    if (schema.heads.end() == std::find_if(schema.heads.begin(), schema.heads.end(), [&](const auto& h) { return h.name == asked_for; }))
+      throw_unknown_name("head", asked_for, names);
+}
+
+int Several::outputs() const { return heads_.back().output + heads_.back().head->outputs(); }
+
+std::vector<Part> Several::parts() const {
+  std::vector<Part> all;
+  for (const Own& own : heads_) all.push_back({own.head.get(), own.output, own.plane, false});
+  return all;
+}
+
+std::optional<LossActivation> Several::activation() const {
+  for (const Own& own : heads_)
+    if (const auto one = own.head->activation()) return one;
+  return {};
+}
+
+Tensor Several::probabilities(const Tensor& logits) const {
+  std::vector<Tensor> all;
+  for (const Own& own : heads_) all.push_back(own.head->probabilities(slice_channels(logits, own.output, own.head->outputs())));
+  return concat(all);
+}
+
+Tensor Several::decide(const Tensor& scores, Scale scale) const {
+  const auto all = static_cast<std::size_t>(planes());
+  std::vector<std::uint8_t> decided(static_cast<std::size_t>(scores.numel() / scores.size(-1)) * all);
+  for (const Own& own : heads_) {
+    const auto count = static_cast<std::size_t>(own.planes()), first = static_cast<std::size_t>(own.plane);
+    const auto one = own.head->decide(slice_channels(scores, own.output, own.head->outputs()), scale).to_vector<std::uint8_t>();
+    for (std::size_t i = 0; i < one.size(); ++i) decided[i / count * all + first + i % count] = one[i];
+  }
+  return Tensor::from<std::uint8_t>(decided, scores.shape().with(-1, planes())).to(scores.device());
+}
+
+std::vector<std::int64_t> Several::output_pixels(std::vector<std::int64_t> pixels) const {
+  std::vector<std::int64_t> all;
+  for (const Own& own : heads_) {
+    std::vector<std::int64_t> of_head;
+    const std::size_t count = own.head->schema().counted().size();
+    for (std::size_t k = 0; k < count; ++k)
+      of_head.push_back(pixels[static_cast<std::size_t>(own.outcome) + (own.overlaps ? 2 * k + 1 : k)]);
+    of_head = own.head->output_pixels(std::move(of_head));
+    of_head.resize(static_cast<std::size_t>(own.head->outputs()));
+    all.insert(all.end(), of_head.begin(), of_head.end());
+  }
+  return all;
+}
+
+void Several::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
+  const auto all = static_cast<std::size_t>(planes());
+  require(truth.size() == decided.size() && truth.size() % all == 0, "heads of ", all, " planes: ", truth.size(), " labels and ",
+          decided.size(), " predictions");
+  for (const Own& own : heads_) {
+    const auto count = static_cast<std::size_t>(own.planes()), first = static_cast<std::size_t>(own.plane);
+    std::vector<std::uint8_t> is(truth.size() / all * count), said(is.size());
+    for (std::size_t i = 0; i < is.size(); ++i)
+      is[i] = truth[i / count * all + first + i % count], said[i] = decided[i / count * all + first + i % count];
+    metrics::ConfusionMatrix one = own.head->confusion();
+    own.head->count(one, is, said);
+    const int none = one.classes() - 1;  // of classes that may overlap
+    for (const metrics::Cell& c : one.cells()) {
+      const int plane = c.truth < none ? c.truth : c.prediction < none ? c.prediction : c.plane;
+      const int truth_at = own.overlaps ? 2 * plane + (c.truth < none) : c.truth;
+      const int prediction_at = own.overlaps ? 2 * plane + (c.prediction < none) : c.prediction;
+      into.add({own.outcome + truth_at, own.outcome + prediction_at, c.count});
+    }
+  }
+}
+
+metrics::ConfusionMatrix Several::of_part(const metrics::ConfusionMatrix& confusion, std::size_t part) const {
+  const Own& own = heads_[part];
+  metrics::ConfusionMatrix one = own.head->confusion();
+  const auto at = [&](int truth, int prediction) { return confusion.at(own.outcome + truth, own.outcome + prediction); };
+  const int none = one.classes() - 1;
+  for (int t = 0; !own.overlaps && t <= none; ++t)
+    for (int p = 0; p <= none; ++p) one.add({t, p, at(t, p)});
+  for (int plane = 0; own.overlaps && plane < none; ++plane) {
+    const int no = 2 * plane, yes = no + 1;
+    one.add({plane, plane, at(yes, yes)});
+    one.add({plane, none, at(yes, no)});
+    one.add({none, plane, at(no, yes)});
+    one.add({none, none, at(no, no), plane});
+  }
+  return one;
+}
+
+std::vector<metrics::ConfusionMatrix> Several::decisions(const metrics::ConfusionMatrix& confusion) const {
+  const auto labels = schema().counted_labels();
+  std::vector<metrics::ConfusionMatrix> all;
+  for (std::size_t first = 0, last; first < labels.size(); first = last) {
+    for (last = first; last < labels.size() && labels[last].plane == labels[first].plane;) ++last;
+    const int begin = static_cast<int>(first), count = static_cast<int>(last - first);
+    metrics::ConfusionMatrix one(count);
+    for (int t = 0; t < count; ++t)
+      for (int p = 0; p < count; ++p) one.add({t, p, confusion.at(begin + t, begin + p)});
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+metrics::ConfusionMatrix Several::baseline(const metrics::ConfusionMatrix& of_all) const {
+  metrics::ConfusionMatrix all = confusion();
+  int first = 0;
+  for (const metrics::ConfusionMatrix& plane : decisions(of_all)) {
+    for (const metrics::Cell& cell : plane.majority_baseline().cells()) all.add({first + cell.truth, first + cell.prediction, cell.count});
+    first += plane.classes();
+  }
+  return all;
+}
+
+std::vector<metrics::Region> Several::regions() const {
+  std::vector<metrics::Region> all;
+  for (const data::LabelSchema::Label& label : schema().counted_labels()) all.push_back({label.plane, label.label});
+  return all;
+}
+
+metrics::Scores Several::scores(const metrics::ConfusionMatrix& confusion, double undefined) const {
+  constexpr metrics::ClassScores metrics::Scores::*kKinds[] = {&metrics::Scores::dice, &metrics::Scores::iou, &metrics::Scores::precision,
+                                                               &metrics::Scores::recall, &metrics::Scores::specificity};
+  constexpr double metrics::ClassScores::*kMeans[] = {&metrics::ClassScores::macro, &metrics::ClassScores::macro_foreground,
+                                                      &metrics::ClassScores::micro, &metrics::ClassScores::micro_foreground};
+  std::vector<metrics::Scores> of_heads, of_planes;
+  for (std::size_t k = 0; k < heads_.size(); ++k) of_heads.push_back(heads_[k].head->scores(of_part(confusion, k), undefined));
+  for (const metrics::ConfusionMatrix& plane : decisions(confusion)) of_planes.push_back(plane.scores(-1, undefined));
+  metrics::Scores all;
+  for (const auto kind : kKinds) {
+    for (const metrics::Scores& plane : of_planes)
+      (all.*kind).per_class.insert((all.*kind).per_class.end(), (plane.*kind).per_class.begin(), (plane.*kind).per_class.end());
+    for (const auto of : kMeans) {
+      std::vector<double> each;
+      for (const metrics::Scores& head : of_heads) each.push_back(head.*kind.*of);
+      all.*kind.*of = mean(each);
+    }
+  }
+  all.additive_dice = metrics::kUndefined;
+  for (const metrics::Scores& head : of_heads)
+    if (!std::isnan(head.additive_dice)) all.additive_dice = (std::isnan(all.additive_dice) ? 0 : all.additive_dice) + head.additive_dice;
+  all.accuracy = confusion.scores().accuracy;
+  return all;
+}
+
+Scalars Several::summary(const metrics::ConfusionMatrix& confusion, double undefined) const {
+  Scalars all = Head::summary(confusion, undefined);
+  for (std::size_t k = 0; k < heads_.size(); ++k) {
+    const Head& head = *heads_[k].head;
+    const std::vector<std::string> outcomes = head.outcomes();
+    for (const auto& [name, value] : head.summary(of_part(confusion, k), undefined))
+      if (std::none_of(outcomes.begin(), outcomes.end(), [&](const std::string& of) { return name.ends_with('_' + of); }))
+        all.append({{head.name() + '/' + name, value}});
+  }
+  return all;
+}
+
+Selection Several::selection(const metrics::ConfusionMatrix& confusion, double undefined) const {
+  std::vector<double> each;
+  for (std::size_t k = 0; k < heads_.size(); ++k) each.push_back(heads_[k].head->selection(of_part(confusion, k), undefined).value);
+  return {"mean of the heads", "of each the score that it would be chosen by: Dice, of grades quadratic kappa", mean(each)};
+}
+
+std::string Several::text(const metrics::ConfusionMatrix& confusion) const {
+  std::string all;
+  for (std::size_t k = 0; k < heads_.size(); ++k)
+    all += (k ? "  " : "") + heads_[k].head->name() + " " + decimal(heads_[k].head->selection(of_part(confusion, k)).value, 4);
+  return all;
+}
+
+std::string Several::note(const metrics::ConfusionMatrix& confusion) const {
+  std::string all;
+  for (std::size_t k = 0; k < heads_.size(); ++k) {
+    const auto one = of_part(confusion, k);
+    const Head& head = *heads_[k].head;
+    const Selection chosen = head.selection(one);
+    const std::string note = head.note(one);
+    all += (k ? "; " : "") + head.name() + ": " + chosen.name + " " + decimal(chosen.value, 4) + (note.empty() ? "" : ", " + note);
+  }
+  return all;
+}
+
+}  // namespace lamina::heads

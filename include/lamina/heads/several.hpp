@@ -1,0 +1,51 @@
+#pragma once
+#include "lamina/heads/head.hpp"
+
+namespace lamina::heads {
+
+/// What is asked of every pixel (LabelSchema::heads), each by a head of its own, with outputs one after the other: the rows of a last layer
+/// that share nothing are as many last layers. Labels and decisions have the planes of each head, a plane where a head has one label.
+///
+/// They are counted plane by plane, of classes that may overlap "no hair" and "hair". Means are means over the heads.
+class Several : public Head {
+ public:
+  /// `kinds`: "damage=corn,..." of heads that are not what their labels get unless something else is asked for. Throws OptionError.
+  Several(const data::LabelSchema& schema, const std::string& kinds, const std::string& name);
+
+  const char* kind() const override { return kinds_.c_str(); }
+  int outputs() const override;
+  const char* outputs_are() const override { return "outputs of all heads"; }
+  int planes() const override { return static_cast<int>(schema().labels_per_pixel()); }
+  std::vector<Part> parts() const override;
+  metrics::ConfusionMatrix of_part(const metrics::ConfusionMatrix& confusion, std::size_t part) const override;
+  /// The first one that a head has.
+  std::optional<LossActivation> activation() const override;
+  Tensor probabilities(const Tensor& logits) const override;
+  Tensor decide(const Tensor& scores, Scale scale) const override;
+  std::vector<std::int64_t> output_pixels(std::vector<std::int64_t> pixels) const override;
+  std::vector<std::string> outcomes() const override { return schema().counted(); }
+  int neutral_outcome() const override { return -1; }
+  metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const override;
+  std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const override;
+  void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override;
+  std::vector<metrics::Region> regions() const override;
+  metrics::Scores scores(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
+  /// Also each head's own, "damage/quadratic_kappa".
+  Scalars summary(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
+  Selection selection(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
+  std::string text(const metrics::ConfusionMatrix& confusion) const override;
+  std::string note(const metrics::ConfusionMatrix& confusion) const override;
+
+ private:
+  /// A head, and the first of the outputs, planes and outcomes that are its own.
+  struct Own {
+    std::shared_ptr<const Head> head;
+    int output = 0, plane = 0, outcome = 0;
+    bool overlaps = false;  ///< classes that may overlap are counted twice: that they are not there, that they are
+    int planes() const { return std::max(1, head->planes()); }
+  };
+  std::vector<Own> heads_;
+  std::string kinds_;
+};
+
+}  // namespace lamina::heads
