@@ -26,8 +26,7 @@ struct Program {
   std::vector<cli::VerbText> texts;  // of all verbs
   int code = cli::kOk;
 
-  /// A verb whose options are a struct: `declare(verb, options)` adds them, `act(options, common)` is the verb; below the program, or
-  /// another.
+  /// A verb whose options are a struct: `declare(verb, options)` adds them, `act(options, common)` is the verb.
   template <class Options, class Declare, class Act>
   void verb(const char* name, const char* help, Declare declare, Act act) {
     verb<Options>(app, name, help, declare, act);

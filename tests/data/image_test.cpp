@@ -98,6 +98,13 @@ TEST_CASE("an array is a mask") {
   CHECK(first.height == 3);
   CHECK(first.sample((1 * 40 + 39) * 2 + 1) == 1);
   CHECK(std::count(first.samples.begin(), first.samples.end(), 1) == 1);
+  const auto channels = [](const Shape& shape) {
+    const std::vector<std::uint8_t> none(static_cast<std::size_t>(shape.numel()));
+    return decode_raster(io::format_npy(Tensor::from<std::uint8_t>(none, shape)), "m.npy").channels;
+  };
+  CHECK(channels({4, 32, 32}) == 4);  // no picture is 4 pixels high and 32 bands deep
+  CHECK(channels({32, 32, 4}) == 4);
+  CHECK(channels({20, 32, 32}) == 32);
   CHECK_THROWS_WITH_AS(decode_raster(io::format_npy(Tensor::full({2, 2}, 0.5)), "m.npy"),
                        doctest::Contains("0.500000 at (0, 0) is no whole number"), DataError);
   CHECK_THROWS_WITH_AS(decode_raster(io::format_npy(Tensor::from<std::int32_t>({-1}, {1, 1})), "m.npy"), doctest::Contains("outside"),

@@ -78,6 +78,33 @@ TEST_CASE("several heads: every score is the head's own; means are means over he
   CHECK((head->regions()[6].plane == 2 && head->regions()[6].value == 1));
 }
 
+TEST_CASE("several heads: what was likely is counted by each, and told apart by its events") {
+  const auto head = three();
+  CHECK(head->events() == std::vector<std::string>{"tissue background", "tissue skin", "tissue nail", "marks hair", "marks ruler",
+                                                   "damage A mild or above", "damage A severe", "damage B mild or above",
+                                                   "damage B severe"});
+  CHECK(head->outcomes()[static_cast<std::size_t>(head->outcome_of(4))] == "marks ruler");
+  CHECK(head->outcomes()[static_cast<std::size_t>(head->outcome_of(8))] == "damage B severe");
+  // Two pixels: skin, hair, A severe, B unknown; tissue unknown, ruler, A none, B mild.
+  const std::vector<std::uint8_t> truth{1, 1, 0, 2, 255, 255, 0, 1, 0, 1};
+  const std::vector<float> p{0.2f, 0.7f, 0.1f, 0.9f, 0.4f, 0.8f, 0.6f, 0.3f, 0.1f, 0.2f, 0.3f, 0.5f, 0.3f, 0.6f, 0.4f, 0.1f, 0.9f, 0.4f};
+  metrics::ProbabilityCounts counts = head->probability_counts();
+  head->count(counts, truth, p);
+  const std::vector<std::int64_t> pixels{1, 1, 1, 2, 2, 2, 2, 1, 1, 1 + 4 + 4 + 2};
+  for (int event = 0; event <= 9; ++event) CHECK(counts.pixels(event) == pixels[static_cast<std::size_t>(event)]);
+  CHECK(counts.average_precision(1) == 1);
+  CHECK(counts.average_precision(4) == 1);  // ruler: 0.6 where it is, 0.4 where it is not
+  CHECK(std::isnan(counts.average_precision(2)));
+  std::vector<float> labels;
+  head->distribution(std::span(p).first(9), 2, labels);
+  CHECK(labels == std::vector<float>{1 - 0.4f, 0.4f});
+  head->distribution(std::span(p).first(9), 4, labels);
+  CHECK(labels.size() == 3);
+  CHECK(labels[2] == doctest::Approx(0.1));
+  metrics::ProbabilityCounts values = three("damage=regression")->probability_counts();
+  CHECK(values.events() == 5);
+}
+
 TEST_CASE("several heads: class weights are each head's own, of values there are none") {
   const std::vector<std::vector<std::int64_t>> masks{{50, 30, 20, 90, 10, 60, 40, 70, 20, 10, 100, 0, 0}};
   const auto balanced = data::WeightRule::balanced;

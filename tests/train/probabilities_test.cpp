@@ -88,7 +88,7 @@ TEST_CASE("probabilities that are ignored, NaN or 1, and events that never are")
   CHECK_THROWS_AS(counts.add(std::vector<float>(3), std::vector<std::uint8_t>(2)), ShapeError);
   CHECK_THROWS_AS(counts.add(std::vector<float>(4), std::vector<std::uint8_t>{0, 2}), DataError);
   CHECK_THROWS_AS(counts.add_planes(std::vector<float>(4), std::vector<std::uint8_t>{0, 1, 2, 0}), DataError);
-  CHECK_THROWS_AS(counts.add(ProbabilityCounts(1)), ShapeError);
+  CHECK_THROWS_AS(counts.add(ProbabilityCounts(9)), ShapeError);
   CHECK_THROWS_AS((void)counts.reliability(0, 7), OptionError);
 }
 

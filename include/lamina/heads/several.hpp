@@ -28,6 +28,11 @@ class Several : public Head {
   metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const override;
   std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const override;
   void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override;
+  std::vector<std::string> events() const override;
+  int outcome_of(int event) const override;
+  void count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const override;
+  void distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const override;
+  std::string image_score_meaning() const override;
   std::vector<metrics::Region> regions() const override;
   metrics::Scores scores(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   /// Also each head's own, "damage/quadratic_kappa".
@@ -43,6 +48,9 @@ class Several : public Head {
     int output = 0, plane = 0, outcome = 0;
     bool overlaps = false;  ///< classes that may overlap are counted twice: that they are not there, that they are
     int planes() const { return std::max(1, head->planes()); }
+    /// Its own of values that pixels have `all` of, from the `first` on.
+    template <class T>
+    static std::vector<T> values(std::span<const T> of_all, int all, int first, int count);
   };
   std::vector<Own> heads_;
   std::string kinds_;

@@ -33,7 +33,8 @@ class ProbabilityCounts {
   void add(std::span<const float> probabilities, std::span<const std::uint8_t> truth, std::optional<int> ignore = {});
   /// Events each by itself: probabilities and labels (pixels, events), the latter 0 or 1. Each is decided at a half.
   void add_planes(std::span<const float> probabilities, std::span<const std::uint8_t> truth, std::optional<int> ignore = {});
-  void add(const ProbabilityCounts& other);
+  /// Of all events, or of those from `first` on.
+  void add(const ProbabilityCounts& other, int first = 0);
 
   int events() const { return static_cast<int>(bins_.size()) / kBins - 1; }
   std::int64_t pixels(int event) const;

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,6 +65,7 @@ struct ReportContent {
   metrics::ConfusionMatrix confusion{2};                       ///< of that split, best epoch
   metrics::ConfusionMatrix baseline{2};                        ///< of always answering what is most frequent
   double undefined = metrics::kUndefined;                      ///< as of ConfusionMatrix::scores
+  std::optional<metrics::Scores> scores, baseline_scores;      ///< where they are not those of the counts as a whole: of several heads
   std::string intervals_title;                                 ///< heading of intervals
   std::vector<std::pair<std::string, std::string>> intervals;  ///< of scores
   int background = 0;                                          ///< class that foreground scores leave out; -1: none

@@ -115,9 +115,11 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
   const auto rank = array.shape.size();
   require<DataError>(rank == 2 || rank == 3, origin, ": an array used as an image has shape (H, W), (H, W, C) or (C, H, W), this one of ",
                      array.type, " has ", rank, " axes");
-  // Of three axes the last one is that of the planes; the first where it is the smallest and the last too long for planes.
-  constexpr std::int64_t kMostPlanes = 32;
-  const bool first = rank == 3 && array.shape[0] < array.shape[1] && array.shape[0] < array.shape[2] && array.shape[2] > kMostPlanes;
+  // Of three axes the last one is that of the planes; the first where it is the smallest and the last too long for planes, or the first
+  // too short for the side of a picture.
+  constexpr std::int64_t kMostPlanes = 32, kLeastSide = 16;
+  const bool smallest = rank == 3 && array.shape[0] < array.shape[1] && array.shape[0] < array.shape[2];
+  const bool first = smallest && (array.shape[2] > kMostPlanes || (array.shape[0] < kLeastSide && array.shape[2] >= kLeastSide));
   const auto extent = [&](std::size_t axis) {
     require<DataError>(array.shape[axis] <= limits.max_pixels, origin, ": an axis of ", array.shape[axis], " is over the limit of ",
                        limits.max_pixels);

@@ -35,6 +35,14 @@ double mean(const std::vector<double>& values) {
 
 }  // namespace
 
+template <class T>
+std::vector<T> Several::Own::values(std::span<const T> of_all, int all, int first, int count) {
+  const auto a = static_cast<std::size_t>(all), f = static_cast<std::size_t>(first), n = static_cast<std::size_t>(count);
+  std::vector<T> own(of_all.size() / a * n);
+  for (std::size_t i = 0; i < own.size(); ++i) own[i] = of_all[i / n * a + f + i % n];
+  return own;
+}
+
 Several::Several(const data::LabelSchema& schema, const std::string& kinds, const std::string& name) : Head(schema, name) {
   const auto asked = kinds_by_name(kinds);
   Own next;
@@ -103,16 +111,11 @@ std::vector<std::int64_t> Several::output_pixels(std::vector<std::int64_t> pixel
 }
 
 void Several::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
-  const auto all = static_cast<std::size_t>(planes());
-  require(truth.size() == decided.size() && truth.size() % all == 0, "heads of ", all, " planes: ", truth.size(), " labels and ",
-          decided.size(), " predictions");
+  require(truth.size() == decided.size() && truth.size() % static_cast<std::size_t>(planes()) == 0, "heads of ", planes(),
+          " planes: ", truth.size(), " labels and ", decided.size(), " predictions");
   for (const Own& own : heads_) {
-    const auto count = static_cast<std::size_t>(own.planes()), first = static_cast<std::size_t>(own.plane);
-    std::vector<std::uint8_t> is(truth.size() / all * count), said(is.size());
-    for (std::size_t i = 0; i < is.size(); ++i)
-      is[i] = truth[i / count * all + first + i % count], said[i] = decided[i / count * all + first + i % count];
     metrics::ConfusionMatrix one = own.head->confusion();
-    own.head->count(one, is, said);
+    own.head->count(one, Own::values(truth, planes(), own.plane, own.planes()), Own::values(decided, planes(), own.plane, own.planes()));
     const int none = one.classes() - 1;  // of classes that may overlap
     for (const metrics::Cell& c : one.cells()) {
       const int plane = c.truth < none ? c.truth : c.prediction < none ? c.prediction : c.plane;
@@ -121,6 +124,45 @@ void Several::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t
       into.add({own.outcome + truth_at, own.outcome + prediction_at, c.count});
     }
   }
+}
+
+std::vector<std::string> Several::events() const {
+  std::vector<std::string> all;
+  for (const Own& own : heads_)
+    for (const std::string& event : own.head->events()) all.push_back(own.head->name() + ' ' + event);
+  return all;
+}
+
+int Several::outcome_of(int event) const {
+  for (const Own& own : heads_) {
+    const int count = static_cast<int>(own.head->events().size());
+    if (event < count) return own.outcome + (own.overlaps ? 2 * event + 1 : own.head->outcome_of(event));
+    event -= count;
+  }
+  return -1;
+}
+
+void Several::count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const {
+  int first = 0;
+  for (const Own& own : heads_) {
+    metrics::ProbabilityCounts one = own.head->probability_counts();
+    own.head->count(one, Own::values(truth, planes(), own.plane, own.planes()),
+                    Own::values(probabilities, outputs(), own.output, own.head->outputs()));
+    into.add(one, first);
+    first += one.events();
+  }
+}
+
+void Several::distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const {
+  for (const Own& own : heads_)
+    if (plane >= own.plane && plane < own.plane + own.planes())
+      own.head->distribution(probabilities.subspan(static_cast<std::size_t>(own.output), static_cast<std::size_t>(own.head->outputs())),
+                             plane - own.plane, labels);
+}
+
+std::string Several::image_score_meaning() const {
+  return "An image's score is its Dice, the mean over the heads: of each over the classes other than the background that its label or its "
+         "prediction has.";
 }
 
 metrics::ConfusionMatrix Several::of_part(const metrics::ConfusionMatrix& confusion, std::size_t part) const {

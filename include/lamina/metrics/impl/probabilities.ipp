@@ -50,10 +50,13 @@ void ProbabilityCounts::add_planes(std::span<const float> p, std::span<const std
   }
 }
 
-void ProbabilityCounts::add(const ProbabilityCounts& other) {
-  require(bins_.size() == other.bins_.size(), "probability counts of ", events(), " and ", other.events(), " events");
-  for (std::size_t i = 0; i < bins_.size(); ++i)
-    bins_[i].all += other.bins_[i].all, bins_[i].hits += other.bins_[i].hits, bins_[i].sum += other.bins_[i].sum;
+void ProbabilityCounts::add(const ProbabilityCounts& other, int first) {
+  require(first >= 0 && first + other.events() <= events(), "probability counts of ", events(), " events and of ", other.events(),
+          " from the ", first, "th on");
+  for (int event = 0; event <= other.events(); ++event) {
+    Bin* to = &bins_[static_cast<std::size_t>((event < other.events() ? first + event : events()) * kBins)];
+    for (const Bin& bin : other.bins(event)) to->all += bin.all, to->hits += bin.hits, to->sum += bin.sum, ++to;
+  }
 }
 
 std::int64_t ProbabilityCounts::pixels(int event) const {

@@ -57,8 +57,8 @@ std::string bar(double v) {
 }
 
 std::string scores_table(const ReportContent& content) {
-  const auto s = content.confusion.scores(content.background, content.undefined);
-  const auto base = content.baseline.scores(content.background, content.undefined);
+  const auto s = content.scores ? *content.scores : content.confusion.scores(content.background, content.undefined);
+  const auto base = content.baseline_scores ? *content.baseline_scores : content.baseline.scores(content.background, content.undefined);
   std::string html =
       "<div class=scroll><table class=scores><tr><th>class</th><th>share of "
       "pixels</th><th>Dice</th><th>IoU</th><th>precision</th><th>recall</th><th>specificity</th></tr>";

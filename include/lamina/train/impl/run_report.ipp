@@ -47,11 +47,14 @@ class RunReport {
       if (!r.note.empty()) content_.summary.push_back("The run " + r.note + ".");
     measure();
     content_.baseline = head_.baseline(content_.confusion);
+    if (head_.parts().size() > 1)
+      content_.scores = head_.scores(content_.confusion, content_.undefined),
+      content_.baseline_scores = head_.scores(content_.baseline, content_.undefined);
     if (is_cropped())
       content_.summary.push_back(message("Every pixel of every photograph is scored: windows of ", config.width, "x", config.height,
                                          ", of which neighbours share ", std::lround(100 * data::kWindowOverlap), " %, cover it."));
     content_.sections.push_back(history_section(last_, head_, content_.class_colors));
-    content_.sections.push_back(data_section(dataset_, head_, content_.class_colors));
+    content_.sections.push_back(data_section(dataset_, content_.class_colors));
     for (const ReportSection& section : content_.sections) write_charts(section, out_.root / "plots");
     for (const Setting& s : settings_of(config))
       content_.settings.emplace_back(s.name, to_string(s.value).empty() ? "-" : to_string(s.value));

@@ -14,7 +14,7 @@ std::string css(const data::Rgb& color);
 ReportSection history_section(const RunState& state, const heads::Head& head, const std::vector<std::string>& colors);
 
 /// Images, pixels and shares of the classes of each split.
-ReportSection data_section(const data::Dataset& dataset, const heads::Head& head, const std::vector<std::string>& colors);
+ReportSection data_section(const data::Dataset& dataset, const std::vector<std::string>& colors);
 
 /// The score of each image: what it is, how it is distributed, all of them, the worst first. `images` are ranked, the best first and those
 /// without a score last; `items` is their split.

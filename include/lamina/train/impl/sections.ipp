@@ -76,7 +76,7 @@ ReportSection history_section(const RunState& state, const heads::Head& head, co
   return section;
 }
 
-ReportSection data_section(const data::Dataset& dataset, const heads::Head& head, const std::vector<std::string>& colors) {
+ReportSection data_section(const data::Dataset& dataset, const std::vector<std::string>& colors) {
   ReportSection section{.title = "Images and pixels of each split",
                         .rows = {{""}, {"images"}, {"pixels"}},
                         .notes = {dataset.schema.task == data::Task::multilabel ? "A class's share is of all pixels."
@@ -84,9 +84,7 @@ ReportSection data_section(const data::Dataset& dataset, const heads::Head& head
                         .colors = {"-", "-"}};
   const std::vector<std::string> classes = dataset.schema.counted();
   for (std::size_t k = 0; k < classes.size(); ++k) section.rows.push_back({classes[k]}), section.colors.push_back(colors.at(k));
-  const std::size_t together = dataset.schema.task == data::Task::multilabel ? 0  // classes that share the labelled pixels
-                               : dataset.schema.planes.empty()               ? classes.size()
-                                                               : classes.size() / static_cast<std::size_t>(std::max(1, head.planes()));
+  const std::vector<data::LabelSchema::Label> labels = dataset.schema.counted_labels();
   for (const data::Split split : data::kSplits) {
     const std::vector<data::Item>& items = dataset.items(split);
     std::int64_t pixels = 0;
@@ -99,11 +97,9 @@ ReportSection data_section(const data::Dataset& dataset, const heads::Head& head
     section.rows[1].push_back(grouped(std::ssize(items)));
     section.rows[2].push_back(grouped(pixels));
     for (std::size_t k = 0; k < classes.size(); ++k) {
-      std::int64_t all = pixels;
-      if (together) {
-        const auto first = of_class.begin() + static_cast<std::ptrdiff_t>(k / together * together);
-        all = std::accumulate(first, first + static_cast<std::ptrdiff_t>(together), std::int64_t{0});
-      }
+      std::int64_t all = dataset.schema.task == data::Task::multilabel ? pixels : 0;  // else those of its plane that have a label
+      for (std::size_t other = 0; dataset.schema.task != data::Task::multilabel && other < classes.size(); ++other)
+        if (labels[other].plane == labels[k].plane) all += of_class[other];
       section.rows[3 + k].push_back(all ? percent(static_cast<double>(of_class[k]) / static_cast<double>(all), 3) : "-");
     }
   }
