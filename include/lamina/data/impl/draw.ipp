@@ -34,10 +34,12 @@ LabelImage errors_of(const LabelImage& prediction, const LabelImage& truth, cons
                      " labels, the mask ", truth.width, "x", truth.height, " of ", truth.values());
   LabelImage kinds(truth.width, truth.height);
   const std::size_t values = truth.values();
-  std::vector<int> nothing(values, truth.planes && schema.heads.empty() ? 0 : -1);  // of each plane
-  if (!truth.planes || !schema.heads.empty())
+  std::vector<int> nothing(values, truth.planes ? 0 : schema.background);  // of each plane
+  if (truth.planes && !schema.heads.empty()) {
+    std::fill(nothing.begin(), nothing.end(), -1);
     for (const LabelSchema::Label& label : schema.counted_labels())
       if (label.background) nothing[static_cast<std::size_t>(label.plane)] = label.label;
+  }
   for (std::size_t i = 0; i < truth.labels.size(); ++i) {
     const std::uint8_t said = prediction.labels[i], is = truth.labels[i];
     std::uint8_t& kind = kinds.labels[i / values];

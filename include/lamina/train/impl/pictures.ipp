@@ -35,9 +35,11 @@ data::LabelImage border(const data::LabelImage& labels, bool is_dashed) {
 std::vector<data::Rgb> layer_colors(const data::LabelSchema& schema, int plane) {
   const std::vector<data::Rgb> all = schema.counted_colors();
   if (schema.task == data::Task::multilabel) return {data::Rgb{}, all[static_cast<std::size_t>(plane)]};
-  if (schema.planes.empty()) return all;
-  const auto first = all.begin() + std::ptrdiff_t{plane} * schema.classes();
-  return {first, first + schema.classes()};
+  const std::vector<data::LabelSchema::Label> labels = schema.counted_labels();
+  std::vector<data::Rgb> own;
+  for (std::size_t k = 0; k < labels.size(); ++k)
+    if (labels[k].plane == plane) own.push_back(all[k]);
+  return own;
 }
 
 bool shows(const data::LabelImage& labels, int plane) {
@@ -70,7 +72,9 @@ void add_layers(Picture& p, const data::LabelImage& truth, const data::LabelImag
   add(PictureView::label, is, colors);
   add(PictureView::prediction, said, colors);
   data::LabelSchema of_plane = schema;
-  if (truth.planes) of_plane.background = 0;  // nothing of it
+  if (truth.planes) of_plane.background = schema.heads.empty() ? 0 : -1;  // nothing of it
+  for (const data::LabelSchema::Label& label : schema.counted_labels())
+    if (truth.planes && label.plane == plane && label.background) of_plane.background = label.label;
   add(PictureView::errors, data::errors_of(said, is, of_plane), data::kErrorColors);
 }
 
@@ -149,6 +153,7 @@ void HeatMaps::add(const data::LabelImage& truth, std::int64_t first, const Tens
     for (std::int64_t x = 0; x < image_width_; ++x, ++pixel)
       for (int plane = 0; plane < planes_; ++plane) {
         head_.distribution(std::span(p).subspan(pixel * events, events), plane, said);
+        if (said.empty()) continue;  // a head of values
         float entropy = 0;
         for (const float q : said)
           if (q > 1e-5f) entropy -= q * std::log(q);
