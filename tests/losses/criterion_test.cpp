@@ -140,4 +140,14 @@ TEST_CASE("expressions that are none") {
         Criterion("ce", {.class_weights = {1, 2}}).require_fits(*head_of(data::Task::multiclass));
       },
       {"2 numbers for 3 classes"});
+  for (const char* unweighted : {"mae", "ce+wasserstein", "tissue=wasserstein,damage=mae"}) {
+    CHECK_FALSE(Criterion(unweighted).takes_class_weights());
+    check_throws<OptionError>(
+        [&] {
+          Criterion(unweighted).set_class_weights({1, 2});
+        },
+        {"class weights mean nothing", "--class-weights none"});
+  }
+  CHECK(Criterion("tissue=ce,damage=mae").takes_class_weights());
+  Criterion("tissue=ce,damage=mae").set_class_weights({1, 2});
 }

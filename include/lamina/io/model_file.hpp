@@ -26,8 +26,8 @@ class ModelFile {
   /// The network without values or memory, compared with the names, shapes and dtypes in the header. Throws DataError naming the file:
   /// what does not fit, a model that nobody knows.
   std::unique_ptr<models::Network> blank() const;
-  /// The network with its values, in evaluation mode, in f32 on the CPU. It begins as blank(): nothing is allocated that the file does not hold,
-  /// and no initial values are computed. Throws as blank().
+  /// The network with its values, in evaluation mode, in f32 on the CPU. It begins as blank(): nothing is allocated that the file does not
+  /// hold, and no initial values are computed. Throws as blank().
   std::unique_ptr<models::Network> network() const;
 
  private:

@@ -27,7 +27,7 @@ struct PairedDifference {
 /// Runs side by side.
 struct Comparison {
   std::vector<ComparedRun> runs;
-  std::vector<ReportSection> tables;            ///< scores; differences from the first run; settings that differ
+  std::vector<ReportSection> tables;          ///< scores; differences from the first run; settings that differ
   std::vector<PairedDifference> differences;  ///< of the second run, the third, ...
 };
 /// Throws OptionError with fewer than two runs; IoError, DataError on a folder that is no run of segmentation.

@@ -119,12 +119,11 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"border", "what pad, crop and augment put outside a photograph, in 255ths of full intensity", 0, 255}, c.border);
   visit(Field{.name = "augment", .help = "random changes, as in hflip,rotate=15,jitter=0.2", .choices = kAugmentChoices}, c.augment);
   visit(Field{"exclude_empty", "leave out training images that show the background alone; others are scored as ever"}, c.exclude_empty);
-  visit(
-      Field{.name = "head",
-            .help = "what the output means: multiclass | multilabel | ordinal | corn | coral | regression; of several heads "
-                    "NAME=KIND,...; empty: as the data's task says",
-            .stored = false},  // a checkpoint says what it is, beside the settings
-      c.head);
+  visit(Field{.name = "head",
+              .help = "what the output means: multiclass | multilabel | ordinal | corn | coral | regression; of several heads "
+                      "NAME=KIND,...; empty: as the data's task says",
+              .stored = false},  // a checkpoint says what it is, beside the settings
+        c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3; of several heads also NAME=TERMS,..."}, c.loss);
   visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
   visit(Field{.name = "class_weights", .help = "a rule, or numbers such as 1,4,2", .choices = kClassWeightChoices}, c.class_weights);

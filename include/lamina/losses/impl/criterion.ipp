@@ -129,6 +129,8 @@ bool Criterion::takes_class_weights() const {
 }
 
 void Criterion::set_class_weights(std::vector<double> weights) {
+  require<OptionError>(weights.empty() || of_heads_.empty() || takes_class_weights(),
+                       "class weights mean nothing to the loss of any head; use --class-weights none");
   for (const Term& t : terms_)
     require<OptionError>(weights.empty() || t.type.weighted, "class weights mean nothing to the loss term ", t.type.name,
                          "; use --class-weights none");
