@@ -25,7 +25,7 @@ since=$SECONDS
 bash third_party/install.sh "${yes[@]}"
 phase install
 
-cmake --preset cpu -DLAMINA_BUILD_TESTS=OFF -DLAMINA_BUILD_BENCHMARKS=OFF > /dev/null
+cmake --preset cpu -DLAMINA_BUILD_TESTS=OFF -DLAMINA_BUILD_BENCHMARKS=OFF -DLAMINA_JOIN_FILES=ON > /dev/null
 cmake --build build/cpu --target lamina_cli
 lamina=build/cpu/bin/lamina
 phase build

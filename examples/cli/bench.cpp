@@ -17,7 +17,7 @@ using namespace lamina;
 namespace {
 
 /// The end of a path says more than its beginning.
-std::string shortened(const std::string& path, std::size_t width) {
+std::string end_of(const std::string& path, std::size_t width) {
   return path.empty() ? "-" : path.size() <= width ? path : ".." + path.substr(path.size() - width + 2);
 }
 
@@ -93,8 +93,8 @@ int bench(const BenchOptions& options, const Common& common) {
   std::printf("%-32s %-16s %-13s %10s %9s %9s %5s\n", "layer", "kind", "algorithm", "bytes", "forward", "backward", "");
   const auto line = [&](const std::string& layer, const std::string& kind, const std::string& algorithm, const std::string& bytes, double f,
                         double b) {
-    std::printf("%-32s %-16s %-13s %10s %9.3f %9.3f %4.0f%%\n", shortened(layer, 32).c_str(), kind.c_str(), algorithm.c_str(),
-                bytes.c_str(), f * each, b * each, 100 * (f + b) / total);
+    std::printf("%-32s %-16s %-13s %10s %9.3f %9.3f %4.0f%%\n", end_of(layer, 32).c_str(), kind.c_str(), algorithm.c_str(), bytes.c_str(),
+                f * each, b * each, 100 * (f + b) / total);
   };
   for (const nn::ProfileRow& r : rows) line(r.layer, r.op, r.algorithm, kilobytes(r.bytes / options.repeats), r.forward, r.backward);
   line("all, ms a pass", "", "", "", forward, backward);

@@ -27,8 +27,7 @@ std::string loss_terms_help() {
   for (const losses::TermType& t : losses::term_types()) {
     help += "  " + t.name;
     for (const losses::TermArgument& a : t.arguments) {
-      char text[64];
-      std::snprintf(text, sizeof text, ":%s=%.3g", a.name, a.value);
+      const std::string text = formatted(":%s=%.3g", a.name, a.value);
       help += text;
     }
     help += "\n" + wrapped("      " + t.help, 100, 6) + "\n";

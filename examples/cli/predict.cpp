@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
 #include <deque>
 #include <filesystem>
 #include <functional>
@@ -14,6 +13,7 @@
 #include <type_traits>
 
 #include "json.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/dataset.hpp"
 #include "lamina/data/draw.hpp"
 #include "lamina/infer/predictor.hpp"
@@ -181,10 +181,7 @@ class Pipeline {
 };
 
 std::string rate_text(std::size_t count, double seconds) {
-  char text[96];
-  std::snprintf(text, sizeof text, "%zu photographs in %.1f s: %.2f images/s", count, seconds,
-                static_cast<double>(count) / std::max(seconds, 1e-9));
-  return text;
+  return formatted("%zu photographs in %.1f s: %.2f images/s", count, seconds, static_cast<double>(count) / std::max(seconds, 1e-9));
 }
 
 }  // namespace
@@ -230,8 +227,7 @@ int predict(const PredictOptions& options, const Common& common) {
       continue;
     }
     if (const double times = predictor.shrinks(photo, how); times > 4) {
-      char text[64];
-      std::snprintf(text, sizeof text, "%dx%d pixels, %.1f", photo.width, photo.height, times);
+      const std::string text = formatted("%dx%d pixels, %.1f", photo.width, photo.height, times);
       progress.note("warning: " + files[i].string() + ": the network sees the whole photograph, " + text +
                     " times smaller: details are lost; --tile always looks at it in windows, at its own scale");
     }

@@ -8,14 +8,13 @@
 #include <cstdlib>
 #include <utility>
 
-namespace cli {
-namespace {
+#include "lamina/core/text.hpp"
 
-std::string text(const char* format, auto... values) {
-  char buffer[256];
-  std::snprintf(buffer, sizeof buffer, format, values...);
-  return buffer;
-}
+namespace cli {
+
+using lamina::formatted;
+
+namespace {
 
 int terminal_width() {
   winsize size{};
@@ -33,12 +32,12 @@ std::string shortened(const std::string& line, std::size_t bytes) {
 
 std::string clock_text(double seconds) {
   const auto s = static_cast<long>(std::lround(seconds));
-  return s >= 3600 ? text("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60) : text("%ld:%02ld", s / 60, s % 60);
+  return s >= 3600 ? formatted("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60) : formatted("%ld:%02ld", s / 60, s % 60);
 }
 
 std::string bytes_text(std::size_t bytes) {
   const double mb = static_cast<double>(bytes) / 1e6;
-  return mb >= 1000 ? text("%.1f GB", mb / 1000) : text("%.0f MB", mb);
+  return mb >= 1000 ? formatted("%.1f GB", mb / 1000) : formatted("%.0f MB", mb);
 }
 
 ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
@@ -101,14 +100,14 @@ std::string step_line(const lamina::train::StepEvent& e) {
   bar.resize(kBar, '.');
   std::string losses, terms;
   for (const auto& [name, value] : e.train) {
-    const std::string item = name + text(" %.4f", value);
+    const std::string item = name + formatted(" %.4f", value);
     std::string& to = losses.empty() ? losses : terms;
     to += (to.empty() ? "" : ", ") + item;
   }
   if (!terms.empty()) losses += " (" + terms + ")";
-  return text("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  ", e.epoch, e.epochs, bar.c_str(), static_cast<long>(e.batch),
-              static_cast<long>(e.batches), e.images_per_second, clock_text(e.seconds_left).c_str()) +
-         losses + text("  lr %.2e  ", e.lr) + bytes_text(e.memory);
+  return formatted("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  ", e.epoch, e.epochs, bar.c_str(), static_cast<long>(e.batch),
+                   static_cast<long>(e.batches), e.images_per_second, clock_text(e.seconds_left).c_str()) +
+         losses + formatted("  lr %.2e  ", e.lr) + bytes_text(e.memory);
 }
 
 }  // namespace cli

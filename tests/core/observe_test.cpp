@@ -6,7 +6,7 @@ using namespace lamina::test;
 
 namespace {
 
-Tensor leaf(const Shape& shape, std::uint64_t seed) { return random_normal(shape, seed).set_requires_grad(); }
+Tensor parameter(const Shape& shape, std::uint64_t seed) { return random_normal(shape, seed).set_requires_grad(); }
 
 /// Writes down what it is told.
 struct Log : Observer {
@@ -32,8 +32,8 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("observers see forward ops with their attributes, gradient rules, and nothing that runs inside those") {
-  Tensor x = leaf({1, 4, 4, 2}, 1);
-  const Tensor w = leaf({3, 3, 3, 2}, 2);
+  Tensor x = parameter({1, 4, 4, 2}, 1);
+  const Tensor w = parameter({3, 3, 3, 2}, 2);
   struct Reader : Log {
     void forward(const ForwardEvent& e) override {
       Log::forward(e);
@@ -67,7 +67,7 @@ TEST_CASE("observers see forward ops with their attributes, gradient rules, and 
 }
 
 TEST_CASE("observer scopes nest, the innermost first; an observer's own ops are its business, off the tape") {
-  const Tensor x = leaf({2}, 1);
+  const Tensor x = parameter({2}, 1);
   std::string order;
   struct Letter : Observer {
     Letter(std::string& order, char letter) : order(order), letter(letter) {}
@@ -100,7 +100,7 @@ TEST_CASE("an observer that throws ends the op, and later ops are observed as be
     }
   } once;
   const ObserverScope scope(once);
-  const Tensor x = leaf({2}, 1);
+  const Tensor x = parameter({2}, 1);
   check_throws<NumericError>([&] { mul(x, x); }, {"stop at mul"});
   CHECK(mul(x, x).requires_grad());
   CHECK(once.forwards.size() == 2);
@@ -121,7 +121,7 @@ TEST_CASE("copies are seen, those into and out of borrowed memory are not") {
 }
 
 TEST_CASE("a leaf is ready once a backward, when its gradient is what it will be") {
-  const Tensor a = leaf({3}, 1), b = leaf({3}, 2), c = leaf({3}, 3), other = leaf({3}, 4);
+  const Tensor a = parameter({3}, 1), b = parameter({3}, 2), c = parameter({3}, 3), other = parameter({3}, 4);
   const Tensor one = Tensor::full({3}, 1, like(a));
   for (int round = 0; round < 2; ++round) {
     Log log;
@@ -145,7 +145,7 @@ TEST_CASE("a leaf is ready once a backward, when its gradient is what it will be
 }
 
 TEST_CASE("a leaf that no gradient reaches is ready at the end; a leaf that is the root at once") {
-  Tensor a = leaf({2}, 1), b = leaf({2}, 2);
+  Tensor a = parameter({2}, 1), b = parameter({2}, 2);
   Log log;
   const ObserverScope scope(log);
   const Tensor blocked = record("blocked", {scale(a, 2)}, a.detach(), [](const Tensor&, NeedsGrad) -> Grads { return {Tensor{}}; });

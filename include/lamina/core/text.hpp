@@ -17,6 +17,9 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t inde
 /// A path as one word of a shell command.
 std::string shell_word(const std::string& path);
 
+/// Text by the pattern of printf, of any length.
+[[gnu::format(printf, 1, 2)]] std::string formatted(const char* pattern, ...);
+
 /// A number for people: with so many digits, its sign too if wanted; "n/a" where it is NaN.
 std::string decimal(double v, int digits = 4, bool sign = false);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -93,12 +94,18 @@ std::string shell_word(const std::string& path) {
   return out + "'";
 }
 
-std::string decimal(double v, int digits, bool sign) {
-  if (std::isnan(v)) return "n/a";
-  char text[64];
-  std::snprintf(text, sizeof text, sign ? "%+.*f" : "%.*f", digits, v);
+std::string formatted(const char* pattern, ...) {
+  std::va_list arguments, again;
+  va_start(arguments, pattern);
+  va_copy(again, arguments);
+  std::string text(static_cast<std::size_t>(std::max(0, std::vsnprintf(nullptr, 0, pattern, arguments))), '\0');
+  std::vsnprintf(text.data(), text.size() + 1, pattern, again);
+  va_end(again);
+  va_end(arguments);
   return text;
 }
+
+std::string decimal(double v, int digits, bool sign) { return std::isnan(v) ? "n/a" : formatted(sign ? "%+.*f" : "%.*f", digits, v); }
 
 std::string program_word() {
   constexpr const char* kName = "lamina";

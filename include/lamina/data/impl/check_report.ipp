@@ -1,6 +1,5 @@
 // What a data set check says, to a person and to programs.
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -11,12 +10,6 @@ namespace lamina::data {
 namespace {
 
 constexpr std::size_t kColumns = 100;
-
-std::string format(const char* pattern, auto... values) {
-  char text[160];
-  std::snprintf(text, sizeof text, pattern, values...);
-  return text;
-}
 
 std::string joined(const std::map<std::string, int>& counts) {
   std::string s;
@@ -59,8 +52,8 @@ int CheckReport::warnings() const { return static_cast<int>(findings.size()) - e
 
 std::string CheckReport::text() const {
   std::string s = root + '\n';
-  s += format("  images   train %d, val %d, test %d (%s)\n", splits[0].items, splits[1].items, splits[2].items,
-              splits_from_lists ? "from lists" : "seeded split");
+  s += formatted("  images   train %d, val %d, test %d (%s)\n", splits[0].items, splits[1].items, splits[2].items,
+                 splits_from_lists ? "from lists" : "seeded split");
   s += "  sizes    " + joined(sizes) + "\n  formats  images " + joined(image_formats) + "; masks " + joined(mask_formats) + '\n';
   if (photos.channels && (photos.channels != 3 || photos.bits != 8))
     s += message("  bands    ", photos.channels == 3 ? std::string("gray or RGB") : std::to_string(photos.channels), " of ",
@@ -75,41 +68,41 @@ std::string CheckReport::text() const {
       const std::string shown = name.size() > width ? name.substr(0, width - 2) + ".." : name;
       return "  " + shown + std::string(width - shown.size(), ' ');
     };
-    s += cell("class") + format(" %10s %10s %10s %8s\n", "train %", "val %", "test %", "images");
+    s += cell("class") + formatted(" %10s %10s %10s %8s\n", "train %", "val %", "test %", "images");
     for (std::size_t c = 0; c < names.size(); ++c) {
       s += cell(names[c]);
       std::int64_t images = 0;
       for (const SplitSummary& split : splits) {
         const auto pixels = static_cast<double>(split.labelled[c]);
-        s += pixels > 0 ? format(" %10.4f", 100 * static_cast<double>(split.counts.pixels[c]) / pixels) : format(" %10s", "-");
+        s += pixels > 0 ? formatted(" %10.4f", 100 * static_cast<double>(split.counts.pixels[c]) / pixels) : formatted(" %10s", "-");
         images += split.counts.images[c];
       }
-      s += format(" %8lld\n", static_cast<long long>(images));
+      s += formatted(" %8lld\n", static_cast<long long>(images));
     }
     if (splits[0].majority_share() > 0) {
       const std::string answer = !splits[0].planes.empty() ? "the most frequent label of each plane"
                                  : overlapping             ? "none"
                                                            : "'" + schema.names[static_cast<std::size_t>(splits[0].majority_class())] + "'";
-      s +=
-          '\n' +
-          wrapped(message("  Always answering ", answer, format(" is right for %.2f %% of the training ", 100 * splits[0].majority_share()),
-                          !splits[0].planes.empty() ? "pixels, averaged over the planes"
-                          : overlapping             ? "pixels, averaged over the labels"
-                                                    : "pixels",
-                          ": judge by ",
-                          several   ? "each head's own score"
-                          : ordinal ? "quadratic kappa"
-                                    : "Dice",
-                          ", not by accuracy."),
-                  kColumns, 2) +
-          '\n';
+      s += '\n' +
+           wrapped(
+               message("  Always answering ", answer, formatted(" is right for %.2f %% of the training ", 100 * splits[0].majority_share()),
+                       !splits[0].planes.empty() ? "pixels, averaged over the planes"
+                       : overlapping             ? "pixels, averaged over the labels"
+                                                 : "pixels",
+                       ": judge by ",
+                       several   ? "each head's own score"
+                       : ordinal ? "quadratic kappa"
+                                 : "Dice",
+                       ", not by accuracy."),
+               kColumns, 2) +
+           '\n';
     }
   }
   s += '\n';
   for (const bool is_error : {true, false})
     for (const Finding& f : findings)
       if (f.is_error == is_error) s += std::string(is_error ? "  error    " : "  warning  ") + f.text + '\n';  // as long as it is: for grep
-  const auto counted = [](int n, const char* what) { return format(n == 1 ? "%d %s" : "%d %ss", n, what); };
+  const auto counted = [](int n, const char* what) { return formatted(n == 1 ? "%d %s" : "%d %ss", n, what); };
   return s + "  " + counted(errors(), "error") + ", " + counted(warnings(), "warning") + '\n';
 }
 

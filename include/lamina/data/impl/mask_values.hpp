@@ -1,8 +1,8 @@
 #pragma once
 // Values of masks as numbers, colors and text.
-#include <cstdio>
 #include <string>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/mask.hpp"
 
 namespace lamina::data::mask_values {
@@ -15,11 +15,7 @@ inline std::uint32_t packed(const Rgb& c) { return packed(c[0], c[1], c[2]); }
 /// A sample on the scale 0..255.
 inline unsigned byte_of(unsigned v, unsigned max_value) { return max_value == 255 ? v : (v * 255 + max_value / 2) / max_value; }
 
-inline std::string hex_color(std::uint32_t c) {
-  char text[8];
-  std::snprintf(text, sizeof text, "#%06x", c & 0xffffffu);
-  return text;
-}
+inline std::string hex_color(std::uint32_t c) { return formatted("#%06x", c & 0xffffffu); }
 
 /// The color of a value of a mask, for data sets whose masks are read by color.
 inline std::uint32_t color_of(const MaskContent& content, std::uint32_t value) {

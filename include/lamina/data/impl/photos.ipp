@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kOrderStream = 0x70686f746f, kCropStream = 0x63726f70, kHoldOutStream = 0x686f6c64;
+constexpr std::uint64_t kPhotoStream = 0x70686f746f, kCropStream = 0x63726f70, kHoldOutStream = 0x686f6c64;
 constexpr int kMostUnusable = 64;  // in a row
 
 void add_folder(const fs::path& folder, PhotoList& to) {
@@ -152,7 +152,7 @@ std::size_t PhotoStream::at(std::int64_t pass, std::int64_t position) {
   if (pass != pass_) {
     order_.resize(photos_.size());
     std::iota(order_.begin(), order_.end(), 0u);
-    Random random(RandomKey{options_.seed, kOrderStream}.derive(static_cast<std::uint64_t>(pass)));
+    Random random(RandomKey{options_.seed, kPhotoStream}.derive(static_cast<std::uint64_t>(pass)));
     for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
     pass_ = pass;
   }

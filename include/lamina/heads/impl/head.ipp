@@ -1,10 +1,10 @@
 #include "lamina/heads/head.hpp"
 
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 
 #include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/heads/coral.hpp"
 #include "lamina/heads/corn.hpp"
 #include "lamina/heads/multiclass.hpp"
@@ -17,12 +17,6 @@
 
 namespace lamina::heads {
 namespace {
-
-std::string format(const char* pattern, auto... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, pattern, values...);
-  return text;
-}
 
 /// A kind of head, and the labels that it can learn.
 struct Kind {
@@ -148,18 +142,18 @@ std::string Head::image_score_meaning() const {
          "that its label or its prediction has; where neither has one there is no score.";
 }
 
-std::string Head::quality_text(const Scalars& image) const { return format("Dice %.3f", image.at("dice")); }
+std::string Head::quality_text(const Scalars& image) const { return formatted("Dice %.3f", image.at("dice")); }
 
 std::string Head::text(const metrics::ConfusionMatrix& confusion) const {
   const auto s = scores(confusion);
-  const std::string dice = neutral_outcome() >= 0 ? format("Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro)
-                                                  : format("Dice macro %.4f", s.dice.macro);
-  return dice + format("  acc %.4f", s.accuracy);
+  const std::string dice = neutral_outcome() >= 0 ? formatted("Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro)
+                                                  : formatted("Dice macro %.4f", s.dice.macro);
+  return dice + formatted("  acc %.4f", s.accuracy);
 }
 
 std::string Head::baseline_text(const metrics::ConfusionMatrix& confusion) const {
   const auto base = scores(baseline(confusion));
-  return format("always the most frequent class: Dice %.4f, accuracy %.4f", base.dice.macro_foreground, base.accuracy);
+  return formatted("always the most frequent class: Dice %.4f, accuracy %.4f", base.dice.macro_foreground, base.accuracy);
 }
 
 void Graded::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
@@ -250,17 +244,20 @@ std::string Graded::image_score_meaning() const {
          "; 0 is perfect.";
 }
 
-std::string Graded::quality_text(const Scalars& image) const { return format("off by %.3f grades on average", image.at("absolute_error")); }
+std::string Graded::quality_text(const Scalars& image) const {
+  return formatted("off by %.3f grades on average", image.at("absolute_error"));
+}
 
 std::string Graded::text(const metrics::ConfusionMatrix& confusion) const {
   const auto s = ordinal_scores(confusion);
-  return format("kappa %.4f  off by %.4f grades  ", s.quadratic_kappa, s.mean_absolute_error) + Head::text(confusion);
+  return formatted("kappa %.4f  off by %.4f grades  ", s.quadratic_kappa, s.mean_absolute_error) + Head::text(confusion);
 }
 
 std::string Graded::note(const metrics::ConfusionMatrix& confusion) const {
   const auto s = ordinal_scores(confusion), base = ordinal_scores(baseline(confusion));
-  return format("mean absolute error %.4f (%.4f) grades, within one grade %.4f (%.4f), quadratic kappa %.4f (%.4f)", s.mean_absolute_error,
-                base.mean_absolute_error, s.within_one, base.within_one, s.quadratic_kappa, base.quadratic_kappa) +
+  return formatted("mean absolute error %.4f (%.4f) grades, within one grade %.4f (%.4f), quadratic kappa %.4f (%.4f)",
+                   s.mean_absolute_error, base.mean_absolute_error, s.within_one, base.within_one, s.quadratic_kappa,
+                   base.quadratic_kappa) +
          (planes() ? "; means over the planes, in brackets always the most frequent grade of each"
                    : "; in brackets always the most frequent grade");
 }

@@ -2,11 +2,11 @@
 #include "lamina/io/safetensors.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
+#include "lamina/core/text.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/impl/element.hpp"
 
@@ -15,11 +15,7 @@ namespace {
 
 constexpr std::string_view kNoDigest = "00000000";
 
-std::string hex(std::uint32_t v) {
-  char text[9];
-  std::snprintf(text, sizeof text, "%08x", v);
-  return text;
-}
+std::string hex(std::uint32_t v) { return formatted("%08x", v); }
 
 std::string digest_field(const std::string& digits) { return message("\"crc32c\":\"", digits, '"'); }
 
@@ -257,14 +253,14 @@ void write_safetensors(const std::filesystem::path& path, const TensorArchive& a
 namespace {
 
 /// What a file holds, checked: where each tensor's bytes are.
-struct Index {
+struct Contents {
   std::vector<Entry> entries;
   std::vector<TensorInfo> tensors;
   Metadata metadata;
   std::string_view data;
 };
 
-Index index_of(std::string_view bytes, const std::string& origin, std::uint64_t max_header) {
+Contents contents_of(std::string_view bytes, const std::string& origin, std::uint64_t max_header) {
   require<DataError>(bytes.size() >= 8, origin, ": a safetensors file has at least 8 bytes, this one has ", bytes.size());
   std::uint64_t size = 0;
   std::memcpy(&size, bytes.data(), 8);
@@ -281,7 +277,7 @@ Index index_of(std::string_view bytes, const std::string& origin, std::uint64_t 
   const bool parsed = nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
   require<DataError>(parsed && reader.error.empty(), origin, ": ", reader.error);
   check_digest(bytes, header, reader, origin);
-  Index index{std::move(reader.entries), {}, std::move(reader.metadata), bytes.substr(8 + size)};
+  Contents index{std::move(reader.entries), {}, std::move(reader.metadata), bytes.substr(8 + size)};
   check_layout(index.entries, index.data.size(), origin);
   index.metadata.erase("crc32c");
   for (const Entry& e : index.entries) {
@@ -296,7 +292,7 @@ Index index_of(std::string_view bytes, const std::string& origin, std::uint64_t 
   return index;
 }
 
-Tensor tensor_at(const Index& index, std::size_t i, const std::string& origin) {
+Tensor tensor_at(const Contents& index, std::size_t i, const std::string& origin) {
   const Entry& e = index.entries[i];
   return tensor_from_bytes(*e.element, index.data.substr(e.begin, e.end - e.begin), index.tensors[i].shape,
                            origin + ": the tensor '" + e.name + "'");
@@ -305,7 +301,7 @@ Tensor tensor_at(const Index& index, std::size_t i, const std::string& origin) {
 }  // namespace
 
 TensorArchive parse_safetensors(std::string_view bytes, const std::string& origin, std::uint64_t max_header) {
-  Index index = index_of(bytes, origin, max_header);
+  Contents index = contents_of(bytes, origin, max_header);
   TensorArchive archive;
   for (std::size_t i = 0; i < index.tensors.size(); ++i) archive.tensors.emplace(index.tensors[i].name, tensor_at(index, i, origin));
   archive.metadata = std::move(index.metadata);
@@ -316,15 +312,15 @@ TensorArchive read_safetensors(const std::filesystem::path& path) { return parse
 
 struct SafetensorsFile::State {
   std::string origin, bytes;
-  Index index;
+  Contents index;
 };
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : state_(std::make_unique<State>(State{path.string(), read_file(path), {}})) {
-  state_->index = index_of(state_->bytes, state_->origin, kMaxHeaderBytes);
+  state_->index = contents_of(state_->bytes, state_->origin, kMaxHeaderBytes);
 }
 SafetensorsFile::SafetensorsFile(std::string bytes, const std::string& origin)
     : state_(std::make_unique<State>(State{origin, std::move(bytes), {}})) {
-  state_->index = index_of(state_->bytes, state_->origin, kMaxHeaderBytes);
+  state_->index = contents_of(state_->bytes, state_->origin, kMaxHeaderBytes);
 }
 SafetensorsFile::~SafetensorsFile() = default;
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;

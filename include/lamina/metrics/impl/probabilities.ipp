@@ -8,9 +8,9 @@
 namespace lamina::metrics {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoRatio = std::numeric_limits<double>::quiet_NaN();
 
-double ratio(double a, double b) { return b == 0 ? kNone : a / b; }
+double ratio(double a, double b) { return b == 0 ? kNoRatio : a / b; }
 
 }  // namespace
 
@@ -73,7 +73,7 @@ std::vector<OperatingPoint> ProbabilityCounts::curve(int event) const {
     const Bin& b = bins(event)[static_cast<std::size_t>(k)];
     said += static_cast<double>(b.all), right += static_cast<double>(b.hits);
     OperatingPoint& point = points[static_cast<std::size_t>(k)];
-    point = {static_cast<double>(k) / kBins, ratio(right, said), ratio(right, positives), kNone};
+    point = {static_cast<double>(k) / kBins, ratio(right, said), ratio(right, positives), kNoRatio};
     if (positives > 0) point.dice = 2 * right / (said + positives);
   }
   return points;
@@ -81,7 +81,7 @@ std::vector<OperatingPoint> ProbabilityCounts::curve(int event) const {
 
 double ProbabilityCounts::average_precision(int event) const {
   const std::vector<OperatingPoint> points = curve(event);
-  if (std::isnan(points[0].recall)) return kNone;
+  if (std::isnan(points[0].recall)) return kNoRatio;
   double sum = 0, recall = 0;
   for (auto point = points.rbegin(); point != points.rend(); ++point)
     if (point->recall > recall) sum += (point->recall - recall) * point->precision, recall = point->recall;

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
+#include "lamina/core/text.hpp"
 #include "lamina/heads/head.hpp"
 
 namespace lamina::train {
@@ -14,11 +14,7 @@ constexpr int kLargestSide = 512;        // that a U-Net trains on in a few GB a
 constexpr double kRareBelow = 0.05;      // of the even share: the rarest class then hardly moves an unweighted loss
 constexpr double kSmallObject = 0.0025;  // share of its photographs; scaled to kLargestSide it is some 25 pixels wide
 
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, share < 0.001 ? "%.2g %%" : "%.2f %%", 100 * share);
-  return text;
-}
+std::string percent(double share) { return formatted(share < 0.001 ? "%.2g %%" : "%.2f %%", 100 * share); }
 
 Recommendation class_weights(const data::CheckReport& report) {
   const data::SplitSummary& train = report.splits[0];

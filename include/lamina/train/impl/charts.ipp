@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "lamina/core/error.hpp"
@@ -19,11 +18,7 @@ constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73", "#b8559a", "
 constexpr double kWidth = 420, kLeft = 54, kTop = 34, kPlot = 226, kRight = kWidth - 14, kBottom = kTop + kPlot;
 
 /// Shortest text for an axis label.
-std::string tick(double v) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.4g", v);
-  return text;
-}
+std::string tick(double v) { return formatted("%.4g", v); }
 
 /// A step of 1, 2 or 5 times a power of ten that cuts `range` into at most `most` pieces.
 double nice_step(double range, int most) {

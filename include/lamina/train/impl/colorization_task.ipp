@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
+#include "lamina/core/text.hpp"
 #include "lamina/nn/nn.hpp"
 #include "lamina/ops/arithmetic.hpp"
 #include "lamina/ops/concat.hpp"
@@ -47,12 +47,6 @@ double colorfulness_of(const Tensor& pictures) {
   double sum = 0;
   for (std::size_t i = 0; i < all.size(); i += each) sum += data::colorfulness(std::span(all).subspan(i, each));
   return sum;
-}
-
-std::string format(const char* pattern, auto... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, pattern, values...);
-  return text;
 }
 
 }  // namespace
@@ -149,8 +143,8 @@ Validation ColorizationTask::validate() {
   Validation v{.scores = sums.divided_by(static_cast<double>(std::max<std::int64_t>(pictures, 1)))};
   const Scalars& s = v.scores;
   v.score = 1 - s.at("val_l1") / 2;
-  v.text = format("val L1 %.4f (gray %.4f)  colorfulness %.1f (photographs %.1f)", s.at("val_l1"), s.at("val_l1_gray"),
-                  s.at("colorfulness"), s.at("colorfulness_photos"));
+  v.text = formatted("val L1 %.4f (gray %.4f)  colorfulness %.1f (photographs %.1f)", s.at("val_l1"), s.at("val_l1_gray"),
+                     s.at("colorfulness"), s.at("colorfulness_photos"));
   return v;
 }
 
@@ -160,14 +154,14 @@ std::vector<std::string> ColorizationTask::score_names() const {
 
 std::string ColorizationTask::text(const Scalars& s) const {
   const auto beside_equilibrium = [](double value, double equilibrium) {
-    return format("%.3f", value) + (std::isnan(equilibrium) ? "" : format(" (equilibrium %.3f)", equilibrium));
+    return formatted("%.3f", value) + (std::isnan(equilibrium) ? "" : formatted(" (equilibrium %.3f)", equilibrium));
   };
   const std::string& distance = parts_.loss.options().reconstruction;
   return "G " + beside_equilibrium(s.at("g_gan"), parts_.loss.generator_equilibrium()) +
-         format(" + %s %.3f", distance.c_str(), s.at("g_" + distance)) + "  D " +
+         formatted(" + %s %.3f", distance.c_str(), s.at("g_" + distance)) + "  D " +
          beside_equilibrium(s.at("d_loss"), parts_.loss.discriminator_equilibrium()) +
-         format("  D right %.2f (guessing 0.5)  |gG|/|gD| %.2g  colorfulness %.1f", s.at("d_accuracy"), gradient_ratio(s),
-                s.at("colorfulness"));
+         formatted("  D right %.2f (guessing 0.5)  |gG|/|gD| %.2g  colorfulness %.1f", s.at("d_accuracy"), gradient_ratio(s),
+                   s.at("colorfulness"));
 }
 
 std::vector<Sentinel> ColorizationTask::sentinels(double) const {
@@ -205,7 +199,7 @@ std::vector<Sentinel> ColorizationTask::sentinels(double) const {
   const auto passed_over = [](Records history) -> std::optional<Alarm> {
     for (const EpochRecord& r : history)
       if (const double* skipped = r.train.find("passed_over"); skipped && *skipped > 0)
-        return Alarm{.seen = format("photographs were passed over, %.2g for each that was used", *skipped),
+        return Alarm{.seen = formatted("photographs were passed over, %.2g for each that was used", *skipped),
                      .cause = "they are gray or cannot be read",
                      .next = "--unusable stop"};
     return {};

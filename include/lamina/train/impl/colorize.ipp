@@ -22,8 +22,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
-constexpr const char* kWhat = "not a colorization configuration";
+constexpr int kColorizeFormat = 1;
+constexpr const char* kNoColorize = "not a colorization configuration";
 constexpr Named<bool> kUnusable[] = {{true, "skip"}, {false, "stop"}};
 
 std::string option(int value) { return std::to_string(value); }
@@ -190,11 +190,10 @@ class PairReport : public Sink {
     for (auto r = history.rbegin(); r != history.rend(); ++r)
       if (r->validation) {
         const Scalars& s = r->validation->scores;
-        char numbers[200];
-        std::snprintf(numbers, sizeof numbers,
-                      ": the mean distance (L1, in a range of 2) to held-out photographs is %.4f, that of gray pictures %.4f; colorfulness "
-                      "%.1f, of the photographs %.1f.",
-                      s.at("val_l1"), s.at("val_l1_gray"), s.at("colorfulness"), s.at("colorfulness_photos"));
+        const std::string numbers = formatted(
+            ": the mean distance (L1, in a range of 2) to held-out photographs is %.4f, that of gray pictures %.4f; colorfulness "
+            "%.1f, of the photographs %.1f.",
+            s.at("val_l1"), s.at("val_l1_gray"), s.at("colorfulness"), s.at("colorfulness_photos"));
         return text + numbers;
       }
     return text + "; no photographs were held out.";
@@ -253,12 +252,12 @@ class PairReport : public Sink {
 
 }  // namespace
 
-std::string to_json(const ColorizeConfig& config) { return settings_to_json(settings_of(config), kFormat); }
+std::string to_json(const ColorizeConfig& config) { return settings_to_json(settings_of(config), kColorizeFormat); }
 
 ColorizeConfig colorize_config_from_json(const std::string& json) {
   ColorizeConfig config;
   int format = 0;
-  assign_settings(config, settings_from_json(json, kWhat, kFormat, format), kWhat);
+  assign_settings(config, settings_from_json(json, kNoColorize, kColorizeFormat, format), kNoColorize);
   return config;
 }
 

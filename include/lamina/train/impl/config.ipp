@@ -7,8 +7,8 @@
 namespace lamina::train {
 namespace {
 
-constexpr int kFormat = 3;
-constexpr const char* kWhat = "not a training configuration";
+constexpr int kTrainingFormat = 3;
+constexpr const char* kNoTraining = "not a training configuration";
 
 }  // namespace
 
@@ -23,11 +23,11 @@ std::vector<std::pair<const char*, const char*>> family_options() {
   return all;
 }
 
-std::string to_json(const TrainConfig& config) { return settings_to_json(settings_of(config), kFormat); }
+std::string to_json(const TrainConfig& config) { return settings_to_json(settings_of(config), kTrainingFormat); }
 
 TrainConfig config_from_json(const std::string& text) {
   int format = 0;
-  std::vector<Setting> settings = settings_from_json(text, kWhat, kFormat, format);
+  std::vector<Setting> settings = settings_from_json(text, kNoTraining, kTrainingFormat, format);
   TrainConfig config;
   // Fields of older formats: width and height were two, head was stored here.
   std::erase_if(settings, [&](const Setting& s) {
@@ -37,7 +37,7 @@ TrainConfig config_from_json(const std::string& text) {
     return false;
   });
   const bool says_crops = std::any_of(settings.begin(), settings.end(), [](const Setting& s) { return s.name == "crops"; });
-  assign_settings(config, settings, kWhat);
+  assign_settings(config, settings, kNoTraining);
   if (!says_crops && config.resize == data::name_of(data::Resize::crop)) config.crops = 1;  // as it was before there was a choice
   return config;
 }

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <optional>
 
+#include "lamina/core/text.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/nn/nn.hpp"
 #include "lamina/ops/resize.hpp"
@@ -161,10 +161,8 @@ ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageS
 
 std::string interval_text(const ScoreIntervals& s, const metrics::Interval& i) {
   if (std::isnan(i.low)) return message("no interval: ", s.images, s.images == 1 ? " image" : " images");
-  char text[128];
-  std::snprintf(text, sizeof text, "%g %% interval %.3f to %.3f, %d bootstrap resamples of %zu images", 100 * s.options.level, i.low,
-                i.high, s.options.resamples, s.images);
-  return text;
+  return formatted("%g %% interval %.3f to %.3f, %d bootstrap resamples of %zu images", 100 * s.options.level, i.low, i.high,
+                   s.options.resamples, s.images);
 }
 
 namespace {

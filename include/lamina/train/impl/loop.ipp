@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <utility>
 
@@ -111,8 +110,7 @@ class Loop {
     state_.reloads = reloads;
     schedule_.set_state(state_.schedule);
     sinks_.tell(&Sink::back, where());
-    char rate[32];
-    std::snprintf(rate, sizeof rate, "%.3g", options_.schedule.lr * slower());
+    const std::string rate = formatted("%.3g", options_.schedule.lr * slower());
     sinks_.tell(&Sink::warning, message(why, ". Back to the checkpoint of epoch ", state_.epoch, ", step ", state_.step, ", at ", rate,
                                         " as the learning rate (reload ", reloads, " of at most ", kMostReloads, ")"));
     save("last");
@@ -272,9 +270,7 @@ class Loop {
 
 std::string Task::text(const Scalars& means) const {
   if (means.empty()) return {};
-  char text[32];
-  std::snprintf(text, sizeof text, "loss %.4f", means.begin()->second);
-  return text;
+  return formatted("loss %.4f", means.begin()->second);
 }
 
 Outcome run_loop(Task& task, Session& session, const LoopOptions& options, const Sinks& sinks, const std::atomic<bool>* stop) {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
+#include "lamina/core/text.hpp"
 #include "lamina/nn/nn.hpp"
 #include "lamina/ops/arithmetic.hpp"
 #include "lamina/ops/reduce.hpp"
@@ -11,11 +11,7 @@
 namespace lamina::train {
 namespace {
 
-std::string amount(double bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, bytes < 1e8 ? "%.3g MB" : "%.2f GB", bytes / (bytes < 1e8 ? 1e6 : 1e9));
-  return text;
-}
+std::string amount(double bytes) { return formatted(bytes < 1e8 ? "%.3g MB" : "%.2f GB", bytes / (bytes < 1e8 ? 1e6 : 1e9)); }
 
 /// The most that is there in a forward and backward of so many images, gradients included.
 double peak_of(models::Network& network, const TrainConfig& c, std::int64_t images) {

@@ -1,8 +1,8 @@
 // Runs that go on longer than they were made for.
 #pragma once
-#include <cstdio>
 #include <string>
 
+#include "lamina/core/text.hpp"
 #include "lamina/train/config.hpp"
 
 namespace lamina::train {
@@ -15,8 +15,7 @@ inline std::string take_raised(const TrainConfig& here, TrainConfig& there, std:
   using Kind = optim::ScheduleOptions::Kind;
   const Kind kind = optim::parse_schedule(there.schedule);
   const auto rate_of = [&](int epochs) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g", optim::Schedule({.kind = kind, .lr = here.lr, .total_steps = epochs * batches}).lr(step));
+    const std::string text = formatted("%.3g", optim::Schedule({.kind = kind, .lr = here.lr, .total_steps = epochs * batches}).lr(step));
     return std::string(text);
   };
   std::string said = message("--epochs raised from ", there.epochs, " to ", here.epochs, ": the schedule ", there.schedule);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 
 #include "lamina/core/text.hpp"
@@ -29,9 +28,7 @@ std::string percent(double share, int digits) { return decimal(100 * share, digi
 
 std::string css(const data::Rgb& c) {
   if (c == data::Rgb{}) return {};
-  char text[8];
-  std::snprintf(text, sizeof text, "#%02x%02x%02x", c[0], c[1], c[2]);
-  return text;
+  return formatted("#%02x%02x%02x", c[0], c[1], c[2]);
 }
 
 ReportSection history_section(const RunState& state, const heads::Head& head, const std::vector<std::string>& colors) {
@@ -211,8 +208,7 @@ ReportSection probabilities_section(const heads::Head& head, const metrics::Prob
 }
 
 ReportSection borders_section(const SurfaceSummary& s, double tolerance, const std::vector<std::string>& colors) {
-  char pixels[24];
-  std::snprintf(pixels, sizeof pixels, "%.4g", tolerance);
+  const std::string pixels = formatted("%.4g", tolerance);
   ReportSection section{.title = message("Borders: pixels off (95th percentile), share within ", pixels, " pixels"),
                         .rows = {{"class", "Hausdorff 95", "surface Dice", "images", "missed or invented in"}},
                         .colors = colors};

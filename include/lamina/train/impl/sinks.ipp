@@ -1,7 +1,6 @@
 // What a run writes while it trains: log.txt, metrics.csv, metrics.jsonl.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -16,12 +15,6 @@ namespace lamina::train {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string format(const char* pattern, auto... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, pattern, values...);
-  return text;
-}
 
 std::vector<std::string> lines_of(const std::filesystem::path& path) {
   std::vector<std::string> lines;
@@ -69,13 +62,13 @@ int epoch_of_object(const std::string& row) {
 }  // namespace
 
 std::string epoch_line(const EpochRecord& r, int epochs) {
-  std::string line = format("epoch %d/%d", r.epoch, epochs);
+  std::string line = formatted("epoch %d/%d", r.epoch, epochs);
   if (!r.text.empty()) line += "  " + r.text;
   if (r.validation) {
-    if (const double* loss = r.validation->scores.find("val_loss")) line += format("  val %.4f", *loss);
+    if (const double* loss = r.validation->scores.find("val_loss")) line += formatted("  val %.4f", *loss);
     if (!r.validation->text.empty()) line += "  " + r.validation->text;
   }
-  return wrapped(line + format("  %.*f img/s", r.images_per_second < 10, r.images_per_second), 100, 2);
+  return wrapped(line + formatted("  %.*f img/s", r.images_per_second < 10, r.images_per_second), 100, 2);
 }
 
 void LogFile::start(const RunStart& run) {
@@ -132,7 +125,7 @@ void MetricsFiles::epoch(const EpochRecord& r, int) {
   Json object;
   for (const auto& [name, value] : columns) {
     header += (header.empty() ? "" : ",") + csv_field(name);
-    row += (row.empty() ? "" : ",") + (std::isnan(value) ? std::string() : format("%.9g", value));
+    row += (row.empty() ? "" : ",") + (std::isnan(value) ? std::string() : formatted("%.9g", value));
     object[name] = std::isnan(value) ? Json(nullptr) : Json(value);
   }
   if (!r.note.empty()) object["note"] = r.note;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/pretrained.hpp"
@@ -24,13 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kSubsetStream = 0x737562736574;
 
-std::string percent(double fraction) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", 100 * fraction);
-  return text;
-}
-
-Json json_of(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
+std::string percent_of(double fraction) { return formatted("%.4g", 100 * fraction); }
 
 std::uint32_t checksum_of(const data::Dataset& dataset, const data::PhotoSets& photos) {
   std::uint32_t sum = photos.training.checksum() ^ photos.held_out.checksum();
@@ -50,14 +45,9 @@ double seconds_of_second_call(F&& f) {
 }
 
 std::string duration(double seconds) {
-  char text[48];
-  if (seconds < 90)
-    std::snprintf(text, sizeof text, "%.0f s", seconds);
-  else if (seconds < 5400)
-    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
-  else
-    std::snprintf(text, sizeof text, "%.1f h", seconds / 3600);
-  return text;
+  return seconds < 90     ? formatted("%.0f s", seconds)
+         : seconds < 5400 ? formatted("%.0f min", seconds / 60)
+                          : formatted("%.1f h", seconds / 3600);
 }
 
 }  // namespace
@@ -91,9 +81,8 @@ Estimate estimate(const std::vector<double>& values) {
 }
 
 std::vector<std::string> StudyPlan::text() const {
-  char numbers[300];
-  std::snprintf(numbers, sizeof numbers, "measured: %.3g s an update of a colorization, %.3g s of a segmentation, %.2f GB of tensors",
-                colorization_step, segmentation_step, static_cast<double>(memory) / 1e9);
+  const std::string numbers = formatted("measured: %.3g s an update of a colorization, %.3g s of a segmentation, %.2f GB of tensors",
+                                        colorization_step, segmentation_step, static_cast<double>(memory) / 1e9);
   int left = 0;
   for (const StudyRun& r : runs) left += r.scores.empty();
   return {message(colorizations, " colorization", colorizations == 1 ? "" : "s", " and ", runs.size(), " segmentations, of which ",
@@ -148,7 +137,7 @@ fs::path Study::colorization_folder(std::uint64_t seed) const {
 }
 
 fs::path Study::folder_of(const StudyRun& r) const {
-  return fs::path(config_.out) / "runs" / (percent(r.fraction) + "pct_seed" + std::to_string(r.seed) + "_" + r.arm);
+  return fs::path(config_.out) / "runs" / (percent_of(r.fraction) + "pct_seed" + std::to_string(r.seed) + "_" + r.arm);
 }
 
 ColorizeConfig Study::colorize_config(std::uint64_t index) const {
@@ -248,7 +237,7 @@ Outcome Study::segment(StudyRun& run, const TrainEvents& events, const std::atom
   if (outcome != Outcome::finished) return outcome;
   run.scores = score(*task);
   Json j = Json::object();
-  for (const auto& [name, value] : run.scores) j[name] = json_of(value);
+  for (const auto& [name, value] : run.scores) j[name] = value;
   io::write_file_atomically(folder_of(run) / "score.json", j.dump() + "\n");
   return outcome;
 }
@@ -290,10 +279,9 @@ Outcome Study::run(const TrainEvents& events, const std::function<void(const std
   for (StudyRun& r : runs_) {
     if (!r.scores.empty()) continue;
     if (stopped() || segment(r, events, stop) != Outcome::finished) return Outcome::interrupted;
-    char scores[100];
-    std::snprintf(scores, sizeof scores, "Dice %.4f of all classes, %.4f of background and the rest", r.scores.at("dice_all"),
-                  r.scores.at("dice_binary"));
-    said(message(percent(r.fraction), " % (", r.images, " images), seed ", r.seed, ", ", r.arm, ": ", scores));
+    const std::string scores =
+        formatted("Dice %.4f of all classes, %.4f of background and the rest", r.scores.at("dice_all"), r.scores.at("dice_binary"));
+    said(message(percent_of(r.fraction), " % (", r.images, " images), seed ", r.seed, ", ", r.arm, ": ", scores));
   }
   write_tables();
   return Outcome::finished;

@@ -9,8 +9,8 @@
 namespace lamina::train {
 namespace {
 
-constexpr int kFormat = 1;
-constexpr const char* kWhat = "not a configuration of a study";
+constexpr int kStudyFormat = 1;
+constexpr const char* kNoStudy = "not a configuration of a study";
 
 /// What a preset sets where a setting is left open.
 struct Preset {
@@ -56,12 +56,12 @@ std::vector<std::pair<double, int>> study_fractions(const std::string& text) {
   return {all.begin(), all.end()};
 }
 
-std::string to_json(const StudyConfig& config) { return settings_to_json(settings_of(config), kFormat); }
+std::string to_json(const StudyConfig& config) { return settings_to_json(settings_of(config), kStudyFormat); }
 
 StudyConfig study_config_from_json(const std::string& json) {
   StudyConfig config;
   int format = 0;
-  assign_settings(config, settings_from_json(json, kWhat, kFormat, format), kWhat);
+  assign_settings(config, settings_from_json(json, kNoStudy, kStudyFormat, format), kNoStudy);
   return config;
 }
 

@@ -47,11 +47,8 @@ std::vector<Row> rows_of(const std::vector<StudyRun>& runs) {
 
 std::string cell(double v) {
   if (std::isnan(v)) return "";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6f", v);
-  return text;
+  return formatted("%.6f", v);
 }
-Json json_of(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
 
 std::string plot(const std::vector<Row>& rows, const char* score, const char* title) {
   std::vector<Series> lines;
@@ -67,16 +64,11 @@ std::string plot(const std::vector<Row>& rows, const char* score, const char* ti
 
 /// One row in words.
 std::string sentence(const Row& r) {
-  char text[240];
-  std::snprintf(text, sizeof text, "%.4g %% of the labels (%d images), %s: Dice %.4f", 100 * r.fraction, r.images, r.arm.c_str(),
-                r.value.mean);
-  std::string out = text;
-  if (!std::isnan(r.value.half_width))
-    std::snprintf(text, sizeof text, " +- %.4f over %d seeds", r.value.half_width, r.value.n), out += text;
+  std::string out = formatted("%.4g %% of the labels (%d images), %s: Dice %.4f", 100 * r.fraction, r.images, r.arm.c_str(), r.value.mean);
+  if (!std::isnan(r.value.half_width)) out += formatted(" +- %.4f over %d seeds", r.value.half_width, r.value.n);
   if (r.difference.n > 1) {
     const double least = r.difference.mean - r.difference.half_width, most = r.difference.mean + r.difference.half_width;
-    std::snprintf(text, sizeof text, "; against scratch %+.4f [%+.4f, %+.4f]", r.difference.mean, least, most);
-    out += text;
+    out += formatted("; against scratch %+.4f [%+.4f, %+.4f]", r.difference.mean, least, most);
     out += least > 0 ? ": better" : most < 0 ? ": worse" : ": no difference that these seeds can show";
   }
   return out + ".";
@@ -89,8 +81,7 @@ void Study::write_tables() const {
   std::string csv = "arm,fraction,images,seed";
   for (const char* score : kScores) csv += std::string(",") + score;
   for (const StudyRun& r : runs_) {
-    char text[80];
-    std::snprintf(text, sizeof text, "\n%s,%.6g,%d,%llu", r.arm.c_str(), r.fraction, r.images, static_cast<unsigned long long>(r.seed));
+    const std::string text = formatted("\n%s,%.6g,%d,%llu", r.arm.c_str(), r.fraction, r.images, static_cast<unsigned long long>(r.seed));
     csv += text;
     for (const char* score : kScores) csv += "," + cell(r.scores.at(score));
   }
@@ -100,18 +91,17 @@ void Study::write_tables() const {
   csv = "score,fraction,images,arm,seeds,mean,half_width_95,difference_to_scratch,difference_half_width_95";
   Json table = Json::array();
   for (const Row& r : rows) {
-    char text[120];
-    std::snprintf(text, sizeof text, "\n%s,%.6g,%d,%s,%d,", r.score.c_str(), r.fraction, r.images, r.arm.c_str(), r.value.n);
+    const std::string text = formatted("\n%s,%.6g,%d,%s,%d,", r.score.c_str(), r.fraction, r.images, r.arm.c_str(), r.value.n);
     csv += text + cell(r.value.mean) + "," + cell(r.value.half_width) + "," + cell(r.difference.mean) + "," + cell(r.difference.half_width);
     table.push_back({{"score", r.score},
                      {"fraction", r.fraction},
                      {"images", r.images},
                      {"arm", r.arm},
                      {"seeds", r.value.n},
-                     {"mean", json_of(r.value.mean)},
-                     {"half_width_95", json_of(r.value.half_width)},
-                     {"difference_to_scratch", json_of(r.difference.mean)},
-                     {"difference_half_width_95", json_of(r.difference.half_width)}});
+                     {"mean", r.value.mean},
+                     {"half_width_95", r.value.half_width},
+                     {"difference_to_scratch", r.difference.mean},
+                     {"difference_half_width_95", r.difference.half_width}});
   }
   io::write_file_atomically(out / "table.csv", csv + "\n");
   io::write_file_atomically(out / "table.json", table.dump(2) + "\n");

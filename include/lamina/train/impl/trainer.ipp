@@ -2,7 +2,6 @@
 #include "lamina/train/trainer.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
@@ -108,8 +107,7 @@ class ConfiguredTask : public SegmentationTask {
       const data::LabelSchema& schema = part.head->schema();
       if (!part.whole) text += (part.output ? "; " : " ") + schema.name + ":";
       for (int c = 0; c < part.head->outputs(); ++c) {
-        char number[32];
-        std::snprintf(number, sizeof number, " %.4g", class_weights()[static_cast<std::size_t>(part.output + c)]);
+        const std::string number = formatted(" %.4g", class_weights()[static_cast<std::size_t>(part.output + c)]);
         text += (c ? "," : "") + (schema.task != data::Task::ordinal ? " " + schema.names[static_cast<std::size_t>(c)] : "") + number;
       }
     }

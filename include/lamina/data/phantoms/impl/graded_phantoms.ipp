@@ -13,7 +13,7 @@ using namespace drawing;
 constexpr int kGrades = 4;
 
 /// A lesion: where it is, and how bad each kind of damage is there.
-struct Lesion {
+struct GradedLesion {
   Frame frame;
   std::array<int, 4> grades;
   float inside(Vec p, const Noise& edge) const { return ellipse(frame.local(p), {0, 0}, {1, 0.7f}) + 0.35f * (edge(p * 4) - 0.5f); }
@@ -30,10 +30,10 @@ PhantomSample detail::draw_severity(int width, int height, RandomKey key) {
   const Color tones[] = {display(236, 200, 176), display(214, 168, 134), display(176, 124, 92), display(122, 84, 62)};
   const Color skin = tones[r.below(4)], red = skin * display(255, 92, 88);
   const float slope = number(r, -0.2f, 0.2f), tilt = number(r, -0.2f, 0.2f), angle = number(r, 0, 3.14f);
-  std::vector<Lesion> lesions;
+  std::vector<GradedLesion> lesions;
   for (std::uint64_t i = 0, n = 1 + r.below(4); i < n; ++i) {
     const Vec at{number(r, -0.7f * half.x, 0.7f * half.x), number(r, -0.7f * half.y, 0.7f * half.y)};
-    Lesion l{Frame(at, number(r, 0.28f, 0.6f), number(r, 0, 6.28f), false), {}};
+    GradedLesion l{Frame(at, number(r, 0.28f, 0.6f), number(r, 0, 6.28f), false), {}};
     for (int& grade : l.grades) grade = chance(r, 0.35) ? 0 : 1 + static_cast<int>(r.below(3));
     lesions.push_back(l);
   }
@@ -44,7 +44,7 @@ PhantomSample detail::draw_severity(int width, int height, RandomKey key) {
     for (int ix = 0; ix < width; ++ix) {
       const Vec p{(static_cast<float>(ix) + 0.5f) * pixel - half.x, (static_cast<float>(iy) + 0.5f) * pixel - half.y};
       std::array<int, 4> grades{};
-      for (const Lesion& l : lesions)  // the last one covers those before
+      for (const GradedLesion& l : lesions)  // the last one covers those before
         if (l.inside(p, edge) < 0) grades = l.grades;
       const auto strength = [&](std::size_t k) { return static_cast<float>(grades[k]) / (kGrades - 1); };
       Color c = skin * (0.94f + 0.12f * pores.clouds(p * 9, 3));

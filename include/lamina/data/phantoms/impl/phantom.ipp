@@ -2,10 +2,10 @@
 #include "lamina/data/phantom.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "lamina/core/device.hpp"
 #include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/phantoms/impl/phantoms.hpp"
 #include "lamina/io/file.hpp"
 
@@ -113,8 +113,7 @@ void write_phantom(Phantom kind, const std::filesystem::path& folder, const Phan
   }
   const int held_out = options.count >= 3 ? std::max(1, static_cast<int>(0.15 * options.count + 0.5)) : 0;
   const auto stem = [&](std::int64_t i) {
-    char number[8];
-    std::snprintf(number, sizeof number, "%04d", static_cast<int>(i));
+    const std::string number = formatted("%04d", static_cast<int>(i));
     return std::string(name_of(kind)) + '_' + number;
   };
   current_cpu().parallel(options.count, [&](std::int64_t i, int) {

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "lamina/autograd/observe.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/nn/nn.hpp"
 
 namespace lamina::train {
@@ -27,11 +27,7 @@ double largest(const Tensor& t) {
   return most;
 }
 
-std::string number(double v) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", v);
-  return text;
-}
+std::string three_digits(double v) { return formatted("%.3g", v); }
 
 /// Stops looking at the first op whose output or gradients are not finite.
 class Probe : Observer {
@@ -93,8 +89,8 @@ std::string not_finite(const Scalars& values) {
 RandomKey step_key(std::uint64_t seed, std::int64_t step) { return RandomKey{seed, 0x73746570}.derive(static_cast<std::uint64_t>(step)); }
 
 StepFault look_into(Task& task, const FailedStep& step) {
-  const std::string slower = task.command(message("--lr ", number(0.1 * step.lr), " --clip-norm 1"));
-  StepFault fault{.cause = message("a learning rate that is too high, ", number(step.lr)), .next = slower, .too_fast = true};
+  const std::string slower = task.command(message("--lr ", three_digits(0.1 * step.lr), " --clip-norm 1"));
+  StepFault fault{.cause = message("a learning rate that is too high, ", three_digits(step.lr)), .next = slower, .too_fast = true};
   fault.where = spoilt(named(task, &nn::Module::named_parameters), "the weights ");
   if (!fault.where.empty()) return fault;
   std::vector<nn::NamedTensor> given;
@@ -107,7 +103,7 @@ StepFault look_into(Task& task, const FailedStep& step) {
     fault.where = probe.where, fault.ops = std::move(probe.ops);
     if (fault.where.empty()) return fault;
     if (probe.inputs >= kGrown) {
-      fault.cause += message(": what the op was given had grown to ", number(probe.inputs));
+      fault.cause += message(": what the op was given had grown to ", three_digits(probe.inputs));
       return fault;
     }
     fault.cause = "numbers that this op cannot take, such as a division by 0: labels or pixel weights unlike all others";

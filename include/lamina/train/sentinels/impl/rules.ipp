@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/train/sentinels/watch.hpp"
 
 namespace lamina::train {
@@ -20,11 +20,7 @@ constexpr int kNamed = 3;  // of several that a sentinel speaks of
 
 std::string and_more(int count) { return count > kNamed ? message(" and ", count - kNamed, " more") : ""; }
 
-std::string number(double v) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2g", v);
-  return text;
-}
+std::string two_digits(double v) { return formatted("%.2g", v); }
 
 /// The newest `count` records that `has` accepts, the newest first; fewer: none.
 template <class Has>
@@ -83,9 +79,7 @@ int answered_alone(const heads::Head& head, const metrics::ConfusionMatrix& coun
 std::string rise(Records history, const double* now, double factor, const char* what = "the loss") {
   const double* first = history[0].train.find("loss");
   if (!first || !now || !(*now > *first + (factor - 1) * std::abs(*first))) return {};
-  char text[96];
-  std::snprintf(text, sizeof text, "%s rose from %.3g to %.3g", what, *first, *now);
-  return text;
+  return formatted("%s rose from %.3g to %.3g", what, *first, *now);
 }
 
 /// A fifth more than in the first epoch, or in a validation ten times that.
@@ -97,8 +91,8 @@ std::optional<Alarm> rising_loss(double lr, Records history) {
     what = rise(history, r.validation->scores.find("val_loss"), kOfValidation, "from training to validation the loss");
   if (what.empty()) return {};
   return Alarm{.seen = what,
-               .cause = "a learning rate that is too high, " + number(lr),
-               .next = "--lr " + number(0.1 * lr) + " --clip-norm 1",
+               .cause = "a learning rate that is too high, " + two_digits(lr),
+               .next = "--lr " + two_digits(0.1 * lr) + " --clip-norm 1",
                .too_fast = true};
 }
 
@@ -113,7 +107,7 @@ std::optional<Alarm> collapse(const heads::Head& head, double lr, Records histor
                                head.outcomes()[static_cast<std::size_t>(answered_alone(head, *counts[0]))], "\""),
                .cause = message("a learning rate that is too ", rose.empty() ? "low" : "high (" + rose + ")",
                                 ", a rare foreground without class weights, or masks that are read wrongly (see lamina check)"),
-               .next = rose.empty() ? weigh(head) : "--lr " + number(0.1 * lr)};
+               .next = rose.empty() ? weigh(head) : "--lr " + two_digits(0.1 * lr)};
 }
 
 /// Not of a collapsed network, whose foreground is missing altogether.
@@ -149,9 +143,9 @@ std::optional<Alarm> noisy_borders(const heads::Head& head, Records history) {
     (i < judged.size() / 2 ? recent : before) += near;
   }
   if (judged.empty() || recent < (1 - kFalls) * before) return {};
-  return Alarm{.seen = message("for ", kRare, " validations ", number(100 * shown(*judged[0], near_name)),
+  return Alarm{.seen = message("for ", kRare, " validations ", two_digits(100 * shown(*judged[0], near_name)),
                                " % of the pixels within 2 of a border are wrong and no longer fewer, of the others ",
-                               number(100 * shown(*judged[0], far_name)), " %"),
+                               two_digits(100 * shown(*judged[0], far_name)), " %"),
                .cause =
                    "labels that disagree about where borders are (drawn coarsely or by several people), or borders finer than the "
                    "network's grid",
@@ -184,7 +178,7 @@ std::optional<Alarm> plateau(Records history) {
   if (best(recent) > best(rest) + 1e-4 || (!seen.empty() && shown(*seen[0], "movement") * seen[0]->lr < kLeastMovement)) return {};
   return Alarm{.seen = message("the training loss fell by less than 1 % from the ", kWindow, " epochs before to the last ", kWindow,
                                ", and no validation was better"),
-               .cause = message("steps of a learning rate of ", number(history.back().lr),
+               .cause = message("steps of a learning rate of ", two_digits(history.back().lr),
                                 " that are too long to get any lower, or a network that has learned what it can"),
                .next = "--schedule plateau"};
 }
@@ -199,10 +193,10 @@ std::optional<Alarm> small_steps(double lr, Records history) {
   const double first = history.front().train.begin()->second, last = history.back().train.begin()->second;
   if (first - last > 0.05 * std::abs(first)) return {};
   const double better = movement > 0 ? lr * std::pow(10, std::round(std::log10(kUsualMovement / movement))) : 1e-3;
-  return Alarm{.seen = message("an update moves the weights by ", number(movement), " of their size, where about ", number(kUsualMovement),
-                               " is usual, and the loss hardly falls"),
-               .cause = message("a learning rate that is too small, ", number(lr)),
-               .next = "--lr " + number(better)};
+  return Alarm{.seen = message("an update moves the weights by ", two_digits(movement), " of their size, where about ",
+                               two_digits(kUsualMovement), " is usual, and the loss hardly falls"),
+               .cause = message("a learning rate that is too small, ", two_digits(lr)),
+               .next = "--lr " + two_digits(better)};
 }
 
 /// A hundred times what the run's own epochs had; a step is then cut to the usual norm (Pascanu et al. 2013).
@@ -215,10 +209,11 @@ std::optional<Alarm> exploding(Records history) {
   std::nth_element(norms.begin(), norms.begin() + std::ssize(norms) / 2, norms.end());
   const double usual = norms[norms.size() / 2], now = shown(history.back(), "gradient");
   if (!(now > 100 * usual)) return {};
-  return Alarm{.seen = message("the gradient's norm rose to ", number(now), ", where ", number(usual), " was an epoch's usual highest"),
-               .cause = "a learning rate that is too high, or an image or mask unlike all others",
-               .next = "--clip-norm " + number(usual),
-               .too_fast = true};
+  return Alarm{
+      .seen = message("the gradient's norm rose to ", two_digits(now), ", where ", two_digits(usual), " was an epoch's usual highest"),
+      .cause = "a learning rate that is too high, or an image or mask unlike all others",
+      .next = "--clip-norm " + two_digits(usual),
+      .too_fast = true};
 }
 
 std::optional<Alarm> vanishing(Records history) {
@@ -230,7 +225,7 @@ std::optional<Alarm> vanishing(Records history) {
     if (name.starts_with("still/") && std::all_of(judged.begin(), judged.end(), [&](const auto* r) { return shown(*r, name) >= 1; }))
       if (++count <= kNamed) kernels += (kernels.empty() ? "" : ", ") + name.substr(6);
   if (count == 0) return {};
-  return Alarm{.seen = message("no gradient arrives at ", kernels, and_more(count), ": it is below ", number(Watch::kStill)),
+  return Alarm{.seen = message("no gradient arrives at ", kernels, and_more(count), ": it is below ", two_digits(Watch::kStill)),
                .cause =
                    "channels behind it that are dead or saturated, from steps that were too long or from values of inputs that are "
                    "far from 0",
@@ -251,9 +246,9 @@ std::optional<Alarm> dead_channels(double lr, Records history) {
     }
   if (worst.empty()) return {};
   return Alarm{
-      .seen = message(number(100 * most), " % of the channels of ", worst, " are 0 at every pixel: dead ReLUs, which learn no more"),
+      .seen = message(two_digits(100 * most), " % of the channels of ", worst, " are 0 at every pixel: dead ReLUs, which learn no more"),
       .cause = "steps that were too long and pushed them below 0",
-      .next = "--lr " + number(0.1 * lr)};
+      .next = "--lr " + two_digits(0.1 * lr)};
 }
 
 }  // namespace
