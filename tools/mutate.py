@@ -95,7 +95,7 @@ def build(preset, target, jobs):
     folder = COPY / "build" / preset
     if not (folder / "build.ninja").exists():
         subprocess.run(["cmake", "--preset", preset, "-DLAMINA_BUILD_TESTS=ON", "-DLAMINA_BUILD_EXAMPLES=ON", "-DLAMINA_BUILD_BENCHMARKS=OFF",
-                        "-DLAMINA_FAST_BUILD=ON"], cwd=COPY, check=True, stdout=subprocess.DEVNULL)
+                        "-DLAMINA_FAST_BUILD=ON", "-DLAMINA_JOIN_FILES=OFF"], cwd=COPY, check=True, stdout=subprocess.DEVNULL)
     return subprocess.run(["cmake", "--build", folder, "-j", str(jobs), "--target", target], capture_output=True, text=True)
 
 
