@@ -4,6 +4,8 @@
     lamina train DATA --model unet --preset bn --base 16 --depth 4 --size 256x256 --resize stretch --batch 4
         --loss ce+dice --class-weights none --optimizer adam --lr 2e-3 --schedule onecycle --augment hflip
 
+or with --class-weights enet, and other sizes,
+
 written as a PyTorch user would: decoded and resized images cached in memory, the faster of the two memory layouts.
 Needs torch 2.x, numpy and pillow. Prints one JSON object: scores from the confusion matrix of the whole validation
 list at the training size, and training images a second including loading and augmentation (validation excluded).
@@ -56,14 +58,20 @@ class UNet(nn.Module):
         return self.head(x)
 
 
-def ce_plus_dice(logits, labels, ignore, smooth=1.0):
-    """Mean cross-entropy over the labelled pixels + 1 - mean over classes of the soft Dice pooled over the batch."""
-    ce = F.cross_entropy(logits, labels, ignore_index=ignore)
+def ce_plus_dice(logits, labels, ignore, weights, smooth=1.0):
+    """Mean cross-entropy over the labelled pixels + 1 - mean over classes of the soft Dice pooled over the batch, both weighted by class."""
+    ce = F.cross_entropy(logits, labels, weights, ignore_index=ignore)
     valid = labels != ignore
     target = F.one_hot(torch.where(valid, labels, 0), logits.shape[1]).permute(0, 3, 1, 2) * valid[:, None]
     p = logits.softmax(1) * valid[:, None]
     inter, total = (p * target).sum((0, 2, 3)), (p + target).sum((0, 2, 3))
-    return ce + 1 - ((2 * inter + smooth) / (total + smooth)).mean()
+    return ce + 1 - (weights / weights.sum() * (2 * inter + smooth) / (total + smooth)).sum()
+
+
+def enet_weights(labels, classes, ignore):
+    """1 / ln(1.02 + the class's share of the labelled pixels) (Paszke et al. 2016)."""
+    counts = torch.bincount(labels[labels != ignore].flatten().long(), minlength=classes).double()
+    return (1 / torch.log(1.02 + counts / counts.sum())).float()
 
 
 def load(root, split, size):
@@ -101,6 +109,7 @@ def main():
     p.add_argument("--base", type=int, default=16)
     p.add_argument("--depth", type=int, default=4)
     p.add_argument("--lr", type=float, default=2e-3)
+    p.add_argument("--class-weights", choices=["none", "enet"], default="none")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--layout", choices=["auto", "nchw", "nhwc"], default="auto")
     a = p.parse_args()
@@ -110,9 +119,10 @@ def main():
     labels = [int(v) for v in torch.unique(masks) if v != a.ignore]
     classes = max(labels) + 1
     model = UNet(3, classes, a.base, a.depth).train()
+    weights = enet_weights(masks, classes, a.ignore) if a.class_weights == "enet" else torch.ones(classes)
 
     def step(x, y, optimizer=None):
-        loss = ce_plus_dice(model(x), y, a.ignore)
+        loss = ce_plus_dice(model(x), y, a.ignore, weights)
         model.zero_grad(set_to_none=True)
         loss.backward()
         if optimizer:
