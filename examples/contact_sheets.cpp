@@ -43,7 +43,8 @@ int main(int argc, char** argv) try {
     int count, side, columns;
   };
   for (const auto& [kind, count, side, columns] :
-       {Sheet{data::Phantom::skin, 16, 100, 4}, Sheet{data::Phantom::sparse, 4, 128, 2}, Sheet{data::Phantom::retina, 6, 128, 3}}) {
+       {Sheet{data::Phantom::skin, 16, 100, 4}, Sheet{data::Phantom::sparse, 4, 128, 2}, Sheet{data::Phantom::retina, 6, 128, 3},
+        Sheet{data::Phantom::severity, 6, 128, 3}, Sheet{data::Phantom::several, 6, 128, 3}}) {
     std::vector<data::PhantomSample> samples;
     for (int i = 0; i < count; ++i) {
       // Drawn at twice the size and reduced, as thumbnails are.

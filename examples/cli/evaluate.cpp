@@ -9,6 +9,7 @@
 #include "lamina/train/folds.hpp"
 #include "lamina/train/run_report.hpp"
 #include "lamina/train/scores.hpp"
+#include "lamina/train/thresholds.hpp"
 #include "lamina/train/trainer.hpp"
 #include "open_data.hpp"
 #include "progress.hpp"
@@ -46,8 +47,8 @@ void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head, dou
   mean("micro", s, &metrics::ClassScores::micro);
   if (foreground) mean("micro foreground", s, &metrics::ClassScores::micro_foreground);
   mean("always the most frequent class: macro", base, &metrics::ClassScores::macro);
-  std::printf("pixel accuracy %.4f (always the most frequent class: %.4f)\n", s.accuracy, base.accuracy);
-  std::printf("additive Dice %.4f: the sum of the foreground classes', no share\n", s.additive_dice);
+  std::printf("pixel accuracy %s (always the most frequent class: %s)\n", decimal(s.accuracy).c_str(), decimal(base.accuracy).c_str());
+  std::printf("additive Dice %s: the sum of the foreground classes', no share\n", decimal(s.additive_dice).c_str());
   if (const std::string note = head.note(m); !note.empty()) std::printf("%s\n", note.c_str());
 }
 
@@ -63,6 +64,47 @@ void print_borders(const train::SurfaceSummary& s, double tolerance, bool backgr
   if (background) row(s.macro_foreground, "");
 }
 
+void fit_thresholds(const std::filesystem::path& weights, const data::Dataset& dataset, Device device, ProgressLine& progress) {
+  require<OptionError>(weights.stem() != "last" && weights.stem() != "prev",
+                       "--fit-thresholds is of the best weights: training goes on with ", weights.string());
+  for (const std::string& line : train::fit_thresholds(weights, dataset, device)) progress.note(line);
+}
+
+/// {"seen": {"pixels": 5, "right": 4}, "unseen": ...}, of several heads by their names.
+Json json_of(const std::vector<train::SeenAndUnseen>& combinations) {
+  Json all = Json::object();
+  for (const train::SeenAndUnseen& c : combinations)
+    for (const auto& [name, count] : {std::pair("seen", c.seen), std::pair("unseen", c.unseen)}) {
+      Json& of = c.head.empty() ? all[name] : all[c.head][name];
+      of["pixels"] = count.pixels, of["right"] = count.right;
+    }
+  return all;
+}
+
+/// At the photographs' own size, or at that of training.
+train::Evaluation evaluated(const io::ModelFile& file, const train::RunInfo& info, const data::Dataset& dataset,
+                            const EvaluateOptions& options, ProgressLine& progress) {
+  const train::Looks looks{
+      .surfaces = metrics::SurfaceOptions{options.tolerance, options.missed == "worst"}, .probabilities = true, .combinations = true};
+  const data::Split split = data::split_named(options.split);
+  const Device device = parse_device(options.device);
+  if (options.original_size) {
+    const infer::Predictor predictor(file.path(), device);
+    return train::evaluate_at_original_size(predictor, dataset, split, looks, [&](int item, const data::LabelImage&) {
+      progress.update("evaluated " + std::to_string(item + 1) + " of " + std::to_string(dataset.items(split).size()));
+    });
+  }
+  const auto model = file.network();
+  model->to(device);
+  data::Loader loader(dataset, split, train::loader_options(info.config, info.input));
+  return std::move(train::evaluate(
+      *model, loader, {info.head}, nullptr,
+      [&](std::int64_t done, std::int64_t all) {
+        progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
+      },
+      looks)[0]);
+}
+
 }  // namespace
 
 int evaluate(const EvaluateOptions& options, const Common& common) {
@@ -72,37 +114,25 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   const data::LabelStyle style = data::label_style_named(options.overlay);
   require<OptionError>(options.out.empty() || std::filesystem::is_directory(options.run), "--out ", options.out,
                        " needs a run folder, and ", options.run, " is none");
-  const io::ModelFile file(io::find_weights(options.run, options.weights));
-  const train::RunInfo info = train::run_info(file);
+  std::optional<io::ModelFile> file(std::in_place, io::find_weights(options.run, options.weights));
+  train::RunInfo info = train::run_info(*file);
   const data::Dataset dataset = open_data(as_in_run(options.data, info.config), progress);
   require<DataError>(heads::make_head(dataset.schema, info.config.head)->outcomes() == info.head->outcomes(), options.data.data,
                      ": its classes are not those that ", options.run, " was trained on");
   const data::Split split = data::split_named(options.split);
   require<DataError>(!dataset.items(split).empty(), options.data.data, ": ", dataset.items(split).empty() ? dataset.why_empty(split) : "");
 
-  const Device device = parse_device(options.device);
-  const double undefined = options.undefined == "n/a" ? metrics::kUndefined : std::stod(options.undefined);
-  const train::Looks looks{.surfaces = metrics::SurfaceOptions{options.tolerance, options.missed == "worst"}, .probabilities = true};
-  train::Evaluation evaluation{info.head->confusion(), {}, {}};
-  if (options.original_size) {
-    infer::Predictor predictor(file.path(), device);
-    evaluation = train::evaluate_at_original_size(predictor, dataset, split, looks, [&](int item, const data::LabelImage&) {
-      progress.update("evaluated " + std::to_string(item + 1) + " of " + std::to_string(dataset.items(split).size()));
-    });
-  } else {
-    const auto model = file.network();
-    model->to(device);
-    data::Loader loader(dataset, split, train::loader_options(info.config, info.input));
-    evaluation = std::move(train::evaluate(
-        *model, loader, {info.head}, nullptr,
-        [&](std::int64_t done, std::int64_t all) {
-          progress.update("evaluated batch " + std::to_string(done) + " of " + std::to_string(all));
-        },
-        looks)[0]);
+  if (options.fit_thresholds) {
+    fit_thresholds(file->path(), dataset, parse_device(options.device), progress);
+    file.emplace(std::filesystem::path(file->path()));
+    info = train::run_info(*file);
   }
+  const double undefined = options.undefined == "n/a" ? metrics::kUndefined : std::stod(options.undefined);
+  const train::Evaluation evaluation = evaluated(*file, info, dataset, options, progress);
   const metrics::ConfusionMatrix& confusion = evaluation.confusion;
   const train::ScoreIntervals intervals = train::score_intervals(*info.head, evaluation.images, undefined);
   const train::SurfaceSummary borders = train::surface_summary(*info.head, evaluation.images);
+  const auto combinations = train::seen_and_unseen(dataset, evaluation.combinations, options.split);
   std::filesystem::path out = options.out;
   if (out.empty() && std::filesystem::is_directory(options.run)) out = std::filesystem::path(options.run) / ("evaluate-" + options.split);
   if (!out.empty() && std::filesystem::is_directory(options.run)) {
@@ -130,13 +160,15 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     result["borders"] = Json::parse(train::to_json(borders, options.tolerance));
     for (const auto& [name, value] : train::image_means(*info.head, evaluation.images, undefined))
       result["image_means"][name] = json_number(value);
+    if (!combinations.empty()) result["combinations"] = json_of(combinations);
     if (!out.empty()) result["report"] = (out / "report.html").string();
     print_json(result);
   } else {
     print_table(confusion, *info.head, undefined);
+    for (const train::SeenAndUnseen& c : combinations) std::printf("%s\n", c.text.c_str());
     print_borders(borders, options.tolerance, info.head->neutral_outcome() >= 0);
     const heads::Selection chosen = info.head->selection(confusion, undefined);
-    std::printf("%s %.4f, %s\n", chosen.name, chosen.value, train::interval_text(intervals, intervals.selection).c_str());
+    std::printf("%s %s, %s\n", chosen.name, decimal(chosen.value).c_str(), train::interval_text(intervals, intervals.selection).c_str());
     if (split == data::Split::val) std::printf("the epoch was chosen on this split: its scores are optimistic\n");
     if (!out.empty()) std::printf("report  %s\n", (out / "report.html").c_str());
   }

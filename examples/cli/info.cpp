@@ -47,7 +47,7 @@ int info(const InfoOptions& options, const Common& common) {
                      {"data", run.config.data},
                      {"epoch", run.state.epoch},
                      {"best_epoch", run.state.best_epoch},
-                     {"best_score", run.state.best_score}});
+                     {"best_score", json_number(run.state.best_score)}});
     }
   }
   config = models::resolved(config);

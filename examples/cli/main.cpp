@@ -85,6 +85,7 @@ void add_evaluate(Program& program) {
         add_weights(sub, o.weights);
         sub.add_flag("--original-size", o.original_size,
                      "score at the photographs' own size instead of the training size (with --resize crop that is always so)");
+        sub.add_flag("--fit-thresholds", o.fit_thresholds, "first fit a regression head's thresholds to val and keep them in the weights");
         one_of(sub.add_option("--overlay", o.overlay, "how pictures show labels"), kOverlayChoices);
         sub.add_option("--out", o.out, "folder for scores, tables, pictures and report; empty: RUN/evaluate-SPLIT");
         sub.add_option("--tolerance", o.tolerance, "pixels, at the scored size, within which a border counts as found (surface Dice)")
@@ -140,7 +141,7 @@ void add_predict(Program& program) {
       "predict", "segment photographs: index masks, color overlays, probabilities",
       [](CLI::App& sub, cli::PredictOptions& o) {
         sub.add_option("RUN", o.run, "run folder or .safetensors file")->required();
-        sub.add_option("IMAGE", o.images, "photographs, folders of them, patterns such as 'photos/*.jpg', lists (.txt: a path a line)")
+        sub.add_option("IMAGE", o.images, "photographs, folders, patterns as 'photos/*.jpg', lists (.txt); runs before them join RUN")
             ->required();
         sub.add_option("--out", o.out, "output folder")->required();
         add_weights(sub, o.weights);
@@ -150,14 +151,13 @@ void add_predict(Program& program) {
         one_of(sub.add_option("--tile", o.tile, "when a window slides over the photograph"), kTileChoices);
         sub.add_option("--overlap", o.overlap, "share of a window that the next one covers again")->check(CLI::Range(0.0, 0.9));
         one_of(sub.add_option("--tta", o.tta, "mean of several looks at each photograph"), kTtaChoices);
-        sub.add_option("--mc", o.mc, "mean of that many passes with dropout (Monte Carlo), and a map of how far they are apart")
+        sub.add_option("--mc", o.mc, "mean of so many passes with dropout (Monte Carlo), and a map of how far they are apart")
             ->check(CLI::Range(0, 1000));
         sub.add_option("--with", o.with, "further runs, of the same classes and input, whose answers are averaged with RUN's (an ensemble)")
             ->type_name("RUN")
             ->take_all();
         one_of(sub.add_option("--grade", o.grade, "a photograph's grade, of those of its marked pixels"), kGradeChoices);
-        sub.add_option("--max-pixels", o.max_pixels, "larger photographs are refused: a limit against damaged and hostile files")
-            ->check(CLI::PositiveNumber);
+        sub.add_option("--max-pixels", o.max_pixels, "larger photographs are refused: against hostile files")->check(CLI::PositiveNumber);
         add_device(sub, o.device);
       },
       cli::predict);
@@ -209,11 +209,11 @@ void add_study(Program& program) {
 
 void add_phantom(Program& program) {
   program.verb<cli::PhantomOptions>(
-      "phantom", "draw a data set with exact labels: skin | sparse | severity | rgb | retina",
+      "phantom", "draw a data set with exact labels: skin | sparse | severity | rgb | retina | several",
       [](CLI::App& sub, cli::PhantomOptions& o) {
         sub.add_option("KIND", o.kind,
                        "skin: nine body regions; sparse: 32 classes, 99 % background; severity: four kinds of damage, each graded; rgb: "
-                       "the quarter of red, green and blue; retina: four kinds of lesions that may overlap")
+                       "the quarter of red, green and blue; retina: lesions that may overlap; several: tissue, marks and graded damage")
             ->required();
         sub.add_option("OUT", o.out, "folder to create")->required();
         sub.add_option("--count", o.count, "images");

@@ -126,6 +126,17 @@ void print_written(const Json& result, ProgressLine& progress) {
   if (result.contains("grades")) progress.result(result.at("image").get<std::string>() + " " + result.at("grades").dump());
 }
 
+/// Those of the images that are runs, or files of weights; they leave the list.
+std::vector<std::string> runs_among(std::vector<std::string>& images) {
+  const auto first = std::stable_partition(images.begin(), images.end(), [](const std::string& image) {
+    return fs::path(image).extension() != ".safetensors" && !fs::is_directory(fs::path(image) / "weights");
+  });
+  std::vector<std::string> runs(first, images.end());
+  images.erase(first, images.end());
+  require<OptionError>(!images.empty(), "there are runs, and no photographs for them: lamina predict RUN RUN2 ... IMAGE ...");
+  return runs;
+}
+
 /// The masks to compare with, by the photographs' stems; none unless errors are to be shown.
 std::vector<fs::path> truths(const std::vector<fs::path>& photos, const PredictOptions& options, const data::LabelSchema& schema) {
   std::vector<fs::path> masks(photos.size());
@@ -195,8 +206,11 @@ int predict(const PredictOptions& options, const Common& common) {
   how.tiling = options.tile == "always" ? Tiling::always : options.tile == "never" ? Tiling::never : Tiling::automatic;
   how.passes = {infer::looks_named(options.tta), options.mc};
   infer::Predictor predictor(io::find_weights(options.run, options.weights), parse_device(options.device));
-  for (const std::string& run : options.with) predictor.add(io::find_weights(run, options.weights), parse_device(options.device));
-  const auto files = photographs(options.images, progress);
+  std::vector<std::string> images = options.images, others = runs_among(images);
+  others.insert(others.end(), options.with.begin(), options.with.end());
+  for (const std::string& run : others) predictor.add(io::find_weights(run, options.weights), parse_device(options.device));
+  if (!others.empty()) progress.note(message("an ensemble: the mean of ", others.size() + 1, " runs is decided by"));
+  const auto files = photographs(images, progress);
   std::set<std::string> stems;
   for (const fs::path& f : files)
     require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(),
@@ -204,7 +218,7 @@ int predict(const PredictOptions& options, const Common& common) {
   require_safe_output(options.out, files, predictor.schema());
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
-  if (how.passes.count() > 1 || !options.with.empty()) io::create_folders(fs::path(options.out) / "uncertainty");
+  if (how.passes.count() > 1 || !others.empty()) io::create_folders(fs::path(options.out) / "uncertainty");
 
   const std::vector<fs::path> masks = truths(files, options, predictor.schema());
   Pipeline pipeline(files, options.max_pixels);

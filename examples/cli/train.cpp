@@ -1,4 +1,5 @@
 // lamina train: settings first, a progress line, one line an epoch, where the results are.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -42,11 +43,11 @@ int cross_validate(const train::TrainConfig& config, const data::Dataset& datase
   }
   const auto head = heads::make_head(dataset.schema, config.head);
   const heads::Selection chosen = head->selection(c.all.confusion);
-  std::printf("%zu images, each decided by the run that had not seen it: %s %.4f, %s\n", c.all.images.size(), chosen.name, chosen.value,
-              train::interval_text(c.intervals, c.intervals.selection).c_str());
+  std::printf("%zu images, each decided by the run that had not seen it: %s %s, %s\n", c.all.images.size(), chosen.name,
+              decimal(chosen.value).c_str(), train::interval_text(c.intervals, c.intervals.selection).c_str());
   std::string ensemble;
-  for (std::size_t k = 1; k < c.runs.size(); ++k) ensemble += " --with " + shell_word(c.runs[k]);
-  std::printf("table   %s\nmasks   %s\nnext    %s predict %s PHOTO.jpg --weights last%s --out predictions\n", (out / "folds.csv").c_str(),
+  for (std::size_t k = 1; k < c.runs.size(); ++k) ensemble += " " + shell_word(c.runs[k]);
+  std::printf("table   %s\nmasks   %s\nnext    %s predict %s%s PHOTO.jpg --weights last --out predictions\n", (out / "folds.csv").c_str(),
               (out / "out_of_fold").c_str(), program_word().c_str(), shell_word(c.runs[0]).c_str(), ensemble.c_str());
   return kOk;
 }
@@ -90,17 +91,22 @@ int train(train::TrainConfig config, int folds, bool resume, const Common& commo
   const train::RunInfo info = train::run_info(io::ModelFile(folder.weights("last")));
   const train::RunState& state = info.state;
   const std::string report = folder.file("report.html").string();
-  const bool scored = state.best_score >= 0;  // there are validation images
+  const bool scored = std::any_of(state.history.begin(), state.history.end(), [](const train::EpochRecord& r) { return !!r.validation; });
   if (common.json) {
-    Json result{{"run", config.out},     {"epochs", state.epoch},        {"steps", state.step}, {"best_epoch", state.best_epoch},
-                {"best_score", nullptr}, {"images_per_second", nullptr}, {"report", report}};
+    Json result{{"run", config.out},
+                {"epochs", state.epoch},
+                {"steps", state.step},
+                {"best_epoch", state.best_epoch},
+                {"best_score", json_number(state.best_score)},
+                {"images_per_second", nullptr},
+                {"report", report}};
     result["stopped_early"] = !state.history.back().note.empty();
-    if (scored) result["best_score"] = state.best_score;
     if (events.rate() > 0) result["images_per_second"] = events.rate();
     print_json(result);
   } else {
     if (scored)
-      std::printf("best epoch %d, %s %.4f\n", state.best_epoch, info.head->selection(info.head->confusion()).name, state.best_score);
+      std::printf("best epoch %d, %s %s\n", state.best_epoch, info.head->selection(info.head->confusion()).name,
+                  decimal(state.best_score).c_str());
     std::printf("report  %s\nnext    %s\n", report.c_str(), folder.file("next_steps.txt").string().c_str());
   }
   return kOk;

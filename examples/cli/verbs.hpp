@@ -51,7 +51,7 @@ struct EvaluateOptions {
   std::string run;
   DataOptions data;
   std::string split = "val", weights = "best";
-  bool original_size = false;
+  bool original_size = false, fit_thresholds = false;
   double tolerance = lamina::metrics::SurfaceOptions{}.tolerance;
   std::string undefined = "n/a";  ///< n/a | 0 | 1
   std::string missed = "worst";   ///< worst | n/a

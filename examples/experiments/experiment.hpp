@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/phantom.hpp"
@@ -19,19 +18,31 @@ using namespace lamina;
 namespace fs = std::filesystem;
 
 struct Arguments {
-  fs::path out;
+  fs::path out{};
   int first_seed = 0;
-  bool paper = false;
+  bool paper = false, variant = false;
   int seeds() const { return paper ? 1 : 2; }
 };
 
-/// main() of an experiment: OUT [FIRST_SEED] [--paper].
-inline int run(const char* name, int argc, char** argv, void (*experiment)(const Arguments&)) try {
-  const bool paper = argc > 2 && std::strcmp(argv[argc - 1], "--paper") == 0;
-  const int given = argc - paper;
-  if (given < 2 || given > 3) return std::fprintf(stderr, "usage: %s OUT [FIRST_SEED] [--paper]\n", name), 2;
-  io::create_folders(argv[1]);
-  experiment({argv[1], given == 3 ? std::atoi(argv[2]) : 0, paper});
+/// main() of an experiment: OUT [FIRST_SEED] [VARIANT] [--paper]. `variant` is the flag of another one by the same program.
+inline int run(const char* name, int argc, char** argv, void (*experiment)(const Arguments&), const char* variant = "") try {
+  Arguments a;
+  int given = 0;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--paper" || (*variant && word == variant))
+      (word == variant ? a.variant : a.paper) = true;
+    else if (++given == 1 && !word.starts_with("--"))
+      a.out = word;
+    else if (given == 2 && word.find_first_not_of("0123456789") == std::string::npos)
+      a.first_seed = std::stoi(word);
+    else
+      given = 3;
+  }
+  if (given < 1 || given > 2) return std::fprintf(stderr, "usage: %s OUT [FIRST_SEED] %s [--paper]\n", name, variant), 2;
+  if (a.paper) std::fprintf(stderr, "%s: at the source's own sizes, one seed; each network says after an epoch how long it takes\n", name);
+  io::create_folders(a.out);
+  experiment(a);
   return 0;
 } catch (const lamina::Error& e) {
   return std::fprintf(stderr, "%s: %s\n", name, e.what()), 1;
@@ -54,9 +65,15 @@ void relabel(const fs::path& from, const fs::path& to, const data::LabelSchema& 
   for (const data::Item& item : dataset.all_items()) write(to / "masks", item.name, data::read_mask(item, dataset.masks));
 }
 
-/// The network of a run that is trained, or gone on with.
+/// The network of a run that is trained, or gone on with; says after an epoch what all of them take.
 inline infer::Predictor trained(const train::TrainConfig& config, const data::Dataset& dataset) {
-  train::train(train::resolved(config), dataset, true, {});
+  train::TrainEvents events;
+  events.epoch = [&](const train::EpochRecord& r) {
+    if (r.epoch == 1)
+      std::fprintf(stderr, "%s: %d epochs of %.1f s, %.1f minutes\n", config.out.c_str(), config.epochs, r.seconds,
+                   config.epochs * r.seconds / 60);
+  };
+  train::train(train::resolved(config), dataset, true, events);
   return infer::Predictor(config.out);
 }
 inline infer::Predictor trained(const train::TrainConfig& config) { return trained(config, data::open_dataset(config.data)); }

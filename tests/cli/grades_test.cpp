@@ -1,5 +1,6 @@
 // Several things graded at once, from the command line.
 #include <algorithm>
+#include <map>
 
 #include "lamina/data/dataset.hpp"
 #include "support/workshop.hpp"
@@ -46,9 +47,13 @@ TEST_CASE("graded planes are checked, trained on, scored and predicted: a mask a
       }
     }
   }
+  const std::string photo = "set/images/rgb_0001.png";
+  REQUIRE(w.lamina("predict ordinal ordinal " + photo + " --out two --tta flips --quiet").code == 0);
+  check_error(w.lamina("predict ordinal ordinal --out none"), 2, {"no photographs"});
   const json several =
       json::parse(w.lamina("predict ordinal set/images/rgb_0001.png --out several --tta flips --with ordinal --json --quiet").out).at(0);
   CHECK(several.at("uncertainty").at("mean").get<double>() > 0);
+  CHECK(w.read("two/uncertainty/rgb_0001.png") == w.read("several/uncertainty/rgb_0001.png"));
   const data::Image map = data::read_image(w / several.at("uncertainty").at("map").get<std::string>());
   double gray = 0;
   for (const std::uint8_t v : map.pixels) gray += v / 510.0 / static_cast<double>(map.pixels.size());
@@ -57,4 +62,53 @@ TEST_CASE("graded planes are checked, trained on, scored and predicted: a mask a
   check_error(w.lamina("predict ordinal set/images/rgb_0001.png --out out --with corn --quiet"), 3, {"corn", "kind of head"});
   check_error(w.lamina("train set --out x --background r"), 3, {"--background r", "graded planes"});
   check_error(w.lamina("train set --out x --head multiclass"), 2, {"multiclass", "ordinal"});
+}
+
+TEST_CASE("graded planes: combinations that training lacks are told apart; thresholds of numbers are fitted to val") {
+  const Workshop w(1);
+  REQUIRE(w.lamina("phantom rgb set --count 20 --size 16 --withhold r0g1b2 --quiet").code == 0);
+  const std::string train = "train set --quiet --base 3 --depth 1 --size 16 --batch 4 --lr 1e-2 --epochs 2 --out ";
+  REQUIRE(w.lamina(train + "ordinal --class-weights balanced").code == 0);
+  REQUIRE(w.lamina(train + "regression --head regression --loss mae").code == 0);
+  // Combinations: those that only test pictures have, and how they are answered, by hand from the masks.
+  const json checked = json::parse(w.lamina("check set --json").out).at("splits");
+  CHECK_FALSE(checked.at("train").at("combinations").contains("r0_g1_b2"));
+  CHECK(checked.at("test").at("combinations").contains("r0_g1_b2"));
+  const json scored = json::parse(w.lamina("evaluate ordinal set --split test --json --quiet").out).at("combinations");
+  REQUIRE(w.lamina("predict ordinal set/images --out all --quiet").code == 0);
+  std::map<bool, std::pair<int, int>> hand;  // by whether training has it: pixels, right
+  for (const std::string& name : lines(w / "set/test.txt")) {
+    data::Image truth[3], said[3];
+    for (int k = 0; k < 3; ++k) {
+      const std::string file = std::string("masks/") + "rgb"[k] + "/" + name + ".png";
+      truth[k] = data::read_image(w / ("set/" + file)), said[k] = data::read_image(w / ("all/" + file));
+    }
+    for (std::size_t i = 0; i < truth[0].pixels.size(); ++i) {
+      std::string combination;
+      bool right = true;
+      for (int k = 0; k < 3; ++k) {
+        combination += (k ? "_" : "") + std::string(1, "rgb"[k]) + std::to_string(truth[k].pixels[i]);
+        right &= truth[k].pixels[i] == said[k].pixels[i];
+      }
+      auto& count = hand[checked.at("train").at("combinations").contains(combination)];
+      ++count.first, count.second += right;
+    }
+  }
+  for (const auto& [name, seen] : {std::pair("seen", true), std::pair("unseen", false)}) {
+    CHECK(scored.at(name).at("pixels") == hand[seen].first);
+    CHECK(scored.at(name).at("right") == hand[seen].second);
+    CHECK(hand[seen].first > 0);
+  }
+  CHECK(w.read("ordinal/evaluate-test/report.html").find("that training never shows") != std::string::npos);
+  CHECK(w.lamina("evaluate ordinal set --split test").out.find("combinations of grades: training has") != std::string::npos);
+  // Thresholds of numbers, fitted to val.
+  const std::string kappa = "quadratic_kappa";
+  const json before = json::parse(w.lamina("evaluate regression set --original-size --json --quiet").out).at("ordinal");
+  const Result fitted = w.lamina("evaluate regression set --original-size --json --fit-thresholds");
+  REQUIRE_MESSAGE(fitted.code == 0, fitted.err);
+  for (const char* part : {"r thresholds", "g thresholds", "b thresholds", "instead of 0.5 1.5 2.5"})
+    CHECK(fitted.err.find(part) != std::string::npos);
+  CHECK(json::parse(fitted.out).at("ordinal").at(kappa).get<double>() >= before.at(kappa).get<double>());
+  check_error(w.lamina("evaluate regression set --fit-thresholds --weights last"), 2, {"--fit-thresholds", "last"});
+  check_error(w.lamina("evaluate ordinal set --fit-thresholds"), 2, {"regression head", "ordinal"});
 }

@@ -56,14 +56,14 @@ TEST_CASE("--folds: runs, a table, masks of images that were not seen, and the e
   const Result made = w.lamina(command + "2");
   REQUIRE_MESSAGE(made.code == 0, made.err);
   for (const char* part : {"images, each decided by the run that had not seen it: foreground Dice", "folds.csv",
-                           "lamina predict cv/fold_1 PHOTO.jpg --weights last --with cv/fold_2"})
+                           "lamina predict cv/fold_1 cv/fold_2 PHOTO.jpg --weights last"})
     CHECK_MESSAGE(made.out.find(part) != std::string::npos, made.out);
   const json again = json::parse(w.lamina(command + "2 --json").out);
   CHECK(again.at("folds") == 2);
   const auto masks = std::distance(fs::directory_iterator(w / "cv/out_of_fold"), fs::directory_iterator());
   CHECK(again.at("images") == masks);
   CHECK(again.at("scores").at("dice_macro").at("folds").size() == 2);
-  const Result ensemble = w.lamina("predict cv/fold_1 data/images/skin_0001.png --weights last --with cv/fold_2 --out p --json --quiet");
+  const Result ensemble = w.lamina("predict cv/fold_1 cv/fold_2 data/images/skin_0001.png --weights last --out p --json --quiet");
   CHECK_MESSAGE(ensemble.code == 0, ensemble.err);
   CHECK(json::parse(ensemble.out).at(0).at("uncertainty").at("mean").get<double>() > 0);
   check_error(w.lamina(command + "99"), 2, {"--folds 99", "val"});

@@ -3,6 +3,7 @@
 #include "lamina/io/npy.hpp"
 #include "support/op_check.hpp"
 #include "support/painted.hpp"
+#include "support/several_heads.hpp"
 
 using namespace lamina;
 using namespace lamina::test;
@@ -49,6 +50,33 @@ TEST_CASE("augmented arrays: what the loader gives, copy by copy, as a data set 
     CHECK(data::read_mask(out.items(Split::val)[0], out.masks).labels == batch.at(kLabels).to_vector<std::uint8_t>());
     check_throws<OptionError>([&] { data::write_augmented(set, f / "out", options); }, {"data set"});
     check_throws<OptionError>([&] { data::write_augmented(set, f / "x", {.copies = 0}); }, {"--copies 0"});
+  }
+}
+
+TEST_CASE("augmented arrays: of several heads an array a plane, which reads back as what the loader gives") {
+  const TempFolder f;
+  write_three_heads(f / "set", 6);
+  std::filesystem::remove(f / "set/masks/tissue/p12.png");  // nothing is known of it there
+  const data::Dataset set = data::open_dataset(f / "set", {.compare_photos = true});
+  const data::AugmentedOptions options{
+      .copies = 2, .width = 24, .height = 20, .augment = data::parse_augment("hflip=1,rotate=20"), .seed = 4};
+  data::write_augmented(set, f / "out", options);
+  const data::Dataset out = data::open_dataset(f / "out");
+  CHECK(out.schema.plane_names() == set.schema.plane_names());
+  CHECK(out.items(Split::train).size() == 2 * set.items(Split::train).size());
+  data::Loader loader(set, Split::train,
+                      {.batch = 1, .width = 24, .height = 20, .augment = options.augment, .random_crop = true, .seed = 4});
+  for (int copy = 0; copy < 2; ++copy) {
+    loader.start(copy);
+    for (data::Batch batch; loader.next(batch);) {
+      const std::string name = loader.name(batch.indices[0]) + "_" + std::to_string(copy + 1);
+      const auto item =
+          std::find_if(out.items(Split::train).begin(), out.items(Split::train).end(), [&](const auto& i) { return i.name == name; });
+      REQUIRE(item != out.items(Split::train).end());
+      const auto labels = batch.at(kLabels).to_vector<std::uint8_t>();
+      CHECK(std::find(labels.begin(), labels.end(), 255) != labels.end());  // turned
+      CHECK(data::read_mask(*item, out.masks).labels == labels);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 // Sets of which several things are graded, each in a plane of its own.
 #include "lamina/data/check.hpp"
+#include "lamina/data/combinations.hpp"
 #include "lamina/data/loader.hpp"
 #include "lamina/data/phantom.hpp"
 #include "lamina/io/npy.hpp"
@@ -48,6 +49,46 @@ TEST_CASE("graded planes: a file a plane, its values the grades; counted by plan
   CHECK(report.splits[0].counts.pixels[5] + report.splits[1].counts.pixels[5] == 6);
   // Of each photograph 2 cracks are known, and 3 pixels of rust.
   CHECK(report.splits[0].labelled[0] * 3 == report.splits[0].labelled[3] * 2);
+}
+
+TEST_CASE("graded planes: which combinations there are, and which training lacks") {
+  DataFolder f;
+  two_folders(f);
+  f.text("train.txt", "a\nb\n");
+  f.text("test.txt", "c\nd\n");
+  const Dataset d = open_dataset(f.path());
+  using Pixels = std::map<std::vector<std::uint8_t>, std::int64_t>;
+  const auto pixels = [](const Combinations& c) {
+    Pixels all;
+    for (const auto& [grades, count] : c.counts()) all[grades] = count.pixels;
+    return all;
+  };
+  // The third pixel's crack is not known.
+  const auto train = combinations_in(d.items(Split::train), d.masks, d.schema),
+             test = combinations_in(d.items(Split::test), d.masks, d.schema);
+  REQUIRE(train.size() == 1);
+  CHECK(pixels(train[0]) == Pixels{{{0, 2}, 2}, {{1, 0}, 2}});
+  CHECK(pixels(test[0]) == Pixels{{{0, 0}, 1}, {{0, 2}, 1}, {{1, 0}, 2}});
+  CHECK(test[0].pixels() == 4);
+  CHECK(train[0].possible() == 9);
+  CHECK(unseen(train[0], test[0]) == std::vector<Combinations::Grades>{{0, 0}});
+  CHECK(train[0].name({1, 2}) == "crack1_rust2");
+  // Decisions: all right, all wrong in one plane, all wrong in the other.
+  Combinations decided = Combinations::of(d.schema)[0];
+  decided.add(Labels{0, 2, 0, 2, 0, 1, 0, 2, 1, 255}, Labels{0, 2, 1, 2, 0, 1, 0, 0, 1, 0});
+  CHECK(decided.counts().at({0, 2}).pixels == 3);
+  CHECK(decided.counts().at({0, 2}).right == 1);
+  CHECK(decided.counts().at({0, 1}).right == 1);
+  CHECK(decided.pixels() == 4);
+  const CheckReport report = check_dataset(f.path());
+  std::string text = report.text();  // of lines of 100 letters
+  for (std::size_t at; (at = text.find("\n  ")) != std::string::npos;) text.replace(at, 3, " ");
+  CHECK(text.find("of 9 that are possible train has 2, test 3; not in train: crack0_rust0 (25 % of test)") != std::string::npos);
+  CHECK(report.json().find("\"crack0_rust0\": 1") != std::string::npos);
+  // A plane alone has no combinations.
+  LabelSchema one = d.schema;
+  one.planes.resize(1);
+  CHECK(Combinations::of(one).empty());
 }
 
 TEST_CASE("graded planes: a file a plane, and what is not known of one is not unknown of the other") {
@@ -131,6 +172,30 @@ TEST_CASE("graded planes are drawn in colors of their own, stronger with the gra
     for (Batch b; crops.next(b);) CHECK(b.at(kLabels).to_vector<std::uint8_t>() == Labels{1, 0});
   }
   CHECK(colors[0] == Rgb{});
+}
+
+TEST_CASE("the phantom of several heads: all of its labels are there, and read back as they were drawn") {
+  const TempFolder f;
+  write_phantom(Phantom::several, f / "set", {.count = 24, .width = 48, .height = 40, .seed = 2});
+  const Dataset d = open_dataset(f / "set");
+  CHECK(d.schema.plane_names() == phantom_schema(Phantom::several).plane_names());
+  CHECK(to_json(phantom_schema(Phantom::several)).find("\"unclear\"") != std::string::npos);
+  std::vector<std::int64_t> pixels(d.schema.counted().size());
+  std::int64_t unknown = 0;
+  for (const Item& item : d.all_items()) {
+    const LabelImage mask = read_mask(item, d.masks);
+    for (std::size_t i = 0; i < mask.labels.size(); i += 7) {
+      const bool ruler = mask.labels[i + 2] == 1, cloth = mask.labels[i] == 0;
+      CHECK((mask.labels[i + 3] == kIgnoreLabel) == ruler);
+      unknown += ruler;
+      if (cloth && !ruler) CHECK(mask.labels[i + 3] + mask.labels[i + 4] + mask.labels[i + 5] + mask.labels[i + 6] == 0);
+      if (mask.labels[i + 1]) CHECK_FALSE(ruler);
+    }
+    for (std::size_t k = 0; k < pixels.size(); ++k) pixels[k] += item.pixels[k];
+  }
+  CHECK(unknown > 0);
+  for (std::size_t k = 0; k < pixels.size(); ++k) CHECK_MESSAGE(pixels[k] > 0, d.schema.counted()[k]);
+  CHECK(check_dataset(f / "set").errors() == 0);
 }
 
 TEST_CASE("phantoms of grades: combinations that only test pictures have") {

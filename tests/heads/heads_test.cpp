@@ -78,6 +78,20 @@ TEST_CASE("multiclass: names and order of the scores, the selection score with a
   CHECK(head->note(m).empty());
 }
 
+TEST_CASE("what is undefined is said to be n/a, and never a number") {
+  const auto head = heads::make_head(kClasses());
+  const auto ground = metrics::ConfusionMatrix::from_counts({{5, 0, 0}, {0, 0, 0}, {0, 0, 0}});
+  CHECK(head->text(ground) == "Dice foreground n/a macro 1.0000  acc 1.0000");
+  CHECK(head->baseline_text(ground) == "always the most frequent class: Dice n/a, accuracy 1.0000");
+  CHECK(head->quality_text(head->image_summary(ground)) == "Dice n/a");
+  CHECK(std::isnan(head->selection(ground).value));
+  const auto grades = heads::make_head(kGrades());
+  CHECK(grades->text(ground).starts_with("kappa n/a  off by 0.0000 grades  "));
+  CHECK(grades->note(ground).find("within one grade 1.0000 (1.0000), quadratic kappa n/a (n/a)") != std::string::npos);
+  const auto nothing = grades->confusion();
+  CHECK(grades->quality_text(grades->image_summary(nothing)) == "off by n/a grades on average");
+}
+
 TEST_CASE("multilabel: a decision a plane") {
   const auto head = heads::make_head(kPlanes());
   CHECK(head->outputs() == 2);

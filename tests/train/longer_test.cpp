@@ -1,5 +1,8 @@
 // Runs that go on longer than they were made for, or end before.
+#include <cmath>
+
 #include "lamina/io/model_file.hpp"
+#include "support/one_weight.hpp"
 #include "support/op_check.hpp"
 #include "support/training.hpp"
 
@@ -151,4 +154,34 @@ TEST_CASE("--save-every keeps the weights of epochs, and may change") {
   c.epochs = 4;
   run(c);
   CHECK(weights(c.out, "epoch_4") == weights(c.out));
+}
+
+TEST_CASE("the best of scores that are below 0, or undefined for a while; a run that goes on remembers them") {
+  struct Scored : OneWeight {
+    using OneWeight::OneWeight;
+    bool validates() const override { return true; }
+    train::Validation validate() override { return {.scores = {{"val_loss", 1}}, .score = scores.at(epoch++)}; }
+    std::vector<std::string> score_names() const override { return {"val_loss"}; }
+    std::vector<double> scores;
+    std::size_t epoch = 0;
+  };
+  const auto best_of = [](const fs::path& run, std::vector<double> scores) {
+    Scored task([](const Tensor& w, double, int) { return sum(w); });
+    task.scores = std::move(scores);
+    train::Session session(run, task, false);
+    CHECK(train::run_loop(task, session, {.epochs = static_cast<int>(task.scores.size()), .schedule = {.lr = 0.1}}, {}) ==
+          train::Outcome::finished);
+    const auto text = io::ModelFile(run / "weights/last.safetensors").metadata().at("trainer");
+    const train::RunState state = train::run_state_from_json(text);
+    CHECK(train::to_json(state) == text);
+    for (std::size_t i = 0; i < task.scores.size(); ++i)
+      CHECK((state.history[i].validation->score == task.scores[i] || std::isnan(task.scores[i])));
+    return std::pair(state.best_epoch, state.best_score);
+  };
+  const TempFolder f;
+  CHECK(best_of(f / "negative", {-0.5, -0.25, -0.75}) == std::pair(2, -0.25));
+  CHECK(best_of(f / "late", {NAN, NAN, -0.5, NAN, -0.75}) == std::pair(3, -0.5));
+  const auto [epoch, score] = best_of(f / "none", {NAN, NAN});
+  CHECK(epoch == 1);
+  CHECK(std::isnan(score));
 }

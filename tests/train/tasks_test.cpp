@@ -2,9 +2,13 @@
 #include <cmath>
 #include <map>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/check.hpp"
+#include "lamina/heads/regression.hpp"
 #include "lamina/infer/predictor.hpp"
+#include "lamina/io/checkpoint.hpp"
 #include "lamina/train/evaluate.hpp"
+#include "lamina/train/thresholds.hpp"
 #include "lamina/train/trainer.hpp"
 #include "support/op_check.hpp"
 #include "support/runs.hpp"
@@ -232,6 +236,32 @@ TEST_CASE("regression: one number a pixel learns grades; losses that want probab
   const auto values = p.probabilities.to_vector<float>();
   for (std::size_t i = 0; i < values.size(); ++i)
     CHECK(p.labels.labels[i] == static_cast<int>(std::clamp(std::ceil(values[i] - 0.5f), 0.f, 3.f)));
+
+  // Thresholds that are fitted to val: the weights stay, decisions and scores are by them.
+  const fs::path weights = f / "run/weights/best.safetensors";
+  const io::Checkpoint before = io::load_checkpoint(weights);
+  const metrics::ConfusionMatrix usual = train::evaluate_at_original_size(predictor, dataset, data::Split::val).confusion;
+  const std::vector<std::string> said = train::fit_thresholds(weights, dataset);
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].find("instead of 0.5 1.5 2.5: quadratic kappa") != std::string::npos);
+  const io::Checkpoint after = io::load_checkpoint(weights);
+  CHECK(after.metadata.at("head").starts_with("regression:"));
+  REQUIRE(after.model.size() == before.model.size());
+  for (std::size_t i = 0; i < after.model.size(); ++i)
+    CHECK(after.model[i].tensor.to_vector<float>() == before.model[i].tensor.to_vector<float>());
+  infer::Predictor fitted(f / "run");
+  const auto thresholds = dynamic_cast<const heads::Regression&>(fitted.head()).thresholds().at(0);
+  const infer::Prediction q = fitted.predict(data::read_image(dataset.items(data::Split::val)[0].image));
+  CHECK(q.probabilities.to_vector<float>() == values);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    CHECK(q.labels.labels[i] == std::count_if(thresholds.begin(), thresholds.end(), [&](float t) { return values[i] > t; }));
+  const metrics::ConfusionMatrix now = train::evaluate_at_original_size(fitted, dataset, data::Split::val).confusion;
+  CHECK(now.ordinal_scores().quadratic_kappa >= usual.ordinal_scores().quadratic_kappa);
+  CHECK(said[0].find(decimal(now.ordinal_scores().quadratic_kappa, 4) + " instead of " +
+                     decimal(usual.ordinal_scores().quadratic_kappa, 4)) != std::string::npos);
+  c.epochs = 25;  // and the run can still go on
+  CHECK(run_task(c) == train::Outcome::finished);
+  c.epochs = 24;
 
   c.out = (f / "other").string();
   c.loss = "ce";

@@ -109,6 +109,20 @@ TEST_CASE("class weights are enet's by themselves, none where the loss takes non
   }
 }
 
+TEST_CASE("class weights: a class without training pixels weighs nothing by a rule, and that is said") {
+  TempFolder f;
+  write_pictures(f / "data", Task::multiclass, {{"t0", "00011222", "33210012"}, {"t1", "22000000", "30201112"}}, kValuesVal);
+  for (const auto& [rule, said] : {std::pair{"balanced", true}, {"1,2,3,4", false}, {"none", false}}) {
+    CAPTURE(rule);
+    auto c = seeded(f, rule);
+    c.class_weights = rule;
+    train_to(c, 1);
+    const std::string log = io::read_file(fs::path(c.out) / "log.txt");
+    CHECK((log.find("class weights: no training pixel is 'blue': the weight is 0") != std::string::npos) == said);
+    if (said) CHECK(stored_weights(c.out)[3] == 0);
+  }
+}
+
 TEST_CASE("class weights of planes and of grades: one an output, from the training split, in the loss") {
   for (const Task task : {Task::multilabel, Task::ordinal}) {
     CAPTURE(name_of(task));

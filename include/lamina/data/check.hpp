@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "lamina/data/class_weights.hpp"
+#include "lamina/data/combinations.hpp"
 #include "lamina/data/dataset.hpp"
 
 namespace lamina::data {
@@ -33,7 +34,8 @@ struct CheckReport {
   SplitSummary splits[3];                                         ///< by Split
   std::map<std::string, int> sizes, image_formats, mask_formats;  ///< how many files have each
   PhotoStatistics photos{};
-  std::vector<std::pair<int, int>> extents;  ///< widths and heights of the photographs
+  std::vector<std::pair<int, int>> extents;     ///< widths and heights of the photographs
+  std::vector<Combinations> combinations[3]{};  ///< of what is graded in several planes, by Split
   std::vector<Finding> findings;
 
   int errors() const;

@@ -23,6 +23,9 @@ enum class Phantom : std::uint8_t {
   /// Eyes' backgrounds with disc, macula and vessels, and four kinds of lesions (hard and soft exudates, hemorrhages, small red dots), each
   /// a plane of its own: a multilabel set of which about one pixel of a hundred is marked, named as DIARETDB1's.
   retina,
+  /// Limbs on cloth, of which three heads ask different things: tissue (background, skin, unclear along the border), marks that may overlap
+  /// (hair, ruler), damage (A to D as in severity; not known under a ruler).
+  several,
 };
 const char* name_of(Phantom kind);
 /// Throws OptionError naming the nearest.

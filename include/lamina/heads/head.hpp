@@ -48,7 +48,8 @@ class Head {
   /// Of the network's output, and of the batch's tensor that it learns.
   const std::string& name() const { return name_; }
   const data::LabelSchema& schema() const { return schema_; }
-  /// multiclass, multilabel, ordinal, corn, coral, regression; of several "tissue=multiclass,damage=corn".
+  /// multiclass, multilabel, ordinal, corn, coral, regression (with thresholds "regression:0.4/1.5"); of several
+  /// "tissue=multiclass,damage=corn".
   virtual const char* kind() const = 0;
   /// Scores a pixel: channels of the network's output.
   virtual int outputs() const = 0;
@@ -134,6 +135,9 @@ inline data::ClassCounts output_counts(const Head& head, const std::vector<data:
 }
 /// Loss weights of the outputs, by a rule, each part's from its own labels; 1 of a part whose outputs are no classes.
 std::vector<double> class_weights(const Head& head, data::WeightRule rule, const std::vector<std::vector<std::int64_t>>& masks);
+
+/// A kind of head without the thresholds that it decides by, which can be others of the same weights: "damage=regression".
+std::string without_thresholds(std::string kind);
 
 /// The head for the labels of `schema`: `kind`, or where that is empty the one of the schema's task; of several heads "damage=corn,...".
 /// Throws OptionError on an unknown kind, or one that such labels cannot have.

@@ -3,11 +3,16 @@
 
 namespace lamina::heads {
 
-/// Grades as one number a pixel, trained by a loss between numbers: the grade is the nearest whole number that is one.
+/// Grades as one number a pixel, trained by a loss between numbers: the grade is how many thresholds it is above. These are the middles
+/// between whole numbers, or others, "regression:0.4/1.5/2.6", of each plane its own "regression:0.4/1.5/2.6:0.5/1.4/2.5".
 class Regression : public Graded {
  public:
-  using Graded::Graded;
-  const char* kind() const override { return "regression"; }
+  /// `thresholds`: as after the colon; empty: the middles. Throws OptionError unless they ascend and are as many as grades above the
+  /// lowest.
+  Regression(data::LabelSchema schema, std::string name, const std::string& thresholds = {});
+  /// The same with other thresholds, of every plane as many.
+  Regression(const Regression& other, std::vector<std::vector<float>> thresholds);
+  const char* kind() const override { return kind_.c_str(); }
   int outputs() const override { return graded(); }
   const char* outputs_are() const override { return "values"; }
   std::optional<LossActivation> activation() const override { return {}; }
@@ -16,11 +21,14 @@ class Regression : public Graded {
   void distribution(std::span<const float>, int, std::vector<float>& labels) const override { labels.clear(); }
   void count(metrics::ProbabilityCounts&, std::span<const std::uint8_t>, std::span<const float>) const override {}
   using Graded::count;
-  Tensor decide(const Tensor& values, Scale) const override {
-    std::vector<float> thresholds;
-    for (int grade = 1; grade < schema().classes(); ++grade) thresholds.push_back(static_cast<float>(grade) - 0.5f);
-    return grades_above(values, thresholds);
-  }
+  /// Of every plane.
+  const std::vector<std::vector<float>>& thresholds() const { return thresholds_; }
+  Tensor decide(const Tensor& values, Scale scale) const override;
+
+ private:
+  void name_kind();
+  std::vector<std::vector<float>> thresholds_;
+  std::string kind_ = "regression";
 };
 
 }  // namespace lamina::heads

@@ -88,8 +88,8 @@ class Predictor {
   const heads::Head& head() const { return *head_; }
   const InputConfig& input() const { return input_; }
   models::Network& model() { return *models_[0]; }
-  /// Another network, whose probabilities join the mean (an ensemble). Throws as the constructor; DataError unless it learned the same
-  /// labels, by the same kind of head, from photographs brought to it in the same way.
+  /// Another network, whose probabilities join the mean (an ensemble), decided by the first one's thresholds. Throws as the constructor;
+  /// DataError unless it learned the same labels, by the same kind of head, from photographs brought to it in the same way.
   void add(const std::filesystem::path& path, Device device = kCpu);
 
   /// Windows are read, run and blended a strip of rows at a time. Without probabilities a tiled prediction takes, beside the image and the

@@ -28,6 +28,14 @@ std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions
 /// A stand-alone SVG of how many of the values lie in each of 20 equal parts of [low, high], the last one with its end.
 std::string histogram_svg(const std::vector<double>& values, double low, double high, const ChartOptions& options);
 
+/// A cell of a table of colors.
+struct ColoredCell {
+  std::string color, words;  ///< "#rrggbb"; what is said where somebody points at it
+};
+/// A stand-alone SVG of rows of cells, all as long as there are columns.
+std::string cells_svg(const std::string& title, const std::vector<std::string>& rows, const std::vector<std::string>& columns,
+                      const std::vector<std::vector<ColoredCell>>& cells);
+
 /// A stand-alone SVG of a confusion matrix, each row as shares of its true class; `colors` beside the names, where they are not empty.
 std::string confusion_svg(const metrics::ConfusionMatrix& matrix, const std::vector<std::string>& class_names,
                           const std::vector<std::string>& colors = {});

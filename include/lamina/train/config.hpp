@@ -120,8 +120,8 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{.name = "augment", .help = "random changes, as in hflip,rotate=15,jitter=0.2", .choices = kAugmentChoices}, c.augment);
   visit(Field{"exclude_empty", "leave out training images that show the background alone; others are scored as ever"}, c.exclude_empty);
   visit(Field{.name = "head",
-              .help = "what the output means: multiclass | multilabel | ordinal | corn | coral | regression; of several heads "
-                      "NAME=KIND,...; empty: as the data's task says",
+              .help = "what the output means: multiclass | multilabel | ordinal | corn | coral | regression (also with thresholds, "
+                      "regression:0.5/1.5/2.5); of several heads NAME=KIND,...; empty: as the data's task says",
               .stored = false},  // a checkpoint says what it is, beside the settings
         c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3; of several heads also NAME=TERMS,..."}, c.loss);

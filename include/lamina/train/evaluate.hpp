@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lamina/data/batch.hpp"
+#include "lamina/data/combinations.hpp"
 #include "lamina/heads/head.hpp"
 #include "lamina/losses/criterion.hpp"
 #include "lamina/metrics/bootstrap.hpp"
@@ -33,6 +34,7 @@ struct Looks {
   bool borders = false;                               ///< Evaluation::border
   std::optional<metrics::SurfaceOptions> surfaces{};  ///< ImageScore::surfaces
   bool probabilities = false;                         ///< Evaluation::probabilities
+  bool combinations = false;                          ///< Evaluation::combinations
 };
 
 /// What one head says of a split.
@@ -44,8 +46,9 @@ struct Evaluation {
   metrics::ConfusionMatrix confusion;  ///< of the whole split
   Scalars losses{};                    ///< means over the images, or windows, of criterion's values; none without one
   std::vector<ImageScore> images{};
-  metrics::BorderCounts border{};              ///< of the whole split, where it is looked at
-  metrics::ProbabilityCounts probabilities{};  ///< the same, of Head::events
+  metrics::BorderCounts border{};                  ///< of the whole split, where it is looked at
+  metrics::ProbabilityCounts probabilities{};      ///< the same, of Head::events
+  std::vector<data::Combinations> combinations{};  ///< the same, of what is graded in several planes
 };
 
 /// Runs the network in evaluation mode over everything `batches` yields; the modes of its layers are restored. Dropout that stays on draws
@@ -89,6 +92,18 @@ struct ScoreIntervals {
 ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageScore>& images, double undefined = metrics::kUndefined);
 /// "95 % interval 0.650 to 0.760, 1000 bootstrap resamples of 14 images".
 std::string interval_text(const ScoreIntervals& intervals, const metrics::Interval& interval);
+
+/// Pixels of the combinations of grades that training has, and of those that it lacks.
+struct SeenAndUnseen {
+  std::string head;  ///< whose grades they are; empty: there is one
+  data::Combinations::Count seen{}, unseen{};
+  std::string text;  ///< for a person
+};
+/// Of `here`, what is scored, called `split`.
+SeenAndUnseen seen_and_unseen(const data::Combinations& training, const data::Combinations& here, const std::string& split);
+/// The same of each of `here`, in the order of Combinations::of; reads the masks of the training split.
+std::vector<SeenAndUnseen> seen_and_unseen(const data::Dataset& dataset, const std::vector<data::Combinations>& here,
+                                           const std::string& split);
 
 /// Decisions of a head at the labels' size, on the host, logits being interpolated on `grid`: logits (N, h, w, C) -> u8 (N, height, width)
 /// or (N, height, width, planes).

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,8 +28,8 @@ struct RunState {
   std::int64_t step = 0;   ///< updates made
   Scalars sums{};          ///< over the images of the unfinished epoch
   std::int64_t images = 0;
-  Scalars signals{};  ///< Watch's sums of the unfinished epoch
-  double best_score = -1;
+  Scalars signals{};                                             ///< Watch's sums of the unfinished epoch
+  double best_score = std::numeric_limits<double>::quiet_NaN();  ///< NaN: no validation had one
   int best_epoch = 0;
   optim::Schedule::State schedule{};
   std::vector<EpochRecord> history{};

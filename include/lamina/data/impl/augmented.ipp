@@ -14,6 +14,8 @@ LabelSchema of_arrays(LabelSchema schema) {
   schema.reading = {};
   schema.ignore_color.reset();
   schema.file_ending = ".npy";
+  for (LabelSchema& head : schema.heads) head = of_arrays(head);
+  if (!schema.heads.empty()) return schema;
   const auto taken = [&](unsigned v) { return std::find(schema.values.begin(), schema.values.end(), v) != schema.values.end(); };
   if (!schema.ignore) {
     schema.ignore = 255;
@@ -47,17 +49,29 @@ Tensor mask(const Tensor& labels, const LabelSchema& schema) {
   return Tensor::from<std::uint8_t>(std::vector<std::uint8_t>(values.begin(), values.end()), shape);
 }
 
+/// One array, or of several heads one a plane.
+void write_masks(const std::filesystem::path& folder, const std::string& name, const Tensor& labels, const LabelSchema& schema) {
+  if (schema.heads.empty()) return io::write_npy(folder / (name + ".npy"), mask(labels, schema));
+  const std::vector<std::string> planes = schema.plane_names();
+  std::size_t plane = 0;
+  for (const LabelSchema& head : schema.heads)
+    for (std::size_t k = head.labels_per_pixel(); k-- > 0; ++plane) {
+      const Tensor own = labels.channels(static_cast<std::int64_t>(plane), 1).packed();
+      io::write_npy(folder / planes[plane] / (name + ".npy"), mask(own.view_as({1, labels.size(1), labels.size(2)}), head));
+    }
+}
+
 }  // namespace
 
 void write_augmented(const Dataset& dataset, const std::filesystem::path& folder, const AugmentedOptions& o) {
   require<OptionError>(o.copies >= 1, "--copies ", o.copies, " must be at least 1");
   require<DataError>(dataset.photos.bits == 8, dataset.root.string(),
                      ": photographs of more than 8 bits are not written as augmented ones");
-  require<DataError>(dataset.schema.heads.empty(), dataset.root.string(),
-                     ": the masks of several heads are files of several folders, and augmented ones are an array each");
   require_no_dataset("the folder", folder, {dataset.root});
   const LabelSchema schema = of_arrays(dataset.schema);
   for (const char* sub : {"images", "masks"}) io::create_folders(folder / sub);
+  if (!schema.heads.empty())
+    for (const std::string& plane : schema.plane_names()) io::create_folders(folder / "masks" / plane);
   std::int64_t count = 0;
   for (const Split split : kSplits) {
     if (dataset.items(split).empty()) continue;
@@ -71,7 +85,7 @@ void write_augmented(const Dataset& dataset, const std::filesystem::path& folder
       for (Batch batch; loader.next(batch); ++count) {
         const std::string name = loader.name(batch.indices[0]) + (split == Split::train ? "_" + std::to_string(copy + 1) : "");
         io::write_npy(folder / "images" / (name + ".npy"), photograph(batch.at(kImage)));
-        io::write_npy(folder / "masks" / (name + ".npy"), mask(batch.at(kLabels), schema));
+        write_masks(folder / "masks", name, batch.at(kLabels), schema);
         list += name + "\n";
       }
     }

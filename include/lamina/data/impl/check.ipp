@@ -32,6 +32,7 @@ class Checker {
     if (decide_encoding(survey)) {
       count_classes(survey);
       check_classes();
+      count_combinations(survey);
     }
     if (report_.splits[0].items == 0) error(files.why_empty(Split::train));
     if (report_.splits[1].items == 0) warn("there is no val split: nothing will be measured while training");
@@ -137,6 +138,17 @@ class Checker {
       for (std::size_t c = 0; c < names.size(); ++c)
         if (s.counts.images[c] == 0) absent.push_back(names[c]);
       if (s.items > 0 && !absent.empty()) warn("the ", name_of(split), " split has no pixel of: ", detail::examples(absent));
+    }
+  }
+
+  /// Of masks without an error.
+  void count_combinations(const detail::Survey& survey) {
+    if (report_.errors() > 0 || Combinations::of(report_.schema).empty()) return;
+    for (const Split split : kSplits) {
+      std::vector<Item> items;
+      for (std::size_t i = 0; i < survey.items.size(); ++i)
+        if (survey.splits[i] == split) items.push_back(survey.items[i]);
+      report_.combinations[static_cast<int>(split)] = combinations_in(items, decoder_, report_.schema);
     }
   }
 

@@ -23,6 +23,31 @@ std::string joined(const std::map<std::string, int>& counts) {
 
 }  // namespace
 
+namespace {
+
+/// "combinations of grades: of 256 that are possible train has 57, val 31, test 40; not in train: A0_B1_C3_D0 (1.2 % of test)".
+std::string combinations_text(const CheckReport& report, std::size_t which) {
+  const auto of = [&](Split split) -> const Combinations& { return report.combinations[static_cast<int>(split)][which]; };
+  const Combinations& train = of(Split::train);
+  std::string text = message("  combinations of ", train.schema().name.empty() ? "" : train.schema().name + " ", "grades: of ",
+                             format("%.0f", train.possible()), " that are possible train has ", train.counts().size());
+  std::string lacking;
+  std::size_t lacks = 0;
+  for (const Split split : {Split::val, Split::test}) {
+    if (report.splits[static_cast<int>(split)].items == 0) continue;
+    text += message(", ", name_of(split), " ", of(split).counts().size());
+    for (const Combinations::Grades& grades : unseen(train, of(split))) {
+      const double share = static_cast<double>(of(split).counts().at(grades).pixels) / static_cast<double>(of(split).pixels());
+      if (++lacks <= 4)
+        lacking += message(lacks > 1 ? ", " : "", train.name(grades), format(" (%.2g %% of ", 100 * share), name_of(split), ")");
+    }
+  }
+  if (lacks == 0) return text + "; train has all of them";
+  return text + "; not in train: " + lacking + (lacks > 4 ? message(" and ", lacks - 4, " more") : "");
+}
+
+}  // namespace
+
 int SplitSummary::majority_class() const {
   return static_cast<int>(std::max_element(counts.pixels.begin(), counts.pixels.end()) - counts.pixels.begin());
 }
@@ -97,6 +122,7 @@ std::string CheckReport::text() const {
                kColumns, 2) +
            '\n';
     }
+    for (std::size_t k = 0; k < combinations[0].size(); ++k) s += '\n' + wrapped(combinations_text(*this, k), kColumns, 2) + '\n';
   }
   s += '\n';
   for (const bool is_error : {true, false})
@@ -139,6 +165,11 @@ std::string CheckReport::json() const {
     out["pixels"] = s.counts.pixels;
     out["images_with_class"] = s.counts.images;
     out["majority_share"] = s.majority_share();
+    for (const Combinations& c : combinations[static_cast<int>(split)]) {
+      Json pixels_of = Json::object();
+      for (const auto& [grades, count] : c.counts()) pixels_of[c.name(grades)] = count.pixels;
+      (c.schema().name.empty() ? out["combinations"] : out["combinations"][c.schema().name]) = std::move(pixels_of);
+    }
   }
   return j.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }

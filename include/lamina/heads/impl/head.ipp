@@ -18,6 +18,9 @@
 namespace lamina::heads {
 namespace {
 
+/// What is undefined is n/a.
+std::string score(double v) { return decimal(v, 4); }
+
 /// A kind of head, and the labels that it can learn.
 struct Kind {
   const char* name;
@@ -38,15 +41,23 @@ constexpr Kind kKinds[] = {{"multiclass", data::Task::multiclass, make<Multiclas
 
 }  // namespace
 
-std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std::string& kind, const std::string& name) {
-  if (schema.task == data::Task::several) return std::make_shared<Several>(schema, kind, name);
+std::string without_thresholds(std::string kind) {
+  for (std::size_t at; (at = kind.find(':')) != std::string::npos;) kind.erase(at, std::min(kind.find(',', at), kind.size()) - at);
+  return kind;
+}
+
+std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std::string& kind_of, const std::string& name) {
+  if (schema.task == data::Task::several) return std::make_shared<Several>(schema, kind_of, name);
+  const std::string kind = without_thresholds(kind_of);
   std::vector<std::string_view> names;
   for (const Kind& k : kKinds) {
     names.emplace_back(k.name);
     if (kind.empty() ? k.task != schema.task : kind != k.name) continue;
     require<OptionError>(k.task == schema.task, "a ", k.name, " head learns ", data::name_of(k.task), " labels, and these are ",
                          data::name_of(schema.task));
-    return k.make(schema, name);
+    if (kind == kind_of) return k.make(schema, name);
+    require<OptionError>(kind == "regression", "head ", kind_of, ": thresholds are of a regression head");
+    return std::make_shared<Regression>(schema, name, kind_of.substr(kind.size() + 1));
   }
   throw_unknown_name("head", kind, names);
 }
@@ -142,18 +153,17 @@ std::string Head::image_score_meaning() const {
          "that its label or its prediction has; where neither has one there is no score.";
 }
 
-std::string Head::quality_text(const Scalars& image) const { return formatted("Dice %.3f", image.at("dice")); }
+std::string Head::quality_text(const Scalars& image) const { return "Dice " + decimal(image.at("dice"), 3); }
 
 std::string Head::text(const metrics::ConfusionMatrix& confusion) const {
   const auto s = scores(confusion);
-  const std::string dice = neutral_outcome() >= 0 ? formatted("Dice foreground %.4f macro %.4f", s.dice.macro_foreground, s.dice.macro)
-                                                  : formatted("Dice macro %.4f", s.dice.macro);
-  return dice + formatted("  acc %.4f", s.accuracy);
+  return (neutral_outcome() >= 0 ? "Dice foreground " + score(s.dice.macro_foreground) + " macro " : "Dice macro ") + score(s.dice.macro) +
+         "  acc " + score(s.accuracy);
 }
 
 std::string Head::baseline_text(const metrics::ConfusionMatrix& confusion) const {
   const auto base = scores(baseline(confusion));
-  return formatted("always the most frequent class: Dice %.4f, accuracy %.4f", base.dice.macro_foreground, base.accuracy);
+  return "always the most frequent class: Dice " + score(base.dice.macro_foreground) + ", accuracy " + score(base.accuracy);
 }
 
 void Graded::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
@@ -245,19 +255,19 @@ std::string Graded::image_score_meaning() const {
 }
 
 std::string Graded::quality_text(const Scalars& image) const {
-  return formatted("off by %.3f grades on average", image.at("absolute_error"));
+  return "off by " + decimal(image.at("absolute_error"), 3) + " grades on average";
 }
 
 std::string Graded::text(const metrics::ConfusionMatrix& confusion) const {
   const auto s = ordinal_scores(confusion);
-  return formatted("kappa %.4f  off by %.4f grades  ", s.quadratic_kappa, s.mean_absolute_error) + Head::text(confusion);
+  return "kappa " + score(s.quadratic_kappa) + "  off by " + score(s.mean_absolute_error) + " grades  " + Head::text(confusion);
 }
 
 std::string Graded::note(const metrics::ConfusionMatrix& confusion) const {
   const auto s = ordinal_scores(confusion), base = ordinal_scores(baseline(confusion));
-  return formatted("mean absolute error %.4f (%.4f) grades, within one grade %.4f (%.4f), quadratic kappa %.4f (%.4f)",
-                   s.mean_absolute_error, base.mean_absolute_error, s.within_one, base.within_one, s.quadratic_kappa,
-                   base.quadratic_kappa) +
+  const auto pair = [](double own, double other) { return score(own) + " (" + score(other) + ")"; };
+  return "mean absolute error " + pair(s.mean_absolute_error, base.mean_absolute_error) + " grades, within one grade " +
+         pair(s.within_one, base.within_one) + ", quadratic kappa " + pair(s.quadratic_kappa, base.quadratic_kappa) +
          (planes() ? "; means over the planes, in brackets always the most frequent grade of each"
                    : "; in brackets always the most frequent grade");
 }

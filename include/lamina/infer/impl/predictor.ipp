@@ -116,7 +116,7 @@ void Predictor::add(const std::filesystem::path& path, Device device) {
     require<DataError>(same, file.path().string(), ": its ", what, " is not that of the first network: their answers cannot be averaged");
   };
   require_same(data::to_json(info.head->schema()) == data::to_json(schema()), "set of labels");
-  require_same(std::string(info.head->kind()) == head_->kind(), "kind of head");
+  require_same(heads::without_thresholds(info.head->kind()) == heads::without_thresholds(head_->kind()), "kind of head");
   require_same(to_json(info.input) == to_json(input_), "input");
   models_.push_back(file.network());
   models_.back()->to(device);

@@ -178,6 +178,32 @@ std::string histogram_svg(const std::vector<double>& values, double low, double 
   return svg_of(kWidth, kBottom + 44, axes.svg + bars);
 }
 
+std::string cells_svg(const std::string& title, const std::vector<std::string>& rows, const std::vector<std::string>& columns,
+                      const std::vector<std::vector<ColoredCell>>& cells) {
+  constexpr double kCell = 22, kLetter = 6.4;
+  const auto longest = [](const std::vector<std::string>& names) {
+    std::size_t most = 0;
+    for (const std::string& name : names) most = std::max(most, name.size());
+    return kLetter * static_cast<double>(most);
+  };
+  const double left = 16 + longest(rows), top = 40 + 0.71 * longest(columns);
+  std::string svg = text(8, 20, title, "start", 13, "font-weight=\"600\"");
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const double x = left + kCell * (static_cast<double>(c) + 0.6), y = top - 6;
+    svg += text(x, y, columns[c], "start", 11, "transform=\"rotate(-45 " + decimal(x, 1) + " " + decimal(y, 1) + ")\"");
+  }
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const double y = top + kCell * static_cast<double>(r);
+    svg += text(left - 6, y + kCell / 2 + 4, rows[r], "end", 11);
+    for (std::size_t c = 0; c < columns.size(); ++c)
+      svg += "<rect x=\"" + decimal(left + kCell * static_cast<double>(c), 1) + "\" y=\"" + decimal(y, 1) + "\" width=\"" +
+             decimal(kCell - 1, 1) + "\" height=\"" + decimal(kCell - 1, 1) + "\" fill=\"" + cells[r][c].color + "\"><title>" +
+             escaped(cells[r][c].words) + "</title></rect>";
+  }
+  const double right = left + kCell * static_cast<double>(columns.size()) + 0.71 * longest(columns);
+  return svg_of(std::max(right, 16 + 7.2 * static_cast<double>(title.size())), top + kCell * static_cast<double>(rows.size()) + 8, svg);
+}
+
 std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<std::string>& names,
                           const std::vector<std::string>& colors) {
   const int n = m.classes();

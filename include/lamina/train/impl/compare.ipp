@@ -47,8 +47,7 @@ ReportSection scores_of(const std::vector<ComparedRun>& runs) {
       row.insert(row.end(), {r.scores->split, std::to_string(r.scores->intervals.images), decimal(r.scores->score),
                              between(r.scores->intervals.selection), r.scores->score_name});
     else
-      row.insert(row.end(), {"val", "", decimal(r.state.best_score < 0 ? std::nan("") : r.state.best_score), "n/a",
-                             program_word() + " report scores it"});
+      row.insert(row.end(), {"val", "", decimal(r.state.best_score), "n/a", program_word() + " report scores it"});
   }
   return table;
 }

@@ -28,6 +28,8 @@ void Evaluation::add(const heads::Head& head, int item, std::span<const std::uin
     images.back().surfaces = metrics::surface_scores(truth, decided, height, width, std::max(1, head.planes()), head.regions(),
                                                      data::kIgnoreLabel, *looks.surfaces);
   confusion.add(of_image);
+  if (looks.combinations && combinations.empty()) combinations = data::Combinations::of(head.schema());
+  for (data::Combinations& c : combinations) c.add(truth, decided);
 }
 
 namespace {

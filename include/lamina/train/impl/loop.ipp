@@ -222,9 +222,10 @@ class Loop {
         if (name.starts_with("val_"))
           if (const std::string bad = not_finite({{"validation " + name.substr(4), value}}); !bad.empty())
             diverged(message(bad, " after epoch ", state_.epoch));
-      const double score = std::max(0.0, record.validation->score);  // 0 also when it is undefined
+      const double score = record.validation->score;
       schedule_.observe(score);
-      best = score > state_.best_score;
+      const bool first = state_.best_epoch == 0 || (std::isnan(state_.best_score) && !std::isnan(score));
+      best = first || score > state_.best_score;
       if (best) state_.best_score = score, state_.best_epoch = state_.epoch;
     }
     state_.history.push_back(record);

@@ -25,8 +25,7 @@ namespace {
 /// Everything that a report is made from.
 class RunReport {
  public:
-  /// `info` says which epoch is reported on, `last` where the run stands.
-  /// Of the files in `folder`, written to `out`.
+  /// Of the files in `folder`, written to `out`; `info` says which epoch is reported on, `last` where the run stands.
   RunReport(const RunFolder& folder, const RunFolder& out, const data::Dataset& dataset, const RunInfo& info, const RunState& last,
             std::int64_t parameters)
       : folder_(folder), out_(out), dataset_(dataset), info_(info), last_(last), head_(*info_.head), parameters_(parameters) {}
@@ -164,7 +163,7 @@ class FullReport : Best, public RunReport {
   void measure() override {
     Evaluation e = given_ ? *given_
                           : std::move(evaluate(*model, loader_, {Best::info.head}, nullptr, {},
-                                               {.surfaces = metrics::SurfaceOptions{}, .probabilities = true})[0]);
+                                               {.surfaces = metrics::SurfaceOptions{}, .probabilities = true, .combinations = true})[0]);
     content_.confusion = e.confusion;
     content_.grades = head_.note(e.confusion);
     const ScoreIntervals intervals = score_intervals(head_, e.images, content_.undefined);
@@ -188,6 +187,7 @@ class FullReport : Best, public RunReport {
     tell(intervals);
     content_.sections = {images_section(head_, images_, items()), probabilities_section(head_, e.probabilities, content_.class_colors),
                          borders_section(surface_summary(head_, images_), place_.tolerance, content_.class_colors)};
+    add_combinations(content_, dataset_, e.combinations);
   }
 
   /// The headline, with how sure it is.

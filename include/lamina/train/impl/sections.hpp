@@ -16,6 +16,9 @@ ReportSection history_section(const RunState& state, const heads::Head& head, co
 /// Images, pixels and shares of the classes of each split.
 ReportSection data_section(const data::Dataset& dataset, const std::vector<std::string>& colors);
 
+/// Which combinations of grades training has and lacks, and how the pixels of both are decided; `scored` are those of content.split.
+void add_combinations(ReportContent& content, const data::Dataset& dataset, const std::vector<data::Combinations>& scored);
+
 /// The score of each image: what it is, how it is distributed, all of them, the worst first. `images` are ranked, the best first and those
 /// without a score last; `items` is their split.
 ReportSection images_section(const heads::Head& head, const std::vector<ImageScore>& images, const std::vector<data::Item>& items);

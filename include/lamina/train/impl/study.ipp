@@ -279,9 +279,8 @@ Outcome Study::run(const TrainEvents& events, const std::function<void(const std
   for (StudyRun& r : runs_) {
     if (!r.scores.empty()) continue;
     if (stopped() || segment(r, events, stop) != Outcome::finished) return Outcome::interrupted;
-    const std::string scores =
-        formatted("Dice %.4f of all classes, %.4f of background and the rest", r.scores.at("dice_all"), r.scores.at("dice_binary"));
-    said(message(percent_of(r.fraction), " % (", r.images, " images), seed ", r.seed, ", ", r.arm, ": ", scores));
+    said(message(percent_of(r.fraction), " % (", r.images, " images), seed ", r.seed, ", ", r.arm, ": Dice ", decimal(r.scores.at("dice_all")),
+                 " of all classes, ", decimal(r.scores.at("dice_binary")), " of background and the rest"));
   }
   write_tables();
   return Outcome::finished;

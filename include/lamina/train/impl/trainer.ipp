@@ -44,6 +44,7 @@ class ConfiguredTask : public SegmentationTask {
         input_(input_config(config, dataset.photos)),
         items_(checksum_of_items(dataset)) {
     criterion().set_class_weights(class_weights_for(config, dataset, *heads()[0], criterion()));
+    if (listed_weights(config.class_weights).empty()) tell_of_weightless();
   }
 
   Metadata metadata() const override {
@@ -98,6 +99,19 @@ class ConfiguredTask : public SegmentationTask {
                                  std::find_if(dataset_.findings.begin(), dataset_.findings.end(), leaks)->text),
                  .cause = "lists that overlap, or copies of a photograph under two names",
                  .next = program_word() + " check " + shell_word(config_.data)};
+  }
+
+  /// What a rule weighs by no pixel.
+  void tell_of_weightless() {
+    std::string names;
+    for (const heads::Part& part : heads()[0]->parts())
+      for (int c = 0; c < part.head->outputs(); ++c)
+        if (const auto& w = class_weights(); !w.empty() && w[static_cast<std::size_t>(part.output + c)] == 0)
+          names += (names.empty() ? "'" : ", '") + (part.whole ? "" : part.head->name() + " ") +
+                   part.head->events()[static_cast<std::size_t>(c)] + "'";
+    if (!names.empty())
+      note("class weights: no training pixel is " + names +
+           ": the weight is 0, and the loss says nothing of it; --class-weights none does");
   }
 
   /// "class weights: background 1.44, wound 22.3"; without names where outputs are no classes.

@@ -12,8 +12,13 @@
 namespace lamina::data {
 namespace {
 
-constexpr std::string_view kNames[] = {"skin", "sparse", "severity", "rgb", "retina"};
+constexpr std::string_view kNames[] = {"skin", "sparse", "severity", "rgb", "retina", "several"};
 constexpr std::uint64_t kMostAttempts = 2000;  // to draw a picture with, or without, a combination
+constexpr const char* kSeveral = R"({"heads": {
+  "tissue": {"labels": {"background": 0, "skin": 1, "unclear": 2}, "roles": {"background": "background", "uncertain": "unclear"}},
+  "marks": {"task": "multilabel", "labels": {"hair": 0, "ruler": 1}},
+  "damage": {"task": "ordinal", "labels": {"healthy": 0, "mild": 1, "moderate": 2, "severe": 3}, "planes": ["A", "B", "C", "D"],
+             "ignore": 255}}})";
 constexpr Rgb kLesionColors[] = {{240, 228, 66}, {86, 180, 233}, {0, 158, 115}, {204, 121, 167}};  // of Okabe and Ito's, without reds
 
 /// Without a color the background, white what is uncertain, then those of default_colors.
@@ -28,13 +33,18 @@ std::vector<Rgb> skin_colors(int classes) {
 const char* name_of(Phantom kind) { return kNames[static_cast<int>(kind)].data(); }
 
 Phantom phantom_named(std::string_view name) {
-  for (const Phantom kind : {Phantom::skin, Phantom::sparse, Phantom::severity, Phantom::rgb, Phantom::retina})
+  for (const Phantom kind : {Phantom::skin, Phantom::sparse, Phantom::severity, Phantom::rgb, Phantom::retina, Phantom::several})
     if (name == name_of(kind)) return kind;
   throw_unknown_name("phantom", name, kNames);
 }
 
 LabelSchema phantom_schema(Phantom kind) {
   LabelSchema s;
+  if (kind == Phantom::several) {
+    s = parse_label_schema(kSeveral, "the phantom several");
+    s.set_default_colors();
+    return s;
+  }
   if (kind == Phantom::severity || kind == Phantom::rgb) {
     s.task = Task::ordinal;
     const bool skin = kind == Phantom::severity;
@@ -85,6 +95,7 @@ PhantomSample draw_phantom(Phantom kind, int scene, int width, int height, Rando
     case Phantom::sparse: return detail::draw_sparse(width, height, key);
     case Phantom::severity: return detail::draw_severity(width, height, key);
     case Phantom::rgb: return detail::draw_rgb(width, height, key);
+    case Phantom::several: return detail::draw_several(width, height, key);
     default: return detail::draw_retina(width, height, key);
   }
 }
@@ -112,6 +123,9 @@ void write_phantom(Phantom kind, const std::filesystem::path& folder, const Phan
     io::remove_leftovers(folder / part);
   }
   const int held_out = options.count >= 3 ? std::max(1, static_cast<int>(0.15 * options.count + 0.5)) : 0;
+  std::vector<bool> overlapping(schema.plane_names().size(), schema.task == Task::multilabel);
+  for (std::size_t h = 0, plane = 0; h < schema.heads.size(); ++h)
+    for (std::size_t k = schema.heads[h].labels_per_pixel(); k-- > 0;) overlapping[plane++] = schema.heads[h].task == Task::multilabel;
   const auto stem = [&](std::int64_t i) {
     const std::string number = formatted("%04d", static_cast<int>(i));
     return std::string(name_of(kind)) + '_' + number;
@@ -135,7 +149,7 @@ void write_phantom(Phantom kind, const std::filesystem::path& folder, const Phan
     if (planes.empty()) write_png(folder / "masks" / (stem(i) + ".png"), sample.labels, schema.colors);
     for (std::size_t k = 0; k < planes.size(); ++k) {
       LabelImage mask = sample.labels.plane(static_cast<int>(k));
-      if (schema.task == Task::multilabel)  // white, for people who look at it
+      if (overlapping[k])  // white, for people who look at it
         for (std::uint8_t& v : mask.labels) v = v ? 255 : 0;
       write_png(folder / "masks" / planes[k] / (stem(i) + ".png"), mask);
     }

@@ -10,5 +10,6 @@ PhantomSample draw_sparse(int width, int height, RandomKey key);
 PhantomSample draw_severity(int width, int height, RandomKey key);
 PhantomSample draw_rgb(int width, int height, RandomKey key);
 PhantomSample draw_retina(int width, int height, RandomKey key);
+PhantomSample draw_several(int width, int height, RandomKey key);
 
 }  // namespace lamina::data::detail

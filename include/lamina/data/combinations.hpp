@@ -1,0 +1,44 @@
+#pragma once
+#include <map>
+
+#include "lamina/data/dataset.hpp"
+
+namespace lamina::data {
+
+/// Pixels by the grades that they have in every plane at once, of things that are graded each by itself (LabelSchema::planes). What was
+/// not seen in training is known by it.
+class Combinations {
+ public:
+  struct Count {
+    std::int64_t pixels = 0, right = 0;  ///< all of them, and those of which every plane was decided rightly
+  };
+  using Grades = std::vector<std::uint8_t>;  // one a plane
+
+  /// Empty ones: of a data set of graded planes one, of several heads one for each that has such planes; of a single plane none.
+  static std::vector<Combinations> of(const LabelSchema& schema);
+  /// Labels and decisions of pixels, of all planes that the masks have; pixels that are ignored in one of the planes are left out.
+  void add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided);
+  void add(const Combinations& other);
+
+  const LabelSchema& schema() const { return schema_; }
+  const std::map<Grades, Count>& counts() const { return counts_; }
+  bool has(const Grades& grades) const { return counts_.contains(grades); }
+  std::int64_t pixels() const;
+  /// How many there can be.
+  double possible() const;
+  /// "A0_B1_C3_D0".
+  std::string name(const Grades& grades) const;
+
+ private:
+  LabelSchema schema_;
+  std::size_t first_ = 0, all_ = 0;  // the first of a pixel's labels that is one's own, of all
+  std::map<Grades, Count> counts_;
+};
+
+/// What the masks of a split hold. Throws as read_mask.
+std::vector<Combinations> combinations_in(const std::vector<Item>& items, const MaskDecoder& masks, const LabelSchema& schema);
+
+/// Those of `here`, the most frequent first, that training has none of.
+std::vector<Combinations::Grades> unseen(const Combinations& training, const Combinations& here);
+
+}  // namespace lamina::data

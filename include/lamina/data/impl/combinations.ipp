@@ -1,0 +1,86 @@
+#include "lamina/data/combinations.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include "lamina/core/device.hpp"
+
+namespace lamina::data {
+
+std::vector<Combinations> Combinations::of(const LabelSchema& schema) {
+  std::vector<Combinations> all;
+  std::size_t first = 0;
+  const auto consider = [&](const LabelSchema& own) {
+    if (own.task == Task::ordinal && own.planes.size() > 1) {
+      all.emplace_back();
+      all.back().schema_ = own, all.back().first_ = first, all.back().all_ = schema.labels_per_pixel();
+    }
+    first += own.labels_per_pixel();
+  };
+  for (const LabelSchema& head : schema.heads) consider(head);
+  if (schema.heads.empty()) consider(schema);
+  return all;
+}
+
+void Combinations::add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) {
+  const std::size_t planes = schema_.planes.size();
+  require(truth.size() == decided.size() && truth.size() % all_ == 0, "combinations: ", truth.size(), " labels and ", decided.size(),
+          " decisions of ", all_, " planes");
+  auto last = counts_.end();  // neighbours are mostly alike
+  for (std::size_t i = first_; i < truth.size(); i += all_) {
+    const std::span<const std::uint8_t> is = truth.subspan(i, planes), said = decided.subspan(i, planes);
+    if (std::find(is.begin(), is.end(), kIgnoreLabel) != is.end()) continue;
+    if (last == counts_.end() || !std::equal(is.begin(), is.end(), last->first.begin()))
+      last = counts_.try_emplace(Grades(is.begin(), is.end())).first;
+    ++last->second.pixels;
+    last->second.right += std::equal(is.begin(), is.end(), said.begin());
+  }
+}
+
+void Combinations::add(const Combinations& other) {
+  for (const auto& [grades, count] : other.counts_) {
+    Count& to = counts_[grades];
+    to.pixels += count.pixels, to.right += count.right;
+  }
+}
+
+std::int64_t Combinations::pixels() const {
+  std::int64_t sum = 0;
+  for (const auto& [grades, count] : counts_) sum += count.pixels;
+  return sum;
+}
+
+double Combinations::possible() const { return std::pow(schema_.classes(), static_cast<double>(schema_.planes.size())); }
+
+std::string Combinations::name(const Grades& grades) const {
+  std::string text;
+  for (std::size_t k = 0; k < grades.size(); ++k) text += (k ? "_" : "") + schema_.planes[k] + std::to_string(grades[k]);
+  return text;
+}
+
+std::vector<Combinations> combinations_in(const std::vector<Item>& items, const MaskDecoder& masks, const LabelSchema& schema) {
+  std::vector<Combinations> all = Combinations::of(schema);
+  if (all.empty()) return all;
+  std::mutex mutex;  // sums do not depend on the order
+  current_cpu().parallel(std::ssize(items), [&](std::int64_t i, int) {
+    if (items[static_cast<std::size_t>(i)].mask.empty()) return;
+    const LabelImage mask = read_mask(items[static_cast<std::size_t>(i)], masks);
+    std::vector<Combinations> own = Combinations::of(schema);
+    for (Combinations& c : own) c.add(mask.labels, mask.labels);
+    const std::lock_guard lock(mutex);
+    for (std::size_t k = 0; k < all.size(); ++k) all[k].add(own[k]);
+  });
+  return all;
+}
+
+std::vector<Combinations::Grades> unseen(const Combinations& training, const Combinations& here) {
+  std::vector<Combinations::Grades> all;
+  for (const auto& [grades, count] : here.counts())
+    if (!training.has(grades)) all.push_back(grades);
+  std::stable_sort(all.begin(), all.end(),
+                   [&](const auto& a, const auto& b) { return here.counts().at(a).pixels > here.counts().at(b).pixels; });
+  return all;
+}
+
+}  // namespace lamina::data
