@@ -82,11 +82,10 @@ Json json_of(const std::vector<train::SeenAndUnseen>& combinations) {
 }
 
 /// At the photographs' own size, or at that of training.
-train::Evaluation evaluated(const io::ModelFile& file, const train::RunInfo& info, const data::Dataset& dataset,
+train::Evaluation evaluated(const io::ModelFile& file, const train::RunInfo& info, const data::Dataset& dataset, data::Split split,
                             const EvaluateOptions& options, ProgressLine& progress) {
   const train::Looks looks{
       .surfaces = metrics::SurfaceOptions{options.tolerance, options.missed == "worst"}, .probabilities = true, .combinations = true};
-  const data::Split split = data::split_named(options.split);
   const Device device = parse_device(options.device);
   if (options.original_size) {
     const infer::Predictor predictor(file.path(), device);
@@ -128,7 +127,7 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     info = train::run_info(*file);
   }
   const double undefined = options.undefined == "n/a" ? metrics::kUndefined : std::stod(options.undefined);
-  const train::Evaluation evaluation = evaluated(*file, info, dataset, options, progress);
+  const train::Evaluation evaluation = evaluated(*file, info, dataset, split, options, progress);
   const metrics::ConfusionMatrix& confusion = evaluation.confusion;
   const train::ScoreIntervals intervals = train::score_intervals(*info.head, evaluation.images, undefined);
   const train::SurfaceSummary borders = train::surface_summary(*info.head, evaluation.images);

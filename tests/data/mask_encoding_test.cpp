@@ -1,5 +1,4 @@
-#include "lamina/data/dataset.hpp"
-
+#include "lamina/data/check.hpp"
 #include "lamina/io/npy.hpp"
 #include "support/data_folder.hpp"
 
@@ -263,4 +262,37 @@ TEST_CASE("ordinal sets: labels that are no grades are refused") {
   f.text("dataset.json", R"({"task": "ordinal", "labels": {"none": 0, "mild": 1, "severe": 2}})");
   CHECK(open_dataset(f.path()).schema.classes() == 3);
   refuses(f, "no label has the value 1 and 'severe' has 2", {.ignore = 1});
+}
+
+TEST_CASE("a file a class, of classes that exclude each other: the background is where none is; overlaps are counted and refused") {
+  DataFolder f;
+  f.text("dataset.json", R"({"labels": {"background": 0, "red": 1, "bright": 2}})");
+  for (const char* name : {"red", "bright"}) io::create_folders(f / (std::string("masks/") + name));
+  for (const std::string stem : {"a", "b", "c", "d"}) {
+    write_png(f / ("masks/red/" + stem + ".png"), labels({255, 0, 0}));
+    if (stem != "d") write_png(f / ("masks/bright/" + stem + ".png"), labels({0, 0, 255}));
+  }
+  const Dataset d = open_dataset(f.path(), {.validation_share = 0});
+  CHECK(d.schema.names == std::vector<std::string>{"background", "red", "bright"});
+  CHECK(d.schema.background == 0);
+  CHECK(d.masks.planes() == 0);
+  CHECK(read_mask(d.items(Split::train)[0], d.masks).labels == Labels{1, 0, 2});
+  CHECK(read_mask(d.items(Split::train)[3], d.masks).labels == Labels{1, 0, 0});
+  CHECK(d.items(Split::train)[0].pixels == std::vector<std::int64_t>{1, 1, 1});
+  CHECK(told(d.findings, "bright has no file for 1 of 4 images, such as d: it is taken to be nowhere") == 1);
+  CHECK(check_dataset(f.path()).errors() == 0);
+  // Without a background in dataset.json it is made.
+  f.text("dataset.json", R"({"labels": {"red": 0, "bright": 1}})");
+  const Dataset made = open_dataset(f.path(), {.validation_share = 0});
+  CHECK(made.schema.names == std::vector<std::string>{"background", "red", "bright"});
+  CHECK(read_mask(made.items(Split::train)[0], made.masks).labels == Labels{1, 0, 2});
+  // Overlaps, folders that are missing, files beside them, folders that nothing explains.
+  write_png(f / "masks/bright/b.png", labels({255, 0, 255}));
+  CHECK(told(check_dataset(f.path()).findings, "1 pixels in 1 masks (b.png) have several planes; classes that overlap need", true) == 1);
+  CHECK_THROWS_WITH_AS(open_dataset(f.path()), doctest::Contains("several planes"), DataError);
+  f.text("dataset.json", R"({"labels": {"background": 0, "red": 1, "bright": 2, "dark": 3}})");
+  CHECK(told(check_dataset(f.path()).findings, "some planes have a folder, but not dark", true) == 1);
+  std::filesystem::remove(f / "dataset.json");
+  CHECK(told(check_dataset(f.path()).findings,
+             R"(write )" + (f / "dataset.json").string() + R"(: {"labels": {"background": 0, "bright": 1, "red": 2}})", true) == 1);
 }

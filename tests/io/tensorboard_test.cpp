@@ -1,6 +1,11 @@
 #include "lamina/io/tensorboard.hpp"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cmath>
+#include <csignal>
 
 #include "lamina/io/file.hpp"
 #include "support/op_check.hpp"
@@ -49,4 +54,38 @@ TEST_CASE("what a killed process left of a record is cut off; a file that is non
   io::write_file_atomically(path, "no events");
   const io::EventFile opened(folder.path(), 0, [] { return 1000.5; });
   CHECK(io::read_file(path) == whole.substr(0, 16 + static_cast<unsigned char>(whole[0])));
+}
+
+TEST_CASE("an event file on a full disk: an error that names it; what was whole is read, and goes on") {
+  const TempFolder folder;
+  const std::filesystem::path path = io::EventFile(folder.path()).path();
+  const auto begun = std::filesystem::file_size(path);
+  const ::pid_t child = ::fork();
+  if (child == 0) {  // the limit binds the whole process, so a child takes it
+    ::signal(SIGXFSZ, SIG_IGN);
+    const ::rlimit limit{begun + 150, begun + 150};
+    int written = ::setrlimit(RLIMIT_FSIZE, &limit) == 0 ? 0 : 100;
+    try {
+      io::EventFile events(folder.path(), 0);
+      for (; written < 50; ++written) events.scalar("loss", 0.5, 1 + written);
+    } catch (const DiskFullError& e) {
+      if (std::string(e.what()).find(path.string()) == std::string::npos) written = 101;
+    } catch (...) {
+      written = 102;
+    }
+    ::_exit(written);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  const int written = WEXITSTATUS(status);
+  CHECK(written >= 1);
+  CHECK(written < 10);
+  const std::string cut = io::read_file(path);
+  CHECK(cut.size() == begun + 150);
+  const io::EventFile again(folder.path(), written);
+  const std::string now = io::read_file(path);
+  const std::size_t record = 16 + static_cast<unsigned char>(cut[begun + 31]);  // of the first scalar, after the start of a session
+  CHECK(now.size() == begun + 31 + static_cast<std::size_t>(written) * record + 31);
+  CHECK(now.starts_with(cut.substr(0, begun + 31 + static_cast<std::size_t>(written) * record)));
 }

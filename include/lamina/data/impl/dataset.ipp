@@ -70,7 +70,7 @@ class Lister {
     if (options.need_masks || fs::is_directory(options.masks.empty() ? root / "masks" : options.masks)) {
       masks_folder_ = folder(options.masks, "masks", "--masks");
       masks_ = files_by_stem(masks_folder_, files_.findings);
-      if (!files_.schema.plane_names().empty()) find_planes();
+      find_planes();
       if (fs::equivalent(images_folder_, masks_folder_)) separate();
     }
     pairing_.emplace(images_, masks_);
@@ -116,10 +116,42 @@ class Lister {
     if (options_.ignore) files_.schema.set_ignore(*options_.ignore);
     check_labels(files_.schema, path.string());
   }
+  /// The labels with folders of masks, of classes that exclude each other: all, or all but the background, which is then where none is.
+  std::vector<std::string> class_folders() {
+    const LabelSchema& schema = files_.schema;
+    std::vector<std::string> all, found;
+    for (int k = 0; k < schema.classes(); ++k) {
+      const std::string& name = schema.names[static_cast<std::size_t>(k)];
+      const bool there = fs::is_directory(masks_folder_ / name);
+      if (there) found.push_back(name);
+      if (there || k != schema.background) all.push_back(name);
+    }
+    if (schema.classes() == 0 && masks_.empty()) tell_of_folders();
+    return found.empty() ? found : all;
+  }
+  /// Folders of masks that no dataset.json explains.
+  void tell_of_folders() {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(masks_folder_))
+      if (entry.is_directory()) names.insert(entry.path().filename().string());
+    std::string exclusive = "\"background\": 0", overlapping;
+    int k = 0;
+    for (const std::string& name : names) {
+      overlapping += message(k ? ", \"" : "\"", name, "\": ", k);
+      exclusive += message(", \"", name, "\": ", ++k);
+    }
+    if (!names.empty())
+      files_.findings.push_back(
+          {true, message(masks_folder_.string(), " has no masks but folders: if each holds those of a class, write ",
+                         (files_.root / "dataset.json").string(), ": {\"labels\": {", exclusive,
+                         "}}, or, if the classes overlap, {\"task\": \"multilabel\", \"labels\": {", overlapping, "}}")});
+  }
   /// DATA/masks/LABEL/*, where the labels have folders.
   void find_planes() {
     std::string missing;
-    for (const std::string& name : files_.schema.plane_names())
+    folders_ = files_.schema.plane_names();
+    if (folders_.empty()) folders_ = class_folders();
+    for (const std::string& name : folders_)
       if (fs::is_directory(masks_folder_ / name))
         planes_.push_back(files_by_stem(masks_folder_ / name, files_.findings));
       else
@@ -245,7 +277,7 @@ class Lister {
     for (std::size_t k = 0; k < absent.size(); ++k)
       if (!absent[k].empty())
         files_.findings.push_back(
-            {false, message((masks_folder_ / files_.schema.plane_names()[k]).string(), " has no file for ", absent[k].size(), " of ", items,
+            {false, message((masks_folder_ / folders_[k]).string(), " has no file for ", absent[k].size(), " of ", items,
                             " images, such as ", absent[k][0],
                             excludes(k) ? ": nothing is known of it there, and these images teach and count for the other heads alone"
                                         : ": it is taken to be nowhere in them")});
@@ -264,7 +296,8 @@ class Lister {
   fs::path images_folder_, masks_folder_;
   Files images_, masks_;
   std::optional<detail::Pairing> pairing_;
-  std::vector<Files> planes_;  // by class, where the classes have folders
+  std::vector<std::string> folders_;  // of the planes, or classes
+  std::vector<Files> planes_;         // by folder, where there are any
 };
 
 }  // namespace
@@ -275,35 +308,6 @@ Split split_named(std::string_view name) {
   for (const Split split : kSplits)
     if (name == name_of(split)) return split;
   throw_unknown_name("split", name, kSplitNames);
-}
-
-LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& limits) {
-  if (!item.planes.empty()) return decoder.read(item.planes, limits, item.turn);
-  return decoder.decode(detail::read_turned(item.mask, item.turn, limits), item.mask.string());
-}
-
-MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& limits) {
-  if (!schema.heads.empty()) return detail::inspect_heads(item, schema, limits);
-  if (schema.plane_names().empty()) return inspect_mask(detail::read_turned(item.mask, item.turn, limits), item.mask.string(), schema);
-  const LabelImage mask = read_mask(item, MaskDecoder(MaskEncoding::multilabel, schema), limits);
-  MaskContent content;
-  content.file = item.mask.string();
-  content.kind = MaskContent::Kind::planes;
-  content.width = mask.width;
-  content.height = mask.height;
-  for (std::size_t i = 0; i < mask.labels.size(); ++i) {
-    const std::uint8_t label = mask.labels[i];
-    const bool known = label != kIgnoreLabel;
-    const auto plane = static_cast<std::uint32_t>(i % mask.values()), grades = static_cast<std::uint32_t>(schema.classes());
-    if (schema.task == Task::multilabel) {
-      if (label != 0) ++(known ? content.counts : content.ignored)[schema.values[plane]];
-    } else if (known) {
-      ++content.counts[plane * grades + label];
-    } else {
-      for (std::uint32_t grade = 0; grade < grades; ++grade) ++content.ignored[plane * grades + grade];
-    }
-  }
-  return content;
 }
 
 std::string DatasetFiles::why_empty(Split split) const {

@@ -9,6 +9,54 @@ Raster detail::read_turned(const std::filesystem::path& path, int turn, const De
   return turn == 1 || raster.orientation != 1 ? raster : turned(raster, turn);
 }
 
+Raster detail::stacked(const Item& item, const DecodeLimits& limits) {
+  LabelSchema classes;
+  classes.task = Task::multilabel;
+  for (const std::filesystem::path& file : item.planes) {
+    classes.values.push_back(static_cast<unsigned>(classes.names.size()));
+    classes.names.push_back(file.parent_path().filename().string());
+  }
+  LabelImage planes = MaskDecoder(MaskEncoding::multilabel, classes).read(item.planes, limits, item.turn);
+  Raster raster{.format = FileFormat::npy, .width = planes.width, .height = planes.height, .channels = planes.planes};
+  raster.samples = std::move(planes.labels);
+  return raster;
+}
+
+LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& limits) {
+  if (!item.planes.empty() && decoder.planes() == 0) return decoder.decode(detail::stacked(item, limits), item.mask.string());
+  if (!item.planes.empty()) return decoder.read(item.planes, limits, item.turn);
+  return decoder.decode(detail::read_turned(item.mask, item.turn, limits), item.mask.string());
+}
+
+MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& limits) {
+  if (!schema.heads.empty()) return detail::inspect_heads(item, schema, limits);
+  if (schema.plane_names().empty() && !item.planes.empty()) {
+    MaskContent content = inspect_mask(detail::stacked(item, limits), item.mask.string(), schema);
+    content.format = detail::read_turned(item.mask, item.turn, limits).format;
+    return content;
+  }
+  if (schema.plane_names().empty()) return inspect_mask(detail::read_turned(item.mask, item.turn, limits), item.mask.string(), schema);
+  const LabelImage mask = read_mask(item, MaskDecoder(MaskEncoding::multilabel, schema), limits);
+  MaskContent content;
+  content.file = item.mask.string();
+  content.kind = MaskContent::Kind::planes;
+  content.width = mask.width;
+  content.height = mask.height;
+  for (std::size_t i = 0; i < mask.labels.size(); ++i) {
+    const std::uint8_t label = mask.labels[i];
+    const bool known = label != kIgnoreLabel;
+    const auto plane = static_cast<std::uint32_t>(i % mask.values()), grades = static_cast<std::uint32_t>(schema.classes());
+    if (schema.task == Task::multilabel) {
+      if (label != 0) ++(known ? content.counts : content.ignored)[schema.values[plane]];
+    } else if (known) {
+      ++content.counts[plane * grades + label];
+    } else {
+      for (std::uint32_t grade = 0; grade < grades; ++grade) ++content.ignored[plane * grades + grade];
+    }
+  }
+  return content;
+}
+
 void detail::require_same_size(const std::string& origin, int width, int height, const std::string& first, int first_width,
                                int first_height) {
   require<DataError>(width == first_width && height == first_height, origin, ": ", width, "x", height, " pixels, but ", first, " has ",
