@@ -30,7 +30,7 @@ std::string combinations_text(const CheckReport& report, std::size_t which) {
   const auto of = [&](Split split) -> const Combinations& { return report.combinations[static_cast<int>(split)][which]; };
   const Combinations& train = of(Split::train);
   std::string text = message("  combinations of ", train.schema().name.empty() ? "" : train.schema().name + " ", "grades: of ",
-                             format("%.0f", train.possible()), " that are possible train has ", train.counts().size());
+                             decimal(train.possible(), 0), " that are possible train has ", train.counts().size());
   std::string lacking;
   std::size_t lacks = 0;
   for (const Split split : {Split::val, Split::test}) {
@@ -39,7 +39,7 @@ std::string combinations_text(const CheckReport& report, std::size_t which) {
     for (const Combinations::Grades& grades : unseen(train, of(split))) {
       const double share = static_cast<double>(of(split).counts().at(grades).pixels) / static_cast<double>(of(split).pixels());
       if (++lacks <= 4)
-        lacking += message(lacks > 1 ? ", " : "", train.name(grades), format(" (%.2g %% of ", 100 * share), name_of(split), ")");
+        lacking += message(lacks > 1 ? ", " : "", train.name(grades), formatted(" (%.2g %% of ", 100 * share), name_of(split), ")");
     }
   }
   if (lacks == 0) return text + "; train has all of them";

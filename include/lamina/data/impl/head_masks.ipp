@@ -17,7 +17,8 @@ Raster detail::stacked(const Item& item, const DecodeLimits& limits) {
     classes.names.push_back(file.parent_path().filename().string());
   }
   LabelImage planes = MaskDecoder(MaskEncoding::multilabel, classes).read(item.planes, limits, item.turn);
-  Raster raster{.format = FileFormat::npy, .width = planes.width, .height = planes.height, .channels = planes.planes};
+  Raster raster;
+  raster.format = FileFormat::npy, raster.width = planes.width, raster.height = planes.height, raster.channels = planes.planes;
   raster.samples = std::move(planes.labels);
   return raster;
 }

@@ -13,10 +13,10 @@ using data::Combinations;
 
 constexpr const char *kNowhere = "#f0f0f0", *kNew = "#d55e00", *kSeenThere = "#9ecae1";
 
-std::string percent(double part, double all, int digits = 1) { return all > 0 ? decimal(100 * part / all, digits) + " %" : "n/a"; }
+std::string share_of(double part, double all, int digits = 1) { return all > 0 ? decimal(100 * part / all, digits) + " %" : "n/a"; }
 
 /// Of the pixels here, those of combinations that training has (or lacks).
-Combinations::Count sum(const Combinations& training, const Combinations& here, bool seen) {
+Combinations::Count counted_where(const Combinations& training, const Combinations& here, bool seen) {
   Combinations::Count all;
   for (const auto& [grades, count] : here.counts())
     if (training.has(grades) == seen) all.pixels += count.pixels, all.right += count.right;
@@ -24,7 +24,7 @@ Combinations::Count sum(const Combinations& training, const Combinations& here, 
 }
 
 /// Every combination of the grades of some planes, in ascending order.
-std::vector<Combinations::Grades> every(std::size_t planes, int grades) {
+std::vector<Combinations::Grades> every_combination(std::size_t planes, int grades) {
   std::vector<Combinations::Grades> all{{}};
   for (std::size_t k = 0; k < planes; ++k) {
     std::vector<Combinations::Grades> longer;
@@ -36,7 +36,7 @@ std::vector<Combinations::Grades> every(std::size_t planes, int grades) {
 }
 
 /// The first planes down, the others across.
-std::string matrix(const Combinations& training, const Combinations& here, const std::string& split) {
+std::string seen_matrix(const Combinations& training, const Combinations& here, const std::string& split) {
   const data::LabelSchema& schema = training.schema();
   const std::size_t down = (schema.planes.size() + 1) / 2;
   const auto names = [&](const std::vector<Combinations::Grades>& all, std::size_t first) {
@@ -47,7 +47,7 @@ std::string matrix(const Combinations& training, const Combinations& here, const
     }
     return texts;
   };
-  const auto rows = every(down, schema.classes()), columns = every(schema.planes.size() - down, schema.classes());
+  const auto rows = every_combination(down, schema.classes()), columns = every_combination(schema.planes.size() - down, schema.classes());
   std::vector<std::vector<ColoredCell>> cells;
   for (const Combinations::Grades& row : rows) {
     cells.emplace_back();
@@ -57,9 +57,9 @@ std::string matrix(const Combinations& training, const Combinations& here, const
       const auto there = training.counts().find(grades), now = here.counts().find(grades);
       const bool seen = there != training.counts().end(), found = now != here.counts().end();
       const auto pixels = [](const auto& at, bool is) { return is ? static_cast<double>(at->second.pixels) : 0; };
-      std::string words = training.name(grades) + ": training " + percent(pixels(there, seen), static_cast<double>(training.pixels()), 2) +
-                          ", " + split + " " + percent(pixels(now, found), static_cast<double>(here.pixels()), 2);
-      if (found) words += ", right " + percent(static_cast<double>(now->second.right), pixels(now, found));
+      std::string words = training.name(grades) + ": training " + share_of(pixels(there, seen), static_cast<double>(training.pixels()), 2) +
+                          ", " + split + " " + share_of(pixels(now, found), static_cast<double>(here.pixels()), 2);
+      if (found) words += ", right " + share_of(static_cast<double>(now->second.right), pixels(now, found));
       cells.back().push_back({!seen ? found ? kNew : kNowhere : found ? "#0072b2" : kSeenThere, words});
     }
   }
@@ -70,15 +70,18 @@ std::string matrix(const Combinations& training, const Combinations& here, const
 }  // namespace
 
 SeenAndUnseen seen_and_unseen(const Combinations& training, const Combinations& here, const std::string& split) {
-  SeenAndUnseen out{.head = training.schema().name, .seen = sum(training, here, true), .unseen = sum(training, here, false), .text = {}};
+  SeenAndUnseen out{.head = training.schema().name,
+                    .seen = counted_where(training, here, true),
+                    .unseen = counted_where(training, here, false),
+                    .text = {}};
   const auto right = [](const Combinations::Count& c) {
-    return percent(static_cast<double>(c.right), static_cast<double>(c.pixels)) + " of the pixels";
+    return share_of(static_cast<double>(c.right), static_cast<double>(c.pixels)) + " of the pixels";
   };
   out.text = message("combinations of ", out.head.empty() ? "" : out.head + " ", "grades: training has ", training.counts().size(), " of ",
                      decimal(training.possible(), 0), "; every grade is right in ", right(out.seen), " of those in ", split);
   if (out.unseen.pixels == 0) return out.text += ", which has no others", out;
   out.text += message(", and in ", right(out.unseen), " of the ", unseen(training, here).size(), " that training never shows (",
-                      percent(static_cast<double>(out.unseen.pixels), static_cast<double>(here.pixels())), " of ", split, ")");
+                      share_of(static_cast<double>(out.unseen.pixels), static_cast<double>(here.pixels())), " of ", split, ")");
   return out;
 }
 
@@ -98,19 +101,19 @@ ReportSection section_of(const Combinations& training, const Combinations& here,
   if (const std::string& name = training.schema().name; !name.empty()) section.title += " (" + name + ")";
   if (training.possible() <= kMostCells)
     section.charts.push_back(
-        {"combinations" + (training.schema().name.empty() ? "" : "_" + training.schema().name), matrix(training, here, split)});
+        {"combinations" + (training.schema().name.empty() ? "" : "_" + training.schema().name), seen_matrix(training, here, split)});
   section.rows = {{"combination", "training", split, "right"}};
   const std::vector<Combinations::Grades> fresh = unseen(training, here);
   const auto row = [&](const Combinations::Grades& grades) {
     const auto share = [&](const Combinations& of) {
       const auto at = of.counts().find(grades);
       return at == of.counts().end() ? std::string("-")
-                                     : percent(static_cast<double>(at->second.pixels), static_cast<double>(of.pixels()), 3);
+                                     : share_of(static_cast<double>(at->second.pixels), static_cast<double>(of.pixels()), 3);
     };
     const auto now = here.counts().find(grades);
     section.rows.push_back(
         {training.name(grades), share(training), share(here),
-         now == here.counts().end() ? "n/a" : percent(static_cast<double>(now->second.right), static_cast<double>(now->second.pixels))});
+         now == here.counts().end() ? "n/a" : share_of(static_cast<double>(now->second.right), static_cast<double>(now->second.pixels))});
   };
   for (const Combinations::Grades& grades : fresh) row(grades);
   for (const Combinations::Grades& grades : unseen(Combinations::of(training.schema()).front(), training)) row(grades);

@@ -279,8 +279,9 @@ Outcome Study::run(const TrainEvents& events, const std::function<void(const std
   for (StudyRun& r : runs_) {
     if (!r.scores.empty()) continue;
     if (stopped() || segment(r, events, stop) != Outcome::finished) return Outcome::interrupted;
-    said(message(percent_of(r.fraction), " % (", r.images, " images), seed ", r.seed, ", ", r.arm, ": Dice ", decimal(r.scores.at("dice_all")),
-                 " of all classes, ", decimal(r.scores.at("dice_binary")), " of background and the rest"));
+    said(message(percent_of(r.fraction), " % (", r.images, " images), seed ", r.seed, ", ", r.arm, ": Dice ",
+                 decimal(r.scores.at("dice_all")), " of all classes, ", decimal(r.scores.at("dice_binary")),
+                 " of background and the rest"));
   }
   write_tables();
   return Outcome::finished;

@@ -12,12 +12,12 @@ namespace lamina::train {
 namespace {
 
 /// A plane that a head regresses, and what was said of its pixels.
-struct Plane {
+struct RegressedPlane {
   std::size_t output, label;  // of the network's outputs, of a mask's planes
   metrics::ValueCounts said;
 };
 
-std::string list(const std::vector<float>& numbers) {
+std::string spaced(const std::vector<float>& numbers) {
   std::string text;
   for (const float v : numbers) {
     char number[24];
@@ -32,7 +32,7 @@ std::string list(const std::vector<float>& numbers) {
 std::vector<std::string> fit_thresholds(const std::filesystem::path& weights, const data::Dataset& dataset, Device device) {
   const infer::Predictor predictor(weights, device);
   const std::vector<heads::Part> parts = predictor.head().parts();
-  std::vector<Plane> planes;
+  std::vector<RegressedPlane> planes;
   for (const heads::Part& part : parts)
     if (const auto* head = dynamic_cast<const heads::Regression*>(part.head))
       for (std::size_t k = 0; k < head->thresholds().size(); ++k)
@@ -54,7 +54,7 @@ std::vector<std::string> fit_thresholds(const std::filesystem::path& weights, co
       const auto outputs = static_cast<std::size_t>(values.size(2));
       const std::size_t begin = static_cast<std::size_t>(first) * static_cast<std::size_t>(truth.width);
       for (std::size_t i = 0; i < v.size() / outputs; ++i)
-        for (Plane& plane : planes)
+        for (RegressedPlane& plane : planes)
           if (const std::uint8_t grade = truth.labels[(begin + i) * truth.values() + plane.label]; grade != data::kIgnoreLabel)
             plane.said.add(grade, v[i * outputs + plane.output]);
     };
@@ -71,8 +71,8 @@ std::vector<std::string> fit_thresholds(const std::filesystem::path& weights, co
         const std::vector<float> before = std::exchange(all[k], plane->said.fitted(all[k]));
         const auto kappa = [&](const std::vector<float>& t) { return decimal(plane->said.decided(t).ordinal_scores().quadratic_kappa, 4); };
         const std::vector<std::string>& names = head->schema().planes;
-        lines.push_back((part.whole ? "" : head->name() + " ") + (names.empty() ? "" : names[k] + " ") + "thresholds" + list(all[k]) +
-                        " instead of" + list(before) + ": quadratic kappa " + kappa(all[k]) + " instead of " + kappa(before));
+        lines.push_back((part.whole ? "" : head->name() + " ") + (names.empty() ? "" : names[k] + " ") + "thresholds" + spaced(all[k]) +
+                        " instead of" + spaced(before) + ": quadratic kappa " + kappa(all[k]) + " instead of " + kappa(before));
       }
       kind = heads::Regression(*head, std::move(all)).kind();
     }
