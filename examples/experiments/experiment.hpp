@@ -39,7 +39,8 @@ inline int run(const char* name, int argc, char** argv, void (*experiment)(const
     else
       given = 3;
   }
-  if (given < 1 || given > 2) return std::fprintf(stderr, "usage: %s OUT [FIRST_SEED] %s [--paper]\n", name, variant), 2;
+  if (given < 1 || given > 2)
+    return std::fprintf(stderr, "usage: %s OUT [FIRST_SEED] [--paper]%s%s\n", name, *variant ? " " : "", variant), 2;
   if (a.paper) std::fprintf(stderr, "%s: at the source's own sizes, one seed; each network says after an epoch how long it takes\n", name);
   io::create_folders(a.out);
   experiment(a);

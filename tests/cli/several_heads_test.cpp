@@ -35,6 +35,7 @@ TEST_CASE("several heads: every verb; what is predicted is a data set, and perfe
     CHECK_MESSAGE(table.find(word) != std::string::npos, table);
   for (const char* word : {"damage B severe", "tissue/dice_macro_foreground", "tissue skin"})
     CHECK(w.read("run/report.html").find(word) != std::string::npos);
+  for (const char* line : {">damage A<", ">damage B<"}) CHECK(w.read("run/plots/grades.svg").find(line) != std::string::npos);
   CHECK(json::parse(w.lamina("evaluate run heads --json --original-size").out).at("confusion") == scores.at("confusion"));
   const json done = json::parse(w.lamina("predict run heads/images --out p --json --quiet").out);
   REQUIRE(done.size() == 12);

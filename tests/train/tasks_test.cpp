@@ -1,6 +1,7 @@
 // Data sets of classes that overlap, and of grades, from their files to the scores.
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/check.hpp"
@@ -10,6 +11,7 @@
 #include "lamina/train/evaluate.hpp"
 #include "lamina/train/thresholds.hpp"
 #include "lamina/train/trainer.hpp"
+#include "support/charts.hpp"
 #include "support/op_check.hpp"
 #include "support/runs.hpp"
 
@@ -236,6 +238,18 @@ TEST_CASE("regression: one number a pixel learns grades; losses that want probab
   const auto values = p.probabilities.to_vector<float>();
   for (std::size_t i = 0; i < values.size(); ++i)
     CHECK(p.labels.labels[i] == static_cast<int>(std::clamp(std::ceil(values[i] - 0.5f), 0.f, 3.f)));
+
+  // How often each grade occurs in training, as the report shows it.
+  std::vector<double> pixels(4);
+  for (const data::Item& item : dataset.items(data::Split::train))
+    for (std::size_t grade = 0; grade < 4; ++grade) pixels[grade] += static_cast<double>(item.pixels[grade]);
+  const auto drawn = chart(io::read_file(f / "run/plots/grades.svg")).at("Grades in training");
+  REQUIRE(drawn.size() == 4);
+  for (std::size_t grade = 0; grade < 4; ++grade) {
+    CHECK(drawn[grade].first == doctest::Approx(grade).epsilon(0.02).scale(1));
+    CHECK(drawn[grade].second ==
+          doctest::Approx(pixels[grade] / std::accumulate(pixels.begin(), pixels.end(), 0.0)).epsilon(0.01).scale(1));
+  }
 
   // Thresholds that are fitted to val: the weights stay, decisions and scores are by them.
   const fs::path weights = f / "run/weights/best.safetensors";

@@ -73,6 +73,34 @@ ReportSection history_section(const RunState& state, const heads::Head& head, co
   return section;
 }
 
+namespace {
+
+/// How often each grade occurs in training, a line for each thing that is graded; without lines where nothing is.
+std::vector<Series> grade_lines(const data::Dataset& dataset) {
+  std::vector<std::int64_t> pixels(dataset.schema.counted().size());
+  for (const data::Item& item : dataset.items(data::Split::train))
+    for (std::size_t k = 0; k < std::min(pixels.size(), item.pixels.size()); ++k) pixels[k] += item.pixels[k];
+  std::vector<Series> lines;
+  std::size_t first = 0;
+  const auto add = [&](const data::LabelSchema& head) {
+    const auto grades = static_cast<std::size_t>(head.classes());
+    for (std::size_t plane = 0; head.task == data::Task::ordinal && plane < std::max<std::size_t>(1, head.planes.size()); ++plane) {
+      const auto of = pixels.begin() + static_cast<std::ptrdiff_t>(first + plane * grades);
+      const auto sum = static_cast<double>(std::accumulate(of, of + head.classes(), std::int64_t{0}));
+      Series& line = lines.emplace_back();
+      line.name = head.name + (head.name.empty() || head.planes.empty() ? "" : " ") + (head.planes.empty() ? "" : head.planes[plane]);
+      for (std::size_t grade = 0; grade < grades && sum > 0; ++grade)
+        line.points.emplace_back(grade, static_cast<double>(of[static_cast<std::ptrdiff_t>(grade)]) / sum);
+    }
+    first += head.counted().size() * (head.task == data::Task::multilabel && !dataset.schema.heads.empty() ? 2 : 1);
+  };
+  for (const data::LabelSchema& head : dataset.schema.heads) add(head);
+  if (dataset.schema.heads.empty()) add(dataset.schema);
+  return lines;
+}
+
+}  // namespace
+
 ReportSection data_section(const data::Dataset& dataset, const std::vector<std::string>& colors) {
   ReportSection section{.title = "Images and pixels of each split",
                         .rows = {{""}, {"images"}, {"pixels"}},
@@ -100,6 +128,12 @@ ReportSection data_section(const data::Dataset& dataset, const std::vector<std::
       section.rows[3 + k].push_back(all ? percent(static_cast<double>(of_class[k]) / static_cast<double>(all), 3) : "-");
     }
   }
+  if (const std::vector<Series> lines = grade_lines(dataset); !lines.empty())
+    section.charts.push_back(
+        {"grades",
+         line_chart_svg(
+             lines,
+             {.title = "Grades in training", .x_label = "grade", .y_label = "share of the pixels", .unit_range = true, .dots = true})});
   return section;
 }
 
