@@ -195,7 +195,9 @@ TEST_CASE("the phantom of several heads: all of its labels are there, and read b
   }
   CHECK(unknown > 0);
   for (std::size_t k = 0; k < pixels.size(); ++k) CHECK_MESSAGE(pixels[k] > 0, d.schema.counted()[k]);
-  CHECK(check_dataset(f / "set").errors() == 0);
+  const CheckReport report = check_dataset(f / "set");
+  CHECK(report.errors() == 0);
+  CHECK(report.schema.background_text().find("marks: background: no class is, because it is where no plane is set") != std::string::npos);
 }
 
 TEST_CASE("phantoms of grades: combinations that only test pictures have") {

@@ -292,6 +292,8 @@ TEST_CASE("a file a class, of classes that exclude each other: the background is
   CHECK_THROWS_WITH_AS(open_dataset(f.path()), doctest::Contains("several planes"), DataError);
   f.text("dataset.json", R"({"labels": {"background": 0, "red": 1, "bright": 2, "dark": 3}})");
   CHECK(told(check_dataset(f.path()).findings, "some planes have a folder, but not dark", true) == 1);
+  f.text("dataset.json", R"({"labels": {"../images": 0, "..": 1, "/": 2}})");  // no folders of masks
+  CHECK(told(check_dataset(f.path()).findings, "some planes have a folder", true) == 0);
   std::filesystem::remove(f / "dataset.json");
   CHECK(told(check_dataset(f.path()).findings,
              R"(write )" + (f / "dataset.json").string() + R"(: {"labels": {"background": 0, "bright": 1, "red": 2}})", true) == 1);

@@ -122,7 +122,8 @@ class Lister {
     std::vector<std::string> all, found;
     for (int k = 0; k < schema.classes(); ++k) {
       const std::string& name = schema.names[static_cast<std::size_t>(k)];
-      const bool there = fs::is_directory(masks_folder_ / name);
+      const bool names_folder = !name.empty() && name[0] != '.' && name.find('/') == std::string::npos;
+      const bool there = names_folder && fs::is_directory(masks_folder_ / name);
       if (there) found.push_back(name);
       if (there || k != schema.background) all.push_back(name);
     }

@@ -235,7 +235,7 @@ class SchemaReader {
     schema_.uncertain = classes["uncertain"];
     if (roles.contains("background")) {
       schema_.background = classes["background"].empty() ? -1 : classes["background"][0];
-      schema_.background_reason = "\"roles\" say so";
+      if (schema_.task != Task::multilabel) schema_.background_reason = "\"roles\" say so";
     }
     if (!roles.contains("foreground")) return;
     std::string left;
