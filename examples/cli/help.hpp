@@ -24,6 +24,9 @@ inline constexpr const char* kDatasetHelp = R"(dataset.json says what the masks 
     background  the label that foreground scores leave out, or [] for none
     foreground  labels; the one that is none of them and not uncertain is the background
     uncertain   labels: an image of these and the background alone has no foreground
+  heads         {"tissue": {"labels": ...}, ...} instead of labels: what is asked of every pixel
+Masks are DATA/masks/NAME.*; of planes, and of classes that have a file each, DATA/masks/PLANE/
+NAME.*; of heads DATA/masks/HEAD, and DATA/masks/HEAD/PLANE where one has planes.
 )";
 
 inline constexpr lamina::Choice
