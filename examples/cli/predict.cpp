@@ -66,7 +66,7 @@ Json grades_of(const data::LabelImage& labels, const data::LabelSchema& schema, 
   Json grades = Json::object();
   for (std::size_t h = 0; h < schema.heads.size(); ++h)
     if (Json own = grades_of(schema.of_head(labels, h), schema.heads[h], rule); !own.empty()) grades[schema.heads[h].name] = std::move(own);
-  if (schema.task != data::Task::ordinal) return grades;
+  if (!schema.graded()) return grades;
   if (schema.planes.empty()) grades["grade"] = grade_of(labels, rule);
   for (std::size_t k = 0; k < schema.planes.size(); ++k) grades[schema.planes[k]] = grade_of(labels.plane(static_cast<int>(k)), rule);
   return grades;

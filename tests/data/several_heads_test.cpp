@@ -45,6 +45,7 @@ TEST_CASE("several heads: each reads its own masks; counted one after the other;
   CHECK(planes == std::vector<int>{0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4});
   CHECK(values == std::vector<int>{0, 1, 2, 0, 1, 0, 1, 0, 1, 2, 0, 1, 2});
   CHECK(none == std::vector<int>{1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 0});
+  CHECK(d.schema.no_finding() == std::vector<bool>(none.begin(), none.end()));
   const std::vector<Item>& items = d.items(Split::train);
   CHECK(items[0].pixels == std::vector<std::int64_t>{1, 0, 1, 2, 1, 1, 2, 1, 0, 2, 2, 1, 0});
   CHECK(read_mask(items[0], d.masks).labels == Labels{0, 1, 1, 2, 1, 2, 0, 1, 2, 0, 255, 0, 0, 0, 0});
@@ -71,6 +72,21 @@ TEST_CASE("several heads: each reads its own masks; counted one after the other;
   for (const SplitSummary& s : report.splits) known += s.labelled[2], nails += s.counts.pixels[2];
   CHECK(known == 6);  // of three photographs two pixels each
   CHECK(nails == 3);
+}
+
+TEST_CASE("nothing is there: the background, no plane, the lowest grade whatever it is called; or nothing says what does") {
+  using None = std::vector<bool>;
+  const std::string sky = R"({"labels": {"sky": 0, "red": 1, "green": 2})",
+                    hair = R"({"task": "multilabel", "labels": {"hair": 0, "pen": 1}})",
+                    grades = R"({"task": "ordinal", "labels": {"fine": 0, "bad": 1}})";
+  CHECK(parsed(sky + "}").no_finding().empty());
+  CHECK(parsed(sky + R"(, "roles": {"background": "red"}})").no_finding() == None{false, true, false});
+  CHECK(parsed(hair).no_finding() == None{false, false});
+  CHECK(parsed(grades).no_finding() == None{true, false});
+  CHECK(parsed(R"({"task": "ordinal", "planes": ["a", "b"], "labels": {"fine": 0, "bad": 1}})").no_finding() ==
+        None{true, false, true, false});
+  CHECK(parsed(R"({"heads": {"h": )" + hair + R"(, "s": )" + sky + R"(}, "g": )" + grades + "}}").no_finding() ==
+        None{true, false, true, false, false, false, false, true, false});
 }
 
 TEST_CASE("several heads: dataset.json and back; what fits no head is refused where it stands") {

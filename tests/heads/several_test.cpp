@@ -34,6 +34,9 @@ TEST_CASE("several heads: outputs one after the other, decided by each") {
   check_throws<OptionError>([] { three("tissue=ordinal"); }, {"learns ordinal labels"});
   check_throws<OptionError>([] { three("damages=corn"); }, {"damages", "damage"});
   check_throws<OptionError>([] { three("corn"); }, {"NAME=KIND"});
+  CHECK(three("damage=regression")->events_are() == "tissue: each class against all others; marks: each plane by itself");
+  CHECK(head->events_are().ends_with("; damage: the probability of each grade or a higher one"));
+  CHECK(head->decided() == "tissue: the likeliest class; marks: what is likelier than 0.5; damage: what is likelier than 0.5");
   const Tensor z = Tensor::from({0.f, 3.f, 1.f, -1.f, 2.f, 1.f, -1.f, 2.f, 1.f}, {1, 1, 1, 9});
   CHECK(head->decide(z, heads::Scale::logits).shape() == Shape{1, 1, 1, 5});
   CHECK(head->decide(z, heads::Scale::logits).to_vector<std::uint8_t>() == std::vector<std::uint8_t>{1, 0, 1, 1, 2});

@@ -144,6 +144,8 @@ TEST_CASE("class weights of planes and of grades: one an output, from the traini
     const auto stored = stored_weights(c.out);
     REQUIRE(stored.size() == outputs);
     for (std::size_t k = 0; k < outputs; ++k) CHECK(stored[k] == doctest::Approx(balanced[k]));
+    const std::string log = io::read_file(fs::path(c.out) / "log.txt"), names = task == Task::ordinal ? "mild or above " : "left ";
+    CHECK(log.find("class weights: " + names) != std::string::npos);
   }
 }
 

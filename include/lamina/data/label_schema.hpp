@@ -68,6 +68,9 @@ struct LabelSchema {
   std::string reading_note;  ///< what a person should know of it; not stored
 
   int classes() const { return static_cast<int>(names.size()); }
+  /// Whether a pixel may have any number of the labels, and none is what no label says; whether the labels are steps of one scale.
+  bool overlaps() const { return task == Task::multilabel; }
+  bool graded() const { return task == Task::ordinal; }
   /// The planes of a mask: classes that may overlap, or what is graded; none where a pixel has one label. Of several heads those of the
   /// first, then of the next, "damage/crack", or "tissue" where it has one label.
   std::vector<std::string> plane_names() const;
@@ -83,6 +86,8 @@ struct LabelSchema {
     bool operator==(const Label&) const = default;
   };
   std::vector<Label> counted_labels() const;
+  /// Of what is counted, what says that nothing is there: the background, the lowest grade. Empty where nothing says what does.
+  std::vector<bool> no_finding() const;
   bool is_background(int counted) const { return counted_labels()[static_cast<std::size_t>(counted)].background; }
   /// Labels that a pixel has in a mask.
   std::size_t labels_per_pixel() const { return std::max<std::size_t>(1, plane_names().size()); }

@@ -89,6 +89,9 @@ class Head {
   virtual void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const;
   /// What probabilities() are of, one after the other: classes, planes, "mild or worse"; none where they are values.
   virtual std::vector<std::string> events() const { return outcomes(); }
+  /// As a report says it: what events are, and which of them is decided.
+  virtual std::string events_are() const { return "each class against all others"; }
+  virtual std::string decided() const { return "the likeliest class"; }
   /// Which outcome's color an event has.
   virtual int outcome_of(int event) const { return event; }
   metrics::ProbabilityCounts probability_counts() const { return metrics::ProbabilityCounts(static_cast<int>(events().size())); }

@@ -33,6 +33,8 @@ class Multilabel : public Head {
     into.add_planes(truth, decided, data::kIgnoreLabel);
   }
   std::vector<std::string> events() const override { return schema().names; }
+  std::string events_are() const override { return "each plane by itself"; }
+  std::string decided() const override { return "what is likelier than 0.5"; }
   void distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const override {
     const float p = probabilities[static_cast<std::size_t>(plane)];
     labels.assign({1 - p, p});

@@ -53,6 +53,8 @@ class Ordinal : public Graded {
   Tensor targets(const Tensor& labels) const override;
   Tensor probabilities(const Tensor& logits) const override { return sigmoid(logits); }
   std::vector<std::string> events() const override;
+  std::string events_are() const override { return "the probability of each grade or a higher one"; }
+  std::string decided() const override { return "what is likelier than 0.5"; }
   void distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const override;
   int outcome_of(int event) const override { return event / steps() * schema().classes() + event % steps() + 1; }
   void count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const override;

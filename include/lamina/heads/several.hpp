@@ -29,6 +29,8 @@ class Several : public Head {
   std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const override;
   void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override;
   std::vector<std::string> events() const override;
+  std::string events_are() const override { return of_each(&Head::events_are); }
+  std::string decided() const override { return of_each(&Head::decided); }
   int outcome_of(int event) const override;
   void count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const override;
   void distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const override;
@@ -52,6 +54,8 @@ class Several : public Head {
     template <class T>
     static std::vector<T> values(std::span<const T> of_all, int all, int first, int count);
   };
+  /// "tissue: the likeliest class; damage: ...", of heads that have events.
+  std::string of_each(std::string (Head::*text)() const) const;
   std::vector<Own> heads_;
   std::string kinds_;
 };

@@ -52,6 +52,19 @@ std::vector<LabelSchema::Label> LabelSchema::counted_labels() const {
   return all;
 }
 
+std::vector<bool> LabelSchema::no_finding() const {
+  std::vector<bool> none;
+  for (const Label& label : counted_labels()) none.push_back(label.background);
+  std::size_t first = 0;
+  for (const LabelSchema& head : heads) {
+    if (head.graded()) none[first] = true;
+    first += head.counted().size() * (head.overlaps() ? 2 : 1);
+  }
+  if (graded()) none[0] = true;
+  if (!overlaps() && std::find(none.begin(), none.end(), true) == none.end()) none.clear();
+  return none;
+}
+
 std::vector<std::string> LabelSchema::counted() const {
   std::vector<std::string> all;
   for (const LabelSchema& head : heads)

@@ -52,7 +52,7 @@ Several::Several(const data::LabelSchema& schema, const std::string& kinds, cons
     next.head = make_head(own, kind == asked.end() ? "" : kind->second, own.name);
     require<OptionError>(next.head->tied() == 1, "head ", own.name, ": the outputs of a ", next.head->kind(),
                          " head share weights, which they cannot beside other heads; use ordinal or corn");
-    next.overlaps = own.task == data::Task::multilabel;
+    next.overlaps = own.overlaps();
     heads_.push_back(next);
     kinds_ += (kinds_.empty() ? "" : ",") + own.name + "=" + next.head->kind();
     names.emplace_back(own.name);
@@ -130,6 +130,13 @@ std::vector<std::string> Several::events() const {
   std::vector<std::string> all;
   for (const Own& own : heads_)
     for (const std::string& event : own.head->events()) all.push_back(own.head->name() + ' ' + event);
+  return all;
+}
+
+std::string Several::of_each(std::string (Head::*text)() const) const {
+  std::string all;
+  for (const Own& own : heads_)
+    if (!own.head->events().empty()) all += (all.empty() ? "" : "; ") + own.head->name() + ": " + ((*own.head).*text)();
   return all;
 }
 

@@ -46,7 +46,7 @@ std::vector<TermType> wasserstein() {
        .arguments = {{"smooth", 1e-5, 0, 1e9}},
        .weighted = false,
        .own = [](const TermInput& in, std::span<const double> a) {
-         require<OptionError>(in.head.schema().task == data::Task::ordinal && in.head.activation() == LossActivation::sigmoid,
+         require<OptionError>(in.head.schema().graded() && in.head.activation() == LossActivation::sigmoid,
                               "the loss term wasserstein measures distances between grades; it needs an ordinal head");
          return on_host(in, "wasserstein", a, wasserstein_dice);
        }}};

@@ -73,9 +73,7 @@ std::vector<Recommendation> recommend(const data::CheckReport& report) {
   const auto& counts = report.splits[0].counts.pixels;
   if (report.extents.empty() || std::all_of(counts.begin(), counts.end(), [](std::int64_t n) { return n == 0; })) return {};
   std::vector<Recommendation> all = sizes(report);
-  all.push_back({"--loss", "ce+dice",
-                 report.schema.task == data::Task::ordinal ? "cross-entropy learns every pixel's grade, Dice every grade alike however rare"
-                                                           : "cross-entropy learns every pixel, Dice every class alike however rare"});
+  all.push_back({"--loss", "ce+dice", "cross-entropy learns every pixel, Dice every label alike however rare"});
   all.push_back(class_weights(report));
   return all;
 }

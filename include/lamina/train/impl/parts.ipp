@@ -69,15 +69,12 @@ data::LoaderOptions training_options(const TrainConfig& config, const data::Data
 std::vector<data::Item> training_items(const TrainConfig& config, const data::Dataset& dataset) {
   std::vector<data::Item> items = dataset.items(data::Split::train);
   if (!config.exclude_empty) return items;
-  const data::LabelSchema& schema = dataset.schema;
-  std::vector<data::LabelSchema::Label> counted = schema.counted_labels();
-  if (schema.task == data::Task::ordinal) counted[0].background = true;
-  const auto is_none = [](const data::LabelSchema::Label& label) { return label.background; };
-  require<DataError>(schema.task == data::Task::multilabel || std::any_of(counted.begin(), counted.end(), is_none), config.data,
+  const std::vector<bool> none = dataset.schema.no_finding();
+  require<DataError>(!none.empty(), config.data,
                      ": no class is the background, so --exclude-empty has nothing to go by; name it with --background");
   std::erase_if(items, [&](const data::Item& item) {
     for (std::size_t k = 0; k < item.pixels.size(); ++k)
-      if (!counted[k].background && item.pixels[k] > 0) return false;
+      if (!none[k] && item.pixels[k] > 0) return false;
     return true;
   });
   require<DataError>(!items.empty(), config.data, ": --exclude-empty leaves nothing: every training image shows the background alone");

@@ -34,11 +34,13 @@ data::LabelImage border(const data::LabelImage& labels, bool is_dashed) {
 /// Labels of a plane, or of a mask, as a layer draws them.
 std::vector<data::Rgb> layer_colors(const data::LabelSchema& schema, int plane) {
   const std::vector<data::Rgb> all = schema.counted_colors();
-  if (schema.task == data::Task::multilabel) return {data::Rgb{}, all[static_cast<std::size_t>(plane)]};
   const std::vector<data::LabelSchema::Label> labels = schema.counted_labels();
   std::vector<data::Rgb> own;
-  for (std::size_t k = 0; k < labels.size(); ++k)
-    if (labels[k].plane == plane) own.push_back(all[k]);
+  for (std::size_t k = 0; k < labels.size(); ++k) {
+    if (labels[k].plane != plane) continue;
+    own.resize(std::size_t{labels[k].label} + 1);  // of classes that may overlap nothing is counted where none is
+    own.back() = all[k];
+  }
   return own;
 }
 

@@ -102,10 +102,10 @@ std::vector<Series> grade_lines(const data::Dataset& dataset) {
 }  // namespace
 
 ReportSection data_section(const data::Dataset& dataset, const std::vector<std::string>& colors) {
+  const bool overlaps = dataset.schema.overlaps();
   ReportSection section{.title = "Images and pixels of each split",
                         .rows = {{""}, {"images"}, {"pixels"}},
-                        .notes = {dataset.schema.task == data::Task::multilabel ? "A class's share is of all pixels."
-                                                                                : "A class's share is of the pixels that have a label."},
+                        .notes = {overlaps ? "A class's share is of all pixels." : "A class's share is of the pixels that have a label."},
                         .colors = {"-", "-"}};
   const std::vector<std::string> classes = dataset.schema.counted();
   for (std::size_t k = 0; k < classes.size(); ++k) section.rows.push_back({classes[k]}), section.colors.push_back(colors.at(k));
@@ -122,8 +122,8 @@ ReportSection data_section(const data::Dataset& dataset, const std::vector<std::
     section.rows[1].push_back(grouped(std::ssize(items)));
     section.rows[2].push_back(grouped(pixels));
     for (std::size_t k = 0; k < classes.size(); ++k) {
-      std::int64_t all = dataset.schema.task == data::Task::multilabel ? pixels : 0;  // else those of its plane that have a label
-      for (std::size_t other = 0; dataset.schema.task != data::Task::multilabel && other < classes.size(); ++other)
+      std::int64_t all = overlaps ? pixels : 0;  // else those of its plane that have a label
+      for (std::size_t other = 0; !overlaps && other < classes.size(); ++other)
         if (labels[other].plane == labels[k].plane) all += of_class[other];
       section.rows[3 + k].push_back(all ? percent(static_cast<double>(of_class[k]) / static_cast<double>(all), 3) : "-");
     }
@@ -183,19 +183,14 @@ namespace {
 
 /// What is said of probabilities before they are drawn.
 std::vector<std::string> probability_notes(const heads::Head& head, const metrics::ProbabilityCounts& counts) {
-  const bool classes = head.activation() == LossActivation::softmax;
   return {
-      message("Of ", grouped(counts.pixels(0)), " pixels that have a label: ",
-              classes                                    ? "each class against all others"
-              : std::string(head.kind()) == "multilabel" ? "each plane by itself"
-                                                         : "the probability of each grade or a higher one",
-              ", decided from a threshold on."),
+      message("Of ", grouped(counts.pixels(0)), " pixels that have a label: ", head.events_are(), ", decided from a threshold on."),
       message("Calibration: of pixels whose probability is 0.8, four of five should be what was said; that is the diagonal. The expected "
               "calibration error (ECE) is the mean distance from it over ",
-              metrics::ProbabilityCounts::kReliabilityParts, " equal parts, weighted by pixels; of ",
-              classes ? "the likeliest class" : "all decisions", " it is ", decimal(counts.calibration_error(counts.events()), 4), "."),
+              metrics::ProbabilityCounts::kReliabilityParts, " equal parts, weighted by pixels; of decisions for ", head.decided(),
+              " it is ", decimal(counts.calibration_error(counts.events()), 4), "."),
       message("The best threshold (by Dice) was chosen on these very pixels: others will score less; what is decided is still ",
-              classes ? "the likeliest class." : "what is likelier than 0.5.")};
+              head.decided(), ".")};
 }
 
 }  // namespace

@@ -114,15 +114,15 @@ class ConfiguredTask : public SegmentationTask {
            ": the weight is 0, and the loss says nothing of it; --class-weights none does");
   }
 
-  /// "class weights: background 1.44, wound 22.3"; without names where outputs are no classes.
+  /// "class weights: background 1.44, wound 22.3"; without names where outputs are values.
   std::string class_weights_text() const {
     std::string text = "class weights:";
     for (const heads::Part& part : heads()[0]->parts()) {
-      const data::LabelSchema& schema = part.head->schema();
-      if (!part.whole) text += (part.output ? "; " : " ") + schema.name + ":";
+      const std::vector<std::string> names = part.head->events();
+      if (!part.whole) text += (part.output ? "; " : " ") + part.head->name() + ":";
       for (int c = 0; c < part.head->outputs(); ++c) {
         const std::string number = formatted(" %.4g", class_weights()[static_cast<std::size_t>(part.output + c)]);
-        text += (c ? "," : "") + (schema.task != data::Task::ordinal ? " " + schema.names[static_cast<std::size_t>(c)] : "") + number;
+        text += (c ? "," : "") + (names.empty() ? "" : " " + names[static_cast<std::size_t>(c)]) + number;
       }
     }
     return text;
