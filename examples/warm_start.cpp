@@ -18,8 +18,9 @@ int main(int argc, char** argv) {
     models::ModelConfig config = from.model();  // the same network, but for its last layer
     config.outputs = {};
     config.classes = argc > 3 ? std::atoi(argv[3]) : config.classes + 1;
-    const auto net = models::build_network(config, 1);
+    const auto net = models::build_meta(config, 1);
     const io::WeightMatch match = io::load_pretrained(*net, from.path(), {.last_layer = false});
+    net->initialise();  // what the file lacks
     for (const std::string& line : match.lines()) std::printf("%s\n", line.c_str());
 
     // What is new learns at the full rate, what was there at a tenth.

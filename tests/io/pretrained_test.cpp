@@ -174,6 +174,23 @@ TEST_CASE("weights of a file: all layers, all but the last, a last layer of othe
   check_throws<DataError>([&] { io::load_pretrained(*five, f / "a.safetensors", {.strict = true}); }, {"a.safetensors", "head.weight"});
 }
 
+TEST_CASE("a network built meta takes a file's weights, and for the rest the initial values of one built whole") {
+  TempFolder f;
+  for (const ModelConfig& config : {kSmall, ModelConfig{.model = "deeplabv3plus", .classes = 3, .options = {{"base", "4"}}}}) {
+    io::save_model(f / "a.safetensors", *build_network(config, 1), config);
+    ModelConfig other = config;
+    other.classes = 5;
+    const auto whole = build_network(other, 2), meta = build_meta(other, 2);
+    const io::WeightMatch a = io::load_pretrained(*whole, f / "a.safetensors"), b = io::load_pretrained(*meta, f / "a.safetensors");
+    CHECK(a.missing == b.missing);
+    REQUIRE(!b.missing.empty());
+    CHECK(tensor(*meta, b.missing[0]).device() == kMeta);
+    CHECK(tensor(*meta, b.loaded[0]).device() == kCpu);
+    meta->initialise();
+    for (const nn::NamedTensor& t : whole->state()) CHECK_MESSAGE(same_bytes(t.tensor, tensor(*meta, t.name)), t.name);
+  }
+}
+
 TEST_CASE("weights of a component, of DataParallel, and of a backbone alone find their place") {
   TempFolder f;
   const auto from = build_network(kSmall, 1), to = build_network(kSmall, 2);

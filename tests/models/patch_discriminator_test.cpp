@@ -82,7 +82,9 @@ TEST_CASE("a score sees a patch of 70 pixels, the surrogate's last one 22") {
 }
 
 TEST_CASE("its tensors have the names of pix2pix, and its initial values") {
-  const auto net = build_network({.model = "patchgan"}, 3);
+  const auto net = build_network({.model = "patchgan"}, 3), meta = build_meta({.model = "patchgan"}, 3);
+  meta->initialise();
+  for (std::size_t i = 0; i < net->state().size(); ++i) CHECK(same_bytes(net->state()[i].tensor, meta->state()[i].tensor));
   std::vector<std::string> names;
   for (const auto& p : net->named_parameters()) names.push_back(p.name);
   CHECK(names == std::vector<std::string>{"model.0.weight", "model.0.bias", "model.2.weight", "model.3.weight", "model.3.bias",

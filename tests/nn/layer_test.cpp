@@ -126,6 +126,55 @@ TEST_CASE("a module built meta has shapes and names, and no memory; filled, it i
   CHECK(net->parameters()[0].grad());
 }
 
+TEST_CASE("a module built meta takes the values that it would have had, where it has none") {
+  const ConvNet whole;
+  std::unique_ptr<ConvNet> net;
+  {
+    const MetaScope scope;
+    net = std::make_unique<ConvNet>();
+  }
+  const std::vector<NamedTensor> state = net->state(), wanted = whole.state();
+  const Tensor given = Tensor::full(state[1].tensor.shape(), 7);
+  state[1].tensor.adopt(given);
+  net->initialise();
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    CAPTURE(state[i].name);
+    CHECK(same_bytes(state[i].tensor, i == 1 ? given : wanted[i].tensor));
+    CHECK(state[i].tensor.requires_grad() == wanted[i].tensor.requires_grad());
+  }
+  net->initialise();  // once is enough: it begins nothing anew
+  CHECK(same_bytes(state[1].tensor, given));
+}
+
+namespace {
+/// A value that is there, one that is asked for, and one that is asked for anew.
+struct Asked : Module {
+  int asked = 0;
+  Tensor there = add_parameter("there", Tensor::full({2}, 3));
+  Tensor later = add_parameter("later", {2}, [this] { return ++asked, Tensor::full({2}, 4); });
+  Tensor other = add_buffer("other", {2}, [this] { return ++asked, Tensor::full({2}, 5); });
+  Asked() {
+    set_initial(other, [] { return Tensor::full({2}, 6); });
+  }
+};
+}  // namespace
+
+TEST_CASE("initial values are asked for at once, or in a MetaScope by initialise() alone") {
+  CHECK(Asked().asked == 2);
+  CHECK(Asked().other.to_vector<float>() == std::vector<float>{6, 6});
+  std::unique_ptr<Asked> net;
+  {
+    const MetaScope scope;
+    net = std::make_unique<Asked>();
+  }
+  CHECK(net->asked == 0);
+  net->initialise();
+  CHECK(net->asked == 1);  // what has other initial values needs none of its own
+  CHECK(net->there.to_vector<float>() == std::vector<float>{3, 3});
+  CHECK(net->later.to_vector<float>() == std::vector<float>{4, 4});
+  CHECK(net->other.to_vector<float>() == std::vector<float>{6, 6});
+}
+
 TEST_CASE("fill takes over memory that nobody else holds, and copies what somebody does") {
   std::unique_ptr<ConvNet> net;
   {

@@ -10,7 +10,7 @@ namespace lamina::io {
 /// How the tensors of a file meet those of a network, by the network's names.
 struct WeightMatch {
   std::vector<std::string> loaded;
-  std::vector<std::string> missing;     ///< the network's that keep their initial values
+  std::vector<std::string> missing;     ///< the network's that stay as they are
   std::vector<std::string> unexpected;  ///< the file's that the network has no place for
   /// Three lines: how many of each, and the first few of those that were not loaded.
   std::vector<std::string> lines() const;
@@ -22,7 +22,8 @@ struct PretrainedOptions {
   bool strict = false;  ///< nothing may be missing or unexpected
 };
 
-/// Loads the weights of a run folder or a .safetensors file into a network that may be another: one of a checkpoint's components, its
+/// Loads the weights of a run folder or a .safetensors file into a network; one of models::build_meta takes what is missing from
+/// nn::Module::initialise. The file may be that of another network: one of a checkpoint's components, its
 /// generator say; names as PyTorch has them, also those of a backbone alone (torchvision's resnet50, with or without fc), which are looked
 /// for below "backbone" and "encoder"; without "module." that DataParallel puts before them; names and layouts of TensorFlow's
 /// resnet_v1_50_beta, alone or below research/deeplab, for DeepLabV3+ as TensorFlow has it. Throws IoError; DataError naming the file: no

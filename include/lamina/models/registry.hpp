@@ -72,8 +72,9 @@ ModelConfig resolved(const ModelConfig& config);
 std::unique_ptr<Network> build_network(const ModelConfig& config, std::uint64_t seed);
 /// Builds it with memory and without values, for those of a checkpoint. Throws as resolved.
 std::unique_ptr<Network> build_blank(const ModelConfig& config);
-/// Builds it on the meta device: nn::Module::fill gives it values. Throws as resolved.
-std::unique_ptr<Network> build_meta(const ModelConfig& config);
+/// Builds it on the meta device: nn::Module::fill gives it values, and nn::Module::initialise to what then has none those that
+/// build_network gives it with this seed. Throws as resolved.
+std::unique_ptr<Network> build_meta(const ModelConfig& config, std::uint64_t seed = 0);
 
 /// An op of a layer in one forward pass.
 struct LayerCost {

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@ struct NamedTensor {
 };
 
 /// While it lives, modules built on this thread get their tensors on the meta device: shapes without memory, and no initialisation is run.
+/// Module::fill gives them values from elsewhere, Module::initialise those that they would have had.
 class MetaScope {
  public:
   MetaScope();
@@ -75,6 +77,9 @@ class Module {
   /// Gives a module that was built in a MetaScope its values, strictly by name. Memory of `source` that nobody else holds is taken over,
   /// other is copied; dtypes become the module's. Throws as load_state.
   void fill(std::vector<NamedTensor> source);
+  /// Gives what a MetaScope left without memory its initial values, on the CPU: those of the same module built outside of one, since every
+  /// random number belongs to the place of its tensor, whichever others have values already.
+  void initialise();
   /// Throws as load_state unless `source`, perhaps on the meta device, could be loaded strictly.
   void check_state(const std::vector<NamedTensor>& source) const { (void)matched(source, true); }
 
@@ -105,23 +110,35 @@ class Module {
     children_.emplace_back(std::move(name), std::move(child));
     return ref;
   }
-  /// In a MetaScope of `value` only shape and dtype are kept.
+  /// A tensor of what `initial` returns: run at once, in a MetaScope not before initialise() or never. It outlives the constructor, and
+  /// draws its random numbers there, not when it is run.
+  using Initial = std::function<Tensor()>;
+  Tensor add_parameter(std::string name, const Shape& shape, Initial initial) {
+    return add_tensor(Kind::parameter, std::move(name), shape, DType::f32, std::move(initial));
+  }
+  Tensor add_buffer(std::string name, const Shape& shape, Initial initial, DType dtype = DType::f32) {
+    return add_tensor(Kind::buffer, std::move(name), shape, dtype, std::move(initial));
+  }
+  /// The same of a value that is there already.
   Tensor add_parameter(std::string name, Tensor value);
   Tensor add_buffer(std::string name, Tensor value);
-  /// The same, `initial()` being run only where there is memory for it.
-  template <class Initial>
-  Tensor add_parameter(std::string name, const Shape& shape, Initial&& initial) {
-    return add_parameter(std::move(name), MetaScope::active() ? Tensor::empty(shape, {DType::f32, kMeta}) : initial());
-  }
+  /// Other initial values for a tensor of this module.
+  void set_initial(const Tensor& own, Initial initial);
 
  private:
   friend class EvalScope;
   enum class Kind { parameter, buffer };
+  struct Own {
+    Kind kind;
+    NamedTensor item;
+    Initial initial;  // in a MetaScope
+  };
+  Tensor add_tensor(Kind kind, std::string name, const Shape& shape, DType dtype, Initial initial);
   /// Pairs of this module's tensors and the source's of the same name; throws DataError as load_state says. `match` may be null.
   std::vector<std::pair<Tensor, Tensor>> matched(const std::vector<NamedTensor>& source, bool strict, StateMatch* match = nullptr) const;
   void collect(const std::string& prefix, bool parameters, bool buffers, std::vector<NamedTensor>& out) const;
 
-  std::vector<std::pair<Kind, NamedTensor>> own_;
+  std::vector<Own> own_;
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
   const Module* parent_ = nullptr;
   std::string name_;

@@ -36,6 +36,8 @@ class Norm : public Module {
   Tensor operator()(const Measured& x, const Tensor& residual = {}, const Tensor& into = {}) const;
   /// Will the next call take the statistics of its batch?
   bool measures() const { return options_.kind == NormOptions::Kind::batch && training(); }
+  /// Weights that begin as draws about 1 instead of as ones (DCGAN, pix2pix).
+  void draw_weights(RandomKey key, double sd);
 
  private:
   Tensor by_groups(const Tensor& x, const Tensor& residual, const Tensor& into) const;

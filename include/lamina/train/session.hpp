@@ -54,7 +54,8 @@ bool holds_checkpoint(const RunFolder& folder);
 std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder);
 
 /// A run folder that this process trains in: its lock, its state, its checkpoints weights/{best,last,prev}.safetensors. It knows neither
-/// networks nor losses: a task's components and metadata are all that it stores.
+/// networks nor losses: a task's components, with their optimisers, and its metadata are all that it stores and gives back. To rebuild the
+/// network of such a file from what the metadata says is io::ModelFile's.
 class Session {
  public:
   /// Opens or makes the folder and continues from its checkpoint, if it has one. Throws OptionError (another process trains there; there

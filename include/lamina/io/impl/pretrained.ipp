@@ -110,8 +110,10 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
                      file.tensors().empty() ? "none" : file.tensors()[0].name);
   require<DataError>(!o.strict || (match.missing.empty() && match.unexpected.empty()), path.string(), ": ", match.lines()[1], "; ",
                      match.lines()[2]);
-  for (const auto& [to, i] : pairs)
+  for (const auto& [to, i] : pairs) {
+    if (to.device().is_meta()) to.adopt(Tensor::empty(to.shape(), {to.dtype(), kCpu}));
     to.copy_from(tensorflow ? from_tensorflow(file.read(i), file.tensors()[i]) : relayout(file.read(i), false));
+  }
   return match;
 }
 

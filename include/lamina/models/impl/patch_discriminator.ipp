@@ -51,12 +51,8 @@ PatchDiscriminator::PatchDiscriminator(const PatchDiscriminatorOptions& o, nn::R
                                                         .init = nn::Init::normal},
                                       random),
                      nullptr});
-  if (nn::MetaScope::active()) return;
   for (const Layer& layer : layers_)
-    if (layer.norm) {
-      const Tensor scale = layer.norm->named_parameters()[0].tensor;
-      scale.copy_from(Tensor::normal(scale.shape(), random.next(), 1, 0.02));
-    }
+    if (layer.norm) layer.norm->draw_weights(random.next(), 0.02);
 }
 
 int PatchDiscriminator::minimum_size() const {

@@ -192,9 +192,9 @@ ModelConfig resolved(const ModelConfig& config) {
 
 std::unique_ptr<Network> build_network(const ModelConfig& config, std::uint64_t seed) { return build(config, seed); }
 
-std::unique_ptr<Network> build_meta(const ModelConfig& config) {
+std::unique_ptr<Network> build_meta(const ModelConfig& config, std::uint64_t seed) {
   const nn::MetaScope scope;
-  return build(config, 0);
+  return build(config, seed);
 }
 
 std::unique_ptr<Network> build_blank(const ModelConfig& config) {

@@ -34,14 +34,13 @@ Conv2d::Conv2d(const Conv2dOptions& o, RandomStream& random)
   require<OptionError>(o.tied >= 1 && o.out % o.tied == 0, "Conv2d: tied ", o.tied, " must divide out ", o.out);
   const double area = o.kernel * o.kernel;
   const Shape shape{o.out / o.tied, o.kernel, o.kernel, o.in / o.groups};
-  weight_ = add_parameter("weight", shape, [&] {
-    return initial_weight(o.init, shape, {area * o.in / o.groups, area * o.out / o.groups}, random.next());
-  });
+  const Fans fans{area * o.in / o.groups, area * o.out / o.groups};
+  weight_ =
+      add_parameter("weight", shape, [init = o.init, shape, fans, key = random.next()] { return initial_weight(init, shape, fans, key); });
   if (o.bias)
-    bias_ = add_parameter("bias", {o.out}, [&] {
-      const Tensor bias = Tensor::zeros({o.out});
-      for (int k = 0; o.tied > 1 && k < o.out; ++k)
-        bias.data<float>()[k] = static_cast<float>(o.tied - k % o.tied) / static_cast<float>(o.tied);
+    bias_ = add_parameter("bias", {o.out}, [out = o.out, tied = o.tied] {
+      const Tensor bias = Tensor::zeros({out});
+      for (int k = 0; tied > 1 && k < out; ++k) bias.data<float>()[k] = static_cast<float>(tied - k % tied) / static_cast<float>(tied);
       return bias;
     });
 }
@@ -61,8 +60,9 @@ ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& o, RandomStream& 
   const double area = o.kernel * o.kernel;
   const Shape shape{o.in, o.kernel, o.kernel, o.out};
   const Fans fans{.in = area * o.out, .out = area * o.in};  // of the convolution that this transposes, as PyTorch and Keras count
-  weight_ = add_parameter("weight", shape, [&] { return initial_weight(o.init, shape, fans, random.next()); });
-  if (o.bias) bias_ = add_parameter("bias", {o.out}, [&] { return Tensor::zeros({o.out}); });
+  weight_ =
+      add_parameter("weight", shape, [init = o.init, shape, fans, key = random.next()] { return initial_weight(init, shape, fans, key); });
+  if (o.bias) bias_ = add_parameter("bias", {o.out}, [out = o.out] { return Tensor::zeros({out}); });
 }
 
 Tensor ConvTranspose2d::operator()(const Tensor& x, const Tensor& into) const {

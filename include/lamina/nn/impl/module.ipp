@@ -8,11 +8,6 @@ namespace lamina::nn {
 namespace {
 thread_local bool building_meta = false;
 thread_local const Module* running = nullptr;
-
-/// `value`, or what a MetaScope leaves of it.
-Tensor kept(Tensor value) {
-  return building_meta && !value.device().is_meta() ? Tensor::empty(value.shape(), {value.dtype(), kMeta}) : value;
-}
 }  // namespace
 
 MetaScope::MetaScope() : outer_(std::exchange(building_meta, true)) {}
@@ -29,22 +24,37 @@ std::string Module::path() const {
   return above.empty() ? name_ : above + "." + name_;
 }
 
-Tensor Module::add_parameter(std::string name, Tensor value) {
-  value = kept(std::move(value));
-  value.set_requires_grad();
-  own_.push_back({Kind::parameter, {std::move(name), value}});
+Tensor Module::add_tensor(Kind kind, std::string name, const Shape& shape, DType dtype, Initial initial) {
+  Tensor value = building_meta ? Tensor::empty(shape, {dtype, kMeta}) : initial();
+  if (kind == Kind::parameter) value.set_requires_grad();
+  own_.push_back({kind, {std::move(name), value}, building_meta ? std::move(initial) : nullptr});
   return value;
+}
+
+Tensor Module::add_parameter(std::string name, Tensor value) {
+  return add_tensor(Kind::parameter, std::move(name), value.shape(), value.dtype(), [value] { return value; });
 }
 
 Tensor Module::add_buffer(std::string name, Tensor value) {
-  value = kept(std::move(value));
-  own_.push_back({Kind::buffer, {std::move(name), value}});
-  return value;
+  return add_tensor(Kind::buffer, std::move(name), value.shape(), value.dtype(), [value] { return value; });
+}
+
+void Module::set_initial(const Tensor& tensor, Initial initial) {
+  if (!tensor.device().is_meta()) return tensor.copy_from(initial());
+  for (Own& own : own_)
+    if (own.item.tensor.impl() == tensor.impl()) own.initial = std::move(initial);
+}
+
+void Module::initialise() {
+  for (Own& own : own_) {
+    if (own.item.tensor.device().is_meta()) own.item.tensor.adopt(std::exchange(own.initial, nullptr)());
+  }
+  for (auto& [name, child] : children_) child->initialise();
 }
 
 void Module::collect(const std::string& prefix, bool parameters, bool buffers, std::vector<NamedTensor>& out) const {
-  for (const auto& [kind, item] : own_)
-    if (kind == Kind::parameter ? parameters : buffers) out.push_back({prefix + item.name, item.tensor});
+  for (const Own& own : own_)
+    if (own.kind == Kind::parameter ? parameters : buffers) out.push_back({prefix + own.item.name, own.item.tensor});
   for (const auto& [name, child] : children_) child->collect(prefix + name + ".", parameters, buffers, out);
 }
 

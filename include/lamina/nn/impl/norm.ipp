@@ -19,16 +19,22 @@ Norm::Norm(const NormOptions& o) : options_(o) {
   require<OptionError>(o.epsilon > 0 && o.momentum >= 0 && o.momentum <= 1, "Norm: epsilon ", o.epsilon, " must be positive and momentum ",
                        o.momentum, " in [0, 1]");
   const Shape shape{o.channels};
-  weight_ = add_parameter("weight", shape, [&] { return Tensor::full(shape, 1); });
-  bias_ = add_parameter("bias", shape, [&] { return Tensor::zeros(shape); });
+  const auto zeros = [shape] { return Tensor::zeros(shape); };
+  const auto ones = [shape] { return Tensor::full(shape, 1); };
+  weight_ = add_parameter("weight", shape, ones);
+  bias_ = add_parameter("bias", shape, zeros);
   if (o.kind == NormOptions::Kind::group) {
     require<OptionError>(o.groups >= 1 && o.channels % o.groups == 0, "Norm: groups ", o.groups, " must divide channels ", o.channels);
     return;
   }
-  const TensorOptions options = weight_.options();  // buffers are where the parameters are
-  running_mean_ = add_buffer("running_mean", Tensor::zeros(shape, options));
-  running_var_ = add_buffer("running_var", Tensor::full(shape, 1, options));
-  batches_ = add_buffer("num_batches_tracked", Tensor::zeros({}, {DType::i64, options.device}));
+  running_mean_ = add_buffer("running_mean", shape, zeros);
+  running_var_ = add_buffer("running_var", shape, ones);
+  const auto none = [] { return Tensor::zeros({}, {DType::i64, kCpu}); };
+  batches_ = add_buffer("num_batches_tracked", {}, none, DType::i64);
+}
+
+void Norm::draw_weights(RandomKey key, double sd) {
+  set_initial(weight_, [shape = weight_.shape(), key, sd] { return Tensor::normal(shape, key, 1, sd); });
 }
 
 Tensor Norm::operator()(const Measured& x, const Tensor& residual, const Tensor& into) const {

@@ -30,8 +30,8 @@ std::vector<std::string> load_weights(const TrainConfig& config, models::Network
 /// The network as training begins, where it trains. `notes` become what it begins with. Without `values`: for a checkpoint's.
 std::shared_ptr<models::Network> build_model(const TrainConfig& config, const models::ModelConfig& described, bool values,
                                              std::vector<std::string>& notes) {
-  std::shared_ptr<models::Network> model = values ? models::build_network(described, config.seed) : models::build_blank(described);
-  if (values) notes = load_weights(config, *model);
+  std::shared_ptr<models::Network> model = values ? models::build_meta(described, config.seed) : models::build_blank(described);
+  if (values) notes = load_weights(config, *model), model->initialise();
   model->to(parse_device(config.device));
   model->to(parse_precision(config.precision));
   return model;
