@@ -60,6 +60,9 @@ TEST_CASE("a family from outside the library is found by everything that names n
   check_throws<OptionError>([] { build_meta({.model = "plain", .preset = "fixed", .options = {{"kernel", "3"}}}); }, {"fixed", "--kernel"});
   check_throws<OptionError>([] { build_meta({.model = "unet", .options = {{"init", "he_norml"}}}); }, {"did you mean \"he_normal\""});
   check_throws<OptionError>([] { build_meta({.in_channels = -1}); }, {"-1 input channels"});
+  Family taken = plain("taken");
+  taken.options.push_back({.name = "classes", .help = "", .min = 1, .max = 2});
+  check_throws<OptionError>([&] { register_family(taken); }, {"taken", "no option", "classes"});
 }
 
 TEST_CASE("families are registered and looked up from several threads at once") {
@@ -93,7 +96,16 @@ TEST_CASE("an open configuration is that of its preset, and JSON of the first ve
   CHECK(old.classes == 9);
   CHECK(resolved(old).number("base") == 2);
   CHECK(resolved(old).number("depth") == 1);
-  CHECK(to_json(old) == R"({"model":"unet","preset":"bn","in_channels":3,"classes":9,"base":2,"depth":1,"init":"kaiming_normal"})");
+  CHECK(to_json(old) ==
+        R"({"format":1,"model":"unet","preset":"bn","in_channels":3,"classes":9,"base":2,"depth":1,"init":"kaiming_normal"})");
+  CHECK(to_json(model_config_from_json(to_json(old))) == to_json(old));
+  CHECK(to_json(resolved(model_config_from_json("{}"))) == to_json(resolved({})));
+  CHECK(resolved(model_config_from_json(R"({"model":"patchgan","layers":2})")).number("base") == 64);
+  check_throws<OptionError>([] { resolved(model_config_from_json(R"({"model":"unet","rates":"6,12,18"})")); },
+                            {"option of unet", "rates", "base, depth, init"});
+  check_throws<DataError>([] { model_config_from_json(R"({"format":2,"model":"unet","how":"new"})"); },
+                          {"format 2", "newer version", "up to 1"});
+  check_throws<DataError>([] { model_config_from_json(R"({"format":"one","model":"unet"})"); }, {"not a model description"});
   const ModelConfig fixed =
       model_config_from_json(R"({"model":"unet","preset":"smp","in_channels":3,"classes":9,"base":0,"depth":0,"init":""})");
   CHECK(resolved(fixed).preset == "smp");

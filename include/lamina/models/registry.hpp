@@ -26,7 +26,8 @@ struct ModelConfig {
   std::vector<int> numbers(const std::string& option) const;
 };
 
-/// JSON text for checkpoints, and back; throws DataError. Options stand beside the other fields.
+/// JSON text for checkpoints, with a format number, and back; what is missing takes its default. Options stand beside the other fields;
+/// those that a family does not have resolved() refuses. Throws DataError: no description, or one of a newer format.
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& text);
 

@@ -16,6 +16,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr int kFormat = 1;  // of stored descriptions; none: those from before there were numbers, which are the same
+constexpr std::string_view kFields[] = {"format", "model", "preset", "in_channels", "classes", "outputs"};
+bool is_field(std::string_view name) { return std::find(std::begin(kFields), std::end(kFields), name) != std::end(kFields); }
+
 struct Registry {
   std::mutex mutex;
   std::map<std::string, Family> families;  // never erased from: references stay good
@@ -26,6 +30,9 @@ struct Registry {
   void add(Family f) {
     require<OptionError>(!f.name.empty() && !f.presets.empty() && f.build, "the family \"", f.name,
                          "\" needs a name, a preset and a builder");
+    for (const FamilyOption& o : f.options)
+      require<OptionError>(!is_field(o.name), "the family \"", f.name, "\": no option can be called ", o.name,
+                           ", as a field of every stored description is");
     const std::string name = f.name;
     require<OptionError>(families.try_emplace(name, std::move(f)).second, "there is a family \"", name, "\" already");
   }
@@ -114,7 +121,7 @@ std::vector<int> ModelConfig::numbers(const std::string& option) const {
 }
 
 std::string to_json(const ModelConfig& c) {
-  Json j{{"model", c.model}, {"preset", c.preset}, {"in_channels", c.in_channels}, {"classes", c.classes}};
+  Json j{{"format", kFormat}, {"model", c.model}, {"preset", c.preset}, {"in_channels", c.in_channels}, {"classes", c.classes}};
   for (const auto& [name, value] : c.options) {
     const auto number = whole_number(value);
     j[name] = number ? Json(*number) : Json(value);
@@ -129,14 +136,17 @@ std::string to_json(const ModelConfig& c) {
 ModelConfig model_config_from_json(const std::string& text) {
   try {
     const auto j = Json::parse(text);
-    ModelConfig c{.model = j.at("model"), .preset = j.at("preset"), .in_channels = j.at("in_channels"), .classes = j.at("classes")};
-    for (const auto& [name, value] : j.items()) {
-      if (name == "model" || name == "preset" || name == "in_channels" || name == "classes") continue;
-      if (name == "outputs")
-        for (const Json& output : value) c.outputs.push_back({output.at("name"), output.at("channels"), output.value("tied", 1)});
-      else
-        c.options[name] = value.is_string() ? value.get<std::string>() : value.dump();
-    }
+    const int format = j.value("format", 0);
+    require<DataError>(format <= kFormat, "a model description of format ", format,
+                       " was written by a newer version; this build reads formats up to ", kFormat);
+    ModelConfig c;
+    c.model = j.value("model", c.model);
+    c.preset = j.value("preset", c.preset);
+    c.in_channels = j.value("in_channels", c.in_channels);
+    c.classes = j.value("classes", c.classes);
+    for (const Json& o : j.value("outputs", Json::array())) c.outputs.push_back({o.at("name"), o.at("channels"), o.value("tied", 1)});
+    for (const auto& [name, value] : j.items())
+      if (!is_field(name)) c.options[name] = value.is_string() ? value.get<std::string>() : value.dump();
     return c;
   } catch (const nlohmann::json::exception& e) {
     throw DataError(message("not a model description: ", e.what()));
