@@ -209,6 +209,12 @@ TEST_CASE("GIF, TGA and WebP") {
   CHECK(samples(indexed) == Values{1, 0});
   CHECK(indexed.palette == std::vector<Rgb>{{3, 2, 1}, {6, 5, 4}});
   refused(tga(2, 24, "\1\2\3\4\5\6", 0x30), "x.tga", {"right to left"});
+  // What stb_image may allocate counts, and is enough for a picture of more than the room that does not depend on its size.
+  CHECK_THROWS_WITH_AS(decode_raster(head + control + picture + ";", "m.gif", {.max_decoded_bytes = 1 << 20}),
+                       doctest::Contains("bytes to decode them"), DataError);
+  std::string large = tga(2, 24, std::string(3 * 700 * 700, '\7'));
+  large.replace(12, 4, number(700, 2) + number(700, 2));
+  CHECK(decode_raster(large, "x.tga").samples.size() == 3 * 700 * 700);
   refused(tga(2, 24, "\1\2\3\4\5"), "x.tga", {"truncated"});
   refused(tga(10, 24, "\x81\1\2"), "x.tga", {"truncated"});  // run-length coded
   refused("RIFF" + number(4, 4) + "WEBP", "x.webp", {"x.webp: "});
@@ -230,6 +236,10 @@ TEST_CASE("arrays pass the limits before memory is taken, and keep their values 
   CHECK_THROWS_WITH_AS(decode_raster(wide, "m.npy", {.max_pixels = 9999}), doctest::Contains("over the limit"), DataError);
   CHECK_THROWS_WITH_AS(decode_raster(wide, "m.npy", {.max_decoded_bytes = 299999}), doctest::Contains("300000 bytes of pixels"), DataError);
   CHECK(decode_raster(wide, "m.npy", {.max_pixels = 10000, .max_decoded_bytes = 300000}).channels == 30);
+  const std::string floats = array("<f2", false, "(100, 100, 3)", std::string(60000, '\0'));  // each becomes two numbers of 8 bytes
+  CHECK_THROWS_WITH_AS(decode_raster(floats, "m.npy", {.max_decoded_bytes = 479999}), doctest::Contains("480000 bytes to decode"),
+                       DataError);
+  CHECK(decode_raster(floats, "m.npy", {.max_decoded_bytes = 480000}).channels == 3);
 }
 
 TEST_CASE("a header cannot ask for more than its file can hold") {

@@ -25,6 +25,10 @@ struct WarpedBatch {
 /// always at the nearest pixel; a pixel whose nearest source pixel is outside gets the border. images u8 (N, H, W, C), labels u8 (N, H, W)
 /// or none, one map an image -> images (N, height, width, C), labels (N, height, width). Not differentiable. Throws ShapeError,
 /// DeviceError. Kernels: kernels/warp.{cpp,cu}.
+///
+/// For photographs that are on the device already. The loader samples what it decodes along the same maps and by the same rule
+/// (core/affine.hpp), but with data::sample: item by item on its own threads, of 8 or 16 bits, of any size each, changing colors on the
+/// way, and with the floor data/ below ops/. Both give the same labels, and images that differ by rounding.
 inline WarpedBatch warp(const Tensor& images, const Tensor& labels, std::span<const AffineMap> maps, const WarpParams& p = {}) {
   require(images.rank() == 4 && images.size(1) >= 1 && images.size(2) >= 1, "warp: images must be (N, H, W, C) and not empty, got ",
           images.shape());
