@@ -5,13 +5,20 @@
 
 #include "json.hpp"
 #include "lamina/core/text.hpp"
-#include "open_data.hpp"
-#include "progress.hpp"
-#include "verbs.hpp"
+#include "lamina/train/config.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
 using namespace lamina;
+
+namespace {
+
+struct AugmentOptions {
+  DataOptions data;
+  std::string out, size = "256", resize = "stretch", augment = "hflip";
+  int copies = 4;
+};
 
 int augment(const AugmentOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
@@ -33,6 +40,26 @@ int augment(const AugmentOptions& options, const Common& common) {
     std::printf("%zu training images as arrays  %s\nnext    %s check %s\n", images, options.out.c_str(), program_word().c_str(),
                 shell_word(options.out).c_str());
   return kOk;
+}
+
+}  // namespace
+
+Verb augment_verb() {
+  const auto o = std::make_shared<AugmentOptions>();
+  Verb verb{"augment", "write what training sees of a data set, several times augmented, as a data set of .npy arrays",
+            [o](const Common& common) { return augment(*o, common); }};
+  add_data(verb, o->data);
+  verb.add({.name = "OUT", .value = &o->out, .help = "folder to create", .required = true});
+  verb.add({.name = "--copies", .value = &o->copies, .help = "of every training image", .least = 1, .most = 100000});
+  verb.add({.name = "--size", .value = &o->size, .help = "W[xH]"});
+  verb.add(
+      {.name = "--resize", .value = &o->resize, .help = "how images get to that size", .choices = train::kResizeChoices, .open = true});
+  verb.add({.name = "--augment",
+            .value = &o->augment,
+            .help = "random changes, as in hflip,rotate=15,jitter=0.2",
+            .choices = train::kAugmentChoices,
+            .open = true});
+  return verb;
 }
 
 }  // namespace cli

@@ -7,8 +7,7 @@
 #include "lamina/nn/nn.hpp"
 #include "lamina/ops/ops.hpp"
 #include "lamina/train/trainer.hpp"
-#include "progress.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
@@ -16,14 +15,21 @@ using namespace lamina;
 
 namespace {
 
+struct BenchOptions {
+  std::string profile;  ///< a run folder or a checkpoint; empty: the model named below
+  models::ModelConfig model;
+  std::string size;  ///< empty: the run's, or 256
+  int batch = 4, repeats = 3;
+  bool train = false;
+  std::string device = "cpu";
+};
+
 /// The end of a path says more than its beginning.
 std::string end_of(const std::string& path, std::size_t width) {
   return path.empty() ? "-" : path.size() <= width ? path : ".." + path.substr(path.size() - width + 2);
 }
 
 std::string kilobytes(std::int64_t bytes) { return std::to_string((bytes + 500) / 1000) + " kB"; }
-
-}  // namespace
 
 int bench(const BenchOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
@@ -99,6 +105,23 @@ int bench(const BenchOptions& options, const Common& common) {
   for (const nn::ProfileRow& r : rows) line(r.layer, r.op, r.algorithm, kilobytes(r.bytes / options.repeats), r.forward, r.backward);
   line("all, ms a pass", "", "", "", forward, backward);
   return kOk;
+}
+
+}  // namespace
+
+Verb bench_verb() {
+  const auto o = std::make_shared<BenchOptions>();
+  Verb verb{"bench", "measure a network layer by layer: time, bytes, algorithm", [o](const Common& common) { return bench(*o, common); }};
+  verb.add(
+      {.name = "--profile", .value = &o->profile, .help = "run folder or .safetensors file; none: the model named by the other options"});
+  add_model(verb, o->model);
+  verb.add({.name = "--size", .value = &o->size, .help = "W[xH]; empty: the run's, or 256"});
+  verb.add({.name = "--batch", .value = &o->batch, .help = "images a pass", .least = 1, .most = 4096});
+  verb.add(
+      {.name = "--repeats", .value = &o->repeats, .help = "passes that are averaged, after one that is not", .least = 1, .most = 100000});
+  verb.add({.name = "--train", .value = &o->train, .help = "forward and backward of a training step instead of evaluation"});
+  add_device(verb, o->device);
+  return verb;
 }
 
 }  // namespace cli

@@ -1,22 +1,24 @@
-// lamina check and lamina phantom.
+// lamina check: what a data set is, and how to train on it.
 #include <cstdio>
 #include <filesystem>
 
 #include "json.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/data/check.hpp"
-#include "lamina/data/phantom.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/advice.hpp"
-#include "open_data.hpp"
-#include "progress.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
 using namespace lamina;
 
 namespace {
+
+struct CheckOptions {
+  DataOptions data;
+  bool write_dataset_json = false;
+};
 
 /// A command that trains as recommended, with the options that the data was checked with.
 std::string command(const DataOptions& o, const std::vector<train::Recommendation>& recommended) {
@@ -36,8 +38,6 @@ void write_dataset_json(const DataOptions& o, const data::CheckReport& report) {
   require<DataError>(report.has_encoding, path.string(), " was not written: it is not known what the masks hold");
   io::write_file_atomically(path, data::to_json(report.schema, report.splits[0].items));
 }
-
-}  // namespace
 
 int check(const CheckOptions& options, const Common& common) {
   const DataOptions& data = options.data;
@@ -59,16 +59,19 @@ int check(const CheckOptions& options, const Common& common) {
   return report.errors() ? kBadData : kOk;
 }
 
-int phantom(const PhantomOptions& options, const Common& common) {
-  const auto [width, height] = parse_extent(options.size);
-  if (!std::filesystem::exists(options.out)) data::require_no_dataset("OUT", options.out);
-  data::write_phantom(data::phantom_named(options.kind), options.out,
-                      {.count = options.count, .width = width, .height = height, .seed = options.seed, .withhold = options.withhold});
-  if (!common.json)
-    std::printf("wrote %d %s phantoms of %dx%d to %s\n", options.count, options.kind.c_str(), width, height, options.out.c_str());
-  else
-    print_json(Json{{"out", options.out}, {"count", options.count}});
-  return kOk;
+}  // namespace
+
+Verb check_verb() {
+  const auto o = std::make_shared<CheckOptions>();
+  Verb verb{"check", "examine a data set: files, classes, encodings, sizes, duplicates; recommend how to train on it",
+            [o](const Common& common) { return check(*o, common); }};
+  add_data(verb, o->data);
+  verb.add({.name = "--background",
+            .value = &o->data.background,
+            .help = "label that foreground scores leave out, or none; default as the data says"});
+  verb.add({.name = "--write-dataset-json", .value = &o->write_dataset_json, .help = "write DATA/dataset.json, complete, to start from"});
+  verb.footer = [] { return kDatasetHelp; };
+  return verb;
 }
 
 }  // namespace cli

@@ -7,15 +7,26 @@
 #include "lamina/infer/colorizer.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
+#include "lamina/train/colorize.hpp"
 #include "photographs.hpp"
-#include "progress.hpp"
 #include "run_events.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
 using namespace lamina;
 namespace fs = std::filesystem;
+
+namespace {
+
+struct ColorizePredictOptions {
+  std::string run;
+  std::vector<std::string> images;
+  std::string out, weights = "last";
+  int side = 0;
+  bool network_lightness = false;
+  std::string device = "cpu";
+};
 
 int colorize_train(train::ColorizeConfig config, bool resume, const Common& common) {
   for (std::string& source : config.photos) source = fs::path(source).lexically_normal().string();
@@ -99,6 +110,46 @@ int colorize_predict(const ColorizePredictOptions& options, const Common& common
   if (common.json) print_json(results);
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be read");
   return failed ? kBadData : kOk;
+}
+
+Verb train_verb_of_colorize() {
+  struct Options {
+    train::ColorizeConfig config;
+    std::string resume = "auto";
+  };
+  const auto o = std::make_shared<Options>();
+  Verb verb{"train", "train a generator and a discriminator on photographs; the same command again resumes",
+            [o](const Common& common) { return colorize_train(o->config, o->resume == "auto", common); }};
+  add_settings(verb, o->config);
+  add_resume(verb, o->resume);
+  return verb;
+}
+
+Verb predict_verb_of_colorize() {
+  const auto o = std::make_shared<ColorizePredictOptions>();
+  Verb verb{"predict", "color photographs: their lightness, the network's colors",
+            [o](const Common& common) { return colorize_predict(*o, common); }};
+  add_run(verb, o->run);
+  verb.add({.name = "IMAGE", .value = &o->images, .help = "photographs, or folders of them", .required = true});
+  verb.add({.name = "--out", .value = &o->out, .help = "output folder", .required = true});
+  add_weights(verb, o->weights);
+  verb.add({.name = "--side",
+            .value = &o->side,
+            .help = "pixels of the longer side that the network sees at most; 0: twice the training size",
+            .least = 0,
+            .most = 16384});
+  verb.add({.name = "--network-lightness", .value = &o->network_lightness, .help = "the network's own picture, enlarged, instead"});
+  add_device(verb, o->device);
+  return verb;
+}
+
+}  // namespace
+
+Verb colorize_verb() {
+  Verb verb{"colorize", "learn to color gray photographs, and color them", {}};
+  verb.verbs.push_back(train_verb_of_colorize());
+  verb.verbs.push_back(predict_verb_of_colorize());
+  return verb;
 }
 
 }  // namespace cli

@@ -1,16 +1,85 @@
-// What the program adds to CLI11: hints on errors, descriptions for the manual, help that fits a terminal, runs' settings as --config.
+// Verbs as CLI11 has them, and what the program adds to it: hints on errors, descriptions for the manual, help that fits a terminal, runs'
+// settings as --config.
 #pragma once
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
 #include "manual.hpp"
-#include "settings_options.hpp"
+#include "verbs.hpp"
 
 namespace cli {
+
+/// Adds what the values of an option do to its help, a line each: "  NAME: HELP". Completions and the man page read them there.
+inline void add_choices(CLI::Option& option, std::span<const lamina::Choice> choices, bool open) {
+  std::string help = option.get_description();
+  for (const lamina::Choice& c : choices) help += std::string("\n  ") + c.name + ": " + c.help;
+  option.description(help);
+  const auto known = [choices](std::string& text) {
+    std::string all;
+    for (const lamina::Choice& c : choices) {
+      if (text == c.name) return std::string();
+      all += (all.empty() ? "" : ", ") + std::string(c.name);
+    }
+    return "\"" + text + "\" is none of " + all;
+  };
+  if (!open) option.check(CLI::Validator(known, ""));
+}
+
+/// The numbers that an option takes; --help names them.
+template <class Number>
+void add_range(CLI::Option& option, double least, double most) {
+  if (least == lamina::kPositive)
+    option.check(CLI::PositiveNumber);
+  else if (least == 0 && std::isinf(most))
+    option.check(CLI::NonNegativeNumber);
+  else if (!std::isinf(least))
+    option.check(CLI::Range(static_cast<Number>(least), static_cast<Number>(most)));
+}
+
+inline void add_option(CLI::App& app, const Option& o) {
+  CLI::Option* option = std::visit(
+      [&](auto value) -> CLI::Option* {
+        using T = decltype(value);
+        if constexpr (std::is_same_v<T, bool*>) {
+          return app.add_flag(o.name, *value, o.help);
+        } else if constexpr (std::is_same_v<T, std::function<void()>>) {
+          return app.add_flag_callback(o.name, value, o.help);
+        } else if constexpr (std::is_same_v<T, lamina::Extent>) {
+          const auto set = [value](const std::string& text) { std::tie(value.width, value.height) = lamina::parse_extent(text); };
+          return app.add_option_function<std::string>(o.name, set, o.help)->default_str(to_string(value));
+        } else {
+          CLI::Option* added = app.add_option(o.name, *value, o.help);
+          const auto no_sign = [](std::string& text) { return text.starts_with("-") ? text + " must not be negative" : std::string(); };
+          if constexpr (std::is_same_v<T, std::uint64_t*> || std::is_same_v<T, std::optional<std::uint64_t>*>)
+            added->check(CLI::Validator(no_sign, ""));
+          if constexpr (std::is_same_v<T, double*>) add_range<double>(*added, o.least, o.most);
+          if constexpr (std::is_same_v<T, int*> || std::is_same_v<T, std::int64_t*>) add_range<int>(*added, o.least, o.most);
+          return added;
+        }
+      },
+      o.value);
+  option->required(o.required);
+  if (*o.type) option->type_name(o.type)->take_all();
+  if (!o.choices.empty()) add_choices(*option, o.choices, o.open);
+}
+
+/// The verb below `parent`; what it returns becomes `code`.
+inline void add_verb(CLI::App& parent, const Verb& verb, const Common& common, int& code) {
+  CLI::App* sub = parent.add_subcommand(verb.name, verb.help);
+  sub->option_defaults()->always_capture_default();
+  for (const Option& o : verb.options) add_option(*sub, o);
+  if (verb.footer) sub->footer(verb.footer);
+  for (const Verb& below : verb.verbs) add_verb(*sub, below, common, code);
+  if (verb.run)
+    sub->callback([run = verb.run, &common, &code] { code = run(common); });
+  else
+    sub->require_subcommand(1)->fallthrough();
+}
 
 /// The usual reason for a usage error is a misspelt name: say which one is near.
 inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {

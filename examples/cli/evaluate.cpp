@@ -11,15 +11,25 @@
 #include "lamina/train/scores.hpp"
 #include "lamina/train/thresholds.hpp"
 #include "lamina/train/trainer.hpp"
-#include "open_data.hpp"
-#include "progress.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
 using namespace lamina;
 
 namespace {
+
+struct EvaluateOptions {
+  std::string run;
+  DataOptions data;
+  std::string split = "val", weights = "best";
+  bool original_size = false, fit_thresholds = false;
+  double tolerance = metrics::SurfaceOptions{}.tolerance;
+  std::string undefined = "n/a";  ///< n/a | 0 | 1
+  std::string missed = "worst";   ///< worst | n/a
+  std::string overlay = "fill", out;
+  std::string device = "cpu";
+};
 
 void print_cells(std::initializer_list<double> values, const std::string& last = "") {
   for (const double v : values) std::printf("  %11s", decimal(v).c_str());
@@ -104,8 +114,6 @@ train::Evaluation evaluated(const io::ModelFile& file, const train::RunInfo& inf
       looks)[0]);
 }
 
-}  // namespace
-
 int evaluate(const EvaluateOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
@@ -172,6 +180,39 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     if (!out.empty()) std::printf("report  %s\n", (out / "report.html").c_str());
   }
   return kOk;
+}
+
+}  // namespace
+
+Verb evaluate_verb() {
+  const auto o = std::make_shared<EvaluateOptions>();
+  Verb verb{"evaluate", "score a trained run on a split of a data set", [o](const Common& common) { return evaluate(*o, common); }};
+  add_run(verb, o->run);
+  add_data(verb, o->data);
+  verb.add({.name = "--split", .value = &o->split, .help = "photographs to score", .choices = kSplitChoices});
+  add_weights(verb, o->weights);
+  verb.add({.name = "--original-size",
+            .value = &o->original_size,
+            .help = "score at the photographs' own size instead of the training size (with --resize crop that is always so)"});
+  verb.add({.name = "--fit-thresholds",
+            .value = &o->fit_thresholds,
+            .help = "first fit a regression head's thresholds to val and keep them in the weights"});
+  add_overlay(verb, o->overlay);
+  verb.add({.name = "--out", .value = &o->out, .help = "folder for scores, tables, pictures and report; empty: RUN/evaluate-SPLIT"});
+  verb.add({.name = "--tolerance",
+            .value = &o->tolerance,
+            .help = "pixels, at the scored size, within which a border counts as found (surface Dice)",
+            .least = 0});
+  verb.add({.name = "--undefined",
+            .value = &o->undefined,
+            .help = "what 0 / 0 counts as, such as the Dice of a class that neither labels nor predictions have",
+            .choices = kUndefinedChoices});
+  verb.add({.name = "--missed",
+            .value = &o->missed,
+            .help = "border distance of a class that only labels or only predictions have",
+            .choices = kMissedChoices});
+  add_device(verb, o->device);
+  return verb;
 }
 
 }  // namespace cli

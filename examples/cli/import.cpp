@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "help.hpp"
 #include "json.hpp"
 #include "lamina/core/text.hpp"
 #include "verbs.hpp"
@@ -10,6 +11,12 @@
 namespace cli {
 
 using namespace lamina;
+
+namespace {
+
+struct ImportOptions {
+  std::string kind, source, out;
+};
 
 int import_data(const ImportOptions& options, const Common& common) {
   const data::Imported made = data::import_dataset(options.kind, options.source, options.out);
@@ -21,6 +28,18 @@ int import_data(const ImportOptions& options, const Common& common) {
   for (const std::string& note : made.notes) std::printf("%s\n", wrapped("note: " + note, 100, 2).c_str());
   std::printf("next    %s check %s\n", program_word().c_str(), shell_word(options.out).c_str());
   return kOk;
+}
+
+}  // namespace
+
+Verb import_verb() {
+  const auto o = std::make_shared<ImportOptions>();
+  Verb verb{"import", "make a data set, by links, of what lies in another layout",
+            [o](const Common& common) { return import_data(*o, common); }};
+  verb.add({.name = "KIND", .value = &o->kind, .help = import_help(), .required = true});
+  verb.add({.name = "SOURCE", .value = &o->source, .help = "folder that the data set or the annotation tool left", .required = true});
+  verb.add({.name = "OUT", .value = &o->out, .help = "folder to create", .required = true});
+  return verb;
 }
 
 }  // namespace cli

@@ -1,11 +1,10 @@
-// lamina info and lamina doctor.
+// lamina info: what a run, a checkpoint or a preset is.
 #include <cstdio>
 #include <filesystem>
 
 #include "json.hpp"
 #include "lamina/train/trainer.hpp"
-#include "progress.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
@@ -13,17 +12,11 @@ using namespace lamina;
 
 namespace {
 
-/// "key  value" lines, or one JSON object.
-void print_items(const Json& items, bool json) {
-  if (json) {
-    print_json(items);
-    return;
-  }
-  for (const auto& [key, value] : items.items())
-    std::printf("%-18s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
-}
-
-}  // namespace
+struct InfoOptions {
+  std::string target;  ///< a run folder or a checkpoint; empty: the model named below
+  models::ModelConfig model;
+  std::string size = "256";
+};
 
 int info(const InfoOptions& options, const Common& common) {
   auto [width, height] = parse_extent(options.size);
@@ -79,13 +72,16 @@ int info(const InfoOptions& options, const Common& common) {
   return kOk;
 }
 
-int doctor(const Common& common) {
-  ThreadPool pool(common.threads);
-  Json result;
-  for (const auto& [key, value] : train::environment()) result[key] = value;
-  result["threads used"] = pool.concurrency();
-  print_items(result, common.json);
-  return kOk;
+}  // namespace
+
+Verb info_verb() {
+  const auto o = std::make_shared<InfoOptions>();
+  Verb verb{"info", "what a run, a checkpoint or a model preset is: parameters, multiply-adds, layers",
+            [o](const Common& common) { return info(*o, common); }};
+  verb.add({.name = "RUN", .value = &o->target, .help = "run folder or .safetensors file"});
+  add_model(verb, o->model);
+  verb.add({.name = "--size", .value = &o->size, .help = "W[xH] for the multiply-adds"});
+  return verb;
 }
 
 }  // namespace cli

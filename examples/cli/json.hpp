@@ -13,6 +13,16 @@ using Json = nlohmann::ordered_json;
 /// Prints it as a result; bytes of file names that are no UTF-8 are replaced.
 inline void print_json(const Json& j) { std::printf("%s\n", j.dump(2, ' ', false, Json::error_handler_t::replace).c_str()); }
 
+/// "key  value" lines, or one JSON object.
+inline void print_items(const Json& items, bool json) {
+  if (json) {
+    print_json(items);
+    return;
+  }
+  for (const auto& [key, value] : items.items())
+    std::printf("%-18s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+}
+
 /// NaN (no such class) is null.
 inline Json json_number(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "help.hpp"
 #include "lamina/config.hpp"
 #include "verbs.hpp"
 
@@ -155,10 +156,19 @@ std::string man(const std::vector<VerbText>& verbs) {
   return text;
 }
 
-}  // namespace
-
+/// The script that completes command lines in "bash", "zsh" or "fish", or the page for "man".
 std::string manual(const std::string& form, const std::vector<VerbText>& verbs) {
   return form == "bash" ? bash(verbs) : form == "zsh" ? zsh(verbs) : form == "fish" ? fish(verbs) : man(verbs);
+}
+
+}  // namespace
+
+Verb completion_verb() {
+  const auto form = std::make_shared<std::string>();
+  Verb verb{"completion", "print completions for a shell, or the man page",
+            [form](const Common& common) { return std::fputs(manual(*form, *common.texts).c_str(), stdout), kOk; }};
+  verb.add({.name = "FORM", .value = form.get(), .help = "what to print", .required = true, .choices = kFormChoices});
+  return verb;
 }
 
 }  // namespace cli

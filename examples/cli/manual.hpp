@@ -20,7 +20,4 @@ struct VerbText {
   std::vector<OptionText> options;
 };
 
-/// The script that completes command lines in "bash", "zsh" or "fish", or the page for "man".
-std::string manual(const std::string& form, const std::vector<VerbText>& verbs);
-
 }  // namespace cli

@@ -1,10 +1,21 @@
 // Opens a data set the way every verb does, telling the person what was found.
 #pragma once
+#include <optional>
+
 #include "lamina/data/dataset.hpp"
+#include "lamina/train/config.hpp"
 #include "progress.hpp"
-#include "verbs.hpp"
 
 namespace cli {
+
+/// A data set; what is not given is as in the run, or the usual.
+struct DataOptions {
+  std::string data;
+  std::optional<std::string> images, masks;
+  std::optional<int> ignore;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::string> background, mask_channel, mask_frame, others;
+};
 
 lamina::data::DatasetOptions dataset_options(const DataOptions& options);
 /// What is not given is as in a run.

@@ -21,8 +21,7 @@
 #include "lamina/io/file.hpp"
 #include "lamina/io/npy.hpp"
 #include "photographs.hpp"
-#include "progress.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
@@ -30,6 +29,23 @@ using namespace lamina;
 namespace fs = std::filesystem;
 
 namespace {
+
+struct PredictOptions {
+  std::string run;
+  std::vector<std::string> images;
+  std::string out, weights = "best";
+  std::string overlay = "fill";  ///< fill | outline | error
+  std::string masks;
+  bool probabilities = false;
+  std::string tile = "auto";  ///< auto | always | never
+  double overlap = 0.25;
+  std::string grade = "worst";  ///< worst | area | median
+  std::string tta = "none";     ///< none | flips | scales | all
+  int mc = 0;
+  std::vector<std::string> with;
+  std::int64_t max_pixels = data::DecodeLimits{}.max_pixels;
+  std::string device = "cpu";
+};
 
 /// Results never land where they could replace photographs or labels: masks that are there already have to be those of an earlier run,
 /// which wrote an overlay before each.
@@ -195,8 +211,6 @@ std::string rate_text(std::size_t count, double seconds) {
   return formatted("%zu photographs in %.1f s: %.2f images/s", count, seconds, static_cast<double>(count) / std::max(seconds, 1e-9));
 }
 
-}  // namespace
-
 int predict(const PredictOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
@@ -256,6 +270,45 @@ int predict(const PredictOptions& options, const Common& common) {
   if (common.json) print_json(results);
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be predicted");
   return failed ? kBadData : kOk;
+}
+
+}  // namespace
+
+Verb predict_verb() {
+  const auto o = std::make_shared<PredictOptions>();
+  Verb verb{"predict", "segment photographs: index masks, color overlays, probabilities",
+            [o](const Common& common) { return predict(*o, common); }};
+  add_run(verb, o->run);
+  verb.add({.name = "IMAGE",
+            .value = &o->images,
+            .help = "photographs, folders, patterns as 'photos/*.jpg', lists (.txt: a path a line); runs before them join RUN",
+            .required = true});
+  verb.add({.name = "--out", .value = &o->out, .help = "output folder", .required = true});
+  add_weights(verb, o->weights);
+  add_overlay(verb, o->overlay);
+  verb.add({.name = "--masks", .value = &o->masks, .help = "of --overlay error: folder with the masks of the photographs"});
+  verb.add({.name = "--probabilities", .value = &o->probabilities, .help = "also write class probabilities as .npy (H, W, classes)"});
+  verb.add({.name = "--tile", .value = &o->tile, .help = "when a window slides over the photograph", .choices = kTileChoices});
+  verb.add(
+      {.name = "--overlap", .value = &o->overlap, .help = "share of a window that the next one covers again", .least = 0, .most = 0.9});
+  verb.add({.name = "--tta", .value = &o->tta, .help = "mean of several looks at each photograph", .choices = kTtaChoices});
+  verb.add({.name = "--mc",
+            .value = &o->mc,
+            .help = "mean of so many passes with dropout (Monte Carlo), and a map of how far they are apart",
+            .least = 0,
+            .most = 1000});
+  verb.add({.name = "--with",
+            .value = &o->with,
+            .help = "further runs, of the same classes and input, whose answers are averaged with RUN's (an ensemble)",
+            .type = "RUN"});
+  verb.add(
+      {.name = "--grade", .value = &o->grade, .help = "a photograph's grade, of those of its marked pixels", .choices = kGradeChoices});
+  verb.add({.name = "--max-pixels",
+            .value = &o->max_pixels,
+            .help = "larger photographs are refused: a limit against damaged and hostile files",
+            .least = kPositive});
+  add_device(verb, o->device);
+  return verb;
 }
 
 }  // namespace cli

@@ -12,6 +12,13 @@ namespace cli {
 
 using namespace lamina;
 
+namespace {
+
+struct ReplayOptions {
+  std::string run;
+  std::string device;  ///< empty: the run's
+};
+
 int replay(const ReplayOptions& options, const Common& common) {
   constexpr std::size_t kShown = 12;
   ThreadPool pool(common.threads);
@@ -42,6 +49,17 @@ int replay(const ReplayOptions& options, const Common& common) {
                 r.fault.ops[i].layer.c_str());
   std::printf("first not finite: %s\nlikely cause: %s\nnext: %s\n", r.fault.where.c_str(), r.fault.cause.c_str(), r.fault.next.c_str());
   return kOk;
+}
+
+}  // namespace
+
+Verb replay_verb() {
+  const auto o = std::make_shared<ReplayOptions>();
+  Verb verb{"replay", "take the step again whose loss or gradient was not finite: which op and layer was the first, and why",
+            [o](const Common& common) { return replay(*o, common); }};
+  verb.add({.name = "RUN", .value = &o->run, .help = "run folder, or its failed_step.safetensors", .required = true});
+  verb.add({.name = "--device", .value = &o->device, .help = "cpu | cuda | cuda:N; empty: the run's"});
+  return verb;
 }
 
 }  // namespace cli

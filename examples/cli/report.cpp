@@ -7,7 +7,6 @@
 #include "lamina/train/compare.hpp"
 #include "lamina/train/run_report.hpp"
 #include "open_data.hpp"
-#include "progress.hpp"
 #include "verbs.hpp"
 
 namespace cli {
@@ -15,6 +14,11 @@ namespace cli {
 using namespace lamina;
 
 namespace {
+
+struct ReportOptions {
+  std::vector<std::string> runs;
+  std::string data, out;
+};
 
 int compare(const ReportOptions& options, const Common& common) {
   const std::string out = options.out.empty() ? "comparison.html" : options.out;
@@ -41,8 +45,6 @@ int compare(const ReportOptions& options, const Common& common) {
   return kOk;
 }
 
-}  // namespace
-
 int report(const ReportOptions& options, const Common& common) {
   if (options.runs.size() > 1) return compare(options, common);
   require<OptionError>(options.out.empty(), "--out names the file of a comparison; a run's report is in its folder");
@@ -62,6 +64,18 @@ int report(const ReportOptions& options, const Common& common) {
   else
     std::printf("%s%sreport  %s\n", headline.c_str(), headline.empty() ? "" : "\n", file.c_str());
   return kOk;
+}
+
+}  // namespace
+
+Verb report_verb() {
+  const auto o = std::make_shared<ReportOptions>();
+  Verb verb{"report", "write a run's report again; of several runs: scores, differences, settings and curves side by side",
+            [o](const Common& common) { return report(*o, common); }};
+  verb.add({.name = "RUN", .value = &o->runs, .help = "run folders", .required = true});
+  verb.add({.name = "--data", .value = &o->data, .help = "where the run's data set is; empty: where it was"});
+  verb.add({.name = "--out", .value = &o->out, .help = "file of a comparison; empty: comparison.html"});
+  return verb;
 }
 
 }  // namespace cli

@@ -6,7 +6,6 @@
 #include "lamina/io/file.hpp"
 #include "lamina/train/study.hpp"
 #include "open_data.hpp"
-#include "progress.hpp"
 #include "run_events.hpp"
 #include "verbs.hpp"
 
@@ -14,6 +13,8 @@ namespace cli {
 
 using namespace lamina;
 namespace fs = std::filesystem;
+
+namespace {
 
 int study(train::StudyConfig config, bool plan_only, const Common& common) {
   fs::path data_folder = fs::path(config.data).lexically_normal();
@@ -56,6 +57,21 @@ int study(train::StudyConfig config, bool plan_only, const Common& common) {
     std::printf("%stable   %s\nreport  %s\n", io::read_file(out / "table.csv").c_str(), (out / "table.csv").c_str(),
                 (out / "report.html").c_str());
   return kOk;
+}
+
+}  // namespace
+
+Verb study_verb() {
+  struct Options {
+    train::StudyConfig config;
+    bool plan = false;
+  };
+  const auto o = std::make_shared<Options>();
+  Verb verb{"study", "does learning to color photographs help to segment them? from scratch against pretrained",
+            [o](const Common& common) { return study(o->config, o->plan, common); }};
+  add_settings(verb, o->config);
+  verb.add({.name = "--plan", .value = &o->plan, .help = "say what it takes, in time and memory, and stop"});
+  return verb;
 }
 
 }  // namespace cli

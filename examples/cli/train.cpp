@@ -9,11 +9,9 @@
 #include "lamina/train/folds.hpp"
 #include "lamina/train/report.hpp"
 #include "lamina/train/trainer.hpp"
-#include "open_data.hpp"
 #include "photographs.hpp"
-#include "progress.hpp"
 #include "run_events.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
@@ -52,8 +50,7 @@ int cross_validate(const train::TrainConfig& config, const data::Dataset& datase
   return kOk;
 }
 
-}  // namespace
-
+/// `folds` > 0: so many runs, each of which holds out other images.
 int train(train::TrainConfig config, int folds, bool resume, const Common& common) {
   auto data_folder = std::filesystem::path(config.data).lexically_normal();
   if (!data_folder.has_filename()) data_folder = data_folder.parent_path();  // "data/", as shells complete it, is "data"
@@ -110,6 +107,30 @@ int train(train::TrainConfig config, int folds, bool resume, const Common& commo
     std::printf("report  %s\nnext    %s\n", report.c_str(), folder.file("next_steps.txt").string().c_str());
   }
   return kOk;
+}
+
+}  // namespace
+
+Verb train_verb() {
+  struct Options {
+    train::TrainConfig config;
+    int folds = 0;
+    std::string resume = "auto";
+  };
+  const auto o = std::make_shared<Options>();
+  Verb verb{"train", "train a network on a data set; the same command again resumes",
+            [o](const Common& common) { return train(o->config, o->folds, o->resume == "auto", common); }};
+  add_settings(verb, o->config);
+  verb.add({.name = "--folds",
+            .value = &o->folds,
+            .help = "cross-validation: so many runs OUT/fold_N, each holding out other images of train and val; one table; 0: one run",
+            .least = 0});
+  add_resume(verb, o->resume);
+  add_nearest_color(verb, o->config.others);
+  verb.at("--model").help = models_help();
+  verb.at("--preset").help = presets_help();
+  verb.footer = [] { return loss_terms_help() + "\n" + kDatasetHelp; };
+  return verb;
 }
 
 }  // namespace cli

@@ -1,15 +1,22 @@
-// The verbs of the `lamina` program: plain option structs in, an exit code out. Only main.cpp knows CLI11.
+// The verbs of the `lamina` program. Each says what it is called, which options it takes and what it does in a file of its own; only
+// main.cpp knows CLI11.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
-#include "lamina/metrics/surface.hpp"
-#include "lamina/models/registry.hpp"
-#include "lamina/train/colorize.hpp"
-#include "lamina/train/config.hpp"
-#include "lamina/train/study.hpp"
+#include "lamina/core/settings.hpp"
+
+/// In the order in which --help lists them: each is a function NAME_verb().
+#define LAMINA_VERBS(verb)                                                                                                             \
+  verb(check) verb(augment) verb(train) verb(evaluate) verb(report) verb(replay) verb(predict) verb(colorize) verb(study) verb(import) \
+      verb(phantom) verb(info) verb(bench) verb(completion) verb(doctor)
 
 namespace cli {
 
@@ -25,124 +32,65 @@ enum ExitCode {
   kInterrupted = 130
 };
 
+struct VerbText;
 /// Flags that every verb has.
 struct Common {
   bool json = false;     ///< machine-readable result on stdout
   bool quiet = false;    ///< nothing on stderr but errors
   bool verbose = false;  ///< every setting
   int threads = 0;
+  const std::vector<VerbText>* texts = nullptr;  ///< of all verbs
 };
 
-/// A data set; what is not given is as in the run, or the usual.
-struct DataOptions {
-  std::string data;
-  std::optional<std::string> images, masks;
-  std::optional<int> ignore;
-  std::optional<std::uint64_t> seed;
-  std::optional<std::string> background, mask_channel, mask_frame, others;
+/// Where the value of an option goes: into a field that is there while the verb is, or to a function of one that takes none.
+using Target =
+    std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*, std::vector<std::string>*, std::optional<int>*,
+                 std::optional<std::uint64_t>*, std::optional<std::string>*, lamina::Extent, std::function<void()>>;
+
+/// An option of a verb.
+struct Option {
+  std::string name;  ///< "--size", or "DATA" of a word
+  Target value;
+  std::string help;
+  bool required = false;
+  std::span<const lamina::Choice> choices = {};
+  bool open = false;  ///< takes what is none of the choices, too
+  double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();
+  const char* type = "";  ///< what --help calls a value, where that is not its type
 };
 
-struct CheckOptions {
-  DataOptions data;
-  bool write_dataset_json = false;
+struct Verb {
+  const char *name, *help;
+  std::function<int(const Common&)> run;  ///< gives the exit code; none: it has verbs of its own
+  std::vector<Option> options = {};
+  std::function<std::string()> footer = {};
+  std::vector<Verb> verbs = {};
+
+  void add(Option option) { options.push_back(std::move(option)); }
+  Option& at(const std::string& option);
 };
 
-struct EvaluateOptions {
-  std::string run;
-  DataOptions data;
-  std::string split = "val", weights = "best";
-  bool original_size = false, fit_thresholds = false;
-  double tolerance = lamina::metrics::SurfaceOptions{}.tolerance;
-  std::string undefined = "n/a";  ///< n/a | 0 | 1
-  std::string missed = "worst";   ///< worst | n/a
-  std::string overlay = "fill", out;
-  std::string device = "cpu";
-};
+/// "--class-weights" for class_weights.
+std::string option_name(std::string field);
+/// The option of a field, "DATA" of a positional one.
+Option option_of(const lamina::Field& field, Target value);
 
-struct ReportOptions {
-  std::vector<std::string> runs;
-  std::string data, out;
-};
+/// Adds every field of `config`, which must outlive the verb. Ranges are the library's to check.
+template <class Config>
+void add_settings(Verb& verb, Config& config) {
+  describe(config, [&](const lamina::Field& field, auto&& value) {
+    using T = std::remove_cvref_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, lamina::Extent>)
+      verb.add(option_of(field, value));
+    else if constexpr (std::is_same_v<T, lamina::TextList>)
+      verb.add(option_of(field, &value.words));
+    else
+      verb.add(option_of(field, &value));
+  });
+}
 
-struct AugmentOptions {
-  DataOptions data;
-  std::string out, size = "256", resize = "stretch", augment = "hflip";
-  int copies = 4;
-};
-
-struct ReplayOptions {
-  std::string run;
-  std::string device;  ///< empty: the run's
-};
-
-struct PredictOptions {
-  std::string run;
-  std::vector<std::string> images;
-  std::string out, weights = "best";
-  std::string overlay = "fill";  ///< fill | outline | error
-  std::string masks;
-  bool probabilities = false;
-  std::string tile = "auto";  ///< auto | always | never
-  double overlap = 0.25;
-  std::string grade = "worst";  ///< worst | area | median
-  std::string tta = "none";     ///< none | flips | scales | all
-  int mc = 0;
-  std::vector<std::string> with;
-  std::int64_t max_pixels = lamina::data::DecodeLimits{}.max_pixels;
-  std::string device = "cpu";
-};
-
-struct ColorizePredictOptions {
-  std::string run;
-  std::vector<std::string> images;
-  std::string out, weights = "last";
-  int side = 0;
-  bool network_lightness = false;
-  std::string device = "cpu";
-};
-
-struct PhantomOptions {
-  std::string kind, out;
-  int count = 40;
-  std::string size = "256";
-  std::uint64_t seed = 0;
-  std::string withhold;
-};
-
-struct ImportOptions {
-  std::string kind, source, out;
-};
-
-struct InfoOptions {
-  std::string target;  ///< a run folder or a checkpoint; empty: the model named below
-  lamina::models::ModelConfig model;
-  std::string size = "256";
-};
-
-struct BenchOptions {
-  std::string profile;  ///< a run folder or a checkpoint; empty: the model named below
-  lamina::models::ModelConfig model;
-  std::string size;  ///< empty: the run's, or 256
-  int batch = 4, repeats = 3;
-  bool train = false;
-  std::string device = "cpu";
-};
-
-int check(const CheckOptions& options, const Common& common);
-/// `folds` > 0: so many runs, each of which holds out other images.
-int train(lamina::train::TrainConfig config, int folds, bool resume, const Common& common);
-int evaluate(const EvaluateOptions& options, const Common& common);
-int report(const ReportOptions& options, const Common& common);
-int augment(const AugmentOptions& options, const Common& common);
-int replay(const ReplayOptions& options, const Common& common);
-int predict(const PredictOptions& options, const Common& common);
-int colorize_train(lamina::train::ColorizeConfig config, bool resume, const Common& common);
-int colorize_predict(const ColorizePredictOptions& options, const Common& common);
-int study(lamina::train::StudyConfig config, bool plan, const Common& common);
-int import_data(const ImportOptions& options, const Common& common);
-int phantom(const PhantomOptions& options, const Common& common);
-int info(const InfoOptions& options, const Common& common);
-int bench(const BenchOptions& options, const Common& common);
-int doctor(const Common& common);
+#define LAMINA_VERB(name) Verb name##_verb();
+LAMINA_VERBS(LAMINA_VERB)
+#undef LAMINA_VERB
 
 }  // namespace cli
