@@ -154,6 +154,14 @@ def rule_sizes():
                 problems.append(f"{name}:{begin + 1}: a function of {length} lines; the most is 80")
 
 
+def rule_ipp():
+    """What is short stands in its header; of loss terms each has a file."""
+    for path in sources("include", suffixes={".ipp"}):
+        lines = len(path.read_text().splitlines())
+        if lines < 30 and "losses" not in path.parts:
+            problems.append(f"{path.relative_to(root)}: {lines} lines; what is short stands in its header")
+
+
 def rule_symbols():
     """No out-of-line function of a per-ISA object may be shared with other code: the linker could pick the AVX-512 one for everybody."""
     objects = 0

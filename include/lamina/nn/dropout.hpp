@@ -1,5 +1,6 @@
 #pragma once
 #include "lamina/nn/module.hpp"
+#include "lamina/ops/dropout.hpp"
 
 namespace lamina::nn {
 
@@ -13,8 +14,15 @@ struct DropoutOptions {
 class Dropout : public Module {
  public:
   using Options = DropoutOptions;
-  explicit Dropout(const DropoutOptions& o);
-  Tensor operator()(const Tensor& x, const Tensor& into = {}) const;
+  explicit Dropout(const DropoutOptions& o) : options_(o) {
+    require<OptionError>(o.rate >= 0 && o.rate < 1, "Dropout: rate ", o.rate, " is outside [0, 1)");
+  }
+  Tensor operator()(const Tensor& x, const Tensor& into = {}) const {
+    const LayerScope scope(*this);
+    if (!active()) return into ? dropout(x, 0, {}, into) : x;
+    const RandomKey key = RandomScope::next();
+    return options_.channels ? dropout_channels(x, options_.rate, key, into) : dropout(x, options_.rate, key, into);
+  }
   /// Will the next call drop anything?
   bool active() const { return options_.rate > 0 && (training() || options_.in_eval); }
 
