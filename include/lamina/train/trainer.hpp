@@ -15,8 +15,10 @@ namespace lamina::train {
 void check_settings(const TrainConfig& config);
 
 /// The task that the settings describe on a data set, which must outlive it. Without `values` its network has none yet: a session gives it
-/// those of its checkpoint, and files that the settings name are not looked for. Throws as check_settings; DataError, MemoryError.
-std::unique_ptr<SegmentationTask> make_task(const TrainConfig& config, const data::Dataset& dataset, bool values = true);
+/// those of its checkpoint, and files that the settings name are not looked for. `from`: such a file that is not kept with the settings.
+/// Throws as check_settings; DataError, MemoryError.
+std::unique_ptr<SegmentationTask> make_task(const TrainConfig& config, const data::Dataset& dataset, bool values = true,
+                                            const std::string& from = "");
 LoopOptions loop_options(const TrainConfig& config);
 
 /// Trains the configured network and keeps the run folder: config.json, env.json, metrics.csv, metrics.jsonl, log.txt (appended to),

@@ -11,7 +11,6 @@
 #include "lamina/core/text.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
-#include "lamina/io/pretrained.hpp"
 #include "lamina/train/evaluate.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
@@ -223,11 +222,10 @@ Outcome Study::segment(StudyRun& run, const TrainEvents& events, const std::atom
   const TrainConfig config = train_config(run);
   const data::Dataset some = subset(run);
   const bool goes_on = holds_checkpoint({config.out});
-  const auto task = make_task(config, some, !goes_on);
+  fs::path from;
   if (run.arm != "scratch" && !goes_on)
-    (void)io::load_pretrained(
-        task->network(), run.arm == "pretrained" ? fs::path(config_.pretrained) : io::find_weights(colorization_folder(run.seed), "last"),
-        {.last_layer = false});
+    from = run.arm == "pretrained" ? fs::path(config_.pretrained) : io::find_weights(colorization_folder(run.seed), "last");
+  const auto task = make_task(config, some, !goes_on, from.string());
   Session session(config.out, *task, true);
   require_values(session, !goes_on);
   LogFile log;

@@ -34,11 +34,16 @@ std::uint32_t checksum_of_items(const data::Dataset& dataset) {
   return sum;
 }
 
+TrainConfig beginning_with(const std::string& from, TrainConfig config) {
+  if (!from.empty()) config.from = from;
+  return config;
+}
+
 /// Segmentation of a data set by settings; a checkpoint has both, so that networks are rebuilt and runs told from each other.
 class ConfiguredTask : public SegmentationTask {
  public:
-  ConfiguredTask(const TrainConfig& config, const data::Dataset& dataset, bool values)
-      : SegmentationTask(parts_of(config, dataset, values)),
+  ConfiguredTask(const TrainConfig& config, const data::Dataset& dataset, bool values, const std::string& from)
+      : SegmentationTask(parts_of(beginning_with(from, config), dataset, values)),
         config_(config),
         dataset_(dataset),
         input_(input_config(config, dataset.photos)),
@@ -178,9 +183,9 @@ void check_settings(const TrainConfig& c) {
   models::resolved(model_config(c));
 }
 
-std::unique_ptr<SegmentationTask> make_task(const TrainConfig& config, const data::Dataset& dataset, bool values) {
+std::unique_ptr<SegmentationTask> make_task(const TrainConfig& config, const data::Dataset& dataset, bool values, const std::string& from) {
   check_settings(config);
-  return std::make_unique<ConfiguredTask>(config, dataset, values);
+  return std::make_unique<ConfiguredTask>(config, dataset, values, from);
 }
 
 LoopOptions loop_options(const TrainConfig& c) {
