@@ -5,7 +5,6 @@
 
 #include "json.hpp"
 #include "lamina/core/text.hpp"
-#include "lamina/train/config.hpp"
 #include "shared_options.hpp"
 
 namespace cli {
@@ -49,16 +48,11 @@ Verb augment_verb() {
   Verb verb{"augment", "write what training sees of a data set, several times augmented, as a data set of .npy arrays",
             [o](const Common& common) { return augment(*o, common); }};
   add_data(verb, o->data);
-  verb.add({.name = "OUT", .value = &o->out, .help = "folder to create", .required = true});
+  add_new_folder(verb, o->out);
   verb.add({.name = "--copies", .value = &o->copies, .help = "of every training image", .least = 1, .most = 100000});
   verb.add({.name = "--size", .value = &o->size, .help = "W[xH]"});
-  verb.add(
-      {.name = "--resize", .value = &o->resize, .help = "how images get to that size", .choices = train::kResizeChoices, .open = true});
-  verb.add({.name = "--augment",
-            .value = &o->augment,
-            .help = "random changes, as in hflip,rotate=15,jitter=0.2",
-            .choices = train::kAugmentChoices,
-            .open = true});
+  add_training(verb, "resize", &o->resize);
+  add_training(verb, "augment", &o->augment);
   return verb;
 }
 

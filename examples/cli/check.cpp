@@ -66,9 +66,7 @@ Verb check_verb() {
   Verb verb{"check", "examine a data set: files, classes, encodings, sizes, duplicates; recommend how to train on it",
             [o](const Common& common) { return check(*o, common); }};
   add_data(verb, o->data);
-  verb.add({.name = "--background",
-            .value = &o->data.background,
-            .help = "label that foreground scores leave out, or none; default as the data says"});
+  add_training(verb, "background", &o->data.background);
   verb.add({.name = "--write-dataset-json", .value = &o->write_dataset_json, .help = "write DATA/dataset.json, complete, to start from"});
   verb.footer = [] { return kDatasetHelp; };
   return verb;

@@ -131,7 +131,7 @@ Verb predict_verb_of_colorize() {
             [o](const Common& common) { return colorize_predict(*o, common); }};
   add_run(verb, o->run);
   verb.add({.name = "IMAGE", .value = &o->images, .help = "photographs, or folders of them", .required = true});
-  verb.add({.name = "--out", .value = &o->out, .help = "output folder", .required = true});
+  add_results(verb, o->out);
   add_weights(verb, o->weights);
   verb.add({.name = "--side",
             .value = &o->side,

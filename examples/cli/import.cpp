@@ -3,10 +3,9 @@
 
 #include <cstdio>
 
-#include "help.hpp"
 #include "json.hpp"
 #include "lamina/core/text.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
@@ -38,7 +37,7 @@ Verb import_verb() {
             [o](const Common& common) { return import_data(*o, common); }};
   verb.add({.name = "KIND", .value = &o->kind, .help = import_help(), .required = true});
   verb.add({.name = "SOURCE", .value = &o->source, .help = "folder that the data set or the annotation tool left", .required = true});
-  verb.add({.name = "OUT", .value = &o->out, .help = "folder to create", .required = true});
+  add_new_folder(verb, o->out);
   return verb;
 }
 

@@ -78,7 +78,7 @@ Verb info_verb() {
   const auto o = std::make_shared<InfoOptions>();
   Verb verb{"info", "what a run, a checkpoint or a model preset is: parameters, multiply-adds, layers",
             [o](const Common& common) { return info(*o, common); }};
-  verb.add({.name = "RUN", .value = &o->target, .help = "run folder or .safetensors file"});
+  add_run(verb, o->target, false);
   add_model(verb, o->model);
   verb.add({.name = "--size", .value = &o->size, .help = "W[xH] for the multiply-adds"});
   return verb;

@@ -6,7 +6,7 @@
 
 #include "json.hpp"
 #include "lamina/data/dataset.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
@@ -45,7 +45,7 @@ Verb phantom_verb() {
             .help = "skin: nine body regions; sparse: 32 classes, 99 % background; severity: four kinds of damage, each graded; rgb: "
                     "the quarter of red, green and blue; retina: lesions that may overlap; several: tissue, marks and graded damage",
             .required = true});
-  verb.add({.name = "OUT", .value = &o->out, .help = "folder to create", .required = true});
+  add_new_folder(verb, o->out);
   verb.add({.name = "--count", .value = &o->count, .help = "images"});
   verb.add({.name = "--size", .value = &o->size, .help = "W[xH]"});
   verb.add({.name = "--seed", .value = &o->seed, .help = "seed"});

@@ -283,7 +283,7 @@ Verb predict_verb() {
             .value = &o->images,
             .help = "photographs, folders, patterns as 'photos/*.jpg', lists (.txt: a path a line); runs before them join RUN",
             .required = true});
-  verb.add({.name = "--out", .value = &o->out, .help = "output folder", .required = true});
+  add_results(verb, o->out);
   add_weights(verb, o->weights);
   add_overlay(verb, o->overlay);
   verb.add({.name = "--masks", .value = &o->masks, .help = "of --overlay error: folder with the masks of the photographs"});

@@ -6,7 +6,7 @@
 
 #include "json.hpp"
 #include "lamina/core/device.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
@@ -58,7 +58,8 @@ Verb replay_verb() {
   Verb verb{"replay", "take the step again whose loss or gradient was not finite: which op and layer was the first, and why",
             [o](const Common& common) { return replay(*o, common); }};
   verb.add({.name = "RUN", .value = &o->run, .help = "run folder, or its failed_step.safetensors", .required = true});
-  verb.add({.name = "--device", .value = &o->device, .help = "cpu | cuda | cuda:N; empty: the run's"});
+  add_device(verb, o->device);
+  verb.at("--device").help += "; empty: the run's";
   return verb;
 }
 

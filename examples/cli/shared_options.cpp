@@ -4,24 +4,19 @@
 
 namespace cli {
 
+void add_training(Verb& verb, std::string_view field, Target value) {
+  verb.add(option_of(lamina::train::training_field(field), std::move(value)));
+}
+
 void add_data(Verb& verb, DataOptions& o) {
-  verb.add({.name = "DATA", .value = &o.data, .help = "folder with images/ and masks/", .required = true});
-  verb.add({.name = "--images", .value = &o.images, .help = "name of the folder with the photographs"});
-  verb.add({.name = "--masks", .value = &o.masks, .help = "name of the folder with the masks"});
-  verb.add({.name = "--ignore", .value = &o.ignore, .help = "mask value that neither loss nor metrics count; -1: as dataset.json says"});
+  add_training(verb, "data", &o.data);
+  add_training(verb, "images", &o.images);
+  add_training(verb, "masks", &o.masks);
+  add_training(verb, "ignore", &o.ignore);
   verb.add({.name = "--seed", .value = &o.seed, .help = "seed of the split when there are no lists"});
-  verb.add({.name = "--mask-channel",
-            .value = &o.mask_channel,
-            .help = "where masks have their labels; default as dataset.json says",
-            .choices = kChannelChoices,
-            .open = true});
-  verb.add({.name = "--mask-frame",
-            .value = &o.mask_frame,
-            .help = "what masks were drawn on, of photographs with an EXIF orientation",
-            .choices = kFrameChoices,
-            .open = true});
-  verb.add(
-      {.name = "--others", .value = &o.others, .help = "what mask values are that are no label", .choices = kOthersChoices, .open = true});
+  add_training(verb, "mask_channel", &o.mask_channel);
+  add_training(verb, "mask_frame", &o.mask_frame);
+  add_training(verb, "others", &o.others);
   add_nearest_color(verb, o.others);
 }
 

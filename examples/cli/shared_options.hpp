@@ -12,14 +12,23 @@ void add_nearest_color(Verb& verb, Text& others) {
   verb.add({.name = "--nearest-color", .value = [&others] { others = "nearest"; }, .help = "the same as --others nearest"});
 }
 
+/// An option that says of itself what that of training says.
+void add_training(Verb& verb, std::string_view field, Target value);
 void add_data(Verb& verb, DataOptions& o);
 /// Options of every family that is registered; a family says which are its own.
 void add_model(Verb& verb, lamina::models::ModelConfig& config);
 
-inline void add_run(Verb& verb, std::string& run) {
-  verb.add({.name = "RUN", .value = &run, .help = "run folder or .safetensors file", .required = true});
+inline constexpr const char* kRunHelp = "run folder or .safetensors file";
+inline void add_run(Verb& verb, std::string& run, bool required = true) {
+  verb.add({.name = "RUN", .value = &run, .help = kRunHelp, .required = required});
 }
-inline void add_device(Verb& verb, std::string& device) { verb.add({.name = "--device", .value = &device, .help = "cpu | cuda | cuda:N"}); }
+inline void add_device(Verb& verb, std::string& device) { add_training(verb, "device", &device); }
+inline void add_new_folder(Verb& verb, std::string& out) {
+  verb.add({.name = "OUT", .value = &out, .help = "folder to create", .required = true});
+}
+inline void add_results(Verb& verb, std::string& out) {
+  verb.add({.name = "--out", .value = &out, .help = "output folder", .required = true});
+}
 inline void add_overlay(Verb& verb, std::string& overlay) {
   verb.add({.name = "--overlay", .value = &overlay, .help = "how pictures show labels", .choices = kOverlayChoices});
 }

@@ -53,14 +53,11 @@ struct TrainConfig {
   std::string sentinels = "warn";
 };
 
-inline constexpr const char* kCropCenterHelp =
-    "where a crop is drawn: inside (the photograph, where that is large enough) | anywhere (its center is inside)";
-inline constexpr const char* kDecayHelp =
-    "what weight decay acts on: kernels | dense (kernels that are not depthwise: TensorFlow's DeepLab) | all (biases and norms too)";
-
 inline constexpr Choice kResizeChoices[] = {{"stretch", "to that size, whatever the proportions"},
                                             {"crop", "crops at the photograph's own scale; whole ones are scored in windows"},
                                             {"pad", "shrunk or enlarged until it fits, the rest filled with --border and ignored"}};
+inline constexpr Choice kCropCenterChoices[] = {{"inside", "inside the photograph, where that is large enough"},
+                                                {"anywhere", "its center is inside"}};
 inline constexpr Choice kAugmentChoices[] = {{"none", "nothing"},
                                              {"hflip", "left and right exchanged, half of the time (hflip=P: with probability P)"},
                                              {"vflip", "the same of top and bottom"},
@@ -86,11 +83,18 @@ inline constexpr Choice kNormalizeChoices[] = {{"auto", "data, unless they are 8
 inline constexpr Choice kOptimizerChoices[] = {{"adam", "Kingma & Ba 2015; weight decay joins the gradient"},
                                                {"adamw", "weight decay apart from the gradient"},
                                                {"sgd", "with --momentum"}};
+inline constexpr Choice kDecayChoices[] = {
+    {"kernels", "all of them"}, {"dense", "those that are not depthwise: TensorFlow's DeepLab"}, {"all", "biases and norms, too"}};
 inline constexpr Choice kScheduleChoices[] = {{"constant", "--lr throughout"},
                                               {"poly", "falls to 0 as (1 - t)^0.9 (DeepLab)"},
                                               {"cosine", "falls to 0 as a half cosine"},
                                               {"onecycle", "up to --lr within the first 30 %, then down (PyTorch's)"},
                                               {"plateau", "a tenth, after 10 validations without a better score"}};
+
+inline constexpr Choice kChannelChoices[] = {{"color", "gray values, palette or colors"}, {"alpha", "the alpha channel"}};
+inline constexpr Choice kFrameChoices[] = {{"shown", "as a viewer turns it"}, {"stored", "as its file stores it, unturned"}};
+inline constexpr Choice kOthersChoices[] = {
+    {"error", "refused"}, {"ignore", "count nowhere"}, {"nearest", "are the label with the nearest color"}};
 
 /// Names and help of the options of every registered family that no field of TrainConfig has.
 std::vector<std::pair<const char*, const char*>> family_options();
@@ -109,7 +113,7 @@ void describe(TrainConfig& c, Visit&& visit) {
   for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{.name = "resize", .help = "how images get to that size", .choices = kResizeChoices}, c.resize);
-  visit(Field{"crop_center", kCropCenterHelp}, c.crop_center);
+  visit(Field{.name = "crop_center", .help = "where a crop is drawn", .choices = kCropCenterChoices}, c.crop_center);
   visit(Field{"crops", "crops of each photograph an epoch; 0: as many as its pixels fill", 0}, c.crops);
   visit(Field{"crop_foreground", "share of the crops that are centered on a class other than the background, each class as often", 0, 1},
         c.crop_foreground);
@@ -132,7 +136,7 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"beta1", "of adam", 0, 1}, c.beta1);
   visit(Field{"beta2", "of adam", 0, 1}, c.beta2);
   visit(Field{"weight_decay", "weight decay", 0}, c.weight_decay);
-  visit(Field{"decay_on", kDecayHelp}, c.decay_on);
+  visit(Field{.name = "decay_on", .help = "what weight decay acts on", .choices = kDecayChoices}, c.decay_on);
   visit(Field{"momentum", "of sgd"}, c.momentum);
   visit(Field{"clip_norm", "clip the gradient's norm; 0: off", 0}, c.clip_norm);
   visit(Field{"clip_value", "clip each gradient element; 0: off", 0}, c.clip_value);
@@ -149,10 +153,14 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"seed", "seed of everything random"}, c.seed);
   visit(Field{"ignore", "mask value that neither loss nor metrics count; -1: as dataset.json says", -1, 65535}, c.ignore);
   visit(Field{"background", "label that foreground scores leave out, or none; empty: as the data says"}, c.background);
-  visit(Field{"mask_channel", "where masks have their labels: color | alpha; empty: as dataset.json says"}, c.mask_channel);
-  visit(Field{"mask_frame", "masks are drawn on photographs as shown | stored (EXIF orientation); empty: as dataset.json says"},
+  visit(Field{.name = "mask_channel", .help = "where masks have their labels; empty: as dataset.json says", .choices = kChannelChoices},
+        c.mask_channel);
+  visit(Field{.name = "mask_frame",
+              .help = "what masks were drawn on, of photographs with an EXIF orientation; empty: as dataset.json says",
+              .choices = kFrameChoices},
         c.mask_frame);
-  visit(Field{"others", "mask values that are no label: error | ignore | nearest (color); empty: as dataset.json says"}, c.others);
+  visit(Field{.name = "others", .help = "what mask values are that are no label; empty: as dataset.json says", .choices = kOthersChoices},
+        c.others);
   visit(Field{"val_every", "epochs between validations; the last epoch is always validated", 1}, c.val_every);
   visit(Field{"patience", "stop after so many validations in a row without a better score; 0: never", 0}, c.patience);
   visit(Field{.name = "save_every",
@@ -169,6 +177,9 @@ void describe(TrainConfig& c, Visit&& visit) {
         c.tensorboard);
   visit(Field{.name = "sentinels", .help = kSentinelsHelp, .stored = false}, c.sentinels);
 }
+
+/// A field of TrainConfig: what other settings that mean the same say of themselves.
+const Field& training_field(std::string_view name);
 
 /// The stored settings as ordered JSON text, and back: settings that are missing have their defaults. Throws DataError on text that is no
 /// config, on a setting that this version does not know.

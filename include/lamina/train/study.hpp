@@ -56,8 +56,8 @@ void describe(StudyConfig& c, Visit&& visit) {
   visit(Field{"pretrainings", "colorization runs; seeds take them in turn", 1}, c.pretrainings);
   visit(Field{"model", "network family; empty: the preset's"}, c.model);
   visit(Field{"model_preset", "of the family; empty: the preset's"}, c.model_preset);
-  visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);
-  visit(Field{"depth", "poolings; 0: the preset's", 0}, c.depth);
+  visit(training_field("base"), c.base);
+  visit(training_field("depth"), c.depth);
   for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
   visit(Field{"width", "of the images; 0: the preset's", 0}, c.width);
   visit(Field{"height", "of the images; 0: the preset's", 0}, c.height);
@@ -78,7 +78,7 @@ void describe(StudyConfig& c, Visit&& visit) {
   describe(c.gan, visit);
   visit(Field{"colors", "what G makes of gray: rgb | lab"}, c.colors);
   visit(Field{"uncertain", "how a class of that role counts for background against skin: skin | background | ignore"}, c.uncertain);
-  visit(Field{"device", "cpu | cuda | cuda:N"}, c.device);
+  visit(training_field("device"), c.device);
   visit(Field{"precision", "f32 | bf16"}, c.precision);
   visit(Field{.name = "out", .help = "folder of the study", .stored = false}, c.out);
 }

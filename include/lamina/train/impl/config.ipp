@@ -23,6 +23,16 @@ std::vector<std::pair<const char*, const char*>> family_options() {
   return all;
 }
 
+const Field& training_field(std::string_view name) {
+  static const std::vector<Field> fields = [] {
+    std::vector<Field> all;
+    TrainConfig config;
+    describe(config, [&](const Field& field, const auto&) { all.push_back(field); });
+    return all;
+  }();
+  return *std::find_if(fields.begin(), fields.end(), [&](const Field& field) { return field.name == name; });
+}
+
 std::string to_json(const TrainConfig& config) { return settings_to_json(settings_of(config), kTrainingFormat); }
 
 TrainConfig config_from_json(const std::string& text) {
