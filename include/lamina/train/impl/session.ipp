@@ -16,18 +16,18 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// Undefined numbers are null.
-Json json_of(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
-double number_from(const Json& j) { return j.is_null() ? NAN : j.get<double>(); }
+Json json_number(double v) { return std::isnan(v) ? Json(nullptr) : Json(v); }
+double number_or_nan(const Json& j) { return j.is_null() ? NAN : j.get<double>(); }
 
 Json json_of(const Scalars& scalars) {
   Json j = Json::object();
-  for (const auto& [name, value] : scalars) j[name] = json_of(value);
+  for (const auto& [name, value] : scalars) j[name] = json_number(value);
   return j;
 }
 
 Scalars scalars_from(const Json& j) {
   Scalars scalars;
-  for (const auto& [name, value] : j.items()) scalars[name] = number_from(value);
+  for (const auto& [name, value] : j.items()) scalars[name] = number_or_nan(value);
   return scalars;
 }
 
@@ -56,7 +56,7 @@ Json json_of(const EpochRecord& r) {
   if (!r.note.empty()) j["note"] = r.note;
   if (!r.validation) return j;
   j["scores"] = json_of(r.validation->scores);
-  j["score"] = json_of(r.validation->score);
+  j["score"] = json_number(r.validation->score);
   for (const HeadCounts& head : r.validation->counts) j["counts"][head.head] = json_of(head.confusion);
   return j;
 }
@@ -68,7 +68,7 @@ EpochRecord record_from(const Json& j) {
     r.train = scalars_from(j.at("train"));
     if (j.contains("signals")) r.signals = scalars_from(j.at("signals"));
     if (!j.contains("scores")) return r;
-    Validation v{.scores = scalars_from(j.at("scores")), .counts = {}, .score = j.contains("score") ? number_from(j.at("score")) : NAN};
+    Validation v{.scores = scalars_from(j.at("scores")), .counts = {}, .score = j.contains("score") ? number_or_nan(j.at("score")) : NAN};
     if (j.contains("counts"))
       for (const auto& [head, rows] : j.at("counts").items()) v.counts.push_back({head, confusion_from(rows)});
     r.validation = std::move(v);
@@ -108,7 +108,7 @@ std::string to_json(const RunState& s) {
          {"step", s.step},
          {"sums", json_of(s.sums)},
          {"images", s.images},
-         {"best_score", json_of(s.best_score)},
+         {"best_score", json_number(s.best_score)},
          {"best_epoch", s.best_epoch},
          {"schedule", {{"best", s.schedule.best}, {"reduction", s.schedule.reduction}, {"bad", s.schedule.bad}}},
          {"history", Json::array()}};
@@ -127,7 +127,7 @@ RunState run_state_from_json(const std::string& text) {
                .batch = j.at("batch"),
                .step = j.at("step"),
                .images = j.at("images"),
-               .best_score = number_from(j.at("best_score")),
+               .best_score = number_or_nan(j.at("best_score")),
                .best_epoch = j.at("best_epoch")};
     if (s.best_score == -1) s.best_score = NAN;  // so said 0.1.0
     const Json& sums = j.at("sums");
