@@ -18,9 +18,9 @@ struct Loss {
 };
 
 /// The two terms as ops/segmentation_loss.hpp has them: cross-entropy over the sum of the weights that count, Dice smoothed by 1 over all
-/// images at once, a class that is nowhere counted too. `planes`: sigmoids; targets are then 0 and 1, else classes.
+/// images at once, a class that is nowhere as `absent` says. `planes`: sigmoids; targets are then 0 and 1, else classes.
 inline Loss loss_by_hand(const std::vector<double>& logits, const std::vector<int>& targets, std::size_t classes,
-                         std::vector<double> weights, bool planes) {
+                         std::vector<double> weights, bool planes, EmptyClass absent = EmptyClass::penalize) {
   if (weights.empty()) weights.assign(classes, 1);
   std::vector<double> p(logits.size()), t(logits.size()), counted(logits.size());
   double ce = 0, norm = 0;
@@ -40,9 +40,12 @@ inline Loss loss_by_hand(const std::vector<double>& logits, const std::vector<in
   }
   double dice = 0, all = 0;
   for (std::size_t c = 0; c < classes; ++c) {
-    double both = 0, sum = 0;
-    for (std::size_t at = c; at < p.size(); at += classes) both += counted[at] * p[at] * t[at], sum += counted[at] * (p[at] + t[at]);
-    dice += weights[c] * (2 * both + 1) / (sum + 1);
+    double both = 0, sum = 0, labelled = 0;
+    for (std::size_t at = c; at < p.size(); at += classes)
+      both += counted[at] * p[at] * t[at], sum += counted[at] * (p[at] + t[at]), labelled += counted[at] * t[at];
+    const bool by_formula = labelled > 0 || absent == EmptyClass::penalize;
+    if (!by_formula && absent == EmptyClass::skip) continue;
+    dice += weights[c] * (by_formula ? (2 * both + 1) / (sum + 1) : absent == EmptyClass::one);
     all += weights[c];
   }
   return {ce / norm, 1 - dice / all};
@@ -51,6 +54,7 @@ inline Loss loss_by_hand(const std::vector<double>& logits, const std::vector<in
 struct Recipe {
   std::vector<double> weights{};  ///< of the outputs
   double ce = 1, dice = 1;
+  EmptyClass absent = EmptyClass::penalize;
   std::function<double(std::int64_t)> lr{};  ///< of each update; none: the setting
 };
 
@@ -126,7 +130,7 @@ inline Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epo
 
   const auto terms = [&](const Tensor& logits, const Tensor& labels) {
     return loss_by_hand(logits.to_vector<double>(), targets_by_hand(labels, task, outputs), static_cast<std::size_t>(outputs),
-                        recipe.weights, planes);
+                        recipe.weights, planes, recipe.absent);
   };
   Values v;
   for (const auto& [name, tensor] : model->named_parameters()) v.start.push_back({name, tensor.detach().clone()});
@@ -155,7 +159,7 @@ inline Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epo
                          .regions = {RegionTerm::dice(recipe.dice)},
                          .class_weights = recipe.weights,
                          .ignore_label = 255,
-                         .empty_class = EmptyClass::penalize})
+                         .empty_class = recipe.absent})
           .backward();
       if (recipe.lr) lr = recipe.lr(step);
       update_by_hand(c, model->named_parameters(), lr, ++step, m, s);

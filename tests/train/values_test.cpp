@@ -1,4 +1,5 @@
 // What the trainer computes, against the same steps by hand.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numbers>
@@ -77,6 +78,22 @@ TEST_CASE("class weights reach both terms of the loss, in training and in valida
     if (weights == listed) CHECK(log.find("class weights: sky 0.5, red 2, green 0, blue 3.25\n") != std::string::npos);
   }
   for (std::size_t i = 3; i < 9; ++i) CHECK(std::abs(losses[i] - losses[i % 3]) > 1e-3);
+}
+
+TEST_CASE("classes that a batch lacks are in its Dice as --absent-classes says") {
+  TempFolder f;
+  write_pictures(f / "data", Task::multiclass, kValuesTrain, kValuesVal);
+  std::vector<double> losses;
+  for (const auto& [name, policy] :
+       {std::pair{"penalize", EmptyClass::penalize}, {"skip", EmptyClass::skip}, {"one", EmptyClass::one}, {"zero", EmptyClass::zero}}) {
+    CAPTURE(name);
+    auto c = seeded(f, name);
+    c.absent_classes = name;
+    losses.push_back(check_metrics(c, {.absent = policy}, 1).dice_loss[0]);
+  }
+  std::sort(losses.begin(), losses.end());
+  for (std::size_t i = 1; i < 4; ++i) CHECK(losses[i] - losses[i - 1] > 1e-3);
+  CHECK_THROWS_WITH_AS(losses::empty_class_named("skp"), doctest::Contains("skip"), OptionError);
 }
 
 TEST_CASE("class weights are enet's by themselves, none where the loss takes none; a run that goes on keeps its own") {

@@ -14,6 +14,9 @@ struct CriterionOptions {
   RegionReduction region_reduction = RegionReduction::batch;
 };
 
+/// The policy called penalize, skip, one or zero. Throws OptionError naming the nearest.
+EmptyClass empty_class_named(const std::string& name);
+
 /// A weighted sum of loss terms, such as "0.5*ce+tversky:alpha=0.3:beta=0.7". What sees pixels and regions is computed in fused passes
 /// (segmentation_loss), which also interpolate logits: in one, unless there are two pixel terms, regions of images beside regions of
 /// batches, or more than kMostRegionTerms. Other terms are computed beside them. Of several heads all have these terms, or each its own:

@@ -33,7 +33,7 @@ struct TrainConfig {
   std::string head;
   std::string loss = "ce+dice";
   double aux_weight = 0.5;
-  std::string class_weights = "auto";
+  std::string class_weights = "auto", absent_classes = "penalize";
   std::string optimizer = "adam";
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, weight_decay = 0, momentum = 0.9, clip_norm = 0, clip_value = 0;
@@ -77,6 +77,10 @@ inline constexpr Choice kClassWeightChoices[] = {{"auto", "enet, where the loss 
                                                  {"enet", "1 / ln(1.02 + share): at most 50 times the most frequent one's (ENet)"},
                                                  {"effective", "effective number of samples (Cui et al. 2019)"},
                                                  {"dice-volume", "one over its squared share, as in the generalized Dice"}};
+inline constexpr Choice kAbsentChoices[] = {{"penalize", "the formula as it stands: what is taken for them costs"},
+                                            {"skip", "left out, gradient and weight: what is taken for them costs nothing here"},
+                                            {"one", "the ratio 1, without gradient"},
+                                            {"zero", "the ratio 0, without gradient"}};
 inline constexpr Choice kNormalizeChoices[] = {{"auto", "data, unless they are 8-bit gray or RGB"},
                                                {"half", "x * 2 - 1"},
                                                {"data", "by mean and deviation of the training photographs"}};
@@ -131,6 +135,8 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3; of several heads also NAME=TERMS,..."}, c.loss);
   visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
   visit(Field{.name = "class_weights", .help = "a rule, or numbers such as 1,4,2", .choices = kClassWeightChoices}, c.class_weights);
+  visit(Field{.name = "absent_classes", .help = "what Dice and other ratios make of a batch's absent classes", .choices = kAbsentChoices},
+        c.absent_classes);
   visit(Field{.name = "optimizer", .help = "what makes updates of gradients", .choices = kOptimizerChoices}, c.optimizer);
   visit(Field{"lr", "learning rate (the maximum of onecycle)", kPositive}, c.lr);
   visit(Field{"beta1", "of adam", 0, 1}, c.beta1);

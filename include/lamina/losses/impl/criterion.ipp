@@ -94,6 +94,12 @@ Criterion::Term Criterion::parse(const std::string& text) const {
   return term;
 }
 
+EmptyClass empty_class_named(const std::string& name) {
+  constexpr Named<EmptyClass> kPolicies[] = {
+      {EmptyClass::penalize, "penalize"}, {EmptyClass::skip, "skip"}, {EmptyClass::one, "one"}, {EmptyClass::zero, "zero"}};
+  return parse_name("policy for absent classes", name, kPolicies);
+}
+
 Criterion::Criterion(const std::string& expression, CriterionOptions options) : options_(std::move(options)) {
   // "HEAD=...": the arguments of a term follow a colon.
   if (const std::size_t equals = expression.find('='); equals < expression.find_first_of(":+*")) {

@@ -201,7 +201,7 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
   return {.network = std::move(network),
           .heads = {head},
           .auxiliary = std::move(auxiliary),
-          .criterion = losses::Criterion(config.loss),
+          .criterion = losses::Criterion(config.loss, {.empty_class = losses::empty_class_named(config.absent_classes)}),
           .optimizer = std::move(optimizer),
           .part = config.batch,
           .merge_single = training.merge_single,

@@ -165,7 +165,7 @@ void check_settings(const TrainConfig& c) {
   require<OptionError>(parse_precision(c.precision) == DType::f32 || device.is_cuda(), "--precision ", c.precision, " needs --device cuda");
   require<OptionError>(!c.out.empty(), "the run folder has no name");
   // Names that nobody knows, numbers outside their ranges.
-  (void)losses::Criterion(c.loss);
+  (void)losses::Criterion(c.loss, {.empty_class = losses::empty_class_named(c.absent_classes)});
   make_optimizer(c, nn::BatchNorm2d({.channels = 1}));
   listed_weights(c.class_weights);
   optim::parse_schedule(c.schedule);
