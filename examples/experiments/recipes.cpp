@@ -18,9 +18,11 @@ namespace {
 
 struct Recipe {
   const char *loss, *weights;
+  const char* absent = "penalize";
   double crops = 0;  ///< share of crops around classes other than the background; 0: no crops
   std::string name() const {
     return message("--loss ", loss, std::strcmp(weights, "none") ? message(" --class-weights ", weights) : "",
+                   std::strcmp(absent, "penalize") ? message(" --absent-classes ", absent) : "",
                    crops > 0 ? message(" --resize crop --crop-foreground ", decimal(crops, 1)) : "");
   }
 };
@@ -28,13 +30,14 @@ constexpr Recipe kPlain{"ce", "none"}, kBoth{"ce+dice", "none"};
 constexpr Recipe kRecipes[] = {kPlain,
                                {"ce", "enet"},
                                {"dice", "none"},
+                               {"dice", "none", "skip"},
+                               {"dice", "enet", "skip"},
                                kBoth,
                                {"ce+dice", "enet"},
+                               {"ce+dice", "enet", "skip"},
                                {"ce+dice", "median"},
-                               {"ce+dice", "effective"},
                                {"focal+dice", "enet"},
-                               {"ce+dice", "none", 0.5},
-                               {"ce+dice", "enet", 0.5}};
+                               {"ce+dice", "none", "penalize", 0.5}};
 constexpr int kSide = 128, kEpochs = 30, kSparseSide = 256, kSparseEpochs = 40;
 
 const std::vector<std::string> kSets{"wound_fuseg", "camvid_small", "skin", "sparse"};
@@ -63,7 +66,7 @@ Set open(const std::string& name, const fs::path& photographs, const fs::path& o
 
 train::TrainConfig config_of(const Recipe& recipe, const Set& set, const fs::path& run, int seed) {
   train::TrainConfig config{.data = set.folder.string(), .preset = "bn", .base = 8, .depth = 4, .width = set.side(), .height = set.side()};
-  config.loss = recipe.loss, config.class_weights = recipe.weights, config.out = run.string();
+  config.loss = recipe.loss, config.class_weights = recipe.weights, config.absent_classes = recipe.absent, config.out = run.string();
   config.seed = static_cast<std::uint64_t>(seed), config.epochs = config.val_every = set.name == "sparse" ? kSparseEpochs : kEpochs;
   if (set.name == "sparse") config.batch = 2, config.lr = 2e-3;
   if (recipe.crops > 0)
