@@ -55,7 +55,7 @@ TEST_CASE("fitted thresholds: no threshold can be moved to a higher quadratic ka
   for (const auto& [grade, value] : said) counts.add(grade, value);
   const std::vector<float> usual{0.5f, 1.5f, 2.5f};
   // cohen_kappa_score(weights="quadratic"): decisions 1 1 1 1 1 1 1 2 1 2 2 2.
-  CHECK(counts.decided(usual).ordinal_scores().quadratic_kappa == doctest::Approx(5. / 9).epsilon(1e-9));
+  CHECK(counts.decided(usual).ordinal_scores().quadratic_kappa == doctest::Approx(5. / 9).scale(0).epsilon(1e-9));
   const std::vector<float> fitted = counts.fitted(usual);
   CHECK(counts.decided(fitted).ordinal_scores().quadratic_kappa == 1);
   // In the middle between the numbers of neighbouring grades, in steps of 1/64.

@@ -9,8 +9,8 @@
 
 namespace lamina::io {
 
-/// A checkpoint as the network it holds: the one way from a file to a network and back, for evaluation, prediction, reports and programs that
-/// embed them. Opening reads the header and what it says; tensors are read when the network is asked for.
+/// A checkpoint as the network it holds: the one way from a file to a network and back, for evaluation, prediction, reports and programs
+/// that embed them. Opening reads the header and what it says; tensors are read when the network is asked for.
 ///
 /// Training builds its network from its settings and fills it: what it begins with may have other names and lack tensors
 /// (io/pretrained.hpp); what it goes on with has optimisers and the run's state beside the network, which train::Session keeps. Both lie
