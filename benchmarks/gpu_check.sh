@@ -4,7 +4,7 @@
 #
 #   bash benchmarks/gpu_check.sh --part check [--out DIR] [--minutes 8]
 #     builds; runs the test suite, which checks every kernel on the GPU (poisoned outputs, odd shapes, slices, the same bytes twice); trains
-#     a U-Net on both devices and compares; runs compute-sanitizer's memcheck, racecheck and synccheck on the convolutions and a few ops
+#     a U-Net on both devices and compares; runs the program on phantoms in f32 and bf16; runs compute-sanitizer's memcheck, racecheck and synccheck on the convolutions and a few ops
 #   bash benchmarks/gpu_check.sh --part bench [--out DIR] [--minutes 8]
 #     builds; runs every benchmark on the GPU; times PyTorch's ops in the same shapes, and training steps beside PyTorch, eager and compiled;
 #     writes benchmarks/results/gpu/DEVICE.json and ends with short tables
@@ -16,7 +16,7 @@
 #   LAMINA_DEPS                a prefix with the packages of third_party/README.md, for a machine that lacks them. To make one on a
 #                              Debian machine, in a folder that git ignores (.deps):
 #                              apt-get download libeigen3-dev nlohmann-json3-dev doctest-dev libbenchmark-dev libbenchmark1debian \
-#                                libpng-dev libjpeg62-turbo-dev zlib1g-dev && for f in *.deb; do dpkg -x $f .; done
+#                                libpng-dev libjpeg62-turbo-dev zlib1g-dev libstb-dev libcli11-dev && for f in *.deb; do dpkg -x $f .; done
 #                              and then LAMINA_DEPS=.deps/usr
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -116,7 +116,7 @@ build() {
   # shellcheck disable=SC2016  # for the inner shell
   timeout -k 5 "$(left)" bash -c '
     set -e
-    cmake --preset cuda -B "$1" -DCMAKE_CUDA_FLAGS=-lineinfo -DLAMINA_CUDA_ARCHITECTURES="$2" -DLAMINA_BUILD_EXAMPLES=OFF \
+    cmake --preset cuda -B "$1" -DCMAKE_CUDA_FLAGS=-lineinfo -DLAMINA_CUDA_ARCHITECTURES="$2" -DLAMINA_JOIN_FILES=ON \
       ${3:+-DCMAKE_PREFIX_PATH="$3"}
     cmake --build "$1" --target "${@:4}"' build "$build" "$architectures" "$deps" "$@" > "$log" 2>&1
   code=$?
@@ -140,11 +140,22 @@ if ((!gpu)); then
   finish
 fi
 
-areas=(core ops nn optim models train)
+areas=(core ops nn optim models heads losses train cli)
 if [[ $part == check ]]; then
   build "${areas[@]/%/_tests}" || finish
   step train 60 "$build/tests/train_tests" --test-case='20 steps of a U-Net have the same losses*'
   for area in "${areas[@]}"; do step "tests/$area" 240 "$build/tests/${area}_tests"; done
+  # shellcheck disable=SC2016  # for the inner shell
+  step program 90 bash -c '
+    set -e
+    lamina=$PWD/$1 && rm -rf "$2" && mkdir -p "$2" && cd "$2"
+    "$lamina" phantom skin data --count 120 --size 128 --seed 1 --quiet
+    for precision in f32 bf16; do
+      "$lamina" train data --out $precision --base 16 --epochs 15 --device cuda --precision $precision --quiet
+      "$lamina" evaluate $precision data --device cuda --quiet
+      "$lamina" evaluate $precision data --quiet
+    done
+    "$lamina" predict f32 data/images --out predicted --device cuda --quiet' program "$build/bin/lamina" "$out/program"
   grep -qs 'skipped on cuda' "$out/train.log" "$out"/tests/*.log && echo "FAILED: the tests found no GPU" && failed+=("no GPU in the tests")
   if have compute-sanitizer; then
     for tool in memcheck racecheck synccheck; do

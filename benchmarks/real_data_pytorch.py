@@ -58,8 +58,10 @@ class UNet(nn.Module):
         return self.head(x)
 
 
-def ce_plus_dice(logits, labels, ignore, weights, smooth=1.0):
+def ce_plus_dice(logits, labels, ignore, weights=None, smooth=1.0):
     """Mean cross-entropy over the labelled pixels + 1 - mean over classes of the soft Dice pooled over the batch, both weighted by class."""
+    if weights is None:
+        weights = logits.new_ones(logits.shape[1])
     ce = F.cross_entropy(logits, labels, weights, ignore_index=ignore)
     valid = labels != ignore
     target = F.one_hot(torch.where(valid, labels, 0), logits.shape[1]).permute(0, 3, 1, 2) * valid[:, None]
