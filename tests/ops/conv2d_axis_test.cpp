@@ -195,15 +195,43 @@ bool covers() {
          static_cast<int>(results.size()) == Tile::kRows * Tile::kCols && results.begin()->first == 0 && results.begin()->second == 0 &&
          *results.rbegin() == std::pair{Tile::kRows - 1, Tile::kCols - 1};
 }
+/// Do the places that tensor cores give a thread (PTX manual, "Matrix Fragments for mma.m16n8k16": row lane / 4 of eight, columns
+/// 2 (lane % 4) and the next) hold its rows and columns?
+template <class Tile>
+bool fragments_fit() {
+  bool fit = true;
+  for (int thread = 0; thread < Tile::kThreads; ++thread) {
+    const int warp = thread / 32, lane = thread % 32, row = Tile::thread_row(thread), col = Tile::thread_col(thread);
+    for (int i = 0; i < Tile::kOwnRows; ++i) {
+      const int place = warp / Tile::kWarpsAcross * Tile::kPartRows + 8 * i + lane / 4;
+      fit = fit && Tile::row_at(place) == Tile::row(row, i) && Tile::row_in_order(row, i) == place;
+    }
+    for (int j = 0; j < Tile::kOwnCols; ++j) {
+      const int place = warp % Tile::kWarpsAcross * Tile::kPartCols + j / 2 * 8 + 2 * (lane % 4) + j % 2;
+      fit = fit && Tile::col_at(place) == Tile::col(col, j) && Tile::col_in_order(col, j) == place;
+    }
+  }
+  return fit;
+}
 }  // namespace
 
 TEST_CASE("tiles are covered once; their choice and the split of wgrad depend on the shape") {
   CHECK(covers<Tile<128, 128, 8, 8>>());
+  CHECK(covers<Tile<128, 64, 8, 4>>());
   CHECK(covers<Tile<64, 64, 8, 4>>());
   CHECK(covers<Tile<128, 32, 8, 4>>());
+  CHECK(covers<FragmentTile<128, 128, 8, 8>>());
+  CHECK(fragments_fit<FragmentTile<128, 128, 8, 8>>());
+  CHECK(covers<FragmentTile<128, 64, 4, 8>>());
+  CHECK(fragments_fit<FragmentTile<128, 64, 4, 8>>());
+  CHECK(covers<FragmentTile<64, 64, 4, 8>>());
+  CHECK(fragments_fit<FragmentTile<64, 64, 4, 8>>());
+  CHECK(covers<FragmentTile<128, 32, 4, 8>>());
+  CHECK(fragments_fit<FragmentTile<128, 32, 4, 8>>());
   CHECK(tile_for(4 * 33 * 33, 2048, 1) == GemmTile::m128n128);  // DeepLab's last stage
   CHECK(tile_for(4 * 33 * 33, 256, 1) == GemmTile::m64n64);     // 70 large tiles would leave half of a GPU idle
-  CHECK(tile_for(8 * 256 * 256, 64, 1) == GemmTile::m64n64);
+  CHECK(tile_for(8 * 256 * 256, 64, 1) == GemmTile::m128n64);
+  CHECK(tile_for(4 * 64 * 64, 64, 1) == GemmTile::m64n64);
   CHECK(tile_for(8 * 256 * 256, 9, 1) == GemmTile::m128n32);
   for (Index tiles : {1, 3, 72, 511, 512, 513, 100000})
     for (Index pixels : {0, 1, 127, 128, 4356, 524288})

@@ -220,6 +220,7 @@ TEST_CASE("every CUDA algorithm and tile agrees with the naive one of the CPU in
   const std::vector<CudaCase> cases = {
       {{{1, 9, 13, 36}, {132, 3, 3, 36}, pad(1)}, GemmTile::m128n128},  // a tile and a bit in every direction, Ho != Wo
       {{{2, 12, 11, 16}, {24, 3, 2, 16}, {.stride = 2, .padding = {1, 0, 2, 1}}}, GemmTile::m128n128},
+      {{{1, 9, 13, 40}, {72, 3, 3, 40}, pad(1)}, GemmTile::m128n64},
       {{{1, 9, 13, 32}, {72, 1, 1, 32}}, GemmTile::m64n64},  // a matrix product
       {{{1, 9, 13, 9}, {70, 3, 3, 9}, pad(1)}, GemmTile::m64n64},
       {{{2, 17, 10, 8}, {33, 4, 4, 8}, {.stride = 2, .padding = Padding::symmetric(1)}}, GemmTile::m128n32},

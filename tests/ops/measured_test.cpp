@@ -31,6 +31,7 @@ constexpr Conv2dPlan tiled(GemmTile tile) { return Conv2dPlan::all(Conv2dAlgorit
 /// Every algorithm of CUDA; the CPU measures what is stored, by whatever algorithm.
 const std::vector<MomentCase> kCases = {
     {{2, 13, 11, 8}, {132, 1, 1, 8}, {}, tiled(GemmTile::m128n128)},  // two tiles and a bit down, one and a bit across
+    {{2, 13, 11, 16}, {70, 1, 1, 16}, {}, tiled(GemmTile::m128n64)},
     {{2, 13, 11, 5}, {70, 3, 3, 5}, {.padding = Padding::symmetric(1)}, tiled(GemmTile::m64n64)},
     {{2, 25, 23, 8}, {33, 2, 3, 8}, {.stride = 2, .padding = Padding::symmetric(1)}, tiled(GemmTile::m128n32)},
     {{2, 14, 13, 6}, {10, 3, 3, 3}, {.padding = Padding::symmetric(1), .groups = 2, .activation = Activation::relu()}},

@@ -71,6 +71,7 @@ TEST_CASE("kernels with shared memory give the same numbers whichever warp runs 
   const std::vector<OpCase> cases{
       conv({1, 6, 7, 40}, {40, 2, 3, 40}, {}, GemmTile::m64n64),
       conv({1, 6, 7, 40}, {5, 1, 1, 40}, {}, GemmTile::m128n32),
+      conv({1, 6, 7, 40}, {5, 1, 1, 40}, {}, GemmTile::m128n64),
       conv({1, 9, 11, 40}, {1, 1, 1, 40}, {}, GemmTile::m128n128),
       conv({1, 9, 8, 3}, {9, 7, 7, 3}, {}),                // direct: two chunks of the patch
       conv({1, 7, 8, 34}, {34, 2, 2, 1}, {.groups = 34}),  // depthwise

@@ -1,8 +1,9 @@
-// Forward and data gradient as tiled matrix products in fp32: (pixels, taps x channels) x (taps x channels, output channels). Patches are
-// never stored: a stage of shared memory holds some channels of one tap. Taps that lie outside the image for a whole tile are skipped,
-// which is what makes atrous convolutions with large rates cheap; for a 1x1 convolution every pixel is an image.
+// Forward and data gradient as tiled matrix products with sums in fp32: (pixels, taps x channels) x (taps x channels, output channels).
+// Patches are never stored: a stage of shared memory holds some channels of one tap. Taps that lie outside the image for a whole tile are
+// skipped, which is what makes atrous convolutions with large rates cheap; for a 1x1 convolution every pixel is an image.
 #pragma once
 #include "detail/cuda/epilogue.cuh"
+#include "detail/cuda/fragments.cuh"
 #include "detail/cuda/gemm_tile.cuh"
 #include "detail/cuda/tile_moments.cuh"
 #include "detail/shared/correlation_axis.hpp"
@@ -59,8 +60,8 @@ __device__ CopiedPixel copied_pixel(const Correlation<T>& a, std::int64_t m, std
           static_cast<unsigned>(j < a.x.w ? j : a.x.w)};
 }
 
-/// Rows of the tile are pixels, columns output channels. Stage: (rows, kPitch) of x, then (cols, kPitch) of weights in the order that
-/// gives a thread its columns.
+/// Rows of the tile are pixels, columns output channels. Stage: (rows, kPitch) of x, then (cols, kPitch) of weights, in the order that
+/// gives a thread its rows and columns.
 // Long: one pipeline of copies and products, whose stages share registers and barriers.
 template <class T, class Tile, bool Aligned>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) correlation_kernel(Correlation<T> a) {
@@ -84,7 +85,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
   const std::int64_t kernel = a.kernel_rows * a.kernel_cols * a.c;
   CopiedPixel pixels[kPixels];
 #pragma unroll
-  for (int q = 0; q < kPixels; ++q) pixels[q] = copied_pixel(a, first_pixel() + copy_row + q * kPerPass, group * a.c + copy_c);
+  for (int q = 0; q < kPixels; ++q)
+    pixels[q] = copied_pixel(a, first_pixel() + Tile::row_at(copy_row + q * kPerPass), group * a.c + copy_c);
   CorrelationStep next{static_cast<int>(taps.rows.begin), s_begin};
   const auto load = [&](int stage) {
     T* const to = shared + stage * kStage + copy_row * kPitch + copy_c;
@@ -98,8 +100,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
     const std::int64_t from_w = group * a.k * kernel + tap * a.c + copy_c + next.c;
 #pragma unroll
     for (int q = 0; q < kOutputs; ++q) {
-      const int place = copy_row + q * kPerPass;
-      const std::int64_t k = first_output() + Tile::col(place % Tile::kThreadCols, place / Tile::kThreadCols);
+      const std::int64_t k = first_output() + Tile::col_at(copy_row + q * kPerPass);
       copy_elements<Aligned>(to + (Tile::kRows + q * kPerPass) * kPitch, a.weights, from_w + k * kernel, k < a.k ? count : 0);
     }
     next.advance(kDepth<T>, s_begin, s_end, static_cast<int>(a.c));
@@ -107,31 +108,38 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
 
   float sums[Tile::kOwnRows][Tile::kOwnCols] = {};
   const auto multiply = [&](int stage) {
-    constexpr int kAtOnce = Tile::kOwnCols > 4 ? 2 : 4;  // channels; more would not leave registers for the sums
-    using Channels = Pack<T, kAtOnce>;
-    const T* const from_x = shared + stage * kStage + own_row * kPitch;
-    const T* const from_w = shared + stage * kStage + (Tile::kRows + own_col) * kPitch;
+    const T* const x_stage = shared + stage * kStage;
+    const T* const w_stage = x_stage + Tile::kRows * kPitch;
+    if constexpr (kTensorCores<T>) {
+      multiply_fragments<Tile, kDepth<T>, kPitch, kPitch, false>(x_stage, w_stage, sums);
+    } else {
+      constexpr int kAtOnce = Tile::kOwnCols > 4 ? 2 : 4;  // channels; more would not leave registers for the sums
+      using Channels = Pack<T, kAtOnce>;
+      const T* const from_x = x_stage + own_row * kPitch;
+      const T* const from_w = w_stage + own_col * kPitch;
 #pragma unroll 1
-    for (int d = 0; d < kDepth<T>; d += kAtOnce) {
-      Channels x[Tile::kOwnRows];
+      for (int d = 0; d < kDepth<T>; d += kAtOnce) {
+        Channels x[Tile::kOwnRows];
 #pragma unroll
-      for (int i = 0; i < Tile::kOwnRows; ++i) x[i] = *reinterpret_cast<const Channels*>(from_x + i * Tile::kThreadRows * kPitch + d);
+        for (int i = 0; i < Tile::kOwnRows; ++i) x[i] = *reinterpret_cast<const Channels*>(from_x + i * Tile::kThreadRows * kPitch + d);
 #pragma unroll
-      for (int j = 0; j < Tile::kOwnCols; ++j) {
-        const Channels w = *reinterpret_cast<const Channels*>(from_w + j * Tile::kThreadCols * kPitch + d);
+        for (int j = 0; j < Tile::kOwnCols; ++j) {
+          const Channels w = *reinterpret_cast<const Channels*>(from_w + j * Tile::kThreadCols * kPitch + d);
 #pragma unroll
-        for (int i = 0; i < Tile::kOwnRows; ++i)
+          for (int i = 0; i < Tile::kOwnRows; ++i)
 #pragma unroll
-          for (int e = 0; e < kAtOnce; ++e) sums[i][j] += widen(x[i].v[e]) * widen(w.v[e]);
+            for (int e = 0; e < kAtOnce; ++e) sums[i][j] += widen(x[i].v[e]) * widen(w.v[e]);
+        }
       }
     }
   };
-  pipeline(static_cast<int>(taps.size() * ((a.c + kDepth<T> - 1) / kDepth<T>)), load, multiply);
+  pipeline<Tile::kStages>(static_cast<int>(taps.size() * ((a.c + kDepth<T> - 1) / kDepth<T>)), load, multiply);
 
   __syncthreads();  // the stages become the places of the pixels in y, and the moments of the threads' rows
   std::int64_t* const offsets = reinterpret_cast<std::int64_t*>(shared);
   float* const parts = reinterpret_cast<float*>(offsets + Tile::kRows);  // (kThreadRows, 2, kCols)
-  static_assert(sizeof(T) * 2 * kStage >= sizeof(std::int64_t) * Tile::kRows + sizeof(float) * 2 * Tile::kThreadRows * Tile::kCols);
+  static_assert(sizeof(T) * Tile::kStages * kStage >=
+                sizeof(std::int64_t) * Tile::kRows + sizeof(float) * 2 * Tile::kThreadRows * Tile::kCols);
   for (int m = thread; m < Tile::kRows; m += Tile::kThreads) {
     const std::int64_t line = (first_pixel() + m) / a.w.count, j = (first_pixel() + m) % a.w.count;
     offsets[m] =
@@ -146,7 +154,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
       RunningMoments<4> own;
 #pragma unroll
       for (int i = 0; i < Tile::kOwnRows; ++i)
-        if (const int m = own_row + i * Tile::kThreadRows; first_pixel() + m < last_pixel()) {
+        if (const int m = Tile::row(own_row, i); first_pixel() + m < last_pixel()) {
           const auto v = store_activated(a.y.data + offsets[m] + first_channel + k, sums[i] + j, bias, act, a.k - k, a.wide_stores);
           if (a.moments.values) own.add(v);
         }
@@ -175,10 +183,6 @@ __global__ void transpose_weights_kernel(const T* from, std::int64_t rows, std::
     if (c0 + i < cols && r0 + x < rows) to[first + ((c0 + i) * taps + tap) * rows + r0 + x] = tile[x * 33 + i];
 }
 
-/// Operands that are widened in registers take more of them than 128 x 128 sums leave: their tile is half as wide.
-template <class T>
-inline constexpr bool kUnpacked = sizeof(T) < sizeof(float);
-
 /// `moments` as in conv2d_forward.
 template <class T>
 void launch_correlation(const Cuda& cuda, Correlation<T> a, GemmTile tile, double* moments = nullptr) {
@@ -189,11 +193,10 @@ void launch_correlation(const Cuda& cuda, Correlation<T> a, GemmTile tile, doubl
   }
   a.wide_stores = aligned_channels(a.y.data, a.y.ld, a.k, 4);
   const bool aligned_copies = aligned_channels(a.x.data, a.x.ld, a.c, kCopied<T>) && aligned_channels(a.weights, 0, a.c, kCopied<T>);
-  with_tile(tile, a.pixels(), a.k, a.groups, [&]<class Wanted>(Wanted) {
-    using Chosen = std::conditional_t<kUnpacked<T> && Wanted::kOwnCols == 8, Tile<128, 64, 8, 4>, Wanted>;
+  with_tile<T>(tile, a.pixels(), a.k, a.groups, [&]<class Chosen>(Chosen) {
     a.k_tiles = blocks_for(a.k, Chosen::kCols);
     const std::int64_t blocks = (a.pixels() + Chosen::kRows - 1) / Chosen::kRows * a.groups * a.k_tiles;
-    constexpr std::size_t kBytes = 2 * (Chosen::kRows + Chosen::kCols) * (kDepth<T> + kCopied<T>)*sizeof(T);
+    constexpr std::size_t kBytes = Chosen::kStages * (Chosen::kRows + Chosen::kCols) * (kDepth<T> + kCopied<T>)*sizeof(T);
     with_tile_moments(cuda, a.y, Chosen::kRows, moments, [&](const TileMoments& tiles) {
       a.moments = tiles;
       if (aligned_copies)

@@ -1,6 +1,8 @@
-// Weight gradient as tiled matrix products in fp32: (output channels, pixels) x (pixels, taps x channels). The pixels are split into parts,
-// by shape alone, whose sums meet in a workspace and are added in order; a tile walks over those pixels only that its taps need.
+// Weight gradient as tiled matrix products with sums in fp32: (output channels, pixels) x (pixels, taps x channels). The pixels are split
+// into parts, by shape alone, whose sums meet in a workspace and are added in order; a tile walks over those pixels only that its taps
+// need.
 #pragma once
+#include "detail/cuda/fragments.cuh"
 #include "detail/cuda/gemm_tile.cuh"
 #include "detail/cuda/partial_sums.cuh"
 #include "detail/shared/correlation_axis.hpp"
@@ -48,11 +50,11 @@ struct PixelWalk {
 };
 
 /// Rows of the tile are output channels, columns (tap, channel). Aligned: channels of x can be copied 16 bytes at a time. Stage: (kDepth
-/// pixels, rows) of dy, then (kDepth, cols) of x.
+/// pixels, kDyPitch) of dy, then (kDepth, kXPitch) of x.
 // Long: one pipeline of copies and products, whose stages share registers and barriers.
 template <class T, class Tile, bool Aligned>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) weight_gradient_kernel(WeightGradient<T> a) {
-  constexpr int kStage = (Tile::kRows + Tile::kCols) * kDepth<T>;
+  constexpr int kDyPitch = Tile::kRows + Tile::kPad, kXPitch = Tile::kCols + Tile::kPad, kStage = (kDyPitch + kXPitch) * kDepth<T>;
   LAMINA_SHARED(T, shared);
   const int thread = static_cast<int>(threadIdx.x), own_row = Tile::thread_row(thread), own_col = Tile::thread_col(thread);
   const unsigned k_tile = blockIdx.x % a.k_tiles, col_tile = blockIdx.x / a.k_tiles % a.col_tiles;
@@ -82,10 +84,10 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) wei
          valid && walk.image < a.x.n && i >= 0 && i < a.x.h && j >= 0 && j < a.x.w);
   };
   const auto load = [&](int stage) {
-    T* to_dy = shared + stage * kStage + down * Tile::kRows + across;
-    T* to_x = shared + stage * kStage + kDepth<T> * Tile::kRows + down * Tile::kCols + across;
+    T* to_dy = shared + stage * kStage + down * kDyPitch + across;
+    T* to_x = shared + stage * kStage + kDepth<T> * kDyPitch + down * kXPitch + across;
 #pragma unroll 1
-    for (int d = 0; d < kDepth<T>; d += kDown, to_dy += kDown * Tile::kRows, to_x += kDown * Tile::kCols, walk.advance(kDown)) {
+    for (int d = 0; d < kDepth<T>; d += kDown, to_dy += kDown * kDyPitch, to_x += kDown * kXPitch, walk.advance(kDown)) {
       if (Tile::kRows >= Tile::kCols || across < Tile::kRows) {
         const std::int64_t from = ((walk.image * a.dy.h + walk.row) * a.dy.w + walk.col) * a.dy.ld + from_dy;
         const int count = walk.image < a.dy.n ? count_dy : 0;
@@ -116,34 +118,37 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) wei
   float sums[Tile::kOwnRows][Tile::kOwnCols] = {};
   const auto multiply = [&](int stage) {
     const T* const from_dy = shared + stage * kStage;
-    const T* const from_x = from_dy + kDepth<T> * Tile::kRows;
+    const T* const from_x = from_dy + kDepth<T> * kDyPitch;
+    if constexpr (kTensorCores<T>) {
+      multiply_fragments<Tile, kDepth<T>, kDyPitch, kXPitch, true>(from_dy, from_x, sums);
+    } else {
 #pragma unroll 1
-    for (int d = 0; d < kDepth<T>; ++d) {
-      Pack<T, 4> dy[Tile::kOwnRows / 4], x[Tile::kOwnCols / 4];
+      for (int d = 0; d < kDepth<T>; ++d) {
+        Pack<T, 4> dy[Tile::kOwnRows / 4], x[Tile::kOwnCols / 4];
 #pragma unroll
-      for (int i = 0; i < Tile::kOwnRows; i += 4)
-        dy[i / 4] = *reinterpret_cast<const Pack<T, 4>*>(from_dy + d * Tile::kRows + Tile::row(own_row, i));
+        for (int i = 0; i < Tile::kOwnRows; i += 4)
+          dy[i / 4] = *reinterpret_cast<const Pack<T, 4>*>(from_dy + d * kDyPitch + Tile::row_in_order(own_row, i));
 #pragma unroll
-      for (int j = 0; j < Tile::kOwnCols; j += 4)
-        x[j / 4] = *reinterpret_cast<const Pack<T, 4>*>(from_x + d * Tile::kCols + Tile::col(own_col, j));
+        for (int j = 0; j < Tile::kOwnCols; j += 4)
+          x[j / 4] = *reinterpret_cast<const Pack<T, 4>*>(from_x + d * kXPitch + Tile::col_in_order(own_col, j));
 #pragma unroll
-      for (int i = 0; i < Tile::kOwnRows; ++i)
+        for (int i = 0; i < Tile::kOwnRows; ++i)
 #pragma unroll
-        for (int j = 0; j < Tile::kOwnCols; ++j) sums[i][j] += widen(dy[i / 4].v[i % 4]) * widen(x[j / 4].v[j % 4]);
+          for (int j = 0; j < Tile::kOwnCols; ++j) sums[i][j] += widen(dy[i / 4].v[i % 4]) * widen(x[j / 4].v[j % 4]);
+      }
     }
   };
-  pipeline(steps, load, multiply);
+  pipeline<Tile::kStages>(steps, load, multiply);
 
   float* const to = a.sums + matrix * a.k * cols;
 #pragma unroll
   for (int i = 0; i < Tile::kOwnRows; ++i) {
-    const std::int64_t k = first_k() + Tile::row(own_row, i);
+    const std::int64_t k = first_k() + Tile::row_in_order(own_row, i);
     if (k >= a.k) continue;
 #pragma unroll
-    for (int j = 0; j < Tile::kOwnCols; j += 4) {
-      const std::int64_t col = first_col() + Tile::col(own_col, j);
-      const float values[4] = {sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3]};
-      store_quadruple(to + k * cols + col, values, cols - col, cols % 4 == 0);
+    for (int j = 0; j < Tile::kOwnCols; j += Tile::kNeighbours) {
+      const std::int64_t col = first_col() + Tile::col_in_order(own_col, j);
+      store_first<Tile::kNeighbours>(to + k * cols + col, sums[i] + j, cols - col, cols % Tile::kNeighbours == 0);
     }
   }
 }
@@ -155,7 +160,7 @@ void conv2d_backward_weights_implicit_gemm(const Cuda& cuda, View4<const T> x, V
                                            GemmTile tile) {
   const std::int64_t k = dw.n / p.groups, cols = dw.h * dw.w * dw.c;
   const bool aligned_x = aligned_channels(x.data, x.ld, dw.c, kCopied<T>);
-  with_tile(tile, k, cols, p.groups, [&]<class Tile>(Tile) {
+  with_tile<T>(tile, k, cols, p.groups, [&]<class Tile>(Tile) {
     const unsigned k_tiles = blocks_for(k, Tile::kRows), col_tiles = blocks_for(cols, Tile::kCols);
     const std::int64_t tiles = p.groups * std::int64_t{k_tiles} * col_tiles;
     const std::int64_t parts = weight_gradient_parts(tiles, dy.pixels(), dw.size());
@@ -164,7 +169,7 @@ void conv2d_backward_weights_implicit_gemm(const Cuda& cuda, View4<const T> x, V
     const CorrelationAxis h = forward_axis(dy.h, dw.h, p.padding.top, p), w = forward_axis(dy.w, dw.w, p.padding.left, p);
     const WeightGradient<T> a{
         x, dy, h, w, p.groups, dw.c, k, parts, k_tiles, col_tiles, aligned_channels(dy.data, dy.ld, k, kCopied<T>), partials};
-    constexpr std::size_t kBytes = 2 * (Tile::kRows + Tile::kCols) * kDepth<T> * sizeof(T);
+    constexpr std::size_t kBytes = Tile::kStages * (Tile::kRows + Tile::kCols + 2 * Tile::kPad) * kDepth<T> * sizeof(T);
     const auto blocks = static_cast<unsigned>(tiles * parts);
     if (aligned_x)
       launch<detail::weight_gradient_kernel<T, Tile, true>>(cuda, blocks, Tile::kThreads, kBytes, a);

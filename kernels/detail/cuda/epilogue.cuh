@@ -33,7 +33,7 @@ __device__ __forceinline__ Pack<float, 4> store_activated(T* to, const float* su
   Pack<float, 4> values;
 #pragma unroll
   for (int e = 0; e < 4; ++e) values.v[e] = act(sums[e] + bias.v[e]);
-  store_quadruple(to, values.v, count, wide);
+  store_first<4>(to, values.v, count, wide);
 #pragma unroll
   for (int e = 0; e < 4; ++e) values.v[e] = widen(narrow<T>(values.v[e]));
   return values;

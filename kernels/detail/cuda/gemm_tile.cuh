@@ -1,5 +1,6 @@
 // What the tiled matrix products of the convolutions share: a block computes a tile of results, each thread a few rows and columns of it
-// in registers, from two stages of shared memory that cp.async fills while the other one is used.
+// in registers, from stages of shared memory that cp.async fills while another one is used: by multiply-adds in float, by tensor cores in
+// bf16.
 #pragma once
 #include "detail/cuda/async_copy.cuh"
 #include "detail/cuda/gemm_plan.hpp"
@@ -37,38 +38,54 @@ __device__ __forceinline__ void copy_elements(T* shared, const T* data, std::int
   }
 }
 
-/// Stores the first `count` of four values, at once where `wide` says that the address is aligned for it.
-template <class T>
-__device__ __forceinline__ void store_quadruple(T* to, const float (&v)[4], std::int64_t count, bool wide) {
-  if (wide && count >= 4) {
-    *reinterpret_cast<Pack<T, 4>*>(to) = {narrow<T>(v[0]), narrow<T>(v[1]), narrow<T>(v[2]), narrow<T>(v[3])};
+/// Stores the first `count` of N values, at once where `wide` says that the address is aligned for it.
+template <int N, class T>
+__device__ __forceinline__ void store_first(T* to, const float* v, std::int64_t count, bool wide) {
+  if (wide && count >= N) {
+    Pack<T, N> all;
+#pragma unroll
+    for (int e = 0; e < N; ++e) all.v[e] = narrow<T>(v[e]);
+    *reinterpret_cast<Pack<T, N>*>(to) = all;
     return;
   }
 #pragma unroll
-  for (int e = 0; e < 4; ++e)
+  for (int e = 0; e < N; ++e)
     if (e < count) to[e] = narrow<T>(v[e]);
 }
 
-/// Runs `steps` steps: load(stage) queues the copies of the next one, multiply(stage) uses them.
-template <class Load, class Multiply>
+/// Runs `steps` steps over Stages stages: load(stage) queues the copies of a later one, multiply(stage) uses what has come.
+template <int Stages, class Load, class Multiply>
 __device__ __forceinline__ void pipeline(int steps, Load&& load, Multiply&& multiply) {
-  for (int step = -1; step < steps; ++step) {  // the first turn only fills a stage
-    copy_async_wait<0>();
-    __syncthreads();  // everybody's copies of this step have landed, and the other stage is free
-    if (step + 1 < steps) load((step + 1) % 2);
+  for (int step = 1 - Stages; step < steps; ++step) {  // the first turns only fill stages
+    copy_async_wait<Stages - 2>();
+    __syncthreads();  // everybody's copies of this step have landed, and the stage of the last one is free
+    if (step + Stages - 1 < steps) load((step + Stages - 1) % Stages);
     copy_async_commit();
-    if (step >= 0) multiply(step % 2);
+    if (step >= 0) multiply(step % Stages);
   }
 }
 
+/// Are products of T those of tensor cores?
+template <class T>
+inline constexpr bool kTensorCores = std::is_same_v<T, BFloat16>;
+
 /// Calls f with the tile of a matrix product of `rows` x `cols` results (`batch` of them): `wanted`, or what the shape decides.
-template <class F>
+template <class T, class F>
 void with_tile(GemmTile wanted, std::int64_t rows, std::int64_t cols, std::int64_t batch, F&& f) {
-  switch (wanted == GemmTile::automatic ? tile_for(rows, cols, batch) : wanted) {
-    case GemmTile::m128n128: return f(Tile<128, 128, 8, 8>{});
-    case GemmTile::m128n32: return f(Tile<128, 32, 8, 4>{});
-    default: return f(Tile<64, 64, 8, 4>{});
-  }
+  const GemmTile tile = wanted == GemmTile::automatic ? tile_for(rows, cols, batch) : wanted;
+  if constexpr (kTensorCores<T>) switch (tile) {
+      case GemmTile::m128n128: return f(FragmentTile<128, 128, 8, 8>{});
+      case GemmTile::m128n64: return f(FragmentTile<128, 64, 4, 8>{});
+      case GemmTile::m128n32: return f(FragmentTile<128, 32, 4, 8>{});
+      default: return f(FragmentTile<64, 64, 4, 8>{});
+    }
+  else
+    switch (tile) {
+      case GemmTile::m128n128: return f(Tile<128, 128, 8, 8>{});
+      case GemmTile::m128n64: return f(Tile<128, 64, 8, 4>{});
+      case GemmTile::m128n32: return f(Tile<128, 32, 8, 4>{});
+      default: return f(Tile<64, 64, 8, 4>{});
+    }
 }
 
 }  // namespace lamina::kernels::cuda
