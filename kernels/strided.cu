@@ -7,11 +7,15 @@
 namespace lamina::kernels::cuda {
 namespace {
 
-template <class T>
+/// Counts in I.
+template <class I, class T>
 __global__ void strided_copy_kernel(const T* x, Strided from, View2<T> y) {
   const std::int64_t count = y.size();
-  for (std::int64_t i = global_thread(); i < count; i += grid_threads())
-    y.row(i / y.cols)[i % y.cols] = x[strided_row(from, i / y.cols) + i % y.cols * from.stride[4]];
+  const I cols = static_cast<I>(y.cols);
+  for (std::int64_t i = global_thread(); i < count; i += grid_threads()) {
+    const I row = static_cast<I>(i) / cols, col = static_cast<I>(i) % cols;
+    y.row(row)[col] = x[strided_row(from, row) + static_cast<std::int64_t>(col) * from.stride[4]];
+  }
 }
 
 }  // namespace
@@ -19,7 +23,10 @@ __global__ void strided_copy_kernel(const T* x, Strided from, View2<T> y) {
 template <class T>
 void strided_copy(Cuda& cuda, const T* x, Strided from, View2<T> y) {
   constexpr int kThreads = 256;
-  launch<strided_copy_kernel<T>>(cuda, blocks_for(y.size(), kThreads), kThreads, 0, x, from, y);
+  if (y.size() <= kNarrowIndex)
+    launch<strided_copy_kernel<unsigned, T>>(cuda, blocks_for(y.size(), kThreads), kThreads, 0, x, from, y);
+  else
+    launch<strided_copy_kernel<std::int64_t, T>>(cuda, blocks_for(y.size(), kThreads), kThreads, 0, x, from, y);
 }
 
 LAMINA_INSTANTIATE(&strided_copy<float>, &strided_copy<BFloat16>)

@@ -1,14 +1,14 @@
 // Which loss, class weights and sampling a run should begin with, and what that is worth on photographs.
-// usage: recipes DATA OUT [wound_fuseg|camvid_small|skin|sparse ...]
+// usage: recipes DATA OUT [--device cuda] [--search] [wound_fuseg|camvid_small|skin|sparse ...]
 //
 // DATA holds the folders wound_fuseg and camvid_small (foot ulcers of the FUSeg challenge, 2021; street scenes of CamVid, 2008), which are
 // not part of Lamina; the phantoms `skin` and `sparse` are drawn. First each recipe on each set by two folds of the train split alone, on
 // seed 100: the pooled score that a run chooses its epoch by (Dice, of the foreground where there is one); a recipe's rank is its mean
 // share of each set's best. Then plain cross-entropy, cross-entropy and Dice, and the recipe ranked first, on the whole train splits of the
-// photographs, scored on their val splits, seeds 0 to 2. Preset bn, 8 channels at the first level, depth 4, 128x128 pixels and 30 epochs
-// (sparse, which is not learnt in so few updates: 256x256, 40 epochs, batches of 2, rate 2e-3), a crop a photograph where there are crops:
-// every recipe has as many updates. Writes OUT/recipes.{csv,md},
-// OUT/real_data.{csv,md} and OUT/recipes_SET.png; runs that are there are gone on with.
+// photographs, scored on their val splits, seeds 0 to 2. Preset bn, 16 channels at the first level, depth 4, 128x128 pixels, batches of 4,
+// 1000 updates (sparse, which is not learnt in so few: 256x256, batches of 2, rate 2e-3, 2000 updates), a crop a photograph where there are
+// crops: every recipe has as many updates. Writes OUT/recipes.{csv,md}, OUT/real_data.{csv,md} and OUT/recipes_SET.png; with --search the
+// first two alone. Runs that are there are gone on with, so sets can be searched by several programs side by side.
 #include "experiment.hpp"
 #include "lamina/train/folds.hpp"
 
@@ -27,18 +27,18 @@ struct Recipe {
   }
 };
 constexpr Recipe kPlain{"ce", "none"}, kBoth{"ce+dice", "none"};
-constexpr Recipe kRecipes[] = {kPlain,
+constexpr Recipe kRecipes[] = {{"ce+dice", "enet"},
                                {"ce", "enet"},
-                               {"dice", "none"},
                                {"dice", "none", "skip"},
                                {"dice", "enet", "skip"},
-                               kBoth,
-                               {"ce+dice", "enet"},
                                {"ce+dice", "enet", "skip"},
-                               {"ce+dice", "median"},
+                               kBoth,
+                               kPlain,
                                {"focal+dice", "enet"},
+                               {"ce+dice", "median"},
+                               {"dice", "none"},
                                {"ce+dice", "none", "penalize", 0.5}};
-constexpr int kSide = 128, kEpochs = 30, kSparseSide = 256, kSparseEpochs = 40;
+constexpr int kSide = 128, kSparseSide = 256;
 
 const std::vector<std::string> kSets{"wound_fuseg", "camvid_small", "skin", "sparse"};
 
@@ -46,12 +46,13 @@ struct Set {
   std::string name;
   fs::path folder;
   data::Dataset dataset;
+  Device device = kCpu;
   int side() const { return name == "sparse" ? kSparseSide : kSide; }
   bool is_drawn() const { return name == "sparse" || name == "skin"; }
 };
 
-Set open(const std::string& name, const fs::path& photographs, const fs::path& out) {
-  Set set{name, photographs / name, {}};
+Set open(const std::string& name, const fs::path& photographs, const fs::path& out, Device device) {
+  Set set{name, photographs / name, {}, device};
   if (set.is_drawn()) {
     set.folder = out / name / "data";
     const int side = set.side();
@@ -64,11 +65,14 @@ Set open(const std::string& name, const fs::path& photographs, const fs::path& o
   return set;
 }
 
-train::TrainConfig config_of(const Recipe& recipe, const Set& set, const fs::path& run, int seed) {
-  train::TrainConfig config{.data = set.folder.string(), .preset = "bn", .base = 8, .depth = 4, .width = set.side(), .height = set.side()};
+/// For a run that trains on `images`.
+train::TrainConfig config_of(const Recipe& recipe, const Set& set, const fs::path& run, int seed, std::size_t images) {
+  train::TrainConfig config{.data = set.folder.string(), .preset = "bn", .base = 16, .depth = 4, .width = set.side(), .height = set.side()};
   config.loss = recipe.loss, config.class_weights = recipe.weights, config.absent_classes = recipe.absent, config.out = run.string();
-  config.seed = static_cast<std::uint64_t>(seed), config.epochs = config.val_every = set.name == "sparse" ? kSparseEpochs : kEpochs;
-  if (set.name == "sparse") config.batch = 2, config.lr = 2e-3;
+  config.seed = static_cast<std::uint64_t>(seed), config.device = set.device.str(), config.batch = 4;
+  int updates = 1000;
+  if (set.name == "sparse") config.batch = 2, config.lr = 2e-3, updates = 2000;
+  config.epochs = config.val_every = static_cast<int>(std::ceil(updates * config.batch / static_cast<double>(images)));
   if (recipe.crops > 0)
     config.resize = "crop", config.crop_foreground = recipe.crops, config.crops = 1, config.width = config.height = kSide;
   return config;
@@ -79,7 +83,8 @@ double cross_validated(const Recipe& recipe, const Set& set, const fs::path& run
   data::Dataset train_only = set.dataset;
   for (const data::Split split : {data::Split::val, data::Split::test}) train_only.splits[static_cast<int>(split)].clear();
   train::CrossValidation result;
-  train::cross_validate(train::resolved(config_of(recipe, set, run, 100)), train_only, 2, true, {}, result);
+  const std::size_t images = train_only.items(data::Split::train).size() / 2;
+  train::cross_validate(train::resolved(config_of(recipe, set, run, 100, images)), train_only, 2, true, {}, result);
   return infer::Predictor(result.runs[0]).head().selection(result.all.confusion).value;
 }
 
@@ -130,7 +135,8 @@ void compare(const std::vector<Set>& sets, const std::vector<Recipe>& recipes, c
     for (std::size_t r = 0; r < recipes.size(); ++r)
       for (int seed = 0; seed < 3; ++seed) {
         const fs::path run = out / set.name / message("final", r, "_seed", seed);
-        infer::Predictor predictor = trained(config_of(recipes[r], set, run, seed), set.dataset);
+        infer::Predictor predictor =
+            trained(config_of(recipes[r], set, run, seed, set.dataset.items(data::Split::train).size()), set.dataset);
         const metrics::Scores s = counted(predictor, set.dataset, data::Split::val).scores(set.dataset.schema.background);
         table.add(set.name + ", `" + recipes[r].name() + "`", seed,
                   {s.dice.macro_foreground, s.iou.macro_foreground, s.precision.macro_foreground, s.recall.macro_foreground, s.accuracy});
@@ -141,10 +147,20 @@ void compare(const std::vector<Set>& sets, const std::vector<Recipe>& recipes, c
   table.write(out, "real_data");
 }
 
-void experiment_of(const fs::path& photographs, const fs::path& out, const std::vector<std::string>& names) {
+struct Search {
+  std::vector<std::string> words;  ///< DATA, OUT, and the sets
+  Device device = kCpu;
+  bool search = false;
+};
+
+void experiment_of(const Search& a) {
+  const fs::path photographs = a.words[0], out = a.words[1];
+  io::create_folders(out);
   std::vector<Set> sets, real;
-  for (const std::string& name : names) sets.push_back(open(name, photographs, out));
+  for (std::size_t i = 2; i < a.words.size(); ++i) sets.push_back(open(a.words[i], photographs, out, a.device));
+  for (std::size_t i = 0; a.words.size() == 2 && i < kSets.size(); ++i) sets.push_back(open(kSets[i], photographs, out, a.device));
   const Recipe chosen = searched(sets, out);
+  if (a.search) return;
   for (const Set& set : sets)
     if (!set.is_drawn()) real.push_back(set);
   std::vector<Recipe> recipes{kPlain, kBoth};
@@ -155,9 +171,18 @@ void experiment_of(const fs::path& photographs, const fs::path& out, const std::
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc < 3) return std::fprintf(stderr, "usage: recipes DATA OUT [SET ...]\n"), 2;
-  io::create_folders(argv[2]);
-  experiment_of(argv[1], argv[2], argc > 3 ? std::vector<std::string>(argv + 3, argv + argc) : kSets);
+  Search a;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--search")
+      a.search = true;
+    else if (word == "--device" && i + 1 < argc)
+      a.device = parse_device(argv[++i]);
+    else
+      a.words.push_back(word);
+  }
+  if (a.words.size() < 2) return std::fprintf(stderr, "usage: recipes DATA OUT [--device cuda] [--search] [SET ...]\n"), 2;
+  experiment_of(a);
   return 0;
 } catch (const lamina::Error& e) {
   return std::fprintf(stderr, "recipes: %s\n", e.what()), 1;

@@ -220,6 +220,7 @@ TEST_CASE("tiles are covered once; their choice and the split of wgrad depend on
   CHECK(covers<Tile<128, 64, 8, 4>>());
   CHECK(covers<Tile<64, 64, 8, 4>>());
   CHECK(covers<Tile<128, 32, 8, 4>>());
+  CHECK(covers<Tile<32, 128, 4, 8>>());
   CHECK(covers<FragmentTile<128, 128, 8, 8>>());
   CHECK(fragments_fit<FragmentTile<128, 128, 8, 8>>());
   CHECK(covers<FragmentTile<128, 64, 4, 8>>());
@@ -228,11 +229,15 @@ TEST_CASE("tiles are covered once; their choice and the split of wgrad depend on
   CHECK(fragments_fit<FragmentTile<64, 64, 4, 8>>());
   CHECK(covers<FragmentTile<128, 32, 4, 8>>());
   CHECK(fragments_fit<FragmentTile<128, 32, 4, 8>>());
-  CHECK(tile_for(4 * 33 * 33, 2048, 1) == GemmTile::m128n128);  // DeepLab's last stage
-  CHECK(tile_for(4 * 33 * 33, 256, 1) == GemmTile::m64n64);     // 70 large tiles would leave half of a GPU idle
-  CHECK(tile_for(8 * 256 * 256, 64, 1) == GemmTile::m128n64);
-  CHECK(tile_for(4 * 64 * 64, 64, 1) == GemmTile::m64n64);
-  CHECK(tile_for(8 * 256 * 256, 9, 1) == GemmTile::m128n32);
+  CHECK(covers<FragmentTile<32, 128, 4, 8>>());
+  CHECK(fragments_fit<FragmentTile<32, 128, 4, 8>>());
+  CHECK(tile_for(4 * 33 * 33, 2048, 1, true) == GemmTile::m128n128);  // DeepLab's last stage
+  CHECK(tile_for(4 * 33 * 33, 256, 1, true) == GemmTile::m64n64);     // 70 large tiles would leave half of a GPU idle
+  CHECK(tile_for(8 * 256 * 256, 64, 1, true) == GemmTile::m128n64);
+  CHECK(tile_for(8 * 256 * 256, 64, 1, false) == GemmTile::m64n64);
+  CHECK(tile_for(4 * 64 * 64, 64, 1, true) == GemmTile::m64n64);
+  CHECK(tile_for(16, 144, 1, true) == GemmTile::m32n128);  // wgrad of a shallow layer
+  CHECK(tile_for(8 * 256 * 256, 9, 1, true) == GemmTile::m128n32);
   for (Index tiles : {1, 3, 72, 511, 512, 513, 100000})
     for (Index pixels : {0, 1, 127, 128, 4356, 524288})
       for (Index size : {1, 27, 36864, 1 << 24, 1 << 26}) {

@@ -225,6 +225,8 @@ TEST_CASE("every CUDA algorithm and tile agrees with the naive one of the CPU in
       {{{1, 9, 13, 9}, {70, 3, 3, 9}, pad(1)}, GemmTile::m64n64},
       {{{2, 17, 10, 8}, {33, 4, 4, 8}, {.stride = 2, .padding = Padding::symmetric(1)}}, GemmTile::m128n32},
       {{{1, 7, 12, 20}, {33, 1, 3, 20}, {.stride = 2}}, GemmTile::m128n32},
+      {{{2, 7, 12, 16}, {33, 3, 3, 16}, {.stride = 2, .padding = {1, 0, 0, 1}}}, GemmTile::m32n128},
+      {{{2, 7, 12, 11}, {20, 2, 3, 11}, {.stride = 2, .padding = {1, 0, 0, 1}}}, GemmTile::m32n128},
       {{{1, 20, 9, 64}, {16, 3, 3, 64}, {.padding = Padding::symmetric(12), .dilation = 12}}},  // whole tiles of wgrad without a pixel
       {{{2, 11, 14, 24}, {24, 3, 3, 8}, {.padding = Padding::symmetric(2), .dilation = 2, .groups = 3}}},
       {{{1, 30, 21, 1}, {16, 3, 3, 1}, pad(1)}},

@@ -26,7 +26,7 @@ constexpr const char* name_of(Conv2dAlgorithm a) {
 }
 
 /// The block of results (rows x columns) that an implicit GEMM on CUDA computes at once. The CPU has its own.
-enum class GemmTile : std::uint8_t { automatic, m128n128, m128n64, m64n64, m128n32 };
+enum class GemmTile : std::uint8_t { automatic, m128n128, m128n64, m64n64, m128n32, m32n128 };
 
 /// How one pass of a convolution is computed, and how all three are. What is `automatic` is left to the device's context, whose choice is a
 /// pure function of shape and machine (kernels::conv2d_plan).

@@ -3,6 +3,7 @@
 #pragma once
 #include "detail/cuda/epilogue.cuh"
 #include "detail/cuda/partial_sums.cuh"
+#include "detail/cuda/pixels.cuh"
 #include "detail/cuda/reduce.cuh"
 #include "detail/shared/correlation_axis.hpp"
 #include "lamina/kernels/conv2d.hpp"
@@ -22,21 +23,29 @@ template <int N, class T>
 __global__ void depthwise_kernel(View4<const T> x, CorrelationAxis h, CorrelationAxis w, const T* packed, std::int64_t kw,
                                  Epilogue epilogue, View4<T> y) {
   const std::int64_t packs = y.c / N, count = y.n * h.count * w.count * packs;
-  for (std::int64_t at = global_thread(); at < count; at += grid_threads()) {
-    const std::int64_t c = at % packs * N, pixel = at / packs, line = pixel / w.count;
-    const std::int64_t n = line / h.count, i = line % h.count, j = pixel % w.count;
-    const IndexRange rows = taps_inside(h, i, i, x.h), cols = taps_inside(w, j, j, x.w);
+  const int row_taps = static_cast<int>(h.taps), col_taps = static_cast<int>(w.taps);
+  for (std::int64_t i = global_thread(); i < count; i += grid_threads()) {
+    const PixelIndex at = split_index(i, count, packs, w.count, h.count);
+    const std::int64_t c = at.c * N;
+    const T* const image = x.pixel(at.n, 0, 0) + c;
+    const T* weights = packed + (h.tap_first * kw + w.tap_first) * y.c + c;
     Pack<float, N> sum{};
-    for (std::int64_t r = rows.begin; r < rows.end; ++r)
-      for (std::int64_t s = cols.begin; s < cols.end; ++s) {
-        const auto value = load<N>(x.pixel(n, h.input(i, r), w.input(j, s)) + c);
-        const auto weight = load<N>(packed + ((h.tap_first + r * h.tap_step) * kw + w.tap_first + s * w.tap_step) * y.c + c);
+    int row = static_cast<int>(h.input(at.h, 0));
+    for (int r = 0; r < row_taps; ++r, row += static_cast<int>(h.step), weights += h.tap_step * kw * y.c) {
+      if (static_cast<unsigned>(row) >= static_cast<unsigned>(x.h)) continue;
+      const T* weight_at = weights;
+      int col = static_cast<int>(w.input(at.w, 0));
+      for (int s = 0; s < col_taps; ++s, col += static_cast<int>(w.step), weight_at += w.tap_step * y.c) {
+        if (static_cast<unsigned>(col) >= static_cast<unsigned>(x.w)) continue;
+        const auto value = load<N>(image + (row * x.w + col) * x.ld);
+        const auto weight = load<N>(weight_at);
 #pragma unroll
         for (int e = 0; e < N; ++e) sum.v[e] += value.v[e] * weight.v[e];
       }
+    }
 #pragma unroll
     for (int e = 0; e < N; ++e) sum.v[e] = epilogue(sum.v[e], c + e);
-    store<N>(y.pixel(n, h.out_first + i * h.out_step, w.out_first + j * w.out_step) + c, sum);
+    store<N>(y.pixel(at.n, h.out_first + at.h * h.out_step, w.out_first + at.w * w.out_step) + c, sum);
   }
 }
 

@@ -36,10 +36,10 @@ __global__ void __launch_bounds__(kDirectThreads) direct_kernel(Correlation<T> a
     __syncthreads();
     for (int e = 0; e < count; ++e) {
       const Pack<float, 4> weight = *reinterpret_cast<const Pack<float, 4>*>(weights + e * channels + own_k);
-      const std::int64_t down = r * a.h.step, across = s * a.w.step, from = (down * a.x.w + across) * a.x.ld + c;
+      const std::int64_t from = (r * a.h.step * a.x.w + s * a.w.step) * a.x.ld + c;
 #pragma unroll
       for (int q = 0; q < kDirectPixels; ++q) {
-        const float x = pixels[q].reads(a, down, across) ? widen(a.x.data[pixels[q].offset + from]) : 0;
+        const float x = pixels[q].reads(a, r, s) ? widen(a.x.data[pixels[q].offset + from]) : 0;
 #pragma unroll
         for (int i = 0; i < 4; ++i) sums[q][i] += x * weight.v[i];
       }

@@ -29,28 +29,16 @@ struct Correlation {
 
 namespace detail {
 
-/// A step along the summed axis: channels from c on of tap (r, s).
-struct CorrelationStep {
-  int r, s, c = 0;
-  __device__ void advance(int depth, int s_begin, int s_end, int channels) {
-    if ((c += depth) < channels) return;
-    c = 0;
-    if (++s < s_end) return;
-    s = s_begin;
-    ++r;
-  }
-};
-
 /// What tap (0, 0) reads for a pixel of the tile: where, from which element on. Beyond the last pixel that is outside of any image.
 struct CopiedPixel {
   std::int64_t offset;
   unsigned row, col;  ///< modulo 2^32: extents, padding and dilated kernels are at most 2^30
 
-  /// Is what the tap `down` rows and `across` columns further reads inside the image?
+  /// Is what tap (r, s) reads inside the image?
   template <class T>
-  __device__ bool reads(const Correlation<T>& a, std::int64_t down, std::int64_t across) const {
-    return row + static_cast<unsigned>(down) < static_cast<unsigned>(a.x.h) &&
-           col + static_cast<unsigned>(across) < static_cast<unsigned>(a.x.w);
+  __device__ bool reads(const Correlation<T>& a, int r, int s) const {
+    return row + static_cast<unsigned>(r) * static_cast<unsigned>(a.h.step) < static_cast<unsigned>(a.x.h) &&
+           col + static_cast<unsigned>(s) * static_cast<unsigned>(a.w.step) < static_cast<unsigned>(a.x.w);
   }
 };
 template <class T>
@@ -79,31 +67,55 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) cor
   const Region taps = taps_of_tile(a.h, a.w, first_pixel(), last_pixel(), a.x.h, a.x.w);
   const int s_begin = static_cast<int>(taps.cols.begin), s_end = static_cast<int>(taps.cols.end);
 
-  // This thread's copies: kCopied channels of some pixels and of some output channels.
+  // This thread's copies: kCopied channels of some pixels and of some output channels, from c on of tap (r, s).
   constexpr int kPixels = Tile::kRows / kPerPass, kOutputs = Tile::kCols / kPerPass;
-  const int copy_row = thread / kCopies, copy_c = thread % kCopies * kCopied<T>;
-  const std::int64_t kernel = a.kernel_rows * a.kernel_cols * a.c;
+  const int copy_row = thread / kCopies, copy_c = thread % kCopies * kCopied<T>, channels = static_cast<int>(a.c);
+  int r = static_cast<int>(taps.rows.begin), s = s_begin, c = 0;
+  const auto x_distance = [&](int rows, int cols) { return (rows * a.h.step * a.x.w + cols * a.w.step) * a.x.ld; };
+  const auto w_distance = [&](int rows, int cols) { return (rows * a.h.tap_step * a.kernel_cols + cols * a.w.tap_step) * a.c; };
   CopiedPixel pixels[kPixels];
+  const T *x_from[kPixels], *w_from[kOutputs];
 #pragma unroll
-  for (int q = 0; q < kPixels; ++q)
+  for (int q = 0; q < kPixels; ++q) {
     pixels[q] = copied_pixel(a, first_pixel() + Tile::row_at(copy_row + q * kPerPass), group * a.c + copy_c);
-  CorrelationStep next{static_cast<int>(taps.rows.begin), s_begin};
+    x_from[q] = a.x.data + pixels[q].offset + x_distance(r, s);
+  }
+  const std::int64_t kernel = a.kernel_rows * a.kernel_cols * a.c, first_tap = (a.h.tap_first * a.kernel_cols + a.w.tap_first) * a.c;
+  unsigned outputs = 0, inside = 0;  // bit q: output channel q exists; tap (r, s) of pixel q is inside the image
+#pragma unroll
+  for (int q = 0; q < kOutputs; ++q) {
+    const std::int64_t k = first_output() + Tile::col_at(copy_row + q * kPerPass);
+    outputs |= (k < a.k ? 1u : 0u) << q;
+    w_from[q] = a.weights + (group * a.k + k) * kernel + first_tap + w_distance(r, s) + copy_c;
+  }
+  const auto find_inside = [&] {
+    inside = 0;
+#pragma unroll
+    for (int q = 0; q < kPixels; ++q) inside |= (pixels[q].reads(a, r, s) ? 1u : 0u) << q;
+  };
+  find_inside();
   const auto load = [&](int stage) {
     T* const to = shared + stage * kStage + copy_row * kPitch + copy_c;
-    const int count = static_cast<int>(a.c) - copy_c - next.c;
-    const std::int64_t down = next.r * a.h.step, across = next.s * a.w.step;
-    const std::int64_t from_x = (down * a.x.w + across) * a.x.ld + next.c;
+    const int count = channels - copy_c - c;
 #pragma unroll
-    for (int q = 0; q < kPixels; ++q)
-      copy_elements<Aligned>(to + q * kPerPass * kPitch, a.x.data, pixels[q].offset + from_x, pixels[q].reads(a, down, across) ? count : 0);
-    const std::int64_t tap = (a.h.tap_first + next.r * a.h.tap_step) * a.kernel_cols + a.w.tap_first + next.s * a.w.tap_step;
-    const std::int64_t from_w = group * a.k * kernel + tap * a.c + copy_c + next.c;
+    for (int q = 0; q < kPixels; ++q) {
+      copy_elements<Aligned>(to + q * kPerPass * kPitch, x_from[q], inside >> q & 1 ? count : 0);
+      x_from[q] += kDepth<T>;
+    }
 #pragma unroll
     for (int q = 0; q < kOutputs; ++q) {
-      const std::int64_t k = first_output() + Tile::col_at(copy_row + q * kPerPass);
-      copy_elements<Aligned>(to + (Tile::kRows + q * kPerPass) * kPitch, a.weights, from_w + k * kernel, k < a.k ? count : 0);
+      copy_elements<Aligned>(to + (Tile::kRows + q * kPerPass) * kPitch, w_from[q], outputs >> q & 1 ? count : 0);
+      w_from[q] += kDepth<T>;
     }
-    next.advance(kDepth<T>, s_begin, s_end, static_cast<int>(a.c));
+    if ((c += kDepth<T>) < channels) return;
+    int rows = 0, cols = 1;  // to the next tap
+    if (++s == s_end) rows = 1, cols = 1 - (s_end - s_begin), s = s_begin, ++r;
+#pragma unroll
+    for (int q = 0; q < kPixels; ++q) x_from[q] += x_distance(rows, cols) - c;
+#pragma unroll
+    for (int q = 0; q < kOutputs; ++q) w_from[q] += w_distance(rows, cols) - c;
+    c = 0;
+    find_inside();
   };
 
   float sums[Tile::kOwnRows][Tile::kOwnCols] = {};

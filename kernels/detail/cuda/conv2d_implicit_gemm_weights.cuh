@@ -26,8 +26,7 @@ namespace detail {
 /// A pixel of a region of outputs of images, counted over image, row and column.
 struct PixelWalk {
   int row_begin, row_end, col_begin, col_end;
-  std::int64_t image = 0;
-  int row = 0, col = 0;
+  int image = 0, row = 0, col = 0;
 
   __device__ PixelWalk(const Region& region, std::int64_t pixel)
       : row_begin(static_cast<int>(region.rows.begin)),
@@ -35,14 +34,20 @@ struct PixelWalk {
         col_begin(static_cast<int>(region.cols.begin)),
         col_end(static_cast<int>(region.cols.end)) {
     if (region.size() == 0) return;
-    image = pixel / region.size();
+    image = static_cast<int>(pixel / region.size());
     row = row_begin + static_cast<int>(pixel % region.size() / region.cols.size());
     col = col_begin + static_cast<int>(pixel % region.cols.size());
   }
-  __device__ void advance(int pixels) {
+  /// Calls moved(images, rows, columns) with the differences that it goes by.
+  template <class Moved>
+  __device__ __forceinline__ void advance(int pixels, Moved&& moved) {
+    moved(0, 0, pixels);
     for (col += pixels; col >= col_end;) {
-      col -= col_end - col_begin;
+      const int width = col_end - col_begin;
+      col -= width;
+      moved(0, 1, -width);
       if (++row < row_end) continue;
+      moved(1, row_begin - row, 0);
       row = row_begin;
       ++image;
     }
@@ -74,42 +79,56 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksPerProcessor) wei
   static_assert(Tile::kThreads % kAcross == 0 && kDepth<T> % kDown == 0);
   const int across = thread % kAcross * kCopied<T>, down = thread / kAcross;
   PixelWalk walk(region, first * kDepth<T> + down);
-  const std::int64_t from_dy = group * a.k + first_k() + across, from_x = group * a.c, tap = (first_col() + across) / a.c;
+  const std::int64_t tap = (first_col() + across) / a.c;
   const int count_dy = static_cast<int>(a.k - first_k()) - across, count_x = static_cast<int>(last + 1 - first_col()) - across;
   const int r = static_cast<int>(tap / a.w.taps), s = static_cast<int>(tap % a.w.taps), c = static_cast<int>((first_col() + across) % a.c);
-  // Copies what column (tap (r, s), channel c) reads for the pixel of the walk.
-  const auto copy_x = [&](T* to, int r, int s, int c, bool valid, auto copy) {
-    const std::int64_t i = a.h.input(walk.row, r), j = a.w.input(walk.col, s);
-    copy(to, ((walk.image * a.x.h + i) * a.x.w + j) * a.x.ld + from_x + c,
-         valid && walk.image < a.x.n && i >= 0 && i < a.x.h && j >= 0 && j < a.x.w);
+  const auto dy_distance = [&](std::int64_t images, std::int64_t rows, std::int64_t cols) {
+    return ((images * a.dy.h + rows) * a.dy.w + cols) * a.dy.ld;
+  };
+  const auto x_distance = [&](std::int64_t images, std::int64_t rows, std::int64_t cols) {
+    return ((images * a.x.h + rows) * a.x.w + cols) * a.x.ld;
+  };
+  // What column (tap (r, s), channel c) reads for the pixel of the walk, and what goes with it.
+  int i = static_cast<int>(a.h.input(walk.row, r)), j = static_cast<int>(a.w.input(walk.col, s));
+  const T* x_from = a.x.data + x_distance(walk.image, i, j) + group * a.c + c;
+  const T* dy_from = a.dy.data + dy_distance(walk.image, walk.row, walk.col) + group * a.k + first_k() + across;
+  const auto moved = [&](int images, int rows, int cols) {
+    dy_from += dy_distance(images, rows, cols);
+    rows *= static_cast<int>(a.h.stride), cols *= static_cast<int>(a.w.stride);
+    x_from += x_distance(images, rows, cols);
+    i += rows, j += cols;
+  };
+  const auto reads = [&](int i, int j) {
+    return walk.image < a.x.n && static_cast<unsigned>(i) < static_cast<unsigned>(a.x.h) &&
+           static_cast<unsigned>(j) < static_cast<unsigned>(a.x.w);
   };
   const auto load = [&](int stage) {
     T* to_dy = shared + stage * kStage + down * kDyPitch + across;
     T* to_x = shared + stage * kStage + kDepth<T> * kDyPitch + down * kXPitch + across;
 #pragma unroll 1
-    for (int d = 0; d < kDepth<T>; d += kDown, to_dy += kDown * kDyPitch, to_x += kDown * kXPitch, walk.advance(kDown)) {
+    for (int d = 0; d < kDepth<T>; d += kDown, to_dy += kDown * kDyPitch, to_x += kDown * kXPitch, walk.advance(kDown, moved)) {
       if (Tile::kRows >= Tile::kCols || across < Tile::kRows) {
-        const std::int64_t from = ((walk.image * a.dy.h + walk.row) * a.dy.w + walk.col) * a.dy.ld + from_dy;
         const int count = walk.image < a.dy.n ? count_dy : 0;
         if (a.aligned_dy)
-          copy_elements<true>(to_dy, a.dy.data, from, count);
+          copy_elements<true>(to_dy, dy_from, count);
         else
-          copy_elements<false>(to_dy, a.dy.data, from, count);
+          copy_elements<false>(to_dy, dy_from, count);
       }
       if (Tile::kCols < Tile::kRows && across >= Tile::kCols) continue;
       if constexpr (Aligned) {
-        copy_x(to_x, r, s, c, count_x > 0,
-               [&](T* to, std::int64_t from, bool valid) { copy_elements<true>(to, a.x.data, from, valid ? kCopied<T> : 0); });
+        copy_elements<true>(to_x, x_from, reads(i, j) ? count_x : 0);
       } else {
+        // Column e reads from[0]; the next channel is beside it, or begins with the next tap.
+        const T* from = x_from;
 #pragma unroll 1
-        for (int e = 0, at_r = r, at_s = s, at_c = c; e < kCopied<T>; ++e) {
-          copy_x(to_x + e, at_r, at_s, at_c, e < count_x,
-                 [&](T* to, std::int64_t from, bool valid) { copy_element(to, a.x.data, from, valid); });
+        for (int e = 0, at_i = i, at_j = j, at_s = s, at_c = c; e < kCopied<T>; ++e) {
+          copy_element(to_x + e, from, e < count_x && reads(at_i, at_j));
+          ++from;
           if (++at_c < a.c) continue;
-          at_c = 0;
-          if (++at_s < a.w.taps) continue;
-          at_s = 0;
-          ++at_r;
+          int rows = 0, cols = static_cast<int>(a.w.step);
+          if (++at_s == a.w.taps) rows = static_cast<int>(a.h.step), cols = -static_cast<int>((a.w.taps - 1) * a.w.step), at_s = 0;
+          from += x_distance(0, rows, cols) - a.c;
+          at_i += rows, at_j += cols, at_c = 0;
         }
       }
     }

@@ -56,12 +56,13 @@ struct FragmentTile : TileOfThreads<Rows, Cols, OwnRows, OwnCols, 8> {
 };
 
 /// The tile of a matrix product of `rows` x `cols` results, `batch` of them: the largest one that is not mostly empty and of which there
-/// are enough to fill a GPU.
-LAMINA_HD constexpr GemmTile tile_for(std::int64_t rows, std::int64_t cols, std::int64_t batch) {
+/// are enough to fill a GPU. Multiply-adds gain nothing from twice 64 rows.
+LAMINA_HD constexpr GemmTile tile_for(std::int64_t rows, std::int64_t cols, std::int64_t batch, bool tensor_cores) {
   constexpr std::int64_t kManyBlocks = 256;
   if (cols <= 32) return GemmTile::m128n32;
+  if (rows <= 32) return GemmTile::m32n128;
   const std::int64_t wide = cols > 64 ? 128 : 64, blocks = (rows + 127) / 128 * ((cols + wide - 1) / wide) * batch;
-  if (rows <= 64 || blocks < kManyBlocks) return GemmTile::m64n64;
+  if (rows <= 64 || blocks < kManyBlocks || (cols <= 64 && !tensor_cores)) return GemmTile::m64n64;
   return cols > 64 ? GemmTile::m128n128 : GemmTile::m128n64;
 }
 

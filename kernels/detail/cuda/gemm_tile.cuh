@@ -19,22 +19,22 @@ bool aligned_channels(const T* data, std::int64_t ld, std::int64_t channels, int
   return reinterpret_cast<std::uintptr_t>(data) % (width * sizeof(T)) == 0 && ld % width == 0 && channels % width == 0;
 }
 
-/// Copies data[offset] to shared memory, or zero where that is not `valid`; `data` may be read in any case.
+/// Copies an element to shared memory, or zero where it is not `valid`, and then reads nothing.
 template <class T>
-__device__ __forceinline__ void copy_element(T* shared, const T* data, std::int64_t offset, bool valid) {
+__device__ __forceinline__ void copy_element(T* shared, const T* from, bool valid) {
   if constexpr (sizeof(T) == 4)
-    copy_async<4>(shared, valid ? data + offset : data, valid);
+    copy_async<4>(shared, from, valid);
   else
-    *shared = valid ? data[offset] : T{};
+    *shared = valid ? *from : T{};
 }
 /// The same for the first `count` of kCopied<T> elements. Aligned: all or nothing.
 template <bool Aligned, class T>
-__device__ __forceinline__ void copy_elements(T* shared, const T* data, std::int64_t offset, int count) {
+__device__ __forceinline__ void copy_elements(T* shared, const T* from, int count) {
   if constexpr (Aligned) {
-    copy_async<16>(shared, count > 0 ? data + offset : data, count > 0);
+    copy_async<16>(shared, from, count > 0);
   } else {
 #pragma unroll 1
-    for (int e = 0; e < kCopied<T>; ++e) copy_element(shared + e, data, offset + e, e < count);
+    for (int e = 0; e < kCopied<T>; ++e) copy_element(shared + e, from + e, e < count);
   }
 }
 
@@ -72,11 +72,12 @@ inline constexpr bool kTensorCores = std::is_same_v<T, BFloat16>;
 /// Calls f with the tile of a matrix product of `rows` x `cols` results (`batch` of them): `wanted`, or what the shape decides.
 template <class T, class F>
 void with_tile(GemmTile wanted, std::int64_t rows, std::int64_t cols, std::int64_t batch, F&& f) {
-  const GemmTile tile = wanted == GemmTile::automatic ? tile_for(rows, cols, batch) : wanted;
+  const GemmTile tile = wanted == GemmTile::automatic ? tile_for(rows, cols, batch, kTensorCores<T>) : wanted;
   if constexpr (kTensorCores<T>) switch (tile) {
       case GemmTile::m128n128: return f(FragmentTile<128, 128, 8, 8>{});
       case GemmTile::m128n64: return f(FragmentTile<128, 64, 4, 8>{});
       case GemmTile::m128n32: return f(FragmentTile<128, 32, 4, 8>{});
+      case GemmTile::m32n128: return f(FragmentTile<32, 128, 4, 8>{});
       default: return f(FragmentTile<64, 64, 4, 8>{});
     }
   else
@@ -84,6 +85,7 @@ void with_tile(GemmTile wanted, std::int64_t rows, std::int64_t cols, std::int64
       case GemmTile::m128n128: return f(Tile<128, 128, 8, 8>{});
       case GemmTile::m128n64: return f(Tile<128, 64, 8, 4>{});
       case GemmTile::m128n32: return f(Tile<128, 32, 8, 4>{});
+      case GemmTile::m32n128: return f(Tile<32, 128, 4, 8>{});
       default: return f(Tile<64, 64, 8, 4>{});
     }
 }

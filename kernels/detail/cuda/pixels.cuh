@@ -34,15 +34,19 @@ __device__ __forceinline__ PixelIndex split_index(I i, I channels, I width, I he
   return {static_cast<std::int64_t>(row / height), static_cast<std::int64_t>(row % height), static_cast<std::int64_t>(pixel % width),
           static_cast<std::int64_t>(i % channels)};
 }
+/// Element i of `count`, whose last axis is `channels`.
+__device__ __forceinline__ PixelIndex split_index(std::int64_t i, std::int64_t count, std::int64_t channels, std::int64_t width,
+                                                  std::int64_t height) {
+  if (count > kNarrowIndex) return split_index<std::int64_t>(i, channels, width, height);
+  return split_index<unsigned>(static_cast<unsigned>(i), static_cast<unsigned>(channels), static_cast<unsigned>(width),
+                               static_cast<unsigned>(height));
+}
 
 template <int N, class T, class F>
 __global__ void pixels_kernel(View4<T> y, F f) {
   const std::int64_t packs = y.c / N, count = y.pixels() * packs;
-  const bool narrow_index = count <= 0x7fffffff;  // 32-bit division is several times faster
   for (std::int64_t i = global_thread(); i < count; i += grid_threads()) {
-    const PixelIndex at = narrow_index ? split_index<unsigned>(static_cast<unsigned>(i), static_cast<unsigned>(packs),
-                                                               static_cast<unsigned>(y.w), static_cast<unsigned>(y.h))
-                                       : split_index<std::int64_t>(i, packs, y.w, y.h);
+    const PixelIndex at = split_index(i, count, packs, y.w, y.h);
     store<N>(y.pixel(at.n, at.h, at.w) + at.c * N, f.template operator()<N>(at.n, at.h, at.w, at.c * N));
   }
 }
