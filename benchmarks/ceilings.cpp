@@ -55,6 +55,8 @@ Ceilings measure(Device device) {
     double count = 0;
     const double fma = least_seconds(device, [&] { count = detail::multiply_adds(dev); });
     found.flops_per_second = 2 * count / fma;
+    const double mma = least_seconds(device, [&] { count = detail::matrix_multiply_adds(dev); });
+    found.bf16_flops_per_second = count > 0 ? 2 * count / mma : 0;
   });
   return found;
 }

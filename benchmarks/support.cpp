@@ -183,7 +183,7 @@ void run(benchmark::State& state, const Case& c, TensorOptions options) try {
   }
   const double bytes = bytes_of(c, options.dtype), per_second = static_cast<double>(state.iterations()) / seconds;
   const Ceilings& most = ceilings(options.device);
-  state.counters["share"] = std::max(bytes / most.bytes_per_second, c.flops / most.flops_per_second) * per_second;
+  state.counters["share"] = std::max(bytes / most.bytes_per_second, c.flops / most.flops(options.dtype)) * per_second;
   if (bytes > 0) state.counters["GB/s"] = 1e-9 * bytes * per_second;
   if (c.flops > 0) state.counters["GFLOP/s"] = 1e-9 * c.flops * per_second;
 } catch (const std::exception& e) {
@@ -303,6 +303,9 @@ int main(int argc, char** argv) {
       const Ceilings& most = ceilings(device);
       benchmark::AddCustomContext(message(device_name(device), " copies"), message(1e-9 * most.bytes_per_second, " GB/s"));
       benchmark::AddCustomContext(message(device_name(device), " multiply-adds"), message(1e-9 * most.flops_per_second, " GFLOP/s"));
+      if (device.is_cuda())
+        benchmark::AddCustomContext(message(device_name(device), " bf16 on tensor cores"),
+                                    message(1e-9 * most.bf16_flops_per_second, " GFLOP/s"));
     }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
