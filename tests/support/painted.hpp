@@ -143,7 +143,7 @@ inline std::vector<double> column(const std::filesystem::path& run, const std::s
   std::vector<double> values;
   for (std::size_t r = 1; r < rows.size(); ++r) {
     const std::string& text = rows[r].at(static_cast<std::size_t>(at));
-    values.push_back(text.empty() ? std::numeric_limits<double>::quiet_NaN() : std::stod(text));
+    values.push_back(text.empty() || text == "n/a" ? std::numeric_limits<double>::quiet_NaN() : std::stod(text));
   }
   return values;
 }

@@ -171,6 +171,23 @@ TEST_CASE("names with commas, quotes and line breaks stay one field of every CSV
   CHECK(lines(f / "run/metrics.jsonl").size() == 1);
 }
 
+TEST_CASE("metrics.csv: n/a is a score that is undefined, an empty field one of an epoch without a validation") {
+  const TempFolder f;
+  train::MetricsFiles metrics;
+  metrics.start({.folder = f.path(), .epoch = 0, .epochs = 2, .score_names = {"dice_rare", "accuracy"}, .notes = {}});
+  metrics.epoch({.epoch = 1, .validation = train::Validation{.scores = {{"dice_rare", NAN}, {"accuracy", 0.5}}}}, 2);
+  metrics.epoch({.epoch = 2, .validation = {}}, 2);
+  const auto rows = csv_records(io::read_file(f / "metrics.csv"));
+  REQUIRE(rows.size() == 3);
+  const std::size_t last = rows[0].size() - 1;
+  CHECK(rows[0][last - 1] == "dice_rare");
+  CHECK(rows[1][last - 1] == "n/a");
+  CHECK(rows[1][last] == "0.5");
+  CHECK(rows[2][last - 1].empty());
+  CHECK(rows[2][last].empty());
+  CHECK(nlohmann::json::parse(lines(f / "metrics.jsonl")[0]).at("dice_rare").is_null());
+}
+
 TEST_CASE("the best epoch has the highest foreground score, of equal ones the first; weights/best holds its weights") {
   const std::vector<Picture> val{{"v", "00112222", "00112222"}};
   // Green is the background. Where it is taken for sky (0103) the foreground scores 3/4 and the accuracy is 1/2; where red is (0023), 1/3

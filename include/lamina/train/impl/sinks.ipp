@@ -121,11 +121,12 @@ void MetricsFiles::epoch(const EpochRecord& r, int) {
     columns.append(r.validation->scores);
   else
     for (const std::string& name : score_names_) columns.append({{name, std::numeric_limits<double>::quiet_NaN()}});
+  const std::string undefined = r.validation ? "n/a" : "";
   std::string header, row;
   Json object;
   for (const auto& [name, value] : columns) {
     header += (header.empty() ? "" : ",") + csv_field(name);
-    row += (row.empty() ? "" : ",") + (std::isnan(value) ? std::string() : formatted("%.9g", value));
+    row += (row.empty() ? "" : ",") + (std::isnan(value) ? undefined : formatted("%.9g", value));
     object[name] = std::isnan(value) ? Json(nullptr) : Json(value);
   }
   if (!r.note.empty()) object["note"] = r.note;

@@ -3,8 +3,8 @@
 
 namespace lamina::train {
 
-/// metrics.csv and metrics.jsonl: one row an epoch, of every number; scores of epochs without a validation are empty and null. Rows of
-/// epochs that a resumed run makes again are dropped when it starts.
+/// metrics.csv and metrics.jsonl: one row an epoch, of every number. A score that is undefined is n/a, and of an epoch without a validation
+/// empty; both are null as JSON. Rows of epochs that a resumed run makes again are dropped when it starts.
 class MetricsFiles : public Sink {
  public:
   void start(const RunStart& run) override;
