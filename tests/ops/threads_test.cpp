@@ -121,6 +121,17 @@ TEST_CASE("a few tasks take as much memory at 64 threads as at 4") {
     }
 }
 
+TEST_CASE("patches of a small image are those of its pixels") {
+  const Tensor x = random_normal({1, 4, 4, 16}, 1).set_requires_grad(), w = random_normal({16, 3, 3, 16}, 2).set_requires_grad();
+  ThreadPool pool(16);
+  const ExecutorScope scope(pool, detected_isa());
+  const Conv2dPlanScope plan(Conv2dPlan::all(Algorithm::implicit_gemm));
+  const std::size_t before = memory_stats().in_use;
+  reset_peak_memory();
+  sum(conv2d(x, w, {}, {.padding = Padding::symmetric(1)})).backward();
+  CHECK(memory_stats().peak - before < 4 * 8 * 16 * 3 * 3 * 16);  // of f64: four matrices of patches, or of weights
+}
+
 TEST_CASE("the same bytes at 1, 2, 3, 5 and 16 threads, where there are many tasks") {
   const auto all = cases();
   ThreadPool one(1), two(2), three(3), five(5), sixteen(16);
