@@ -55,7 +55,7 @@ void resize_bilinear_forward(Cpu& cpu, View4<const T> x, View4<T> y, ResizeGrid 
   if (y.size() == 0) return;
   Workspace ws;
   const BilinearAxis<T> rows(ws, x.h, y.h, grid), cols(ws, x.w, y.w, grid);
-  T* blended = ws.take<T>(cpu.concurrency(), x.w, x.c);  // one input row a worker: the vertical blend
+  T* blended = ws.take<T>(cpu.workers(y.n * y.h), x.w, x.c);  // one input row a worker: the vertical blend
   cpu.parallel(y.n * y.h, [&](i64 row, int worker) {
     const i64 n = row / y.h, h = row % y.h;
     bilinear_row(x, n, rows.taps[h], cols, blended + worker * x.w * x.c, y.pixel(n, h, 0), y.ld);
@@ -69,7 +69,7 @@ void resize_bilinear_backward(Cpu& cpu, View4<const T> dy, View4<T> dx, ResizeGr
   const BilinearAxis<T> rows(ws, dx.h, dy.h, grid), cols(ws, dx.w, dy.w, grid);
   const BilinearReaders row_readers(ws, rows), col_readers(ws, cols);
   const i64 c = dx.c;
-  T* gathered = ws.take<T>(cpu.concurrency(), dy.w, c);  // one output row a worker: the vertical sum
+  T* gathered = ws.take<T>(cpu.workers(dx.n * dx.h), dy.w, c);  // one output row a worker: the vertical sum
   cpu.parallel(dx.n * dx.h, [&](i64 row, int worker) {
     const i64 n = row / dx.h, h = row % dx.h;
     T* __restrict line = gathered + worker * dy.w * c;

@@ -27,8 +27,9 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std:
   Workspace workspace;
   const Loss<T> l(logits, labels, class_weights, pixel_weights, p, workspace);
   double* partials = workspace.take<double>(logits.n * l.tasks + 1, per_task);
-  T* scratch = workspace.take<T>(cpu.concurrency(), Scratch<T>::size(classes));
-  T* lines = workspace.take<T>(cpu.concurrency(), l.lines());
+  const int workers = cpu.workers(logits.n * l.tasks);
+  T* scratch = workspace.take<T>(workers, Scratch<T>::size(classes));
+  T* lines = workspace.take<T>(workers, l.lines());
   l.for_tasks(cpu, [&](std::int64_t task, int worker, std::int64_t n, std::int64_t first_run, std::int64_t last_run) {
     double* sums = partials + task * per_task;
     for (std::int64_t i = 0; i < at.size(); ++i) sums[i] = 0;
@@ -81,7 +82,9 @@ void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, View4<const std
   T* slopes = workspace.take<T>(3, layout.groups, classes);  // a, b, q
   for (std::int64_t i = 0; i < 3 * layout.groups * classes; ++i) slopes[i] = static_cast<T>(upstream * state[layout.a() + i]);
   const T scale = static_cast<T>(upstream * state[SegmentationLossState::kCeScale]);
-  T* scratch = workspace.take<T>(cpu.concurrency(), Scratch<T>::size(classes));
+  const std::int64_t bands = (logits.h + kBandRows - 1) / kBandRows;
+  const int workers = cpu.workers(logits.n * (l.upsampled ? bands : l.tasks));
+  T* scratch = workspace.take<T>(workers, Scratch<T>::size(classes));
   const auto gradient = [&](int worker, std::int64_t n, const Run<T>& run, T* to, std::int64_t ld) {  // of the run's logits; may be them
     const T *a = slopes + (layout.groups > 1 ? n : 0) * classes, *b = a + layout.groups * classes;
     const Slopes<T> of_sample{a, b, b + layout.groups * classes};
@@ -104,8 +107,7 @@ void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, View4<const std
     });
 
   const BilinearReaders row_readers(workspace, l.rows), col_readers(workspace, l.cols);
-  const std::int64_t bands = (logits.h + kBandRows - 1) / kBandRows;
-  T* all_lines = workspace.take<T>(cpu.concurrency(), l.lines());
+  T* all_lines = workspace.take<T>(workers, l.lines());
   cpu.parallel(logits.n * bands, [&](std::int64_t task, int worker) {
     const std::int64_t n = task / bands, begin = task % bands * kBandRows,
                        end = begin + kBandRows < logits.h ? begin + kBandRows : logits.h;

@@ -16,8 +16,9 @@ void for_tiles(Cpu& cpu, View2<const T> x, View2<T> y, F f) {
   constexpr std::int64_t kRows = 4 * kLanes<T>;  // the stores of the first register are done when it is loaded
   const std::int64_t rows_per_task = (std::int64_t{1} << 15) / x.cols / kRows * kRows + kRows;
   Workspace workspace;
-  T* scratch = workspace.take<T>(cpu.concurrency(), x.cols, kRows);
-  cpu.parallel((x.rows + rows_per_task - 1) / rows_per_task, [&](std::int64_t task, int worker) {
+  const std::int64_t tasks = (x.rows + rows_per_task - 1) / rows_per_task;
+  T* scratch = workspace.take<T>(cpu.workers(tasks), x.cols, kRows);
+  cpu.parallel(tasks, [&](std::int64_t task, int worker) {
     T* tile = scratch + worker * x.cols * kRows;
     const std::int64_t limit = (task + 1) * rows_per_task, end = limit < x.rows ? limit : x.rows;
     for (std::int64_t row = task * rows_per_task; row < end; row += kRows) {

@@ -94,6 +94,7 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train none --class-weights balancd"), 2, {"did you mean \"balanced\""});
   check_error(w.lamina("train none --class-weights 1,-1"), 2, {"\"-1\" is not a weight"});
   check_error(w.lamina("train none --class-weights 0,0"), 2, {"every class weighs nothing"});
+  check_error(w.lamina("train none --loss ce --absent-classes skip"), 2, {"--absent-classes skip", "\"ce\"", "+dice"});
   for (const char* verb : {"doctor", "check data --json", "info"})  // results that nobody can read are an error too
     if (!kSanitized)                                                // ThreadSanitizer's own signal handler ends a program at a file's limit
       check_error(w.lamina(verb, {.file_size = 0}, ErrorStream::pipe), 6, {"could not be written to the standard output"});

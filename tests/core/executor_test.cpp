@@ -129,6 +129,30 @@ TEST_CASE("executors: every task once, nested runs, a host's own pool") {
   CHECK(serial.runs == 2);  // the inner scope gave the outer one back
 }
 
+TEST_CASE("a few tasks are workers of their own, so that threads without one need no scratch") {
+  ThreadPool pool(16);
+  const Cpu cpu{&pool, detected_isa()};
+  for (const int tasks : {1, 3, 15, 16, 40}) {
+    CAPTURE(tasks);
+    const int workers = cpu.workers(tasks);
+    CHECK(workers == std::min(tasks, 16));
+    std::vector<std::atomic<int>> busy(16);
+    std::atomic<int> beyond{0}, shared{0}, of_inner{0};
+    cpu.parallel(tasks, [&](std::int64_t, int worker) {
+      beyond += worker >= workers;
+      shared += busy[static_cast<std::size_t>(worker)].fetch_add(1) != 0;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      const int inner = cpu.workers(2);
+      cpu.parallel(2, [&](std::int64_t, int w) { of_inner += w >= inner || (tasks > 1 && w != worker); });
+      busy[static_cast<std::size_t>(worker)].fetch_sub(1);
+    });
+    CHECK(beyond == 0);
+    CHECK(shared == 0);
+    CHECK(of_inner == 0);
+  }
+  CHECK(cpu.workers(0) == 0);
+}
+
 TEST_CASE("a pool rethrows the exception of the lowest task, whichever came first") {
   ThreadPool pool(3);
   // A worker that starts another task has left its exception behind: that of the first of 0, 1 and 2 to throw starts 3, which waits, so

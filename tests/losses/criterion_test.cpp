@@ -150,4 +150,14 @@ TEST_CASE("expressions that are none") {
   }
   CHECK(Criterion("tissue=ce,damage=mae").takes_class_weights());
   Criterion("tissue=ce,damage=mae").set_class_weights({1, 2});
+  for (const auto& [policy, name] : {std::pair{EmptyClass::skip, "skip"}, {EmptyClass::one, "one"}, {EmptyClass::zero, "zero"}}) {
+    for (const char* none : {"ce", "focal+lovasz", "tissue=ce,damage=mae"}) {
+      const std::string words = message("--absent-classes ", name, " means nothing to the loss \"", none, '"');
+      check_throws<OptionError>([&] { Criterion(none, {.empty_class = policy}); },
+                                {words.c_str(), "add one (+dice)", "--absent-classes penalize"});
+    }
+    for (const char* some : {"dice", "ce+0.5*tversky", "gdice", "tissue=ce,damage=jaccard"})
+      CHECK(Criterion(some, {.empty_class = policy}).options().empty_class == policy);
+  }
+  Criterion("ce", {.empty_class = EmptyClass::penalize});
 }

@@ -70,7 +70,67 @@ std::vector<OpCase> cases() {
   return all;
 }
 
+/// Work of at most four tasks.
+std::vector<OpCase> few_tasks() {
+  const Tensor x = random_normal({1, 14, 14, 16}, 1), w = random_normal({16, 3, 3, 16}, 2), wide = random_normal({16, 2, 2, 16}, 3);
+  std::vector<OpCase> all;
+  const auto add = [&](std::string name, std::vector<Tensor> in, std::function<Tensor(const std::vector<Tensor>&)> f) {
+    all.push_back({.name = std::move(name), .inputs = std::move(in), .op = [f](auto& t, auto&) { return f(t); }});
+  };
+  for (Algorithm a : {Algorithm::implicit_gemm, Algorithm::direct, Algorithm::winograd2, Algorithm::winograd3, Algorithm::winograd4})
+    add(message("conv2d ", name_of(a)), {x, w}, [a](auto& t) {
+      const Conv2dPlanScope scope(Conv2dPlan::all(a));
+      return conv2d(t[0], t[1], {}, {.padding = Padding::symmetric(1)});
+    });
+  for (Algorithm a : {Algorithm::implicit_gemm, Algorithm::direct}) {
+    add(message("strided conv2d ", name_of(a)), {x, w}, [a](auto& t) {
+      const Conv2dPlanScope scope(Conv2dPlan::all(a));
+      return conv2d(t[0], t[1], {}, {.stride = 2, .padding = Padding::symmetric(1)});
+    });
+    add(message("conv_transpose2d ", name_of(a)), {x, wide}, [a](auto& t) {
+      const Conv2dPlanScope scope(Conv2dPlan::all(a));
+      return conv_transpose2d(t[0], t[1], {}, {.stride = 2});
+    });
+  }
+  const Tensor labels = Tensor::zeros({1, 14, 14}, {DType::u8, kCpu});
+  add("softmax", {x}, [](auto& t) { return softmax(t[0]); });
+  add("segmentation_loss", {x, labels}, [](auto& t) { return segmentation_loss(t[0], t[1], {}); });
+  add("segmentation_loss of small logits", {random_normal({1, 4, 4, 16}, 4), labels},
+      [](auto& t) { return segmentation_loss(t[0], t[1], {.upsample = ResizeGrid::half_pixel}); });
+  add("resize_bilinear", {random_normal({1, 4, 60, 16}, 5)}, [](auto& t) { return resize_bilinear(t[0], 3, 90, ResizeGrid::half_pixel); });
+  return all;
+}
+
 }  // namespace
+
+TEST_CASE("a few tasks take as much memory at 64 threads as at 4") {
+  ThreadPool four(4), many(64);
+  for (Isa isa : instruction_sets())
+    for (const OpCase& c : few_tasks()) {
+      const auto at = [&](ThreadPool& pool) {
+        const ExecutorScope scope(pool, isa);
+        (void)test::detail::run(c, DType::f32, false, false);  // what is made once
+        const std::size_t before = memory_stats().in_use;
+        reset_peak_memory();
+        (void)test::detail::run(c, DType::f32, false, false);
+        return memory_stats().peak - before;
+      };
+      const std::size_t want = at(four);
+      CHECK(want > 0);
+      CHECK_MESSAGE(at(many) == want, c.name);
+    }
+}
+
+TEST_CASE("patches of a small image are those of its pixels") {
+  const Tensor x = random_normal({1, 4, 4, 16}, 1).set_requires_grad(), w = random_normal({16, 3, 3, 16}, 2).set_requires_grad();
+  ThreadPool pool(16);
+  const ExecutorScope scope(pool, detected_isa());
+  const Conv2dPlanScope plan(Conv2dPlan::all(Algorithm::implicit_gemm));
+  const std::size_t before = memory_stats().in_use;
+  reset_peak_memory();
+  sum(conv2d(x, w, {}, {.padding = Padding::symmetric(1)})).backward();
+  CHECK(memory_stats().peak - before < 4 * 8 * 16 * 3 * 3 * 16);  // of f64: four matrices of patches, or of weights
+}
 
 TEST_CASE("the same bytes at 1, 2, 3, 5 and 16 threads, where there are many tasks") {
   const auto all = cases();

@@ -46,14 +46,18 @@ TEST_CASE("pixels near borders, by hand") {
 TEST_CASE("noisy borders: a fifth wrong along them for ten validations, hardly anything elsewhere, and no fewer") {
   const auto head = head_of(data::Task::multiclass, 3);
   const auto rules = train::head_sentinels(*head, 1e-2);
-  const auto epochs = [&](const std::vector<std::pair<double, double>>& shares) {
+  using Counts = std::vector<std::vector<std::int64_t>>;
+  const Counts found{{9000, 50, 50}, {80, 400, 20}, {0, 30, 370}};
+  const auto epochs = [&](const std::vector<std::pair<double, double>>& shares, const Counts& counts) {
     std::vector<train::EpochRecord> all;
-    for (const auto& [near, far] : shares)
+    for (const auto& [near, far] : shares) {
       all.push_back({.lr = 1, .signals = {{"border_error/labels", near}, {"inner_error/labels", far}}});
+      all.back().validation = train::Validation{.counts = {{kLabels, metrics::ConfusionMatrix::from_counts(counts)}}};
+    }
     return all;
   };
-  const auto rule = [&](const std::vector<std::pair<double, double>>& shares) {
-    const auto all = train::alarms(rules, epochs(shares));
+  const auto rule = [&](const std::vector<std::pair<double, double>>& shares, std::optional<Counts> counts = {}) {
+    const auto all = train::alarms(rules, epochs(shares, counts.value_or(found)));
     return all.empty() ? std::string() : all.back().rule;
   };
   using Shares = std::vector<std::pair<double, double>>;
@@ -64,7 +68,12 @@ TEST_CASE("noisy borders: a fifth wrong along them for ten validations, hardly a
   Shares falling;
   for (int i = 0; i < 10; ++i) falling.emplace_back(0.4 - 0.015 * i, 0.01);
   CHECK(rule(falling).empty());
-  const Alarm a = train::alarms(rules, epochs(Shares(10, {0.25, 0.01})))[0];
+  // Small objects that are hardly found are wrong near their borders, and nowhere else.
+  CHECK(rule(Shares(10, {0.3, 0.01}), Counts{{9000, 10, 10}, {40, 1, 0}, {30, 0, 1}}).empty());
+  CHECK(rule(Shares(10, {0.3, 0.01}), Counts{{9000, 10, 10}, {60, 39, 1}, {30, 0, 40}}).empty());  // one of the two: 61 of 111 wrong
+  CHECK(rule(Shares(10, {0.3, 0.01}), Counts{{9000, 20, 20}, {60, 39, 1}, {30, 0, 40}}) == "noisy borders");  // 61 of 131: others', too
+  CHECK(rule(Shares(10, {0.3, 0.01}), Counts{{9000, 10, 10}, {50, 50, 0}, {30, 0, 40}}) == "noisy borders");  // half is found
+  const Alarm a = train::alarms(rules, epochs(Shares(10, {0.25, 0.01}), found))[0];
   CHECK(a.seen.find("25 %") != std::string::npos);
   CHECK(a.next.starts_with("--loss ce:smoothing"));
 }

@@ -42,7 +42,20 @@ std::vector<DeeplabCase> cases() {
 
 double relative(double value, double expected) { return std::abs(value - expected) / std::abs(expected); }
 
-/// Two steps of SGD in `dtype`, compared to `tolerance`; values of weights after a step to `later`.
+/// What the error of each gradient's norm is a share of: in double the norm itself, in float the largest of its layer's. The gradients of a
+/// norm's weight and bias are sums over the same pixels, of terms of one size, so they round alike; but a bias that the batch norms behind
+/// it take away again, all but where ReLU is 0, has a sum near 0. In crop_pooling backbone.root.bn3.bias has 0.0019 beside 0.87: images
+/// that are 1e-7 elsewhere move it by 1e-4 of itself, and every other gradient by less than 3e-5.
+std::vector<double> scales_of(const std::vector<nn::NamedTensor>& parameters, const std::vector<double>& norms, DType dtype) {
+  const auto layer = [&](std::size_t i) { return parameters[i].name.substr(0, parameters[i].name.rfind('.')); };
+  std::vector<double> scales = norms;
+  for (std::size_t i = 0; dtype == DType::f32 && i < norms.size(); ++i)
+    for (std::size_t k = 0; k < norms.size(); ++k)
+      if (layer(i) == layer(k)) scales[i] = std::max(scales[i], norms[k]);
+  return scales;
+}
+
+/// Two steps of SGD in `dtype`, compared to `tolerance`.
 void check_training(const DeeplabCase& c, DType dtype, double tolerance) {
   CAPTURE(c.name);
   const io::TensorArchive file = golden_archive("deeplab");
@@ -74,10 +87,11 @@ void check_training(const DeeplabCase& c, DType dtype, double tolerance) {
       auto parameters = net.named_parameters();
       std::sort(parameters.begin(), parameters.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
       REQUIRE(parameters.size() == norms.size());
+      const std::vector<double> scales = scales_of(parameters, norms, dtype);
       for (std::size_t i = 0; i < norms.size(); ++i) {
         double squares = 0;
         for (const double g : parameters[i].tensor.grad().to_vector<double>()) squares += g * g;
-        CHECK_MESSAGE(relative(std::sqrt(squares), norms[i]) <= tolerance, parameters[i].name);
+        CHECK_MESSAGE(std::abs(std::sqrt(squares) - norms[i]) <= tolerance * scales[i], parameters[i].name);
       }
     }
     sgd.step();

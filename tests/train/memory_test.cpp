@@ -13,12 +13,18 @@ TEST_CASE("the memory of a step is known before it: near the peak that it then h
   const data::Dataset dataset = data::open_dataset(f / "data");
   struct Case {
     const char *model, *preset, *optimizer;
-    int side, batch, accumulate;
+    int side, batch, accumulate, threads;
   };
-  for (const Case& s : {Case{"unet", "bn", "adam", 96, 4, 1}, Case{"unet", "bn", "sgd", 96, 2, 3}, Case{"unet", "keras", "adam", 96, 3, 1},
-                        Case{"deeplabv3plus", "small", "adam", 65, 4, 1}}) {
+  for (const Case& s :
+       {Case{"unet", "bn", "adam", 96, 4, 1, 2}, Case{"unet", "bn", "adam", 96, 4, 1, 16}, Case{"unet", "bn", "sgd", 96, 2, 3, 2},
+        Case{"unet", "bn", "sgd", 96, 2, 3, 16}, Case{"unet", "keras", "adam", 96, 3, 1, 2}, Case{"unet", "keras", "adam", 96, 3, 1, 16},
+        Case{"unet", "keras", "adam", 96, 3, 1, 64}, Case{"deeplabv3plus", "small", "adam", 65, 4, 1, 2},
+        Case{"deeplabv3plus", "small", "adam", 65, 4, 1, 16}}) {
     CAPTURE(s.model);
     CAPTURE(s.batch);
+    CAPTURE(s.threads);
+    ThreadPool pool(s.threads);
+    const ExecutorScope scope(pool, detected_isa());
     auto c = small(f / "data", f / "run");
     c.model = s.model, c.preset = s.preset, c.optimizer = s.optimizer;
     const bool unet = c.model == "unet";

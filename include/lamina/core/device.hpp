@@ -80,7 +80,10 @@ struct Cpu {
   Isa isa = {};
 
   LAMINA_HD int concurrency() const { return executor->concurrency(); }
-  /// `f(task, worker)` for each task in [0, tasks); within a task of another `parallel`, in turn on this thread.
+  /// What `worker` is below in a `parallel` of so many tasks that starts here: for how many there must be scratch. At most the tasks, but
+  /// within a task of another `parallel`.
+  int workers(std::int64_t tasks) const;
+  /// `f(task, worker)` for each task in [0, tasks); within a task of another `parallel`, in turn on this thread, with its worker.
   template <class F>
   LAMINA_HD void parallel(std::int64_t tasks, F&& f) const {
     if (tasks == 1)

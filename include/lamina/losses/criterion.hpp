@@ -24,7 +24,7 @@ EmptyClass empty_class_named(const std::string& name);
 class Criterion {
  public:
   /// Throws OptionError: a term or an argument that is unknown (naming the nearest), a factor or an argument outside its range,
-  /// class weights where they mean nothing.
+  /// class weights, or a policy for absent classes other than penalize, where they mean nothing.
   explicit Criterion(const std::string& expression, CriterionOptions options = {});
 
   const CriterionOptions& options() const { return options_; }
@@ -55,6 +55,9 @@ class Criterion {
     double factor;
   };
   Term parse(const std::string& text) const;
+  void parse_all(const std::string& expression);
+  /// Whether some term, of some head, is a ratio of regions: of a class that is absent there is one more to say.
+  bool has_ratios() const;
   /// Of one head.
   Criterion of(const heads::Part& part) const;
   void require_terms_fit(const heads::Head& head) const;

@@ -8,7 +8,8 @@
 namespace lamina::train {
 
 /// What training takes of the device's memory at its peak, in bytes: weights, gradients, the optimizer's state and what belongs to a batch,
-/// from a forward and a backward on the meta device.
+/// from a forward and a backward on the meta device. Scratch of kernels is not counted: on the CPU some hundred
+/// kilobytes for each thread that has work, which a step needs where it does not take the most.
 struct StepMemory {
   double fixed = 0, per_image = 0;
   double waiting = 0;  ///< batches of updates on the host: in use, ready, being made

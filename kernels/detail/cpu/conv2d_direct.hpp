@@ -156,7 +156,7 @@ void direct_correlation(Cpu& cpu, View4<const T> x, const CorrelationAxis& h, co
       .runs = tiles.runs(), .b = b, .relu = relu, .channels = y.c, .pixel_step = tiles.out_pixel_step, .out_step = w.out_step * y.ld};
   Workspace workspace;
   T* packed = workspace.take<T>(out.blocks, block_size);
-  T* scratch = workspace.take<T>(cpu.concurrency(), tiles.scratch_size());
+  T* scratch = workspace.take<T>(cpu.workers(y.n * tiles.tiles_per_image), tiles.scratch_size());
   pack_weights(cpu, weights, h, w, out, tiles.chunk, packed);
   cpu.parallel(y.n * tiles.tiles_per_image, [&](std::int64_t task, int worker) {
     const std::int64_t n = task / tiles.tiles_per_image, first = tiles.first_row(task % tiles.tiles_per_image);

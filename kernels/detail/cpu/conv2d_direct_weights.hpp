@@ -75,6 +75,7 @@ class DirectPartials {
     products_ = workspace.take<T>(parts_, size);
     if (db) rows_ = workspace.take<double>(parts_, cout);
   }
+  std::int64_t parts() const { return parts_; }
   /// Calls f(unit, worker, products, rows), which adds to both, for every unit of work; `rows` is null where db is not wanted. Returns the
   /// summed products; db is written.
   const T* sum(Cpu& cpu, auto&& f) {
@@ -136,7 +137,7 @@ void conv2d_backward_weights_direct(Cpu& cpu, View4<const T> x, View4<const T> d
   Workspace workspace;
   // Sums in the order (block, chunk, tap, channel of the chunk, registers of a block).
   DirectPartials<T> partials(workspace, out.blocks * block_size, dy.n * tiles.tiles_per_image, dy.c, db);
-  T* scratch = workspace.take<T>(cpu.concurrency(), tiles.scratch_size());
+  T* scratch = workspace.take<T>(cpu.workers(partials.parts()), tiles.scratch_size());
   const T* sums = partials.sum(cpu, [&](std::int64_t t, int worker, T* to, double* bias) {
     const std::int64_t n = t / tiles.tiles_per_image, first = tiles.first_row(t % tiles.tiles_per_image);
     const T* tile = tiles.tile(n, first, scratch + worker * tiles.scratch_size());

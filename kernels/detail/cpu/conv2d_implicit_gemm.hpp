@@ -9,10 +9,11 @@
 
 namespace lamina::kernels::LAMINA_ISA {
 
-/// Pixels a tile has: so that its patches take about 64 K elements, but enough of them to be worth packing the weights.
-inline std::int64_t tile_pixels(std::int64_t patch) {
-  const std::int64_t pixels = (std::int64_t{1} << 16) / patch;
-  return pixels < 128 ? 128 : pixels > 1024 ? 1024 : pixels;
+/// Pixels a tile has: so that its patches take about 64 K elements, but enough of them to be worth packing the weights; no more than there
+/// are.
+inline std::int64_t tile_pixels(std::int64_t patch, std::int64_t pixels) {
+  const std::int64_t fit = (std::int64_t{1} << 16) / patch, most = fit < 128 ? 128 : fit > 1024 ? 1024 : fit;
+  return pixels < 1 ? 1 : pixels < most ? pixels : most;
 }
 
 /// The products of a convolution: by group, tile of pixels (or part of the tiles), and block of a group's channels, so that few pixels,
@@ -40,10 +41,12 @@ struct PatchReader {
   CorrelationAxis h, w;
 
   std::int64_t patch() const { return h.taps * w.taps * c; }
+  bool in_place() const { return h.is_identity(x.h) && w.is_identity(x.w); }
+  std::int64_t scratch_size(std::int64_t tile) const { return in_place() ? 0 : tile * patch(); }
 
   /// The patches of the outputs [begin, end) as a matrix: gathered into `scratch`, or x itself where a patch is a pixel.
   View2<const T> patches(std::int64_t begin, std::int64_t end, T* scratch) const {
-    if (h.is_identity(x.h) && w.is_identity(x.w)) return {x.data + begin * x.ld + c0, end - begin, c, x.ld};
+    if (in_place()) return {x.data + begin * x.ld + c0, end - begin, c, x.ld};
     T* to = scratch;
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t n = i / (h.count * w.count), row = h.origin + i / w.count % h.count * h.stride,
@@ -68,14 +71,15 @@ PatchReader<T> forward_patches(View4<const T> x, View4<const T> w, std::int64_t 
 
 template <class T>
 void conv2d_forward_implicit_gemm(Cpu& cpu, View4<const T> x, View4<const T> w, const T* b, View4<T> y, const Conv2dParams& p) {
-  const std::int64_t k = y.c / p.groups, patch = w.h * w.w * w.c, tile = tile_pixels(patch), tiles = (y.pixels() + tile - 1) / tile;
-  const Products products{p.groups, tiles, k};
+  const std::int64_t k = y.c / p.groups, patch = w.h * w.w * w.c, tile = tile_pixels(patch, y.pixels());
+  const Products products{p.groups, (y.pixels() + tile - 1) / tile, k};
+  const std::int64_t scratch_size = forward_patches(x, w, y.h, y.w, 0, p).scratch_size(tile);
   Workspace workspace;
-  T* scratch = workspace.take<T>(cpu.concurrency(), tile, patch);
+  T* scratch = workspace.take<T>(cpu.workers(products.count()), scratch_size);
   cpu.parallel(products.count(), [&](std::int64_t task, int worker) {
     const auto [group, t, c0, count] = products[task];
     const std::int64_t begin = t * tile, end = begin + tile < y.pixels() ? begin + tile : y.pixels(), first = group * k + c0;
-    const auto cols = forward_patches(x, w, y.h, y.w, group, p).patches(begin, end, scratch + worker * tile * patch);
+    const auto cols = forward_patches(x, w, y.h, y.w, group, p).patches(begin, end, scratch + worker * scratch_size);
     const View2<T> out{y.data + begin * y.ld + first, end - begin, count, y.ld};
     gemm<T>(Trans::no, cols, Trans::yes, {w.data + first * patch, count, patch, patch}, out);
     bias_activation(cpu, out, b ? b + first : nullptr, p.activation);
@@ -85,11 +89,13 @@ void conv2d_forward_implicit_gemm(Cpu& cpu, View4<const T> x, View4<const T> w, 
 /// dw by chunks of pixels, whose partial sums are added in order.
 template <class T>
 void conv2d_backward_weights_implicit_gemm(Cpu& cpu, View4<const T> x, View4<const T> dy, View4<T> dw, const Conv2dParams& p) {
-  const std::int64_t k = dy.c / p.groups, patch = dw.h * dw.w * dw.c, size = dw.size(), tile = tile_pixels(patch), pixels = dy.pixels();
+  const std::int64_t k = dy.c / p.groups, patch = dw.h * dw.w * dw.c, size = dw.size(), pixels = dy.pixels(),
+                     tile = tile_pixels(patch, pixels);
   const std::int64_t tiles = (pixels + tile - 1) / tile, parts = partial_sums(size, tiles);
+  const std::int64_t scratch_size = forward_patches(x, View4<const T>(dw), dy.h, dy.w, 0, p).scratch_size(tile);
   const Products products{p.groups, parts, k};
   Workspace workspace;
-  T* scratch = workspace.take<T>(cpu.concurrency(), tile, patch);
+  T* scratch = workspace.take<T>(cpu.workers(products.count()), scratch_size);
   T* partials = workspace.take<T>(parts, size);  // (part, Cout, patch)
   __builtin_memset(partials, 0, static_cast<std::size_t>(parts * size) * sizeof(T));
   cpu.parallel(products.count(), [&](std::int64_t task, int worker) {
@@ -98,7 +104,7 @@ void conv2d_backward_weights_implicit_gemm(Cpu& cpu, View4<const T> x, View4<con
     const auto reader = forward_patches(x, View4<const T>(dw), dy.h, dy.w, group, p);
     for (std::int64_t t = tiles * part / parts; t < tiles * (part + 1) / parts; ++t) {
       const std::int64_t begin = t * tile, end = begin + tile < pixels ? begin + tile : pixels;
-      const auto cols = reader.patches(begin, end, scratch + worker * tile * patch);
+      const auto cols = reader.patches(begin, end, scratch + worker * scratch_size);
       gemm<T>(Trans::yes, {dy.data + begin * dy.ld + first, end - begin, count, dy.ld}, Trans::no, cols,
               {partials + part * size + first * patch, count, patch, patch}, true);
     }
@@ -113,10 +119,12 @@ void conv2d_backward_weights_implicit_gemm(Cpu& cpu, View4<const T> x, View4<con
 /// with a structural zero is computed.
 template <class T>
 void conv2d_backward_data_implicit_gemm(Cpu& cpu, View4<const T> dy, View4<const T> w, View4<T> dx, const Conv2dParams& p) {
-  const std::int64_t k = dy.c / p.groups, c = w.c, patch_most = w.h * w.w * k, tile = tile_pixels(patch_most);
-  const std::int64_t scratch_size = tile * (patch_most + Products::kMostChannels);
+  const std::int64_t k = dy.c / p.groups, c = w.c, patch_most = w.h * w.w * k;
+  const std::int64_t most = dx.n * ((dx.h + p.stride - 1) / p.stride) * ((dx.w + p.stride - 1) / p.stride);  // pixels of the first class
+  const std::int64_t tile = tile_pixels(patch_most, most);
+  const std::int64_t scratch_size = tile * (patch_most + (c < Products::kMostChannels ? c : Products::kMostChannels));
   Workspace workspace;
-  T* scratch = workspace.take<T>(cpu.concurrency(), scratch_size);
+  T* scratch = workspace.take<T>(cpu.workers(Products{p.groups, (most + tile - 1) / tile, c}.count()), scratch_size);
   T* taps = workspace.take<T>(w.size());  // (group, tap, k, c) of one class
   for (int u = 0; u < p.stride; ++u)
     for (int v = 0; v < p.stride; ++v) {

@@ -283,7 +283,7 @@ void winograd_correlation(Cpu& cpu, View4<const T> x, std::int64_t origin_h, std
   };
   const std::int64_t size = plan.in_size + plan.out_size;
   if (!plan.grouped) {
-    T* scratch = workspace.take<T>(cpu.concurrency(), size);
+    T* scratch = workspace.take<T>(cpu.workers(plan.blocks), size);
     cpu.parallel(plan.blocks, [&](std::int64_t block, int worker) {
       T *points = scratch + worker * size, *products = points + plan.in_size;
       for (std::int64_t t = 0; t < kBlock; ++t) transform(x, block, t, points);

@@ -94,7 +94,7 @@ void winograd_backward_weights(Cpu& cpu, View4<const T> x, View4<const T> dy, Vi
   Workspace workspace;
   T* partials = workspace.take<T>(parts, sums_size);  // (part, xi, chunk, block, kChunk, registers of a block)
   if (!plan.grouped) {
-    T* scratch = workspace.take<T>(cpu.concurrency(), size);
+    T* scratch = workspace.take<T>(cpu.workers(parts), size);
     cpu.parallel(parts, [&](std::int64_t part, int worker) {
       T *points = scratch + worker * size, *sums = partials + part * sums_size;
       for (std::int64_t block = plan.blocks * part / parts; block < plan.blocks * (part + 1) / parts; ++block) {

@@ -130,13 +130,20 @@ struct RunningTask {
 thread_local RunningTask running_task;
 }  // namespace
 
+int Cpu::workers(std::int64_t tasks) const {
+  if (running_task.executor) return running_task.executor == executor ? running_task.worker + 1 : 1;
+  return static_cast<int>(std::min<std::int64_t>(tasks, concurrency()));
+}
+
 void Cpu::run(std::int64_t tasks, TaskRef task) const {
   if (running_task.executor) {  // the worker's own scratch is nobody else's
     const int worker = running_task.executor == executor ? running_task.worker : 0;
     for (std::int64_t i = 0; i < tasks; ++i) task(i, worker);
     return;
   }
-  const auto marked = [this, &task](std::int64_t i, int worker) {
+  const bool few = tasks < concurrency();  // each is a worker of its own, so that idle ones need no scratch
+  const auto marked = [this, few, &task](std::int64_t i, int thread) {
+    const int worker = few ? static_cast<int>(i) : thread;
     struct Scope {
       ~Scope() { running_task = {}; }
     } scope;

@@ -47,6 +47,9 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
+constexpr Named<EmptyClass> kPolicies[] = {
+    {EmptyClass::penalize, "penalize"}, {EmptyClass::skip, "skip"}, {EmptyClass::one, "one"}, {EmptyClass::zero, "zero"}};
+
 }  // namespace
 
 std::vector<TermType> term_types() {
@@ -94,19 +97,24 @@ Criterion::Term Criterion::parse(const std::string& text) const {
   return term;
 }
 
-EmptyClass empty_class_named(const std::string& name) {
-  constexpr Named<EmptyClass> kPolicies[] = {
-      {EmptyClass::penalize, "penalize"}, {EmptyClass::skip, "skip"}, {EmptyClass::one, "one"}, {EmptyClass::zero, "zero"}};
-  return parse_name("policy for absent classes", name, kPolicies);
-}
+EmptyClass empty_class_named(const std::string& name) { return parse_name("policy for absent classes", name, kPolicies); }
 
 Criterion::Criterion(const std::string& expression, CriterionOptions options) : options_(std::move(options)) {
+  parse_all(expression);
+  require<OptionError>(options_.empty_class == EmptyClass::penalize || has_ratios(), "--absent-classes ",
+                       name_in(kPolicies, options_.empty_class), " means nothing to the loss \"", expression,
+                       "\", no term of which is a ratio of regions; add one (+dice), or use --absent-classes penalize");
+}
+
+void Criterion::parse_all(const std::string& expression) {
   // "HEAD=...": the arguments of a term follow a colon.
   if (const std::size_t equals = expression.find('='); equals < expression.find_first_of(":+*")) {
     for (const std::string& one : split(expression, ',')) {
       const std::size_t at = one.find('=');
       require<OptionError>(at < one.find_first_of(":+*"), "loss: \"", one, "\" names no head; write for example tissue=ce+dice,damage=ce");
-      of_heads_.emplace_back(one.substr(at + 1), options_);
+      CriterionOptions own = options_;
+      own.empty_class = EmptyClass::penalize;  // of(): what all have; some head may have no ratio
+      of_heads_.emplace_back(one.substr(at + 1), std::move(own));
       of_heads_.back().head_ = one.substr(0, at);
     }
     return;
@@ -127,6 +135,11 @@ Criterion::Criterion(const std::string& expression, CriterionOptions options) : 
       t.scalar = t.type.scalar;
   require<OptionError>(most > 0, "loss \"", expression, "\" has no term with a positive factor");
   set_class_weights(std::move(options_.class_weights));
+}
+
+bool Criterion::has_ratios() const {
+  return std::any_of(terms_.begin(), terms_.end(), [](const Term& t) { return t.type.kind == TermKind::region; }) ||
+         std::any_of(of_heads_.begin(), of_heads_.end(), [](const Criterion& c) { return c.has_ratios(); });
 }
 
 bool Criterion::takes_class_weights() const {
