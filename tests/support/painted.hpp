@@ -141,10 +141,7 @@ inline std::vector<double> column(const std::filesystem::path& run, const std::s
   const auto at = std::find(rows[0].begin(), rows[0].end(), name) - rows[0].begin();
   REQUIRE_MESSAGE(at < std::ssize(rows[0]), name);
   std::vector<double> values;
-  for (std::size_t r = 1; r < rows.size(); ++r) {
-    const std::string& text = rows[r].at(static_cast<std::size_t>(at));
-    values.push_back(text.empty() || text == "n/a" ? std::numeric_limits<double>::quiet_NaN() : std::stod(text));
-  }
+  for (std::size_t r = 1; r < rows.size(); ++r) values.push_back(csv_number(rows[r].at(static_cast<std::size_t>(at))));
   return values;
 }
 

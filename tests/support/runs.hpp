@@ -1,5 +1,6 @@
 #pragma once
 #include <doctest/doctest.h>
+#include <cmath>
 
 #include <algorithm>
 #include <sstream>
@@ -48,6 +49,9 @@ inline std::vector<std::vector<std::string>> csv_records(const std::string& text
   CHECK_MESSAGE((!quoted && record == std::vector<std::string>{""}), "the last record does not end");
   return records;
 }
+
+/// A number of metrics.csv: NaN where it is undefined, or of an epoch without a validation.
+inline double csv_number(const std::string& field) { return field.empty() || field == "n/a" ? NAN : std::stod(field); }
 
 /// metrics.csv without the columns that hold times.
 inline std::vector<std::vector<std::string>> metrics_without_times(const std::filesystem::path& run) {

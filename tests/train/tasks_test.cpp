@@ -82,7 +82,7 @@ std::map<std::string, double> best_epoch(const fs::path& run, const std::string&
   std::map<std::string, double> best{{chosen_by, -1}};
   for (std::size_t r = 1; r < rows.size(); ++r) {
     std::map<std::string, double> row;
-    for (std::size_t c = 0; c < rows[0].size(); ++c) row[rows[0][c]] = rows[r][c].empty() ? NAN : std::stod(rows[r][c]);
+    for (std::size_t c = 0; c < rows[0].size(); ++c) row[rows[0][c]] = csv_number(rows[r][c]);
     if (row.at(chosen_by) > best.at(chosen_by)) best = row;
   }
   return best;
