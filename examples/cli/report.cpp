@@ -52,7 +52,7 @@ int report(const ReportOptions& options, const Common& common) {
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
   const train::RunFolder folder{options.runs[0]};
-  const train::TrainConfig config = train::run_info(io::ModelFile(folder.weights("last"))).config;
+  const train::TrainConfig config = train::run_info(io::ModelFile(io::find_weights(options.runs[0], "last"))).config;
   DataOptions where;
   where.data = options.data.empty() ? config.data : options.data;
   require<IoError>(std::filesystem::is_directory(where.data), where.data, ": there is no such data set; --data says where that of ",

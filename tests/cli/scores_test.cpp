@@ -179,6 +179,8 @@ TEST_CASE("report writes a run's report again, wherever its data is now, and put
   CHECK(sides.at("runs").at(1).at("difference").at("images") == 3);
   CHECK(sides.at("runs").at(1).at("difference").at("mean") == 0);
 
+  check_error(w.lamina("report set"), 3, {"set: not the folder of a training run"});
+  check_error(w.lamina("report run nowhere"), 3, {"nowhere: no such run folder"});
   std::filesystem::rename(w / "set", w / "moved");
   check_error(w.lamina("report run"), 6, {"--data", "run"});
   CHECK(w.lamina("report run --data moved").code == 0);

@@ -78,7 +78,13 @@ TEST_CASE("a step that does not fit is refused: how much it takes, how much ther
   c.accumulate = 1;
   const train::StepMemory waits{.fixed = 2e9, .per_image = 1e8, .waiting = 8e8};  // 0.2 GB an image: of 0.05 a quarter of the pixels
   check_throws<MemoryError>([&] { train::require_memory(c, waits, 2'050'000'000, "it"); }, {"--batch 1 --size 48x32 fits"});
-  check_throws<MemoryError>([&] { train::require_memory(c, waits, 3'000'000'000, "it"); }, {"--batch 2 fits"});
+  check_throws<MemoryError>([&] { train::require_memory(c, waits, 3'000'000'000, "it"); }, {"--batch 2 fits; with --accumulate 4"});
+  // Those that wait for updates of eight are too many by themselves; for updates of three there is room.
+  check_throws<MemoryError>([&] { train::require_memory(c, waits, 2'650'000'000, "it"); },
+                            {"--batch 3 fits; an update then sees 3 instead of 8"});
+  c.batch = 2, c.accumulate = 4;
+  check_throws<MemoryError>([&] { train::require_memory(c, waits, 2'650'000'000, "it"); },
+                            {"--batch 3 --accumulate 1 fits; an update then sees 3 instead of 8"});
   const train::StepMemory large{.fixed = 2e9, .per_image = 1e6, .saving = 5e9};
   check_throws<MemoryError>([&] { train::require_memory(c, large, 4'000'000'000, "it"); }, {"about 5.00 GB", "the network alone does not"});
   CHECK_NOTHROW(train::require_memory(c, large, 5'000'000'000, "it"));

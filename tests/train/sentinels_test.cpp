@@ -122,6 +122,14 @@ TEST_CASE("collapse: five validations in a row with one answer are pointed out, 
   const Alarm high = train::alarms(rules, with_losses({2, 1, 1, 1, 2.25}))[0];
   CHECK(high.cause.starts_with("a learning rate that is too high (the loss rose from 2 to 2.25),"));
   CHECK(high.next == "--lr 0.001");
+  // Or where updates were larger than what they change: the first loss was high already.
+  std::vector<EpochRecord> falling = with_losses({2e4, 1e4, 1e4, 1e4, 1e4});
+  for (EpochRecord& r : falling) r.signals = {{"movement", 10}};
+  CHECK(train::alarms(rules, falling)[0].cause.starts_with("a learning rate that is too low,"));
+  for (EpochRecord& r : falling) r.lr = 0.1;
+  const Alarm far = train::alarms(rules, falling)[0];
+  CHECK(far.cause.starts_with("a learning rate that is too high (an update moved the weights by 1 of their size"));
+  CHECK(far.next == "--lr 0.001");
 }
 
 TEST_CASE("rising loss: a fifth above the first epoch's, or ten times that in a validation") {

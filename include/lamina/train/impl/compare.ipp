@@ -88,7 +88,7 @@ Comparison compare_runs(const std::vector<fs::path>& folders) {
   for (const fs::path& folder : folders) last_parts.insert((folder / "").parent_path().filename().string());
   for (const fs::path& folder : folders) {
     const RunFolder run{folder};
-    RunInfo info = run_info(io::ModelFile(run.weights("last")));
+    RunInfo info = run_info(io::ModelFile(io::find_weights(folder, "last")));
     const bool scored = fs::exists(run.file("scores.json"));
     const std::string name = last_parts.size() == folders.size() ? (folder / "").parent_path().filename().string() : folder.string();
     c.runs.push_back(

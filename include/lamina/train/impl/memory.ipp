@@ -50,20 +50,22 @@ StepMemory step_memory(const TrainConfig& c, const heads::Head& head, int channe
 }
 
 void require_memory(const TrainConfig& c, const StepMemory& step, std::int64_t bytes, const std::string& limit) {
-  const double needed = step.of(c.batch), there = static_cast<double>(bytes), images = static_cast<double>(c.batch) * c.accumulate;
+  const double needed = step.of(c.batch), there = static_cast<double>(bytes), room = there - step.fixed;
   if (needed <= there) return;
-  const auto most = step.saving > there ? 0 : static_cast<int>(std::floor((there - step.fixed - step.waiting) / step.per_image));
-  std::string cure;
-  if (most >= 1) {
-    const int times = (c.batch * c.accumulate + most - 1) / most;
-    cure = message("--batch ", most, " fits; with --accumulate ", times, " an update still sees as many");
-  } else if (const double scale = std::sqrt(std::clamp((there - step.fixed) / (step.per_image + step.waiting / images), 0.0, 1.0));
-             step.saving <= there && std::min(c.width, c.height) * scale >= 16) {
+  // An update of fewer images has fewer that wait, too.
+  const int images = c.batch * c.accumulate;
+  const double of_an_update = step.per_image + step.waiting / images;
+  const auto as_many = static_cast<int>(std::floor((room - step.waiting) / step.per_image)), fewer = static_cast<int>(room / of_an_update);
+  const char* const alone = c.accumulate > 1 ? " --accumulate 1" : "";
+  std::string cure = "the network alone does not: try a smaller --base or --depth";
+  const bool saves = step.saving <= there;
+  if (saves && as_many >= 1) {
+    cure = message("--batch ", as_many, " fits; with --accumulate ", (images + as_many - 1) / as_many, " an update still sees as many");
+  } else if (saves && fewer >= 1) {
+    cure = message("--batch ", fewer, alone, " fits; an update then sees ", fewer, " instead of ", images);
+  } else if (const double scale = std::sqrt(std::max(room / of_an_update, 0.0)); saves && std::min(c.width, c.height) * scale >= 16) {
     const auto side = [&](int pixels) { return static_cast<int>(pixels * scale / 16) * 16; };
-    cure = message("not even one does: --batch 1", c.accumulate > 1 ? " --accumulate 1" : "", " --size ", side(c.width), "x",
-                   side(c.height), " fits");
-  } else {
-    cure = "the network alone does not: try a smaller --base or --depth";
+    cure = message("not even one does: --batch 1", alone, " --size ", side(c.width), "x", side(c.height), " fits");
   }
   throw MemoryError(message("training on ", c.batch, c.batch == 1 ? " image" : " images", " of ", c.width, "x", c.height,
                             " at once takes about ", amount(needed), ", and ", amount(there), " of ", limit, " can be had for it; ", cure));

@@ -114,10 +114,9 @@ class RunReport {
 /// The weights of the best epoch, or others, and what their file says.
 struct Best {
   explicit Best(const RunFolder& folder, const std::string& which = "best", const std::string& device = {})
-      : file(folder.weights(which)),
-        info(run_info(file)),
-        last(run_info(io::ModelFile(folder.weights("last"))).state),
-        model(file.network()) {
+      : file(folder.weights(which)), info(run_info(file)), model(file.network()) {
+    RunInfo now = run_info(io::ModelFile(folder.weights("last")));  // its settings may have changed since, as --epochs
+    last = std::move(now.state), info.config = std::move(now.config);
     if (!device.empty()) info.config.device = device, info.config.precision = name_of(DType::f32);
     model->to(parse_device(info.config.device));
     model->to(parse_precision(info.config.precision));
@@ -209,7 +208,7 @@ class FullReport : Best, public RunReport {
           "choice depends on would say how good the network is.");
     else if (chosen_on > 0)
       content_.summary.push_back(
-          message("The epoch was chosen on the ", chosen_on, " images of the val split; the test split was looked at once, after that."));
+          message("The epoch was chosen on the ", chosen_on, " images of the val split; the test split had no say."));
     else
       content_.summary.push_back("There is no val split: the weights are those of the last epoch.");
     content_.intervals_title = message("Every score with its ", std::lround(100 * intervals.options.level), " % interval");

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kPatience = 5;  // validations in a row that are more than an accident
 constexpr std::size_t kRare = 10;     // the same of a single class: rare ones are learned last
 constexpr std::size_t kLooks = 3;     // the same of epochs with a look into the network
-constexpr double kUsualMovement = 1e-3, kLeastMovement = 1e-4;
+constexpr double kUsualMovement = 1e-3, kLeastMovement = 1e-4, kMostMovement = 0.3;
 
 constexpr int kNamed = 3;  // of several that a sentinel speaks of
 
@@ -102,12 +102,17 @@ std::optional<Alarm> collapse(const heads::Head& head, double lr, Records histor
   for (const auto* m : counts)
     if (answered_alone(head, *m) < 0) return {};
   if (counts.empty()) return {};
-  const std::string rose = rise(history, history.back().train.find("loss"), 1);
+  std::string fast = rise(history, history.back().train.find("loss"), 1);
+  double movement = 0;
+  for (const EpochRecord& r : history) movement = std::max(movement, shown(r, "movement") * r.lr);
+  if (fast.empty() && movement > kMostMovement)
+    fast = message("an update moved the weights by ", two_digits(movement), " of their size, where about ", two_digits(kUsualMovement),
+                   " is usual");
   return Alarm{.seen = message("for ", kPatience, " validations nearly all pixels were predicted as \"",
                                head.outcomes()[static_cast<std::size_t>(answered_alone(head, *counts[0]))], "\""),
-               .cause = message("a learning rate that is too ", rose.empty() ? "low" : "high (" + rose + ")",
+               .cause = message("a learning rate that is too ", fast.empty() ? "low" : "high (" + fast + ")",
                                 ", a rare foreground without class weights, or masks that are read wrongly (see lamina check)"),
-               .next = rose.empty() ? weigh(head) : "--lr " + two_digits(0.1 * lr)};
+               .next = fast.empty() ? weigh(head) : "--lr " + two_digits(0.1 * lr)};
 }
 
 /// Not of a collapsed network, whose foreground is missing altogether.
