@@ -81,6 +81,20 @@ inline void add_verb(CLI::App& parent, const Verb& verb, const Common& common, i
     sub->require_subcommand(1)->fallthrough();
 }
 
+/// An entry of a --config file, "train.epoch", and what may have been meant: another option, or the section of a verb that has it.
+inline std::string config_hint(const CLI::App& app, const std::string& entry) {
+  const std::size_t dot = entry.rfind('.');
+  const std::string section = entry.substr(0, dot == std::string::npos ? 0 : dot), name = entry.substr(dot + 1);
+  std::string having;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    std::vector<std::string> names;
+    for (const CLI::Option* o : verb->get_options()) names.insert(names.end(), o->get_lnames().begin(), o->get_lnames().end());
+    if (verb->get_name() == section) return entry + lamina::suggestion(name, std::vector<std::string_view>(names.begin(), names.end()));
+    if (section.empty() && std::find(names.begin(), names.end(), name) != names.end()) having += " [" + verb->get_name() + "]";
+  }
+  return entry + (having.empty() ? "" : "; it belongs below the section of a verb:" + having);
+}
+
 /// The usual reason for a usage error is a misspelt name: say which one is near.
 inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {
   const CLI::App* deepest = &app;  // of the verbs that were used
@@ -96,7 +110,8 @@ inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int 
   std::string word, kind;
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConfigError)) {
     const std::string text = error.what(), entry = text.substr(text.rfind(' ') + 1);  // "[section]" is "section.++" to CLI11
-    return "the --config file has an entry that is unknown or malformed: " + entry.substr(0, entry.find(".++"));
+    return app.get_config_ptr()->as<std::string>() +
+           ": an entry that is unknown or malformed: " + config_hint(app, entry.substr(0, entry.find(".++")));
   }
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
     const std::string text = error.what();
@@ -175,7 +190,7 @@ class ConfigFile : public CLI::ConfigTOML {
     for (const CLI::App* app = &app_; !app->get_subcommands().empty(); verbs.push_back(app->get_name())) app = app->get_subcommands()[0];
     std::vector<CLI::ConfigItem> items;
     int format = 0;
-    for (const lamina::Setting& s : lamina::settings_from_json(text, "--config", 1 << 20, format)) {
+    for (const lamina::Setting& s : lamina::settings_from_json(text, app_.get_config_ptr()->as<std::string>().c_str(), 1 << 20, format)) {
       CLI::ConfigItem item;
       item.parents = verbs;
       item.name = s.name == "data" ? "DATA" : s.name == "photos" ? "PHOTOS" : option_name(s.name).substr(2);

@@ -116,7 +116,11 @@ TEST_CASE("a --config file: used, overruled by the command line, unknown entries
   CHECK(config.at("epochs") == 1);
   CHECK(json::parse(w.lamina("evaluate run data --config c.toml --json").out).at("images") == lines(w / "data/test.txt").size());
   io::write_file_atomically(w / "wrong.toml", "[train]\nepoch = 2\n");
-  check_error(w.lamina("train data --config wrong.toml --out other"), 2, {"--config", "epoch"});
+  check_error(w.lamina("train data --config wrong.toml --out other"), 2, {"wrong.toml", "train.epoch", "did you mean \"epochs\"?"});
+  io::write_file_atomically(w / "wrong.toml", "epochs = 2\n");
+  check_error(w.lamina("train data --config wrong.toml --out other"), 2, {"wrong.toml", "epochs; it belongs below", "[train]"});
+  io::write_file_atomically(w / "wrong.json", "{\"epochs\": 3, \"lr\": }");
+  check_error(w.lamina("train data --config wrong.json --out other"), 3, {"wrong.json"});
   io::write_file_atomically(w / "wrong.toml", "[trian]\nepochs = 2\n");
   check_error(w.lamina("train data --config wrong.toml --out other"), 2, {"malformed: trian\n"});
   check_error(w.lamina("train data --config missing.toml --out other"), 2, {"missing.toml"});

@@ -226,7 +226,7 @@ TEST_CASE("a study's third arm takes a file of weights; a file that does not fit
                        of("a/runs/100pct_seed0_scratch", "down.0.conv1.weight")) < 1e-6);
   config.out = (f / "c").string();
   config.base = 3;
-  check_throws<DataError>([&] { run_study(config); }, {"last.safetensors", "do not fit the network"});
+  check_throws<DataError>([&] { run_study(config); }, {"last.safetensors", "do not fit the network", "\n  and ", " info ", "--base"});
   config.pretrained = (f / "nothing.safetensors").string();
   config.out = (f / "d").string();
   check_throws<DataError>([&] { run_study(config); }, {"nothing.safetensors", "no such file"});

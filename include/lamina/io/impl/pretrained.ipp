@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "lamina/core/text.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/impl/checkpoint.hpp"
 #include "lamina/io/impl/tensorflow.hpp"
@@ -62,6 +63,8 @@ Index placed(const Index& index, const std::vector<nn::NamedTensor>& state) {
   return best;
 }
 
+constexpr int kTold = 5;  // tensors that do not fit
+
 }  // namespace
 
 std::vector<std::string> WeightMatch::lines() const {
@@ -78,6 +81,7 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
   WeightMatch match;
   std::vector<std::pair<Tensor, std::size_t>> pairs;
   std::string wrong;
+  int differing = 0;
   for (const nn::NamedTensor& own : state) {
     if (tensorflow && own.tensor.dtype() == DType::i64) continue;  // it counts no batches
     const auto it = index.find(own.name);
@@ -89,15 +93,18 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
     const Shape shape = tensorflow ? shape_from_tensorflow(theirs) : shape_from_file(theirs.shape);
     const bool in_last = std::any_of(last_layers.begin(), last_layers.end(), [&](const auto& l) { return own.name.starts_with(l + "."); });
     const bool fits = shape == own.tensor.shape();
+    const auto tell = [&](const std::string& there, const std::string& here) {
+      if (++differing <= kTold) wrong += message("\n  ", own.name, " is ", there, " in the file, ", here, " in the network");
+    };
     if (in_last && (!o.last_layer || !fits)) {
       match.missing.push_back(own.name);
       continue;  // and unexpected
     }
     if (!fits)
-      wrong += message("\n  ", own.name, " is ", shape, " in the file, ", own.tensor.shape(), " in the network");
+      tell(message(shape), message(own.tensor.shape()));
     else if ((theirs.dtype == DType::f32 || theirs.dtype == DType::f64 || theirs.dtype == DType::bf16) !=
              (own.tensor.dtype() != DType::i64))
-      wrong += message("\n  ", own.name, " is ", name_of(theirs.dtype), " in the file, ", name_of(own.tensor.dtype()), " in the network");
+      tell(name_of(theirs.dtype), name_of(own.tensor.dtype()));
     match.loaded.push_back(own.name);
     pairs.emplace_back(own.tensor, it->second);
     index.erase(it);
@@ -105,7 +112,10 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
   for (const auto& [name, i] : index) match.unexpected.push_back(file.tensors()[i].name);
   require<DataError>(!tensorflow || has_tensorflow_root(state), path.string(),
                      ": it holds TensorFlow's resnet_v1_50_beta, which fits the presets beta and beta-dense of deeplabv3plus");
-  require<DataError>(wrong.empty(), path.string(), ": its weights do not fit the network:", wrong);
+  if (differing > kTold) wrong += message("\n  and ", differing - kTold, " more");
+  require<DataError>(wrong.empty(), path.string(), ": its weights do not fit the network:", wrong, "\n", program_word(), " info ",
+                     shell_word(run.string()),
+                     " says of which --model, --preset, --base, --depth and --channels the file is: give the same");
   require<DataError>(!pairs.empty(), path.string(), ": it has no tensor of the network's names, such as ", state[0].name, "; its first is ",
                      file.tensors().empty() ? "none" : file.tensors()[0].name);
   require<DataError>(!o.strict || (match.missing.empty() && match.unexpected.empty()), path.string(), ": ", match.lines()[1], "; ",
