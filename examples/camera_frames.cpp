@@ -47,15 +47,15 @@ struct Camera {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: camera_frames RUN [FRAMES]\n");
+  const int frames = argc > 2 ? std::atoi(argv[2]) : 10;
+  if (argc < 2 || frames < 1) {
+    std::fprintf(stderr, "usage: camera_frames RUN [FRAMES], at least 1\n");
     return 2;
   }
   try {
     HostThreads threads;
     const ExecutorScope scope(threads);
     const infer::Predictor predictor(argv[1]);
-    const int frames = argc > 2 ? std::atoi(argv[2]) : 10;
     Camera camera;
     const auto begin = std::chrono::steady_clock::now();
     for (int i = 0; i < frames; ++i) {

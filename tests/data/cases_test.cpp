@@ -236,7 +236,7 @@ TEST_CASE("the background: named, given a role, chosen, or by convention of mask
   CHECK(sky.background == 0);
   sky.set_background("none");
   CHECK(sky.background == -1);
-  CHECK_THROWS_WITH_AS(sky.set_background("Raod"), doctest::Contains("is no label; there are none, Sky, Road"), DataError);
+  CHECK_THROWS_WITH_AS(sky.set_background("Raod"), doctest::Contains("is no label; known: none, Sky, Road"), DataError);
 
   CHECK(schema_of(R"({"labels": {"a": 0, "b": 1}, "roles": {"foreground": "b"}})").background == 0);
   CHECK(schema_of(R"({"labels": {"a": 0, "b": 1}, "roles": {"foreground": ["a", "b"]}})").background == -1);

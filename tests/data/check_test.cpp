@@ -50,6 +50,16 @@ int count(const CheckReport& report, bool is_error, const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("a mask of another size than its photograph: the rule, or that its axes are exchanged") {
+  CheckedFolder f;
+  write_png(f / "images/1.png", Image(8, 6, 3));
+  write_png(f / "masks/1.png", LabelImage(6, 8));
+  write_png(f / "masks/2.png", LabelImage(16, 16));
+  const CheckReport r = f.check();
+  CHECK(count(r, true, "1.png 8x6; its axes are exchanged: rows come first, as (height, width)") == 1);
+  CHECK(count(r, true, "2.png 8x8; it must be as large: resize it with nearest neighbors") == 1);
+}
+
 TEST_CASE("a sound data set: counts, shares, encoding, no findings") {
   CheckedFolder f;
   const CheckReport r = f.check();
@@ -147,6 +157,7 @@ TEST_CASE("every kind of defect is found, and one does not hide another") {
   const CheckReport r = f.check();
   CHECK(count(r, true, "images/0.png: the file is truncated") == 1);
   CHECK(count(r, true, "masks/1.png: the mask has 6x6 pixels, its image") == 1);
+  CHECK(count(r, true, "it must be as large: resize it with nearest neighbors") == 1);
   CHECK(count(r, true, "masks/3.png: not an image") == 1);
   CHECK(count(r, false, "1 of 4 train images have no foreground: 2.png") == 1);
   CHECK(count(r, false, "4.png (val) and") == 1);

@@ -162,7 +162,7 @@ void LabelSchema::set_background(const std::string& option) {
       if (std::to_string(values[i]) == option) k = static_cast<int>(i);
     std::string known;
     for (const std::string& name : names) known += ", " + name;
-    require<DataError>(k >= 0 || option == "none", "--background ", option, " is no label; there are none", known);
+    require<DataError>(k >= 0 || option == "none", "--background ", option, " is no label; known: none", known);
     require<DataError>(k < 0 || task != Task::multilabel, "--background ", option,
                        ": a multilabel set has no background, which is where no plane is set");
     background = k;

@@ -11,6 +11,8 @@
 #include <optional>
 #include <thread>
 
+#include "lamina/data/impl/pairing.hpp"
+
 namespace lamina::data {
 namespace {
 
@@ -178,9 +180,8 @@ struct Loader::State {
                options.width, options.height, options.resize, options.border);
     if (!item.mask.empty()) {
       const LabelImage mask = read_mask(item, masks, options.limits);
-      require<DataError>(mask.width == image_width && mask.height == image_height, item.mask.string(), ": the mask has ", mask.width, "x",
-                         mask.height, " pixels, its image ", item.image.string(), " ", image_width, "x", image_height,
-                         orientation == 1 ? "" : message(" after applying its EXIF orientation ", orientation));
+      const std::string fault = detail::size_fault(item, mask.width, mask.height, image_width, image_height, orientation);
+      require<DataError>(fault.empty(), fault);
       sample->mask = fitted(mask, options.width, options.height, options.resize, options.border);
     }
     if (options.augment.contrast > 0) sample->mean_gray = mean_gray(sample->image);

@@ -1,5 +1,5 @@
 #pragma once
-// Which mask belongs to which photograph, by their names.
+// Which mask belongs to which photograph, by their names and sizes.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -95,5 +95,16 @@ class Pairing {
   int paired_by_ending_ = 0;
   std::string example_, several_;
 };
+
+/// Why a mask of that size is not of a photograph of this one, as it is seen by its EXIF orientation; empty: it is.
+inline std::string size_fault(const Item& item, int mask_width, int mask_height, int width, int height, int orientation) {
+  if (mask_width == width && mask_height == height) return {};
+  const bool exchanged = mask_width == height && mask_height == width;
+  return message(item.mask.string(), ": the mask has ", mask_width, "x", mask_height, " pixels, its image ", item.image.string(), " ",
+                 width, "x", height, orientation == 1 ? "" : message(" after applying its EXIF orientation ", orientation),
+                 !exchanged         ? "; it must be as large: resize it with nearest neighbors"
+                 : orientation >= 5 ? "; masks that were drawn on the pixels as they are stored need --mask-frame stored"
+                                    : "; its axes are exchanged: rows come first, as (height, width)");
+}
 
 }  // namespace lamina::data::detail

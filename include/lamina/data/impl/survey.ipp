@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "lamina/core/device.hpp"
+#include "lamina/data/impl/pairing.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::data::detail {
@@ -159,12 +160,8 @@ void Survey::tell_of_sizes(std::vector<Finding>& findings) const {
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Inspection& in = found[i];
     if (items[i].mask.empty() || !in.mask_error.empty() || !in.photo_read) continue;
-    if (in.mask.width == in.width && in.mask.height == in.height) continue;
-    const bool exchanged = in.orientation >= 5 && in.mask.width == in.height && in.mask.height == in.width;
-    findings.push_back(
-        {true, message(items[i].mask.string(), ": the mask has ", in.mask.width, "x", in.mask.height, " pixels, its image ", in.width, "x",
-                       in.height, in.orientation == 1 ? "" : message(" after applying its EXIF orientation ", in.orientation),
-                       exchanged ? "; masks that were drawn on the pixels as they are stored need --mask-frame stored" : "")});
+    std::string fault = size_fault(items[i], in.mask.width, in.mask.height, in.width, in.height, in.orientation);
+    if (!fault.empty()) findings.push_back({true, std::move(fault)});
   }
 }
 
