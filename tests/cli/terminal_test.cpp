@@ -282,7 +282,7 @@ TEST_CASE("predict takes patterns and lists, and says how fast it was") {
   check_error(w.lamina(one + "--out x --overlay dots"), 2, {"fill, outline, error"});
 }
 
-TEST_CASE("the commands of next_steps.txt work as they stand, wherever the program is") {
+TEST_CASE("the commands of next_steps.txt work as they stand, wherever the program is, in any folder") {
   const Workshop w;
   CHECK(w.lamina("check data").out.find("\n  lamina train data") != std::string::npos);  // here it is on the PATH
   const std::string path = std::getenv("PATH");
@@ -291,7 +291,7 @@ TEST_CASE("the commands of next_steps.txt work as they stand, wherever the progr
   int commands = 0;
   for (const std::string& line : lines(w / "run/next_steps.txt"))
     if (!line.starts_with('#')) {
-      const Result r = shell(w, line);
+      const Result r = shell(w, "cd / && " + line);
       CHECK_MESSAGE(r.code == 0, line << ": " << r.err);
       ++commands;
     }

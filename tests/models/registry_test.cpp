@@ -54,6 +54,7 @@ TEST_CASE("a family from outside the library is found by everything that names n
   check_throws<OptionError>([] { register_family({.name = "empty"}); }, {"empty"});
   check_throws<OptionError>([] { build_meta({.model = "plane"}); }, {"model", "did you mean \"plain\""});
   check_throws<OptionError>([] { build_meta({.model = "plain", .preset = "smal"}); }, {"preset", "did you mean \"small\""});
+  check_throws<OptionError>([] { build_meta({.model = "plain", .preset = "beta"}); }, {"preset beta", "plain", "--model deeplabv3plus"});
   check_throws<OptionError>([] { build_meta({.model = "plain", .options = {{"kernal", "3"}}}); }, {"option", "did you mean \"kernel\""});
   check_throws<OptionError>([] { build_meta({.model = "plain", .options = {{"kernel", "8"}}}); }, {"kernel 8", "[1, 7]"});
   check_throws<OptionError>([] { build_meta({.model = "plain", .options = {{"kernel", "3x"}}}); }, {"kernel 3x", "[1, 7]"});

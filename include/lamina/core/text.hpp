@@ -16,6 +16,8 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t inde
 
 /// A path as one word of a shell command.
 std::string shell_word(const std::string& path);
+/// The same of a command that is written to a file: from whichever folder it is given.
+std::string shell_path(const std::string& path);
 
 /// Text by the pattern of printf, of any length.
 [[gnu::format(printf, 1, 2)]] std::string formatted(const char* pattern, ...);

@@ -94,6 +94,8 @@ std::string shell_word(const std::string& path) {
   return out + "'";
 }
 
+std::string shell_path(const std::string& path) { return shell_word(std::filesystem::absolute(path).lexically_normal().string()); }
+
 std::string formatted(const char* pattern, ...) {
   std::va_list arguments, again;
   va_start(arguments, pattern);

@@ -176,10 +176,22 @@ std::vector<std::string> family_names() {
   return names;
 }
 
+namespace {
+const FamilyPreset& preset_of(const Family& family, const std::string& name) {
+  const auto has = [&](const Family& f) {
+    return std::any_of(f.presets.begin(), f.presets.end(), [&](const FamilyPreset& p) { return p.name == name; });
+  };
+  if (!has(family))
+    for (const std::string& other : family_names())
+      require<OptionError>(!has(find_family(other)), "preset ", name, " is none of ", family.name, "'s: it is one of --model ", other);
+  return find_named("preset", name, family.presets);
+}
+}  // namespace
+
 ModelConfig resolved(const ModelConfig& config) {
   const Family& family = find_family(config.model);
   ModelConfig c = config;
-  const FamilyPreset& preset = c.preset.empty() ? family.presets[0] : find_named("preset", c.preset, family.presets);
+  const FamilyPreset& preset = c.preset.empty() ? family.presets[0] : preset_of(family, c.preset);
   c.preset = preset.name;
   c.options.clear();
   for (const auto& [name, value] : config.options) {

@@ -176,7 +176,7 @@ class PairReport : public Sink {
     content.settings.emplace_back("parameters of G", std::to_string(task_.generator().parameter_count()));
     content.settings.emplace_back("parameters of D", std::to_string(task_.discriminator().parameter_count()));
     content.environment = environment();
-    const std::string word = shell_word(folder.string());
+    const std::string word = shell_path(folder.string());
     content.next_steps = {{"Color gray photographs:", program_word() + " colorize predict " + word + " PHOTO.jpg --out colored"},
                           {"Learn to segment from its weights:", program_word() + " train DATA --from " + word}};
     io::write_file_atomically(run.file("next_steps.txt"), steps_text(content.next_steps));

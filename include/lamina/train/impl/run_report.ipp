@@ -75,7 +75,7 @@ class RunReport {
           if (counts.head == head_.name()) content_.confusion = counts.confusion;
     content_.grades = head_.note(content_.confusion);
     content_.summary.push_back(message("The run is not finished: ", last_.epoch, " of ", info_.config.epochs, " epochs. ", program_word(),
-                                       " report ", shell_word(folder_.root.string()), " adds pictures and intervals."));
+                                       " report ", shell_path(folder_.root.string()), " adds pictures and intervals."));
     if (content_.confusion.total() > 0) content_.summary.push_back(summary());
   }
 
@@ -90,13 +90,13 @@ class RunReport {
   }
 
   void next_steps() {
-    const std::string lamina = program_word(), run = shell_word(folder_.root.string()), data = shell_word(info_.config.data);
+    const std::string lamina = program_word(), run = shell_path(folder_.root.string()), data = shell_path(dataset_.root.string());
     const std::string split = items().empty() ? "train" : data::name_of(split_);
     const auto& photos = dataset_.items(data::split_named(split));
-    const std::string photo = photos.empty() ? "PHOTO.jpg" : shell_word(photos[0].image.string());
+    const std::string photo = photos.empty() ? "PHOTO.jpg" : shell_path(photos[0].image.string());
     content_.next_steps = {{"Score the run again, as JSON:", lamina + " evaluate " + run + " " + data + " --split " + split + " --json"},
                            {"Segment your own photographs (here one of the data set):",
-                            lamina + " predict " + run + " " + photo + " --out " + shell_word((folder_.root / "predictions").string())},
+                            lamina + " predict " + run + " " + photo + " --out " + shell_path((folder_.root / "predictions").string())},
                            {"See what the network is:", lamina + " info " + run}};
     io::write_file_atomically(out_.file("next_steps.txt"), steps_text(content_.next_steps));
   }

@@ -124,7 +124,7 @@ void Study::write_tables() const {
   report.environment = environment();
   report.next_steps = {
       {"See how well the generator colors:",
-       program_word() + " colorize predict " + shell_word(colorization_folder(config_.first_seed).string()) + " PHOTO.jpg --out colored"}};
+       program_word() + " colorize predict " + shell_path(colorization_folder(config_.first_seed).string()) + " PHOTO.jpg --out colored"}};
   io::write_file_atomically(out / "report.html", render_report(report));
 }
 
