@@ -110,7 +110,7 @@ inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int 
   std::string word, kind;
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConfigError)) {
     const std::string text = error.what(), entry = text.substr(text.rfind(' ') + 1);  // "[section]" is "section.++" to CLI11
-    return app.get_config_ptr()->as<std::string>() +
+    return "--config " + app.get_config_ptr()->as<std::string>() +
            ": an entry that is unknown or malformed: " + config_hint(app, entry.substr(0, entry.find(".++")));
   }
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
@@ -190,7 +190,8 @@ class ConfigFile : public CLI::ConfigTOML {
     for (const CLI::App* app = &app_; !app->get_subcommands().empty(); verbs.push_back(app->get_name())) app = app->get_subcommands()[0];
     std::vector<CLI::ConfigItem> items;
     int format = 0;
-    for (const lamina::Setting& s : lamina::settings_from_json(text, app_.get_config_ptr()->as<std::string>().c_str(), 1 << 20, format)) {
+    for (const lamina::Setting& s :
+         lamina::settings_from_json(text, ("--config " + app_.get_config_ptr()->as<std::string>()).c_str(), 1 << 20, format)) {
       CLI::ConfigItem item;
       item.parents = verbs;
       item.name = s.name == "data" ? "DATA" : s.name == "photos" ? "PHOTOS" : option_name(s.name).substr(2);

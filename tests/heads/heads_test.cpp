@@ -172,7 +172,7 @@ TEST_CASE("regression: the nearest grade of a number") {
 }
 
 TEST_CASE("heads are made for the labels they can learn") {
-  check_throws<OptionError>([] { heads::make_head(kClasses(), "ordinal"); }, {"ordinal head", "multiclass"});
+  check_throws<OptionError>([] { heads::make_head(kClasses(), "ordinal"); }, {"head ordinal", "multiclass", "\"task\""});
   check_throws<OptionError>([] { heads::make_head(kClasses(), "multclass"); }, {"head", "did you mean \"multiclass\""});
   CHECK(heads::make_head(kClasses(), "", "damage")->name() == "damage");
 }

@@ -53,8 +53,8 @@ std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std
   for (const Kind& k : kKinds) {
     names.emplace_back(k.name);
     if (kind.empty() ? k.task != schema.task : kind != k.name) continue;
-    require<OptionError>(k.task == schema.task, "a ", k.name, " head learns ", data::name_of(k.task), " labels, and these are ",
-                         data::name_of(schema.task));
+    require<OptionError>(k.task == schema.task, "head ", k.name, " learns ", data::name_of(k.task), " labels, and these are ",
+                         data::name_of(schema.task), "; \"task\" in dataset.json says what they are");
     if (kind == kind_of) return k.make(schema, name);
     require<OptionError>(kind == "regression", "head ", kind_of, ": thresholds are of a regression head");
     return std::make_shared<Regression>(schema, name, kind_of.substr(kind.size() + 1));
