@@ -13,10 +13,10 @@
 namespace lamina::data {
 namespace detail {
 
-Target::Target(const fs::path& out) : out_(out) {
+Target::Target(const fs::path& out, const fs::path& source) : out_(out) {
   require<OptionError>(!fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out)), out.string(),
                        " is there already and not empty; choose another folder for the imported data set");
-  require_no_dataset("OUT", out);
+  require_no_dataset("OUT", out, {source});
 }
 
 namespace {
@@ -332,7 +332,7 @@ Imported import_dataset(std::string_view kind, const std::filesystem::path& sour
     names.push_back(importer.kind.name);
     if (importer.kind.name != kind) continue;
     require<DataError>(std::filesystem::is_directory(source), "there is no folder ", source.string());
-    detail::Target target(out);
+    detail::Target target(out, source);
     return importer.run(source, target);
   }
   throw_unknown_name("kind of data set", kind, names);

@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 /// A data set that is being made.
 class Target {
  public:
-  /// Throws OptionError unless `out` is new or empty.
-  explicit Target(const fs::path& out);
+  /// Throws OptionError unless `out` is new or empty, and in no data set.
+  Target(const fs::path& out, const fs::path& source);
 
   /// A photograph and its mask, as links; `mask` may be empty where masks are written otherwise.
   void add(Split split, const std::string& stem, const fs::path& image, const fs::path& mask = {});
