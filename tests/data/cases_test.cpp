@@ -250,6 +250,8 @@ TEST_CASE("the background: named, given a role, chosen, or by convention of mask
   bad(R"({"background": "a", "foreground": ["b"]})", "leaves out c: give it a role");
   bad(R"({"background": "a", "uncertain": ["a"]})", "'a' has two roles");
   bad(R"({"uncertain": []})", "given to no label");
+  bad(R"({"uncertain": ["a", "b", "c"]})", "'uncertain' is given to every label, and none is left to be foreground");
+  bad(R"({"background": "a", "uncertain": ["b", "c"]})", "'uncertain' is given to every label but the background, and none is left");
   bad(R"({"void": "a"})", "none of background");
   CHECK_THROWS_WITH_AS(schema_of(R"({"task": "multilabel", "labels": {"a": 0, "b": 1}, "roles": {"foreground": "a"}})"),
                        doctest::Contains("means nothing"), DataError);
