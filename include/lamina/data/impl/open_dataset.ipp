@@ -41,8 +41,9 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   survey.tell_of_duplicates(same);
   for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text), f.leak});
   for (std::size_t i = 0; i < survey.items.size(); ++i) {
-    detail::each_unknown(survey.found[i].mask, dataset.masks, [](const MaskContent& mask, std::uint32_t value, std::int64_t count) {
-      throw DataError(message(mask.file, ": ", count, " pixels have ", mask.describe(value), mask_values::no_label_cure(value)));
+    detail::each_unknown(survey.found[i].mask, dataset.masks, [&](const MaskContent& mask, std::uint32_t value, std::int64_t count) {
+      throw DataError(message(mask.file, ": ", count, " pixels have ", mask.describe(value),
+                              mask_values::no_label_cure(value, dataset.schema.has_colors)));
     });
   }
   std::size_t i = 0;
