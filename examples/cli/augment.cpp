@@ -30,6 +30,7 @@ int augment(const AugmentOptions& options, const Common& common) {
                                    .resize = data::resize_named(options.resize),
                                    .augment = data::parse_augment(options.augment),
                                    .seed = options.data.seed.value_or(0)};
+  keep_out_of_data("OUT", options.out, options.data);
   const data::Dataset dataset = open_data(options.data, progress, true);
   data::write_augmented(dataset, options.out, how);
   const auto images = static_cast<std::size_t>(how.copies) * dataset.items(data::Split::train).size();

@@ -28,6 +28,12 @@ struct ColorizePredictOptions {
   std::string device = "cpu";
 };
 
+std::vector<fs::path> folders_in(const std::vector<std::string>& sources) {
+  std::vector<fs::path> folders;
+  std::copy_if(sources.begin(), sources.end(), std::back_inserter(folders), [](const fs::path& p) { return fs::is_directory(p); });
+  return folders;
+}
+
 int colorize_train(train::ColorizeConfig config, bool resume, const Common& common) {
   for (std::string& source : config.photos) source = fs::path(source).lexically_normal().string();
   if (config.out.empty()) {
@@ -37,6 +43,7 @@ int colorize_train(train::ColorizeConfig config, bool resume, const Common& comm
   }
   config = train::resolved(config);
   train::check_settings(config);
+  data::require_no_dataset("--out", config.out, folders_in(config.photos));
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
@@ -84,8 +91,7 @@ int colorize_predict(const ColorizePredictOptions& options, const Common& common
     require<OptionError>(!fs::exists(result) || !fs::equivalent(result, f), "the result of ", f.string(),
                          " would overwrite it; choose another --out");
   }
-  require<OptionError>(!fs::exists(fs::path(options.out) / "dataset.json") && !fs::exists(fs::path(options.out) / "images"), "--out ",
-                       options.out, " is a data set; choose another folder");
+  data::require_no_dataset("--out", options.out);
   io::create_folders(options.out);
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   int failed = 0;

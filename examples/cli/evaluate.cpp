@@ -123,7 +123,9 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
                        " needs a run folder, and ", options.run, " is none");
   std::optional<io::ModelFile> file(std::in_place, io::find_weights(options.run, options.weights));
   train::RunInfo info = train::run_info(*file);
-  const data::Dataset dataset = open_data(as_in_run(options.data, info.config), progress);
+  const DataOptions where = as_in_run(options.data, info.config);
+  if (!options.out.empty()) keep_out_of_data("--out", options.out, where);
+  const data::Dataset dataset = open_data(where, progress);
   require<DataError>(heads::make_head(dataset.schema, info.config.head)->outcomes() == info.head->outcomes(), options.data.data,
                      ": its classes are not those that ", options.run, " was trained on");
   const data::Split split = data::split_named(options.split);
@@ -143,7 +145,6 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   std::filesystem::path out = options.out;
   if (out.empty() && std::filesystem::is_directory(options.run)) out = std::filesystem::path(options.run) / ("evaluate-" + options.split);
   if (!out.empty() && std::filesystem::is_directory(options.run)) {
-    data::require_no_dataset("--out", out);
     train::write_evaluation_report({.run = {options.run},
                                     .out = {out},
                                     .split = split,

@@ -26,6 +26,12 @@ data::DatasetOptions dataset_options(const DataOptions& o) {
   return d;
 }
 
+void keep_out_of_data(const std::string& what, const std::string& out, const DataOptions& o) {
+  const std::filesystem::path root(o.data);
+  const data::DatasetOptions d = dataset_options(o);
+  data::require_no_dataset(what, out, {root, d.images.empty() ? root / "images" : d.images, d.masks.empty() ? root / "masks" : d.masks});
+}
+
 DataOptions as_in_run(DataOptions o, const train::TrainConfig& config) {
   if (!o.images) o.images = config.images;
   if (!o.masks) o.masks = config.masks;

@@ -18,6 +18,8 @@ struct DataOptions {
 };
 
 lamina::data::DatasetOptions dataset_options(const DataOptions& options);
+/// Throws OptionError where results in `out` would land among data, these or others'.
+void keep_out_of_data(const std::string& what, const std::string& out, const DataOptions& options);
 /// What is not given is as in a run.
 DataOptions as_in_run(DataOptions options, const lamina::train::TrainConfig& config);
 /// `compare_photos`: also reads every photograph, to warn as check does and to know their bands.

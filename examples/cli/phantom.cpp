@@ -24,7 +24,8 @@ struct PhantomOptions {
 
 int phantom(const PhantomOptions& options, const Common& common) {
   const auto [width, height] = parse_extent(options.size);
-  if (!std::filesystem::exists(options.out)) data::require_no_dataset("OUT", options.out);
+  // One that was not drawn to its end is drawn again; write_phantom refuses all others.
+  if (!std::filesystem::exists(std::filesystem::path(options.out) / "images")) data::require_no_dataset("OUT", options.out);
   data::write_phantom(data::phantom_named(options.kind), options.out,
                       {.count = options.count, .width = width, .height = height, .seed = options.seed, .withhold = options.withhold});
   if (!common.json)

@@ -22,6 +22,7 @@ int study(train::StudyConfig config, bool plan_only, const Common& common) {
   config.data = data_folder.string();
   if (config.out.empty()) config.out = (fs::path("runs") / ("study_" + config.preset + "_" + data_folder.filename().string())).string();
   config = train::resolved(config);
+  keep_out_of_data("--out", config.out, {.data = config.data});
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);

@@ -58,10 +58,7 @@ int train(train::TrainConfig config, int folds, bool resume, const Common& commo
   if (config.out.empty()) config.out = (std::filesystem::path("runs") / data_folder.filename()).string();
   config = train::resolved(config);
   train::check_settings(config);
-  const data::DatasetOptions folders = dataset_options({.data = config.data, .images = config.images, .masks = config.masks});
-  data::require_no_dataset("--out", config.out,
-                           {data_folder, folders.images.empty() ? data_folder / "images" : folders.images,
-                            folders.masks.empty() ? data_folder / "masks" : folders.masks});
+  keep_out_of_data("--out", config.out, {.data = config.data, .images = config.images, .masks = config.masks});
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);

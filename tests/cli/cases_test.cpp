@@ -231,6 +231,17 @@ TEST_CASE("results never land in a data set") {
   CHECK(w.lamina("train set --out run --quiet" + kSmall).code == 0);
   for (const char* out : {"set", "set/images", "set/masks/x"})
     check_error(w.lamina(message("predict run set/images --out ", out)), 2, {"--out"});
+  check_error(w.lamina("evaluate run set --out set/masks/ev"), 2, {"--out set/masks/ev", "the data set set", "such as --out ev"});
+  for (const char* verb : {"evaluate run set --out ", "predict run set/images --out ", "report run run --out ", "study set --out ",
+                           "colorize train set/images --out ", "augment set ", "phantom skin ", "import instances data "})
+    for (const char* out : {"set/new", "set/images/new"}) {
+      CAPTURE(verb);
+      check_error(w.lamina(std::string(verb) + out), 2, {out, "the data set", "choose another place, such as "});
+    }
+  io::create_folders(w / "photos");
+  fs::copy(w / "set/images/im0.png", w / "photos/im0.png");
+  check_error(w.lamina("colorize train photos --out photos/run"), 2, {"--out photos/run", "the data set photos", "such as --out run"});
+  check_error(w.lamina("import instances photos photos/new"), 2, {"the data set photos", "such as new"});
   fs::rename(w / "set/images", w / "set/photos");
   CHECK(listing() == before);
 }

@@ -198,6 +198,25 @@ TEST_CASE("values that are nobody's: ignored, or the nearest color") {
   CHECK(f.read("a") == Labels{0, 1, 1});
   CHECK(f.read("a", {.others = "ignore"}) == Labels{kIgnoreLabel, kIgnoreLabel, 1});
   refuses(f, "the color #1e0a00", {.others = "error"});
+  refuses(f, "--nearest-color takes each for the nearest label", {.others = "error"});
+  f.masks(rgb({{1, 0, 0}, {2, 0, 0}, {2, 0, 0}}));
+  const auto findings = check_dataset(f.path(), {.others = "error"}).findings;
+  CHECK(std::count_if(findings.begin(), findings.end(), [](const Finding& x) { return x.is_error; }) == 1);  // one line
+  CHECK(told(findings, " have 2 values, most often the color #020000 (", true) == 1);
+  CHECK(told(findings, "--nearest-color takes each", true) == 1);
+
+  DataFolder g;  // black and white that a lossy format went over: 255 is the foreground here
+  g.masks(labels({1, 254, 255}));
+  try {
+    open_dataset(g.path());
+    FAIL("nothing says what 254 is");
+  } catch (const DataError& e) {
+    CHECK(std::string(e.what()).find("--ignore 255") == std::string::npos);
+    CHECK(std::string(e.what()).find("--nearest-color") != std::string::npos);
+  }
+  g.text("dataset.json",
+         R"({"labels": {"background": 0, "foreground": 255}, "colors": {"background": "#000000", "foreground": "#ffffff"}})");
+  CHECK(g.read("a", {.others = "nearest"}) == Labels{0, 1, 1});
   // More colors than a mask of labels has.
   Image noisy(40, 20, 3);
   for (std::size_t i = 0; i < 800; ++i)
@@ -250,6 +269,8 @@ TEST_CASE("the background: named, given a role, chosen, or by convention of mask
   bad(R"({"background": "a", "foreground": ["b"]})", "leaves out c: give it a role");
   bad(R"({"background": "a", "uncertain": ["a"]})", "'a' has two roles");
   bad(R"({"uncertain": []})", "given to no label");
+  bad(R"({"uncertain": ["a", "b", "c"]})", "'uncertain' is given to every label, and none is left to be foreground");
+  bad(R"({"background": "a", "uncertain": ["b", "c"]})", "'uncertain' is given to every label but the background, and none is left");
   bad(R"({"void": "a"})", "none of background");
   CHECK_THROWS_WITH_AS(schema_of(R"({"task": "multilabel", "labels": {"a": 0, "b": 1}, "roles": {"foreground": "a"}})"),
                        doctest::Contains("means nothing"), DataError);

@@ -125,11 +125,25 @@ TEST_CASE("faults of dataset.json are told by line and column") {
 }
 
 TEST_CASE("results stay out of data sets") {
+  namespace fs = std::filesystem;
   DataFolder f;
-  for (const std::filesystem::path& out : {f.path(), f / "images", f / "masks/run", f / "images/../masks"})
+  for (const std::filesystem::path& out : {f.path(), f / "images", f / "masks/run", f / "images/../masks", f / "run", f / "run/a.html"})
     CHECK_THROWS_AS(require_no_dataset("--out", out), OptionError);
+  const std::string outside = (f.path().parent_path() / "ev").string();
+  CHECK_THROWS_WITH_AS(require_no_dataset("--out", f / "images/ev"),
+                       message("--out ", (f / "images/ev").string(), " is in the data set ", f.path().string(),
+                               ", where results would land among data; choose another place, such as --out ", outside)
+                           .c_str(),
+                       OptionError);
+  CHECK_THROWS_WITH_AS(require_no_dataset("OUT", f / "masks"), doctest::Contains(("such as " + f.path().string() + "_results").c_str()),
+                       OptionError);
+  CHECK_NOTHROW(require_no_dataset("--out", outside));
+  fs::rename(f / "masks", f / "labels");
   CHECK_NOTHROW(require_no_dataset("--out", f / "run"));
   CHECK_NOTHROW(require_no_dataset("--out", f / "elsewhere/masks"));
+  io::write_file_atomically(f / "dataset.json", "{}");
+  CHECK_THROWS_AS(require_no_dataset("--out", f / "run"), OptionError);
+  fs::remove(f / "dataset.json");
   io::create_folders(f / "photos");
   CHECK_THROWS_AS(require_no_dataset("--out", f / "photos", {f / "photos"}), OptionError);
   CHECK_THROWS_AS(require_no_dataset("--out", f / "photos/runs/new", {f / "photos"}), OptionError);

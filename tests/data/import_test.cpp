@@ -18,6 +18,7 @@ TEST_CASE("import drive: pixels outside of the field of view are ignored") {
     s.mask(std::string("DRIVE/training/mask/") + n + "_training_mask.gif", {255, 255, 0, 0});
   }
   s.photo("DRIVE/test/images/01_test.tif");
+  s.photo("DRIVE/test/images/02_test.tif");
   s.mask("DRIVE/test/1st_manual/01_manual1.gif", {255, 0, 0, 0});
   const Import i("drive", s);
   CHECK(i.names(Split::train) == Names{"21_training", "22_training", "23_training", "24_training"});
@@ -28,8 +29,9 @@ TEST_CASE("import drive: pixels outside of the field of view are ignored") {
   CHECK(i.dataset.schema.names == Names{"background", "vessel"});
   CHECK(i.dataset.schema.background == 0);
   CHECK(fs::is_symlink(i.folder / "out/images/21_training.tif"));  // no photograph is copied
-  CHECK(i.made.notes[0] == "5 photographs: pixels outside of the field of view are ignored (255)");
-  CHECK(i.made.notes[1].starts_with("1 photographs have no mask of the field of view"));
+  CHECK(i.made.notes[0] == "1 photographs have no 1st_manual/NN_manual1.gif and are left out: 02_test.tif");
+  CHECK(i.made.notes[1] == "5 photographs: pixels outside of the field of view are ignored (255)");
+  CHECK(i.made.notes[2].starts_with("1 photographs have no mask of the field of view"));
 }
 
 TEST_CASE("import diaretdb1: planes of lesions, where three of four experts agree") {
@@ -37,12 +39,18 @@ TEST_CASE("import diaretdb1: planes of lesions, where three of four experts agre
   for (const char* n : {"001", "002", "003"}) {
     s.photo(std::string("images/ddb1_fundusimages/image") + n + ".png");
     s.mask(std::string("images/ddb1_groundtruth/hardexudates/image") + n + ".png", {0, 127, 191, 255});
-    s.mask(std::string("images/ddb1_groundtruth/redsmalldots/image") + n + ".png", {255, 255, 0, 0});
+    if (n != std::string("002")) s.mask(std::string("images/ddb1_groundtruth/redsmalldots/image") + n + ".PNG", {255, 255, 0, 0});
   }
   s.text("testset.txt", "image003.png");
   const Import i("diaretdb1", s);
   CHECK(i.dataset.schema.names == Names{"hardexudates", "softexudates", "hemorrhages", "redsmalldots"});
   CHECK(i.names(Split::test) == Names{"image003"});
+  const std::string none = ", which is taken to mean that they show none: ";
+  CHECK(i.made.notes ==
+        Names{"3 photographs have no file of ddb1_groundtruth/hemorrhages" + none + "image001.png, image002.png, image003.png",
+              "1 photographs have no file of ddb1_groundtruth/redsmalldots" + none + "image002.png",
+              "3 photographs have no file of ddb1_groundtruth/softexudates" + none + "image001.png, image002.png, image003.png",
+              "a lesion is where three of four experts saw it", i.made.notes.back()});
   CHECK(i.row("image001", 16) == Labels{0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0});
 }
 
@@ -57,10 +65,15 @@ TEST_CASE("import isic: three years' names") {
   s.mask("ISIC-2017_Validation_Part1_GroundTruth/ISIC_0000003_segmentation.png", {0, 0, 0, 255});
   s.photo("ISIC-2017_Test_v2_Data/ISIC_0000004.jpg");
   s.mask("ISIC-2017_Test_v2_Part1_GroundTruth/ISIC_0000004_segmentation.png", {0, 0, 255, 255});
+  s.photo("ISIC-2017_Test_v2_Data/ISIC_0000005.PNG");
+  s.mask("ISIC-2017_Test_v2_Part1_GroundTruth/ISIC_0000005_segmentation.PNG", {255, 255, 255, 255});
+  s.photo("ISIC-2017_Test_v2_Data/ISIC_0000006.JPG");
   const Import i("isic", s);
+  CHECK(i.made.notes[0] == "1 photographs have no *_segmentation.png and are left out: ISIC_0000006.JPG");
   CHECK(i.names(Split::train) == Names{"ISIC_0000002", "ISIC_0000001"});
   CHECK(i.names(Split::val) == Names{"ISIC_0000003"});
-  CHECK(i.names(Split::test) == Names{"ISIC_0000004"});
+  CHECK(i.names(Split::test) == Names{"ISIC_0000004", "ISIC_0000005"});  // in whatever format
+  CHECK(i.row("ISIC_0000005") == Labels{1, 1, 1, 1});
   CHECK(i.row("ISIC_0000002") == Labels{1, 0, 0, 0});
 }
 
@@ -72,7 +85,9 @@ TEST_CASE("import cityscapes: nineteen classes, the others ignored") {
     s.mask(std::string("gtFine/") + x + "_gtFine_color.png", {1, 1, 1, 1});
   }
   s.photo("leftImg8bit/test/bonn/bonn_000002_000019_leftImg8bit.png");
+  s.photo("leftImg8bit/val/ulm/ulm_000007_000019_leftImg8bit.png");
   const Import i("cityscapes", s);
+  CHECK(i.made.notes[0] == "1 photographs have no *_gtFine_labelIds.png and are left out: ulm_000007_000019_leftImg8bit.png");
   CHECK(i.names(Split::train) == Names{"aachen_000000_000019"});
   CHECK(i.names(Split::val) == Names{"ulm_000001_000019"});
   CHECK(i.row("ulm_000001_000019") == Labels{0, kIgnoreLabel, 18, 11});
@@ -86,17 +101,26 @@ TEST_CASE("import voc: palette masks, 255 ignored") {
   std::vector<Rgb> palette(256);
   for (int k = 1; k < 256; ++k) palette[static_cast<std::size_t>(k)] = {static_cast<std::uint8_t>(k), 9, 9};
   for (const char* n : {"2007_000032", "2007_000033"}) {
-    s.photo(std::string("VOCdevkit/VOC2012/JPEGImages/") + n + ".jpg");
+    s.photo(std::string("VOCdevkit/VOC2012/JPEGImages/") + n + (n[10] == '2' ? ".jpg" : ".JPG"));
     s.mask(std::string("VOCdevkit/VOC2012/SegmentationClass/") + n + ".png", {0, 1, 255, 20}, palette);
   }
   s.text("VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt", "2007_000032\n");
-  s.text("VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt", "2007_000033\r\n");
+  s.text("VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt", "2007_000033\r\n2007_000034\r\n2007_000035\r\n");
+  s.photo("VOCdevkit/VOC2012/JPEGImages/2007_000034.jpg");
   const Import i("voc", s);
+  CHECK(i.made.notes == Names{"1 listed photographs are not in JPEGImages and left out: 2007_000035",
+                              "1 listed photographs have no mask in SegmentationClass and are left out: 2007_000034"});
   CHECK(i.names(Split::train) == Names{"2007_000032"});
   CHECK(i.names(Split::val) == Names{"2007_000033"});
   CHECK(i.row("2007_000033") == Labels{0, 1, kIgnoreLabel, 20});
   CHECK(i.dataset.schema.names[20] == "tvmonitor");
   CHECK(i.dataset.schema.colors[20] == Rgb{20, 9, 9});
+  fs::copy(s / "VOCdevkit/VOC2012", s / "VOCdevkit/VOC2007", fs::copy_options::recursive);
+  const std::string one = "VOCdevkit holds 2 data sets laid out as VOC (VOC2007, VOC2012): import one at a time, such as ";
+  for (const fs::path& source : {s.path(), s / "VOCdevkit"})
+    CHECK_THROWS_WITH_AS(import_dataset("voc", source, i.folder / "two"),
+                         doctest::Contains((one + (s / "VOCdevkit/VOC2007").string()).c_str()), DataError);
+  CHECK(import_dataset("voc", s / "VOCdevkit/VOC2007", i.folder / "one").items[0] == 1);
 }
 
 TEST_CASE("import ade20k: names of objectInfo150, 0 ignored") {
@@ -108,7 +132,9 @@ TEST_CASE("import ade20k: names of objectInfo150, 0 ignored") {
   s.text("ADEChallengeData2016/objectInfo150.txt",
          "Idx\tRatio\tTrain\tVal\tStuff\tName\n1\t0.1576\t11664\t1172\t1\twall\n2\t0.1072\t6046\t612\t1\tbuilding, "
          "edifice\n150\t0.0001\t5\t6\t0\tflag\n");
+  s.photo("ADEChallengeData2016/images/validation/ADE_val_00000002.jpg");
   const Import i("ade20k", s);
+  CHECK(i.made.notes[0] == "1 photographs have no mask in annotations and are left out: ADE_val_00000002.jpg");
   CHECK(i.dataset.schema.classes() == 150);
   CHECK(i.dataset.schema.names[0] == "wall");
   CHECK(i.dataset.schema.names[1] == "building");
@@ -126,7 +152,9 @@ TEST_CASE("import coco: polygons and run lengths become masks, the small above t
       "annotations/instances_train2017.json",
       R"({"images": [{"id": 7, "file_name": "a.jpg", "width": 4, "height": 3}, {"id": 8, "file_name": "gone.jpg", "width": 4, "height": 3}],
              "categories": [{"id": 18, "name": "dog"}, {"id": 3, "name": "car"}],
-             "annotations": [{"image_id": 7, "category_id": 18, "area": 1, "iscrowd": 1, "segmentation": {"size": [3, 4], "counts": [3, 1, 8]}},
+             "annotations": [{"image_id": 7, "category_id": 18, "area": 1, "segmentation": {"size": [3, 4], "counts": [3, 1, 8]}},
+                             {"image_id": 9, "category_id": 18, "segmentation": [[0, 0, 1, 0, 1, 1]]},
+                             {"image_id": 7, "category_id": 18, "area": 0, "iscrowd": 1, "segmentation": {"size": [3, 4], "counts": [0, 4, 8]}},
                              {"image_id": 7, "category_id": 3, "area": 4, "segmentation": [[1.2, 0.1, 2.8, 0.1, 2.8, 1.9, 1.2, 1.9]]},
                              {"image_id": 7, "category_id": 3, "bbox": [0, 0, 1, 1]}]})");
   // The same run lengths as pycocotools compresses them: 3, 1, 8.
@@ -135,12 +163,14 @@ TEST_CASE("import coco: polygons and run lengths become masks, the small above t
              "annotations": [{"image_id": 1, "category_id": 3, "area": 1, "segmentation": {"size": [3, 4], "counts": "318"}}]})");
   const Import i("coco", s);
   CHECK(i.dataset.schema.names == Names{"background", "car", "dog"});
-  CHECK(i.row("a", 12) == Labels{0, 2, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0});
+  CHECK(i.row("a", 12) == Labels{kIgnoreLabel, 2, 1, 0, kIgnoreLabel, 1, 1, 0, kIgnoreLabel, 0, 0, 0});
   CHECK(i.row("b", 12) == Labels{0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
   CHECK(i.names(Split::train) == Names{"a"});
   CHECK(i.names(Split::val) == Names{"b"});
-  CHECK(i.made.notes ==
-        Names{"1 photographs of the JSON are not there and left out", "1 annotations are boxes or points without a shape and left out"});
+  CHECK(i.made.notes == Names{"1 photographs of the JSON are not there and left out: gone.jpg",
+                              "1 annotations have an image_id that no image has and are left out: 9",
+                              "1 regions are crowds (iscrowd), which COCO's evaluation leaves out: their pixels are ignored (255)",
+                              "1 annotations are boxes or points without a shape and left out"});
 }
 
 TEST_CASE("import labelme: polygons, rectangles, circles; its own words for background and ignored") {

@@ -76,8 +76,8 @@ struct Dataset : DatasetFiles {
   PhotoStatistics photos{};
 };
 
-/// Throws OptionError, beginning with `what`, where the folder holds a data set, is in a data set's images/ or masks/, or is, is in or is
-/// around one of `data`: results would land among data.
+/// Throws OptionError, naming `what` and a place to write instead, where `folder` (or file) holds a data set, is in one (a folder that has
+/// dataset.json, or images/ and masks/), or is, is in or is around one of `data`: results would land among data.
 void require_no_dataset(const std::string& what, const std::filesystem::path& folder, const std::vector<std::filesystem::path>& data = {});
 
 /// Lists DATA/images/*, DATA/masks/* (same stem; or one that ends as masks' and photographs' names often do: _mask, _labelIds, _0000;

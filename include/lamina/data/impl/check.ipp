@@ -93,9 +93,27 @@ class Checker {
     return false;
   }
 
+  /// What is no label.
+  struct Outside {
+    std::vector<std::string> files;
+    std::map<std::string, std::int64_t> pixels;  // by value, in words
+  };
+  /// In one line, the most frequent values first.
+  void tell(const Outside& found, const std::string& cure) {
+    constexpr std::size_t kShown = 3;
+    std::vector<std::pair<std::int64_t, std::string>> values;
+    std::int64_t sum = 0;
+    for (const auto& [value, count] : found.pixels) sum += count, values.emplace_back(-count, value);
+    std::sort(values.begin(), values.end());
+    std::string text = values.size() == 1 ? values[0].second : message(values.size(), " values, most often ");
+    for (std::size_t k = 0; values.size() > 1 && k < std::min(kShown, values.size()); ++k)
+      text += message(k ? ", " : "", values[k].second, " (", -values[k].first, ")");
+    error(sum, " pixels in ", found.files.size(), " masks (", detail::examples(found.files), ") have ", text, cure);
+  }
+
   void count_classes(const detail::Survey& survey) {
     const std::size_t classes = report_.schema.counted().size();
-    std::map<std::string, std::pair<std::vector<std::string>, std::int64_t>> outside;  // by what they have: files, pixels
+    std::map<std::string, Outside> outside;  // by what to do about it
     std::vector<std::string> empty[3];
     for (SplitSummary& s : report_.splits) {
       s.counts = ClassCounts::zeros(classes);
@@ -109,9 +127,9 @@ class Checker {
       if (survey.items[i].mask.empty() || !survey.found[i].mask_error.empty()) continue;
       const std::string name = survey.items[i].mask.filename().string();
       detail::each_unknown(mask, decoder_, [&](const MaskContent& own, std::uint32_t value, std::int64_t count) {
-        auto& [files, sum] = outside[own.describe(value) + mask_values::no_label_cure(value)];
-        files.push_back(name);
-        sum += count;
+        auto& [files, pixels_of] = outside[mask_values::no_label_cure(value, report_.schema.has_colors)];
+        if (files.empty() || files.back() != name) files.push_back(name);
+        pixels_of[own.describe(value)] += count;
       });
       const auto [pixels, known] = detail::counts_of(mask, decoder_, report_.schema);
       SplitSummary& split = report_.splits[static_cast<int>(survey.splits[i])];
@@ -122,8 +140,7 @@ class Checker {
       ++split.without_foreground;
       empty[static_cast<int>(survey.splits[i])].push_back(name);
     }
-    for (const auto& [value, found] : outside)
-      error(found.second, " pixels in ", found.first.size(), " masks (", detail::examples(found.first), ") have ", value);
+    for (const auto& [cure, found] : outside) tell(found, cure);
     for (const Split split : kSplits)
       if (const auto& names = empty[static_cast<int>(split)]; !names.empty())
         warn(names.size(), " of ", report_.splits[static_cast<int>(split)].items, " ", name_of(split),

@@ -72,6 +72,7 @@ class SchemaReader {
     field("ignore", [&](const Json& j) {
       if (!j.is_null()) schema_.set_ignore(value_of(j, "ignore"));
     });
+    field("roles", [&](const Json&) { check_uncertain(); });
     check_labels(schema_, origin_);
     return schema_;
   }
@@ -251,7 +252,15 @@ class SchemaReader {
     }
     check(others <= 1, "role 'foreground' leaves out ", left, ", of which at most one can be the background: give the others a role");
     schema_.background = last;
-    schema_.background_reason = "\"roles\" say what is foreground, and it is not";
+    schema_.background_reason = others ? "\"roles\" say what is foreground, and it is not" : "\"roles\" say that every label is foreground";
+  }
+  /// What is uncertain lies between the background and what is looked for.
+  void check_uncertain() const {
+    if (schema_.uncertain.empty()) return;
+    check(schema_.task != Task::ordinal, "role 'uncertain' means nothing where labels are grades: leave it out");
+    const std::size_t neither = schema_.uncertain.size() + (schema_.background >= 0);
+    check(neither < schema_.names.size(), "role 'uncertain' is given to every label", schema_.background >= 0 ? " but the background" : "",
+          ", and none is left to be foreground: take it from those that are looked for");
   }
 
   const std::string_view text_;

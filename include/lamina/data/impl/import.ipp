@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
 
 #include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
@@ -13,124 +12,23 @@
 namespace lamina::data {
 namespace detail {
 
-Target::Target(const fs::path& out) : out_(out) {
-  require<OptionError>(!fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out)), out.string(),
-                       " is there already and not empty; choose another folder for the imported data set");
-  require_no_dataset("OUT", out);
-}
-
-namespace {
-void link(const fs::path& from, const fs::path& to) {
-  io::create_folders(to.parent_path());
-  std::error_code error;
-  fs::create_symlink(fs::canonical(from), to, error);
-  require<IoError>(!error, "cannot link ", to.string(), " to ", from.string(), ": ", error.message());
-}
-}  // namespace
-
-void Target::add(Split split, const std::string& stem, const fs::path& image, const fs::path& mask) {
-  require<DataError>(stems_.insert(stem).second, image.string(), ": two photographs are called ", stem, "; rename one of them");
-  link(image, out_ / "images" / (stem + image.extension().string()));
-  if (!mask.empty()) link(mask, out_ / "masks" / (stem + mask.extension().string()));
-  lists_[static_cast<int>(split)].push_back(stem);
-}
-
-void Target::add_folder(const std::string& label) { io::create_folders(out_ / "masks" / label); }
-
-void Target::write_mask(const std::string& stem, const LabelImage& mask, const std::string& label) {
-  const fs::path folder = label.empty() ? out_ / "masks" : out_ / "masks" / label;
-  io::create_folders(folder);
-  write_png(folder / (stem + ".png"), mask);
-}
-
-Imported Target::finish(Json dataset_json, const std::string& nothing) {
-  require<DataError>(!stems_.empty(), nothing);
-  auto& [train, val, test] = lists_;
-  if (train.empty()) {
-    note(message("it has no training split: its ", val.empty() ? "test" : "val", " split becomes one"));
-    train.swap(val.empty() ? test : val);
-  }
-  if (val.empty() && train.size() > 1) {
-    std::vector<std::string> rest;
-    for (std::size_t i = 0; i < train.size(); ++i) (i % 5 == 4 || (i == 1 && train.size() < 5) ? val : rest).push_back(train[i]);
-    train = std::move(rest);
-    note("it has no validation split: every fifth photograph of training is");
-  }
-  for (const Split split : kSplits) {
-    auto& names = lists_[static_cast<int>(split)];
-    result_.items[static_cast<int>(split)] = static_cast<int>(names.size());
-    std::string text;
-    for (const std::string& name : names) text += name + '\n';
-    if (!names.empty()) io::write_file_atomically(out_ / (std::string(name_of(split)) + ".txt"), text);
-  }
-  io::write_file_atomically(out_ / "dataset.json", dataset_json.dump(2) + '\n');
-  return std::move(result_);
-}
-
-std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted) {
-  std::vector<fs::path> files;
-  if (fs::is_directory(folder))
-    for (const auto& entry : fs::recursive_directory_iterator(folder))
-      if (entry.is_regular_file() && wanted(entry.path())) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-fs::path part_of(const fs::path& root, const std::string& name, const std::string& layout) {
-  require<DataError>(fs::is_directory(root), "there is no folder ", root.string());
-  if (fs::is_directory(root / name)) return root / name;
-  for (const auto& entry : fs::directory_iterator(root))  // one level down: the folder that an archive unpacks into
-    if (entry.is_directory() && fs::is_directory(entry.path() / name)) return entry.path() / name;
-  throw DataError(message(root.string(), " is not laid out as ", layout, ": there is no folder ", name));
-}
-
-Photos::Photos(const fs::path& root) : root_(root) {
-  for (const fs::path& p : files_below(root, is_photo)) by_name_.emplace(composed(p.filename().string()), p);
-}
-
-fs::path Photos::find(std::string name, const fs::path& file) const {
-  std::replace(name.begin(), name.end(), '\\', '/');
-  const fs::path wanted = fs::path(composed(name)).lexically_normal();
-  const auto [begin, end] = by_name_.equal_range(wanted.filename().string());
-  const auto fit = [&](const fs::path& p) {
-    std::vector<fs::path> ours(p.begin(), p.end()), theirs(wanted.begin(), wanted.end());
-    const auto split = split_in(fs::relative(p, root_).parent_path().string());
-    return std::tuple(std::mismatch(ours.rbegin(), ours.rend(), theirs.rbegin(), theirs.rend()).first - ours.rbegin(),
-                      p.parent_path() == file.parent_path(), split == split_in(fs::relative(file, root_).string()));
-  };
-  const fs::path* best = nullptr;
-  const fs::path* equal = nullptr;
-  for (auto it = begin; it != end; ++it)
-    if (!best || fit(it->second) > fit(*best))
-      best = &it->second, equal = nullptr;
-    else if (fit(it->second) == fit(*best))
-      equal = &it->second;
-  require<DataError>(!equal, file.string(), ": \"", name, "\" may be ", best ? best->string() : "", " or ", equal ? equal->string() : "",
-                     "; write its folder, too, or rename one of them");
-  return best ? *best : fs::path();
-}
-
-Split split_in(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return name.find("val") != std::string::npos ? Split::val : name.find("test") != std::string::npos ? Split::test : Split::train;
-}
-
-bool is_photo(const fs::path& path) { return path.filename().string().front() != '.' && has_image_extension(path); }
-
-Json numbered_labels(const std::vector<std::string>& names) {
-  Json labels{{"background", 0}};
-  int value = 0;
-  for (const std::string& name : names) labels[name] = ++value;
-  return labels;
-}
-
 namespace {
 
-fs::path image_called(const fs::path& folder, const std::string& stem) {
-  for (const fs::path& p : files_below(folder, is_photo))
-    if (p.stem() == stem) return p;
-  return {};
-}
+/// The images below a folder, in whatever format, by their stems.
+class Stems {
+ public:
+  explicit Stems(const fs::path& folder) {
+    for (const fs::path& p : files_below(folder, is_photo)) files_.emplace(p.stem().string(), p);
+  }
+  /// Empty: there is none.
+  fs::path operator[](const std::string& stem) const {
+    const auto it = files_.find(stem);
+    return it == files_.end() ? fs::path() : it->second;
+  }
+
+ private:
+  std::map<std::string, fs::path> files_;
+};
 
 /// Where an image is brighter than half.
 std::vector<bool> bright(const Image& image) {
@@ -159,16 +57,22 @@ LabelImage vessels_in_view(const fs::path& vessels, const fs::path& view) {
 Imported import_drive(const fs::path& source, Target& target) {
   const fs::path root = part_of(source, "training", "DRIVE").parent_path();
   int viewed = 0, without = 0;
-  for (const char* part : {"training", "test"})
+  std::vector<std::string> unlabelled;
+  for (const char* part : {"training", "test"}) {
+    const Stems drawn(root / part / "1st_manual"), views(root / part / "mask");
     for (const fs::path& image : files_below(root / part / "images", is_photo)) {
       const std::string stem = image.stem().string();
-      const fs::path vessels = image_called(root / part / "1st_manual", stem.substr(0, stem.find('_')) + "_manual1"),
-                     view = image_called(root / part / "mask", stem + "_mask");
-      if (vessels.empty()) continue;
+      const fs::path vessels = drawn[stem.substr(0, stem.find('_')) + "_manual1"], view = views[stem + "_mask"];
+      if (vessels.empty()) {
+        unlabelled.push_back(image.filename().string());
+        continue;
+      }
       ++(view.empty() ? without : viewed);
       target.add(split_in(part), stem, image);
       target.write_mask(stem, vessels_in_view(vessels, view));
     }
+  }
+  target.tell(unlabelled, "photographs have no 1st_manual/NN_manual1.gif and are left out");
   if (viewed) target.note(message(viewed, " photographs: pixels outside of the field of view are ignored (255)"));
   if (without) target.note(message(without, " photographs have no mask of the field of view (mask/*_mask.gif): all their pixels count"));
   return target.finish({{"labels", numbered_labels({"vessel"})}, {"ignore", kIgnoreLabel}, {"encoding", "index"}},
@@ -187,13 +91,17 @@ Imported import_diaretdb1(const fs::path& source, Target& target) {
     const std::string text = io::read_text(list, 1 << 20);
     for (std::size_t at = text.find("image"); at != std::string::npos; at = text.find("image", at + 1)) tested.insert(text.substr(at, 8));
   }
+  std::map<std::string, std::vector<std::string>> absent;  // by lesion
+  std::map<fs::path, Stems> drawn;                         // by folder of a lesion
   for (const fs::path& image : images) {
     const std::string stem = image.stem().string();
     target.add(tested.contains(stem) ? Split::test : Split::train, stem, image);
     for (const char* lesion : kLesions) {
-      const fs::path file = image.parent_path().parent_path() / "ddb1_groundtruth" / lesion / image.filename();
-      if (!fs::exists(file)) {
+      const fs::path folder = image.parent_path().parent_path() / "ddb1_groundtruth" / lesion;
+      const fs::path file = drawn.try_emplace(folder, folder).first->second[stem];
+      if (file.empty()) {
         target.add_folder(lesion);
+        absent[lesion].push_back(image.filename().string());
         continue;
       }
       const Image agreement = read_image(file);
@@ -203,6 +111,8 @@ Imported import_diaretdb1(const fs::path& source, Target& target) {
       target.write_mask(stem, mask, lesion);
     }
   }
+  for (const auto& [lesion, which] : absent)
+    target.tell(which, "photographs have no file of ddb1_groundtruth/" + lesion + ", which is taken to mean that they show none");
   target.note("a lesion is where three of four experts saw it");
   Json labels;
   for (const char* lesion : kLesions) labels[lesion] = labels.size();
@@ -213,31 +123,45 @@ Imported import_diaretdb1(const fs::path& source, Target& target) {
 /// *Training*/ISIC_0000000.jpg, *Training*GroundTruth/ISIC_0000000_segmentation.png; likewise Validation and Test.
 Imported import_isic(const fs::path& source, Target& target) {
   std::map<std::string, fs::path> masks;
-  const auto is_mask = [](const fs::path& p) {
+  const auto small_stem = [](const fs::path& p) {
     std::string stem = p.stem().string();
     std::transform(stem.begin(), stem.end(), stem.begin(), [](unsigned char c) { return std::tolower(c); });
-    return is_photo(p) && stem.ends_with("_segmentation");
+    return stem;
   };
+  const auto is_mask = [&](const fs::path& p) { return is_photo(p) && small_stem(p).ends_with("_segmentation"); };
   for (const fs::path& mask : files_below(source, is_mask))
     masks.emplace(mask.stem().string().substr(0, mask.stem().string().rfind('_')), mask);
-  const auto is_image = [](const fs::path& p) { return is_photo(p) && (p.extension() == ".jpg" || p.extension() == ".jpeg"); };
+  const auto is_image = [&](const fs::path& p) {
+    return is_photo(p) && !is_mask(p) && !small_stem(p).ends_with("_superpixels") &&
+           small_stem(p).find("_attribute_") == std::string::npos;  // of the photographs' other tasks
+  };
+  std::vector<std::string> unlabelled;
   for (const fs::path& image : files_below(source, is_image))
     if (const auto mask = masks.find(image.stem().string()); mask != masks.end())
       target.add(split_in(fs::relative(image, source).parent_path().string()), image.stem().string(), image, mask->second);
+    else
+      unlabelled.push_back(image.filename().string());
+  target.tell(unlabelled, "photographs have no *_segmentation.png and are left out");
   return target.finish({{"labels", numbered_labels({"lesion"})}, {"encoding", "binary"}},
-                       source.string() + " is not laid out as ISIC: no ISIC_NNNNNNN.jpg has an ISIC_NNNNNNN_segmentation.png");
+                       source.string() + " is not laid out as ISIC: no photograph ISIC_NNNNNNN has an ISIC_NNNNNNN_segmentation.png");
 }
 
 /// leftImg8bit/SPLIT/CITY/X_leftImg8bit.png, gtFine/SPLIT/CITY/X_gtFine_labelIds.png.
 Imported import_cityscapes(const fs::path& source, Target& target) {
   const fs::path images = part_of(source, "leftImg8bit", "Cityscapes"), masks = part_of(source, "gtFine", "Cityscapes");
-  for (const char* split : {"train", "val"})
+  std::vector<std::string> unlabelled;
+  for (const char* split : {"train", "val"}) {
+    const Stems drawn(masks / split);
     for (const fs::path& image : files_below(images / split, is_photo)) {
       std::string stem = image.stem().string();
       stem = stem.substr(0, stem.rfind("_leftImg8bit"));
-      const fs::path mask = masks / split / image.parent_path().filename() / (stem + "_gtFine_labelIds.png");
-      if (fs::exists(mask)) target.add(split_in(split), stem, image, mask);
+      if (const fs::path mask = drawn[stem + "_gtFine_labelIds"]; !mask.empty())
+        target.add(split_in(split), stem, image, mask);
+      else
+        unlabelled.push_back(image.filename().string());
     }
+  }
+  target.tell(unlabelled, "photographs have no *_gtFine_labelIds.png and are left out");
   target.note("the test photographs have no public labels and are left out");
   const Json labels{{"road", 7},  {"sidewalk", 8},       {"building", 11},     {"wall", 12},       {"fence", 13},
                     {"pole", 17}, {"traffic light", 19}, {"traffic sign", 20}, {"vegetation", 21}, {"terrain", 22},
@@ -257,6 +181,8 @@ Imported import_voc(const fs::path& source, Target& target) {
     masks = part_of(source / "VOCdevkit", "SegmentationClass", "VOC");
   }
   const fs::path root = masks.parent_path();
+  const Stems photos(root / "JPEGImages"), drawn(masks);
+  std::vector<std::string> without_photo, unlabelled;
   for (const Split split : kSplits) {
     const fs::path list = root / "ImageSets/Segmentation" / (std::string(name_of(split)) + ".txt");
     if (!fs::exists(list)) continue;
@@ -266,10 +192,16 @@ Imported import_voc(const fs::path& source, Target& target) {
     for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
       end = std::min(text.find('\n', begin), text.size());
       const std::string stem = text.substr(begin, end - begin);
-      if (!stem.empty() && fs::exists(masks / (stem + ".png")))
-        target.add(split, stem, root / "JPEGImages" / (stem + ".jpg"), masks / (stem + ".png"));
+      if (stem.empty()) continue;
+      const fs::path photo = photos[stem], mask = drawn[stem];
+      if (!photo.empty() && !mask.empty())
+        target.add(split, stem, photo, mask);
+      else
+        (photo.empty() ? without_photo : unlabelled).push_back(stem);
     }
   }
+  target.tell(without_photo, "listed photographs are not in JPEGImages and left out");
+  target.tell(unlabelled, "listed photographs have no mask in SegmentationClass and are left out");
   return target.finish({{"labels", numbered_labels({"aeroplane", "bicycle",     "bird",  "boat",        "bottle", "bus",      "car",
                                                     "cat",       "chair",       "cow",   "diningtable", "dog",    "horse",    "motorbike",
                                                     "person",    "pottedplant", "sheep", "sofa",        "train",  "tvmonitor"})},
@@ -281,11 +213,16 @@ Imported import_voc(const fs::path& source, Target& target) {
 /// images/{training,validation}/ADE_train_00000001.jpg, annotations/..., objectInfo150.txt. 0 is what has no label.
 Imported import_ade20k(const fs::path& source, Target& target) {
   const fs::path masks = part_of(source, "annotations", "ADE20K"), root = masks.parent_path();
-  for (const char* part : {"training", "validation"})
-    for (const fs::path& image : files_below(root / "images" / part, is_photo)) {
-      const fs::path mask = masks / part / (image.stem().string() + ".png");
-      if (fs::exists(mask)) target.add(split_in(part), image.stem().string(), image, mask);
-    }
+  std::vector<std::string> unlabelled;
+  for (const char* part : {"training", "validation"}) {
+    const Stems drawn(masks / part);
+    for (const fs::path& image : files_below(root / "images" / part, is_photo))
+      if (const fs::path mask = drawn[image.stem().string()]; !mask.empty())
+        target.add(split_in(part), image.stem().string(), image, mask);
+      else
+        unlabelled.push_back(image.filename().string());
+  }
+  target.tell(unlabelled, "photographs have no mask in annotations and are left out");
   Json labels;
   std::set<std::string> used;
   std::string table = fs::exists(root / "objectInfo150.txt") ? io::read_text(root / "objectInfo150.txt", 1 << 20) : "";
@@ -332,7 +269,7 @@ Imported import_dataset(std::string_view kind, const std::filesystem::path& sour
     names.push_back(importer.kind.name);
     if (importer.kind.name != kind) continue;
     require<DataError>(std::filesystem::is_directory(source), "there is no folder ", source.string());
-    detail::Target target(out);
+    detail::Target target(out, source);
     return importer.run(source, target);
   }
   throw_unknown_name("kind of data set", kind, names);

@@ -183,36 +183,53 @@ Imported import_coco(const fs::path& source, Target& target) {
     value_of[id] = static_cast<std::uint8_t>(names.size());
   }
   names = at_most_254(names, source);
-  int absent = 0, without_shape = 0;
+  int without_shape = 0, crowds = 0;
+  std::vector<std::string> absent, homeless;  // photographs; annotations, by their image_id
   for (const auto& [file, json] : sets)
     reading(file, [&, &file = file, &json = json] {
       std::map<std::int64_t, std::vector<const Json*>> of_image;
+      std::set<std::int64_t> known;
       for (const Json& a : json.at("annotations")) of_image[a.at("image_id").get<std::int64_t>()].push_back(&a);
       for (const Json& image : json.at("images")) {
         const fs::path photo = photos.find(image.at("file_name").get<std::string>(), file);
+        const auto id = image.at("id").get<std::int64_t>();
+        known.insert(id);
         if (photo.empty()) {
-          ++absent;
+          absent.push_back(image.at("file_name").get<std::string>());
           continue;
         }
         LabelImage mask = blank(image, "width", "height", file.string(), photo);
-        auto& annotations = of_image[image.at("id").get<std::int64_t>()];
-        const auto area = [](const Json* a) { return a->value("area", 0.0); };  // small ones last: above the large ones
-        std::stable_sort(annotations.begin(), annotations.end(), [&](const Json* x, const Json* y) { return area(x) > area(y); });
+        auto& annotations = of_image[id];
+        const auto area = [](const Json* a) { return a->value("area", 0.0); };            // small ones last: above the large ones
+        const auto is_crowd = [](const Json* a) { return a->value("iscrowd", 0) != 0; };  // below all others
+        std::stable_sort(annotations.begin(), annotations.end(), [&](const Json* x, const Json* y) {
+          if (is_crowd(x) != is_crowd(y)) return is_crowd(x);
+          return area(x) > area(y);
+        });
         for (const Json* a : annotations) {
           const auto category = a->at("category_id").get<std::int64_t>();
           const auto value = value_of.find(category);
           require<DataError>(value != value_of.end(), file.string(), ": an annotation has the category ", category, ", which has no name");
           const auto shape = a->find("segmentation");
-          if (shape == a->end() || !draw(mask, *shape, value->second, file.string())) ++without_shape;
+          const bool drawn = shape != a->end() && draw(mask, *shape, is_crowd(a) ? kIgnoreLabel : value->second, file.string());
+          without_shape += !drawn;
+          crowds += drawn && is_crowd(a);
         }
         const std::string stem = photo.stem().string();
         target.add(split_in(fs::relative(file, source).string()), stem, photo);
         target.write_mask(stem, mask);
       }
+      for (const auto& [id, annotations] : of_image)
+        if (!known.contains(id)) homeless.insert(homeless.end(), annotations.size(), std::to_string(id));
     });
-  if (absent) target.note(message(absent, " photographs of the JSON are not there and left out"));
+  target.tell(absent, "photographs of the JSON are not there and left out");
+  target.tell(homeless, "annotations have an image_id that no image has and are left out");
+  if (crowds)
+    target.note(message(crowds, " regions are crowds (iscrowd), which COCO's evaluation leaves out: their pixels are ignored (255)"));
   if (without_shape) target.note(message(without_shape, " annotations are boxes or points without a shape and left out"));
-  return target.finish({{"labels", numbered_labels(names)}, {"encoding", "index"}},
+  Json schema{{"labels", numbered_labels(names)}, {"encoding", "index"}};
+  if (crowds) schema["ignore"] = kIgnoreLabel;
+  return target.finish(schema,
                        source.string() + " holds no COCO: a JSON with images, annotations and categories, and the photographs it names");
 }
 

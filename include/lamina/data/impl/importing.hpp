@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 /// A data set that is being made.
 class Target {
  public:
-  /// Throws OptionError unless `out` is new or empty.
-  explicit Target(const fs::path& out);
+  /// Throws OptionError unless `out` is new or empty, and in no data set.
+  Target(const fs::path& out, const fs::path& source);
 
   /// A photograph and its mask, as links; `mask` may be empty where masks are written otherwise.
   void add(Split split, const std::string& stem, const fs::path& image, const fs::path& mask = {});
@@ -25,6 +25,8 @@ class Target {
   void write_mask(const std::string& stem, const LabelImage& mask, const std::string& label = "");
   /// Of a label that is nowhere, so far.
   void add_folder(const std::string& label);
+  /// Says how many of the source were left out, or assumed, and which are the first; silent where none was.
+  void tell(const std::vector<std::string>& which, const std::string& what);
   void note(const std::string& text) { result_.notes.push_back(text); }
   /// Writes lists and dataset.json; without items of val, every fifth of train is. Throws DataError where nothing was added.
   Imported finish(Json dataset_json, const std::string& nothing);
@@ -38,7 +40,7 @@ class Target {
 
 /// The files below a folder whose path `wanted` accepts, in the order of their names.
 std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted);
-/// The folder of that name in `root`, or `root` itself where it is called so. Throws DataError naming the layout.
+/// The folder of that name in `root` or one level down. Throws DataError naming the layout where there is none, or several one level down.
 fs::path part_of(const fs::path& root, const std::string& name, const std::string& layout);
 /// The photographs below a folder, by the names that annotations give them.
 class Photos {

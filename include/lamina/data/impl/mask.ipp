@@ -298,11 +298,12 @@ LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const
   return mask;
 }
 
-std::string mask_values::no_label_cure(std::uint32_t value) {
+std::string mask_values::no_label_cure(std::uint32_t value, bool colors) {
   if (value == MaskContent::kSeveralPlanes)
     return "; classes that overlap need \"task\": \"multilabel\" in dataset.json, or correct the mask";
-  return ", which is none of the labels; correct the mask, add it to \"labels\" in dataset.json, or leave such pixels out with --others "
-         "ignore";
+  return message(", which is none of the labels; ",
+                 colors ? "where colors are off by a little, --nearest-color takes each for the nearest label; or " : "",
+                 "correct the mask, add it to \"labels\" in dataset.json, or leave such pixels out with --others ignore");
 }
 
 std::string MaskDecoder::describe(const LabelSchema& schema) const {

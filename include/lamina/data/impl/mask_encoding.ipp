@@ -190,12 +190,18 @@ class Resolver {
     const auto first = used.begin(), last = used.empty() ? used.begin() : std::prev(used.end());
     require<DataError>(!used.empty() && (used.size() > 1 || first->first != 0), "every pixel of every mask is ",
                        used.empty() ? "ignored" : "0", ": there is nothing to learn");
+    const unsigned second = used.size() > 1 ? std::prev(last)->first : 0;
     const auto number = [](const auto& v) { return std::to_string(v.first); };
-    require<DataError>(last->first < kMostClassesWithoutLabels, "the masks hold the values ", list(used, number), " (", last->first,
-                       " first in ", last->second, ") and nothing says what they mean. ",
-                       last->first == 255 ? "If 255 marks pixels to leave out, say so with --ignore 255. " : "",
-                       used.size() > kMostClassesWithoutLabels ? "So many values are typical of lossy or smoothed files. " : "",
-                       "Otherwise write dataset.json with \"labels\": {name: value}");
+    require<DataError>(
+        last->first < kMostClassesWithoutLabels, "the masks hold the values ", list(used, number), " (", last->first, " first in ",
+        last->second, ") and nothing says what they mean. ",
+        last->first != 255 ? ""
+        : second < kMostClassesWithoutLabels
+            ? "If 255 marks pixels to leave out, say so with --ignore 255. "
+            : "If they are to be 0 and 255, write dataset.json with \"labels\": {\"background\": 0, \"foreground\": 255} and "
+              "\"colors\": {\"background\": \"#000000\", \"foreground\": \"#ffffff\"}, and give --nearest-color. ",
+        used.size() > kMostClassesWithoutLabels ? "So many values are typical of lossy or smoothed files. " : "",
+        "Otherwise write dataset.json with \"labels\": {name: value}");
     std::vector<unsigned> values;
     for (unsigned v = 0; v <= last->first; ++v)
       if (v != schema_.ignore) values.push_back(v);

@@ -33,8 +33,8 @@ inline bool is_label_color(const LabelSchema& schema, std::uint32_t c) {
   return false;
 }
 
-/// What to do about pixels of a value that is no label; follows MaskContent::describe.
-std::string no_label_cure(std::uint32_t value);
+/// What to do about pixels of a value that is no label; follows MaskContent::describe. `colors`: whether the labels have some.
+std::string no_label_cure(std::uint32_t value, bool colors);
 
 template <class Set, class F>
 inline std::string list(const Set& values, F&& text) {

@@ -1,4 +1,5 @@
 // Opening a data set: its masks can be read from then on.
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/mask_values.hpp"
 #include "lamina/data/impl/survey.hpp"
 
@@ -40,8 +41,9 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   survey.tell_of_duplicates(same);
   for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text), f.leak});
   for (std::size_t i = 0; i < survey.items.size(); ++i) {
-    detail::each_unknown(survey.found[i].mask, dataset.masks, [](const MaskContent& mask, std::uint32_t value, std::int64_t count) {
-      throw DataError(message(mask.file, ": ", count, " pixels have ", mask.describe(value), mask_values::no_label_cure(value)));
+    detail::each_unknown(survey.found[i].mask, dataset.masks, [&](const MaskContent& mask, std::uint32_t value, std::int64_t count) {
+      throw DataError(message(mask.file, ": ", count, " pixels have ", mask.describe(value),
+                              mask_values::no_label_cure(value, dataset.schema.has_colors)));
     });
   }
   std::size_t i = 0;
@@ -54,29 +56,58 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   return dataset;
 }
 
+namespace {
+
+bool is_within(const fs::path& inner, const fs::path& outer) {
+  const fs::path path = inner.lexically_relative(outer);
+  return !path.empty() && *path.begin() != "..";
+}
+
+/// Without a slash at its end.
+fs::path normal(const fs::path& path) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
+/// As it is typed from here.
+std::string as_typed(const fs::path& path) {
+  const fs::path from_here = path.lexically_relative(fs::current_path());
+  return shell_word((is_within(path, fs::current_path()) ? from_here : path).string());
+}
+
+/// The folder above `place`, or `place` itself, that is laid out as a data set; empty: none is.
+fs::path dataset_around(fs::path place) {
+  std::error_code none;
+  for (; place.has_relative_path(); place = place.parent_path())
+    if (fs::exists(place / "dataset.json", none) || (fs::is_directory(place / "images", none) && fs::is_directory(place / "masks", none)))
+      return place;
+  return {};
+}
+
+}  // namespace
+
 void require_no_dataset(const std::string& what, const fs::path& folder, const std::vector<fs::path>& data) {
-  const auto refuse = [&](const std::string& why) {
-    throw OptionError(message(what, " ", folder.string(), " is ", why, ", where results would land among data; choose another folder"));
+  const auto refuse = [&](const std::string& why, const fs::path& instead) {
+    throw OptionError(message(what, " ", folder.string(), " is ", why,
+                              ", where results would land among data; choose another place, such as ",
+                              what.starts_with("--") ? what + ' ' : "", as_typed(instead)));
+  };
+  const auto beside = [&](const fs::path& root) {
+    const fs::path name = normal(folder).filename(), own = normal(root).filename();
+    const bool taken = name == own || name == "images" || name == "masks";
+    return normal(root).parent_path() / (taken ? own.string() + "_results" : name.string());
   };
   std::error_code none;
   for (const char* part : {"images", "dataset.json"})
-    if (fs::exists(folder / part, none)) refuse(message("a data set (it has ", part, ")"));
-  const auto within = [](const fs::path& inner, const fs::path& outer) {
-    const fs::path path = inner.lexically_relative(outer);
-    return !path.empty() && *path.begin() != "..";
-  };
+    if (fs::exists(folder / part, none)) refuse(message("a data set (it has ", part, ")"), beside(folder));
   const fs::path place = fs::weakly_canonical(folder);
   for (const fs::path& own : data) {
     const fs::path theirs = fs::weakly_canonical(own);
-    if (within(place, theirs)) refuse(place == theirs ? "of the data set" : "in the data set " + own.string());
-    if (within(theirs, place)) refuse("around the data set " + own.string());
+    if (is_within(place, theirs)) refuse(place == theirs ? "of the data set" : "in the data set " + own.string(), beside(own));
+    if (is_within(theirs, place)) refuse("around the data set " + own.string(), normal(folder) / "results");
   }
-  for (fs::path at = fs::absolute(folder).lexically_normal(); at.has_relative_path(); at = at.parent_path()) {
-    if (!at.has_filename()) continue;
-    const bool part = at.filename() == "images" || at.filename() == "masks";
-    if (part && fs::is_directory(at.parent_path() / "images", none) && fs::is_directory(at.parent_path() / "masks", none))
-      refuse("in the data set " + at.parent_path().string());
-  }
+  for (const fs::path& path : {normal(folder), place})  // the former is in images/ that is a link, the latter behind a link
+    if (const fs::path root = dataset_around(path); !root.empty()) refuse("in the data set " + as_typed(root), beside(root));
 }
 
 }  // namespace lamina::data
