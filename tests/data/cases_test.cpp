@@ -272,6 +272,8 @@ TEST_CASE("the background: named, given a role, chosen, or by convention of mask
   bad(R"({"uncertain": ["a", "b", "c"]})", "'uncertain' is given to every label, and none is left to be foreground");
   bad(R"({"background": "a", "uncertain": ["b", "c"]})", "'uncertain' is given to every label but the background, and none is left");
   bad(R"({"void": "a"})", "none of background");
+  CHECK_THROWS_WITH_AS(schema_of(R"({"task": "ordinal", "labels": {"a": 0, "b": 1, "c": 2}, "roles": {"uncertain": "c"}})"),
+                       doctest::Contains("'uncertain' means nothing where labels are grades"), DataError);
   CHECK_THROWS_WITH_AS(schema_of(R"({"task": "multilabel", "labels": {"a": 0, "b": 1}, "roles": {"foreground": "a"}})"),
                        doctest::Contains("means nothing"), DataError);
   CHECK_THROWS_WITH_AS(schema_of(R"({"labels": {"background": 0, "bg": 1}})"), doctest::Contains("rename one"), DataError);

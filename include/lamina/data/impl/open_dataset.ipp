@@ -93,9 +93,10 @@ void require_no_dataset(const std::string& what, const fs::path& folder, const s
                               what.starts_with("--") ? what + ' ' : "", as_typed(instead)));
   };
   const auto beside = [&](const fs::path& root) {
-    const fs::path name = normal(folder).filename(), own = normal(root).filename();
+    const fs::path outer = dataset_around(normal(root).parent_path()), top = outer.empty() ? normal(root) : outer;
+    const fs::path name = normal(folder).filename(), own = top.filename();
     const bool taken = name == own || name == "images" || name == "masks";
-    return normal(root).parent_path() / (taken ? own.string() + "_results" : name.string());
+    return top.parent_path() / (taken ? own.string() + "_results" : name.string());
   };
   std::error_code none;
   for (const char* part : {"images", "dataset.json"})
