@@ -61,6 +61,17 @@ const auto& find_named(const std::string& what, const std::string& name, const R
   throw_unknown(what, name, range);
 }
 
+/// Throws OptionError, naming the family that has the preset where this one has not.
+const FamilyPreset& preset_of(const Family& family, const std::string& name) {
+  const auto has = [&](const Family& f) {
+    return std::any_of(f.presets.begin(), f.presets.end(), [&](const FamilyPreset& p) { return p.name == name; });
+  };
+  if (!has(family))
+    for (const std::string& other : family_names())
+      require<OptionError>(!has(find_family(other)), "preset ", name, " is none of ", family.name, "'s: it is one of --model ", other);
+  return find_named("preset", name, family.presets);
+}
+
 /// A whole number, or nothing.
 std::optional<int> whole_number(const std::string& text) {
   int v = 0;
@@ -175,18 +186,6 @@ std::vector<std::string> family_names() {
   for (const auto& [name, family] : all.families) names.push_back(name);
   return names;
 }
-
-namespace {
-const FamilyPreset& preset_of(const Family& family, const std::string& name) {
-  const auto has = [&](const Family& f) {
-    return std::any_of(f.presets.begin(), f.presets.end(), [&](const FamilyPreset& p) { return p.name == name; });
-  };
-  if (!has(family))
-    for (const std::string& other : family_names())
-      require<OptionError>(!has(find_family(other)), "preset ", name, " is none of ", family.name, "'s: it is one of --model ", other);
-  return find_named("preset", name, family.presets);
-}
-}  // namespace
 
 ModelConfig resolved(const ModelConfig& config) {
   const Family& family = find_family(config.model);
