@@ -13,7 +13,7 @@ namespace {
 
 Result example(const Workshop& w, const std::string& command) {
   const Words words = split(command);
-  return Program(LAMINA_EXAMPLES + ("/" + words[0]), {words.begin() + 1, words.end()}, w.path()).wait();
+  return Program(built("examples/" + words[0]), {words.begin() + 1, words.end()}, w.path()).wait();
 }
 
 void says(const Result& r, const Words& parts) {

@@ -92,7 +92,7 @@ TEST_CASE("a run killed at random moments and started again ends byte-identical"
     return words;
   };
   const auto start = std::chrono::steady_clock::now();
-  CHECK(Program(LAMINA_PROGRAM, command("whole"), w.path()).wait().code == 0);
+  CHECK(Program(lamina_program(), command("whole"), w.path()).wait().code == 0);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   constexpr unsigned kSeed = 7;
   MESSAGE("seed " << kSeed << ", one run takes " << seconds << " s");
@@ -101,13 +101,13 @@ TEST_CASE("a run killed at random moments and started again ends byte-identical"
   for (int run = 0; run < 3; ++run) {
     const std::string out = "run" + std::to_string(run);
     for (int kill = 0; kill < 4; ++kill) {
-      Program program(LAMINA_PROGRAM, command(out), w.path());
+      Program program(lamina_program(), command(out), w.path());
       const double after = std::uniform_real_distribution<>(0, 0.5)(random) * seconds * (kill > 0);
       std::this_thread::sleep_for(std::chrono::duration<double>(after));
       program.signal(SIGKILL);
       killed += program.wait().code == 128 + SIGKILL;
     }
-    const Result last = Program(LAMINA_PROGRAM, command(out), w.path()).wait();
+    const Result last = Program(lamina_program(), command(out), w.path()).wait();
     CHECK_MESSAGE(last.code == 0, last.err);
     check_same_run(w / "whole", w / out);
   }
@@ -122,7 +122,7 @@ TEST_CASE("an interrupt saves, exits with 130, and the same command completes th
   int interrupted = 0;
   for (const int signal : {SIGINT, SIGTERM, SIGINT}) {
     const auto before = fs::exists(w / "run/log.txt") ? w.read("run/log.txt").size() : 0;
-    Program program(LAMINA_PROGRAM, split(train + "run"), w.path());
+    Program program(lamina_program(), split(train + "run"), w.path());
     for (int i = 0; i < 1000; ++i) {  // until an epoch is over
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
       if (fs::exists(w / "run/log.txt") && w.read("run/log.txt").find("  loss ", before) != std::string::npos) break;

@@ -24,6 +24,13 @@ struct Result {
   std::string out, err;
 };
 
+/// A program of the build, such as "bin/lamina"; with LAMINA_BUILD in the environment, that of another build (tools/mutate.py).
+inline std::string built(const std::string& program) {
+  const char* other = std::getenv("LAMINA_BUILD");
+  return std::string(other ? other : LAMINA_BINARY_DIR) + "/" + program;
+}
+inline std::string lamina_program() { return built("bin/lamina"); }
+
 struct Limits {
   rlim_t file_size = RLIM_INFINITY, memory = RLIM_INFINITY;  ///< bytes
 };

@@ -20,13 +20,13 @@ struct Workshop : TempFolder {
   explicit Workshop(int count = 10) {
     small_phantom(*this / "data", count);
     static const bool on_path = [] {  // commands that the program prints begin with its name, then
-      const std::string folder = std::filesystem::path(LAMINA_PROGRAM).parent_path().string(), path = std::getenv("PATH");
+      const std::string folder = built("bin"), path = std::getenv("PATH");
       return ::setenv("PATH", (folder + ":" + path).c_str(), 1) == 0;
     }();
     CHECK(on_path);
   }
   Result lamina(const std::string& command, const Limits& limits = {}, ErrorStream errors = ErrorStream::file) const {
-    return Program(LAMINA_PROGRAM, fields(command, ' '), path(), limits, errors).wait();
+    return Program(lamina_program(), fields(command, ' '), path(), limits, errors).wait();
   }
   std::string read(const std::string& name) const { return io::read_file(*this / name); }
 };
