@@ -34,7 +34,7 @@ TEST_CASE("graded planes: outputs one after the other, targets of each") {
   CHECK(corn->outputs() == 4);
   CHECK(regression->outputs() == 2);
   CHECK(two_planes("coral")->outputs() == 4);
-  CHECK(two_planes("coral")->tied() == 2);  // each plane has weights of its own
+  CHECK(two_planes("coral")->tied() == std::vector<int>{2, 2});  // each plane has weights of its own
   CHECK(ordinal->outcomes() ==
         std::vector<std::string>{"crack none", "crack mild", "crack severe", "rust none", "rust mild", "rust severe"});
   CHECK(ordinal->neutral_outcome() == -1);

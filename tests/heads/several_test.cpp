@@ -30,7 +30,8 @@ TEST_CASE("several heads: outputs one after the other, decided by each") {
   CHECK(std::string(head->kind()) == "tissue=multiclass,marks=multilabel,damage=ordinal");
   CHECK(three(head->kind())->kind() == std::string(head->kind()));
   CHECK(three("damage=regression")->outputs() == 3 + 2 + 2);
-  check_throws<OptionError>([] { three("damage=coral"); }, {"damage", "share weights", "ordinal or corn"});
+  CHECK(three("damage=ordinal")->tied().empty());
+  CHECK(three("damage=coral")->tied() == std::vector<int>{1, 1, 1, 1, 1, 2, 2});  // of the last layer's rows those of its planes
   check_throws<OptionError>([] { three("tissue=ordinal"); }, {"learns ordinal labels"});
   check_throws<OptionError>([] { three("damages=corn"); }, {"damages", "damage"});
   check_throws<OptionError>([] { three("corn"); }, {"NAME=KIND"});
@@ -40,6 +41,11 @@ TEST_CASE("several heads: outputs one after the other, decided by each") {
   const Tensor z = Tensor::from({0.f, 3.f, 1.f, -1.f, 2.f, 1.f, -1.f, 2.f, 1.f}, {1, 1, 1, 9});
   CHECK(head->decide(z, heads::Scale::logits).shape() == Shape{1, 1, 1, 5});
   CHECK(head->decide(z, heads::Scale::logits).to_vector<std::uint8_t>() == std::vector<std::uint8_t>{1, 0, 1, 1, 2});
+  for (const Device device : cuda_devices()) {
+    const Tensor there = head->decide(z.to(device), heads::Scale::logits);
+    CHECK(there.device() == device);
+    CHECK(there.to_vector<std::uint8_t>() == std::vector<std::uint8_t>{1, 0, 1, 1, 2});
+  }
   const Tensor p = head->probabilities(z);
   CHECK(head->decide(p, heads::Scale::probabilities).to_vector<std::uint8_t>() == std::vector<std::uint8_t>{1, 0, 1, 1, 2});
   CHECK(p.to_vector<float>()[4] == doctest::Approx(1 / (1 + std::exp(-2.0))));

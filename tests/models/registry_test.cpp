@@ -201,7 +201,7 @@ TEST_CASE("tied outputs: the last layer of every family has a filter for so many
     CAPTURE(c.model);
     CAPTURE(c.preset);
     c.classes = 6;
-    c.outputs = {{kLabels, 6, 3}};
+    c.outputs = {{kLabels, 6, {3, 3}}};
     const ModelConfig again = model_config_from_json(to_json(c));
     CHECK(again.outputs == c.outputs);
     const auto net = build_meta(again);
@@ -215,8 +215,18 @@ TEST_CASE("tied outputs: the last layer of every family has a filter for so many
     CHECK(kernels == (c.preset == "torchvision" ? 2 : 1));
   }
   CHECK(to_json({.outputs = {{kLabels, 6}}}).find("tied") == std::string::npos);
+  const auto rows = [](const char* tied) {
+    const std::string text = to_json({.outputs = {{kLabels, 6}}});
+    return model_config_from_json(std::string(text).replace(text.find("\"channels\":6"), 12, message("\"channels\":6,\"tied\":", tied)))
+        .outputs[0]
+        .tied;
+  };
+  CHECK(rows("[1,3,2]") == std::vector<int>{1, 3, 2});
+  CHECK(rows("3") == std::vector<int>{3, 3});  // as files of 2026-11 have it
+  CHECK(rows("1").empty());
+  check_throws<DataError>([&] { rows("4"); }, {"rows of 4", "6"});
   // The scores of a pixel are apart by the biases, whatever the picture.
-  const auto net = build_network({.classes = 6, .options = {{"base", "2"}, {"depth", "1"}}, .outputs = {{kLabels, 6, 3}}}, 1);
+  const auto net = build_network({.classes = 6, .options = {{"base", "2"}, {"depth", "1"}}, .outputs = {{kLabels, 6, {3, 3}}}}, 1);
   const auto y = (*net)(random_normal({1, 4, 4, 3}, 5, DType::f32)).to_vector<float>();
   for (std::size_t i = 0; i < y.size(); i += 3) {
     CHECK(std::abs(y[i] - y[i + 1] - 1 / 3.f) < 1e-5f);

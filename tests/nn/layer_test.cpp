@@ -56,7 +56,7 @@ TEST_CASE("an op knows the path of the layer that runs it") {
 
 TEST_CASE("tied outputs of a convolution have the same filter and a bias each") {
   RandomStream random({1, 2});
-  Conv2d conv({.in = 2, .out = 6, .kernel = 1, .tied = 3}, random);
+  Conv2d conv({.in = 2, .out = 6, .kernel = 1, .tied = {3, 3}}, random);
   const Tensor weight = conv.parameters()[0], bias = conv.parameters()[1];
   CHECK(weight.shape() == Shape{2, 1, 1, 2});
   CHECK(bias.to_vector<float>() == std::vector<float>{1, 2 / 3.f, 1 / 3.f, 1, 2 / 3.f, 1 / 3.f});  // in order from the first step on
@@ -74,11 +74,18 @@ TEST_CASE("tied outputs of a convolution have the same filter and a bias each") 
     CHECK(weight.grad().to_vector<float>() == std::vector<float>{30, 42, 300, 420});
     CHECK(bias.grad().to_vector<float>() == std::vector<float>{1, 2, 3, 10, 20, 30});
   }
-  check_throws<OptionError>([&] { Conv2d({.in = 2, .out = 6, .tied = 4}, random); }, {"tied 4", "out 6"});
+  for (const std::vector<int>& wrong : {std::vector<int>{4}, {3, 4}, {7, -1}})
+    check_throws<OptionError>([&] { Conv2d({.in = 2, .out = 6, .tied = wrong}, random); }, {"tied", "out 6"});
+  // Rows of any lengths, which begin at 0 where they are of one.
+  Conv2d rows({.in = 2, .out = 4, .kernel = 1, .tied = {1, 2, 1}}, random);
+  CHECK(rows.parameters()[1].to_vector<float>() == std::vector<float>{0, 1, 0.5f, 0});
+  rows.parameters()[0].copy_from(Tensor::from({1.f, 0.f, 0.f, 1.f, 2.f, 0.f}, {3, 1, 1, 2}));
+  CHECK(rows(Tensor::from({5.f, 7.f}, {1, 1, 1, 2})).to_vector<float>() == std::vector<float>{5, 8, 7.5f, 10});
   // Filters of more than one pixel, each as a whole.
   const Tensor filters = Tensor::from({1.f, 2.f, 3.f, 4.f}, {2, 1, 2, 1});
-  CHECK(repeated_filters(filters, 2).shape() == Shape{4, 1, 2, 1});
-  CHECK(repeated_filters(filters, 2).to_vector<float>() == std::vector<float>{1, 2, 1, 2, 3, 4, 3, 4});
+  const std::vector<int> times{1, 3};
+  CHECK(repeated_filters(filters, times).shape() == Shape{4, 1, 2, 1});
+  CHECK(repeated_filters(filters, times).to_vector<float>() == std::vector<float>{1, 2, 3, 4, 3, 4, 3, 4});
 }
 
 TEST_CASE("a module built meta has shapes and names, and no memory; filled, it is the module that its state came from") {

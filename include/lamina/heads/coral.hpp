@@ -10,7 +10,7 @@ class Coral : public Ordinal {
  public:
   using Ordinal::Ordinal;
   const char* kind() const override { return "coral"; }
-  int tied() const override { return steps(); }
+  std::vector<int> tied() const override { return std::vector<int>(static_cast<std::size_t>(outputs() / steps()), steps()); }
 };
 
 }  // namespace lamina::heads

@@ -53,8 +53,8 @@ class Head {
   virtual const char* kind() const = 0;
   /// Scores a pixel: channels of the network's output.
   virtual int outputs() const = 0;
-  /// So many outputs in a row have the same weights in the network's last layer, and a bias each.
-  virtual int tied() const { return 1; }
+  /// How many outputs in a row have the same weights in the network's last layer, and a bias each, for each row; none: 1 each.
+  virtual std::vector<int> tied() const { return {}; }
   /// What one output is called in messages about lists with a number for each: "classes".
   virtual const char* outputs_are() const { return "classes"; }
   /// How logits become probabilities in a loss over classes; none: they are no such thing.

@@ -15,6 +15,7 @@ class Several : public Head {
   const char* kind() const override { return kinds_.c_str(); }
   int outputs() const override;
   const char* outputs_are() const override { return "outputs of all heads"; }
+  std::vector<int> tied() const override;
   int planes() const override { return static_cast<int>(schema().labels_per_pixel()); }
   std::vector<Part> parts() const override;
   metrics::ConfusionMatrix of_part(const metrics::ConfusionMatrix& confusion, std::size_t part) const override;

@@ -19,7 +19,7 @@ const Tensor& named(const Outputs& outputs, const std::string& name);
 struct OutputSpec {
   std::string name;
   int channels = 0;
-  int tied = 1;  ///< so many channels in a row are to have the same weights and a bias each
+  std::vector<int> tied{};  ///< as Conv2dOptions has them: rows of channels that are to have the same weights and a bias each
   bool operator==(const OutputSpec&) const = default;
 };
 

@@ -30,21 +30,21 @@ struct Conv2dOptions {
   Padding padding = {};
   int dilation = 1;
   int groups = 1;
-  int tied = 1;  ///< so many outputs in a row have the same weights and differ by their biases
+  std::vector<int> tied{};  ///< how many outputs in a row have the same weights and differ by their biases, for each row; none: 1 each
   bool bias = true;
   Activation activation = {};
   Init init = Init::kaiming_normal;
 };
 
-/// Every filter of (n, kh, kw, c) `times` times in a row: (n * times, kh, kw, c). Differentiable.
-Tensor repeated_filters(const Tensor& weight, int times);
+/// Every filter of (n, kh, kw, c) as many times in a row as it is said to be: (sum of `times`, kh, kw, c). Differentiable.
+Tensor repeated_filters(const Tensor& weight, std::span<const int> times);
 
-/// Square-kernel convolution layer. Parameters: weight (out/tied, k, k, in/groups), bias (out), zero at the start; of tied outputs it falls
-/// evenly from 1, as coral-pytorch's.
+/// Square-kernel convolution layer. Parameters: weight (out, k, k, in/groups), of tied outputs one filter for each row of them; bias (out),
+/// zero at the start; of tied outputs it falls evenly from 1, as coral-pytorch's.
 class Conv2d : public Module {
  public:
   using Options = Conv2dOptions;
-  /// Throws OptionError on channels, kernel, groups or tied below 1 or that do not divide.
+  /// Throws OptionError on channels, kernel, groups or tied below 1, groups that do not divide, and tied that are not `out` in all.
   Conv2d(const Conv2dOptions& o, RandomStream& random);
   Tensor operator()(const Tensor& x, const Tensor& into = {}) const;
   /// The same with the moments of the result's channels.
@@ -53,9 +53,9 @@ class Conv2d : public Module {
   bool depthwise() const { return params_.groups > 1 && weight_.size(3) == 1; }
 
  private:
-  Tensor filters() const { return tied_ > 1 ? repeated_filters(weight_, tied_) : weight_; }
+  Tensor filters() const { return tied_.empty() ? weight_ : repeated_filters(weight_, tied_); }
   Conv2dParams params_;
-  int tied_;
+  std::vector<int> tied_;
   Tensor weight_, bias_;
 };
 

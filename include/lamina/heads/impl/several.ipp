@@ -7,6 +7,7 @@
 #include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/ops/concat.hpp"
+#include "lamina/ops/reshape.hpp"
 #include "lamina/ops/slice_channels.hpp"
 
 namespace lamina::heads {
@@ -50,8 +51,6 @@ Several::Several(const data::LabelSchema& schema, const std::string& kinds, cons
   for (const data::LabelSchema& own : schema.heads) {
     const auto kind = asked.find(own.name);
     next.head = make_head(own, kind == asked.end() ? "" : kind->second, own.name);
-    require<OptionError>(next.head->tied() == 1, "head ", own.name, ": the outputs of a ", next.head->kind(),
-                         " head share weights, which they cannot beside other heads; use ordinal or corn");
     next.overlaps = own.overlaps();
     heads_.push_back(next);
     kinds_ += (kinds_.empty() ? "" : ",") + own.name + "=" + next.head->kind();
@@ -66,6 +65,16 @@ Several::Several(const data::LabelSchema& schema, const std::string& kinds, cons
 }
 
 int Several::outputs() const { return heads_.back().output + heads_.back().head->outputs(); }
+
+std::vector<int> Several::tied() const {
+  std::vector<int> all;
+  for (const Own& own : heads_) {
+    const std::vector<int> rows = own.head->tied();
+    all.insert(all.end(), rows.begin(), rows.end());
+    if (rows.empty()) all.insert(all.end(), static_cast<std::size_t>(own.head->outputs()), 1);
+  }
+  return std::all_of(all.begin(), all.end(), [](int row) { return row == 1; }) ? std::vector<int>{} : all;
+}
 
 std::vector<Part> Several::parts() const {
   std::vector<Part> all;
@@ -86,14 +95,12 @@ Tensor Several::probabilities(const Tensor& logits) const {
 }
 
 Tensor Several::decide(const Tensor& scores, Scale scale) const {
-  const auto all = static_cast<std::size_t>(planes());
-  std::vector<std::uint8_t> decided(static_cast<std::size_t>(scores.numel() / scores.size(-1)) * all);
+  const Tensor all = Tensor::empty(scores.shape().with(-1, planes()), {DType::u8, scores.device()});
   for (const Own& own : heads_) {
-    const auto count = static_cast<std::size_t>(own.planes()), first = static_cast<std::size_t>(own.plane);
-    const auto one = own.head->decide(slice_channels(scores, own.output, own.head->outputs()), scale).to_vector<std::uint8_t>();
-    for (std::size_t i = 0; i < one.size(); ++i) decided[i / count * all + first + i % count] = one[i];
+    const Tensor planes = all.channels(own.plane, own.planes());
+    planes.copy_from(reshape(own.head->decide(slice_channels(scores, own.output, own.head->outputs()), scale), planes.shape()));
   }
-  return Tensor::from<std::uint8_t>(decided, scores.shape().with(-1, planes())).to(scores.device());
+  return all;
 }
 
 std::vector<std::int64_t> Several::output_pixels(std::vector<std::int64_t> pixels) const {

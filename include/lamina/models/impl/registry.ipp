@@ -30,9 +30,12 @@ struct Registry {
   void add(Family f) {
     require<OptionError>(!f.name.empty() && !f.presets.empty() && f.build, "the family \"", f.name,
                          "\" needs a name, a preset and a builder");
-    for (const FamilyOption& o : f.options)
+    for (FamilyOption& o : f.options) {
       require<OptionError>(!is_field(o.name), "the family \"", f.name, "\": no option can be called ", o.name,
                            ", as a field of every stored description is");
+      for (const std::string& choice : o.choices)
+        if (o.choices.size() > 1) o.help += (&choice == o.choices.data() ? ": " : " | ") + choice;
+    }
     const std::string name = f.name;
     require<OptionError>(families.try_emplace(name, std::move(f)).second, "there is a family \"", name, "\" already");
   }
@@ -109,6 +112,15 @@ std::unique_ptr<Network> build(const ModelConfig& config, std::uint64_t seed) {
   return find_family(c.model).build(c, random);
 }
 
+/// A list; until December 2026 one number, of all rows.
+std::vector<int> tied_rows(const Json& output) {
+  const Json tied = output.value("tied", Json::array());
+  if (tied.is_array()) return tied;
+  const int channels = output.at("channels"), row = tied;
+  require<DataError>(row >= 1 && channels % row == 0, "a model description with rows of ", row, " tied outputs among ", channels);
+  return row == 1 ? std::vector<int>{} : std::vector<int>(static_cast<std::size_t>(channels / row), row);
+}
+
 }  // namespace
 
 const Tensor& named(const Outputs& outputs, const std::string& name) {
@@ -139,7 +151,7 @@ std::string to_json(const ModelConfig& c) {
   }
   for (const OutputSpec& output : c.outputs) {
     Json& o = j["outputs"].emplace_back(Json{{"name", output.name}, {"channels", output.channels}});
-    if (output.tied > 1) o["tied"] = output.tied;
+    if (!output.tied.empty()) o["tied"] = output.tied;
   }
   return j.dump();
 }
@@ -155,7 +167,7 @@ ModelConfig model_config_from_json(const std::string& text) {
     c.preset = j.value("preset", c.preset);
     c.in_channels = j.value("in_channels", c.in_channels);
     c.classes = j.value("classes", c.classes);
-    for (const Json& o : j.value("outputs", Json::array())) c.outputs.push_back({o.at("name"), o.at("channels"), o.value("tied", 1)});
+    for (const Json& o : j.value("outputs", Json::array())) c.outputs.push_back({o.at("name"), o.at("channels"), tied_rows(o)});
     for (const auto& [name, value] : j.items())
       if (!is_field(name)) c.options[name] = value.is_string() ? value.get<std::string>() : value.dump();
     return c;

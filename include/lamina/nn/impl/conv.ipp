@@ -1,7 +1,11 @@
 #include "lamina/nn/conv.hpp"
 
+#include <algorithm>
+#include <numeric>
+
 #include "lamina/ops/concat.hpp"
 #include "lamina/ops/reshape.hpp"
+#include "lamina/ops/slice_channels.hpp"
 
 namespace lamina::nn {
 
@@ -18,10 +22,16 @@ void CostScope::forward(const ForwardEvent& event) {
   layers_ += macs > 0;
 }
 
-Tensor repeated_filters(const Tensor& weight, int times) {
+Tensor repeated_filters(const Tensor& weight, std::span<const int> times) {
   const Shape s = weight.shape();
-  const Tensor rows = reshape(weight, {s[0], 1, 1, s[1] * s[2] * s[3]});
-  return reshape(concat(std::vector<Tensor>(static_cast<std::size_t>(times), rows)), {s[0] * times, s[1], s[2], s[3]});
+  const std::int64_t size = s[1] * s[2] * s[3];
+  require(s[0] == std::ssize(times), "repeated_filters: ", s[0], " filters and ", times.size(), " numbers");
+  const Tensor all = reshape(weight, {1, 1, 1, s[0] * size});
+  std::vector<Tensor> rows;
+  std::int64_t outputs = 0;
+  for (std::size_t i = 0; i < times.size(); outputs += times[i++])
+    rows.insert(rows.end(), static_cast<std::size_t>(times[i]), slice_channels(all, static_cast<std::int64_t>(i) * size, size));
+  return reshape(concat(rows), {outputs, s[1], s[2], s[3]});
 }
 
 Conv2d::Conv2d(const Conv2dOptions& o, RandomStream& random)
@@ -31,16 +41,20 @@ Conv2d::Conv2d(const Conv2dOptions& o, RandomStream& random)
                        " must be at least 1");
   require<OptionError>(o.groups >= 1 && o.in % o.groups == 0 && o.out % o.groups == 0, "Conv2d: groups ", o.groups, " must divide in ",
                        o.in, " and out ", o.out);
-  require<OptionError>(o.tied >= 1 && o.out % o.tied == 0, "Conv2d: tied ", o.tied, " must divide out ", o.out);
+  const int in_rows = std::accumulate(tied_.begin(), tied_.end(), 0);
+  require<OptionError>(tied_.empty() || (in_rows == o.out && std::ranges::min(tied_) >= 1 && o.groups == 1), "Conv2d: tied rows of ",
+                       in_rows, " outputs in all for out ", o.out, ", of one group");
   const double area = o.kernel * o.kernel;
-  const Shape shape{o.out / o.tied, o.kernel, o.kernel, o.in / o.groups};
+  const Shape shape{tied_.empty() ? o.out : std::ssize(tied_), o.kernel, o.kernel, o.in / o.groups};
   const Fans fans{area * o.in / o.groups, area * o.out / o.groups};
   weight_ =
       add_parameter("weight", shape, [init = o.init, shape, fans, key = random.next()] { return initial_weight(init, shape, fans, key); });
   if (o.bias)
-    bias_ = add_parameter("bias", {o.out}, [out = o.out, tied = o.tied] {
+    bias_ = add_parameter("bias", {o.out}, [out = o.out, tied = tied_] {
       const Tensor bias = Tensor::zeros({out});
-      for (int k = 0; tied > 1 && k < out; ++k) bias.data<float>()[k] = static_cast<float>(tied - k % tied) / static_cast<float>(tied);
+      float* b = bias.data<float>();
+      for (const int row : tied)
+        for (int k = 0; k < row; ++k) *b++ = row == 1 ? 0 : static_cast<float>(row - k) / static_cast<float>(row);
       return bias;
     });
 }

@@ -112,7 +112,7 @@ data::LoaderOptions loader_options(const TrainConfig& config, const infer::Input
 models::ModelConfig model_config(const TrainConfig& c, const heads::Head* head, int channels) {
   models::ModelConfig network{
       .model = c.model, .preset = c.preset, .in_channels = channels, .classes = head ? head->outputs() : 0, .options = c.options};
-  if (head && head->tied() > 1) network.outputs = {{head->name(), head->outputs(), head->tied()}};
+  if (head && !head->tied().empty()) network.outputs = {{head->name(), head->outputs(), head->tied()}};
   if (c.base) network.options["base"] = std::to_string(c.base);
   if (c.depth) network.options["depth"] = std::to_string(c.depth);
   network.options["init"] = names_a_file(c.init) ? "" : c.init;

@@ -16,7 +16,7 @@ SegmentationTask::SegmentationTask(Parts parts) : parts_(std::move(parts)) {
     bool found = false;
     for (const models::OutputSpec& o : outputs) found |= o == models::OutputSpec{head->name(), head->outputs(), head->tied()};
     require(found, "the network has no output \"", head->name(), "\" of ", head->outputs(), " channels",
-            head->tied() > 1 ? message(" of which ", head->tied(), " in a row are tied") : "", ", which the ", head->kind(),
+            head->tied().empty() ? "" : message(", tied in ", head->tied().size(), " rows"), ", which the ", head->kind(),
             " head of that name needs");
   }
 }
