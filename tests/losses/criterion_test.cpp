@@ -124,6 +124,7 @@ TEST_CASE("expressions that are none") {
     check_throws<OptionError>([&] { Criterion{text}; }, words);
   };
   bad("ce+dise", {"\"dise\"", "did you mean \"dice\""});
+  bad("0.5ce+dice", {"no * between", "write 0.5*ce"});
   bad("", {"loss term"});
   bad("0*ce", {"no term with a positive factor"});
   bad("-1*ce", {"negative"});
@@ -135,6 +136,9 @@ TEST_CASE("expressions that are none") {
   bad("tversky:alpha=-1", {"alpha=-1", "outside"});
   check_throws<OptionError>([] { Criterion("ce").require_fits(*head_of(data::Task::ordinal, 3, "regression")); },
                             {"ce", "regression", "--loss mae"});
+  for (const char* between : {"mae", "ce+0.5*mse", "smooth_l1"})
+    check_throws<OptionError>([&] { Criterion(between).require_fits(*head_of(data::Task::multiclass)); },
+                              {"is between numbers", "multiclass", "--head regression"});
   check_throws<OptionError>(
       [] {
         Criterion("ce", {.class_weights = {1, 2}}).require_fits(*head_of(data::Task::multiclass));

@@ -48,6 +48,7 @@ struct TermType {
   std::vector<TermArgument> arguments{};
   std::optional<LossActivation> needs{};  ///< the only kind of probabilities that it is defined for; none: any
   bool weighted = true;                   ///< whether class weights mean anything to it
+  bool of_values = false;                 ///< between numbers: for heads whose scores are values, not probabilities
   std::function<PixelTerm(std::span<const double>)> pixel{};
   std::function<RegionOf(std::span<const double>)> region{};
   std::function<Tensor(const TermInput&, std::span<const double>)> own{};  ///< a scalar, differentiable in the logits

@@ -73,6 +73,10 @@ Criterion::Term Criterion::parse(const std::string& text) const {
   if (type == types.end()) {
     std::vector<std::string_view> names;
     for (const TermType& t : types) names.emplace_back(t.name);
+    const std::size_t digits = std::min(words[0].find_first_not_of("0123456789."), words[0].size());
+    const std::string name = words[0].substr(digits);
+    require<OptionError>(digits == 0 || std::find(names.begin(), names.end(), name) == names.end(), "loss: \"", text,
+                         "\" has no * between its factor and its term; write ", words[0].substr(0, digits), "*", text.substr(digits));
     throw_unknown_name("loss term", words[0], names);
   }
   Term term{*type, type->scalar, {}, factor};
@@ -183,6 +187,9 @@ void Criterion::require_terms_fit(const heads::Head& head) const {
   for (const Term& t : terms_) {
     require<OptionError>(t.type.kind == TermKind::own || head.activation(), "the loss term ", t.type.name,
                          " needs probabilities, and the scores of a ", head.kind(), " head are values: use --loss mae, mse or smooth_l1");
+    require<OptionError>(!t.type.of_values || !head.activation(), "the loss term ", t.type.name,
+                         " is between numbers, and the scores of a ", head.kind(),
+                         " head are of probabilities: use --loss ce+dice, or --head regression for grades");
     require<OptionError>(
         !t.type.needs || t.type.needs == head.activation(), "the loss term ", t.type.name, " is defined for ",
         t.type.needs == LossActivation::sigmoid ? "outputs that are each yes or no (planes, grades)" : "classes of which a pixel has one",
@@ -215,6 +222,7 @@ Tensor Criterion::operator()(const heads::Head& head, const Tensor& logits, cons
   const std::vector<heads::Part> parts = head.parts();
   Tensor loss;
   Scalars all;
+  if (parts.size() > 1) all["loss"] = 0;  // the first of all
   for (std::size_t k = 0; k < parts.size(); ++k) {
     const heads::Part& part = parts[k];
     const double share = shares.empty() ? 1 : shares[k];

@@ -32,17 +32,20 @@ std::vector<TermType> regression() {
            .scalar = "mae",
            .help = "mean absolute error, in grades, of a regression head",
            .weighted = false,
+           .of_values = true,
            .own = [](const TermInput& in, std::span<const double>) { return over_labelled(in, l1_loss); }},
           {.name = "mse",
            .scalar = "mse",
            .help = "mean squared error of a regression head",
            .weighted = false,
+           .of_values = true,
            .own = [](const TermInput& in, std::span<const double>) { return over_labelled(in, mse_loss); }},
           {.name = "smooth_l1",
            .scalar = "smooth_l1",
            .help = "squared errors below beta grades, absolute ones above, of a regression head (Girshick 2015)",
            .arguments = {{"beta", 1, 1e-6, 1e6}},
            .weighted = false,
+           .of_values = true,
            .own = [](const TermInput& in, std::span<const double> a) {
              return over_labelled(in, [&](const Tensor& x, const Tensor& target, const RegressionLossParams& p) {
                return smooth_l1_loss(x, target, a[0], p);
