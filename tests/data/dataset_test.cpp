@@ -69,6 +69,23 @@ TEST_CASE("lists: stems, paths, two columns, comments; nothing outside the folde
   refuses(f, "there is no file");
 }
 
+TEST_CASE("lists: names of files in the folders of photographs and masks, also as Windows writes paths") {
+  DataFolder f;
+  f.masks(labels({0, 1, 0}));
+  f.text("train.txt", "a.png\nimages\\b.png\nc.png d.png\n");
+  const Dataset d = open_dataset(f.path());
+  REQUIRE(d.items(Split::train).size() == 3);
+  CHECK(d.items(Split::train)[0].mask == f / "masks/a.png");
+  CHECK(d.items(Split::train)[1].image == f / "images/b.png");
+  CHECK(d.items(Split::train)[1].mask == f / "masks/b.png");
+  CHECK(d.items(Split::train)[2].image == f / "images/c.png");
+  CHECK(d.items(Split::train)[2].mask == f / "masks/d.png");
+  f.text("train.txt", "a.png\nnobody.png\n");  // one fault is told once
+  const DatasetFiles files = list_dataset(f.path());
+  CHECK(std::count_if(files.findings.begin(), files.findings.end(), [](const Finding& x) { return x.is_error; }) == 1);
+  refuses(f, "train.txt line 2: 'nobody.png' is neither the name of a photograph in");
+}
+
 TEST_CASE("the seeded split: complete, disjoint, repeatable, and nearly the same when files are added") {
   test::TempFolder folder;
   for (const char* sub : {"images", "masks"}) io::create_folders(folder / sub);
@@ -128,7 +145,7 @@ TEST_CASE("dataset.json: read, checked, written") {
   bad(R"({"labels": {"a": -1}})", "whole number");
   bad(R"({"labels": {"a": 0.5}})", "whole number");
   bad(R"({"labels": {"a": [1, 2]}})", "regions");
-  bad(R"({"labels": {"a": "b"}})", "no number");
+  bad(R"({"labels": {"a": "b"}})", "write a number without quotes");
   bad(R"({"labels": {"a": 0}, "ignore": "x"})", "whole number");
   bad(R"({"labels": {"a": 0}, "task": "detection"})", "none of multiclass");
   bad(R"({"labels": {"a": 0}, "colors": {"b": [0, 0, 0]}})", "not in 'labels'");

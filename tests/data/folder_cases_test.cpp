@@ -122,6 +122,15 @@ TEST_CASE("faults of dataset.json are told by line and column") {
   bad("{\n  \"labels\": {\"a\": 0},\n  \"ignore\": -1\n}", "d.json line 3, column 3: 'ignore' is not a whole number");
   bad("{\"labels\": {\"a\": 0,\n \"a\": 1}}", "d.json line 2, column 2: \"a\" stands twice");
   bad("{\"labels\": {\"a\": 0, \"b\": 1}, \"encoding\": \"pallete\"}", "did you mean \"palette\"?");
+  bad("{\"labels\": {\n \"a\": 0,\n \"b\": -1}}", "d.json line 3, column 2: 'b' is not a whole number");
+  bad("{\"labels\": {\"a\": 0,\n \"b\": \"1\"}}",
+      "d.json line 2, column 2: label 'b' has the text \"1\" for a value: write 1 without quotes");
+  bad("{\"labels\": [\"a\", \"b\"]}", "'labels' is not an object of names and values, such as {\"background\": 0");
+  const std::string labels = "{\"labels\": {\"a\": 0, \"b\": 1},\n \"roles\": {\"uncertain\": \"b\",\n  ";
+  bad((labels + "\"background\": 0}}").c_str(),
+      "d.json line 3, column 3: role 'background' is given to 0, not to the name of a label, such as \"a\"");
+  bad((labels + "\"background\": null}}").c_str(), "role 'background' is given to null");
+  bad((labels + "\"foreground\": [\"a\",\n \"c\"]}}").c_str(), "d.json line 4, column 2: 'roles' names 'c'");
 }
 
 TEST_CASE("results stay out of data sets") {

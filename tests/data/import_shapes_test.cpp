@@ -68,6 +68,10 @@ TEST_CASE("coco: key points and captions of the same photographs are left alone;
   CHECK(told(R"({"image_id": 1, "category_id": 9, "segmentation": []})").find("category 9, which has no name") != std::string::npos);
   CHECK(told(R"({"image_id": 1, "category_id": 3, "segmentation": {"size": [4, 3], "counts": [3, 9]}})").find("photograph of [3, 4]") !=
         std::string::npos);
+  CHECK(told(R"({"id": 71, "image_id": 1, "category_id": 3, "segmentation": {"size": [3, 4], "counts": [3, 99]}})")
+            .find("annotation 71 of " + (s / "a.png").string() + ": run lengths leave the photograph") != std::string::npos);
+  CHECK(told(R"({"image_id": 1, "category_id": 3, "segmentation": [["x", 0, 1, 0, 1, 1]]})").find("annotation \"without id\" of ") !=
+        std::string::npos);
   CHECK(told(R"({"image_id": 1e999, "category_id": 3})").find("line 1, column ") != std::string::npos);
   CHECK(told(R"({"image_id": "one", "category_id": 3})").find("instances_train.json: ") != std::string::npos);
 }
@@ -84,6 +88,18 @@ TEST_CASE("labelme: shapes that are pictures") {
   CHECK(i.row("a", 12) == Labels{0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1});
   CHECK(i.row("b") == Labels{1, 0, 0, 0});
   CHECK(i.made.notes.size() == 1);  // of the split alone: nothing was left out
+}
+
+TEST_CASE("labelme: a label that only points have is no class; a broken shape is told by its number") {
+  Source s;
+  for (const char* photo : {"a.png", "b.png"}) s.photo(photo);
+  s.text("a.json", labelme("a.png", kFirstPixel + R"(, {"label": "mole", "shape_type": "point", "points": [[2, 1]]})"));
+  s.text("b.json", labelme("b.png", kFirstPixel));
+  const Import i("labelme", s);
+  CHECK(open_dataset(i.folder / "out").schema.names == std::vector<std::string>{"background", "wound"});
+  CHECK(i.row("a") == Labels{1, 0, 0, 0});
+  s.text("b.json", labelme("b.png", kFirstPixel + R"(, {"label": "wound", "points": [[0, 0], ["1", 0], [1, 1]]})"));
+  CHECK(refusal("labelme", s).find((s / "b.json").string() + ": shape 2: ") != std::string::npos);
 }
 
 TEST_CASE("instances: each file belongs to the photograph with the longest name that fits") {
@@ -131,6 +147,7 @@ TEST_CASE("a folder in another layout: check names the command that makes a data
     for (const char* n : {"_1", "_2"}) cells.mask(std::string("masks/") + id + n + ".png", {255, 0, 0, 0});
   }
   CHECK(mentions(advice(cells), command(cells, "instances")));
+  for (const Finding& f : list_dataset(cells.path()).findings) CHECK_MESSAGE((!f.is_error || mentions(f.text, "looks like")), f.text);
   DataFolder plain;  // unpaired, but in no other layout
   plain.masks(labels({0, 1, 1}));
   fs::remove(plain / "masks/a.png");

@@ -109,9 +109,34 @@ TEST_CASE("one-hot planes") {
   refuses(g, "5 planes for 2 labels");
 
   DataFolder black;  // an RGB file with a channel each
-  black.masks(rgb({kBlack, kBlue, kGreen}));
+  black.masks(rgb({kBlack, kBlue, kGreen, kRed}));
   CHECK(open_dataset(black.path()).masks.encoding() == MaskEncoding::foreground_planes);
-  CHECK(black.read("a") == Labels{0, 3, 2});
+  CHECK(black.read("a") == Labels{0, 3, 2, 1});
+}
+
+TEST_CASE("two pure colors are two classes, and no third is made up") {
+  DataFolder f;
+  f.masks(rgb({kBlack, kGreen, kRed}));
+  const Dataset d = open_dataset(f.path());
+  CHECK(d.schema.names == std::vector<std::string>{"background", "class 1", "class 2"});
+  CHECK(d.schema.background == 0);
+  CHECK(f.read("a") == Labels{0, 2, 1});
+  write_mask(f / "masks/b.png", labels({2, 0, 1}), d.schema);  // what predict writes is read back beside them
+  CHECK(f.read("b") == Labels{2, 0, 1});
+  f.text("dataset.json", R"({"labels": {"background": 0, "wound": 1, "scar": 2}})");
+  CHECK(f.read("a") == Labels{0, 2, 1});
+  f.text("dataset.json", R"({"labels": {"background": 0, "wound": 1, "scar": 2, "slough": 3}})");  // of which none is in these masks
+  CHECK(f.read("a") == Labels{0, 2, 1});
+  f.text("dataset.json", R"({"labels": {"wound": 0, "scar": 1, "slough": 2}})");
+  CHECK(open_dataset(f.path()).schema.names[0] == "background");
+  CHECK(f.read("a") == Labels{0, 2, 1});
+  fs::remove(f / "dataset.json");
+  f.masks(rgb({kGreen, kRed, kRed}));
+  CHECK(open_dataset(f.path()).schema.names == std::vector<std::string>{"class 0", "class 1"});
+  CHECK(open_dataset(f.path()).schema.background == -1);
+  CHECK(f.read("a") == Labels{1, 0, 0});
+  f.masks(rgb({kBlack, kGreen, {255, 255, 0}}));
+  refuses(f, "labels that overlap, write {\"task\": \"multilabel\"");
 }
 
 TEST_CASE("nothing is guessed: ambiguous values are refused with the fix") {

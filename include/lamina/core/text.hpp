@@ -19,6 +19,9 @@ std::string shell_word(const std::string& path);
 /// The same of a command that is written to a file: from whichever folder it is given.
 std::string shell_path(const std::string& path);
 
+/// " line 3, column 5" of a byte of the text.
+std::string line_and_column(std::string_view text, std::size_t at);
+
 /// Text by the pattern of printf, of any length.
 [[gnu::format(printf, 1, 2)]] std::string formatted(const char* pattern, ...);
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
 
 namespace lamina {
 namespace {
@@ -74,7 +75,14 @@ std::string settings_to_json(const std::vector<Setting>& settings, int format) {
 }
 
 std::vector<Setting> settings_from_json(const std::string& text, const char* what, int newest, int& format) {
-  const Json j = Json::parse(text, nullptr, false);
+  Json j;
+  try {
+    j = Json::parse(text);
+  } catch (const Json::parse_error& e) {
+    throw DataError(message(what, line_and_column(text, e.byte ? e.byte - 1 : 0), ": this is no JSON"));
+  } catch (const Json::out_of_range& e) {
+    throw DataError(message(what, ": a number is too large"));
+  }
   require<DataError>(j.is_object(), what, ": not a JSON object");
   std::vector<Setting> settings;
   format = 0;

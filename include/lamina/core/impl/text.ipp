@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "lamina/core/error.hpp"
+
 namespace lamina {
 namespace {
 
@@ -123,6 +125,14 @@ std::string program_word() {
       return std::filesystem::equivalent(file, self, error) ? kName : shell_word(self.string());
   }
   return shell_word(self.string());
+}
+
+std::string line_and_column(std::string_view text, std::size_t at) {
+  const std::string_view before = text.substr(0, at);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const std::size_t begin = before.rfind('\n');
+  return message(" line ", static_cast<std::int64_t>(line), ", column ",
+                 before.size() - (begin == std::string_view::npos ? 0 : begin + 1) + 1);
 }
 
 std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {

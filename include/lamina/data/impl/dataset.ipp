@@ -187,37 +187,50 @@ class Lister {
       ++number;
       const std::string line = trimmed(std::string_view(text).substr(begin, end - begin));
       if (line.empty() || line[0] == '#') continue;
-      files_.splits[static_cast<int>(split)].push_back(item_of(line, message(path.string(), " line ", number)));
+      const std::string where = message(path.string(), " line ", number);
+      std::optional<Item> item = item_of(line, where);
+      if (!item && line.find('\\') != std::string::npos) {  // written on Windows
+        std::string other = line;
+        std::replace(other.begin(), other.end(), '\\', '/');
+        item = item_of(other, where);
+      }
+      if (item)
+        files_.splits[static_cast<int>(split)].push_back(std::move(*item));
+      else
+        files_.findings.push_back({true, message(where, ": '", line, "' is neither the name of a photograph in ", images_folder_.string(),
+                                                 ", with or without its ending, nor a file in ", files_.root.string())});
     }
   }
-  /// Names may hold spaces, so the whole line is tried first, then each space that leaves two files; a tab always separates.
-  Item item_of(const std::string& line, const std::string& where) {
+  /// What a line names: a stem, or a file of the data folder or of that of the photographs; its mask may follow. Names may hold spaces, so
+  /// the whole line is tried first, then each space that leaves two files; a tab always separates. None: nothing that is there.
+  std::optional<Item> item_of(const std::string& line, const std::string& where) {
     if (const auto it = images_.find(composed(line)); it != images_.end()) return paired(it->first, it->second);
-    if (fs::is_regular_file(inside(line, where))) return paired(composed(fs::path(line).stem().string()), inside(line, where));
-    const auto is_file = [&](const std::string& name) { return fs::is_regular_file(inside(trimmed(name), where)); };
+    if (const fs::path file = listed(line, images_folder_, where); fs::is_regular_file(file))
+      return paired(composed(file.stem().string()), file);
     std::size_t gap = line.find('\t');
     if (gap == std::string::npos) {
       gap = line.find(' ');
       for (std::size_t i = gap; i != std::string::npos; i = line.find(' ', i + 1))
-        if (is_file(line.substr(0, i)) && is_file(line.substr(i))) gap = i;
+        if (fs::is_regular_file(listed(trimmed(line.substr(0, i)), images_folder_, where)) &&
+            fs::is_regular_file(listed(trimmed(line.substr(i)), masks_folder_, where)))
+          gap = i;
     }
     if (gap != std::string::npos) {
       const std::string image = trimmed(line.substr(0, gap)), mask = trimmed(line.substr(gap));
-      Item item{fs::path(image).stem().string(), inside(image, where), inside(mask, where)};
+      Item item{fs::path(image).stem().string(), listed(image, images_folder_, where), listed(mask, masks_folder_, where)};
       for (const fs::path& file : {item.image, item.mask})
         if (!fs::is_regular_file(file)) files_.findings.push_back({true, where + ": there is no file " + file.string()});
       return item;
     }
-    files_.findings.push_back(
-        {true, where + ": '" + line + "' is neither a stem in " + images_folder_.string() + " nor a file in " + files_.root.string()});
-    return {line, files_.root / line, {}};
+    return std::nullopt;
   }
-  /// A path of a list, which must stay inside the data folder.
-  fs::path inside(const std::string& name, const std::string& where) const {
+  /// A file of a list, which must stay inside the data folder: there, or in the folder of its kind.
+  fs::path listed(const std::string& name, const fs::path& folder, const std::string& where) const {
     const fs::path path(name);
     const bool leaves = path.is_absolute() || std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
     require<DataError>(!leaves, where, ": '", name, "' leaves the data folder; list paths relative to it, without '..'");
-    return files_.root / path.lexically_normal();
+    const fs::path here = files_.root / path.lexically_normal(), there = folder / path.lexically_normal();
+    return !folder.empty() && !fs::is_regular_file(here) && fs::is_regular_file(there) ? there : here;
   }
   Item paired(const std::string& stem, const fs::path& image) const {
     const auto mask = masks_.find(pairing_->mask_of(stem));
@@ -246,7 +259,7 @@ class Lister {
 
   void find_unpaired() {
     std::set<fs::path> used;
-    bool lacks = false;
+    std::vector<Finding> lacking;
     std::size_t items = 0;
     std::vector<std::vector<std::string>> absent(planes_.size());  // names of the photographs without a file, by class
     for (const Item& item : files_.all_items()) {
@@ -255,11 +268,9 @@ class Lister {
         if (item.planes[k].empty() && !item.mask.empty()) absent[k].push_back(item.name);
       used.insert({item.mask, item.image});
       if (!item.mask.empty()) continue;
-      files_.findings.push_back({true, item.image.string() + " has no mask " + (masks_folder_ / item.name).string() + ".*"});
-      lacks = true;
+      lacking.push_back({true, item.image.string() + " has no mask " + (masks_folder_ / item.name).string() + ".*"});
     }
-    if (const std::string advice = lacks ? import_command() : ""; !advice.empty())
-      files_.findings.insert(files_.findings.begin(), {true, advice});
+    const std::string advice = lacking.empty() ? "" : import_command();
     std::vector<std::string> unlisted;
     for (const auto& [stem, mask] : masks_)
       if (used.count(mask))
@@ -267,7 +278,11 @@ class Lister {
       else if (files_.splits_from_lists)
         unlisted.push_back(mask.string());
       else
-        files_.findings.push_back({true, mask.string() + " has no image " + (images_folder_ / stem).string() + ".*"});
+        lacking.push_back({true, mask.string() + " has no image " + (images_folder_ / stem).string() + ".*"});
+    if (!advice.empty())  // another layout is one fault, not one a file
+      files_.findings.insert(files_.findings.begin(), {true, advice});
+    else
+      files_.findings.insert(files_.findings.end(), lacking.begin(), lacking.end());
     if (files_.splits_from_lists)
       for (const auto& [stem, image] : images_)
         if (!used.count(image)) unlisted.push_back(image.string());
@@ -315,7 +330,7 @@ std::string DatasetFiles::why_empty(Split split) const {
   const fs::path list = root / (std::string(name_of(split)) + ".txt");
   const std::string name = message("the ", name_of(split), " split is empty: ");
   if (!splits_from_lists) return name + "without lists, the photographs of " + root.string() + " are split into train and val";
-  return name + list.string() + (fs::exists(list) ? " lists nothing" : " is missing, while there are other lists");
+  return name + list.string() + (fs::exists(list) ? " lists nothing that is there" : " is missing, while there are other lists");
 }
 
 std::vector<Item> DatasetFiles::all_items() const {

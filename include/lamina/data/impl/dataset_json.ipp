@@ -31,9 +31,7 @@ class SchemaReader {
     check(json.is_object(), "it is not a JSON object");
     check_spelling(json);
     const auto field = [&](const char* name, auto&& read) {
-      field_ = name;
-      if (json.contains(name)) read(json.at(name));
-      field_.clear();
+      if (json.contains(name)) within(name, [&] { read(json.at(name)); });
     };
     const auto choice = [&](const char* name, const auto& table, auto& to) {
       field(name, [&](const Json& j) {
@@ -81,9 +79,18 @@ class SchemaReader {
   template <class... Parts>
   void check(bool condition, const Parts&... parts) const {
     if (condition) return;
-    const std::size_t at = field_.empty() ? std::string_view::npos : text_.find('"' + field_ + '"', from_);
-    throw DataError(message(origin_, at == std::string_view::npos ? "" : detail::line_and_column(text_, at), ": ",
+    std::size_t at = std::string_view::npos, from = from_;
+    for (const std::string& name : path_)
+      if (const std::size_t next = text_.find('"' + name + '"', from); next != std::string_view::npos) at = next, from = next + 1;
+    throw DataError(message(origin_, at == std::string_view::npos ? "" : line_and_column(text_, at), ": ",
                             schema_.name.empty() ? "" : "head '" + schema_.name + "': ", parts...));
+  }
+  /// What is read within a name is told with the place of that name, below those that it is within.
+  template <class F>
+  void within(const std::string& name, F&& read) {
+    path_.push_back(name);
+    read();
+    path_.pop_back();
   }
   std::string text_of(const Json& j, const char* field) const {
     check(j.is_string(), "'", field, "' is not a string");
@@ -102,11 +109,11 @@ class SchemaReader {
                                             "ignore", "encoding", "mask_channel", "mask_frame", "others", "heads"};
     for (const auto& [key, value] : json.items()) {
       const std::string_view nearest = nearest_name(key, kFields);
-      field_ = key;
-      check(key == nearest || 3 * edit_distance(key, nearest) > key.size(), "unknown field '", key, "'; did you mean '",
-            std::string(nearest), "'?");
+      within(key, [&] {
+        check(key == nearest || 3 * edit_distance(key, nearest) > key.size(), "unknown field '", key, "'; did you mean '",
+              std::string(nearest), "'?");
+      });
     }
-    field_.clear();
   }
   void read_heads(const Json& heads) {
     check(schema_.name.empty(), "a head has no \"heads\" of its own");
@@ -120,18 +127,23 @@ class SchemaReader {
     schema_.set_default_colors();
   }
   void read_labels(const Json& labels) {
-    check(labels.is_object(), "'labels' is not an object of names and values");
+    check(labels.is_object(), "'labels' is not an object of names and values, such as {\"background\": 0, \"wound\": 1}");
+    const auto is_number = [](const std::string& text) {
+      return !text.empty() && text.size() <= 5 && text.find_first_not_of("0123456789") == std::string::npos &&
+             std::stoul(text) <= kLargestValue;
+    };
     std::vector<std::pair<unsigned, std::string>> found;
-    for (const auto& [key, value] : labels.items()) {
-      if (value.is_string()) {  // nnU-Net version 1: {"0": "background"}
-        const bool number =
-            !key.empty() && key.size() <= 5 && std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
-        check(number && std::stoul(key) <= kLargestValue, "label '", key, "' has a name for a value but is no number");
-        found.emplace_back(static_cast<unsigned>(std::stoul(key)), value.get<std::string>());
-      } else {
-        found.emplace_back(value_of(value, key), key);
-      }
-    }
+    for (const auto& [key, value] : labels.items())
+      within(key, [&] {
+        if (!value.is_string()) {
+          found.emplace_back(value_of(value, key), key);
+          return;
+        }
+        const std::string text = value.get<std::string>();  // nnU-Net version 1: {"0": "background"}
+        check(is_number(key), "label '", key, "' has the text \"", text, "\" for a value: write ", is_number(text) ? text : "a number",
+              " without quotes");
+        found.emplace_back(static_cast<unsigned>(std::stoul(key)), text);
+      });
     std::sort(found.begin(), found.end());
     for (std::size_t i = 0; i < found.size(); ++i) {
       const auto& [value, name] = found[i];
@@ -177,16 +189,17 @@ class SchemaReader {
   void read_colors(const Json& colors) {
     check(colors.is_object(), "'colors' is not an object of label names and colors");
     std::vector<bool> seen(schema_.names.size());
-    for (const auto& [name, color] : colors.items()) {
-      if (name == "ignore") {
-        schema_.ignore_color = color_of(color, name);
-        continue;
-      }
-      const int k = schema_.class_named(name);
-      check(k >= 0, "'colors' names '", name, "', which is not in 'labels'");
-      schema_.colors[static_cast<std::size_t>(k)] = color_of(color, name);
-      seen[static_cast<std::size_t>(k)] = true;
-    }
+    for (const auto& [name, color] : colors.items())
+      within(name, [&] {
+        if (name == "ignore") {
+          schema_.ignore_color = color_of(color, name);
+          return;
+        }
+        const int k = schema_.class_named(name);
+        check(k >= 0, "'colors' names '", name, "', which is not in 'labels'");
+        schema_.colors[static_cast<std::size_t>(k)] = color_of(color, name);
+        seen[static_cast<std::size_t>(k)] = true;
+      });
     for (std::size_t k = 0; k < seen.size(); ++k) {
       check(seen[k], "'colors' has no entry for '", schema_.names[k], "'");
       for (std::size_t j = 0; j < k; ++j)
@@ -211,28 +224,36 @@ class SchemaReader {
     }
     return rgb;
   }
+  /// The class that a role is given to.
+  int read_role(const std::string& role, const Json& label, std::vector<std::string>& role_of) {
+    check(label.is_string(), "role '", role, "' is given to ", label.dump(), ", not to the name of a label, such as \"",
+          schema_.names.empty() ? "wound" : schema_.names[0], "\"; [] says that none has it");
+    const std::string name = label.get<std::string>();
+    const int k = schema_.class_named(name);
+    within(name, [&] {
+      check(k >= 0, "'roles' names '", name, "', which is not in 'labels'");
+      std::string& given = role_of[static_cast<std::size_t>(k)];
+      check(given.empty(), "'", name, "' has two roles, ", given, " and ", role);
+      given = role;
+    });
+    return k;
+  }
   void read_roles(const Json& roles) {
-    check(roles.is_object(), "'roles' is not an object");
+    check(roles.is_object(), "'roles' is not an object of roles and labels, such as {\"background\": \"skin\"}");
     constexpr std::string_view kRoles[] = {"background", "foreground", "uncertain"};
     std::vector<std::string> role_of(schema_.names.size());
     std::map<std::string, std::vector<int>> classes;
-    for (const auto& [role, names] : roles.items()) {
-      check(std::find(std::begin(kRoles), std::end(kRoles), role) != std::end(kRoles), "role '", role,
-            "' is none of background, uncertain, foreground");
-      const Json list = names.is_array() ? names : Json::array({names});
-      check(role == "background" || !list.empty(), "role '", role, "' is given to no label: leave it out");
-      check(list.empty() || schema_.task != Task::multilabel || role == "uncertain",
-            "a multilabel set has no background: it is where no plane is set, and the role '", role, "' means nothing");
-      for (const Json& name : list) {
-        const int k = schema_.class_named(text_of(name, "roles"));
-        check(k >= 0, "'roles' names '", name.get<std::string>(), "', which is not in 'labels'");
-        std::string& given = role_of[static_cast<std::size_t>(k)];
-        check(given.empty(), "'", name.get<std::string>(), "' has two roles, ", given, " and ", role);
-        given = role;
-        classes[role].push_back(k);
-      }
-      check(role != "background" || list.size() <= 1, "there can be one background");
-    }
+    for (const auto& [role, names] : roles.items())
+      within(role, [&] {
+        check(std::find(std::begin(kRoles), std::end(kRoles), role) != std::end(kRoles), "role '", role,
+              "' is none of background, uncertain, foreground");
+        const Json list = names.is_array() ? names : Json::array({names});
+        check(role == "background" || !list.empty(), "role '", role, "' is given to no label: leave it out");
+        check(list.empty() || schema_.task != Task::multilabel || role == "uncertain",
+              "a multilabel set has no background: it is where no plane is set, and the role '", role, "' means nothing");
+        for (const Json& name : list) classes[role].push_back(read_role(role, name, role_of));
+        check(role != "background" || list.size() <= 1, "there can be one background");
+      });
     schema_.uncertain = classes["uncertain"];
     if (roles.contains("background")) {
       schema_.background = classes["background"].empty() ? -1 : classes["background"][0];
@@ -265,8 +286,8 @@ class SchemaReader {
 
   const std::string_view text_;
   const std::string& origin_;
-  std::string field_;     // that is being read
-  std::size_t from_ = 0;  // where fields are looked for in the text
+  std::vector<std::string> path_;  // the names that are being read, each within the one before
+  std::size_t from_ = 0;           // where they are looked for in the text
   LabelSchema schema_;
 };
 

@@ -107,6 +107,9 @@ Points outline(const Json& shape) {
   return points;
 }
 
+/// Whether a shape is more than points and lines.
+bool covers(const Json& shape) { return shape.value("shape_type", "polygon") == "mask" || outline(shape).size() > 2; }
+
 std::string from_base64(const std::string& text) {
   std::string bytes;
   unsigned bits = 0;
@@ -138,14 +141,14 @@ void paste(LabelImage& mask, const Json& shape, std::uint8_t value, const std::s
   }
 }
 
-/// Runs `f`; a field that lacks or has another type is a DataError that names the file.
+/// Runs `f`; a field that lacks or has another type is a DataError that says where.
 template <class F>
-void reading(const fs::path& file, const F& f) {
+void reading(const std::string& where, const F& f) {
   try {
     f();
   } catch (const Json::exception& e) {
     const std::string what = e.what();
-    throw DataError(message(file.string(), ": ", what.substr(std::min(what.find("] ") + 2, what.size()))));
+    throw DataError(message(where, ": ", what.substr(std::min(what.find("] ") + 2, what.size()))));
   }
 }
 
@@ -172,7 +175,7 @@ Imported import_coco(const fs::path& source, Target& target) {
   const auto is_main = [](const Set& s) { return s.file.filename().string().starts_with("instances"); };
   if (std::any_of(sets.begin(), sets.end(), is_main)) std::erase_if(sets, [&](const Set& s) { return !is_main(s); });
   for (const auto& [file, json] : sets)
-    reading(file, [&, &json = json] {
+    reading(file.string(), [&, &json = json] {
       for (const Json& c : json.at("categories")) categories.emplace(c.at("id").get<std::int64_t>(), c.at("name").get<std::string>());
     });
   const Photos photos(source);
@@ -186,7 +189,7 @@ Imported import_coco(const fs::path& source, Target& target) {
   int without_shape = 0, crowds = 0;
   std::vector<std::string> absent, homeless;  // photographs; annotations, by their image_id
   for (const auto& [file, json] : sets)
-    reading(file, [&, &file = file, &json = json] {
+    reading(file.string(), [&, &file = file, &json = json] {
       std::map<std::int64_t, std::vector<const Json*>> of_image;
       std::set<std::int64_t> known;
       for (const Json& a : json.at("annotations")) of_image[a.at("image_id").get<std::int64_t>()].push_back(&a);
@@ -207,13 +210,17 @@ Imported import_coco(const fs::path& source, Target& target) {
           return area(x) > area(y);
         });
         for (const Json* a : annotations) {
-          const auto category = a->at("category_id").get<std::int64_t>();
-          const auto value = value_of.find(category);
-          require<DataError>(value != value_of.end(), file.string(), ": an annotation has the category ", category, ", which has no name");
-          const auto shape = a->find("segmentation");
-          const bool drawn = shape != a->end() && draw(mask, *shape, is_crowd(a) ? kIgnoreLabel : value->second, file.string());
-          without_shape += !drawn;
-          crowds += drawn && is_crowd(a);
+          const std::string where =
+              message(file.string(), ": annotation ", a->value("id", Json("without id")).dump(), " of ", photo.string());
+          reading(where, [&] {
+            const auto category = a->at("category_id").get<std::int64_t>();
+            const auto value = value_of.find(category);
+            require<DataError>(value != value_of.end(), where, " has the category ", category, ", which has no name");
+            const auto shape = a->find("segmentation");
+            const bool drawn = shape != a->end() && draw(mask, *shape, is_crowd(a) ? kIgnoreLabel : value->second, where);
+            without_shape += !drawn;
+            crowds += drawn && is_crowd(a);
+          });
         }
         const std::string stem = photo.stem().string();
         target.add(split_in(fs::relative(file, source).string()), stem, photo);
@@ -241,12 +248,15 @@ Imported import_labelme(const fs::path& source, Target& target) {
   for (const fs::path& file : files_below(source, [](const fs::path& p) { return p.extension() == ".json"; })) {
     Json json = parse_json(io::read_text(file), file.string());
     if (!json.is_object() || !json.contains("shapes")) continue;
-    reading(file, [&] {
+    reading(file.string(), [&] {
+      int number = 0;
       for (const Json& shape : json.at("shapes"))
-        if (const auto label = shape.at("label").get<std::string>(); label == kIgnore)
-          ignored = true;
-        else if (label != kBackground)
-          labels.insert(label);
+        reading(message(file.string(), ": shape ", ++number), [&] {
+          if (const auto label = shape.at("label").get<std::string>(); label == kIgnore)
+            ignored = true;
+          else if (label != kBackground && covers(shape))
+            labels.insert(label);
+        });
     });
     json.erase("imageData");
     files.emplace_back(file, std::move(json));
@@ -255,7 +265,7 @@ Imported import_labelme(const fs::path& source, Target& target) {
   int others = 0;
   const Photos photos(source);
   for (const auto& [file, json] : files)
-    reading(file, [&, &file = file, &json = json] {
+    reading(file.string(), [&, &file = file, &json = json] {
       const std::string name = json.value("imagePath", "");
       fs::path photo = name.empty() ? fs::path() : photos.find(name, file);
       for (const auto& entry : fs::directory_iterator(file.parent_path()))
@@ -266,13 +276,12 @@ Imported import_labelme(const fs::path& source, Target& target) {
         const std::string label = shape.at("label").get<std::string>(), type = shape.value("shape_type", "polygon");
         const auto at = std::find(names.begin(), names.end(), label) - names.begin();
         const auto value = static_cast<std::uint8_t>(label == kIgnore ? 255 : label == kBackground ? 0 : at + 1);
-        const Points points = outline(shape);
-        if (type == "mask")
-          paste(mask, shape, value, file.string());
-        else if (points.size() < 3)
+        if (!covers(shape))
           ++others;
+        else if (type == "mask")
+          paste(mask, shape, value, file.string());
         else
-          fill(mask, points, value);
+          fill(mask, outline(shape), value);
       }
       target.add(split_in(fs::relative(photo, source).parent_path().string()), photo.stem().string(), photo);
       target.write_mask(photo.stem().string(), mask);

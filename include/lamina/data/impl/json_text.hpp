@@ -1,5 +1,6 @@
 #pragma once
 // JSON that people write: faults are told by line and column.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -7,19 +8,11 @@
 #include <vector>
 
 #include "lamina/core/error.hpp"
+#include "lamina/core/text.hpp"
 
 namespace lamina::data::detail {
 
 using Json = nlohmann::ordered_json;
-
-/// " line 3, column 5" of a byte of the text.
-inline std::string line_and_column(std::string_view text, std::size_t at) {
-  const std::string_view before = text.substr(0, at);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const std::size_t begin = before.rfind('\n');
-  return message(" line ", static_cast<std::int64_t>(line), ", column ",
-                 before.size() - (begin == std::string_view::npos ? 0 : begin + 1) + 1);
-}
 
 /// Throws DataError naming `origin`, line and column: what is no JSON, a name that an object has twice.
 inline Json parse_json(std::string_view text, const std::string& origin) {

@@ -132,9 +132,34 @@ class Resolver {
     return MaskEncoding::foreground_planes;
   }
 
+  /// Two of red, green and blue, and perhaps black: labels of these colors, unless there are names and they say otherwise.
+  bool take_primaries(const std::set<std::uint32_t>& used) {
+    std::vector<Rgb> colors;
+    for (const Rgb& color : {Rgb{0, 0, 0}, Rgb{255, 0, 0}, Rgb{0, 255, 0}, Rgb{0, 0, 255}})
+      if (used.contains(packed(color))) colors.push_back(color);
+    const std::size_t black = used.count(0);
+    if (colors.size() < used.size() || colors.size() != 2 + black) return false;
+    if (schema_.names.empty()) {
+      const std::vector<unsigned> values = black ? std::vector<unsigned>{0, 1, 2} : std::vector<unsigned>{0, 1};
+      name_classes(values, numbered(values));
+      if (black) schema_.names[0] = "background", set_background(0, "it is black beside two pure colors");
+    }
+    if (schema_.names.size() != colors.size() || (black && schema_.background != 0)) return false;
+    schema_.colors = colors;
+    return schema_.has_colors = true;
+  }
+  /// Whether colors are sums of red, green and blue.
+  static bool overlaps(const std::set<std::uint32_t>& used) {
+    return std::all_of(used.begin(), used.end(), [](std::uint32_t c) {
+      const auto whole = [](std::uint32_t part) { return part == 0 || part == 255; };
+      return whole(c >> 16) && whole(c >> 8 & 255) && whole(c & 255);
+    });
+  }
+
   MaskEncoding colors() {
     if (schema_.has_colors) return MaskEncoding::colors;
     const auto used = colors_in_use();
+    if (take_primaries(used)) return MaskEncoding::colors;
     const std::set<std::uint32_t> primaries{0x000000, 0x0000ff, 0x00ff00, 0xff0000};  // black: no plane
     if (used.size() - used.count(0) > 1 && std::includes(primaries.begin(), primaries.end(), used.begin(), used.end())) return one_hot(3);
     std::string example;
@@ -144,7 +169,10 @@ class Resolver {
     throw DataError(message(
         "the masks are RGB-coloured (", used.size(), " colors: ", list(used, hex_color),
         ") and nothing says which color is which class. Write dataset.json with \"labels\" {name: number} and \"colors\" {name: color}",
-        example.empty() ? "" : ", for example \"colors\": {" + example + "}"));
+        example.empty() ? "" : ", for example \"colors\": {" + example + "}",
+        overlaps(used) ? ". If red, green and blue are labels that overlap, write {\"task\": \"multilabel\", \"labels\": {\"a\": 0, "
+                         "\"b\": 1, \"c\": 2}}"
+                       : ""));
   }
 
   void check_palettes() const {
