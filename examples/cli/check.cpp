@@ -1,12 +1,15 @@
 // lamina check: what a data set is, and how to train on it.
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <sstream>
 
 #include "json.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/data/check.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/advice.hpp"
+#include "progress.hpp"
 #include "shared_options.hpp"
 
 namespace cli {
@@ -50,7 +53,12 @@ int check(const CheckOptions& options, const Common& common) {
     for (const train::Recommendation& r : recommended) result["recommended"][r.option] = {{"value", r.value}, {"reason", r.reason}};
     print_json(result);
   } else {
-    std::fputs(report.text().c_str(), stdout);
+    std::istringstream lines(report.text());
+    for (std::string line; std::getline(lines, line);) {
+      for (const auto& [word, color] : {std::pair("error", kRed), std::pair("warning", kYellow)})
+        if (line.starts_with(std::string("  ") + word + "  ")) line.replace(2, std::strlen(word), colored(word, color, 1));
+      std::printf("%s\n", line.c_str());
+    }
     if (!recommended.empty()) std::printf("\nWhat to do now:\n  %s\n\n", command(data, recommended).c_str());
     for (const train::Recommendation& r : recommended)
       std::printf("%s\n", wrapped(message("  ", r.option, ' ', r.value, ": ", r.reason), 100, 4).c_str());

@@ -57,6 +57,10 @@ inline void add_option(CLI::App& app, const Option& o) {
           const auto no_sign = [](std::string& text) { return text.starts_with("-") ? text + " must not be negative" : std::string(); };
           if constexpr (std::is_same_v<T, std::uint64_t*> || std::is_same_v<T, std::optional<std::uint64_t>*>)
             added->check(CLI::Validator(no_sign, ""));
+          const auto no_number = [](std::string& text) { return text.empty() ? std::string("a number is missing") : std::string(); };
+          if constexpr (
+              requires { *value + 1; } || requires { **value + 1; })
+            added->check(CLI::Validator(no_number, ""));
           if constexpr (std::is_same_v<T, double*>) add_range<double>(*added, o.least, o.most);
           if constexpr (std::is_same_v<T, int*> || std::is_same_v<T, std::int64_t*>) add_range<int>(*added, o.least, o.most);
           return added;
@@ -176,7 +180,7 @@ inline void wrap_help(CLI::App& app) {
   for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) wrap_help(*sub);
 }
 
-/// --config: TOML, or the config.json of a run, whose settings are those of the verb.
+/// --config: TOML, or the config.json of a run, of which a verb takes the settings that it has.
 class ConfigFile : public CLI::ConfigTOML {
  public:
   explicit ConfigFile(const CLI::App& app) : app_(app) {}
@@ -187,14 +191,17 @@ class ConfigFile : public CLI::ConfigTOML {
       return CLI::ConfigTOML::from_config(toml);
     }
     std::vector<std::string> verbs;
-    for (const CLI::App* app = &app_; !app->get_subcommands().empty(); verbs.push_back(app->get_name())) app = app->get_subcommands()[0];
+    const CLI::App* verb = &app_;
+    for (; !verb->get_subcommands().empty(); verbs.push_back(verb->get_name())) verb = verb->get_subcommands()[0];
     std::vector<CLI::ConfigItem> items;
     int format = 0;
     for (const lamina::Setting& s :
          lamina::settings_from_json(text, ("--config " + app_.get_config_ptr()->as<std::string>()).c_str(), 1 << 20, format)) {
       CLI::ConfigItem item;
       item.parents = verbs;
-      item.name = s.name == "data" ? "DATA" : s.name == "photos" ? "PHOTOS" : option_name(s.name).substr(2);
+      const std::string option = s.name == "data" ? "DATA" : s.name == "photos" ? "PHOTOS" : option_name(s.name);
+      if (!verb->get_option_no_throw(option) && known(app_, option)) continue;  // of the run's verb, and nothing to this one
+      item.name = option.substr(option.find_first_not_of('-'));
       std::istringstream lines(lamina::to_string(s.value));
       for (std::string line; std::getline(lines, line);) item.inputs.push_back(line);
       if (!item.inputs.empty()) items.push_back(std::move(item));
@@ -203,6 +210,12 @@ class ConfigFile : public CLI::ConfigTOML {
   }
 
  private:
+  /// Whether some verb has the option.
+  static bool known(const CLI::App& app, const std::string& option) {
+    const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+    return app.get_option_no_throw(option) || std::any_of(verbs.begin(), verbs.end(), [&](const CLI::App* v) { return known(*v, option); });
+  }
+
   const CLI::App& app_;
 };
 

@@ -23,14 +23,10 @@ std::string presets_help() {
   return help;
 }
 std::string loss_terms_help() {
-  std::string help = "Terms of --loss, as in 0.5*ce+dice:smooth=1e-5, each with its arguments' defaults:\n";
+  std::string help = "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3; of several heads also NAME=TERMS,...";
   for (const losses::TermType& t : losses::term_types()) {
-    help += "  " + t.name;
-    for (const losses::TermArgument& a : t.arguments) {
-      const std::string text = formatted(":%s=%.3g", a.name, a.value);
-      help += text;
-    }
-    help += "\n" + wrapped("      " + t.help, 100, 6) + "\n";
+    help += "\n  " + t.name + ": " + t.help;
+    for (const losses::TermArgument& a : t.arguments) help += formatted(", %s=%.3g", a.name, a.value);
   }
   return help;
 }

@@ -28,7 +28,8 @@ int run(int argc, char** argv) {
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.option_defaults()->always_capture_default();
   app.set_config("--config", "",
-                 "TOML file with options in a section per verb, e.g. [train], or a run's config.json; the command line wins");
+                 "TOML file with options in a section per verb, e.g. [train], or a run's config.json, of which a verb takes what it has; "
+                 "the command line wins");
   app.config_formatter(std::make_shared<ConfigFile>(app));
   app.get_formatter()->column_width(28);
   app.add_flag("--json", common.json, "print the result as JSON on stdout");

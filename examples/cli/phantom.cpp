@@ -39,13 +39,8 @@ int phantom(const PhantomOptions& options, const Common& common) {
 
 Verb phantom_verb() {
   const auto o = std::make_shared<PhantomOptions>();
-  Verb verb{"phantom", "draw a data set with exact labels: skin | sparse | severity | rgb | retina | several",
-            [o](const Common& common) { return phantom(*o, common); }};
-  verb.add({.name = "KIND",
-            .value = &o->kind,
-            .help = "skin: nine body regions; sparse: 32 classes, 99 % background; severity: four kinds of damage, each graded; rgb: "
-                    "the quarter of red, green and blue; retina: lesions that may overlap; several: tissue, marks and graded damage",
-            .required = true});
+  Verb verb{"phantom", "draw a data set with exact labels", [o](const Common& common) { return phantom(*o, common); }};
+  verb.add({.name = "KIND", .value = &o->kind, .help = "what is drawn", .required = true, .choices = kPhantomChoices, .open = true});
   add_new_folder(verb, o->out);
   verb.add({.name = "--count", .value = &o->count, .help = "images"});
   verb.add({.name = "--size", .value = &o->size, .help = "W[xH]"});

@@ -16,6 +16,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Also a link to itself is there: what is wrong with it is told when it is read.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error).type() != fs::file_type::not_found && !error;
+}
+
 /// What a shell makes of the pattern.
 std::vector<std::string> matches(const std::string& pattern) {
   glob_t found{};
@@ -31,11 +37,15 @@ std::vector<std::string> matches(const std::string& pattern) {
 std::vector<std::string> lines_of(const fs::path& list) {
   std::vector<std::string> names;
   std::istringstream text(io::read_text(list, 64 << 20));
+  int number = 0;
   for (std::string line; std::getline(text, line);) {
+    ++number;
     line.erase(line.find_last_not_of(" \t\r") + 1);
     if (line.empty() || line[0] == '#') continue;
     const fs::path beside = list.parent_path() / line;
-    names.push_back(fs::exists(beside) ? beside.string() : line);
+    require<DataError>(is_there(beside) || is_there(line), list.string(), " line ", number, ": there is no ", beside.string(),
+                       beside == line ? "" : ", and no " + line + " here");
+    names.push_back(is_there(beside) ? beside.string() : line);
   }
   require<DataError>(!names.empty(), list.string(), ": the list names no photograph");
   return names;

@@ -144,8 +144,9 @@ void print_written(const Json& result, ProgressLine& progress) {
 
 /// Those of the images that are runs, or files of weights; they leave the list.
 std::vector<std::string> runs_among(std::vector<std::string>& images) {
-  const auto first = std::stable_partition(images.begin(), images.end(), [](const std::string& image) {
-    return fs::path(image).extension() != ".safetensors" && !fs::is_directory(fs::path(image) / "weights");
+  std::error_code unreadable;  // a link to itself is told when it is read
+  const auto first = std::stable_partition(images.begin(), images.end(), [&](const std::string& image) {
+    return fs::path(image).extension() != ".safetensors" && !fs::is_directory(fs::path(image) / "weights", unreadable);
   });
   std::vector<std::string> runs(first, images.end());
   images.erase(first, images.end());
@@ -222,6 +223,9 @@ int predict(const PredictOptions& options, const Common& common) {
   infer::Predictor predictor(io::find_weights(options.run, options.weights), parse_device(options.device));
   std::vector<std::string> images = options.images, others = runs_among(images);
   others.insert(others.end(), options.with.begin(), options.with.end());
+  const data::LabelSchema& schema = predictor.schema();
+  const bool graded = schema.graded() || std::any_of(schema.heads.begin(), schema.heads.end(), [](const auto& h) { return h.graded(); });
+  require<OptionError>(graded || options.grade == PredictOptions{}.grade, "--grade ", options.grade, ": ", options.run, " knows no grades");
   for (const std::string& run : others) predictor.add(io::find_weights(run, options.weights), parse_device(options.device));
   if (!others.empty()) progress.note(message("an ensemble: the mean of ", others.size() + 1, " runs is decided by"));
   const auto files = photographs(images, progress);

@@ -43,12 +43,9 @@ std::string bytes_text(std::size_t bytes) {
 ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
 ProgressLine::~ProgressLine() { clear(); }
 
-std::string colored(const std::string& text, const char* color) {
-  static const bool on = [] {
-    const char* off = std::getenv("NO_COLOR");
-    return isatty(STDERR_FILENO) && !(off && *off);
-  }();
-  return on ? color + text + "\x1b[0m" : text;
+std::string colored(const std::string& text, const char* color, int stream) {
+  const char* off = std::getenv("NO_COLOR");
+  return isatty(stream) && !(off && *off) ? color + text + "\x1b[0m" : text;
 }
 
 void ProgressLine::clear() {
@@ -100,9 +97,10 @@ std::string step_line(const lamina::train::StepEvent& e) {
   bar.resize(kBar, '.');
   std::string losses, terms;
   for (const auto& [name, value] : e.train) {
-    const std::string item = name + formatted(" %.4f", value);
+    const std::size_t head = name.find('/');  // of several heads their losses alone
+    if (head != std::string::npos && name.substr(head) != "/loss") continue;
     std::string& to = losses.empty() ? losses : terms;
-    to += (to.empty() ? "" : ", ") + item;
+    to += (to.empty() ? "" : ", ") + name.substr(0, head) + formatted(" %.4f", value);
   }
   if (!terms.empty()) losses += " (" + terms + ")";
   return formatted("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  ", e.epoch, e.epochs, bar.c_str(), static_cast<long>(e.batch),

@@ -13,8 +13,8 @@ std::string clock_text(double seconds);
 std::string bytes_text(std::size_t bytes);
 
 inline constexpr const char *kRed = "\x1b[31m", *kYellow = "\x1b[33m", *kBold = "\x1b[1m";
-/// In that color where standard error is a terminal and NO_COLOR is not set.
-std::string colored(const std::string& text, const char* color);
+/// In that color where `stream` (2: standard error) is a terminal and NO_COLOR is not set.
+std::string colored(const std::string& text, const char* color, int stream = 2);
 
 /// One line that is redrawn on a terminal; elsewhere a plain line every few seconds. Silent when quiet.
 class ProgressLine {

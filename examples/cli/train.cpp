@@ -126,7 +126,8 @@ Verb train_verb() {
   add_nearest_color(verb, o->config.others);
   verb.at("--model").help = models_help();
   verb.at("--preset").help = presets_help();
-  verb.footer = [] { return loss_terms_help() + "\n" + kDatasetHelp; };
+  verb.at("--loss").help = loss_terms_help();
+  verb.footer = [] { return kDatasetHelp; };
   return verb;
 }
 

@@ -258,6 +258,7 @@ TEST_CASE("a photograph or a mask that is a link to itself is named, by check, t
     check_error(w.lamina("train set --out run --quiet" + kSmall), 3, {"im0.png cannot be read"});
     REQUIRE(w.lamina("train data --out run --quiet" + kSmall).code == 0);
     if (kind == "images") check_error(w.lamina("predict run set/images --out p"), 3, {"im0.png", "1 of 6 photographs"});
+    if (kind == "images") check_error(w.lamina("predict run set/images/im0.png --out p"), 3, {"lamina: set/images/im0.png cannot be read"});
   }
   const Workshop w(1);
   io::create_folders(w / "set");

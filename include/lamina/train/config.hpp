@@ -100,6 +100,28 @@ inline constexpr Choice kFrameChoices[] = {{"shown", "as a viewer turns it"}, {"
 inline constexpr Choice kOthersChoices[] = {
     {"error", "refused"}, {"ignore", "count nowhere"}, {"nearest", "are the label with the nearest color"}};
 
+inline constexpr Choice kHeadChoices[] = {{"multiclass", "one class a pixel"},
+                                          {"multilabel", "planes that may overlap, each yes or no"},
+                                          {"ordinal", "grades: for each but the lowest, this bad or worse?"},
+                                          {"corn", "grades: for each, worse, given that it is this bad?"},
+                                          {"coral", "grades: as ordinal, with one row of weights and a bias a grade"},
+                                          {"regression", "grades: the number itself; regression:0.5/1.5/2.5 with other thresholds"}};
+inline constexpr Choice kInitChoices[] = {{"he_normal", "truncated normal by the inputs (Keras)"},
+                                          {"he_uniform", "uniform by the inputs (Keras)"},
+                                          {"kaiming_normal", "normal by the inputs (PyTorch)"},
+                                          {"kaiming_fan_out", "normal by the outputs (torchvision's ResNets)"},
+                                          {"torch_default", "uniform by the inputs, narrower (PyTorch's layers)"},
+                                          {"xavier_uniform", "uniform by inputs and outputs (Glorot & Bengio 2010)"},
+                                          {"xavier_normal", "normal by inputs and outputs (PyTorch)"},
+                                          {"glorot_normal", "the same, truncated (Keras)"},
+                                          {"normal", "of deviation 0.02 (pix2pix)"},
+                                          {"truncated_normal", "of deviation 0.01 (TensorFlow slim's heads)"},
+                                          {"variance_scaling", "truncated normal by the inputs (TensorFlow slim's ResNets)"},
+                                          {"slim_depthwise", "truncated normal of deviation 0.33 (DeepLab)"},
+                                          {"slim_pointwise", "truncated normal of deviation 0.06 (DeepLab)"}};
+inline constexpr Choice kDeviceChoices[] = {{"cpu", "the processor"}, {"cuda", "the first GPU; cuda:1 the next, and so on"}};
+inline constexpr Choice kPrecisionChoices[] = {{"f32", "32-bit floats"}, {"bf16", "bfloat16, with --device cuda"}};
+
 /// Names and help of the options of every registered family that no field of TrainConfig has.
 std::vector<std::pair<const char*, const char*>> family_options();
 
@@ -112,7 +134,8 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"preset", "published network of the family: see lamina info --help; empty: the first"}, c.preset);
   visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);
   visit(Field{"depth", "poolings; 0: the preset's", 0}, c.depth);
-  visit(Field{"init", "initialiser, or a file of weights (.safetensors; names as PyTorch has them); empty: the preset's"}, c.init);
+  visit(Field{.name = "init", .help = "initialiser, or a .safetensors with PyTorch's names; empty: the preset's", .choices = kInitChoices},
+        c.init);
   visit(Field{.name = "from", .help = "run folder or file to begin with: all its layers but the last", .optional = true}, c.from);
   for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
@@ -128,11 +151,11 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{.name = "augment", .help = "random changes, as in hflip,rotate=15,jitter=0.2", .choices = kAugmentChoices}, c.augment);
   visit(Field{"exclude_empty", "leave out training images that show the background alone; others are scored as ever"}, c.exclude_empty);
   visit(Field{.name = "head",
-              .help = "what the output means: multiclass | multilabel | ordinal | corn | coral | regression (also with thresholds, "
-                      "regression:0.5/1.5/2.5); of several heads NAME=KIND,...; empty: as the data's task says",
-              .stored = false},  // a checkpoint says what it is, beside the settings
+              .help = "what the output means; of several heads NAME=KIND,...; empty: as the data's task says",
+              .stored = false,
+              .choices = kHeadChoices},  // a checkpoint says what it is, beside the settings
         c.head);
-  visit(Field{"loss", "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3; of several heads also NAME=TERMS,..."}, c.loss);
+  visit(Field{"loss", "sum of terms such as 0.5*ce+dice: see lamina train --help"}, c.loss);
   visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
   visit(Field{.name = "class_weights", .help = "a rule, or numbers such as 1,4,2", .choices = kClassWeightChoices}, c.class_weights);
   visit(Field{.name = "absent_classes", .help = "what Dice and other ratios make of a batch's absent classes", .choices = kAbsentChoices},
@@ -174,14 +197,14 @@ void describe(TrainConfig& c, Visit&& visit) {
               .least = 0,
               .stored = false},
         c.save_every);
-  visit(Field{"device", "cpu | cuda | cuda:N"}, c.device);
-  visit(Field{"precision", "f32 | bf16: of kernels and activations; bf16 needs --device cuda"}, c.precision);
+  visit(Field{.name = "device", .help = "what computes", .choices = kDeviceChoices}, c.device);
+  visit(Field{.name = "precision", .help = "of kernels and activations", .choices = kPrecisionChoices}, c.precision);
   visit(Field{.name = "out", .help = "run folder; default runs/<name of DATA>", .stored = false}, c.out);
   visit(Field{.name = "tensorboard",
               .help = "also write RUN/tensorboard: scalars, pictures and the network's graph as TensorBoard reads them",
               .stored = false},
         c.tensorboard);
-  visit(Field{.name = "sentinels", .help = kSentinelsHelp, .stored = false}, c.sentinels);
+  visit(Field{.name = "sentinels", .help = "what alarms do", .stored = false, .choices = kSentinelChoices}, c.sentinels);
 }
 
 /// A field of TrainConfig: what other settings that mean the same say of themselves.

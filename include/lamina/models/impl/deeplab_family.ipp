@@ -113,7 +113,7 @@ Family deeplab_family() {
        .min = 1,
        .max = 1 << 20},
       {.name = "dropout", .help = "share that is dropped after ASPP", .min = 0, .max = 0.95, .whole = false},
-      {.name = "norm", .help = "batch; frozen: running statistics, which stay; group", .choices = norms},
+      {.name = "norm", .help = "normalisation; frozen: running statistics, which stay", .choices = norms},
       {.name = "backbone_momentum", .help = "of the running statistics (1 - TensorFlow's decay)", .min = 0, .max = 1, .whole = false},
       {.name = "head_momentum", .help = "the same behind the backbone", .min = 0, .max = 1, .whole = false},
       {.name = "aux", .help = "torchvision's auxiliary classifier, an output called aux", .choices = {"no", "yes"}}};

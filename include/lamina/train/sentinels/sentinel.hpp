@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lamina/core/settings.hpp"
 #include "lamina/train/events.hpp"
 
 namespace lamina::train {
@@ -42,8 +43,10 @@ enum class SentinelPolicy {
 inline constexpr int kMostReloads = 3;
 /// Throws OptionError.
 SentinelPolicy sentinel_policy_named(const std::string& name);
-inline constexpr const char* kSentinelsHelp =
-    "what alarms do: warn (in the log, alarms.jsonl and the report) | stop (the run, exit code 7) | reload (the last checkpoint at a tenth "
-    "of the learning rate where that is the cure, 3 times at most) | off (nobody looks)";
+inline constexpr Choice kSentinelChoices[] = {
+    {"warn", "are told in the log, alarms.jsonl and the report"},
+    {"stop", "also end the run, with exit code 7"},
+    {"reload", "begin again from the last checkpoint at a tenth of the learning rate where that is the cure, 3 times at most"},
+    {"off", "nobody looks"}};
 
 }  // namespace lamina::train
