@@ -108,8 +108,9 @@ std::string fish(const std::vector<VerbText>& verbs) {
       text +=
           "complete -c lamina -n " + shell_quoted(when, true) + " -a " + last_word(n->name) + " -d " + shell_quoted(n->help, true) + "\n";
     for (const OptionText& o : v.options) {
-      if (!is_option(o)) continue;
-      text += "complete -c lamina" + (v.name.empty() ? std::string() : " -n " + shell_quoted(when, true)) + " -l " + o.name.substr(2);
+      if (!is_option(o) && o.choices.empty()) continue;
+      text += "complete -c lamina" + (v.name.empty() ? std::string() : " -n " + shell_quoted(when, true));
+      if (is_option(o)) text += " -l " + o.name.substr(2);
       if (!o.choices.empty()) text += " -x -a " + shell_quoted(words_of(o), true);
       if (o.choices.empty() && !o.value.empty()) text += " -r";
       text += " -d " + shell_quoted(o.help, true) + "\n";

@@ -195,6 +195,7 @@ TEST_CASE("completions and the man page know every verb and option") {
     }
   }
   CHECK(codes == 9);
+  CHECK(text["fish"].find("__fish_seen_subcommand_from phantom' -x -a 'skin sparse ") != std::string::npos);
   check_error(w.lamina("completion csh"), 2, {"csh", "bash, zsh, fish, man"});
   for (const char* verb : {"train", "evaluate", "predict", "colorize train", "check"}) {
     std::istringstream help(w.lamina(std::string(verb) + " --help").out);
