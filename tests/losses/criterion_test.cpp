@@ -164,4 +164,5 @@ TEST_CASE("expressions that are none") {
       CHECK(Criterion(some, {.empty_class = policy}).options().empty_class == policy);
   }
   Criterion("ce", {.empty_class = EmptyClass::penalize});
+  CHECK(Criterion("dice").options().empty_class == EmptyClass::penalize);
 }
