@@ -156,8 +156,10 @@ TEST_CASE("a collapsed pair is said in words, once for each time it lasts") {
   };
   CHECK(said(0.8, 20, 20).empty());
   CHECK(said(1, 20, 4).empty());
+  CHECK(said(0.8, 20).empty());  // eight in all, but not five in a row
+  CHECK(said(1, 20, 4).empty());
   REQUIRE(said(0.995, 20).size() == 1);
-  CHECK(warnings()[0].find("epoch 25") != std::string::npos);
+  CHECK(warnings()[0].find("epoch 30") != std::string::npos);
   CHECK(warnings()[0].find("too strong") != std::string::npos);
   CHECK(said(1, 20, 10).size() == 1);
   CHECK(said(0.5, 20, 4).size() == 1);
