@@ -170,7 +170,8 @@ TEST_CASE("a report's thresholds, precision, recall and calibration are those of
   bool found = false;
   for (const auto& [recall, precision] : pr.at("red")) found = found || (std::abs(recall - 1) < 0.005 && std::abs(precision - 0.8) < 0.005);
   CHECK(found);
-  for (const auto& [threshold, dice] : chart(io::read_file(f / "run/plots/thresholds.svg")).at("red"))
+  const auto thresholds = chart(io::read_file(f / "run/plots/thresholds.svg"));
+  for (const auto& [threshold, dice] : thresholds.at("red"))
     if (threshold > pure + 0.01)
       CHECK(dice < 0.005);
     else if (threshold > 0.3 && threshold < pure - 0.01)
