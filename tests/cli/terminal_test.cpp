@@ -123,6 +123,7 @@ TEST_CASE("help fits 100 columns and lists what options may be, a line each") {
   });
   CHECK(listed > 30);
   for (const char* preset : {"bn", "keras", "retina-shallow", "beta", "torchvision"}) lists(preset);
+  for (const char* brought : {"separable", "frozen", "adaptive"}) lists(brought);  // by a family of networks
   for (const char* term : {"ce", "dice", "tversky"}) lists(term);
   for (const char* role : {"background", "foreground", "uncertain"})
     CHECK_MESSAGE(w.lamina("check --help").out.find(std::string("\n    ") + role + " ") != std::string::npos, role);
@@ -171,8 +172,7 @@ TEST_CASE("what --help lists is known, and what is known is listed") {
   complete(names(&train::TrainConfig::schedule, "?"), train::kScheduleChoices);
   complete(names(&train::TrainConfig::sentinels, "?"), train::kSentinelChoices);
   complete(names(&train::TrainConfig::precision, "?"), train::kPrecisionChoices);
-  complete(nn::init_names(), train::kInitChoices);
-  check(&train::TrainConfig::init, train::kInitChoices);
+  check(&train::TrainConfig::init, nn::init_choices());
   check(&train::TrainConfig::sentinels, train::kSentinelChoices);
 }
 
@@ -217,6 +217,8 @@ TEST_CASE("completions and the man page know every verb and option") {
   CHECK(completes("tr", 1) == "train\n");
   CHECK(completes("train --resize ''", 3) == "stretch crop pad\n");
   CHECK(completes("train data --patien", 3) == "--patience\n");
+  CHECK(completes("train --norm ''", 3) == "batch frozen group\n");  // what a family of networks brings
+  CHECK(completes("info --output-stride ''", 3) == "8 16\n");
   CHECK(completes("colorize ''", 2) == "train predict\n");
   CHECK(completes("colorize predict --si", 3) == "--side\n");
   CHECK(completes("import voc --qu", 3) == "--quiet\n");

@@ -15,6 +15,11 @@ struct Named {
   const char* name;
 };
 
+/// A value that a text may have, and what it does.
+struct Choice {
+  const char *name, *help;
+};
+
 /// What the photographs (N, H, W, C) of a batch are called; and, where there is one set of labels, they and the output that learns them.
 inline constexpr const char* kImage = "image";
 inline constexpr const char* kLabels = "labels";
@@ -38,6 +43,9 @@ auto parse_name(const char* what, std::string_view text, const Table& table) {
   for (const auto& entry : table) names.emplace_back(entry.name);
   throw_unknown_name(what, text, names);
 }
+
+/// Which of the choices is called `text`; throws as parse_name.
+std::size_t parse_choice(const char* what, std::string_view text, std::span<const Choice> choices);
 
 template <class E, class Table>
 const char* name_in(const Table& table, E value) {

@@ -8,16 +8,11 @@
 #include <variant>
 #include <vector>
 
-#include "lamina/core/error.hpp"
+#include "lamina/core/names.hpp"
 
 // Settings are described once: `describe(config, visit)` calls visit(Field, value) for every field of a struct in its order. Command line,
 // TOML, JSON, printing, comparison and checks visit it.
 namespace lamina {
-
-/// A value that a text may have, and what it does.
-struct Choice {
-  const char *name, *help;
-};
 
 /// What is known of a field beside its type and default.
 struct Field {

@@ -145,5 +145,7 @@ std::string without_thresholds(std::string kind);
 /// The head for the labels of `schema`: `kind`, or where that is empty the one of the schema's task; of several heads "damage=corn,...".
 /// Throws OptionError on an unknown kind, or one that such labels cannot have.
 std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std::string& kind = "", const std::string& name = kLabels);
+/// The kinds that it knows, but for several heads.
+std::span<const Choice> head_choices();
 
 }  // namespace lamina::heads

@@ -31,10 +31,10 @@ struct ModelConfig {
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& text);
 
-/// A setting of a family: one of `choices`, or `count` numbers of [min, max], separated by commas.
+/// A setting of a family: one of `choices`, whose texts live as long as the process, or `count` numbers of [min, max], separated by commas.
 struct FamilyOption {
   std::string name, help;
-  std::vector<std::string> choices = {};
+  std::vector<Choice> choices = {};
   double min = 0, max = 0;  ///< both 0: no numbers
   bool whole = true;
   int count = 1;

@@ -1,8 +1,9 @@
 #pragma once
 #include <cmath>
+#include <span>
 #include <string>
-#include <vector>
 
+#include "lamina/core/names.hpp"
 #include "lamina/core/tensor.hpp"
 
 namespace lamina::nn {
@@ -32,7 +33,8 @@ struct Fans {
 /// Throws OptionError on an unknown name; names are those of the enumerators.
 Init parse_init(const std::string& name);
 const char* name_of(Init init);
-std::vector<std::string> init_names();
+/// Every initialiser in the enumerators' order, with what it does.
+std::span<const Choice> init_choices();
 
 /// A new tensor of initial values. Depends on (shape, fans, key) alone.
 Tensor initial_weight(Init init, const Shape& shape, Fans fans, RandomKey key, DType dtype = DType::f32);

@@ -52,7 +52,7 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(training_field("base"), c.base);
   visit(training_field("depth"), c.depth);
   visit(Field{"init", "initialiser; empty: the preset's"}, c.init);
-  for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
+  describe_family_options(c.options, visit);
   describe(c.colorization, visit);
   visit(Field{"discriminator", "preset of the discriminator D: patchgan (70x70) | surrogate | pixel"}, c.discriminator);
   visit(Field{"discriminator_base", "channels of D's first convolution; 0: the preset's 64", 0}, c.discriminator_base);

@@ -6,6 +6,7 @@
 
 #include "lamina/core/settings.hpp"
 #include "lamina/data/loader.hpp"
+#include "lamina/heads/head.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/models/registry.hpp"
 #include "lamina/optim/schedule.hpp"
@@ -100,30 +101,18 @@ inline constexpr Choice kFrameChoices[] = {{"shown", "as a viewer turns it"}, {"
 inline constexpr Choice kOthersChoices[] = {
     {"error", "refused"}, {"ignore", "count nowhere"}, {"nearest", "are the label with the nearest color"}};
 
-inline constexpr Choice kHeadChoices[] = {{"multiclass", "one class a pixel"},
-                                          {"multilabel", "planes that may overlap, each yes or no"},
-                                          {"ordinal", "grades: for each but the lowest, this bad or worse?"},
-                                          {"corn", "grades: for each, worse, given that it is this bad?"},
-                                          {"coral", "grades: as ordinal, with one row of weights and a bias a grade"},
-                                          {"regression", "grades: the number itself; regression:0.5/1.5/2.5 with other thresholds"}};
-inline constexpr Choice kInitChoices[] = {{"he_normal", "truncated normal by the inputs (Keras)"},
-                                          {"he_uniform", "uniform by the inputs (Keras)"},
-                                          {"kaiming_normal", "normal by the inputs (PyTorch)"},
-                                          {"kaiming_fan_out", "normal by the outputs (torchvision's ResNets)"},
-                                          {"torch_default", "uniform by the inputs, narrower (PyTorch's layers)"},
-                                          {"xavier_uniform", "uniform by inputs and outputs (Glorot & Bengio 2010)"},
-                                          {"xavier_normal", "normal by inputs and outputs (PyTorch)"},
-                                          {"glorot_normal", "the same, truncated (Keras)"},
-                                          {"normal", "of deviation 0.02 (pix2pix)"},
-                                          {"truncated_normal", "of deviation 0.01 (TensorFlow slim's heads)"},
-                                          {"variance_scaling", "truncated normal by the inputs (TensorFlow slim's ResNets)"},
-                                          {"slim_depthwise", "truncated normal of deviation 0.33 (DeepLab)"},
-                                          {"slim_pointwise", "truncated normal of deviation 0.06 (DeepLab)"}};
 inline constexpr Choice kDeviceChoices[] = {{"cpu", "the processor"}, {"cuda", "the first GPU; cuda:1 the next, and so on"}};
 inline constexpr Choice kPrecisionChoices[] = {{"f32", "32-bit floats"}, {"bf16", "bfloat16, with --device cuda"}};
 
-/// Names and help of the options of every registered family that no field of TrainConfig has.
-std::vector<std::pair<const char*, const char*>> family_options();
+/// The options of every registered family that no field of TrainConfig has.
+std::vector<const models::FamilyOption*> family_options();
+/// Those that the network has.
+void take_family_options(const models::ModelConfig& network, models::OptionValues& to);
+template <class Visit>
+void describe_family_options(models::OptionValues& values, Visit&& visit) {
+  for (const models::FamilyOption* o : family_options())
+    visit(Field{.name = o->name.c_str(), .help = o->help.c_str(), .optional = true, .choices = o->choices}, values[o->name]);
+}
 
 template <class Visit>
 void describe(TrainConfig& c, Visit&& visit) {
@@ -134,10 +123,12 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"preset", "published network of the family: see lamina info --help; empty: the first"}, c.preset);
   visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);
   visit(Field{"depth", "poolings; 0: the preset's", 0}, c.depth);
-  visit(Field{.name = "init", .help = "initialiser, or a .safetensors with PyTorch's names; empty: the preset's", .choices = kInitChoices},
+  visit(Field{.name = "init",
+              .help = "initialiser, or a .safetensors with PyTorch's names; empty: the preset's",
+              .choices = nn::init_choices()},
         c.init);
   visit(Field{.name = "from", .help = "run folder or file to begin with: all its layers but the last", .optional = true}, c.from);
-  for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
+  describe_family_options(c.options, visit);
   visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
   visit(Field{.name = "resize", .help = "how images get to that size", .choices = kResizeChoices}, c.resize);
   visit(Field{.name = "crop_center", .help = "where a crop is drawn", .choices = kCropCenterChoices}, c.crop_center);
@@ -150,11 +141,8 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"border", "what pad, crop and augment put outside a photograph, in 255ths of full intensity", 0, 255}, c.border);
   visit(Field{.name = "augment", .help = "random changes, as in hflip,rotate=15,jitter=0.2", .choices = kAugmentChoices}, c.augment);
   visit(Field{"exclude_empty", "leave out training images that show the background alone; others are scored as ever"}, c.exclude_empty);
-  visit(Field{.name = "head",
-              .help = "what the output means; of several heads NAME=KIND,...; empty: as the data's task says",
-              .stored = false,
-              .choices = kHeadChoices},  // a checkpoint says what it is, beside the settings
-        c.head);
+  constexpr const char* kHead = "what the output means; of several heads NAME=KIND,...; empty: as the data's task says";
+  visit(Field{.name = "head", .help = kHead, .stored = false, .choices = heads::head_choices()}, c.head);  // a checkpoint says it elsewhere
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice: see lamina train --help"}, c.loss);
   visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
   visit(Field{.name = "class_weights", .help = "a rule, or numbers such as 1,4,2", .choices = kClassWeightChoices}, c.class_weights);

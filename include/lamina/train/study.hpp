@@ -58,7 +58,7 @@ void describe(StudyConfig& c, Visit&& visit) {
   visit(Field{"model_preset", "of the family; empty: the preset's"}, c.model_preset);
   visit(training_field("base"), c.base);
   visit(training_field("depth"), c.depth);
-  for (const auto& [name, help] : family_options()) visit(Field{.name = name, .help = help, .optional = true}, c.options[name]);
+  describe_family_options(c.options, visit);
   visit(Field{"width", "of the images; 0: the preset's", 0}, c.width);
   visit(Field{"height", "of the images; 0: the preset's", 0}, c.height);
   visit(Field{"resize", "how images get to that size: crop | stretch | pad"}, c.resize);

@@ -56,4 +56,12 @@ void throw_unknown_name(const char* what, std::string_view text, std::span<const
   throw OptionError(message("unknown ", what, " \"", std::string(text), "\"", near, near.empty() ? "; known: " : " known: ", all));
 }
 
+std::size_t parse_choice(const char* what, std::string_view text, std::span<const Choice> choices) {
+  std::vector<std::string_view> names;
+  for (const Choice& c : choices) names.emplace_back(c.name);
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found == names.end()) throw_unknown_name(what, text, names);
+  return static_cast<std::size_t>(found - names.begin());
+}
+
 }  // namespace lamina

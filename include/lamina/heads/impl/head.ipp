@@ -5,12 +5,7 @@
 
 #include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
-#include "lamina/heads/coral.hpp"
 #include "lamina/heads/corn.hpp"
-#include "lamina/heads/multiclass.hpp"
-#include "lamina/heads/multilabel.hpp"
-#include "lamina/heads/regression.hpp"
-#include "lamina/heads/several.hpp"
 #include "lamina/ops/arithmetic.hpp"
 #include "lamina/ops/concat.hpp"
 #include "lamina/ops/slice_channels.hpp"
@@ -21,46 +16,7 @@ namespace {
 /// What is undefined is n/a.
 std::string score(double v) { return decimal(v, 4); }
 
-/// A kind of head, and the labels that it can learn.
-struct Kind {
-  const char* name;
-  data::Task task;
-  std::shared_ptr<const Head> (*make)(const data::LabelSchema&, const std::string&);
-};
-template <class H>
-std::shared_ptr<const Head> make(const data::LabelSchema& schema, const std::string& name) {
-  return std::make_shared<H>(schema, name);
-}
-/// The first one of a task is what its labels get unless something else is asked for.
-constexpr Kind kKinds[] = {{"multiclass", data::Task::multiclass, make<Multiclass>},
-                           {"multilabel", data::Task::multilabel, make<Multilabel>},
-                           {"ordinal", data::Task::ordinal, make<Ordinal>},
-                           {"corn", data::Task::ordinal, make<Corn>},
-                           {"coral", data::Task::ordinal, make<Coral>},
-                           {"regression", data::Task::ordinal, make<Regression>}};
-
 }  // namespace
-
-std::string without_thresholds(std::string kind) {
-  for (std::size_t at; (at = kind.find(':')) != std::string::npos;) kind.erase(at, std::min(kind.find(',', at), kind.size()) - at);
-  return kind;
-}
-
-std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std::string& kind_of, const std::string& name) {
-  if (schema.task == data::Task::several) return std::make_shared<Several>(schema, kind_of, name);
-  const std::string kind = without_thresholds(kind_of);
-  std::vector<std::string_view> names;
-  for (const Kind& k : kKinds) {
-    names.emplace_back(k.name);
-    if (kind.empty() ? k.task != schema.task : kind != k.name) continue;
-    require<OptionError>(k.task == schema.task, "head ", k.name, " learns ", data::name_of(k.task), " labels, and these are ",
-                         data::name_of(schema.task), "; \"task\" in dataset.json says what they are");
-    if (kind == kind_of) return k.make(schema, name);
-    require<OptionError>(kind == "regression", "head ", kind_of, ": thresholds are of a regression head");
-    return std::make_shared<Regression>(schema, name, kind_of.substr(kind.size() + 1));
-  }
-  throw_unknown_name("head", kind, names);
-}
 
 data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<std::int64_t>>& masks) {
   data::ClassCounts counts = data::ClassCounts::zeros(static_cast<std::size_t>(head.outputs()));

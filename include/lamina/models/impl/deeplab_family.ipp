@@ -4,8 +4,9 @@
 namespace lamina::models {
 namespace {
 
-constexpr Named<nn::NormOptions::Kind> kNorms[] = {
-    {nn::NormOptions::Kind::batch, "batch"}, {nn::NormOptions::Kind::frozen, "frozen"}, {nn::NormOptions::Kind::group, "group"}};
+constexpr Choice kNormChoices[] = {{"batch", "by a batch's mean and variance"},
+                                   {"frozen", "by running statistics, which stay"},
+                                   {"group", "by those of groups of an image's channels (Wu & He 2018)"}};  // in the order of Kind
 
 std::array<int, 3> three(const ModelConfig& c, const std::string& option) {
   const std::vector<int> n = c.numbers(option);
@@ -19,7 +20,7 @@ std::array<int, 3> rates(const ModelConfig& c) {
 }
 
 std::unique_ptr<Network> build(const ModelConfig& c, nn::RandomStream& random) {
-  const auto norm = parse_name("norm", c.options.at("norm"), kNorms);
+  const auto norm = static_cast<nn::NormOptions::Kind>(parse_choice("norm", c.options.at("norm"), kNormChoices));
   const double backbone = c.real("backbone_momentum"), head = c.real("head_momentum");
   if (c.preset == "torchvision")
     return std::make_unique<DeepLabV3>(DeepLabV3Options{.in_channels = c.in_channels,
@@ -90,33 +91,37 @@ Family deeplab_family() {
        .classes = 21,
        .defaults = with(with({{"aux", "no"}}, shared), torch_momentum),
        .help = "torchvision's DeepLabV3, and its checkpoint names"}};
-  std::vector<std::string> norms;
-  for (const auto& n : kNorms) norms.emplace_back(n.name);
   family.options = {
       {.name = "base", .help = "channels of the first level", .min = 4, .max = 4096},
-      {.name = "output_stride", .help = "of the features that ASPP sees", .choices = {"8", "16"}},
+      {.name = "output_stride",
+       .help = "of the features that ASPP sees",
+       .choices = {{"8", "finer: four times the pixels in the last two blocks"}, {"16", "as DeepLab is trained"}}},
       {.name = "multi_grid",
        .help = "factors of the dilations in the backbone's last layer (1,2,4 with TensorFlow's checkpoints)",
        .min = 1,
        .max = 64,
        .count = 3},
       {.name = "rates",
-       .help = "dilations of ASPP, or auto: 6,12,18, doubled at output stride 8",
-       .choices = {"auto"},
+       .help = "dilations of ASPP, as in 3,6,9",
+       .choices = {{"auto", "6,12,18, doubled at output stride 8"}},
        .min = 1,
        .max = 1024,
        .count = 3},
-      {.name = "conv", .help = "3x3 convolutions of ASPP and decoder", .choices = {"separable", "dense"}},
+      {.name = "conv",
+       .help = "3x3 convolutions of ASPP and decoder",
+       .choices = {{"separable", "a depthwise and a 1x1 one"}, {"dense", "over all channels"}}},
       {.name = "image_pooling",
-       .help = "over the image, whatever its size, or the side of the training crop in pixels",
-       .choices = {"adaptive"},
+       .help = "what ASPP's mean goes over; a number: the side of the training crop in pixels",
+       .choices = {{"adaptive", "the image, whatever its size"}},
        .min = 1,
        .max = 1 << 20},
       {.name = "dropout", .help = "share that is dropped after ASPP", .min = 0, .max = 0.95, .whole = false},
-      {.name = "norm", .help = "normalisation; frozen: running statistics, which stay", .choices = norms},
+      {.name = "norm", .help = "normalisation", .choices = {std::begin(kNormChoices), std::end(kNormChoices)}},
       {.name = "backbone_momentum", .help = "of the running statistics (1 - TensorFlow's decay)", .min = 0, .max = 1, .whole = false},
       {.name = "head_momentum", .help = "the same behind the backbone", .min = 0, .max = 1, .whole = false},
-      {.name = "aux", .help = "torchvision's auxiliary classifier, an output called aux", .choices = {"no", "yes"}}};
+      {.name = "aux",
+       .help = "torchvision's auxiliary classifier, an output called aux",
+       .choices = {{"no", "without"}, {"yes", "with; --aux-weight weighs its loss"}}}};
   return family;
 }
 

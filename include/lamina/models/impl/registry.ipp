@@ -30,12 +30,9 @@ struct Registry {
   void add(Family f) {
     require<OptionError>(!f.name.empty() && !f.presets.empty() && f.build, "the family \"", f.name,
                          "\" needs a name, a preset and a builder");
-    for (FamilyOption& o : f.options) {
+    for (const FamilyOption& o : f.options)
       require<OptionError>(!is_field(o.name), "the family \"", f.name, "\": no option can be called ", o.name,
                            ", as a field of every stored description is");
-      for (const std::string& choice : o.choices)
-        if (o.choices.size() > 1) o.help += (&choice == o.choices.data() ? ": " : " | ") + choice;
-    }
     const std::string name = f.name;
     require<OptionError>(families.try_emplace(name, std::move(f)).second, "there is a family \"", name, "\" already");
   }
@@ -96,14 +93,15 @@ std::optional<std::vector<double>> numbers_in(const std::string& text) {
 }
 
 void check_value(const FamilyOption& option, const std::string& value) {
-  if (std::find(option.choices.begin(), option.choices.end(), value) != option.choices.end()) return;
-  if (option.min == 0 && option.max == 0) throw_unknown(option.name, value, option.choices);
+  if (option.min == 0 && option.max == 0) return void(parse_choice(option.name.c_str(), value, option.choices));
+  if (std::any_of(option.choices.begin(), option.choices.end(), [&](const Choice& c) { return value == c.name; })) return;
   const auto numbers = numbers_in(value);
   const auto fits = [&](double v) { return v >= option.min && v <= option.max && (!option.whole || v == std::floor(v)); };
   const auto shown = [](double v) { return v == std::floor(v) ? std::to_string(static_cast<std::int64_t>(v)) : Json(v).dump(); };
   require<OptionError>(numbers && std::ssize(*numbers) == option.count && std::all_of(numbers->begin(), numbers->end(), fits), option.name,
                        " ", value, option.count == 1 ? " is outside [" : message(" is not ", option.count, " numbers, with commas, of ["),
-                       shown(option.min), ", ", shown(option.max), "]", option.choices.empty() ? "" : ", nor " + option.choices[0]);
+                       shown(option.min), ", ", shown(option.max), "]",
+                       option.choices.empty() ? "" : message(", nor ", option.choices[0].name));
 }
 
 std::unique_ptr<Network> build(const ModelConfig& config, std::uint64_t seed) {

@@ -249,9 +249,10 @@ Outputs UNet::forward(const Tensor& input) {
 
 Family unet_family() {
   Family family{.name = "unet", .help = "U-Net (Ronneberger et al. 2015)", .presets = {}, .options = {}, .build = {}};
-  family.options = {{.name = "base", .help = "channels of the first level", .min = 1, .max = 4096},
-                    {.name = "depth", .help = "poolings", .min = 1, .max = 8},
-                    {.name = "init", .help = "initialiser of the kernels", .choices = nn::init_names()}};
+  family.options = {
+      {.name = "base", .help = "channels of the first level", .min = 1, .max = 4096},
+      {.name = "depth", .help = "poolings", .min = 1, .max = 8},
+      {.name = "init", .help = "initialiser of the kernels", .choices = {nn::init_choices().begin(), nn::init_choices().end()}}};
   for (const Preset& p : presets()) {
     const std::string name = p.name;
     family.presets.push_back({.name = name,

@@ -1,36 +1,30 @@
 #include "lamina/nn/init.hpp"
 
-#include "lamina/core/names.hpp"
-
 namespace lamina::nn {
 namespace {
 
-constexpr Named<Init> kNames[] = {{Init::he_normal, "he_normal"},
-                                  {Init::he_uniform, "he_uniform"},
-                                  {Init::kaiming_normal, "kaiming_normal"},
-                                  {Init::kaiming_fan_out, "kaiming_fan_out"},
-                                  {Init::torch_default, "torch_default"},
-                                  {Init::xavier_uniform, "xavier_uniform"},
-                                  {Init::xavier_normal, "xavier_normal"},
-                                  {Init::glorot_normal, "glorot_normal"},
-                                  {Init::normal, "normal"},
-                                  {Init::truncated_normal, "truncated_normal"},
-                                  {Init::variance_scaling, "variance_scaling"},
-                                  {Init::slim_depthwise, "slim_depthwise"},
-                                  {Init::slim_pointwise, "slim_pointwise"}};
+constexpr Choice kChoices[] = {{"he_normal", "truncated normal by the inputs (Keras)"},
+                               {"he_uniform", "uniform by the inputs (Keras)"},
+                               {"kaiming_normal", "normal by the inputs (PyTorch)"},
+                               {"kaiming_fan_out", "normal by the outputs (torchvision's ResNets)"},
+                               {"torch_default", "uniform by the inputs, narrower (PyTorch's layers)"},
+                               {"xavier_uniform", "uniform by inputs and outputs (Glorot & Bengio 2010)"},
+                               {"xavier_normal", "normal by inputs and outputs (PyTorch)"},
+                               {"glorot_normal", "the same, truncated (Keras)"},
+                               {"normal", "of deviation 0.02 (pix2pix)"},
+                               {"truncated_normal", "of deviation 0.01 (TensorFlow slim's heads)"},
+                               {"variance_scaling", "truncated normal by the inputs (TensorFlow slim's ResNets)"},
+                               {"slim_depthwise", "truncated normal of deviation 0.33 (DeepLab)"},
+                               {"slim_pointwise", "truncated normal of deviation 0.06 (DeepLab)"}};  // in the order of Init
 
 /// Standard deviation of a standard normal truncated to [-2, 2]; Keras divides by it so that the result has the sd asked for.
 constexpr double kTruncatedSd = 0.87962566103423978;
 
 }  // namespace
 
-Init parse_init(const std::string& name) { return parse_name("initialiser", name, kNames); }
-const char* name_of(Init init) { return name_in(kNames, init); }
-std::vector<std::string> init_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : kNames) names.emplace_back(entry.name);
-  return names;
-}
+Init parse_init(const std::string& name) { return static_cast<Init>(parse_choice("initialiser", name, kChoices)); }
+const char* name_of(Init init) { return kChoices[static_cast<std::size_t>(init)].name; }
+std::span<const Choice> init_choices() { return kChoices; }
 
 Tensor truncated_normal(const Shape& shape, double sd, RandomKey key, DType dtype) {
   Tensor t = Tensor::empty(shape, {DType::f64, kCpu});

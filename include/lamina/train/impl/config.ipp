@@ -12,15 +12,20 @@ constexpr const char* kNoTraining = "not a training configuration";
 
 }  // namespace
 
-std::vector<std::pair<const char*, const char*>> family_options() {
-  std::vector<std::pair<const char*, const char*>> all;
+std::vector<const models::FamilyOption*> family_options() {
+  std::vector<const models::FamilyOption*> all;
   for (const std::string& family : models::family_names())
     for (const models::FamilyOption& option : models::find_family(family).options) {
       const bool known = option.name == "base" || option.name == "depth" || option.name == "init" ||
-                         std::any_of(all.begin(), all.end(), [&](const auto& seen) { return option.name == seen.first; });
-      if (!known) all.emplace_back(option.name.c_str(), option.help.c_str());
+                         std::any_of(all.begin(), all.end(), [&](const auto* seen) { return option.name == seen->name; });
+      if (!known) all.push_back(&option);
     }
   return all;
+}
+
+void take_family_options(const models::ModelConfig& network, models::OptionValues& to) {
+  for (const models::FamilyOption* option : family_options())
+    if (const auto it = network.options.find(option->name); it != network.options.end()) to[option->name] = it->second;
 }
 
 const Field& training_field(std::string_view name) {
@@ -60,8 +65,7 @@ TrainConfig resolved(TrainConfig config) {
   if (network.options.contains("base")) config.base = network.number("base");
   if (network.options.contains("depth")) config.depth = network.number("depth");
   if (network.options.contains("init") && !names_a_file(config.init)) config.init = network.options.at("init");
-  for (const auto& [name, help] : family_options())
-    if (const auto it = network.options.find(name); it != network.options.end()) config.options[name] = it->second;
+  take_family_options(network, config.options);
   return config;
 }
 
