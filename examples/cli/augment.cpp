@@ -37,8 +37,8 @@ int augment(const AugmentOptions& options, const Common& common) {
   if (common.json)
     print_json({{"out", options.out}, {"training_images", images}});
   else
-    std::printf("%zu training images as arrays  %s\nnext    %s check %s\n", images, options.out.c_str(), program_word().c_str(),
-                shell_word(options.out).c_str());
+    std::printf("%s as arrays  %s\nnext    %s check %s\n", counted(static_cast<std::int64_t>(images), "training image").c_str(),
+                options.out.c_str(), program_word().c_str(), shell_word(options.out).c_str());
   return kOk;
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "json.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/infer/colorizer.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
@@ -49,7 +50,8 @@ int colorize_train(train::ColorizeConfig config, bool resume, const Common& comm
   ProgressLine progress(common.quiet);
   const data::PhotoSets photos = data::find_photos(config.photos, config.held_out, config.seed);
   for (const std::string& note : photos.notes) progress.note(note);
-  progress.note(message("training on ", photos.training.size(), " photographs, validating with ", photos.held_out.size()));
+  progress.note(message("training on ", counted(static_cast<std::int64_t>(photos.training.size()), "photograph"), ", validating with ",
+                        photos.held_out.size()));
   note_settings(progress, settings_of(config), settings_of(train::usual_settings(config)), common.verbose, pool.concurrency(), config.out);
 
   RunEvents events(progress);

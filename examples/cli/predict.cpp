@@ -209,7 +209,8 @@ class Pipeline {
 };
 
 std::string rate_text(std::size_t count, double seconds) {
-  return formatted("%zu photographs in %.1f s: %.2f images/s", count, seconds, static_cast<double>(count) / std::max(seconds, 1e-9));
+  return formatted("%s in %.1f s: %.2f images/s", counted(static_cast<std::int64_t>(count), "photograph").c_str(), seconds,
+                   static_cast<double>(count) / std::max(seconds, 1e-9));
 }
 
 int predict(const PredictOptions& options, const Common& common) {

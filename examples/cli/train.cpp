@@ -41,8 +41,8 @@ int cross_validate(const train::TrainConfig& config, const data::Dataset& datase
   }
   const auto head = heads::make_head(dataset.schema, config.head);
   const heads::Selection chosen = head->selection(c.all.confusion);
-  std::printf("%zu images, each decided by the run that had not seen it: %s %s, %s\n", c.all.images.size(), chosen.name,
-              decimal(chosen.value).c_str(), train::interval_text(c.intervals, c.intervals.selection).c_str());
+  std::printf("%s, each decided by the run that had not seen it: %s %s, %s\n", counted(std::ssize(c.all.images), "image").c_str(),
+              chosen.name, decimal(chosen.value).c_str(), train::interval_text(c.intervals, c.intervals.selection).c_str());
   std::string ensemble;
   for (std::size_t k = 1; k < c.runs.size(); ++k) ensemble += " " + shell_word(c.runs[k]);
   std::printf("table   %s\nmasks   %s\nnext    %s predict %s%s PHOTO.jpg --weights last --out predictions\n", (out / "folds.csv").c_str(),

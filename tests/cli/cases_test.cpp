@@ -144,7 +144,7 @@ TEST_CASE("data sets that cannot be trained on: the same exit code from check an
   write_quarters(w / "empty", 1);
   io::write_file_atomically(w / "empty/train.txt", "");
   io::write_file_atomically(w / "empty/val.txt", "im0\nim1\n");
-  for (const auto& [set, words] : {std::pair{"one", "there is one label, 'only'"}, {"empty", "empty/train.txt lists nothing"}}) {
+  for (const auto& [set, words] : {std::pair{"one", "there is one label, 'only'"}, {"empty", "empty/train.txt lists nothing\n"}}) {
     const Result checked = w.lamina(message("check ", set));
     CHECK(checked.code == 3);
     CHECK(checked.out.find(words) != std::string::npos);

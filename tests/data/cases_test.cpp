@@ -105,7 +105,7 @@ TEST_CASE("case mixed_0_1_and_0_255: marked is marked, and this is said") {
   const CheckReport r = check_dataset(f.path());
   CHECK(r.errors() == 0);
   CHECK(r.encoding == MaskEncoding::binary);
-  CHECK(told(r.findings, "2 masks hold 0 and 1, 1 hold 0 and full intensity") == 1);
+  CHECK(told(r.findings, "2 masks hold 0 and 1, 1 holds 0 and full intensity") == 1);
   CHECK(told(r.findings, "ignore") == 0);
   CHECK(f.read("a") == Labels{0, 1, 1});
   CHECK(f.read("c") == Labels{1, 0, 0});

@@ -184,7 +184,7 @@ TEST_CASE("labels: values outside, absent classes, ambiguous encodings") {
   io::write_file_atomically(f / "dataset.json", R"({"labels": {"background": 0, "wound": 1, "scar": 2}})");
   write_png(f / "masks/5.png", mask_of(9));
   CheckReport r = f.check();
-  CHECK(count(r, true, "16 pixels in 1 masks (5.png) have the value 9, which is none of the labels") == 1);
+  CHECK(count(r, true, "16 pixels in 1 mask (5.png) have the value 9, which is none of the labels") == 1);
   CHECK(count(r, false, "the train split has no pixel of: scar") == 1);
   CHECK(train::weights_by_rule(r).at("balanced")[2] == 0);
   r = f.check({.ignore = 9});

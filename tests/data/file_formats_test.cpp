@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "lamina/data/check.hpp"
+#include "lamina/data/loader.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/npy.hpp"
 #include "support/data_folder.hpp"
@@ -153,6 +154,36 @@ TEST_CASE("TIFF samples are read as they are stored: signed, wide, floating-poin
   // Numbers without a full intensity are labels, but no photograph.
   refused(Tiff{.bits = 32, .format = 3, .blocks = {floats({0, 1, 2, 3})}}.bytes(), "p.tif", {"say nothing of their full intensity"}, true);
   refused(Tiff{.format = 2, .blocks = {numbers({0, 1, 2, 3}, 2)}}.bytes(), "p.tif", {"16-bit signed samples say nothing"}, true);
+}
+
+TEST_CASE("samples that are none: what is known to be a photograph or a mask is told of that alone") {
+  const DataFolder f;
+  std::vector<std::pair<std::string, std::string>> files{{"half.npy", io::format_npy(Tensor::full({2, 2}, 0.5))}};
+  if (reads_tiff()) files.emplace_back("half.tif", Tiff{.bits = 32, .format = 3, .blocks = {floats({0, 0.5f, 0, 0})}}.bytes());
+  for (const auto& [name, bytes] : files) {
+    CAPTURE(name);
+    const auto path = f / name;
+    io::write_file_atomically(path, bytes);
+    const auto told = [&](auto&& read) {
+      try {
+        read();
+      } catch (const DataError& e) {
+        return std::pair(std::string(e.what()).find(" mask ") != std::string::npos,
+                         std::string(e.what()).find(" photograph ") != std::string::npos);
+      }
+      return std::pair(false, false);
+    };
+    const std::pair both(true, true), photograph(false, true), mask(true, false);
+    CHECK(told([&] { read_raster(path); }) == both);
+    CHECK(told([&] { read_image(path); }) == photograph);
+    CHECK(told([&] { read_bands(path); }) == photograph);
+    CHECK(told([&] { decode_image(bytes, name); }) == photograph);
+    Loader loader({{.image = path}}, {}, {.batch = 1, .threads = 0});
+    loader.start(0);
+    Batch batch;
+    CHECK(told([&] { loader.next(batch); }) == photograph);
+    CHECK(told([&] { MaskDecoder(MaskEncoding::index, LabelSchema{}).read(path); }) == mask);
+  }
 }
 
 TEST_CASE("TIFF tiles, planes and pages" * doctest::skip(!reads_tiff())) {

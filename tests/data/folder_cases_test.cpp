@@ -89,7 +89,7 @@ TEST_CASE("case suffixed_masks: usual endings of names, of masks and of photogra
     const Dataset d = open_dataset(f.path());
     REQUIRE(d.all_items().size() == 3);
     for (const Item& item : d.all_items()) CHECK(item.mask.filename() == item.name.substr(0, 1) + mask + ".png");
-    CHECK(told(d.findings, "3 masks belong to their photographs by the ending of their names") == 1);
+    CHECK(told(d.findings, "3 masks belong to their photographs by the ending of the name") == 1);
     CHECK(check_dataset(f.path()).errors() == 0);
     write_png(f / ("masks/0" + std::string(mask) + "_GT.png"), labels({0, 0, 0}));  // which one?
     if (std::string(mask) != "a") CHECK(check_dataset(f.path()).errors() > 0);
@@ -110,6 +110,9 @@ TEST_CASE("case empty_train_list: the list is named") {
   f.text("train.txt", "# none\n\n");
   f.text("val.txt", "a\nb\n");
   CHECK(told(check_dataset(f.path()).findings, "the train split is empty: " + (f / "train.txt").string() + " lists nothing", true) == 1);
+  CHECK(told(check_dataset(f.path()).findings, "that is there", true) == 0);
+  f.text("train.txt", "z\n");
+  CHECK(told(check_dataset(f.path()).findings, "train.txt lists nothing that is there", true) == 1);
   std::filesystem::remove(f / "train.txt");
   CHECK(told(check_dataset(f.path()).findings, "train.txt is missing, while there are other lists", true) == 1);
 }

@@ -29,9 +29,9 @@ TEST_CASE("import drive: pixels outside of the field of view are ignored") {
   CHECK(i.dataset.schema.names == Names{"background", "vessel"});
   CHECK(i.dataset.schema.background == 0);
   CHECK(fs::is_symlink(i.folder / "out/images/21_training.tif"));  // no photograph is copied
-  CHECK(i.made.notes[0] == "1 photographs have no 1st_manual/NN_manual1.gif and are left out: 02_test.tif");
+  CHECK(i.made.notes[0] == "1 photograph left out, without 1st_manual/NN_manual1.gif: 02_test.tif");
   CHECK(i.made.notes[1] == "5 photographs: pixels outside of the field of view are ignored (255)");
-  CHECK(i.made.notes[2].starts_with("1 photographs have no mask of the field of view"));
+  CHECK(i.made.notes[2].starts_with("1 photograph has no mask of the field of view"));
 }
 
 TEST_CASE("import diaretdb1: planes of lesions, where three of four experts agree") {
@@ -45,11 +45,11 @@ TEST_CASE("import diaretdb1: planes of lesions, where three of four experts agre
   const Import i("diaretdb1", s);
   CHECK(i.dataset.schema.names == Names{"hardexudates", "softexudates", "hemorrhages", "redsmalldots"});
   CHECK(i.names(Split::test) == Names{"image003"});
-  const std::string none = ", which is taken to mean that they show none: ";
+  const std::string none = ", taken to show none: ";
   CHECK(i.made.notes ==
-        Names{"3 photographs have no file of ddb1_groundtruth/hemorrhages" + none + "image001.png, image002.png, image003.png",
-              "1 photographs have no file of ddb1_groundtruth/redsmalldots" + none + "image002.png",
-              "3 photographs have no file of ddb1_groundtruth/softexudates" + none + "image001.png, image002.png, image003.png",
+        Names{"3 photographs without a file of ddb1_groundtruth/hemorrhages" + none + "image001.png, image002.png, image003.png",
+              "1 photograph without a file of ddb1_groundtruth/redsmalldots" + none + "image002.png",
+              "3 photographs without a file of ddb1_groundtruth/softexudates" + none + "image001.png, image002.png, image003.png",
               "a lesion is where three of four experts saw it", i.made.notes.back()});
   CHECK(i.row("image001", 16) == Labels{0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0});
 }
@@ -69,7 +69,7 @@ TEST_CASE("import isic: three years' names") {
   s.mask("ISIC-2017_Test_v2_Part1_GroundTruth/ISIC_0000005_segmentation.PNG", {255, 255, 255, 255});
   s.photo("ISIC-2017_Test_v2_Data/ISIC_0000006.JPG");
   const Import i("isic", s);
-  CHECK(i.made.notes[0] == "1 photographs have no *_segmentation.png and are left out: ISIC_0000006.JPG");
+  CHECK(i.made.notes[0] == "1 photograph left out, without *_segmentation.png: ISIC_0000006.JPG");
   CHECK(i.names(Split::train) == Names{"ISIC_0000002", "ISIC_0000001"});
   CHECK(i.names(Split::val) == Names{"ISIC_0000003"});
   CHECK(i.names(Split::test) == Names{"ISIC_0000004", "ISIC_0000005"});  // in whatever format
@@ -87,7 +87,7 @@ TEST_CASE("import cityscapes: nineteen classes, the others ignored") {
   s.photo("leftImg8bit/test/bonn/bonn_000002_000019_leftImg8bit.png");
   s.photo("leftImg8bit/val/ulm/ulm_000007_000019_leftImg8bit.png");
   const Import i("cityscapes", s);
-  CHECK(i.made.notes[0] == "1 photographs have no *_gtFine_labelIds.png and are left out: ulm_000007_000019_leftImg8bit.png");
+  CHECK(i.made.notes[0] == "1 photograph left out, without *_gtFine_labelIds.png: ulm_000007_000019_leftImg8bit.png");
   CHECK(i.names(Split::train) == Names{"aachen_000000_000019"});
   CHECK(i.names(Split::val) == Names{"ulm_000001_000019"});
   CHECK(i.row("ulm_000001_000019") == Labels{0, kIgnoreLabel, 18, 11});
@@ -108,8 +108,8 @@ TEST_CASE("import voc: palette masks, 255 ignored") {
   s.text("VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt", "2007_000033\r\n2007_000034\r\n2007_000035\r\n");
   s.photo("VOCdevkit/VOC2012/JPEGImages/2007_000034.jpg");
   const Import i("voc", s);
-  CHECK(i.made.notes == Names{"1 listed photographs are not in JPEGImages and left out: 2007_000035",
-                              "1 listed photographs have no mask in SegmentationClass and are left out: 2007_000034"});
+  CHECK(i.made.notes == Names{"1 listed photograph left out, not in JPEGImages: 2007_000035",
+                              "1 listed photograph left out, without a mask in SegmentationClass: 2007_000034"});
   CHECK(i.names(Split::train) == Names{"2007_000032"});
   CHECK(i.names(Split::val) == Names{"2007_000033"});
   CHECK(i.row("2007_000033") == Labels{0, 1, kIgnoreLabel, 20});
@@ -134,7 +134,7 @@ TEST_CASE("import ade20k: names of objectInfo150, 0 ignored") {
          "edifice\n150\t0.0001\t5\t6\t0\tflag\n");
   s.photo("ADEChallengeData2016/images/validation/ADE_val_00000002.jpg");
   const Import i("ade20k", s);
-  CHECK(i.made.notes[0] == "1 photographs have no mask in annotations and are left out: ADE_val_00000002.jpg");
+  CHECK(i.made.notes[0] == "1 photograph left out, without a mask in annotations: ADE_val_00000002.jpg");
   CHECK(i.dataset.schema.classes() == 150);
   CHECK(i.dataset.schema.names[0] == "wall");
   CHECK(i.dataset.schema.names[1] == "building");
@@ -167,10 +167,10 @@ TEST_CASE("import coco: polygons and run lengths become masks, the small above t
   CHECK(i.row("b", 12) == Labels{0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
   CHECK(i.names(Split::train) == Names{"a"});
   CHECK(i.names(Split::val) == Names{"b"});
-  CHECK(i.made.notes == Names{"1 photographs of the JSON are not there and left out: gone.jpg",
-                              "1 annotations have an image_id that no image has and are left out: 9",
-                              "1 regions are crowds (iscrowd), which COCO's evaluation leaves out: their pixels are ignored (255)",
-                              "1 annotations are boxes or points without a shape and left out"});
+  CHECK(i.made.notes == Names{"1 photograph of the JSON left out, not there: gone.jpg",
+                              "1 annotation left out, with an image_id that no image has: 9",
+                              "1 region is a crowd (iscrowd), which COCO's evaluation ignores, as 255 here",
+                              "1 annotation has a box or points but no shape: left out"});
 }
 
 TEST_CASE("import labelme: polygons, rectangles, circles; its own words for background and ignored") {
@@ -188,7 +188,7 @@ TEST_CASE("import labelme: polygons, rectangles, circles; its own words for back
   CHECK(i.dataset.schema.names == Names{"background", "scar", "wound"});
   CHECK(i.row("a", 12) == Labels{2, 2, 1, 0, 0, 0, 1, 1, kIgnoreLabel, 0, 1, 1});
   CHECK(i.row("b", 12) == Labels{0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0});
-  CHECK(i.made.notes[0] == "1 shapes are points or lines, which cover no pixel, and left out");
+  CHECK(i.made.notes[0] == "1 shape is a point or a line, which covers no pixel: left out");
 }
 
 TEST_CASE("import instances: one file each, merged") {

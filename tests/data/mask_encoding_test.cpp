@@ -149,7 +149,7 @@ TEST_CASE("nothing is guessed: ambiguous values are refused with the fix") {
   f.text("dataset.json", R"({"labels": {"background": 0, "edge": 128, "core": 255}})");
   CHECK(f.read("a") == Labels{0, 1, 2});
   write_png(f / "masks/c.png", labels({0, 32, 255}));
-  refuses(f, "c.png: 1 pixels have the value 32, which is none of the labels");
+  refuses(f, "c.png: 1 pixel has the value 32, which is none of the labels");
   CHECK_THROWS_WITH_AS(open_dataset(f.path(), {.ignore = 32}).masks.decode(decode_raster(encode_png(labels({0, 7, 0})), "m.png"), "m.png"),
                        doctest::Contains("m.png: the pixel at (1, 0) has the value 7"), DataError);
   DataFolder g;
@@ -260,7 +260,7 @@ TEST_CASE("ordinal sets: index masks of grades; a network says one thing less th
   CHECK(again.task == Task::ordinal);
   CHECK(to_json(again) == to_json(d.schema));
   write_png(f / "masks/b.png", labels({0, 3, 1}));
-  refuses(f, "b.png: 1 pixels have the value 3, which is none of the labels");
+  refuses(f, "b.png: 1 pixel has the value 3, which is none of the labels");
   // The highest grade may be left out.
   f.masks(labels({0, 2, 1}));
   CHECK(open_dataset(f.path(), {.ignore = 2}).schema.classes() == 2);
@@ -313,7 +313,7 @@ TEST_CASE("a file a class, of classes that exclude each other: the background is
   CHECK(read_mask(made.items(Split::train)[0], made.masks).labels == Labels{1, 0, 2});
   // Overlaps, folders that are missing, files beside them, folders that nothing explains.
   write_png(f / "masks/bright/b.png", labels({255, 0, 255}));
-  CHECK(told(check_dataset(f.path()).findings, "1 pixels in 1 masks (b.png) have several planes; classes that overlap need", true) == 1);
+  CHECK(told(check_dataset(f.path()).findings, "1 pixel in 1 mask (b.png) has several planes; classes that overlap need", true) == 1);
   CHECK_THROWS_WITH_AS(open_dataset(f.path()), doctest::Contains("several planes"), DataError);
   f.text("dataset.json", R"({"labels": {"background": 0, "red": 1, "bright": 2, "dark": 3}})");
   CHECK(told(check_dataset(f.path()).findings, "some planes have a folder, but not dark", true) == 1);

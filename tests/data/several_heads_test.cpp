@@ -119,7 +119,7 @@ TEST_CASE("several heads: dataset.json and back; what fits no head is refused wh
   three_pixels(f);
   refuses(f, "--background skin: each of several heads has its own", {.background = "skin"});
   write_png(f / "masks/tissue/b.png", labels({0, 7, 0}));
-  refuses(f, "tissue/b.png: 1 pixels have the value 7");
+  refuses(f, "tissue/b.png: 1 pixel has the value 7");
   write_png(f / "masks/tissue/b.png", labels({0, 1}));
   refuses(f, "marks/hair/b.png: 3x1 pixels, but");
   write_png(f / "masks/tissue/b.png", labels({0, 1, 0}));

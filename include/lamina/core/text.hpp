@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,9 @@ std::string line_and_column(std::string_view text, std::size_t at);
 
 /// A number for people: with so many digits, its sign too if wanted; "n/a" where it is NaN.
 std::string decimal(double v, int digits = 4, bool sign = false);
+
+/// "1 image", "2 images"; where more than an s changes, what `several` of them are called.
+std::string counted(std::int64_t n, std::string_view one, std::string_view several = {});
 
 /// How a command that is printed calls the program: "lamina"; its path where this process is lamina and the PATH finds no other way to it.
 std::string program_word();

@@ -130,13 +130,18 @@ struct LabelImage {
 /// The same of a mask: it has pixels, and as many labels as its size and planes say.
 void require_valid(const char* what, const LabelImage& mask);
 
+/// What a file is to be, where that is known: what its errors then say is about that alone.
+enum class FileRole : std::uint8_t { any, photograph, mask };
+
 /// What a decoder accepts; checked against the file's header before anything is allocated. `max_decoded_bytes` is for all that a decoder
 /// allocates for one file: the samples and what it needs beside them.
 struct DecodeLimits {
   std::int64_t max_pixels = std::int64_t{64} << 20;
   std::int64_t max_decoded_bytes = std::int64_t{1} << 30;
   std::int64_t max_file_bytes = std::int64_t{512} << 20;
+  FileRole role = FileRole::any;
 
+  DecodeLimits of(FileRole r) const { return {max_pixels, max_decoded_bytes, max_file_bytes, r}; }
   /// For files of up to so many pixels, which can be as large in every other way: 16 bytes a pixel, decoded or not.
   static DecodeLimits for_pixels(std::int64_t pixels);
 };

@@ -109,6 +109,10 @@ std::string formatted(const char* pattern, ...) {
   return text;
 }
 
+std::string counted(std::int64_t n, std::string_view one, std::string_view several) {
+  return std::to_string(n) + " " + (n == 1 ? std::string(one) : several.empty() ? std::string(one) + "s" : std::string(several));
+}
+
 std::string decimal(double v, int digits, bool sign) { return std::isnan(v) ? "n/a" : formatted(sign ? "%+.*f" : "%.*f", digits, v); }
 
 std::string program_word() {

@@ -1,6 +1,7 @@
 // Bands and bits of photographs: what a file has, what a network takes, what can be shown.
 #include <algorithm>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/image.hpp"
 
 namespace lamina::data {
@@ -82,9 +83,8 @@ Image to_show(Image image) {
 }
 
 void require_channels(const ImageView& image, int channels, const std::string& origin) {
-  require<DataError>(has_channels(image, channels) || (image.channels == 3 && channels == 1), origin, ": ", image.channels,
-                     image.channels == 1 ? " band, not " : " bands, not ", channels,
-                     "; the photographs of a data set have the same bands (gray and RGB go together)");
+  require<DataError>(has_channels(image, channels) || (image.channels == 3 && channels == 1), origin, ": ", counted(image.channels, "band"),
+                     ", not ", channels, "; the photographs of a data set have the same bands (gray and RGB go together)");
 }
 
 Image with_channels(Image image, int channels, const std::string& origin) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/mask_values.hpp"
 #include "lamina/data/impl/survey.hpp"
 
@@ -108,7 +109,8 @@ class Checker {
     std::string text = values.size() == 1 ? values[0].second : message(values.size(), " values, most often ");
     for (std::size_t k = 0; values.size() > 1 && k < std::min(kShown, values.size()); ++k)
       text += message(k ? ", " : "", values[k].second, " (", -values[k].first, ")");
-    error(sum, " pixels in ", found.files.size(), " masks (", detail::examples(found.files), ") have ", text, cure);
+    error(counted(sum, "pixel"), " in ", counted(std::ssize(found.files), "mask"), " (", detail::examples(found.files),
+          sum == 1 ? ") has " : ") have ", text, cure);
   }
 
   void count_classes(const detail::Survey& survey) {

@@ -128,7 +128,6 @@ std::string CheckReport::text() const {
   for (const bool is_error : {true, false})
     for (const Finding& f : findings)
       if (f.is_error == is_error) s += std::string(is_error ? "  error    " : "  warning  ") + f.text + '\n';  // as long as it is: for grep
-  const auto counted = [](int n, const char* what) { return formatted(n == 1 ? "%d %s" : "%d %ss", n, what); };
   return s + "  " + counted(errors(), "error") + ", " + counted(warnings(), "warning") + '\n';
 }
 

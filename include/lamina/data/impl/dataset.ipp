@@ -7,6 +7,7 @@
 
 #include "lamina/core/names.hpp"
 #include "lamina/core/random.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/pairing.hpp"
 #include "lamina/data/import.hpp"
@@ -287,8 +288,8 @@ class Lister {
       for (const auto& [stem, image] : images_)
         if (!used.count(image)) unlisted.push_back(image.string());
     if (!unlisted.empty())
-      files_.findings.push_back(
-          {false, message(unlisted.size(), " images and masks are in no list and left out, such as ", unlisted.back())});
+      files_.findings.push_back({false, message(counted(std::ssize(unlisted), "image or mask is", "images and masks are"),
+                                                " in no list and left out, such as ", unlisted.back())});
     if (items == 0) files_.findings.push_back({true, images_folder_.string() + ": no images"});
     for (std::size_t k = 0; k < absent.size(); ++k)
       if (!absent[k].empty())
@@ -330,7 +331,10 @@ std::string DatasetFiles::why_empty(Split split) const {
   const fs::path list = root / (std::string(name_of(split)) + ".txt");
   const std::string name = message("the ", name_of(split), " split is empty: ");
   if (!splits_from_lists) return name + "without lists, the photographs of " + root.string() + " are split into train and val";
-  return name + list.string() + (fs::exists(list) ? " lists nothing that is there" : " is missing, while there are other lists");
+  if (!fs::exists(list)) return name + list.string() + " is missing, while there are other lists";
+  const bool in_vain =
+      std::any_of(findings.begin(), findings.end(), [&](const Finding& f) { return f.text.starts_with(list.string() + " line "); });
+  return name + list.string() + (in_vain ? " lists nothing that is there" : " lists nothing");
 }
 
 std::vector<Item> DatasetFiles::all_items() const {

@@ -5,7 +5,7 @@
 namespace lamina::data {
 
 Raster detail::read_turned(const std::filesystem::path& path, int turn, const DecodeLimits& limits) {
-  Raster raster = read_raster(path, limits);
+  Raster raster = read_raster(path, limits.of(FileRole::mask));
   return turn == 1 || raster.orientation != 1 ? raster : turned(raster, turn);
 }
 

@@ -201,6 +201,10 @@ Raster decode_raster(std::string_view bytes, const std::string& origin, const De
   return raster.orientation == 1 ? raster : turned(raster, raster.orientation);
 }
 
+std::string detail::cure_of(FileRole role, const std::string& mask, const std::string& photograph) {
+  return role == FileRole::mask ? mask : role == FileRole::photograph ? photograph : mask + ". " + photograph;
+}
+
 Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits) {
   return decode_raster(io::read_regular_file(path, static_cast<std::uint64_t>(limits.max_file_bytes)), path.string(), limits);
 }
@@ -214,13 +218,13 @@ DecodeLimits DecodeLimits::for_pixels(std::int64_t pixels) {
 }
 
 Image decode_image(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
-  return to_photo(decode_raster(bytes, origin, limits), origin);
+  return to_photo(decode_raster(bytes, origin, limits.of(FileRole::photograph)), origin);
 }
 Image read_image(const std::filesystem::path& path, const DecodeLimits& limits) {
-  return to_photo(read_raster(path, limits), path.string());
+  return to_photo(read_raster(path, limits.of(FileRole::photograph)), path.string());
 }
 Image read_bands(const std::filesystem::path& path, const DecodeLimits& limits) {
-  return to_image(read_raster(path, limits), path.string());
+  return to_image(read_raster(path, limits.of(FileRole::photograph)), path.string());
 }
 
 std::vector<Rgb> default_colors(int count) {

@@ -72,9 +72,11 @@ Imported import_drive(const fs::path& source, Target& target) {
       target.write_mask(stem, vessels_in_view(vessels, view));
     }
   }
-  target.tell(unlabelled, "photographs have no 1st_manual/NN_manual1.gif and are left out");
-  if (viewed) target.note(message(viewed, " photographs: pixels outside of the field of view are ignored (255)"));
-  if (without) target.note(message(without, " photographs have no mask of the field of view (mask/*_mask.gif): all their pixels count"));
+  target.tell(unlabelled, "photograph", "left out, without 1st_manual/NN_manual1.gif");
+  if (viewed) target.note(message(counted(viewed, "photograph"), ": pixels outside of the field of view are ignored (255)"));
+  if (without)
+    target.note(message(counted(without, "photograph has", "photographs have"),
+                        " no mask of the field of view (mask/*_mask.gif): all pixels count"));
   return target.finish({{"labels", numbered_labels({"vessel"})}, {"ignore", kIgnoreLabel}, {"encoding", "index"}},
                        source.string() + " is not laid out as DRIVE: no photograph has a 1st_manual/NN_manual1.gif");
 }
@@ -112,7 +114,7 @@ Imported import_diaretdb1(const fs::path& source, Target& target) {
     }
   }
   for (const auto& [lesion, which] : absent)
-    target.tell(which, "photographs have no file of ddb1_groundtruth/" + lesion + ", which is taken to mean that they show none");
+    target.tell(which, "photograph", "without a file of ddb1_groundtruth/" + lesion + ", taken to show none");
   target.note("a lesion is where three of four experts saw it");
   Json labels;
   for (const char* lesion : kLesions) labels[lesion] = labels.size();
@@ -141,7 +143,7 @@ Imported import_isic(const fs::path& source, Target& target) {
       target.add(split_in(fs::relative(image, source).parent_path().string()), image.stem().string(), image, mask->second);
     else
       unlabelled.push_back(image.filename().string());
-  target.tell(unlabelled, "photographs have no *_segmentation.png and are left out");
+  target.tell(unlabelled, "photograph", "left out, without *_segmentation.png");
   return target.finish({{"labels", numbered_labels({"lesion"})}, {"encoding", "binary"}},
                        source.string() + " is not laid out as ISIC: no photograph ISIC_NNNNNNN has an ISIC_NNNNNNN_segmentation.png");
 }
@@ -161,7 +163,7 @@ Imported import_cityscapes(const fs::path& source, Target& target) {
         unlabelled.push_back(image.filename().string());
     }
   }
-  target.tell(unlabelled, "photographs have no *_gtFine_labelIds.png and are left out");
+  target.tell(unlabelled, "photograph", "left out, without *_gtFine_labelIds.png");
   target.note("the test photographs have no public labels and are left out");
   const Json labels{{"road", 7},  {"sidewalk", 8},       {"building", 11},     {"wall", 12},       {"fence", 13},
                     {"pole", 17}, {"traffic light", 19}, {"traffic sign", 20}, {"vegetation", 21}, {"terrain", 22},
@@ -200,8 +202,8 @@ Imported import_voc(const fs::path& source, Target& target) {
         (photo.empty() ? without_photo : unlabelled).push_back(stem);
     }
   }
-  target.tell(without_photo, "listed photographs are not in JPEGImages and left out");
-  target.tell(unlabelled, "listed photographs have no mask in SegmentationClass and are left out");
+  target.tell(without_photo, "listed photograph", "left out, not in JPEGImages");
+  target.tell(unlabelled, "listed photograph", "left out, without a mask in SegmentationClass");
   return target.finish({{"labels", numbered_labels({"aeroplane", "bicycle",     "bird",  "boat",        "bottle", "bus",      "car",
                                                     "cat",       "chair",       "cow",   "diningtable", "dog",    "horse",    "motorbike",
                                                     "person",    "pottedplant", "sheep", "sofa",        "train",  "tvmonitor"})},
@@ -222,7 +224,7 @@ Imported import_ade20k(const fs::path& source, Target& target) {
       else
         unlabelled.push_back(image.filename().string());
   }
-  target.tell(unlabelled, "photographs have no mask in annotations and are left out");
+  target.tell(unlabelled, "photograph", "left out, without a mask in annotations");
   Json labels;
   std::set<std::string> used;
   std::string table = fs::exists(root / "objectInfo150.txt") ? io::read_text(root / "objectInfo150.txt", 1 << 20) : "";

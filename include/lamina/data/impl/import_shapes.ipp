@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/importing.hpp"
 #include "lamina/io/file.hpp"
 
@@ -82,7 +83,7 @@ bool draw(LabelImage& mask, const Json& shape, std::uint8_t value, const std::st
 LabelImage blank(const Json& image, const char* width, const char* height, const std::string& origin, const fs::path& photo) {
   const auto given = [&](const char* name) { return image.contains(name) && image.at(name).is_number() && image.at(name) != 0; };
   if (!given(width) || !given(height)) {
-    const Raster raster = read_raster(photo);
+    const Raster raster = read_raster(photo, DecodeLimits{}.of(FileRole::photograph));
     return LabelImage(raster.width, raster.height);
   }
   const auto w = image.at(width).get<std::int64_t>(), h = image.at(height).get<std::int64_t>();
@@ -229,11 +230,11 @@ Imported import_coco(const fs::path& source, Target& target) {
       for (const auto& [id, annotations] : of_image)
         if (!known.contains(id)) homeless.insert(homeless.end(), annotations.size(), std::to_string(id));
     });
-  target.tell(absent, "photographs of the JSON are not there and left out");
-  target.tell(homeless, "annotations have an image_id that no image has and are left out");
+  target.tell(absent, "photograph", "of the JSON left out, not there");
+  target.tell(homeless, "annotation", "left out, with an image_id that no image has");
   if (crowds)
-    target.note(message(crowds, " regions are crowds (iscrowd), which COCO's evaluation leaves out: their pixels are ignored (255)"));
-  if (without_shape) target.note(message(without_shape, " annotations are boxes or points without a shape and left out"));
+    target.note(counted(crowds, "region is a crowd", "regions are crowds") + " (iscrowd), which COCO's evaluation ignores, as 255 here");
+  if (without_shape) target.note(counted(without_shape, "annotation has", "annotations have") + " a box or points but no shape: left out");
   Json schema{{"labels", numbered_labels(names)}, {"encoding", "index"}};
   if (crowds) schema["ignore"] = kIgnoreLabel;
   return target.finish(schema,
@@ -286,7 +287,8 @@ Imported import_labelme(const fs::path& source, Target& target) {
       target.add(split_in(fs::relative(photo, source).parent_path().string()), photo.stem().string(), photo);
       target.write_mask(photo.stem().string(), mask);
     });
-  if (others) target.note(message(others, " shapes are points or lines, which cover no pixel, and left out"));
+  if (others)
+    target.note(message(counted(others, "shape is a point or a line", "shapes are points or lines"), ", which covers no pixel: left out"));
   Json schema{{"labels", numbered_labels(names)}, {"encoding", "index"}};
   if (ignored) schema["ignore"] = 255;
   return target.finish(schema, source.string() + " holds no labelme: a JSON with shapes beside each photograph");

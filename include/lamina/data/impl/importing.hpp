@@ -26,7 +26,7 @@ class Target {
   /// Of a label that is nowhere, so far.
   void add_folder(const std::string& label);
   /// Says how many of the source were left out, or assumed, and which are the first; silent where none was.
-  void tell(const std::vector<std::string>& which, const std::string& what);
+  void tell(const std::vector<std::string>& which, const std::string& one, const std::string& what);
   void note(const std::string& text) { result_.notes.push_back(text); }
   /// Writes lists and dataset.json; without items of val, every fifth of train is. Throws DataError where nothing was added.
   Imported finish(Json dataset_json, const std::string& nothing);

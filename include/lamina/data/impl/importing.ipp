@@ -40,8 +40,8 @@ void Target::write_mask(const std::string& stem, const LabelImage& mask, const s
   write_png(folder / (stem + ".png"), mask);
 }
 
-void Target::tell(const std::vector<std::string>& which, const std::string& what) {
-  if (!which.empty()) note(message(which.size(), " ", what, ": ", examples(which)));
+void Target::tell(const std::vector<std::string>& which, const std::string& one, const std::string& what) {
+  if (!which.empty()) note(message(counted(std::ssize(which), one), " ", what, ": ", examples(which)));
 }
 
 Imported Target::finish(Json dataset_json, const std::string& nothing) {

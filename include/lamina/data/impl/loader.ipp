@@ -172,7 +172,7 @@ struct Loader::State {
   std::shared_ptr<const Sample> read(int index) {
     if (auto cached = cache.find(index)) return cached;
     const Item& item = items[static_cast<std::size_t>(index)];
-    Raster raster = read_raster(item.image, options.limits);
+    Raster raster = read_raster(item.image, options.limits.of(FileRole::photograph));
     const int image_width = raster.width, image_height = raster.height, orientation = raster.orientation;
     const auto sample = std::make_shared<Sample>();
     sample->image =

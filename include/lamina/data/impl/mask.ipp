@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/decoders.hpp"
 #include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/mask_values.hpp"
@@ -247,8 +248,8 @@ LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) 
     require<DataError>(fits, origin,
                        graded ? ": a mask of graded planes has a channel for each of \"planes\"; this one has "
                               : ": a multilabel mask has a channel for each label, numbered from 0 in \"labels\"; this one has ",
-                       raster.channels, raster.channels == 1 ? " channel for " : " channels for ", planes(), ' ', what,
-                       planes() == 1 ? "" : "s", ". Masks of one file a ", what, " go into a folder for each, named like the ", what);
+                       counted(raster.channels, "channel"), " for ", counted(planes(), what), ". Masks of one file a ", what,
+                       " go into a folder for each, named like the ", what);
     return decode_planes(raster, planes(), schema_, origin);
   }
   PixelValues value(raster, schema_);
@@ -273,7 +274,7 @@ LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) 
 }
 
 LabelImage MaskDecoder::read(const std::filesystem::path& path, const DecodeLimits& limits) const {
-  return decode(read_raster(path, limits), path.string());
+  return decode(detail::read_turned(path, 1, limits), path.string());
 }
 
 LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const DecodeLimits& limits, int turn) const {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/mask_values.hpp"
 
@@ -167,7 +168,7 @@ class Resolver {
     if (used.size() <= 64)
       for (const std::uint32_t c : used) example += message(k ? ", " : "", "\"class ", k, "\": \"", hex_color(c), '"'), ++k;
     throw DataError(message(
-        "the masks are RGB-coloured (", used.size(), " colors: ", list(used, hex_color),
+        "the masks are RGB-coloured (", counted(std::ssize(used), "color"), ": ", list(used, hex_color),
         ") and nothing says which color is which class. Write dataset.json with \"labels\" {name: number} and \"colors\" {name: color}",
         example.empty() ? "" : ", for example \"colors\": {" + example + "}",
         overlaps(used) ? ". If red, green and blue are labels that overlap, write {\"task\": \"multilabel\", \"labels\": {\"a\": 0, "
@@ -245,8 +246,8 @@ class Resolver {
       full += m.counts.contains(m.max_value) && m.max_value >= 255;
       ones += m.max_value >= 255 && m.counts.contains(1);
     }
-    schema_.reading_note =
-        message(ones, " masks hold 0 and 1, ", full, " hold 0 and full intensity: both are read as marked or not marked");
+    schema_.reading_note = message(counted(ones, "mask holds", "masks hold"), " 0 and 1, ", counted(full, "holds", "hold"),
+                                   " 0 and full intensity: both are read as marked or not marked");
   }
   /// The colors of the labels' indices in the files, where these tell the labels apart.
   void take_palette() {

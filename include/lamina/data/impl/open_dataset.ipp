@@ -14,7 +14,7 @@ void throw_errors(const DatasetFiles& files) {
   for (const Finding& f : files.findings)
     if (f.is_error && ++errors <= 5) text += "\n  " + f.text;
   if (errors > 5) text += message("\n  and ", errors - 5, " more; `lamina check` lists all");
-  require<DataError>(errors == 0, files.root.string(), ": the data set has ", errors, errors == 1 ? " error:" : " errors:", text);
+  require<DataError>(errors == 0, files.root.string(), ": the data set has ", counted(errors, "error"), ":", text);
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text), f.leak});
   for (std::size_t i = 0; i < survey.items.size(); ++i) {
     detail::each_unknown(survey.found[i].mask, dataset.masks, [&](const MaskContent& mask, std::uint32_t value, std::int64_t count) {
-      throw DataError(message(mask.file, ": ", count, " pixels have ", mask.describe(value),
+      throw DataError(message(mask.file, ": ", counted(count, "pixel has", "pixels have"), " ", mask.describe(value),
                               mask_values::no_label_cure(value, dataset.schema.has_colors)));
     });
   }

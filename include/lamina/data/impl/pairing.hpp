@@ -83,8 +83,8 @@ class Pairing {
   }
   void tell(std::vector<Finding>& findings) const {
     if (paired_by_ending_)
-      findings.push_back(
-          {false, message(paired_by_ending_, " masks belong to their photographs by the ending of their names: ", example_)});
+      findings.push_back({false, message(counted(paired_by_ending_, "mask belongs to its photograph", "masks belong to their photographs"),
+                                         " by the ending of the name: ", example_)});
     if (!several_.empty())
       findings.push_back({true, "the names say not which mask belongs to which photograph: " + several_ +
                                     "; keep one mask a photograph. Masks of one instance each are merged by lamina import instances"});

@@ -7,6 +7,7 @@
 
 #include "lamina/core/device.hpp"
 #include "lamina/core/random.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::data {
@@ -112,7 +113,7 @@ PhotoSets find_photos(const std::vector<std::string>& sources, int held_out, std
     }
     require<DataError>(all.size() > before || validation.size() > validated, source, ": the ", kind, " holds no photographs (",
                        supported_formats(), ")");
-    std::string note = message(source, ": a ", kind, " of ", all.size() - before, " photographs");
+    std::string note = message(source, ": a ", kind, " of ", counted(static_cast<std::int64_t>(all.size() - before), "photograph"));
     if (validation.size() > validated) note += message(", and ", validation.size() - validated, " for validation");
     sets.notes.push_back(std::move(note));
   }

@@ -144,10 +144,10 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
   const auto value = [&](std::size_t c_order, std::size_t file_order, std::size_t x, std::size_t y) {
     if (array.integers) return array.integer(file_order);
     const double v = numbers[c_order];
-    require<DataError>(
-        v == std::floor(v) && std::abs(v) < 1e15, origin, ": the value ", v, " at (", x, ", ", y,
-        ") is no whole number: an array used as a mask holds labels or 0 and 1, not probabilities; as a photograph numbers of "
-        "8 or 16 bits (u1, u2)");
+    require<DataError>(v == std::floor(v) && std::abs(v) < 1e15, origin, ": the value ", v, " at (", x, ", ", y, ") is no whole number. ",
+                       detail::cure_of(limits.role, "An array used as a mask holds labels or 0 and 1, not probabilities",
+                                       "One used as a photograph holds numbers of 8 or 16 bits (u1, u2): scale it, for example with numpy: "
+                                       "(255 * (a - a.min()) / (a.max() - a.min())).astype('u1')"));
     return static_cast<std::int64_t>(v);
   };
   std::int64_t largest = 0;

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "lamina/core/device.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/pairing.hpp"
 #include "lamina/io/file.hpp"
 
@@ -67,7 +68,7 @@ void add_up(const Image& image, Inspection& result) {
 
 void inspect_photo(const Item& item, const DecodeLimits& limits, Inspection& result) {
   const std::string bytes = io::read_regular_file(item.image, static_cast<std::uint64_t>(limits.max_file_bytes));
-  Raster raster = decode_raster(bytes, item.image.string(), limits);
+  Raster raster = decode_raster(bytes, item.image.string(), limits.of(FileRole::photograph));
   result.max_value = raster.max_value;
   result.orientation = raster.orientation;
   result.image_format = raster.format;
@@ -123,17 +124,16 @@ void Survey::tell_of_files(const MaskReading& reading, std::vector<Finding>& fin
     if (in.orientation != 1 && in.mask.orientation == 1 && items[i].turn == 1) turned.push_back(items[i].image.filename().string());
   }
   const auto warn = [&](const std::string& text) { findings.push_back({false, text}); };
-  for (const auto& [note, files] : notes)
-    warn(message(files.size() == 1 ? "1 file: " : message(files.size(), " files: "), note, ": ", examples(files)));
+  for (const auto& [note, files] : notes) warn(message(counted(std::ssize(files), "file"), ": ", note, ": ", examples(files)));
   if (!lossy.empty())
-    warn(message(lossy.size(),
-                 " masks are lossy files (JPEG, WebP), which smear labels at their borders; save masks as PNG: ", examples(lossy)));
+    warn(message(counted(std::ssize(lossy), "mask is a lossy file", "masks are lossy files"),
+                 " (JPEG, WebP), which smear labels at their borders; save masks as PNG: ", examples(lossy)));
   if (!transparent.empty())
-    warn(message(transparent.size(), " masks have an alpha channel that varies and is not read (--mask-channel alpha reads it instead): ",
-                 examples(transparent)));
+    warn(message(counted(std::ssize(transparent), "mask has", "masks have"),
+                 " an alpha channel that varies and is not read (--mask-channel alpha reads it instead): ", examples(transparent)));
   if (!turned.empty() && !reading.as_stored)
-    warn(message(turned.size(),
-                 " photographs are turned by their EXIF orientation, which their masks do not have. Where masks were drawn on "
+    warn(message(counted(std::ssize(turned), "photograph is turned by its", "photographs are turned by their"),
+                 " EXIF orientation, which the masks do not have. Where masks were drawn on "
                  "the pixels as they are stored, say --mask-frame stored (\"mask_frame\": \"stored\" in dataset.json): ",
                  examples(turned)));
 }
@@ -192,8 +192,8 @@ PhotoStatistics Survey::photos(std::vector<Finding>& findings) const {
   }
   s.bits = deep == 0 ? 8 : shallow == 0 ? 16 : 0;
   if (s.bits == 0)
-    findings.push_back({false, message(deep, " photographs have 16 bits and ", shallow,
-                                       " have 8: full intensity is taken as the same; if it is not, scale them alike")});
+    findings.push_back({false, message(counted(deep, "photograph has", "photographs have"), " 16 bits, ", shallow,
+                                       " of 8: full intensity is taken as the same; if it is not, scale them alike")});
   return s;
 }
 

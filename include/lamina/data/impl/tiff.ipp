@@ -1,4 +1,5 @@
 // TIFF through libtiff 4.5 or later: the first version whose errors and allocations can be handled per file instead of globally.
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/decoders.hpp"
 
 #if LAMINA_HAS_TIFF
@@ -231,12 +232,12 @@ Raster decode_tiff(std::string_view bytes, const std::string& origin, const Deco
   }
   const std::string kind = message(l.bits, fractions ? "-bit floating-point" : l.format == SAMPLEFORMAT_INT ? "-bit signed" : "-bit");
   const auto refuse = [&](std::uint32_t x, std::uint32_t y, double v) {
-    char value[32];
-    std::snprintf(value, sizeof value, "%.10g", v);
-    throw DataError(message(origin, ": the pixel at (", x, ", ", y, ") has the value ", value, " (", kind,
-                            " samples). A mask holds whole numbers from 0 to 65535: give pixels without data a value of their own, such as "
-                            "255, and leave them out with --ignore 255. A photograph holds 8- or 16-bit unsigned numbers: scale it, for "
-                            "example with gdal_translate -ot Byte -scale"));
+    throw DataError(message(
+        origin, ": the pixel at (", x, ", ", y, ") has the value ", formatted("%.10g", v), " (", kind, " samples). ",
+        cure_of(limits.role,
+                "A mask holds whole numbers from 0 to 65535: give pixels without data a value of their own, such as 255, and leave them "
+                "out with --ignore 255",
+                "A photograph holds 8- or 16-bit unsigned numbers: scale it, for example with gdal_translate -ot Byte -scale")));
   };
   const bool inverted = l.photometric == PHOTOMETRIC_MINISWHITE && !wide;
   visit_samples(tiff.get(), l, static_cast<std::size_t>(block_bytes), source, origin,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lamina/core/error.hpp"
+#include "lamina/core/text.hpp"
 
 namespace lamina::metrics {
 namespace {
@@ -37,7 +38,7 @@ double BorderCounts::far_error() const { return share(far_wrong, far); }
 BorderCounts border_counts(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided, std::int64_t height,
                            std::int64_t width, std::int64_t planes, std::optional<int> ignore, std::int64_t reach) {
   require(std::ssize(truth) == height * width * planes && decided.size() == truth.size(), "border_counts: ", truth.size(), " labels and ",
-          decided.size(), " decisions for ", height, " x ", width, " pixels of ", planes, planes == 1 ? " plane" : " planes");
+          decided.size(), " decisions for ", height, " x ", width, " pixels of ", counted(planes, "plane"));
   BorderCounts counts;
   std::vector<Range> own(static_cast<std::size_t>(height * width)), rows(own.size());
   for (std::int64_t plane = 0; plane < planes; ++plane) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lamina/core/error.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/metrics/distance.hpp"
 
 namespace lamina::metrics {
@@ -54,7 +55,7 @@ std::vector<SurfaceScores> surface_scores(std::span<const std::uint8_t> truth, s
                                           std::int64_t width, std::int64_t planes, std::span<const Region> regions, int ignore,
                                           const SurfaceOptions& o) {
   require(std::ssize(truth) == height * width * planes && decided.size() == truth.size(), "surface_scores: ", truth.size(), " labels and ",
-          decided.size(), " decisions for ", height, " x ", width, " pixels of ", planes, planes == 1 ? " plane" : " planes");
+          decided.size(), " decisions for ", height, " x ", width, " pixels of ", counted(planes, "plane"));
   require<OptionError>(o.tolerance >= 0, "surface_scores: the tolerance ", o.tolerance, " must not be negative");
   std::vector<SurfaceScores> all;
   for (const Region& region : regions) {

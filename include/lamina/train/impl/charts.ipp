@@ -173,7 +173,7 @@ std::string histogram_svg(const std::vector<double>& values, double low, double 
     const double from = low + (high - low) * k / kParts, to = low + (high - low) * (k + 1) / kParts;
     bars += "<rect x=\"" + decimal(axes.px(from) + 0.5, 1) + "\" y=\"" + decimal(axes.py(n), 1) + "\" width=\"" +
             decimal(axes.px(to) - axes.px(from) - 1, 1) + "\" height=\"" + decimal(kBottom - axes.py(n), 1) + "\" fill=\"" + kColors[0] +
-            "\"><title>" + tick(from) + " to " + tick(to) + ": " + std::to_string(n) + (n == 1 ? " image" : " images") + "</title></rect>";
+            "\"><title>" + tick(from) + " to " + tick(to) + ": " + counted(n, "image") + "</title></rect>";
   }
   return svg_of(kWidth, kBottom + 44, axes.svg + bars);
 }

@@ -186,7 +186,7 @@ class PairReport : public Sink {
  private:
   static std::string summary(const std::vector<EpochRecord>& history) {
     const EpochRecord& last = history.back();
-    std::string text = "After " + std::to_string(last.epoch) + " epochs and " + std::to_string(last.step) + " updates";
+    std::string text = "After " + counted(last.epoch, "epoch") + " and " + counted(last.step, "update");
     for (auto r = history.rbegin(); r != history.rend(); ++r)
       if (r->validation) {
         const Scalars& s = r->validation->scores;
@@ -293,8 +293,7 @@ ColorizeConfig resolved(ColorizeConfig c) {
   };
   number(g, "base", c.base), number(g, "depth", c.depth);
   if (g.options.contains("init")) c.init = g.options.at("init");
-  for (const auto& [name, help] : family_options())
-    if (const auto it = g.options.find(name); it != g.options.end()) c.options[name] = it->second;
+  take_family_options(g, c.options);
   number(d, "base", c.discriminator_base), number(d, "layers", c.discriminator_layers);
   number(d, "last_kernel", c.discriminator_last_kernel), number(d, "last_stride", c.discriminator_last_stride);
   return c;

@@ -162,7 +162,7 @@ ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageS
 }
 
 std::string interval_text(const ScoreIntervals& s, const metrics::Interval& i) {
-  if (std::isnan(i.low)) return message("no interval: ", s.images, s.images == 1 ? " image" : " images");
+  if (std::isnan(i.low)) return "no interval: " + counted(static_cast<std::int64_t>(s.images), "image");
   return formatted("%g %% interval %.3f to %.3f, %d bootstrap resamples of %zu images", 100 * s.options.level, i.low, i.high,
                    s.options.resamples, s.images);
 }

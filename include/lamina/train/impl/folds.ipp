@@ -103,7 +103,7 @@ Outcome cross_validate(const TrainConfig& config, const data::Dataset& dataset, 
     one.out = (out / message("fold_", k + 1)).string();
     result.runs.push_back(one.out);
     const data::Dataset set = fold_of(dataset, folds, k, config.seed);
-    say(message("fold ", k + 1, " of ", folds, ": ", set.items(data::Split::train).size(), " images to train on, ",
+    say(message("fold ", k + 1, " of ", folds, ": ", counted(std::ssize(set.items(data::Split::train)), "image"), " to train on, ",
                 set.items(data::Split::val).size(), " held out"));
     if (const Outcome outcome = train(one, set, resume, events, stop); outcome != Outcome::finished) return outcome;
     const io::ModelFile file(RunFolder{one.out}.weights("last"));

@@ -67,8 +67,8 @@ void require_memory(const TrainConfig& c, const StepMemory& step, std::int64_t b
     const auto side = [&](int pixels) { return static_cast<int>(pixels * scale / 16) * 16; };
     cure = message("not even one does: --batch 1", alone, " --size ", side(c.width), "x", side(c.height), " fits");
   }
-  throw MemoryError(message("training on ", c.batch, c.batch == 1 ? " image" : " images", " of ", c.width, "x", c.height,
-                            " at once takes about ", amount(needed), ", and ", amount(there), " of ", limit, " can be had for it; ", cure));
+  throw MemoryError(message("training on ", counted(c.batch, "image"), " of ", c.width, "x", c.height, " at once takes about ",
+                            amount(needed), ", and ", amount(there), " of ", limit, " can be had for it; ", cure));
 }
 
 }  // namespace lamina::train

@@ -22,8 +22,8 @@ inline std::string take_raised(const TrainConfig& here, TrainConfig& there, std:
   if (kind == Kind::constant || kind == Kind::plateau)
     said += " does not depend on them";
   else
-    said += message(" is that of ", here.epochs, " epochs from update ", step + 1, " on: the learning rate there is ", rate_of(here.epochs),
-                    ", not the ", rate_of(there.epochs), " of ", there.epochs, " epochs");
+    said += message(" is that of ", counted(here.epochs, "epoch"), " from update ", step + 1, " on: the learning rate there is ",
+                    rate_of(here.epochs), ", not the ", rate_of(there.epochs), " of ", counted(there.epochs, "epoch"));
   there.epochs = here.epochs;
   return said;
 }

@@ -74,8 +74,8 @@ class RunReport {
         for (const HeadCounts& counts : r.validation->counts)
           if (counts.head == head_.name()) content_.confusion = counts.confusion;
     content_.grades = head_.note(content_.confusion);
-    content_.summary.push_back(message("The run is not finished: ", last_.epoch, " of ", info_.config.epochs, " epochs. ", program_word(),
-                                       " report ", shell_path(folder_.root.string()), " adds pictures and intervals."));
+    content_.summary.push_back(message("The run is not finished: ", last_.epoch, " of ", counted(info_.config.epochs, "epoch"), ". ",
+                                       program_word(), " report ", shell_path(folder_.root.string()), " adds pictures and intervals."));
     if (content_.confusion.total() > 0) content_.summary.push_back(summary());
   }
 
@@ -84,8 +84,8 @@ class RunReport {
     const metrics::ConfusionMatrix baseline = head_.baseline(content_.confusion);
     const heads::Selection chosen = head_.selection(content_.confusion, content_.undefined);
     return "Best epoch " + std::to_string(info_.state.epoch) + " of " + std::to_string(last_.epoch) + ": " + chosen.name + " (" +
-           chosen.meaning + ") " + decimal(chosen.value, 3) + " on " + std::to_string(items().size()) + " " + content_.split +
-           " images. Always answering the most frequent class scores " + decimal(head_.selection(baseline, content_.undefined).value, 3) +
+           chosen.meaning + ") " + decimal(chosen.value, 3) + " on " + counted(std::ssize(items()), content_.split + " image") +
+           ". Always answering the most frequent class scores " + decimal(head_.selection(baseline, content_.undefined).value, 3) +
            ", at a pixel accuracy of " + decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.";
   }
 
@@ -208,7 +208,7 @@ class FullReport : Best, public RunReport {
           "choice depends on would say how good the network is.");
     else if (chosen_on > 0)
       content_.summary.push_back(
-          message("The epoch was chosen on the ", chosen_on, " images of the val split; the test split had no say."));
+          message("The epoch was chosen on the ", counted(chosen_on, "image"), " of the val split; the test split had no say."));
     else
       content_.summary.push_back("There is no val split: the weights are those of the last epoch.");
     content_.intervals_title = message("Every score with its ", std::lround(100 * intervals.options.level), " % interval");

@@ -157,11 +157,11 @@ ReportSection images_section(const heads::Head& head, const std::vector<ImageSco
   };
   const metrics::BootstrapOptions bootstrap;
   section.notes.push_back(message("Mean ", said(0), ", median ", said(1), ", worst ", decimal(values.front(), 3), ", best ",
-                                  decimal(values.back(), 3), " of ", values.size(), " images; in brackets the ",
+                                  decimal(values.back(), 3), " of ", counted(std::ssize(values), "image"), "; in brackets the ",
                                   std::lround(100 * bootstrap.level), " % interval of ", bootstrap.resamples,
                                   " bootstrap resamples of the images."));
   if (const std::size_t none = images.size() - values.size(); none > 0)
-    section.notes.push_back(message(none, none == 1 ? " image has no score." : " images have no score."));
+    section.notes.push_back(counted(static_cast<std::int64_t>(none), "image has", "images have") + " no score.");
   const double high = std::max(1.0, *std::max_element(values.begin(), values.end()));
   section.charts.push_back({"image_scores", histogram_svg(values, 0, high,
                                                           {.title = "Scores of the images",

@@ -84,7 +84,7 @@ std::vector<std::string> StudyPlan::text() const {
                                         colorization_step, segmentation_step, static_cast<double>(memory) / 1e9);
   int left = 0;
   for (const StudyRun& r : runs) left += r.scores.empty();
-  return {message(colorizations, " colorization", colorizations == 1 ? "" : "s", " and ", runs.size(), " segmentations, of which ",
+  return {message(counted(colorizations, "colorization"), " and ", counted(std::ssize(runs), "segmentation"), ", of which ",
                   runs.size() - static_cast<std::size_t>(left), " are there"),
           numbers, "about " + duration(seconds) + " to go"};
 }
@@ -277,7 +277,7 @@ Outcome Study::run(const TrainEvents& events, const std::function<void(const std
   for (StudyRun& r : runs_) {
     if (!r.scores.empty()) continue;
     if (stopped() || segment(r, events, stop) != Outcome::finished) return Outcome::interrupted;
-    said(message(percent_of(r.fraction), " % (", r.images, " images), seed ", r.seed, ", ", r.arm, ": Dice ",
+    said(message(percent_of(r.fraction), " % (", counted(r.images, "image"), "), seed ", r.seed, ", ", r.arm, ": Dice ",
                  decimal(r.scores.at("dice_all")), " of all classes, ", decimal(r.scores.at("dice_binary")),
                  " of background and the rest"));
   }

@@ -100,7 +100,7 @@ class ConfiguredTask : public SegmentationTask {
     const auto leaks = [](const data::Finding& f) { return f.leak; };
     const auto count = std::count_if(dataset_.findings.begin(), dataset_.findings.end(), leaks);
     if (count == 0) return {};
-    return Alarm{.seen = message(count, " photographs of another split are trained on, too: ",
+    return Alarm{.seen = message(counted(count, "photograph"), " of another split trained on, too: ",
                                  std::find_if(dataset_.findings.begin(), dataset_.findings.end(), leaks)->text),
                  .cause = "lists that overlap, or copies of a photograph under two names",
                  .next = program_word() + " check " + shell_word(config_.data)};
