@@ -95,7 +95,7 @@ Family deeplab_family() {
       {.name = "base", .help = "channels of the first level", .min = 4, .max = 4096},
       {.name = "output_stride",
        .help = "of the features that ASPP sees",
-       .choices = {{"8", "finer: four times the pixels in the last two blocks"}, {"16", "as DeepLab is trained"}}},
+       .choices = {{"8", "finer, with four times the pixels in the last two blocks"}, {"16", "as DeepLab is trained"}}},
       {.name = "multi_grid",
        .help = "factors of the dilations in the backbone's last layer (1,2,4 with TensorFlow's checkpoints)",
        .min = 1,
