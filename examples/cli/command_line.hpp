@@ -31,14 +31,16 @@ inline void add_choices(CLI::Option& option, std::span<const lamina::Choice> cho
 }
 
 /// The numbers that an option takes; --help names them.
-template <class Number>
-void add_range(CLI::Option& option, double least, double most) {
-  if (least == lamina::kPositive)
-    option.check(CLI::PositiveNumber);
-  else if (least == 0 && std::isinf(most))
-    option.check(CLI::NonNegativeNumber);
-  else if (!std::isinf(least))
-    option.check(CLI::Range(static_cast<Number>(least), static_cast<Number>(most)));
+inline void add_range(CLI::Option& option, double least, double most) {
+  if (std::isinf(least)) return;
+  const bool above = least == lamina::kPositive, open = std::isinf(most);
+  const std::string range = above ? "above 0" : lamina::formatted(open ? "from %g on" : "from %g to %g", least, most);
+  const auto inside = [=](std::string& text) -> std::string {
+    double v = 0;
+    if (!CLI::detail::lexical_cast(text, v)) return "\"" + text + "\" is no number";
+    return v >= least && v <= most ? "" : text + " is none of the numbers " + range;
+  };
+  option.check(CLI::Validator(inside, above ? ">0" : lamina::formatted(open ? ">=%g" : "%g..%g", least, most)));
 }
 
 inline void add_option(CLI::App& app, const Option& o) {
@@ -61,8 +63,8 @@ inline void add_option(CLI::App& app, const Option& o) {
           if constexpr (
               requires { *value + 1; } || requires { **value + 1; })
             added->check(CLI::Validator(no_number, ""));
-          if constexpr (std::is_same_v<T, double*>) add_range<double>(*added, o.least, o.most);
-          if constexpr (std::is_same_v<T, int*> || std::is_same_v<T, std::int64_t*>) add_range<int>(*added, o.least, o.most);
+          if constexpr (std::is_same_v<T, double*> || std::is_same_v<T, int*> || std::is_same_v<T, std::int64_t*>)
+            add_range(*added, o.least, o.most);
           return added;
         }
       },

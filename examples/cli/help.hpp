@@ -18,7 +18,7 @@ inline constexpr const char* kDatasetHelp = R"(dataset.json says what the masks 
   planes        of ordinal sets: names of what is graded, each by itself
   ignore        the value that counts nowhere
   colors        {"face": [255, 0, 0]} or "#ff0000"
-  encoding      index | palette | binary | colors | planes | foreground-planes
+  encoding      index | palette | binary | colors | planes | foreground_planes
   mask_channel, mask_frame, others: as the options
   roles         {"background": "sky", "uncertain": ["blur"], "foreground": [...]}:
     background  the label that foreground scores leave out, or [] for none
@@ -27,6 +27,8 @@ inline constexpr const char* kDatasetHelp = R"(dataset.json says what the masks 
   heads         {"tissue": {"labels": ...}, ...} instead of labels: what is asked of every pixel
 Masks are DATA/masks/NAME.*; of planes, and of classes that have a file each, DATA/masks/PLANE/
 NAME.*; of heads DATA/masks/HEAD, and DATA/masks/HEAD/PLANE where one has planes.
+DATA/groups.txt, NAME GROUP a line: photographs of one patient or film, which the split that is
+made without lists and --folds keep together.
 )";
 
 inline constexpr lamina::Choice

@@ -35,7 +35,6 @@ constexpr Recipe kRecipes[] = {{"ce+dice", "enet"},
                                {"dice", "none"},
                                kBoth,
                                kPlain,
-                               {"dice", "enet", "skip"},
                                {"ce+dice", "none", "penalize", 0.5}};
 constexpr std::size_t kOnSparse = 4;  ///< so many of them
 constexpr int kSide = 128, kSparseSide = 256;

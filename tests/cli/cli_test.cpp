@@ -91,7 +91,8 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train none --clip-norm -1"), 2, {"--clip-norm -1", "at least 0"});
   check_error(w.lamina("train none --weight-decay nan"), 2, {"--weight-decay nan", "not a number"});
   check_error(w.lamina("train none --optimizer sgd --momentum 2"), 2, {"momentum = 2"});
-  check_error(w.lamina("train none --class-weights balancd"), 2, {"did you mean \"balanced\""});
+  check_error(w.lamina("train none --class-weights balancd"), 2, {"did you mean \"balanced\"", "auto", "1,4,2"});
+  check_error(w.lamina("train none --class-weights 1e300,1"), 2, {"--class-weights", "\"1e300\" is not a weight"});
   check_error(w.lamina("train none --class-weights 1,-1"), 2, {"\"-1\" is not a weight"});
   check_error(w.lamina("train none --class-weights 0,0"), 2, {"every class weighs nothing"});
   check_error(w.lamina("train none --loss ce --absent-classes skip"), 2, {"--absent-classes skip", "\"ce\"", "+dice"});
@@ -100,6 +101,13 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
       check_error(w.lamina(verb, {.file_size = 0}, ErrorStream::pipe), 6, {"could not be written to the standard output"});
   check_error(w.lamina("train data --resume nver"), 2, {"auto", "never"});
   check_error(w.lamina("info --preset kers"), 2, {"keras"});
+  for (const char* outside : {"train none --folds -1", "evaluate run data --tolerance -1", "evaluate run data --tolerance nan"}) {
+    const Result r = w.lamina(outside);
+    check_error(r, 2, {"is none of the numbers from 0 on"});
+    CHECK_MESSAGE(r.err.size() < 200, r.err);
+  }
+  check_error(w.lamina("train none --folds abc"), 2, {"--folds", "\"abc\" is no number"});
+  check_error(w.lamina("phantom skin out --withhold r0g1b2"), 2, {"--withhold r0g1b2", "no grades", "severity"});
   check_error(w.lamina("phantom skinn out"), 2, {"skin"});
   check_error(w.lamina("phantom skin data --count 3 --size 32"), 2, {"data is not empty (it has "});
   CHECK_FALSE(fs::exists(w / "runs"));

@@ -58,7 +58,8 @@ TEST_CASE("graded planes are checked, trained on, scored and predicted: a mask a
   double gray = 0;
   for (const std::uint8_t v : map.pixels) gray += v / 510.0 / static_cast<double>(map.pixels.size());
   CHECK(gray == doctest::Approx(several.at("uncertainty").at("mean").get<double>()).epsilon(0.05).scale(0));
-  check_error(w.lamina("predict ordinal set/images/rgb_0001.png --out out --mc 3 --quiet"), 2, {"no dropout"});
+  check_error(w.lamina("predict ordinal set/images/rgb_0001.png --out drawn --mc 3 --quiet"), 2, {"no dropout"});
+  CHECK(!std::filesystem::exists(w / "drawn"));
   check_error(w.lamina("predict ordinal set/images/rgb_0001.png --out out --with corn --quiet"), 3, {"corn", "kind of head"});
   check_error(w.lamina("train set --out x --background r"), 3, {"--background r", "graded planes"});
   check_error(w.lamina("train set --out x --head multiclass"), 2, {"multiclass", "ordinal"});

@@ -158,3 +158,43 @@ TEST_CASE("dataset.json: read, checked, written") {
   bad(R"({"labels": {"a": 0}, "roles": {"background": "z"}})", "not in 'labels'");
   CHECK_THROWS_WITH_AS(split_named("vall"), doctest::Contains("did you mean \"val\""), OptionError);
 }
+
+TEST_CASE("groups: who belongs together stays together, and is told where lists part them") {
+  DataFolder f;
+  for (const char* stem : {"e", "f", "g h", "i"}) data::write_png(f / message("images/", stem, ".png"), data::Image(3, 1, 3));
+  for (const char* stem : {"e", "f", "g h", "i"}) data::write_png(f / message("masks/", stem, ".png"), labels({0, 1, 1}));
+  f.masks(labels({0, 1, 1}));
+  f.text("groups.txt", "# patients\na one\nb.png\tone\r\nc two\nd two\ne two\ng h\tthree of them\ni\tthree of them\n");
+  const auto groups = [&](const Dataset& d, Split split) {
+    std::set<std::string> all;
+    for (const Item& item : d.items(split)) all.insert(item.group.empty() ? item.name : item.group);
+    return all;
+  };
+  std::set<std::size_t> sizes;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Dataset d = open_dataset(f.path(), {.seed = seed, .validation_share = 0.3});
+    const auto train = groups(d, Split::train), val = groups(d, Split::val);
+    CHECK(d.items(Split::train).size() + d.items(Split::val).size() == 8);
+    CHECK(!train.empty());
+    CHECK(d.items(Split::val).size() >= 2);
+    sizes.insert(d.items(Split::val).size());
+    for (const std::string& group : val) CHECK(!train.contains(group));
+    CHECK((train.contains("three of them") || val.contains("three of them")));
+  }
+  CHECK(sizes.size() > 1);
+  CHECK(told(open_dataset(f.path()).findings, "group") == 0);
+  f.text("train.txt", "a\nc\nd\nf\n");
+  f.text("val.txt", "b\ne\ng h\n");
+  const Dataset d = open_dataset(f.path());
+  CHECK(told(d.findings, "the photographs of the group 'one' (groups.txt) are in train and val") == 1);
+  CHECK(told(d.findings, "the photographs of the group 'two' (groups.txt) are in train and val") == 1);
+  CHECK(told(d.findings, "three of them") == 0);
+  CHECK(std::count_if(d.findings.begin(), d.findings.end(), [](const Finding& x) { return x.leak; }) == 2);
+  const auto wrong = [&](const char* text, const char* reason) {
+    f.text("groups.txt", text);
+    refuses(f, reason);
+  };
+  wrong("a one\nb\n", "groups.txt line 2: 'b' names a photograph without a group");
+  wrong("z one\n", "groups.txt line 1: 'z' is no photograph");
+  wrong("a one\na.png two\n", "groups.txt line 2: 'a.png' belongs to 'one' by a line before, and here to 'two'");
+}

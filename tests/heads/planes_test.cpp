@@ -86,6 +86,8 @@ TEST_CASE("graded planes: counts and scores of each, and their mean") {
   CHECK(s.at("mean_absolute_error") == doctest::Approx(0.25));
   CHECK(s.at("within_one") == doctest::Approx(0.95));
   // By hand: labels 2, 5, 3; predictions 3, 5, 2; expected sum of squares ((2*5 + 5*3 + 5*2 + 3*5) + 4*(2*2 + 3*3)) / 10 = 10.2
+  CHECK(s.at("within_one") == doctest::Approx((s.at("within_one_crack") + s.at("within_one_rust")) / 2));
+  CHECK(s.at("within_one_crack") != s.at("within_one_rust"));
   CHECK(s.at("quadratic_kappa_rust") == doctest::Approx(1 - 2 / 10.2));
   CHECK(s.at("quadratic_kappa") == doctest::Approx((s.at("quadratic_kappa_crack") + s.at("quadratic_kappa_rust")) / 2));
   CHECK(head->selection(both).value == s.at("quadratic_kappa"));

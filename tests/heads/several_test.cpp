@@ -168,7 +168,7 @@ TEST_CASE("several heads: the loss is the sum of each one's, of terms of its own
   fails("tissue=ce,damage=ce", "no term for the head marks");
   fails("tissue=ce,damage=ce,mark=ce", "mark");
   fails("tissue=ce,ce", "\"ce\" names no head");
-  fails("bce", "not for a multiclass head");
+  fails("bce", "not for the multiclass head");
   Tensor leaf = z.clone();
   leaf.set_requires_grad();
   const auto result = gradcheck([&](const std::vector<Tensor>& in) { return losses::Criterion("ce+dice")(*head, in[0], y); }, {leaf});

@@ -68,6 +68,29 @@ TEST_CASE("folds: every image of train and val is held out once, test never; by 
   check_throws<OptionError>([&] { train::fold_of(set, 1, 0, 5); }, {"--folds 1"});
 }
 
+TEST_CASE("folds: groups stay together") {
+  const TempFolder f;
+  small_phantom(f / "data", 13);
+  data::Dataset set = data::open_dataset(f / "data");
+  std::map<std::string, std::string> group;  // three of three or more, and one photograph alone
+  int i = 0;
+  for (auto& split : set.splits)
+    for (data::Item& item : split)
+      item.group = i == 0 ? "" : std::string(1, static_cast<char>('a' + i % 3)), group[item.name] = item.group, ++i;
+  set.splits[2].clear();
+  std::size_t held = 0;
+  for (int k = 0; k < 4; ++k) {
+    const data::Dataset one = train::fold_of(set, 4, k, 5);
+    held += one.items(Split::val).size();
+    std::set<std::string> inside;
+    for (const std::string& name : names(one, Split::val)) inside.insert(group.at(name));
+    CHECK(inside.size() == 1);
+    for (const std::string& name : names(one, Split::train)) CHECK(!inside.contains(group.at(name)));
+  }
+  CHECK(held == set.all_items().size());
+  check_throws<OptionError>([&] { train::fold_of(set, 5, 0, 5); }, {"--folds 5", "in 4 groups"});
+}
+
 TEST_CASE("cross-validation: scores of images that a run had not seen, a table, and the same again when it was interrupted") {
   const TempFolder f;
   small_phantom(f / "data", 8);
@@ -120,6 +143,8 @@ TEST_CASE("cross-validation: scores of images that a run had not seen, a table, 
   check_throws<DataError>([&] { validated(c, 4); }, {"images", "changed", "fold_1"});  // other folds are other runs
   c.out += "/fold_1";
   check_throws<OptionError>([&] { validated(c, 3); }, {"is a run itself"});
+  c.out = (f / "whole").string();
+  check_throws<OptionError>([&] { train::train(c, data::open_dataset(c.data), true, {}); }, {"whole", "holds the runs of --folds"});
   c.out = (f / "more").string();
   check_throws<OptionError>([&] { validated(c, 99); }, {"--folds 99"});
   CHECK(!fs::exists(f / "more"));

@@ -129,15 +129,35 @@ TEST_CASE("class weights are enet's by themselves, none where the loss takes non
 TEST_CASE("class weights: a class without training pixels weighs nothing by a rule, and that is said") {
   TempFolder f;
   write_pictures(f / "data", Task::multiclass, {{"t0", "00011222", "33210012"}, {"t1", "22000000", "30201112"}}, kValuesVal);
-  for (const auto& [rule, said] : {std::pair{"balanced", true}, {"1,2,3,4", false}, {"none", false}}) {
+  for (const auto& [rule, said, listed] : {std::tuple{"balanced", true, false}, {"1,2,3,4", false, true}, {"none", false, false}}) {
     CAPTURE(rule);
     auto c = seeded(f, rule);
     c.class_weights = rule;
     train_to(c, 1);
     const std::string log = io::read_file(fs::path(c.out) / "log.txt");
     CHECK((log.find("class weights: no training pixel is 'blue': the weight is 0") != std::string::npos) == said);
+    CHECK((log.find("class weights: no training pixel is 'blue': what they weigh means nothing") != std::string::npos) == listed);
     if (said) CHECK(stored_weights(c.out)[3] == 0);
   }
+}
+
+TEST_CASE("nothing to learn: no pixel that has a label, none that weighs anything, none to validate with") {
+  TempFolder f;
+  const std::vector<Picture> ignored{{"t0", "xxxxxxxx", "00011222"}, {"t1", "xxxxxxxx", "22000000"}};
+  write_pictures(f / "none", Task::multiclass, ignored, kValuesVal);
+  write_pictures(f / "unseen", Task::multiclass, {{"t0", "00011222", "00110012"}, {"t1", "22000000", "00201112"}},
+                 {{"v", "xxxxxxxx", "00011222"}});
+  auto c = seeded(f, "run");
+  for (const char* loss : {"ce", "dice", "lovasz"}) {
+    c.data = (f / "none").string(), c.loss = loss;
+    check_throws<DataError>([&] { train_to(c, 1); }, {"no training pixel has a label"});
+    c.data = (f / "unseen").string(), c.class_weights = "0,0,0,5";
+    check_throws<OptionError>([&] { train_to(c, 1); }, {"--class-weights 0,0,0,5", "weighs anything"});
+    c.class_weights = "none";
+  }
+  c.loss = "ce";
+  train_to(c, 1);
+  CHECK(io::read_file(fs::path(c.out) / "log.txt").find("warning: no pixel of the val split has a label") != std::string::npos);
 }
 
 TEST_CASE("class weights of planes and of grades: one an output, from the training split, in the loss") {

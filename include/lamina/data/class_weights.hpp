@@ -37,6 +37,10 @@ enum class WeightRule : std::uint8_t { none, balanced, inverse, median, enet, ef
 inline constexpr std::string_view kWeightRules[] = {"none", "balanced", "inverse", "median", "enet", "effective", "dice-volume"};
 inline const char* name_of(WeightRule rule) { return kWeightRules[static_cast<int>(rule)].data(); }
 
+inline bool is_weight_rule(std::string_view name) {
+  return name == "median_freq" || name == "effective_number" ||
+         std::find(std::begin(kWeightRules), std::end(kWeightRules), name) != std::end(kWeightRules);
+}
 /// Also by the name that version 0.1 had for it. Throws OptionError naming the nearest.
 inline WeightRule weight_rule_named(std::string_view name) {
   if (name == "median_freq") return WeightRule::median;

@@ -21,6 +21,7 @@ struct Item {
   std::vector<std::filesystem::path> planes{};  ///< one file a plane, empty where nothing of it is there; `mask` is then the first of them
   std::vector<std::int64_t> pixels{};           ///< of the mask as LabelSchema::counted, once the data set is open
   int width = 0, height = 0;                    ///< of the mask, once the data set is open
+  std::string group = {};                       ///< what it belongs to, such as a patient, by groups.txt; empty: nothing is said
   int turn = 1;  ///< EXIF orientation of the photograph, by which its mask is turned; 1 unless masks are drawn on stored pixels
 };
 /// The item's mask, as its photograph is seen. Throws IoError, DataError.
@@ -82,7 +83,8 @@ void require_no_dataset(const std::string& what, const std::filesystem::path& fo
 
 /// Lists DATA/images/*, DATA/masks/* (same stem; or one that ends as masks' and photographs' names often do: _mask, _labelIds, _0000;
 /// Unicode composed or not is the same), train.txt, val.txt and test.txt (one item a line: a stem, or `IMAGE [MASK]` as paths inside DATA;
-/// `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the names. Of planes
+/// `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the names; photographs of one group
+/// (groups.txt: NAME GROUP a line) stay together. Of planes
 /// (LabelSchema::plane_names) each may have a file, DATA/masks/PLANE/*, and so may classes that exclude each other, DATA/masks/CLASS/*, but
 /// for the background, which is then where none is; where there is no file, nothing of it is there. Throws DataError when
 /// there is no such folder, a list or dataset.json is malformed, or an option is wrong; unpaired and missing files are findings.

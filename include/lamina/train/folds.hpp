@@ -11,10 +11,10 @@
 
 namespace lamina::train {
 
-/// The data set of one of `folds` runs of cross-validation: the images of train and val together are dealt out, in an order that depends on
-/// their names and `seed` alone, into folds whose sizes differ by one at most; fold `index` is its val split, the others its train split,
-/// and test is empty. Nothing is known of groups: images of one patient or film may lie in different folds. Throws OptionError unless there
-/// are 2 to as many folds as images.
+/// The data set of one of `folds` runs of cross-validation: the images of train and val together are dealt out, those of a group
+/// (groups.txt) at once, in an order that depends on their names and `seed` alone, into folds whose numbers of groups, and of images that
+/// are in none, differ by one at most; fold `index` is its val split, the others its train split, and test is empty. Throws OptionError
+/// unless there are 2 to as many folds.
 data::Dataset fold_of(const data::Dataset& dataset, int folds, int index, std::uint64_t seed);
 
 /// What K runs found: every image of train and val was decided by the one network that had not seen it, in the weights of its last epoch,

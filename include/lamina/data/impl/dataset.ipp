@@ -6,8 +6,8 @@
 #include <set>
 
 #include "lamina/core/names.hpp"
-#include "lamina/core/random.hpp"
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/groups.hpp"
 #include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/pairing.hpp"
 #include "lamina/data/import.hpp"
@@ -52,11 +52,6 @@ Files files_by_stem(const fs::path& folder, std::vector<Finding>& findings) {
   return files;
 }
 
-std::string trimmed(std::string_view s) {
-  const std::size_t begin = s.find_first_not_of(" \t\r");
-  return begin == std::string_view::npos ? std::string() : std::string(s.substr(begin, s.find_last_not_of(" \t\r") + 1 - begin));
-}
-
 /// Lists one data folder.
 class Lister {
  public:
@@ -79,8 +74,14 @@ class Lister {
   }
 
   DatasetFiles list() {
+    const detail::Groups groups(files_.root, images_, files_.findings);
     for (const Split split : kSplits) read_list(split);
-    if (!files_.splits_from_lists) split_by_seed();
+    if (!files_.splits_from_lists) {
+      std::vector<Item> all;
+      for (const auto& [stem, image] : images_) all.push_back(paired(stem, image));
+      detail::split_by_seed(std::move(all), groups, options_.seed, options_.validation_share, files_);
+    }
+    groups.tell(files_);
     if (options_.need_masks) find_unpaired();
     return std::move(files_);
   }
@@ -186,7 +187,7 @@ class Lister {
     for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
       end = std::min(text.find('\n', begin), text.size());
       ++number;
-      const std::string line = trimmed(std::string_view(text).substr(begin, end - begin));
+      const std::string line = detail::trimmed(std::string_view(text).substr(begin, end - begin));
       if (line.empty() || line[0] == '#') continue;
       const std::string where = message(path.string(), " line ", number);
       std::optional<Item> item = item_of(line, where);
@@ -212,12 +213,12 @@ class Lister {
     if (gap == std::string::npos) {
       gap = line.find(' ');
       for (std::size_t i = gap; i != std::string::npos; i = line.find(' ', i + 1))
-        if (fs::is_regular_file(listed(trimmed(line.substr(0, i)), images_folder_, where)) &&
-            fs::is_regular_file(listed(trimmed(line.substr(i)), masks_folder_, where)))
+        if (fs::is_regular_file(listed(detail::trimmed(line.substr(0, i)), images_folder_, where)) &&
+            fs::is_regular_file(listed(detail::trimmed(line.substr(i)), masks_folder_, where)))
           gap = i;
     }
     if (gap != std::string::npos) {
-      const std::string image = trimmed(line.substr(0, gap)), mask = trimmed(line.substr(gap));
+      const std::string image = detail::trimmed(line.substr(0, gap)), mask = detail::trimmed(line.substr(gap));
       Item item{fs::path(image).stem().string(), listed(image, images_folder_, where), listed(mask, masks_folder_, where)};
       for (const fs::path& file : {item.image, item.mask})
         if (!fs::is_regular_file(file)) files_.findings.push_back({true, where + ": there is no file " + file.string()});
@@ -241,21 +242,6 @@ class Lister {
       item.planes.push_back(plane == files.end() ? fs::path() : plane->second);
     }
     return item;
-  }
-
-  /// Orders the items by a random number of their name, so that the split of one name hardly depends on the others.
-  void split_by_seed() {
-    std::vector<std::pair<std::uint64_t, Item>> order;
-    for (const auto& [stem, image] : images_) {
-      const Philox p = RandomKey{options_.seed, io::crc32c("split")}.derive(io::crc32c(stem)).block(io::crc32c(stem, 1));
-      order.emplace_back((std::uint64_t{p.v[0]} << 32) | p.v[1], paired(stem, image));
-    }
-    std::sort(order.begin(), order.end(),
-              [](const auto& a, const auto& b) { return std::pair(a.first, a.second.name) < std::pair(b.first, b.second.name); });
-    std::size_t validation = static_cast<std::size_t>(options_.validation_share * static_cast<double>(order.size()) + 0.5);
-    if (options_.validation_share > 0 && order.size() >= 2) validation = std::clamp<std::size_t>(validation, 1, order.size() - 1);
-    for (std::size_t i = 0; i < order.size(); ++i) files_.splits[i < validation ? 1 : 0].push_back(std::move(order[i].second));
-    for (auto& split : files_.splits) std::sort(split.begin(), split.end(), [](const Item& a, const Item& b) { return a.name < b.name; });
   }
 
   void find_unpaired() {

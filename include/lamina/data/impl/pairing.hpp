@@ -15,6 +15,12 @@ namespace lamina::data::detail {
 /// Files by the stems of their names, composed.
 using Files = std::map<std::string, std::filesystem::path>;
 
+/// Without spaces and carriage returns at its ends.
+inline std::string trimmed(std::string_view s) {
+  const std::size_t begin = s.find_first_not_of(" \t\r");
+  return begin == std::string_view::npos ? std::string() : std::string(s.substr(begin, s.find_last_not_of(" \t\r") + 1 - begin));
+}
+
 /// How the names of masks, and of photographs that have masks, often end.
 inline constexpr std::string_view kMaskEndings[] = {"_mask",
                                                     "_masks",

@@ -188,7 +188,9 @@ Scalars Graded::summary(const metrics::ConfusionMatrix& confusion, double undefi
   for (int plane = 0; plane < planes(); ++plane) {
     const auto of_one = of_plane(confusion, plane).ordinal_scores();
     const std::string& name = schema().planes[static_cast<std::size_t>(plane)];
-    out.append({{"mean_absolute_error_" + name, of_one.mean_absolute_error}, {"quadratic_kappa_" + name, of_one.quadratic_kappa}});
+    out.append({{"mean_absolute_error_" + name, of_one.mean_absolute_error},
+                {"within_one_" + name, of_one.within_one},
+                {"quadratic_kappa_" + name, of_one.quadratic_kappa}});
   }
   for (const auto& [name, value] : Head::summary(confusion, undefined)) out[name] = value;
   return out;

@@ -186,14 +186,14 @@ void Criterion::require_fits(const heads::Head& whole) const {
 void Criterion::require_terms_fit(const heads::Head& head) const {
   for (const Term& t : terms_) {
     require<OptionError>(t.type.kind == TermKind::own || head.activation(), "the loss term ", t.type.name,
-                         " needs probabilities, and the scores of a ", head.kind(), " head are values: use --loss mae, mse or smooth_l1");
+                         " needs probabilities, and the scores of the ", head.kind(), " head are values: use --loss mae, mse or smooth_l1");
     require<OptionError>(!t.type.of_values || !head.activation(), "the loss term ", t.type.name,
-                         " is between numbers, and the scores of a ", head.kind(),
+                         " is between numbers, and the scores of the ", head.kind(),
                          " head are of probabilities: use --loss ce+dice, or --head regression for grades");
     require<OptionError>(
         !t.type.needs || t.type.needs == head.activation(), "the loss term ", t.type.name, " is defined for ",
         t.type.needs == LossActivation::sigmoid ? "outputs that are each yes or no (planes, grades)" : "classes of which a pixel has one",
-        ", not for a ", head.kind(), " head");
+        ", not for the ", head.kind(), " head");
   }
 }
 

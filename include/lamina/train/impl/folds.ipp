@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "lamina/core/random.hpp"
@@ -70,15 +71,22 @@ data::Dataset fold_of(const data::Dataset& dataset, int folds, int index, std::u
   std::vector<data::Item> items;
   for (const data::Split split : {data::Split::train, data::Split::val})
     items.insert(items.end(), dataset.items(split).begin(), dataset.items(split).end());
-  require<OptionError>(folds >= 2 && folds <= std::ssize(items) && index >= 0 && index < folds, "--folds ", folds,
-                       ": the images of train and val, ", items.size(), ", can be dealt into 2 to as many folds");
-  std::sort(items.begin(), items.end(), [](const data::Item& a, const data::Item& b) { return a.name < b.name; });
+  std::map<std::string, std::vector<data::Item>> together;  // groups, and images that are in none
+  for (data::Item& item : items) together[item.group.empty() ? item.name : item.group + "\n"].push_back(std::move(item));
+  require<OptionError>(folds >= 2 && folds <= std::ssize(together) && index >= 0 && index < folds, "--folds ", folds,
+                       ": the images of train and val, ", items.size(),
+                       together.size() < items.size() ? message(" in ", together.size(), " groups") : "",
+                       ", can be dealt into 2 to as many folds");
+  std::vector<const std::vector<data::Item>*> order;
+  for (const auto& [name, own] : together) order.push_back(&own);
   Random random(RandomKey{seed, 0x666f6c64});
-  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random.below(i)]);
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
   data::Dataset one = dataset;
   for (auto& split : one.splits) split.clear();
-  for (std::size_t i = 0; i < items.size(); ++i)
-    one.splits[static_cast<int>(static_cast<int>(i) % folds == index ? data::Split::val : data::Split::train)].push_back(items[i]);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    auto& split = one.splits[static_cast<int>(static_cast<int>(i) % folds == index ? data::Split::val : data::Split::train)];
+    split.insert(split.end(), order[i]->begin(), order[i]->end());
+  }
   for (auto& split : one.splits)
     std::sort(split.begin(), split.end(), [](const data::Item& a, const data::Item& b) { return a.name < b.name; });
   return one;
@@ -92,9 +100,12 @@ Outcome cross_validate(const TrainConfig& config, const data::Dataset& dataset, 
   const auto say = [&](const std::string& line) {
     if (events.message) events.message(line);
   };
+  const std::vector<data::Item> items = dataset.all_items();
+  const bool grouped = std::any_of(items.begin(), items.end(), [](const data::Item& item) { return !item.group.empty(); });
   say(message("cross-validation: the images of train and val are dealt into ", folds, " folds by their names and --seed",
               dataset.items(data::Split::test).empty() ? "" : "; test is left alone",
-              "; images that belong together (a patient, a film) are not kept together"));
+              grouped ? "; those of a group (groups.txt) stay together"
+                      : "; what belongs together (a patient, a film) is not kept together without a groups.txt of lines NAME GROUP"));
   std::string per_image;
   result = {{}, Evaluation{heads::make_head(dataset.schema, config.head)->confusion(), {}, {}}, {}, {}};
   std::shared_ptr<const heads::Head> head;

@@ -130,13 +130,18 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn:
 std::vector<double> listed_weights(const std::string& text) {
   std::vector<double> weights;
   if (text == "none" || text == "auto") return weights;
-  if (text.find_first_of("-.0123456789") != 0) return (void)data::weight_rule_named(text), weights;
+  if (text.find_first_of("-.0123456789") != 0) {
+    if (data::is_weight_rule(text)) return weights;
+    std::vector<std::string_view> known{"auto"};
+    known.insert(known.end(), std::begin(data::kWeightRules), std::end(data::kWeightRules));
+    throw_unknown_name("--class-weights, which is a rule or a list of numbers such as 1,4,2:", text, known);
+  }
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     double w = 0;
     const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, w);
-    require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0 && std::isfinite(w), "--class-weights: \"",
-                         text.substr(begin, end - begin), "\" is not a weight");
+    require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0 && w <= 1e30, "--class-weights: \"",
+                         text.substr(begin, end - begin), "\" is not a weight, a number from 0 to 1e30");
     weights.push_back(w);
     begin = end + 1;
   }
@@ -149,7 +154,7 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
   if (config.class_weights == "none") return {};
   const bool automatic = config.class_weights == "auto";
   if (automatic && !(head.activation() && criterion.takes_class_weights())) return {};
-  require<OptionError>(head.activation().has_value(), "--class-weights ", config.class_weights, " means nothing to a ", head.kind(),
+  require<OptionError>(head.activation().has_value(), "--class-weights ", config.class_weights, " means nothing to the ", head.kind(),
                        " head; use none");
   if (std::vector<double> weights = listed_weights(config.class_weights); !weights.empty()) {
     require<OptionError>(static_cast<int>(weights.size()) == head.outputs(), "--class-weights has ", weights.size(), " numbers for ",

@@ -39,6 +39,29 @@ TrainConfig beginning_with(const std::string& from, TrainConfig config) {
   return config;
 }
 
+/// "class weights: background 1.44, wound 22.3"; without names where outputs are values. Empty where there are none.
+std::string class_weights_text(const SegmentationTask& task) {
+  const std::vector<double>& weights = task.criterion().options().class_weights;
+  if (weights.empty()) return {};
+  std::string text = "class weights:";
+  for (const heads::Part& part : task.heads()[0]->parts()) {
+    const std::vector<std::string> names = part.head->events();
+    if (!part.whole) text += (part.output ? "; " : " ") + part.head->name() + ":";
+    for (int c = 0; c < part.head->outputs(); ++c) {
+      const std::string number = formatted(" %.4g", weights[static_cast<std::size_t>(part.output + c)]);
+      text += (c ? "," : "") + (names.empty() ? "" : " " + names[static_cast<std::size_t>(c)]) + number;
+    }
+  }
+  return text;
+}
+
+bool any_labelled(const std::vector<std::vector<std::int64_t>>& masks) {
+  const auto has_some = [](const std::vector<std::int64_t>& pixels) {
+    return std::any_of(pixels.begin(), pixels.end(), [](auto n) { return n > 0; });
+  };
+  return std::any_of(masks.begin(), masks.end(), has_some);
+}
+
 /// Segmentation of a data set by settings; a checkpoint has both, so that networks are rebuilt and runs told from each other.
 class ConfiguredTask : public SegmentationTask {
  public:
@@ -49,7 +72,7 @@ class ConfiguredTask : public SegmentationTask {
         input_(input_config(config, dataset.photos)),
         items_(checksum_of_items(dataset)) {
     criterion().set_class_weights(class_weights_for(config, dataset, *heads()[0], criterion()));
-    if (listed_weights(config.class_weights).empty()) tell_of_weightless();
+    tell_of_weightless();
   }
 
   Metadata metadata() const override {
@@ -89,7 +112,7 @@ class ConfiguredTask : public SegmentationTask {
     notes.push_back(dataset_.schema.background_text());
     for (const data::Finding& f : dataset_.findings) notes.push_back("warning: " + f.text);
     for (const Setting& s : settings_of(config_)) notes.push_back("  " + s.name + ": " + to_string(s.value));
-    if (!class_weights().empty()) notes.push_back(class_weights_text());
+    if (std::string weights = class_weights_text(*this); !weights.empty()) notes.push_back(std::move(weights));
     return notes;
   }
 
@@ -106,31 +129,38 @@ class ConfiguredTask : public SegmentationTask {
                  .next = program_word() + " check " + shell_word(config_.data)};
   }
 
-  /// What a rule weighs by no pixel.
+  /// Classes that no training pixel has, of which weights say nothing. Throws where none is left from which to learn.
   void tell_of_weightless() {
+    const std::vector<double>& weights = class_weights();
+    const std::vector<data::Item> items = training_items(config_, dataset_);
+    if (weights.empty() && std::any_of(items.begin(), items.end(), [](const data::Item& item) { return item.pixels.empty(); }))
+      return;  // of a program that made its items itself
+    const auto masks = heads::mask_pixels(items);
+    require<DataError>(any_labelled(masks), config_.data, ": no training pixel has a label, all are ignored: nothing can be learnt");
+    const auto& val = dataset_.items(data::Split::val);
+    if (!val.empty() && !any_labelled(heads::mask_pixels(val)))
+      note("warning: no pixel of the val split has a label, all are ignored: its loss is 0 and its scores are n/a");
+    if (weights.empty()) return;
+    const std::vector<std::int64_t> pixels = heads::output_counts(*heads()[0], masks).pixels;
+    const bool listed = !listed_weights(config_.class_weights).empty();
     std::string names;
-    for (const heads::Part& part : heads()[0]->parts())
-      for (int c = 0; c < part.head->outputs(); ++c)
-        if (const auto& w = class_weights(); !w.empty() && w[static_cast<std::size_t>(part.output + c)] == 0)
+    for (const heads::Part& part : heads()[0]->parts()) {
+      double weight = 0;
+      for (int c = 0; c < part.head->outputs() && part.head->activation(); ++c) {
+        const auto k = static_cast<std::size_t>(part.output + c);
+        weight += weights[k] * static_cast<double>(pixels[k]);
+        if (pixels[k] == 0)
           names += (names.empty() ? "'" : ", '") + (part.whole ? "" : part.head->name() + " ") +
                    part.head->events()[static_cast<std::size_t>(c)] + "'";
+      }
+      require<OptionError>(weight > 0 || part.head->schema().task != data::Task::multiclass, "--class-weights ", config_.class_weights,
+                           ": no training pixel", part.whole ? "" : " of " + part.head->name(),
+                           " is of a class that weighs anything: nothing would be learnt");
+    }
     if (!names.empty())
       note("class weights: no training pixel is " + names +
-           ": the weight is 0, and the loss says nothing of it; --class-weights none does");
-  }
-
-  /// "class weights: background 1.44, wound 22.3"; without names where outputs are values.
-  std::string class_weights_text() const {
-    std::string text = "class weights:";
-    for (const heads::Part& part : heads()[0]->parts()) {
-      const std::vector<std::string> names = part.head->events();
-      if (!part.whole) text += (part.output ? "; " : " ") + part.head->name() + ":";
-      for (int c = 0; c < part.head->outputs(); ++c) {
-        const std::string number = formatted(" %.4g", class_weights()[static_cast<std::size_t>(part.output + c)]);
-        text += (c ? "," : "") + (names.empty() ? "" : " " + names[static_cast<std::size_t>(c)]) + number;
-      }
-    }
-    return text;
+           (listed ? ": what they weigh means nothing to cross-entropy"
+                   : ": the weight is 0, and the loss says nothing of it; --class-weights none does"));
   }
 
   /// Runs of version 0.1.0 do not say how their masks were read, and took the class with the value 0 for the background.
@@ -201,6 +231,8 @@ LoopOptions loop_options(const TrainConfig& c) {
 
 Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resume, const TrainEvents& events,
               const std::atomic<bool>* stop) {
+  require<OptionError>(!std::filesystem::exists(std::filesystem::path(config.out) / "fold_1"), "--out ", config.out,
+                       " holds the runs of --folds, and is no place for another; choose another --out");
   const bool goes_on = resume && holds_checkpoint({config.out});
   const auto task = make_task(config, dataset, !goes_on);
   Session session(config.out, *task, resume);
@@ -210,6 +242,7 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
   AlarmFile alarm_file;
   Callbacks callbacks(events);
   for (const std::string& line : task->SegmentationTask::notes()) callbacks.message(line);
+  if (const std::string weights = class_weights_text(*task); !weights.empty()) callbacks.message(wrapped(weights, 100, 2));
   const Sinks listening{&log, &callbacks};
   ReportSink report(config, dataset, *task, session, listening);
   Sinks sinks{&metrics, &log, &callbacks, &alarm_file, &report};

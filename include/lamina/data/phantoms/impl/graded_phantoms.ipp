@@ -95,6 +95,7 @@ PhantomSample detail::draw_rgb(int width, int height, RandomKey key) {
 
 std::vector<std::vector<int>> parse_combinations(const std::string& list, const LabelSchema& schema) {
   std::vector<std::vector<int>> all;
+  require<OptionError>(list.empty() || !schema.planes.empty(), "--withhold ", list, ": this phantom has no grades; severity and rgb have");
   for (std::size_t begin = 0; begin < list.size();) {
     const std::size_t end = std::min(list.find(',', begin), list.size());
     const std::string item = list.substr(begin, end - begin);
