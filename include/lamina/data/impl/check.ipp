@@ -100,7 +100,7 @@ class Checker {
     std::map<std::string, std::int64_t> pixels;  // by value, in words
   };
   /// In one line, the most frequent values first.
-  void tell(const Outside& found, const std::string& cure) {
+  std::string told(const Outside& found, const std::string& cure) const {
     constexpr std::size_t kShown = 3;
     std::vector<std::pair<std::int64_t, std::string>> values;
     std::int64_t sum = 0;
@@ -109,13 +109,14 @@ class Checker {
     std::string text = values.size() == 1 ? values[0].second : message(values.size(), " values, most often ");
     for (std::size_t k = 0; values.size() > 1 && k < std::min(kShown, values.size()); ++k)
       text += message(k ? ", " : "", values[k].second, " (", -values[k].first, ")");
-    error(counted(sum, "pixel"), " in ", counted(std::ssize(found.files), "mask"), " (", detail::examples(found.files),
-          sum == 1 ? ") has " : ") have ", text, cure);
+    return message(counted(sum, "pixel"), " in ", counted(std::ssize(found.files), "mask"), " (", detail::examples(found.files),
+                   sum == 1 ? ") has " : ") have ", text, cure);
   }
 
   void count_classes(const detail::Survey& survey) {
     const std::size_t classes = report_.schema.counted().size();
     std::map<std::string, Outside> outside;  // by what to do about it
+    Outside left_out;
     std::vector<std::string> empty[3];
     for (SplitSummary& s : report_.splits) {
       s.counts = ClassCounts::zeros(classes);
@@ -128,11 +129,15 @@ class Checker {
       const MaskContent& mask = survey.found[i].mask;
       if (survey.items[i].mask.empty() || !survey.found[i].mask_error.empty()) continue;
       const std::string name = survey.items[i].mask.filename().string();
+      const auto add = [&](Outside& to, const MaskContent& own, std::uint32_t value, std::int64_t count) {
+        if (to.files.empty() || to.files.back() != name) to.files.push_back(name);
+        to.pixels[own.describe(value)] += count;
+      };
       detail::each_unknown(mask, decoder_, [&](const MaskContent& own, std::uint32_t value, std::int64_t count) {
-        auto& [files, pixels_of] = outside[mask_values::no_label_cure(value, report_.schema.has_colors)];
-        if (files.empty() || files.back() != name) files.push_back(name);
-        pixels_of[own.describe(value)] += count;
+        add(outside[mask_values::no_label_cure(value, report_.schema.has_colors)], own, value, count);
       });
+      for (const auto& [value, count] : mask.counts)
+        if (value >= MaskContent::kOther && decoder_.class_of(mask, value) == kIgnoreLabel) add(left_out, mask, value, count);
       const auto [pixels, known] = detail::counts_of(mask, decoder_, report_.schema);
       SplitSummary& split = report_.splits[static_cast<int>(survey.splits[i])];
       split.counts.add(pixels);
@@ -142,7 +147,8 @@ class Checker {
       ++split.without_foreground;
       empty[static_cast<int>(survey.splits[i])].push_back(name);
     }
-    for (const auto& [cure, found] : outside) tell(found, cure);
+    for (const auto& [cure, found] : outside) error(told(found, cure));
+    if (!left_out.files.empty()) warn(told(left_out, ": counted nowhere (--others ignore)"));
     for (const Split split : kSplits)
       if (const auto& names = empty[static_cast<int>(split)]; !names.empty())
         warn(names.size(), " of ", report_.splits[static_cast<int>(split)].items, " ", name_of(split),
