@@ -4,7 +4,7 @@
     lamina train DATA --model unet --preset bn --base 16 --depth 4 --size 256x256 --resize stretch --batch 4
         --loss ce+dice --class-weights none --optimizer adam --lr 2e-3 --schedule onecycle --augment hflip
 
-or with --class-weights enet, and other sizes,
+or with --class-weights enet, --absent-classes skip, and other sizes,
 
 written as a PyTorch user would: decoded and resized images cached in memory, the faster of the two memory layouts.
 Needs torch 2.x, numpy and pillow. Prints one JSON object: scores from the confusion matrix of the whole validation
@@ -58,8 +58,9 @@ class UNet(nn.Module):
         return self.head(x)
 
 
-def ce_plus_dice(logits, labels, ignore, weights=None, smooth=1.0):
-    """Mean cross-entropy over the labelled pixels + 1 - mean over classes of the soft Dice pooled over the batch, both weighted by class."""
+def ce_plus_dice(logits, labels, ignore, weights=None, skip_absent=False, smooth=1.0):
+    """Mean cross-entropy over the labelled pixels + 1 - mean over classes of the soft Dice pooled over the batch, both weighted by class; of the
+    classes that the batch has, where absent ones are skipped."""
     if weights is None:
         weights = logits.new_ones(logits.shape[1])
     ce = F.cross_entropy(logits, labels, weights, ignore_index=ignore)
@@ -67,6 +68,8 @@ def ce_plus_dice(logits, labels, ignore, weights=None, smooth=1.0):
     target = F.one_hot(torch.where(valid, labels, 0), logits.shape[1]).permute(0, 3, 1, 2) * valid[:, None]
     p = logits.softmax(1) * valid[:, None]
     inter, total = (p * target).sum((0, 2, 3)), (p + target).sum((0, 2, 3))
+    if skip_absent:
+        weights = weights * (target.sum((0, 2, 3)) > 0)
     return ce + 1 - (weights / weights.sum() * (2 * inter + smooth) / (total + smooth)).sum()
 
 
@@ -112,6 +115,7 @@ def main():
     p.add_argument("--depth", type=int, default=4)
     p.add_argument("--lr", type=float, default=2e-3)
     p.add_argument("--class-weights", choices=["none", "enet"], default="none")
+    p.add_argument("--absent-classes", choices=["penalize", "skip"], default="penalize")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--layout", choices=["auto", "nchw", "nhwc"], default="auto")
     a = p.parse_args()
@@ -124,7 +128,7 @@ def main():
     weights = enet_weights(masks, classes, a.ignore) if a.class_weights == "enet" else torch.ones(classes)
 
     def step(x, y, optimizer=None):
-        loss = ce_plus_dice(model(x), y, a.ignore, weights)
+        loss = ce_plus_dice(model(x), y, a.ignore, weights, a.absent_classes == "skip")
         model.zero_grad(set_to_none=True)
         loss.backward()
         if optimizer:

@@ -6,7 +6,6 @@
 #include "lamina/lamina.hpp"
 #include "lamina/train/loop.hpp"
 #include "lamina/train/segmentation_task.hpp"
-#include "lamina/train/sinks/callbacks.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 
@@ -63,6 +62,13 @@ class Discs : public data::Batches {
   std::int64_t epoch_ = 0, batch_ = 0;
 };
 
+/// Who is told what happens; a file, a window or a server would be one, too.
+class Terminal : public train::Sink {
+ public:
+  void epoch(const train::EpochRecord& r, int epochs) override { std::printf("%s\n", train::epoch_line(r, epochs).c_str()); }
+  void message(const std::string& text) override { std::printf("%s\n", text.c_str()); }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -97,10 +103,7 @@ int main(int argc, char** argv) {
     train::LogFile log;
     train::MetricsFiles metrics;
     const int epochs = argc > 2 ? std::atoi(argv[2]) : 10;
-    train::Callbacks show({.step = {},
-                           .epoch = [&](const train::EpochRecord& r) { std::printf("%s\n", train::epoch_line(r, epochs).c_str()); },
-                           .message = [](const std::string& text) { std::printf("%s\n", text.c_str()); },
-                           .warning = {}});
+    Terminal show;
     train::Session session(argv[1], task, true);
     train::run_loop(task, session, {.epochs = epochs, .schedule = {.lr = 1e-2}}, {&log, &metrics, &show});
     return 0;

@@ -120,9 +120,9 @@ Json written(const infer::Prediction& p, data::Image photo, const data::LabelSch
   const fs::path out = options.out;
   const std::string stem = file.stem().string();
   const fs::path overlay = out / "overlays" / (stem + ".png");
-  const data::LabelImage mask = truth.empty()
-                                    ? data::LabelImage()
-                                    : data::MaskDecoder(schema.reading.encoding.value_or(data::MaskEncoding::index), schema).read(truth);
+  const data::LabelImage mask = truth.empty() ? data::LabelImage()
+                                              : data::MaskDecoder(schema.reading.encoding.value_or(data::MaskEncoding::index), schema)
+                                                    .read(truth, data::DecodeLimits::for_pixels(options.max_pixels));
   data::write_png(overlay, data::draw_prediction(std::move(photo), p.labels, mask, schema, data::label_style_named(options.overlay)));
   Json result{{"image", file.string()},
               {"mask", write_masks(out / "masks", stem, p.labels, schema)},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,7 @@ inline Loss loss_by_hand(const std::vector<double>& logits, const std::vector<in
 struct Recipe {
   std::vector<double> weights{};  ///< of the outputs
   double ce = 1, dice = 1;
-  EmptyClass absent = EmptyClass::penalize;
+  std::optional<EmptyClass> absent{};        ///< none: as the settings say
   std::function<double(std::int64_t)> lr{};  ///< of each update; none: the setting
 };
 
@@ -128,9 +129,11 @@ inline Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epo
   augmented.crops = c.crops;
   data::Loader loader(dataset, data::Split::train, augmented), val_loader(dataset, data::Split::val, plain);
 
+  const bool skips = c.absent_classes == "auto" && task == data::Task::multiclass;
+  const EmptyClass absent = recipe.absent.value_or(skips ? EmptyClass::skip : EmptyClass::penalize);
   const auto terms = [&](const Tensor& logits, const Tensor& labels) {
     return loss_by_hand(logits.to_vector<double>(), targets_by_hand(labels, task, outputs), static_cast<std::size_t>(outputs),
-                        recipe.weights, planes, recipe.absent);
+                        recipe.weights, planes, absent);
   };
   Values v;
   for (const auto& [name, tensor] : model->named_parameters()) v.start.push_back({name, tensor.detach().clone()});
@@ -159,7 +162,7 @@ inline Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epo
                          .regions = {RegionTerm::dice(recipe.dice)},
                          .class_weights = recipe.weights,
                          .ignore_label = 255,
-                         .empty_class = recipe.absent})
+                         .empty_class = absent})
           .backward();
       if (recipe.lr) lr = recipe.lr(step);
       update_by_hand(c, model->named_parameters(), lr, ++step, m, s);

@@ -96,6 +96,33 @@ TEST_CASE("classes that a batch lacks are in its Dice as --absent-classes says")
   CHECK_THROWS_WITH_AS(losses::empty_class_named("skp"), doctest::Contains("skip"), OptionError);
 }
 
+TEST_CASE("absent classes are skipped by themselves where classes exclude each other; a run that goes on keeps its own") {
+  REQUIRE(train::TrainConfig{}.absent_classes == "auto");
+  CHECK(train::config_from_json(R"({"format": 3, "data": "d"})").absent_classes == "penalize");  // of before there was a choice
+  for (const Task task : {Task::multiclass, Task::multilabel}) {
+    TempFolder f;
+    write_pictures(f / "data", task, kValuesTrain, kValuesVal);
+    const auto loss = [&](const char* name, const char* policy, const char* terms = "ce+dice") {
+      auto c = seeded(f, name);
+      c.absent_classes = policy, c.loss = terms, c.epochs = 1, c.batch = 1;
+      train_to(c);
+      return column(c.out, "loss");
+    };
+    const auto automatic = loss("auto", "auto"), skip = loss("skip", "skip"), penalize = loss("penalize", "penalize");
+    CHECK(skip != penalize);
+    CHECK(automatic == (task == Task::multiclass ? skip : penalize));
+    CHECK(loss("ce", "auto", "ce").size() == 1);  // means nothing to it, and is no error
+    auto straight = seeded(f, "straight");
+    straight.absent_classes = "penalize", straight.epochs = 2, straight.schedule = "constant";
+    auto first = seeded(f, "goes on");
+    first.absent_classes = "penalize", first.epochs = 1, first.schedule = "constant";
+    train_to(first), train_to(straight);
+    first.absent_classes = "auto", first.epochs = 2;
+    train_to(first);
+    CHECK(column(first.out, "loss") == column(straight.out, "loss"));
+  }
+}
+
 TEST_CASE("class weights are enet's by themselves, none where the loss takes none; a run that goes on keeps its own") {
   REQUIRE(train::TrainConfig{}.class_weights == "auto");
   for (const auto& [task, head, loss] : {std::tuple{Task::multiclass, "", "ce+dice"},

@@ -86,10 +86,7 @@ struct Cpu {
   /// `f(task, worker)` for each task in [0, tasks); within a task of another `parallel`, in turn on this thread, with its worker.
   template <class F>
   LAMINA_HD void parallel(std::int64_t tasks, F&& f) const {
-    if (tasks == 1)
-      f(std::int64_t{0}, 0);
-    else if (tasks > 1)
-      run(tasks, TaskRef(f));
+    if (tasks > 0) run(tasks, TaskRef(f));
   }
 
  private:

@@ -28,6 +28,9 @@ struct PredictOptions {
   Blend::Rows rows{};         ///< also told the probabilities (rows, W, outputs), from the top
 };
 
+/// Of a network's input, in pixels: no file of 20 KB may ask for more.
+inline constexpr int kMostSide = 1 << 14;
+
 /// How photographs become the network's input; stored in the checkpoint as "input".
 struct InputConfig {
   int width = 256, height = 256;
@@ -39,8 +42,8 @@ struct InputConfig {
 };
 template <class Visit>
 void describe(InputConfig& c, Visit&& visit) {
-  visit(Field{"width", "of the network's input", 1}, c.width);
-  visit(Field{"height", "of the network's input", 1}, c.height);
+  visit(Field{"width", "of the network's input", 1, kMostSide}, c.width);
+  visit(Field{"height", "of the network's input", 1, kMostSide}, c.height);
   visit(Field{"resize", "how photographs get to that size: stretch | crop | pad"}, c.resize);
   visit(Field{"channels", "of photographs: 3 for gray and RGB", 1, data::kMostChannels}, c.channels);
   visit(Field{"mean", "of each channel in full intensities; empty: 0.5"}, c.mean);

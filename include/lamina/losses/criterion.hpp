@@ -32,6 +32,10 @@ class Criterion {
   bool takes_class_weights() const;
   /// Throws OptionError where they do not.
   void set_class_weights(std::vector<double> weights);
+  /// Whether some term, of some head, is a ratio of regions: of a class that is absent there is one more to say.
+  bool has_ratios() const;
+  /// Throws OptionError where it means nothing.
+  void set_empty_class(EmptyClass policy);
   /// Throws OptionError when a term does not fit what the head's scores are, or names a head that there is not.
   void require_fits(const heads::Head& head) const;
 
@@ -56,8 +60,6 @@ class Criterion {
   };
   Term parse(const std::string& text) const;
   void parse_all(const std::string& expression);
-  /// Whether some term, of some head, is a ratio of regions: of a class that is absent there is one more to say.
-  bool has_ratios() const;
   /// Of one head.
   Criterion of(const heads::Part& part) const;
   void require_terms_fit(const heads::Head& head) const;
@@ -67,6 +69,7 @@ class Criterion {
 
   std::vector<Term> terms_;
   CriterionOptions options_;
+  std::string expression_;
   std::string head_;                 // whose terms these are, where each head has its own
   std::vector<Criterion> of_heads_;  // then these are instead of terms
 };

@@ -13,8 +13,8 @@ inline constexpr std::int64_t kConvLimit = std::int64_t{1} << 30;
 
 /// What conv2d and conv_transpose2d ask of their attributes.
 inline void require_conv_attributes(const char* op, int stride, int dilation, int groups, const Padding& p) {
-  require(stride >= 1 && stride <= kConvLimit, op, ": stride must be positive, got ", stride);
-  require(dilation >= 1 && dilation <= kConvLimit, op, ": dilation must be positive, got ", dilation);
+  require(stride >= 1 && stride <= kConvLimit, op, ": stride must be in [1, ", kConvLimit, "], got ", stride);
+  require(dilation >= 1 && dilation <= kConvLimit, op, ": dilation must be in [1, ", kConvLimit, "], got ", dilation);
   require(groups >= 1, op, ": groups must be positive, got ", groups);
   for (int side : {p.top, p.bottom, p.left, p.right})
     require(side >= 0 && side <= kConvLimit, op, ": padding must not be negative, got (top ", p.top, ", bottom ", p.bottom, ", left ",

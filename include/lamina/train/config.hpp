@@ -34,7 +34,7 @@ struct TrainConfig {
   std::string head;
   std::string loss = "ce+dice";
   double aux_weight = 0.5;
-  std::string class_weights = "auto", absent_classes = "penalize";
+  std::string class_weights = "auto", absent_classes = "auto";
   std::string optimizer = "adam";
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, weight_decay = 0, momentum = 0.9, clip_norm = 0, clip_value = 0;
@@ -78,10 +78,12 @@ inline constexpr Choice kClassWeightChoices[] = {{"auto", "enet, where the loss 
                                                  {"enet", "1 / ln(1.02 + share): at most 50 times the most frequent one's (ENet)"},
                                                  {"effective", "effective number of samples (Cui et al. 2019)"},
                                                  {"dice-volume", "one over its squared share, as in the generalized Dice"}};
-inline constexpr Choice kAbsentChoices[] = {{"penalize", "the formula as it stands: what is taken for them costs"},
-                                            {"skip", "left out, gradient and weight: what is taken for them costs nothing here"},
-                                            {"one", "the ratio 1, without gradient"},
-                                            {"zero", "the ratio 0, without gradient"}};
+inline constexpr Choice kAbsentChoices[] = {
+    {"auto", "skip of classes that exclude each other, else penalize; a run that goes on keeps its own"},
+    {"penalize", "the formula as it stands: what is taken for them costs"},
+    {"skip", "left out, gradient and weight: what is taken for them costs nothing here"},
+    {"one", "the ratio 1, without gradient"},
+    {"zero", "the ratio 0, without gradient"}};
 inline constexpr Choice kNormalizeChoices[] = {{"auto", "data, unless they are 8-bit gray or RGB"},
                                                {"half", "x * 2 - 1"},
                                                {"data", "by mean and deviation of the training photographs"}};
@@ -129,7 +131,7 @@ void describe(TrainConfig& c, Visit&& visit) {
         c.init);
   visit(Field{.name = "from", .help = "run folder or file to begin with: all its layers but the last", .optional = true}, c.from);
   describe_family_options(c.options, visit);
-  visit(Field{"size", "W[xH] of the training images", 1}, Extent{c.width, c.height});
+  visit(Field{"size", "W[xH] of the training images", 1, infer::kMostSide}, Extent{c.width, c.height});
   visit(Field{.name = "resize", .help = "how images get to that size", .choices = kResizeChoices}, c.resize);
   visit(Field{.name = "crop_center", .help = "where a crop is drawn", .choices = kCropCenterChoices}, c.crop_center);
   visit(Field{"crops", "crops of each photograph an epoch; 0: as many as its pixels fill", 0}, c.crops);

@@ -156,8 +156,8 @@ void check_gradient(const Node& node, std::size_t i, const Tensor& g) {
   require<DeviceError>(g.device() == device && (g.dtype() == dtype || g.dtype() == precise(dtype)), node.name, ": the gradient of input ",
                        i, " of shape ", edge.shape, " is ", name_of(g.dtype()), " on ", g.device(), ", but the input ", name_of(dtype),
                        " on ", device);
-  require<GraphError>(!edge.leaf || edge.leaf->device == device, node.name, ": input ", i, " of shape ", edge.shape,
-                      " was moved between forward and backward");
+  require<GraphError>(!edge.leaf || (edge.leaf->device == device && edge.leaf->dtype == dtype), node.name, ": input ", i, " of shape ",
+                      edge.shape, " was moved or converted between forward and backward");
 }
 
 }  // namespace

@@ -141,6 +141,7 @@ void Cpu::run(std::int64_t tasks, TaskRef task) const {
     for (std::int64_t i = 0; i < tasks; ++i) task(i, worker);
     return;
   }
+  if (tasks == 1) return task(0, 0);
   const bool few = tasks < concurrency();  // each is a worker of its own, so that idle ones need no scratch
   const auto marked = [this, few, &task](std::int64_t i, int thread) {
     const int worker = few ? static_cast<int>(i) : thread;

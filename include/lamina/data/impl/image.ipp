@@ -135,7 +135,7 @@ void detail::allocate_samples(Raster& raster, const std::string& origin, const D
   require<DataError>(pixels <= limits.max_pixels, origin, ": ", raster.width, "x", raster.height, " pixels are over the limit of ",
                      limits.max_pixels,
                      ", which keeps damaged or hostile files from taking all memory; if the picture is to be trusted, raise it "
-                     "(lamina predict --max-pixels ",
+                     "(of photographs to predict: --max-pixels ",
                      pixels, ", or DecodeLimits::for_pixels)");
   const std::int64_t bytes = checked_product<DataError>({pixels, raster.channels, static_cast<std::int64_t>(raster.sample_bytes())}, origin,
                                                         ": the bytes of its pixels overflow");
@@ -198,7 +198,11 @@ Raster decode_raster(std::string_view bytes, const std::string& origin, const De
   else
     throw DataError(
         message(origin, bytes.empty() ? ": the file is empty" : ": not an image of a known format", " (known: ", supported_formats(), ")"));
-  return raster.orientation == 1 ? raster : turned(raster, raster.orientation);
+  if (raster.orientation == 1) return raster;
+  const auto both = 2 * static_cast<std::int64_t>(raster.samples.size());
+  require<DataError>(both <= limits.max_decoded_bytes, origin, ": to turn it by its EXIF orientation takes ", both,
+                     " bytes, over the limit of ", limits.max_decoded_bytes);
+  return turned(raster, raster.orientation);
 }
 
 std::string detail::cure_of(FileRole role, const std::string& mask, const std::string& photograph) {

@@ -112,7 +112,8 @@ void copy_row(const Source<T, kChannels>& source, const AffineMap& f, const floa
 
 /// kChannels 1 and 3 make three channels, 0 as many as the photograph has.
 template <class T, int kChannels>
-void sample_photo(const ImageView& image, const Transform& t, const Border& border, int width, int height, float* out, const Scales& scales) {
+void sample_photo(const ImageView& image, const Transform& t, const Border& border, int width, int height, float* out,
+                  const Scales& scales) {
   const Source<T, kChannels> source{image};
   const int given = source.channels(), channels = kChannels ? 3 : given;
   const PixelWriter write{t.color, scales, channels};
@@ -152,7 +153,8 @@ void sample_photo(const ImageView& image, const Transform& t, const Border& bord
 }
 
 template <class T>
-void sample_any(const ImageView& image, const Transform& t, const Border& border, int width, int height, float* out, const Normalization& n) {
+void sample_any(const ImageView& image, const Transform& t, const Border& border, int width, int height, float* out,
+                const Normalization& n) {
   const Scales scales(n);
   if (n.channels == 3 && image.channels == 1) return sample_photo<T, 1>(image, t, border, width, height, out, scales);
   if (n.channels == 3 && image.channels == 3) return sample_photo<T, 3>(image, t, border, width, height, out, scales);

@@ -30,6 +30,11 @@ InputConfig input_config_from_json(const std::string& text) {
   InputConfig config;
   int format = 0;
   assign_settings(config, settings_from_json(text, kWhat, 1, format), kWhat);
+  try {
+    require_ranges(config);
+  } catch (const OptionError& e) {
+    throw DataError(message(kWhat, ": ", e.what()));
+  }
   return config;
 }
 
@@ -76,9 +81,25 @@ InferenceInfo inference_info(const io::Metadata& metadata, const std::string& or
     return it->second;
   };
   const auto head = metadata.find("head");
-  return {heads::make_head(data::parse_label_schema(text("labels"), origin), head == metadata.end() ? "" : head->second),
-          input_config_from_json(text("input"))};
+  try {
+    return {heads::make_head(data::parse_label_schema(text("labels"), origin), head == metadata.end() ? "" : head->second),
+            input_config_from_json(text("input"))};
+  } catch (const OptionError& e) {  // a head that such labels cannot have
+    throw DataError(message(origin, ": ", e.what()));
+  }
 }
+
+namespace {
+/// Throws DataError unless the network takes what its input has, and says what the head decides by.
+void require_speaks(const models::Network& network, const heads::Head& head, const InputConfig& input, const std::string& what) {
+  require<DataError>(network.in_channels() == input.channels, what, ": the network takes ", network.in_channels(),
+                     " channels, its input has ", input.channels);
+  const std::vector<models::OutputSpec> outputs = network.outputs();
+  const auto ours = std::find_if(outputs.begin(), outputs.end(), [&](const models::OutputSpec& o) { return o.name == head.name(); });
+  require<DataError>(ours != outputs.end() && ours->channels == head.outputs(), what, ": the network has no output \"", head.name(),
+                     "\" of ", head.outputs(), " channels");
+}
+}  // namespace
 
 Predictor::Predictor(const std::filesystem::path& path, Device device) : Predictor(io::ModelFile(io::find_weights(path)), device) {}
 
@@ -89,12 +110,7 @@ Predictor Predictor::from_bytes(std::string bytes, const std::string& origin, De
 Predictor::Predictor(std::unique_ptr<models::Network> network, std::shared_ptr<const heads::Head> head, const InputConfig& input,
                      Device device)
     : head_(std::move(head)), input_(input), loading_(loader_options(input)) {
-  require<DataError>(network->in_channels() == input.channels, "predictor: the network takes ", network->in_channels(),
-                     " channels, its input has ", input.channels);
-  const std::vector<models::OutputSpec> outputs = network->outputs();
-  const auto ours = std::find_if(outputs.begin(), outputs.end(), [&](const models::OutputSpec& o) { return o.name == head_->name(); });
-  require<DataError>(ours != outputs.end() && ours->channels == head_->outputs(), "predictor: the network has no output \"", head_->name(),
-                     "\" of ", head_->outputs(), " channels");
+  require_speaks(*network, *head_, input, "predictor");
   models_.push_back(std::move(network));
   models_[0]->eval();
   models_[0]->to(device);
@@ -106,6 +122,7 @@ Predictor::Predictor(const io::ModelFile& file, Device device) {
   input_ = info.input;
   loading_ = loader_options(input_);
   models_.push_back(file.network());
+  require_speaks(*models_[0], *head_, input_, file.path().string());
   models_[0]->to(device);
 }
 
@@ -119,6 +136,7 @@ void Predictor::add(const std::filesystem::path& path, Device device) {
   require_same(heads::without_thresholds(info.head->kind()) == heads::without_thresholds(head_->kind()), "kind of head");
   require_same(to_json(info.input) == to_json(input_), "input");
   models_.push_back(file.network());
+  require_speaks(*models_.back(), *info.head, info.input, file.path().string());
   models_.back()->to(device);
 }
 

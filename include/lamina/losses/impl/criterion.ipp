@@ -105,9 +105,15 @@ EmptyClass empty_class_named(const std::string& name) { return parse_name("polic
 
 Criterion::Criterion(const std::string& expression, CriterionOptions options) : options_(std::move(options)) {
   parse_all(expression);
-  require<OptionError>(options_.empty_class == EmptyClass::penalize || has_ratios(), "--absent-classes ",
-                       name_in(kPolicies, options_.empty_class), " means nothing to the loss \"", expression,
+  expression_ = expression;
+  set_empty_class(options_.empty_class);
+}
+
+void Criterion::set_empty_class(EmptyClass policy) {
+  require<OptionError>(policy == EmptyClass::penalize || has_ratios(), "--absent-classes ", name_in(kPolicies, policy),
+                       " means nothing to the loss \"", expression_,
                        "\", no term of which is a ratio of regions; add one (+dice), or use --absent-classes penalize");
+  options_.empty_class = policy;
 }
 
 void Criterion::parse_all(const std::string& expression) {

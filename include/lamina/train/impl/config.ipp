@@ -51,9 +51,13 @@ TrainConfig config_from_json(const std::string& text) {
     if (s.name == "height" && format < 2) return detail::assign({"height", ""}, config.height, s.value), true;
     return false;
   });
-  const bool says_crops = std::any_of(settings.begin(), settings.end(), [](const Setting& s) { return s.name == "crops"; });
+  const auto says = [&](const char* name) {
+    return std::any_of(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
+  };
   assign_settings(config, settings, kNoTraining);
-  if (!says_crops && config.resize == data::name_of(data::Resize::crop)) config.crops = 1;  // as it was before there was a choice
+  // As it was before there was a choice.
+  if (!says("crops") && config.resize == data::name_of(data::Resize::crop)) config.crops = 1;
+  if (!says("absent_classes")) config.absent_classes = "penalize";
   return config;
 }
 

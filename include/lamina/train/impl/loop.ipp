@@ -141,7 +141,8 @@ class Loop {
     const auto start = Clock::now();
     std::int64_t seen = 0;
     data::Batch batch;
-    for (const Component& c : task_.components()) c.module->train();
+    for (const Component& c : task_.components())
+      if (!c.module->training()) c.module->train();  // below it, what was set to evaluation stays so
     while (state_.step < total_steps_ && batches_.next(batch)) {
       train_step(batch);
       seen += batch.size();

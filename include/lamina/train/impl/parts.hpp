@@ -23,6 +23,9 @@ bool needs_two_images(const TrainConfig& config, const heads::Head& head);
 /// A network's outputs beside the head's, as far as their loss counts.
 std::vector<SegmentationTask::Auxiliary> auxiliary_of(const TrainConfig& config, const models::Network& network, const heads::Head& head);
 
+/// What --absent-classes means for a head; without one, whether it means something.
+EmptyClass empty_class_of(const TrainConfig& config, const heads::Head* head = nullptr);
+
 /// Without `values`, the network is for those of a checkpoint.
 SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset, bool values);
 

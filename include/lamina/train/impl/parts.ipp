@@ -127,6 +127,12 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn:
   return optimizer;
 }
 
+EmptyClass empty_class_of(const TrainConfig& config, const heads::Head* head) {
+  if (config.absent_classes != "auto") return losses::empty_class_named(config.absent_classes);
+  const bool exclusive = head && head->schema().task == data::Task::multiclass;
+  return exclusive && losses::Criterion(config.loss).has_ratios() ? EmptyClass::skip : EmptyClass::penalize;
+}
+
 std::vector<double> listed_weights(const std::string& text) {
   std::vector<double> weights;
   if (text == "none" || text == "auto") return weights;
@@ -206,7 +212,7 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
   return {.network = std::move(network),
           .heads = {head},
           .auxiliary = std::move(auxiliary),
-          .criterion = losses::Criterion(config.loss, {.empty_class = losses::empty_class_named(config.absent_classes)}),
+          .criterion = losses::Criterion(config.loss, {.empty_class = empty_class_of(config, head.get())}),
           .optimizer = std::move(optimizer),
           .part = config.batch,
           .merge_single = training.merge_single,

@@ -139,14 +139,18 @@ RunState run_state_from_json(const std::string& text) {
     for (const Json& r : j.at("history")) s.history.push_back(record_from(r));
     return s;
   } catch (const nlohmann::json::exception& e) {
-    throw DataError(message("not a trainer state: ", e.what()));
+    throw DataError(message("its \"trainer\" is not a trainer state (", e.what(), ")"));
   }
 }
 
 RunState run_state(const io::Metadata& metadata, const std::string& origin) {
   const auto state = metadata.find("trainer");
   require<DataError>(state != metadata.end(), origin, ": no training checkpoint: its metadata lacks \"trainer\"");
-  return run_state_from_json(state->second);
+  try {
+    return run_state_from_json(state->second);
+  } catch (const DataError& e) {
+    throw DataError(message(origin, ": ", e.what()));
+  }
 }
 
 bool holds_checkpoint(const RunFolder& folder) {

@@ -86,6 +86,7 @@ class ConfiguredTask : public SegmentationTask {
     TrainConfig there = info.config;
     if (std::string said = take_raised(config_, there, training().batches(), info.state.step); !said.empty()) note(std::move(said));
     if (config_.class_weights == "auto") config_.class_weights = there.class_weights;
+    if (config_.absent_classes == "auto") config_.absent_classes = there.absent_classes;
     const std::string other = differences(settings_of(config_from_json(to_json(config_))), settings_of(there));
     require<OptionError>(config_.epochs >= there.epochs, "the run folder ", run, " was made with --epochs ", there.epochs,
                          ", which can be raised, not lowered to ", config_.epochs, "; choose another --out");
@@ -98,6 +99,7 @@ class ConfiguredTask : public SegmentationTask {
     require<DataError>(of_data.value("items", std::uint32_t{0}) == items_, "the images of ", config_.data, " changed since ", run,
                        " was started; choose another --out");
     criterion().set_class_weights(of_data.value("class_weights", std::vector<double>{}));
+    criterion().set_empty_class(empty_class_of(config_, heads()[0].get()));
   }
 
   std::vector<Sentinel> sentinels(double lr) const override {
@@ -195,7 +197,7 @@ void check_settings(const TrainConfig& c) {
   require<OptionError>(parse_precision(c.precision) == DType::f32 || device.is_cuda(), "--precision ", c.precision, " needs --device cuda");
   require<OptionError>(!c.out.empty(), "the run folder has no name");
   // Names that nobody knows, numbers outside their ranges.
-  (void)losses::Criterion(c.loss, {.empty_class = losses::empty_class_named(c.absent_classes)});
+  (void)losses::Criterion(c.loss, {.empty_class = empty_class_of(c)});
   make_optimizer(c, nn::BatchNorm2d({.channels = 1}));
   listed_weights(c.class_weights);
   optim::parse_schedule(c.schedule);
