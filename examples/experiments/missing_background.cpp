@@ -100,6 +100,7 @@ void experiment_of(const Arguments& a) {
       train::TrainConfig config{
           .data = (here / arm.data).string(), .base = a.paper ? 32 : 8, .depth = a.paper ? 4 : 3, .augment = "hflip,vflip"};
       config.width = config.height = side, config.loss = arm.loss, config.class_weights = arm.weights, config.lr = 3e-3;
+      config.absent_classes = "penalize";
       config.epochs = a.paper ? 100 : 30, config.seed = static_cast<std::uint64_t>(seed),
       config.out = (here / message("run", k++)).string();
       infer::Predictor predictor = trained(config);
