@@ -112,6 +112,7 @@ Recipe searched(const std::vector<Set>& sets, const fs::path& out) {
     double sum = 0, least = 1;
     for (std::size_t s = 0; s < sets.size(); ++s) sum += scores[r][s] / best[s], least = std::min(least, scores[r][s] / best[s]);
     const double mean = sum / static_cast<double>(sets.size());
+    if (std::isnan(mean)) least = mean;  // not tried on each
     if (mean > most) most = mean, first = r;
     scores[r].insert(scores[r].end(), {mean, least});
     table.add("`" + kRecipes[r].name() + "`", 100, scores[r]);
