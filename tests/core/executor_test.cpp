@@ -40,6 +40,7 @@ TEST_CASE("tasks within tasks run in place, so that an executor need not be reen
   other.parallel(20, [&](std::int64_t, int worker) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));  // so that every worker has some
     other.parallel(4, [&](std::int64_t, int w) { strange += w != worker; });
+    other.parallel(1, [&](std::int64_t, int w) { strange += w != worker; });
   });
   CHECK(strange == 0);
 }

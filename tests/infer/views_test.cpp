@@ -49,6 +49,31 @@ TEST_CASE("what save_predictor writes is a predictor") {
   check_same(infer::Predictor(f / "mine.safetensors").predict(photo), from.predict(photo));
 }
 
+TEST_CASE("a file whose head or input its network cannot have is refused by name") {
+  const PredictorFolder f("pad");
+  const auto from = f.predictor();
+  models::ModelConfig two = f.model;
+  two.classes = 2;
+  const auto refused = [&](const models::ModelConfig& model, const infer::InputConfig& input, const std::string& reason) {
+    infer::save_predictor(f / "lies.safetensors", *models::build_network(model, 5), model, from.head(), input);
+    check_throws<DataError>([&] { infer::Predictor(f / "lies.safetensors"); }, {"lies.safetensors", reason.c_str()});
+    auto first = f.predictor();
+    check_throws<DataError>([&] { first.add(f / "lies.safetensors"); }, {"lies.safetensors"});
+  };
+  refused(two, from.input(), "no output \"labels\" of 3 channels");
+  for (auto& [member, value] : {std::pair{&infer::InputConfig::width, 40000},
+                                {&infer::InputConfig::height, -4},
+                                {&infer::InputConfig::border, 300},
+                                {&infer::InputConfig::bits, 99}}) {
+    infer::InputConfig input = from.input();
+    input.*member = value;
+    refused(f.model, input, std::to_string(value));
+  }
+  infer::InputConfig gray = from.input();
+  gray.channels = 1;
+  refused(f.model, gray, "the network takes 3 channels");
+}
+
 TEST_CASE("a view of a frame is predicted as its copy, whatever lies between its rows") {
   for (const std::string resize : {"crop", "stretch", "pad"}) {
     const PredictorFolder f(resize);

@@ -7,6 +7,7 @@
 #include "lamina/models/registry.hpp"
 #include "lamina/ops/arithmetic.hpp"
 #include "lamina/train/evaluate.hpp"
+#include "lamina/train/loop.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 #include "support/counted.hpp"
 #include "support/op_check.hpp"
@@ -248,4 +249,19 @@ TEST_CASE("evaluation leaves every module's mode as it was, also where it throws
   };
   CHECK_THROWS_AS(train::evaluate(*model, loader, {head}, nullptr, crash), Crash);
   CHECK(modes() == before);
+}
+
+TEST_CASE("what a program has frozen stays frozen while its network is trained") {
+  const TempFolder f;
+  small_phantom(f / "data", 4);
+  auto c = train::resolved(small(f / "data", f / "run"));
+  const data::Dataset dataset = data::open_dataset(c.data);
+  const auto task = train::make_task(c, dataset);
+  task->network().train();
+  nn::Module& frozen = *task->network().children()[1].second;
+  frozen.eval();
+  train::Session session(c.out, *task, false);
+  CHECK(train::run_loop(*task, session, {.epochs = 2, .schedule = {.lr = 1e-3}}, {}) == train::Outcome::finished);
+  CHECK(!frozen.training());
+  CHECK(task->network().children()[0].second->training());
 }

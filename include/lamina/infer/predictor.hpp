@@ -54,7 +54,8 @@ void describe(InputConfig& c, Visit&& visit) {
 /// The one way from stored settings to what loaders and predictors do. Throws DataError.
 data::LoaderOptions loader_options(const InputConfig& config);
 std::string to_json(const InputConfig& config);
-InputConfig input_config_from_json(const std::string& text);
+/// Throws DataError, beginning with `origin`, on what is none, or has values outside their ranges.
+InputConfig input_config_from_json(const std::string& text, const std::string& origin);
 
 /// What a checkpoint says, beside the network, that looking at photographs needs: "labels", "head" and "input" of its metadata.
 struct InferenceInfo {

@@ -75,7 +75,7 @@ Colorizer::Colorizer(const std::filesystem::path& path, Device device) {
   require<DataError>(colorization != file.metadata().end() && input != file.metadata().end(), file.path().string(),
                      ": its metadata lacks \"colorization\": it was not written by lamina colorize train");
   how_ = Colorization(colorization_config_from_json(colorization->second));
-  input_ = input_config_from_json(input->second);
+  input_ = input_config_from_json(input->second, file.path().string());
   generator_ = file.network();
   generator_->to(device);
 }

@@ -25,15 +25,15 @@ Tensor first_image(const Tensor& batch) { return batch.view_as({batch.size(1), b
 
 std::string to_json(const InputConfig& c) { return settings_to_json(settings_of(c), 1); }
 
-InputConfig input_config_from_json(const std::string& text) {
-  constexpr const char* kWhat = "not an input description";
+InputConfig input_config_from_json(const std::string& text, const std::string& origin) {
+  const std::string what = origin + ": not an input description";
   InputConfig config;
   int format = 0;
-  assign_settings(config, settings_from_json(text, kWhat, 1, format), kWhat);
+  assign_settings(config, settings_from_json(text, what.c_str(), 1, format), what.c_str());
   try {
     require_ranges(config);
   } catch (const OptionError& e) {
-    throw DataError(message(kWhat, ": ", e.what()));
+    throw DataError(message(what, ": ", e.what()));
   }
   return config;
 }
@@ -83,7 +83,7 @@ InferenceInfo inference_info(const io::Metadata& metadata, const std::string& or
   const auto head = metadata.find("head");
   try {
     return {heads::make_head(data::parse_label_schema(text("labels"), origin), head == metadata.end() ? "" : head->second),
-            input_config_from_json(text("input"))};
+            input_config_from_json(text("input"), origin)};
   } catch (const OptionError& e) {  // a head that such labels cannot have
     throw DataError(message(origin, ": ", e.what()));
   }

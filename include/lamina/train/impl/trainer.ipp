@@ -257,8 +257,9 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
 
 infer::InputConfig input_of(const io::ModelFile& file) {
   const auto input = file.metadata().find("input");
-  return input == file.metadata().end() ? run_info(file).input
-                                        : infer::input_config_from_json(input->second);  // version 1 has settings alone
+  return input == file.metadata().end()
+             ? run_info(file).input
+             : infer::input_config_from_json(input->second, file.path().string());  // version 1 has settings alone
 }
 
 RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
@@ -275,7 +276,7 @@ RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
   const auto head = metadata.find("head");  // older checkpoints have it in their settings alone
   if (head != metadata.end()) info.config.head = head->second;
   const auto input = metadata.find("input");
-  info.input = input == metadata.end() ? input_config(info.config) : infer::input_config_from_json(input->second);
+  info.input = input == metadata.end() ? input_config(info.config) : infer::input_config_from_json(input->second, origin);
   info.head = heads::make_head(info.schema, info.config.head);
   for (EpochRecord& r : info.state.history)
     if (r.validation && r.validation->scores.size() == 1 && !r.validation->counts.empty())  // version 1 kept the counts alone
