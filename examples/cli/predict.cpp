@@ -235,7 +235,7 @@ int predict(const PredictOptions& options, const Common& common) {
     require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(),
                          ": predict them into different --out folders");
   require_safe_output(options.out, files, predictor.schema());
-  if (options.mc > 0) const infer::DropoutScope has_dropout(predictor.model());
+  if (options.mc > 0) const infer::DropoutScope has_dropout(predictor.model());  // throws before anything is written
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
   if (how.passes.count() > 1 || !others.empty()) io::create_folders(fs::path(options.out) / "uncertainty");

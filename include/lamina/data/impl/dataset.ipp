@@ -183,12 +183,7 @@ class Lister {
     if (!fs::exists(path)) return;
     files_.splits_from_lists = true;
     const std::string text = io::read_text(path, 64 << 20);
-    int number = 0;
-    for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
-      end = std::min(text.find('\n', begin), text.size());
-      ++number;
-      const std::string line = detail::trimmed(std::string_view(text).substr(begin, end - begin));
-      if (line.empty() || line[0] == '#') continue;
+    detail::each_line(text, [&](const std::string& line, int number) {
       const std::string where = message(path.string(), " line ", number);
       std::optional<Item> item = item_of(line, where);
       if (!item && line.find('\\') != std::string::npos) {  // written on Windows
@@ -201,7 +196,7 @@ class Lister {
       else
         files_.findings.push_back({true, message(where, ": '", line, "' is neither the name of a photograph in ", images_folder_.string(),
                                                  ", with or without its ending, nor a file in ", files_.root.string())});
-    }
+    });
   }
   /// What a line names: a stem, or a file of the data folder or of that of the photographs; its mask may follow. Names may hold spaces, so
   /// the whole line is tried first, then each space that leaves two files; a tab always separates. None: nothing that is there.

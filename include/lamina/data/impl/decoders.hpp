@@ -7,6 +7,8 @@ namespace lamina::data::detail {
 /// Allocates the samples of `raster` (its fields are set from a file's header) after checking them, and the bytes that its decoder
 /// needs beside them, against the limits. Throws DataError naming `origin`.
 void allocate_samples(Raster& raster, const std::string& origin, const DecodeLimits& limits, std::int64_t bytes_beside = 0);
+/// As turned; throws DataError naming `origin` where both copies of the samples are over the limits.
+Raster turned_within(const Raster& raster, int orientation, const std::string& origin, const DecodeLimits& limits);
 /// What to do about samples that are no labels, or no intensities, by what the file is to be.
 std::string cure_of(FileRole role, const std::string& mask, const std::string& photograph);
 /// Throws DataError unless a file of `have` bytes can hold `raster`, which takes at least `least` bytes of it: a short file cannot ask for

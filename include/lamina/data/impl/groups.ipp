@@ -15,18 +15,10 @@ Groups::Groups(const fs::path& root, const Files& images, std::vector<Finding>& 
   const fs::path path = root / "groups.txt";
   if (!fs::exists(path)) return;
   const std::string text = io::read_text(path, 64 << 20);
-  int number = 0;
-  for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
-    end = std::min(text.find('\n', begin), text.size());
-    ++number;
-    const std::string line = trimmed(std::string_view(text).substr(begin, end - begin));
-    if (line.empty() || line[0] == '#') continue;
+  each_line(text, [&](const std::string& line, int number) {
     const auto error = [&](const std::string& what) { findings.push_back({true, message(path.string(), " line ", number, ": ", what)}); };
     const std::size_t tab = line.find('\t'), gap = tab != std::string::npos ? tab : line.rfind(' ');
-    if (gap == std::string::npos) {
-      error("'" + line + "' names a photograph without a group, which follows after a space");
-      continue;
-    }
+    if (gap == std::string::npos) return error("'" + line + "' names a photograph without a group, which follows after a space");
     const std::string given = trimmed(line.substr(0, gap)), group = trimmed(line.substr(gap));
     const std::string whole = composed(given), stem = composed(fs::path(given).stem().string());
     const std::string name = images.contains(whole) ? whole : stem;
@@ -34,7 +26,7 @@ Groups::Groups(const fs::path& root, const Files& images, std::vector<Finding>& 
       error("'" + given + "' is no photograph of the data set");
     else if (const auto [it, added] = group_.emplace(name, group); !added && it->second != group)
       error("'" + given + "' belongs to '" + it->second + "' by a line before, and here to '" + group + "'");
-  }
+  });
 }
 
 std::string Groups::of(const std::string& name) const {

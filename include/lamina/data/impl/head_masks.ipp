@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "lamina/data/impl/decoders.hpp"
+
 namespace lamina::data {
 
 Raster detail::read_turned(const std::filesystem::path& path, int turn, const DecodeLimits& limits) {
   Raster raster = read_raster(path, limits.of(FileRole::mask));
-  return turn == 1 || raster.orientation != 1 ? raster : turned(raster, turn);
+  if (turn == 1 || raster.orientation != 1) return raster;
+  return turned_within(raster, turn, path.string(), limits);
 }
 
 Raster detail::stacked(const Item& item, const DecodeLimits& limits) {

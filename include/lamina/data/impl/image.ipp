@@ -199,10 +199,14 @@ Raster decode_raster(std::string_view bytes, const std::string& origin, const De
     throw DataError(
         message(origin, bytes.empty() ? ": the file is empty" : ": not an image of a known format", " (known: ", supported_formats(), ")"));
   if (raster.orientation == 1) return raster;
+  return detail::turned_within(raster, raster.orientation, origin, limits);
+}
+
+Raster detail::turned_within(const Raster& raster, int orientation, const std::string& origin, const DecodeLimits& limits) {
   const auto both = 2 * static_cast<std::int64_t>(raster.samples.size());
   require<DataError>(both <= limits.max_decoded_bytes, origin, ": to turn it by its EXIF orientation takes ", both,
                      " bytes, over the limit of ", limits.max_decoded_bytes);
-  return turned(raster, raster.orientation);
+  return turned(raster, orientation);
 }
 
 std::string detail::cure_of(FileRole role, const std::string& mask, const std::string& photograph) {

@@ -21,6 +21,17 @@ inline std::string trimmed(std::string_view s) {
   return begin == std::string_view::npos ? std::string() : std::string(s.substr(begin, s.find_last_not_of(" \t\r") + 1 - begin));
 }
 
+/// Calls f(line, number) with the lines of a list, trimmed, but for empty ones and comments (`#`).
+template <class F>
+void each_line(std::string_view text, F&& f) {
+  int number = 0;
+  for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
+    end = std::min(text.find('\n', begin), text.size());
+    ++number;
+    if (const std::string line = trimmed(text.substr(begin, end - begin)); !line.empty() && line[0] != '#') f(line, number);
+  }
+}
+
 /// How the names of masks, and of photographs that have masks, often end.
 inline constexpr std::string_view kMaskEndings[] = {"_mask",
                                                     "_masks",
