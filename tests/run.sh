@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and runs every test that a fresh machine can run, meant to take at most 10 minutes on 2 cores. usage: bash tests/run.sh [--yes] [--full]
 #   --yes   install missing packages without asking (needs root)
-#   --full  also the build without CUDA kernels, the timed and sub-project tests, the older instruction set, the sanitizers, every order
+#   --full  also the build without CUDA kernels, the sub-project and package tests, the older instruction set, the sanitizers, every order
 #           of the host shim, a tenth of the planted faults, Clang and nvcc
 set -euo pipefail
 cd "$(dirname "$0")/.."

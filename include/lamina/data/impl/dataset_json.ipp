@@ -107,7 +107,8 @@ class SchemaReader {
   void check_spelling(const Json& json) {
     constexpr std::string_view kFields[] = {"labels", "task",     "file_ending",  "colors",     "roles",  "planes",
                                             "ignore", "encoding", "mask_channel", "mask_frame", "others", "heads"};
-    for (const auto& [key, value] : json.items()) {
+    for (const auto& item : json.items()) {
+      const std::string& key = item.key();
       const std::string_view nearest = nearest_name(key, kFields);
       within(key, [&] {
         check(key == nearest || 3 * edit_distance(key, nearest) > key.size(), "unknown field '", key, "'; did you mean '",
@@ -133,13 +134,14 @@ class SchemaReader {
              std::stoul(text) <= kLargestValue;
     };
     std::vector<std::pair<unsigned, std::string>> found;
-    for (const auto& [key, value] : labels.items())
-      within(key, [&] {
-        if (!value.is_string()) {
-          found.emplace_back(value_of(value, key), key);
+    for (const auto& item : labels.items())
+      within(item.key(), [&] {
+        const std::string& key = item.key();
+        if (!item.value().is_string()) {
+          found.emplace_back(value_of(item.value(), key), key);
           return;
         }
-        const std::string text = value.get<std::string>();  // nnU-Net version 1: {"0": "background"}
+        const std::string text = item.value().get<std::string>();  // nnU-Net version 1: {"0": "background"}
         check(is_number(key), "label '", key, "' has the text \"", text, "\" for a value: write ", is_number(text) ? text : "a number",
               " without quotes");
         found.emplace_back(static_cast<unsigned>(std::stoul(key)), text);
@@ -189,15 +191,17 @@ class SchemaReader {
   void read_colors(const Json& colors) {
     check(colors.is_object(), "'colors' is not an object of label names and colors");
     std::vector<bool> seen(schema_.names.size());
-    for (const auto& [name, color] : colors.items())
-      within(name, [&] {
+    for (const auto& item : colors.items())
+      within(item.key(), [&] {
+        const std::string& name = item.key();
+        const Rgb color = color_of(item.value(), name);
         if (name == "ignore") {
-          schema_.ignore_color = color_of(color, name);
+          schema_.ignore_color = color;
           return;
         }
         const int k = schema_.class_named(name);
         check(k >= 0, "'colors' names '", name, "', which is not in 'labels'");
-        schema_.colors[static_cast<std::size_t>(k)] = color_of(color, name);
+        schema_.colors[static_cast<std::size_t>(k)] = color;
         seen[static_cast<std::size_t>(k)] = true;
       });
     for (std::size_t k = 0; k < seen.size(); ++k) {
@@ -243,11 +247,12 @@ class SchemaReader {
     constexpr std::string_view kRoles[] = {"background", "foreground", "uncertain"};
     std::vector<std::string> role_of(schema_.names.size());
     std::map<std::string, std::vector<int>> classes;
-    for (const auto& [role, names] : roles.items())
-      within(role, [&] {
+    for (const auto& item : roles.items())
+      within(item.key(), [&] {
+        const std::string& role = item.key();
         check(std::find(std::begin(kRoles), std::end(kRoles), role) != std::end(kRoles), "role '", role,
               "' is none of background, uncertain, foreground");
-        const Json list = names.is_array() ? names : Json::array({names});
+        const Json list = item.value().is_array() ? item.value() : Json::array({item.value()});
         check(role == "background" || !list.empty(), "role '", role, "' is given to no label: leave it out");
         check(list.empty() || schema_.task != Task::multilabel || role == "uncertain",
               "a multilabel set has no background: it is where no plane is set, and the role '", role, "' means nothing");

@@ -60,8 +60,7 @@ Several::Several(const data::LabelSchema& schema, const std::string& kinds, cons
     next.outcome += static_cast<int>(own.counted().size()) * (next.overlaps ? 2 : 1);
   }
   for (const auto& [asked_for, kind] : asked)
-    if (schema.heads.end() == std::find_if(schema.heads.begin(), schema.heads.end(), [&](const auto& h) { return h.name == asked_for; }))
-      throw_unknown_name("head", asked_for, names);
+    if (std::find(names.begin(), names.end(), asked_for) == names.end()) throw_unknown_name("head", asked_for, names);
 }
 
 int Several::outputs() const { return heads_.back().output + heads_.back().head->outputs(); }
@@ -256,9 +255,9 @@ Scalars Several::summary(const metrics::ConfusionMatrix& confusion, double undef
   for (std::size_t k = 0; k < heads_.size(); ++k) {
     const Head& head = *heads_[k].head;
     const std::vector<std::string> outcomes = head.outcomes();
-    for (const auto& [name, value] : head.summary(of_part(confusion, k), undefined))
-      if (std::none_of(outcomes.begin(), outcomes.end(), [&](const std::string& of) { return name.ends_with('_' + of); }))
-        all.append({{head.name() + '/' + name, value}});
+    for (const auto& score : head.summary(of_part(confusion, k), undefined))
+      if (std::none_of(outcomes.begin(), outcomes.end(), [&](const std::string& of) { return score.first.ends_with('_' + of); }))
+        all.append({{head.name() + '/' + score.first, score.second}});
   }
   return all;
 }

@@ -239,9 +239,11 @@ std::optional<Alarm> vanishing(Records history) {
   if (judged.empty()) return {};
   std::string kernels;
   int count = 0;
-  for (const auto& [name, share] : judged[0]->signals)
+  for (const auto& signal : judged[0]->signals) {
+    const std::string& name = signal.first;
     if (name.starts_with("still/") && std::all_of(judged.begin(), judged.end(), [&](const auto* r) { return shown(*r, name) >= 1; }))
       if (++count <= kNamed) kernels += (kernels.empty() ? "" : ", ") + name.substr(6);
+  }
   if (count == 0) return {};
   return Alarm{.seen = message("no gradient arrives at ", kernels, and_more(count), ": it is below ", two_digits(Watch::kStill)),
                .cause =
