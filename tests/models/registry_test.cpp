@@ -106,7 +106,8 @@ TEST_CASE("an open configuration is that of its preset, and JSON of the first ve
                             {"option of unet", "rates", "base, depth, init"});
   check_throws<DataError>([] { model_config_from_json(R"({"format":2,"model":"unet","how":"new"})"); },
                           {"format 2", "newer version", "up to 1"});
-  check_throws<DataError>([] { model_config_from_json(R"({"format":"one","model":"unet"})"); }, {"not a model description"});
+  check_throws<DataError>([] { model_config_from_json(R"({"format":"one","model":"unet"})"); },
+                          {"not a model description (type must be number, but is string)"});
   const ModelConfig fixed =
       model_config_from_json(R"({"model":"unet","preset":"smp","in_channels":3,"classes":9,"base":0,"depth":0,"init":""})");
   CHECK(resolved(fixed).preset == "smp");

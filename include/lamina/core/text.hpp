@@ -23,6 +23,9 @@ std::string shell_path(const std::string& path);
 /// " line 3, column 5" of a byte of the text.
 std::string line_and_column(std::string_view text, std::size_t at);
 
+/// What the JSON library says of a value that is missing or of another type, without its own number for it.
+std::string json_reason(std::string_view what);
+
 /// Text by the pattern of printf, of any length.
 [[gnu::format(printf, 1, 2)]] std::string formatted(const char* pattern, ...);
 

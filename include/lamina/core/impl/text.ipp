@@ -139,6 +139,11 @@ std::string line_and_column(std::string_view text, std::size_t at) {
                  before.size() - (begin == std::string_view::npos ? 0 : begin + 1) + 1);
 }
 
+std::string json_reason(std::string_view what) {
+  const std::size_t number = what.find("] ");
+  return std::string(number == std::string_view::npos ? what : what.substr(number + 2));
+}
+
 std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
   const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
   std::string out = text.substr(0, first);

@@ -135,8 +135,8 @@ void detail::allocate_samples(Raster& raster, const std::string& origin, const D
   require<DataError>(pixels <= limits.max_pixels, origin, ": ", raster.width, "x", raster.height, " pixels are over the limit of ",
                      limits.max_pixels,
                      ", which keeps damaged or hostile files from taking all memory; if the picture is to be trusted, raise it "
-                     "(of photographs to predict: --max-pixels ",
-                     pixels, ", or DecodeLimits::for_pixels)");
+                     "(to predict: --max-pixels ",
+                     pixels, ", in C++ DecodeLimits::for_pixels; to train: store the photograph and its mask smaller, or in pieces)");
   const std::int64_t bytes = checked_product<DataError>({pixels, raster.channels, static_cast<std::int64_t>(raster.sample_bytes())}, origin,
                                                         ": the bytes of its pixels overflow");
   require<DataError>(bytes <= limits.max_decoded_bytes && bytes_beside <= limits.max_decoded_bytes - bytes, origin, ": ", bytes,

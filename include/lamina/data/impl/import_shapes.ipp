@@ -148,8 +148,7 @@ void reading(const std::string& where, const F& f) {
   try {
     f();
   } catch (const Json::exception& e) {
-    const std::string what = e.what();
-    throw DataError(message(where, ": ", what.substr(std::min(what.find("] ") + 2, what.size()))));
+    throw DataError(message(where, ": ", json_reason(e.what())));
   }
 }
 

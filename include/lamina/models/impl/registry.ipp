@@ -9,6 +9,7 @@
 #include <set>
 
 #include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/models/impl/families.hpp"
 
 namespace lamina::models {
@@ -170,7 +171,7 @@ ModelConfig model_config_from_json(const std::string& text) {
       if (!is_field(name)) c.options[name] = value.is_string() ? value.get<std::string>() : value.dump();
     return c;
   } catch (const nlohmann::json::exception& e) {
-    throw DataError(message("not a model description (", e.what(), ")"));
+    throw DataError(message("not a model description (", json_reason(e.what()), ")"));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "lamina/core/text.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 
@@ -65,7 +66,7 @@ RunScores read_scores(const std::filesystem::path& file) {
     for (const Json& image : j.at("images")) s.images.emplace_back(image.at("name"), number_from(image.at("quality")));
     return s;
   } catch (const nlohmann::json::exception& e) {
-    throw DataError(message(file.string(), ": no scores of a run: ", e.what()));
+    throw DataError(message(file.string(), ": no scores of a run: ", json_reason(e.what())));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "lamina/core/text.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::train {
@@ -139,7 +140,7 @@ RunState run_state_from_json(const std::string& text) {
     for (const Json& r : j.at("history")) s.history.push_back(record_from(r));
     return s;
   } catch (const nlohmann::json::exception& e) {
-    throw DataError(message("its \"trainer\" is not a trainer state (", e.what(), ")"));
+    throw DataError(message("its \"trainer\" is not a trainer state (", json_reason(e.what()), ")"));
   }
 }
 

@@ -146,7 +146,7 @@ FailedStep read_failed_step(const std::filesystem::path& file, std::vector<nn::N
             .items = j.at("items")};
     step.batch.indices = j.at("indices").get<std::vector<int>>();
   } catch (const nlohmann::json::exception& e) {
-    throw DataError(message(file.string(), ": no failed step of a run: ", e.what()));
+    throw DataError(message(file.string(), ": no failed step of a run: ", json_reason(e.what())));
   }
   for (const auto& [name, tensor] : archive.tensors) {
     if (name.starts_with("model/")) model.push_back({name.substr(6), tensor});
