@@ -89,6 +89,24 @@ TEST_CASE("nothing is there: the background, no plane, the lowest grade whatever
         None{true, false, true, false, false, false, false, true, false});
 }
 
+TEST_CASE("what is graded, each by itself: where its grades begin among what is counted") {
+  const std::string planes = R"({"task": "ordinal", "planes": ["a", "b"], "labels": {"fine": 0, "bad": 1}})";
+  CHECK(parsed(R"({"labels": {"sky": 0, "red": 1}})").scales().empty());
+  const LabelSchema schema =
+      parsed(R"({"heads": {"h": {"task": "multilabel", "labels": {"hair": 0}}, "g": {"task": "ordinal", "labels": {"x": 0, "y": 1, "z": 2}},
+                 "p": )" +
+             planes + "}}");
+  REQUIRE(schema.scales().size() == 3);
+  const std::vector<std::string> counted = schema.counted(), first{"g x", "p a fine", "p b fine"}, names{"g", "p a", "p b"};
+  for (std::size_t k = 0; k < 3; ++k) {
+    CHECK(schema.scales()[k].name == names[k]);
+    CHECK(counted[schema.scales()[k].first] == first[k]);
+    CHECK(schema.scales()[k].grades == (k ? 2 : 3));
+  }
+  CHECK(parsed(planes).scales()[1].name == "b");
+  CHECK(parsed(planes).scales()[1].first == 2);
+}
+
 TEST_CASE("several heads: dataset.json and back; what fits no head is refused where it stands") {
   const LabelSchema schema = parsed(kThreeHeads);
   const LabelSchema again = parsed(to_json(schema));

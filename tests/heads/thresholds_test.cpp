@@ -40,6 +40,9 @@ TEST_CASE("regression: the source's thresholds, others, those of each plane; bey
   }
   CHECK(heads::make_head(two->schema(), two->kind())->kind() == std::string(two->kind()));
   check_throws<OptionError>([] { heads::make_head(four_grades(), "regression:0.5/1.5"); }, {"4 grades", "3 thresholds"});
+  CHECK(std::string(heads::make_head(four_grades(), "regression")->with_thresholds({{0.25f, 1, 2}})->kind()) == "regression:0.25/1/2");
+  CHECK(heads::make_head(four_grades(), "corn")->thresholds().empty());
+  check_throws<OptionError>([] { (void)heads::make_head(four_grades(), "corn")->with_thresholds({{0.5f}}); }, {"corn", "no numbers"});
   check_throws<OptionError>([] { heads::make_head(four_grades(), "regression:0.5/1.5/1.5"); }, {"ascending"});
   check_throws<OptionError>([] { heads::make_head(four_grades(), "regression:0.5/x/1.5"); }, {"\"x\"", "no threshold"});
   check_throws<OptionError>([] { heads::make_head(four_grades({"A", "B", "C"}), "regression:1/2/3:1/2/3"); }, {"2 planes for 3"});

@@ -5,7 +5,6 @@
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/check.hpp"
-#include "lamina/heads/regression.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/train/evaluate.hpp"
@@ -264,7 +263,7 @@ TEST_CASE("regression: one number a pixel learns grades; losses that want probab
   for (std::size_t i = 0; i < after.model.size(); ++i)
     CHECK(after.model[i].tensor.to_vector<float>() == before.model[i].tensor.to_vector<float>());
   infer::Predictor fitted(f / "run");
-  const auto thresholds = dynamic_cast<const heads::Regression&>(fitted.head()).thresholds().at(0);
+  const auto thresholds = fitted.head().thresholds().at(0);
   const infer::Prediction q = fitted.predict(data::read_image(dataset.items(data::Split::val)[0].image));
   CHECK(q.probabilities.to_vector<float>() == values);
   for (std::size_t i = 0; i < values.size(); ++i)

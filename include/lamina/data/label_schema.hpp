@@ -86,6 +86,13 @@ struct LabelSchema {
     bool operator==(const Label&) const = default;
   };
   std::vector<Label> counted_labels() const;
+  /// What is graded, each by itself, and where its grades begin among what is counted.
+  struct Scale {
+    std::string name;
+    std::size_t first = 0;
+    int grades = 0;
+  };
+  std::vector<Scale> scales() const;
   /// Of what is counted, what says that nothing is there: the background, the lowest grade. Empty where nothing says what does.
   std::vector<bool> no_finding() const;
   bool is_background(int counted) const { return counted_labels()[static_cast<std::size_t>(counted)].background; }

@@ -59,6 +59,12 @@ class Head {
   virtual const char* outputs_are() const { return "classes"; }
   /// How logits become probabilities in a loss over classes; none: they are no such thing.
   virtual std::optional<LossActivation> activation() const = 0;
+  /// Whether the outputs are what a pixel is exactly one of.
+  bool exclusive() const { return activation() == LossActivation::softmax; }
+  /// Of each output that is a number, what it is cut into grades by; the same head with others, of each as many. Throws OptionError of
+  /// outputs that are no numbers.
+  virtual std::vector<std::vector<float>> thresholds() const { return {}; }
+  virtual std::shared_ptr<const Head> with_thresholds(std::vector<std::vector<float>> thresholds) const;
   /// What the loss is trained towards: labels u8 (N, H, W) or (N, H, W, planes), kIgnoreLabel where nothing is known, as the loader gives
   /// them -> u8 as segmentation_loss takes them. Throws DataError on a label that the head does not know.
   virtual Tensor targets(const Tensor& labels) const { return labels; }

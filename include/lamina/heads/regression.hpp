@@ -10,8 +10,6 @@ class Regression : public Graded {
   /// `thresholds`: as after the colon; empty: the middles. Throws OptionError unless they ascend and are as many as grades above the
   /// lowest.
   Regression(data::LabelSchema schema, std::string name, const std::string& thresholds = {});
-  /// The same with other thresholds, of every plane as many.
-  Regression(const Regression& other, std::vector<std::vector<float>> thresholds);
   const char* kind() const override { return kind_.c_str(); }
   int outputs() const override { return graded(); }
   const char* outputs_are() const override { return "values"; }
@@ -22,7 +20,8 @@ class Regression : public Graded {
   void count(metrics::ProbabilityCounts&, std::span<const std::uint8_t>, std::span<const float>) const override {}
   using Graded::count;
   /// Of every plane.
-  const std::vector<std::vector<float>>& thresholds() const { return thresholds_; }
+  std::vector<std::vector<float>> thresholds() const override { return thresholds_; }
+  std::shared_ptr<const Head> with_thresholds(std::vector<std::vector<float>> thresholds) const override;
   Tensor decide(const Tensor& values, Scale scale) const override;
 
  private:

@@ -52,15 +52,23 @@ std::vector<LabelSchema::Label> LabelSchema::counted_labels() const {
   return all;
 }
 
+std::vector<LabelSchema::Scale> LabelSchema::scales() const {
+  std::vector<Scale> all;
+  std::size_t first = 0;
+  for (const LabelSchema& head : heads) {
+    for (const Scale& own : head.scales())
+      all.push_back({head.name + (own.name.empty() ? "" : ' ' + own.name), first + own.first, own.grades});
+    first += head.counted().size() * (head.overlaps() ? 2 : 1);
+  }
+  for (std::size_t plane = 0; graded() && plane < labels_per_pixel(); ++plane)
+    all.push_back({planes.empty() ? "" : planes[plane], plane * static_cast<std::size_t>(classes()), classes()});
+  return all;
+}
+
 std::vector<bool> LabelSchema::no_finding() const {
   std::vector<bool> none;
   for (const Label& label : counted_labels()) none.push_back(label.background);
-  std::size_t first = 0;
-  for (const LabelSchema& head : heads) {
-    if (head.graded()) none[first] = true;
-    first += head.counted().size() * (head.overlaps() ? 2 : 1);
-  }
-  if (graded()) none[0] = true;
+  for (const Scale& scale : scales()) none[scale.first] = true;
   if (!overlaps() && std::find(none.begin(), none.end(), true) == none.end()) none.clear();
   return none;
 }

@@ -122,6 +122,10 @@ std::string Head::baseline_text(const metrics::ConfusionMatrix& confusion) const
   return "always the most frequent class: Dice " + score(base.dice.macro_foreground) + ", accuracy " + score(base.accuracy);
 }
 
+std::shared_ptr<const Head> Head::with_thresholds(std::vector<std::vector<float>>) const {
+  throw OptionError(message("the outputs of head ", kind(), " are no numbers that thresholds lie between"));
+}
+
 void Graded::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
   if (planes() == 0) return Head::count(into, truth, decided);
   const auto all = static_cast<std::size_t>(planes());

@@ -47,9 +47,11 @@ Regression::Regression(data::LabelSchema schema, std::string name, const std::st
   name_kind();
 }
 
-Regression::Regression(const Regression& other, std::vector<std::vector<float>> thresholds)
-    : Graded(other.schema(), other.name()), thresholds_(std::move(thresholds)) {
-  name_kind();
+std::shared_ptr<const Head> Regression::with_thresholds(std::vector<std::vector<float>> thresholds) const {
+  auto other = std::make_shared<Regression>(schema(), name());
+  other->thresholds_ = std::move(thresholds);
+  other->name_kind();
+  return other;
 }
 
 void Regression::name_kind() {

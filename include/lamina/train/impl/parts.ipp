@@ -129,8 +129,7 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn:
 
 EmptyClass empty_class_of(const TrainConfig& config, const heads::Head* head) {
   if (config.absent_classes != "auto") return losses::empty_class_named(config.absent_classes);
-  const bool exclusive = head && head->schema().task == data::Task::multiclass;
-  return exclusive && losses::Criterion(config.loss).has_ratios() ? EmptyClass::skip : EmptyClass::penalize;
+  return head && head->exclusive() && losses::Criterion(config.loss).has_ratios() ? EmptyClass::skip : EmptyClass::penalize;
 }
 
 std::vector<double> listed_weights(const std::string& text) {

@@ -81,21 +81,13 @@ std::vector<Series> grade_lines(const data::Dataset& dataset) {
   for (const data::Item& item : dataset.items(data::Split::train))
     for (std::size_t k = 0; k < std::min(pixels.size(), item.pixels.size()); ++k) pixels[k] += item.pixels[k];
   std::vector<Series> lines;
-  std::size_t first = 0;
-  const auto add = [&](const data::LabelSchema& head) {
-    const auto grades = static_cast<std::size_t>(head.classes());
-    for (std::size_t plane = 0; head.task == data::Task::ordinal && plane < std::max<std::size_t>(1, head.planes.size()); ++plane) {
-      const auto of = pixels.begin() + static_cast<std::ptrdiff_t>(first + plane * grades);
-      const auto sum = static_cast<double>(std::accumulate(of, of + head.classes(), std::int64_t{0}));
-      Series& line = lines.emplace_back();
-      line.name = head.name + (head.name.empty() || head.planes.empty() ? "" : " ") + (head.planes.empty() ? "" : head.planes[plane]);
-      for (std::size_t grade = 0; grade < grades && sum > 0; ++grade)
-        line.points.emplace_back(grade, static_cast<double>(of[static_cast<std::ptrdiff_t>(grade)]) / sum);
-    }
-    first += head.counted().size() * (head.task == data::Task::multilabel && !dataset.schema.heads.empty() ? 2 : 1);
-  };
-  for (const data::LabelSchema& head : dataset.schema.heads) add(head);
-  if (dataset.schema.heads.empty()) add(dataset.schema);
+  for (const data::LabelSchema::Scale& scale : dataset.schema.scales()) {
+    const auto of = pixels.begin() + static_cast<std::ptrdiff_t>(scale.first);
+    const auto sum = static_cast<double>(std::accumulate(of, of + scale.grades, std::int64_t{0}));
+    Series& line = lines.emplace_back();
+    line.name = scale.name;
+    for (int grade = 0; grade < scale.grades && sum > 0; ++grade) line.points.emplace_back(grade, static_cast<double>(of[grade]) / sum);
+  }
   return lines;
 }
 

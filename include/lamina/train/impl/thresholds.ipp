@@ -3,7 +3,6 @@
 #include <cstdio>
 
 #include "lamina/core/text.hpp"
-#include "lamina/heads/regression.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/metrics/thresholds.hpp"
@@ -34,10 +33,9 @@ std::vector<std::string> fit_thresholds(const std::filesystem::path& weights, co
   const std::vector<heads::Part> parts = predictor.head().parts();
   std::vector<RegressedPlane> planes;
   for (const heads::Part& part : parts)
-    if (const auto* head = dynamic_cast<const heads::Regression*>(part.head))
-      for (std::size_t k = 0; k < head->thresholds().size(); ++k)
-        planes.push_back({static_cast<std::size_t>(part.output) + k, static_cast<std::size_t>(part.plane) + k,
-                          metrics::ValueCounts(head->schema().classes())});
+    for (std::size_t k = 0; k < part.head->thresholds().size(); ++k)
+      planes.push_back({static_cast<std::size_t>(part.output) + k, static_cast<std::size_t>(part.plane) + k,
+                        metrics::ValueCounts(part.head->schema().classes())});
   require<OptionError>(!planes.empty(), weights.string(), ": thresholds are fitted between the numbers of a regression head, and this is ",
                        predictor.head().kind());
   const auto& items = dataset.items(data::Split::val);
@@ -64,19 +62,17 @@ std::vector<std::string> fit_thresholds(const std::filesystem::path& weights, co
   std::string kinds;
   auto plane = planes.begin();
   for (const heads::Part& part : parts) {
-    std::string kind = part.head->kind();
-    if (const auto* head = dynamic_cast<const heads::Regression*>(part.head)) {
-      std::vector<std::vector<float>> all = head->thresholds();
-      for (std::size_t k = 0; k < all.size(); ++k, ++plane) {
-        const std::vector<float> before = std::exchange(all[k], plane->said.fitted(all[k]));
-        const auto kappa = [&](const std::vector<float>& t) { return decimal(plane->said.decided(t).ordinal_scores().quadratic_kappa, 4); };
-        const std::vector<std::string>& names = head->schema().planes;
-        lines.push_back((part.whole ? "" : head->name() + " ") + (names.empty() ? "" : names[k] + " ") + "thresholds" + spaced(all[k]) +
-                        " instead of" + spaced(before) + ": quadratic kappa " + kappa(all[k]) + " instead of " + kappa(before));
-      }
-      kind = heads::Regression(*head, std::move(all)).kind();
+    const heads::Head& head = *part.head;
+    std::vector<std::vector<float>> all = head.thresholds();
+    for (std::size_t k = 0; k < all.size(); ++k, ++plane) {
+      const std::vector<float> before = std::exchange(all[k], plane->said.fitted(all[k]));
+      const auto kappa = [&](const std::vector<float>& t) { return decimal(plane->said.decided(t).ordinal_scores().quadratic_kappa, 4); };
+      const std::vector<std::string>& names = head.schema().planes;
+      lines.push_back((part.whole ? "" : head.name() + " ") + (names.empty() ? "" : names[k] + " ") + "thresholds" + spaced(all[k]) +
+                      " instead of" + spaced(before) + ": quadratic kappa " + kappa(all[k]) + " instead of " + kappa(before));
     }
-    kinds += (kinds.empty() ? "" : ",") + (part.whole ? kind : part.head->name() + "=" + kind);
+    const std::string kind = all.empty() ? head.kind() : head.with_thresholds(std::move(all))->kind();
+    kinds += (kinds.empty() ? "" : ",") + (part.whole ? kind : head.name() + "=" + kind);
   }
   io::Checkpoint checkpoint = io::load_checkpoint(weights);
   checkpoint.metadata["head"] = kinds;

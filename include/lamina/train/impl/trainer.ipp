@@ -155,9 +155,8 @@ class ConfiguredTask : public SegmentationTask {
           names += (names.empty() ? "'" : ", '") + (part.whole ? "" : part.head->name() + " ") +
                    part.head->events()[static_cast<std::size_t>(c)] + "'";
       }
-      require<OptionError>(weight > 0 || part.head->schema().task != data::Task::multiclass, "--class-weights ", config_.class_weights,
-                           ": no training pixel", part.whole ? "" : " of " + part.head->name(),
-                           " is of a class that weighs anything: nothing would be learnt");
+      require<OptionError>(weight > 0 || !part.head->exclusive(), "--class-weights ", config_.class_weights, ": no training pixel",
+                           part.whole ? "" : " of " + part.head->name(), " is of a class that weighs anything: nothing would be learnt");
     }
     if (!names.empty())
       note("class weights: no training pixel is " + names +
