@@ -17,6 +17,7 @@ data::DatasetOptions dataset_options(const DataOptions& o) {
   };
   d.images = folder(o.images.value_or("images"), "images");
   d.masks = folder(o.masks.value_or("masks"), "masks");
+  d.pixel_weights = folder(o.pixel_weights, "");
   if (o.ignore.value_or(-1) >= 0) d.ignore = static_cast<unsigned>(*o.ignore);
   d.seed = o.seed.value_or(0);
   d.background = o.background.value_or("");

@@ -70,7 +70,8 @@ int train(train::TrainConfig config, int folds, bool resume, const Common& commo
                                            .background = config.background,
                                            .mask_channel = config.mask_channel,
                                            .mask_frame = config.mask_frame,
-                                           .others = config.others},
+                                           .others = config.others,
+                                           .pixel_weights = config.pixel_weights},
                                           progress, true);
 
   note_settings(progress, settings_of(config), settings_of(train::usual_settings(config)), common.verbose, pool.concurrency(), config.out);

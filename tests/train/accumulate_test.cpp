@@ -1,4 +1,5 @@
 // Batches that do not fit: their gradients are added up to one update.
+#include "lamina/io/npy.hpp"
 #include "support/op_check.hpp"
 #include "support/painted.hpp"
 #include "support/training.hpp"
@@ -11,7 +12,7 @@ namespace {
 
 /// The parameters after an epoch, and the numbers of its last update.
 std::pair<std::vector<Tensor>, Scalars> trained(const train::TrainConfig& c) {
-  const data::Dataset dataset = data::open_dataset(c.data, {.seed = c.seed});
+  const data::Dataset dataset = data::open_dataset(c.data, {.pixel_weights = c.pixel_weights, .seed = c.seed});
   const auto task = train::make_task(train::resolved(c), dataset);
   data::Batch batch;
   Scalars values;
@@ -70,6 +71,40 @@ TEST_CASE("--accumulate N: an update is that of one batch of N times the images 
       c.batch = batch, c.accumulate = times;
       const auto [parts, sums] = trained(c);
       for (std::size_t i = 0; i < whole.size(); ++i) CHECK(relative_error(parts[i], whole[i]) < 1e-5);
+      CHECK(sums.at("loss") == doctest::Approx(values.at("loss")).epsilon(1e-5));
+    }
+  }
+}
+
+TEST_CASE("--pixel-weights: pixels of weight 0 teach as little as ignored ones; batches still add up") {
+  TempFolder f;
+  for (const char* data : {"weighted", "ignored"}) small_grades(f / data, 14);
+  ignore_rows(f / "ignored/masks", f / "ignored");
+  for (const char* data : {"weighted", "ignored"})
+    io::write_file_atomically(f / (std::string(data) + "/dataset.json"),
+                              R"({"labels": {"none": 0, "mild": 1, "moderate": 2, "severe": 3}, "ignore": 255})");
+  const data::Dataset ignored = data::open_dataset(f / "ignored");
+  for (const data::Item& item : ignored.all_items()) {
+    const data::LabelImage mask = data::read_mask(item, ignored.masks);
+    std::vector<float> weights;
+    for (const std::uint8_t label : mask.labels) weights.push_back(label == data::kIgnoreLabel ? 0 : 1);
+    io::create_folders(f / "weighted/weights");
+    io::write_npy(f / ("weighted/weights/" + item.name + ".npy"), Tensor::from<float>(weights, {mask.height, mask.width}));
+  }
+  for (const char* loss : {"ce", "ce+dice", "focal+tversky"}) {
+    CAPTURE(loss);
+    auto c = without_norms(f);
+    c.loss = loss, c.class_weights = "none", c.batch = 6, c.data = (f / "ignored").string();
+    const auto [parameters, values] = trained(c);
+    c.data = (f / "weighted").string();
+    const auto [others, theirs] = trained(c);
+    CHECK(theirs.at("loss") != doctest::Approx(values.at("loss")).epsilon(1e-4));
+    c.pixel_weights = (f / "weighted/weights").string();
+    for (const int times : {1, 3}) {
+      c.accumulate = times, c.batch = 6 / times;
+      if (times > 1 && std::string(loss) != "ce") continue;
+      const auto [weighted, sums] = trained(c);
+      for (std::size_t i = 0; i < parameters.size(); ++i) CHECK(relative_error(weighted[i], parameters[i]) < 1e-5);
       CHECK(sums.at("loss") == doctest::Approx(values.at("loss")).epsilon(1e-5));
     }
   }

@@ -23,6 +23,7 @@ struct Choice {
 /// What the photographs (N, H, W, C) of a batch are called; and, where there is one set of labels, they and the output that learns them.
 inline constexpr const char* kImage = "image";
 inline constexpr const char* kLabels = "labels";
+inline constexpr const char* kPixelWeights = "pixel_weights";
 
 /// Levenshtein distance: how many single-character edits turn a into b.
 std::size_t edit_distance(std::string_view a, std::string_view b);

@@ -40,7 +40,7 @@ class Batch {
     return some;
   }
   /// How often each pixel counts in losses, (N, H, W) f32; none: once.
-  Tensor pixel_weights() const { return contains("pixel_weights") ? at("pixel_weights") : Tensor{}; }
+  Tensor pixel_weights() const { return contains(kPixelWeights) ? at(kPixelWeights) : Tensor{}; }
 
  private:
   const Tensor* find(std::string_view name) const {

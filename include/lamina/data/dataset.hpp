@@ -23,6 +23,7 @@ struct Item {
   int width = 0, height = 0;                    ///< of the mask, once the data set is open
   std::string group = {};                       ///< what it belongs to, such as a patient, by groups.txt; empty: nothing is said
   int turn = 1;  ///< EXIF orientation of the photograph, by which its mask is turned; 1 unless masks are drawn on stored pixels
+  std::filesystem::path weights{};  ///< how often each pixel counts in losses, see read_pixel_weights; empty: once
 };
 /// The item's mask, as its photograph is seen. Throws IoError, DataError.
 LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& limits = {});
@@ -32,6 +33,7 @@ MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const Deco
 
 struct DatasetOptions {
   std::filesystem::path images, masks;  ///< folders to use instead of DATA/images and DATA/masks; relative to the working directory
+  std::filesystem::path pixel_weights;  ///< folder with Item::weights; empty: there are none
   std::optional<unsigned> ignore;       ///< overrides dataset.json
   std::string background;               ///< as of LabelSchema::set_background
   std::string mask_channel, mask_frame, others;  ///< as of overridden(MaskReading), over dataset.json
@@ -90,7 +92,8 @@ void require_no_dataset(const std::string& what, const std::filesystem::path& fo
 /// there is no such folder, a list or dataset.json is malformed, or an option is wrong; unpaired and missing files are findings.
 DatasetFiles list_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
 
-/// Also inspects every mask and decides their encoding. Throws DataError with the first few findings when any is an error.
+/// Also inspects every mask and decides their encoding, and reads weights of pixels. Throws DataError with the first few findings when any
+/// is an error.
 Dataset open_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
 
 }  // namespace lamina::data

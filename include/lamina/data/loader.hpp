@@ -36,7 +36,7 @@ struct LoaderOptions {
 /// Batches of a list of items, in an order and with augmentations that are functions of (seed, epoch, item and crop): the number of threads
 /// changes nothing. Their tensors: "image" (N, H, W, channels) f32, normalised (x * 2/255 - 1 unless said otherwise); where there are masks
 /// "labels", u8: (N, H, W) of classes or kIgnoreLabel, of planes (N, H, W, planes) of 0 and 1, or grades,
-/// or kIgnoreLabel.
+/// or kIgnoreLabel; where items have them "pixel_weights" (N, H, W) f32, 0 outside of the photograph.
 class Loader : public Batches {
  public:
   /// Throws OptionError: sizes or counts below 1, more items asked for in a batch than drop_last can fill.

@@ -17,7 +17,7 @@ namespace lamina::train {
 /// Every setting of a run; see describe(). What changes the result is stored in checkpoints.
 struct TrainConfig {
   std::string data;
-  std::string images = "images", masks = "masks";
+  std::string images = "images", masks = "masks", pixel_weights;
   std::string model = "unet", preset;
   int base = 0, depth = 0;
   std::string init, from;
@@ -121,6 +121,11 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{.name = "data", .help = "folder with images/ and masks/", .positional = true}, c.data);
   visit(Field{"images", "name of the folder with the photographs"}, c.images);
   visit(Field{"masks", "name of the folder with the masks"}, c.masks);
+  visit(Field{.name = "pixel_weights",
+              .help = "name of a folder with a map a photograph, of how often each pixel counts in the loss: gray images hold shares of "
+                      "their full intensity, .npy arrays numbers; empty: once",
+              .optional = true},
+        c.pixel_weights);
   visit(Field{"model", "network family: see lamina info --help"}, c.model);
   visit(Field{"preset", "published network of the family: see lamina info --help; empty: the first"}, c.preset);
   visit(Field{"base", "channels of the first level; 0: the preset's", 0}, c.base);

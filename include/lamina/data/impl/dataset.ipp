@@ -82,6 +82,7 @@ class Lister {
       detail::split_by_seed(std::move(all), groups, options_.seed, options_.validation_share, files_);
     }
     groups.tell(files_);
+    if (!options_.pixel_weights.empty()) find_weights();
     if (options_.need_masks) find_unpaired();
     return std::move(files_);
   }
@@ -279,6 +280,24 @@ class Lister {
                             " images, such as ", absent[k][0],
                             excludes(k) ? ": nothing is known of it there, and these images teach and count for the other heads alone"
                                         : ": it is taken to be nowhere in them")});
+  }
+
+  void find_weights() {
+    const fs::path from = folder(options_.pixel_weights, "", "--pixel-weights");
+    const Files files = files_by_stem(from, files_.findings);
+    std::vector<std::string> lacking;
+    for (auto& split : files_.splits)
+      for (Item& item : split) {
+        auto found = files.find(composed(item.name));
+        if (found == files.end()) found = files.find(composed(item.mask.stem().string()));
+        if (found == files.end())
+          lacking.push_back(item.name);
+        else
+          item.weights = found->second;
+      }
+    if (!lacking.empty())
+      files_.findings.push_back({true, message(from.string(), " has no weights of the pixels of ",
+                                               counted(std::ssize(lacking), "photograph"), ", such as ", lacking[0], ".*")});
   }
 
   /// Is the plane a head's whose classes exclude each other?

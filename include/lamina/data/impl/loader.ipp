@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "lamina/data/impl/pairing.hpp"
+#include "lamina/data/pixel_weights.hpp"
 
 namespace lamina::data {
 namespace {
@@ -23,8 +24,9 @@ constexpr std::uint64_t kOrderStream = 0x6f72646572, kAugmentStream = 0x6175676d
 struct Sample {
   Image image;
   LabelImage mask;
+  PixelWeights weights;
   double mean_gray = 0;
-  std::int64_t bytes() const { return static_cast<std::int64_t>(image.pixels.size() + mask.labels.size()); }
+  std::int64_t bytes() const { return static_cast<std::int64_t>(image.pixels.size() + mask.labels.size() + weights.image.pixels.size()); }
 };
 
 const LoaderOptions& valid(const LoaderOptions& o) {
@@ -184,6 +186,10 @@ struct Loader::State {
       require<DataError>(fault.empty(), fault);
       sample->mask = fitted(mask, options.width, options.height, options.resize, options.border);
     }
+    if (!item.weights.empty()) {
+      sample->weights = read_pixel_weights(item, options.limits);
+      sample->weights.image = fitted(sample->weights.image, options.width, options.height, options.resize, Border{});
+    }
     if (options.augment.contrast > 0) sample->mean_gray = mean_gray(sample->image);
     cache.offer(index, sample);
     return sample;
@@ -208,12 +214,14 @@ struct Loader::State {
     const int width = options.width, height = options.height;
     const std::int64_t pixels = std::int64_t{width} * height;
     const auto number = [&](std::int64_t i) { return static_cast<std::size_t>(order[static_cast<std::size_t>(begin + i)]); };
-    const bool labelled = !items[static_cast<std::size_t>(entries[number(0)].item)].mask.empty();
+    const Item& first = items[static_cast<std::size_t>(entries[number(0)].item)];
+    const bool labelled = !first.mask.empty(), weighted = !first.weights.empty();
     const std::int64_t planes = masks.planes(), values = std::max<std::int64_t>(planes, 1);
     Batch batch;
     const std::int64_t channels = options.normalization.channels;
     const Tensor images = Tensor::empty({count, height, width, channels});
     Tensor labels = labelled ? Tensor::empty({count, height, width, values}, {DType::u8, kCpu}) : Tensor{};
+    const Tensor weights = weighted ? Tensor::empty({count, height, width}) : Tensor{};
     for (std::int64_t i = 0; i < count; ++i) {
       const auto& [item, window] = entries[number(i)];
       const auto sample = read(item);
@@ -223,13 +231,17 @@ struct Loader::State {
                                                    : draw(*sample, items[static_cast<std::size_t>(item)], sizes, key);
       data::sample(sample->image, transform, options.border, width, height, images.data<float>() + i * pixels * channels,
                    options.normalization);
-      require<DataError>(sample->mask.labels.empty() != labelled, items[static_cast<std::size_t>(item)].image.string(),
-                         ": only some of the items have masks");
+      require<DataError>(sample->mask.labels.empty() != labelled && sample->weights.image.pixels.empty() != weighted,
+                         items[static_cast<std::size_t>(item)].image.string(), ": only some of the items have masks, or weights of pixels");
+      if (weighted)
+        data::sample(sample->weights.image, {transform.geometry, {}}, {}, width, height, weights.data<float>() + i * pixels,
+                     {.channels = 1, .mean = {0}, .sd = {static_cast<float>(1 / sample->weights.most)}});
       if (labelled) data::sample(sample->mask, transform, options.border, width, height, labels.data<std::uint8_t>() + i * pixels * values);
       batch.indices.push_back(item);
       if (window.width > 0) batch.windows.push_back(window);
     }
     batch.set(kImage, images);
+    if (weighted) batch.set(kPixelWeights, weights);
     if (labelled) batch.set(kLabels, planes == 0 ? labels.view_as({count, height, width}) : labels);
     return batch;
   }

@@ -2,6 +2,7 @@
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/mask_values.hpp"
 #include "lamina/data/impl/survey.hpp"
+#include "lamina/data/pixel_weights.hpp"
 
 namespace lamina::data {
 namespace {
@@ -52,6 +53,7 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
       const MaskContent& content = survey.found[i++].mask;
       item.pixels = detail::counts_of(content, dataset.masks, dataset.schema).pixels;
       item.width = content.width, item.height = content.height;
+      if (!item.weights.empty()) (void)read_pixel_weights(item, options.limits);
     }
   return dataset;
 }
