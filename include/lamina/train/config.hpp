@@ -116,6 +116,21 @@ void describe_family_options(models::OptionValues& values, Visit&& visit) {
     visit(Field{.name = o->name.c_str(), .help = o->help.c_str(), .optional = true, .choices = o->choices}, values[o->name]);
 }
 
+/// How masks are read, where it is not as dataset.json says.
+template <class Visit>
+void describe_reading(TrainConfig& c, Visit&& visit) {
+  visit(Field{"ignore", "mask value that neither loss nor metrics count; -1: as dataset.json says", -1, 65535}, c.ignore);
+  visit(Field{"background", "label that foreground scores leave out, or none; empty: as the data says"}, c.background);
+  visit(Field{.name = "mask_channel", .help = "where masks have their labels; empty: as dataset.json says", .choices = kChannelChoices},
+        c.mask_channel);
+  visit(Field{.name = "mask_frame",
+              .help = "what masks were drawn on, of photographs with an EXIF orientation; empty: as dataset.json says",
+              .choices = kFrameChoices},
+        c.mask_frame);
+  visit(Field{.name = "others", .help = "what mask values are that are no label; empty: as dataset.json says", .choices = kOthersChoices},
+        c.others);
+}
+
 template <class Visit>
 void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{.name = "data", .help = "folder with images/ and masks/", .positional = true}, c.data);
@@ -175,16 +190,7 @@ void describe(TrainConfig& c, Visit&& visit) {
             1},
       c.accumulate);
   visit(Field{"seed", "seed of everything random"}, c.seed);
-  visit(Field{"ignore", "mask value that neither loss nor metrics count; -1: as dataset.json says", -1, 65535}, c.ignore);
-  visit(Field{"background", "label that foreground scores leave out, or none; empty: as the data says"}, c.background);
-  visit(Field{.name = "mask_channel", .help = "where masks have their labels; empty: as dataset.json says", .choices = kChannelChoices},
-        c.mask_channel);
-  visit(Field{.name = "mask_frame",
-              .help = "what masks were drawn on, of photographs with an EXIF orientation; empty: as dataset.json says",
-              .choices = kFrameChoices},
-        c.mask_frame);
-  visit(Field{.name = "others", .help = "what mask values are that are no label; empty: as dataset.json says", .choices = kOthersChoices},
-        c.others);
+  describe_reading(c, visit);
   visit(Field{"val_every", "epochs between validations; the last epoch is always validated", 1}, c.val_every);
   visit(Field{"patience", "stop after so many validations in a row without a better score; 0: never", 0}, c.patience);
   visit(Field{.name = "save_every",
