@@ -23,6 +23,8 @@ TEST_CASE("loss terms are those of PyTorch, MONAI, smp, torchvision and coral-py
   check("dice_image", "dice:image=1:smooth=0.5", *classes);
   check("dice_squared", "dice:squared=1", *classes);
   check("jaccard_image", "jaccard:image=1", *classes);
+  check("dice_log", "dice:log=1", *classes);
+  check("jaccard_log", "jaccard:log=1", *classes);
   check("gdice", "gdice", *classes);
   check("gdice_image", "gdice:image=1", *classes);
   check("gdice_simple", "gdice:rarity=1", *classes);
