@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <sstream>
 
 #include "lamina/core/names.hpp"
@@ -43,6 +44,12 @@ inline void add_range(CLI::Option& option, double least, double most) {
   option.check(CLI::Validator(inside, above ? ">0" : lamina::formatted(open ? ">=%g" : "%g..%g", least, most)));
 }
 
+/// Options that are not the settings of runs that have their names.
+inline std::set<const CLI::Option*>& own_options() {
+  static std::set<const CLI::Option*> all;
+  return all;
+}
+
 inline void add_option(CLI::App& app, const Option& o) {
   CLI::Option* option = std::visit(
       [&](auto value) -> CLI::Option* {
@@ -70,6 +77,7 @@ inline void add_option(CLI::App& app, const Option& o) {
       },
       o.value);
   option->required(o.required);
+  if (o.own) own_options().insert(option);
   if (*o.type) option->type_name(o.type)->take_all();
   if (!o.choices.empty()) add_choices(*option, o.choices, o.open);
 }
@@ -118,6 +126,14 @@ inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int 
     const std::string text = error.what(), entry = text.substr(text.rfind(' ') + 1);  // "[section]" is "section.++" to CLI11
     return "--config " + app.get_config_ptr()->as<std::string>() +
            ": an entry that is unknown or malformed: " + config_hint(app, entry.substr(0, entry.find(".++")));
+  }
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConversionError)) {
+    const std::string text = error.what(), value = text.substr(std::min(text.rfind(" = ") + 3, text.size()));
+    const std::size_t begin = text.find("--"), end = text.find(" = ");
+    const bool typed = std::any_of(argv, argv + argc, [&](const char* word) { return std::string_view(word).ends_with(value); });
+    if (begin < end && end != std::string::npos)
+      return (typed ? "" : "--config " + app.get_config_ptr()->as<std::string>() + ": ") + text.substr(begin, end - begin) + ": \"" +
+             value + "\" is no number";
   }
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
     const std::string text = error.what();
@@ -187,7 +203,8 @@ class ConfigFile : public CLI::ConfigTOML {
  public:
   explicit ConfigFile(const CLI::App& app) : app_(app) {}
   std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
-    const std::string text(std::istreambuf_iterator<char>(in), {});
+    std::string text(std::istreambuf_iterator<char>(in), {});
+    if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // what Windows marks UTF-8 with
     if (const std::size_t first = text.find_first_not_of(" \t\r\n"); first == std::string::npos || text[first] != '{') {
       std::istringstream toml(text);
       return CLI::ConfigTOML::from_config(toml);
@@ -202,7 +219,8 @@ class ConfigFile : public CLI::ConfigTOML {
       CLI::ConfigItem item;
       item.parents = verbs;
       const std::string option = s.name == "data" ? "DATA" : s.name == "photos" ? "PHOTOS" : option_name(s.name);
-      if (!verb->get_option_no_throw(option) && known(app_, option)) continue;  // of the run's verb, and nothing to this one
+      const CLI::Option* here = verb->get_option_no_throw(option);
+      if (here ? own_options().contains(here) : known(app_, option)) continue;  // of the run's verb, and nothing to this one
       item.name = option.substr(option.find_first_not_of('-'));
       std::istringstream lines(lamina::to_string(s.value));
       for (std::string line; std::getline(lines, line);) item.inputs.push_back(line);

@@ -97,6 +97,7 @@ std::vector<fs::path> mask_files(const fs::path& masks, const std::string& stem,
   }
   if (!schema.heads.empty()) return files;
   for (const std::string& plane : schema.plane_names()) files.push_back(masks / plane / (stem + ".png"));
+  for (const std::string& name : schema.reading.class_folders) files.push_back(masks / name / (stem + ".png"));
   if (files.empty()) files.push_back(masks / (stem + data::mask_ending(schema)));
   return files;
 }
@@ -111,12 +112,14 @@ nlohmann::ordered_json write_masks(const fs::path& masks, const std::string& ste
   if (!schema.heads.empty()) return written;
   const std::vector<fs::path> files = mask_files(masks, stem, schema);
   for (const fs::path& file : files) io::create_folders(file.parent_path());
-  if (labels.planes == 0) {
+  if (labels.planes == 0 && schema.reading.class_folders.empty()) {
     data::write_mask(files[0], labels, schema);
     return files[0].string();
   }
   for (std::size_t k = 0; k < files.size(); ++k) {
-    data::LabelImage plane = labels.plane(static_cast<int>(k));
+    data::LabelImage plane = labels.planes ? labels.plane(static_cast<int>(k)) : labels;
+    if (labels.planes == 0)
+      for (std::uint8_t& v : plane.labels) v = v == schema.class_named(schema.reading.class_folders[k]);
     if (schema.planes.empty())
       for (std::uint8_t& v : plane.labels) v *= 255;
     data::write_png(files[k], plane);

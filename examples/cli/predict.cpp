@@ -114,18 +114,33 @@ Json write_uncertainty(const fs::path& file, const Tensor& uncertainty, bool as_
   return {{"map", file.string()}, {"mean", mean}};
 }
 
-/// Writes what is said of a photograph; where to, and what there is to say in numbers.
-Json written(const infer::Prediction& p, data::Image photo, const data::LabelSchema& schema, const fs::path& file,
-             const PredictOptions& options, const fs::path& truth) {
+/// A photograph as a person sees it, and by which EXIF orientation that is.
+struct Photo {
+  data::Image image;
+  int orientation = 1;
+};
+Photo read_photo(const fs::path& file, const data::DecodeLimits& limits) {
+  data::Raster raster = data::read_raster(file, limits.of(data::FileRole::photograph));
+  const int orientation = raster.orientation;
+  return {data::to_image(std::move(raster), file.string()), orientation};
+}
+
+/// Writes what is said of a photograph, masks on the pixels that those of the data set are drawn on; where to, and what there is to say in
+/// numbers. `truth`: to compare with, or without a mask.
+Json written(const infer::Prediction& p, Photo photo, const data::LabelSchema& schema, const fs::path& file, const PredictOptions& options,
+             data::Item truth) {
   const fs::path out = options.out;
   const std::string stem = file.stem().string();
   const fs::path overlay = out / "overlays" / (stem + ".png");
-  const data::LabelImage mask = truth.empty() ? data::LabelImage()
-                                              : data::MaskDecoder(schema.reading.encoding.value_or(data::MaskEncoding::index), schema)
-                                                    .read(truth, data::DecodeLimits::for_pixels(options.max_pixels));
-  data::write_png(overlay, data::draw_prediction(std::move(photo), p.labels, mask, schema, data::label_style_named(options.overlay)));
+  if (!schema.reading.as_stored) photo.orientation = 1;
+  truth.turn = photo.orientation;
+  const data::LabelImage mask =
+      truth.mask.empty() ? data::LabelImage()
+                         : data::read_mask(truth, data::MaskDecoder(schema.reading.encoding.value_or(data::MaskEncoding::index), schema),
+                                           data::DecodeLimits::for_pixels(options.max_pixels));
+  data::write_png(overlay, data::draw_prediction(std::move(photo.image), p.labels, mask, schema, data::label_style_named(options.overlay)));
   Json result{{"image", file.string()},
-              {"mask", write_masks(out / "masks", stem, p.labels, schema)},
+              {"mask", write_masks(out / "masks", stem, data::as_stored(p.labels, photo.orientation), schema)},
               {"overlay", overlay.string()},
               {"shares", shares_of(p.labels, schema)}};
   if (options.probabilities) io::write_npy(out / "probabilities" / (stem + ".npy"), p.probabilities);
@@ -155,18 +170,29 @@ std::vector<std::string> runs_among(std::vector<std::string>& images) {
 }
 
 /// The masks to compare with, by the photographs' stems; none unless errors are to be shown.
-std::vector<fs::path> truths(const std::vector<fs::path>& photos, const PredictOptions& options, const data::LabelSchema& schema) {
-  std::vector<fs::path> masks(photos.size());
+std::vector<data::Item> truths(const std::vector<fs::path>& photos, const PredictOptions& options, const data::LabelSchema& schema) {
+  std::vector<data::Item> masks(photos.size());
   const bool errors = data::label_style_named(options.overlay) == data::LabelStyle::error;
   require<OptionError>(errors || options.masks.empty(), "--masks is of --overlay error");
   if (!errors) return masks;
   require<OptionError>(!options.masks.empty(), "--overlay error needs --masks FOLDER: what a prediction is compared with");
   require<OptionError>(schema.plane_names().empty(), "--overlay error compares masks of one label a pixel; lamina evaluate shows planes");
   require<DataError>(fs::is_directory(options.masks), "there is no folder ", options.masks);
+  const auto named_like = [](const fs::path& photo, const fs::path& folder) {
+    fs::path found;
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(folder, none))
+      if (entry.path().stem() == photo.stem() && data::has_image_extension(entry.path())) found = entry.path();
+    return found;
+  };
   for (std::size_t i = 0; i < photos.size(); ++i) {
-    for (const auto& entry : fs::directory_iterator(options.masks))
-      if (entry.path().stem() == photos[i].stem() && data::has_image_extension(entry.path())) masks[i] = entry.path();
-    require<DataError>(!masks[i].empty(), photos[i].string(), " has no mask ", (fs::path(options.masks) / photos[i].stem()).string(), ".*");
+    masks[i].mask = named_like(photos[i], options.masks);
+    for (const std::string& name : schema.reading.class_folders) {
+      masks[i].planes.push_back(named_like(photos[i], fs::path(options.masks) / name));
+      if (masks[i].mask.empty()) masks[i].mask = masks[i].planes.back();
+    }
+    require<DataError>(!masks[i].mask.empty(), photos[i].string(), " has no mask ", (fs::path(options.masks) / photos[i].stem()).string(),
+                       ".*");
   }
   return masks;
 }
@@ -179,10 +205,10 @@ class Pipeline {
       : files_(files), limits_(data::DecodeLimits::for_pixels(max_pixels)), apart_(max_pixels <= data::DecodeLimits{}.max_pixels) {}
 
   /// The next photograph. Throws what reading it threw.
-  data::Image next() {
+  Photo next() {
     for (const std::size_t most = apart_ ? 3 : 1; ahead_.size() < most && begun_ < files_.size(); ++begun_)
-      ahead_.push_back(start([file = files_[begun_], limits = limits_] { return data::read_bands(file, limits); }));
-    std::future<data::Image> first = std::move(ahead_.front());
+      ahead_.push_back(start([file = files_[begun_], limits = limits_] { return read_photo(file, limits); }));
+    std::future<Photo> first = std::move(ahead_.front());
     ahead_.pop_front();
     return first.get();
   }
@@ -204,7 +230,7 @@ class Pipeline {
   data::DecodeLimits limits_;
   bool apart_;
   std::size_t begun_ = 0;
-  std::deque<std::future<data::Image>> ahead_;
+  std::deque<std::future<Photo>> ahead_;
   std::deque<std::future<Json>> behind_;
 };
 
@@ -240,7 +266,7 @@ int predict(const PredictOptions& options, const Common& common) {
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
   if (how.passes.count() > 1 || !others.empty()) io::create_folders(fs::path(options.out) / "uncertainty");
 
-  const std::vector<fs::path> masks = truths(files, options, predictor.schema());
+  const std::vector<data::Item> masks = truths(files, options, predictor.schema());
   Pipeline pipeline(files, options.max_pixels);
   Json results = Json::array();
   const auto done = [&](Json result) {
@@ -251,22 +277,22 @@ int predict(const PredictOptions& options, const Common& common) {
   const auto begin = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < files.size(); ++i) {
     progress.update("predicting " + std::to_string(i + 1) + " of " + std::to_string(files.size()) + ": " + files[i].string());
-    data::Image photo;
+    Photo photo;
     try {
       photo = pipeline.next();
-      predictor.require_fits(photo, files[i].string());
+      predictor.require_fits(photo.image, files[i].string());
     } catch (const Error& e) {  // one damaged photograph does not cost the others
       progress.error(std::string("error: ") + e.what());
       ++failed;
       continue;
     }
-    if (const double times = predictor.shrinks(photo, how); times > 4) {
-      const std::string text = formatted("%dx%d pixels, %.1f", photo.width, photo.height, times);
+    if (const double times = predictor.shrinks(photo.image, how); times > 4) {
+      const std::string text = formatted("%dx%d pixels, %.1f", photo.image.width, photo.image.height, times);
       progress.note("warning: " + files[i].string() + ": the network sees the whole photograph, " + text +
                     " times smaller: details are lost; --tile always looks at it in windows, at its own scale");
     }
-    auto p = std::make_shared<infer::Prediction>(predictor.predict(photo, how));
-    auto shown = std::make_shared<data::Image>(data::to_show(std::move(photo)));
+    auto p = std::make_shared<infer::Prediction>(predictor.predict(photo.image, how));
+    auto shown = std::make_shared<Photo>(data::to_show(std::move(photo.image)), photo.orientation);
     pipeline.write([&, i, p, shown] { return written(*p, std::move(*shown), predictor.schema(), files[i], options, masks[i]); }, done);
   }
   pipeline.finish(0, done);
@@ -292,7 +318,7 @@ Verb predict_verb() {
   add_results(verb, o->out);
   add_weights(verb, o->weights);
   add_overlay(verb, o->overlay);
-  verb.add({.name = "--masks", .value = &o->masks, .help = "of --overlay error: folder with the masks of the photographs"});
+  verb.add({.name = "--masks", .value = &o->masks, .help = "of --overlay error: folder with the masks of the photographs", .own = true});
   verb.add({.name = "--probabilities", .value = &o->probabilities, .help = "also write class probabilities as .npy (H, W, classes)"});
   verb.add({.name = "--tile", .value = &o->tile, .help = "when a window slides over the photograph", .choices = kTileChoices});
   verb.add(

@@ -57,6 +57,7 @@ struct Option {
   bool open = false;  ///< takes what is none of the choices, too
   double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();
   const char* type = "";  ///< what --help calls a value, where that is not its type
+  bool own = false;       ///< not the setting of a run that has its name: a run's config.json says nothing of it
 };
 
 struct Verb {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "support/data_folder.hpp"
+#include "support/formats.hpp"
 #include "support/workshop.hpp"
 
 using namespace lamina;
@@ -42,6 +43,73 @@ TEST_CASE("predictions of 0/255 masks are 0/255 masks: they may stand beside the
   CHECK(w.lamina("train set --out run2 --quiet" + kSmall).code == 0);
 }
 
+TEST_CASE("predictions lie on the pixels that the data set's masks are drawn on: those that are stored") {
+  const Workshop w(1);
+  write_quarters(w / "set", 1);
+  for (int i = 0; i < 6; ++i) {  // a quarter turn and half of one, each with the mask of what is stored
+    const fs::path photo = w / ("set/images/im" + std::to_string(i) + ".png");
+    io::write_file_atomically(photo, oriented(io::read_file(photo), i % 2 ? 6 : 3));
+  }
+  io::write_file_atomically(w / "set/dataset.json", R"({"mask_frame": "stored"})");
+  REQUIRE(w.lamina("train set --out run --quiet --base 4 --depth 1 --size 32 --batch 2 --lr 2e-2 --epochs 30").code == 0);
+  REQUIRE(w.lamina("predict run set/images --out out --quiet --overlay error --masks set/masks").code == 0);
+  int marked = 0, right = 0;
+  for (int i = 0; i < 6; ++i) {
+    const std::string name = "/im" + std::to_string(i) + ".png";
+    const data::Raster said = data::read_raster(w / ("out/masks" + name)), truth = data::read_raster(w / ("set/masks" + name));
+    REQUIRE(said.width == truth.width);
+    for (std::size_t p = 0; p < truth.samples.size(); ++p) marked += truth.samples[p] == 255, right += truth.samples[p] && said.samples[p];
+    const data::Image photo = data::read_image(w / ("set/images" + name)), overlay = data::read_image(w / ("out/overlays" + name));
+    CHECK(overlay.width == photo.width);  // drawn on what is seen
+  }
+  CHECK(marked == 0);  // index masks
+  CHECK(right > 6 * 12 * 16 * 8 / 10);
+  fs::copy_file(w / "out/masks/im1.png", w / "set/masks/im1.png", fs::copy_options::overwrite_existing);
+  const json after = json::parse(w.lamina("check set --json").out);
+  CHECK(after.at("ok") == true);
+}
+
+TEST_CASE("a folder of masks a class: predictions are such folders, and may stand beside the originals") {
+  const Workshop w(1);
+  write_quarters(w / "set", 255);
+  fs::rename(w / "set/masks", w / "quarters");
+  fs::create_directories(w / "set/masks/lower");
+  fs::rename(w / "quarters", w / "set/masks/quarter");
+  for (int i = 0; i < 6; ++i) {
+    data::LabelImage lower(32, 24);
+    for (int y = 18; y < 24; ++y)
+      for (int x = 0; x < 32; ++x) lower.at(x, y) = 255;
+    data::write_png(w / ("set/masks/lower/im" + std::to_string(i) + ".png"), lower);
+  }
+  io::write_file_atomically(w / "set/dataset.json", R"({"labels": {"quarter": 0, "lower": 1, "background": 2}})");
+  CHECK(w.lamina("check set").out.find("a folder of masks a class: quarter, lower, elsewhere background") != std::string::npos);
+  REQUIRE(w.lamina("train set --out run --quiet --base 4 --depth 1 --size 32 --batch 2 --lr 2e-2 --epochs 20").code == 0);
+  REQUIRE(w.lamina("predict run set/images --out out --quiet --overlay error --masks set/masks").code == 0);
+  int right = 0;
+  for (int i = 0; i < 6; ++i)
+    for (const char* name : {"quarter", "lower"}) {
+      const std::string file = std::string("/") + name + "/im" + std::to_string(i) + ".png";
+      const data::Raster said = data::read_raster(w / ("out/masks" + file)), truth = data::read_raster(w / ("set/masks" + file));
+      for (std::size_t p = 0; p < truth.samples.size(); ++p) right += truth.samples[p] && truth.samples[p] == said.samples[p];
+      if (i < 2) fs::copy_file(w / ("out/masks" + file), w / ("set/masks" + file), fs::copy_options::overwrite_existing);
+    }
+  CHECK(right > 6 * 12 * (16 + 16) * 8 / 10);
+  CHECK(json::parse(w.lamina("check set --json").out).at("ok") == true);
+}
+
+TEST_CASE("--config: a run's masks are not those that predict compares with; TOML of Windows; what is no number") {
+  const Workshop w;
+  CHECK(w.lamina("train data --out run --quiet" + kSmall).code == 0);
+  const Result r = w.lamina("predict run data/images --config run/config.json --out out --quiet");
+  CHECK_MESSAGE(r.code == 0, r.err);
+  io::write_file_atomically(w / "t", "\xef\xbb\xbf[train]\nepochs = 1\n");
+  CHECK(w.lamina("train data --config t --out run2 --quiet --base 2 --depth 1 --size 16").code == 0);
+  CHECK(json::parse(w.read("run2/config.json")).at("epochs") == 1);
+  io::write_file_atomically(w / "t", "[train]\nepochs = \"three\"\n");
+  check_error(w.lamina("train data --config t --out run3"), 2, {"--config t: --epochs: \"three\" is no number"});
+  check_error(w.lamina("train data --epochs three --out run3"), 2, {"lamina: --epochs: \"three\" is no number"});
+}
+
 TEST_CASE("check ends with a command that trains as it stands, and writes a dataset.json to start from") {
   const Workshop w(1);
   write_quarters(w / "set", 1, 8);
@@ -49,7 +117,7 @@ TEST_CASE("check ends with a command that trains as it stands, and writes a data
   REQUIRE(r.code == 0);
   const std::string line = r.out.substr(r.out.find("\n  lamina train set ") + 3);
   const std::string command = line.substr(7, line.find('\n') - 7);
-  CHECK(command == "train set --size 32x32 --resize stretch --loss ce+dice --class-weights none");
+  CHECK(command == "train set --size 32x32 --resize stretch --loss ce+dice --class-weights enet");
   const json j = json::parse(w.lamina("check set --json").out);
   CHECK(j.at("command") == "lamina " + command);
   for (const char* option : {"--size", "--resize", "--loss", "--class-weights"}) {

@@ -15,13 +15,6 @@ using namespace lamina::test;
 
 namespace {
 
-std::string be32(unsigned v) {
-  return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8), static_cast<char>(v)};
-}
-/// A PNG with a chunk behind its header.
-std::string with_chunk(const std::string& png, const std::string& type, const std::string& data) {
-  return png.substr(0, 33) + be32(static_cast<unsigned>(data.size())) + type + data + be32(crc32(type + data)) + png.substr(33);
-}
 /// An RGBA PNG, stored without compression: pixels of four bytes, one row.
 std::string rgba_png(const std::vector<std::array<unsigned, 4>>& pixels) {
   std::string row(1, '\0');
@@ -38,12 +31,6 @@ std::string rgba_png(const std::vector<std::array<unsigned, 4>>& pixels) {
   };
   return "\x89PNG\r\n\x1a\n" + chunk("IHDR", be32(static_cast<unsigned>(pixels.size())) + be32(1) + std::string("\x08\x06\0\0\0", 5)) +
          chunk("IDAT", deflated) + chunk("IEND", "");
-}
-/// "Exif" of one entry, big-endian: the orientation.
-std::string oriented(const std::string& png, int orientation) {
-  return with_chunk(
-      png, "eXIf",
-      std::string("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", 19) + static_cast<char>(orientation) + std::string(6, '\0'));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "lamina/data/dataset.hpp"
 
+#include <set>
+
 #include "support/data_folder.hpp"
 
 using namespace lamina;

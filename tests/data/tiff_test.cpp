@@ -76,6 +76,11 @@ TEST_CASE("gray TIFF as a binary mask: what is white in the picture is foregroun
       const MaskDecoder decoder = resolve_masks({inspect_mask(raster, "m.tif")}, schema);
       CHECK(decoder.decode(raster, "m.tif").labels == std::vector<std::uint8_t>{0, 1, 1, 0});
       CHECK(schema.background == 0);
+      const auto notes = [&](FileRole role) {
+        return decode_raster(tiff(4, 1, bits, photometric, {0, 0, 1, 1}), "m.tif", DecodeLimits{}.of(role)).notes.size();
+      };
+      CHECK(notes(FileRole::mask) == (photometric == 0));
+      CHECK(notes(FileRole::photograph) == (photometric == 0 && bits > 1));
     }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "lamina/data/image.hpp"
@@ -17,6 +18,20 @@ inline std::uint32_t crc32(std::string_view bytes) {
     for (int k = 0; k < 8; ++k) c = c & 1 ? 0xedb88320u ^ c >> 1 : c >> 1;
   }
   return ~c;
+}
+
+inline std::string be32(unsigned v) {
+  return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8), static_cast<char>(v)};
+}
+/// A PNG with a chunk behind its header.
+inline std::string with_chunk(const std::string& png, const std::string& type, const std::string& data) {
+  return png.substr(0, 33) + be32(static_cast<unsigned>(data.size())) + type + data + be32(crc32(type + data)) + png.substr(33);
+}
+/// "Exif" of one entry, big-endian: the orientation.
+inline std::string oriented(const std::string& png, int orientation) {
+  return with_chunk(
+      png, "eXIf",
+      std::string("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", 19) + static_cast<char>(orientation) + std::string(6, '\0'));
 }
 
 }  // namespace lamina::test

@@ -183,6 +183,8 @@ Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits
 /// The pixels in the order a person sees where the file says EXIF `orientation`: 2 mirrored, 3 rotated by 180, 4 flipped, 5 transposed, 6
 /// to be turned right, 7 transversed, 8 to be turned left.
 Raster turned(const Raster& raster, int orientation);
+/// The other way: a mask of what a person sees, on the pixels as a photograph with that orientation stores them.
+LabelImage as_stored(LabelImage mask, int orientation);
 /// Whether the name ends as one of the formats above does (".png", ".JPG", ...).
 bool has_image_extension(const std::filesystem::path& path);
 /// The formats this build reads: "png jpeg bmp gif tga pnm tiff webp npy".

@@ -41,6 +41,9 @@ struct MaskReading {
   bool alpha = false;                    ///< the labels are in the alpha channel
   bool as_stored = false;                ///< drawn on the photographs' stored pixels: turned by the photographs' EXIF orientation
   Others others = Others::error;
+  /// Where each class that excludes the others has a folder of masks: the classes, in the order of an item's files. The one that is not
+  /// among them is where no file marks anything.
+  std::vector<std::string> class_folders{};
 };
 
 /// With what is not empty instead: "color" or "alpha", "shown" or "stored", "error", "ignore" or "nearest". Throws OptionError.

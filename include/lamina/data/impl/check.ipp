@@ -163,6 +163,14 @@ class Checker {
       for (std::size_t c = 0; c < names.size(); ++c)
         if (s.counts.images[c] == 0) absent.push_back(names[c]);
       if (s.items > 0 && !absent.empty()) warn("the ", name_of(split), " split has no pixel of: ", detail::examples(absent));
+      if (split != Split::train || s.items == 0 || report_.errors() > 0) continue;
+      const auto here = [](std::int64_t pixels) { return pixels > 0; };
+      if (std::none_of(s.labelled.begin(), s.labelled.end(), here))
+        error("no training pixel has a label, all are ignored: there is nothing to learn");
+      else if (!s.overlapping && absent.size() + 1 == names.size())
+        warn("every training pixel with a label is '",
+             names[static_cast<std::size_t>(std::find_if(s.counts.images.begin(), s.counts.images.end(), here) - s.counts.images.begin())],
+             "': there is nothing to tell apart");
     }
   }
 

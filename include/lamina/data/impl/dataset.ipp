@@ -131,7 +131,7 @@ class Lister {
       if (there || k != schema.background) all.push_back(name);
     }
     if (schema.classes() == 0 && masks_.empty()) tell_of_folders();
-    return found.empty() ? found : all;
+    return files_.schema.reading.class_folders = found.empty() ? found : all;
   }
   /// Folders of masks that no dataset.json explains.
   void tell_of_folders() {

@@ -56,6 +56,9 @@ class SchemaReader {
     field("labels", [&](const Json& j) { read_labels(j); });
     field("task", [&](const Json& j) { read_task(j); });
     field("planes", [&](const Json& j) { read_planes(j); });
+    field("class_folders", [&](const Json& j) {
+      for (const Json& name : j) schema_.reading.class_folders.push_back(text_of(name, "class_folders"));
+    });
     for (const std::string& name : schema_.plane_names())
       check(!name.empty() && name[0] != '.' && name.find('/') == std::string::npos, schema_.planes.empty() ? "the label '" : "the plane '",
             name, "' cannot name a folder of masks: it is empty, has a '/' or begins with a dot");
@@ -105,8 +108,8 @@ class SchemaReader {
 
   /// nnU-Net's own fields and anybody's notes are left alone; what is nearly one of ours is a slip that would have no effect.
   void check_spelling(const Json& json) {
-    constexpr std::string_view kFields[] = {"labels", "task",     "file_ending",  "colors",     "roles",  "planes",
-                                            "ignore", "encoding", "mask_channel", "mask_frame", "others", "heads"};
+    constexpr std::string_view kFields[] = {"labels",   "task",         "file_ending", "colors", "roles", "planes",       "ignore",
+                                            "encoding", "mask_channel", "mask_frame",  "others", "heads", "class_folders"};
     for (const auto& item : json.items()) {
       const std::string& key = item.key();
       const std::string_view nearest = nearest_name(key, kFields);
@@ -300,49 +303,6 @@ class SchemaReader {
 
 LabelSchema parse_label_schema(std::string_view json, const std::string& origin) {
   return SchemaReader(json, origin).read(detail::parse_json(json, origin));
-}
-
-namespace {
-void put_fields(Json& json, const LabelSchema& schema) {
-  for (const LabelSchema& head : schema.heads) put_fields(json["heads"][head.name], head);
-  if (!schema.heads.empty()) {
-    json["file_ending"] = schema.file_ending;
-    if (schema.reading.as_stored) json["mask_frame"] = name_in(kFrames, true);
-    return;
-  }
-  Json labels = Json::object(), colors = Json::object();
-  for (std::size_t k = 0; k < schema.names.size(); ++k) {
-    labels[schema.names[k]] = schema.values[k];
-    if (schema.has_colors) colors[schema.names[k]] = schema.colors[k];
-  }
-  if (schema.has_colors && schema.ignore_color) colors["ignore"] = *schema.ignore_color;
-  json["labels"] = labels;
-  if (schema.name.empty()) json["file_ending"] = schema.file_ending;
-  json["task"] = name_of(schema.task);
-  if (!schema.planes.empty()) json["planes"] = schema.planes;
-  if (schema.ignore) json["ignore"] = *schema.ignore;
-  Json roles = Json::object();
-  roles["background"] = Json::array();
-  if (schema.background >= 0) roles["background"].push_back(schema.names[static_cast<std::size_t>(schema.background)]);
-  if (!schema.uncertain.empty()) roles["uncertain"] = Json::array();
-  for (const int k : schema.uncertain) roles["uncertain"].push_back(schema.names[static_cast<std::size_t>(k)]);
-  if (!schema.names.empty()) json["roles"] = roles;
-  if (schema.has_colors) json["colors"] = colors;
-  if (schema.reading.encoding) json["encoding"] = name_of(*schema.reading.encoding);
-  if (schema.reading.alpha) json["mask_channel"] = name_in(kChannels, true);
-  if (schema.reading.as_stored) json["mask_frame"] = name_in(kFrames, true);
-  if (schema.reading.others != Others::error) json["others"] = name_in(kOthers, schema.reading.others);
-}
-}  // namespace
-
-std::string to_json(const LabelSchema& schema, std::int64_t items) {
-  Json json;
-  if (items) {
-    json["channel_names"] = {{"0", "red"}, {"1", "green"}, {"2", "blue"}};
-    json["numTraining"] = items;
-  }
-  put_fields(json, schema);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
 }  // namespace lamina::data

@@ -170,6 +170,15 @@ Raster turned(const Raster& r, int orientation) {
   return out;
 }
 
+LabelImage as_stored(LabelImage mask, int orientation) {
+  Raster raster;
+  raster.width = mask.width, raster.height = mask.height, raster.channels = static_cast<int>(mask.values());
+  raster.samples = std::move(mask.labels);
+  raster = turned(raster, orientation == 6 ? 8 : orientation == 8 ? 6 : orientation);
+  mask.width = raster.width, mask.height = raster.height, mask.labels = std::move(raster.samples);
+  return mask;
+}
+
 Raster decode_raster(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
   const auto begins = [&](std::string_view magic) { return bytes.substr(0, magic.size()) == magic; };
   Raster raster;

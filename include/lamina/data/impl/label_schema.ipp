@@ -218,6 +218,11 @@ void check_labels(const LabelSchema& schema, const std::string& origin) {
   const std::string task =
       message(origin, schema.name.empty() ? "" : ": head '" + schema.name + "'", ": task '", name_of(schema.task), "' ");
   for (const LabelSchema& head : schema.heads) check_labels(head, origin);
+  for (const std::string& name : schema.names) {
+    const bool shown = !name.empty() && std::none_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 32; });
+    require<DataError>(shown, origin, ": a label has ", name.empty() ? "no name" : "a line break or another control character in its name",
+                       ": it stands in tables and file names");
+  }
   require<DataError>(schema.task != Task::several || !schema.heads.empty(), task, "needs \"heads\": what is asked of every pixel");
   require<DataError>(schema.task == Task::multiclass || schema.task == Task::several || schema.classes() > 0, task,
                      "needs \"labels\": a name for each ", schema.task == Task::ordinal ? "grade" : "plane");

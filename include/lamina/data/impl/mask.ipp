@@ -127,15 +127,15 @@ LabelImage decode_planes(const Raster& raster, int planes, const LabelSchema& sc
 const char* mask_ending(const LabelSchema& schema) {
   const auto encoding = schema.reading.encoding;
   const int planes = schema.classes() - (encoding == MaskEncoding::foreground_planes);
-  const bool array = (encoding == MaskEncoding::planes || encoding == MaskEncoding::foreground_planes) && planes != 3;
-  return array ? ".npy" : ".png";
+  const bool one_hot = encoding == MaskEncoding::planes || encoding == MaskEncoding::foreground_planes;
+  return one_hot && (planes != 3 || schema.file_ending == ".npy") && schema.reading.class_folders.empty() ? ".npy" : ".png";
 }
 
 std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
   const std::size_t classes = schema.values.size(), pixels = labels.labels.size();
   for (const std::uint8_t label : labels.labels)
     require<DataError>(label < classes, "a mask of ", classes, " classes holds the label ", int{label});
-  const auto encoding = schema.reading.encoding;
+  const auto encoding = schema.reading.class_folders.empty() ? schema.reading.encoding : std::nullopt;
   const unsigned largest = classes ? schema.values.back() : 0;
   if (encoding == MaskEncoding::colors) {
     Image image(labels.width, labels.height, 3);
@@ -145,11 +145,12 @@ std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
   if (encoding == MaskEncoding::planes || encoding == MaskEncoding::foreground_planes) {
     const int without = encoding == MaskEncoding::foreground_planes, planes = schema.classes() - without;
     Image image(labels.width, labels.height, planes);
-    const std::uint8_t set = planes == 3 ? 255 : 1;
+    const bool picture = mask_ending(schema) == std::string_view(".png");
+    const std::uint8_t set = picture ? 255 : 1;
     for (std::size_t i = 0; i < pixels; ++i)
       if (const int plane = labels.labels[i] - without; plane >= 0)
         image.pixels[i * static_cast<std::size_t>(planes) + static_cast<std::size_t>(plane)] = set;
-    if (planes == 3) return encode_png(image);
+    if (picture) return encode_png(image);
     return io::format_npy(Tensor::from<std::uint8_t>(image.pixels, {labels.height, labels.width, planes}));
   }
   if (largest > 255) {
@@ -213,11 +214,14 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file, const La
 }
 
 MaskDecoder::MaskDecoder(MaskEncoding encoding, const LabelSchema& schema) : encoding_(encoding), schema_(schema) {
+  const std::vector<std::string>& folders = schema.reading.class_folders;
   for (std::size_t k = 0; k < schema.names.size(); ++k) {
     const unsigned v = schema.values[k];
+    const auto own = std::find(folders.begin(), folders.end(), schema.names[k]);
     const std::uint32_t key = encoding == MaskEncoding::colors              ? packed(schema.colors[k])
+                              : own != folders.end()                        ? static_cast<std::uint32_t>(own - folders.begin())
                               : encoding != MaskEncoding::foreground_planes ? v
-                              : v == 0                                      ? MaskContent::kNoPlane
+                              : v == 0 || !folders.empty()                  ? MaskContent::kNoPlane
                                                                             : v - 1;
     classes_[key] = static_cast<int>(k);
   }
@@ -305,38 +309,6 @@ std::string mask_values::no_label_cure(std::uint32_t value, bool colors) {
   return message(", which is none of the labels; ",
                  colors ? "where colors are off by a little, --nearest-color takes each for the nearest label; or " : "",
                  "correct the mask, add it to \"labels\" in dataset.json, or leave such pixels out with --others ignore");
-}
-
-std::string MaskDecoder::describe(const LabelSchema& schema) const {
-  constexpr const char* kText[] = {"gray index masks",
-                                   "palette masks, read by index",
-                                   "binary masks",
-                                   "masks read by color",
-                                   "one-hot planes",
-                                   "one-hot planes, none where the background is",
-                                   "multilabel masks, a plane a class"};
-  std::string of_heads;
-  for (std::size_t h = 0; h < heads_.size(); ++h)
-    of_heads += (h ? "; " : "") + schema.heads[h].name + ": " + heads_[h].describe(schema.heads[h]);
-  if (!heads_.empty()) return of_heads;
-  std::string s = std::string(kText[static_cast<std::size_t>(encoding_)]) + (schema.reading.alpha ? " in the alpha channel:" : ":");
-  if (!schema.planes.empty()) {
-    s = "graded planes:";
-    for (const std::string& plane : schema.planes) s += (&plane == &schema.planes[0] ? " " : ", ") + plane;
-    s += "; each";
-  }
-  for (std::size_t k = 0; k < schema.names.size(); ++k) {
-    const unsigned v = schema.values[k];
-    const std::string value = encoding_ == MaskEncoding::colors              ? hex_color(packed(schema.colors[k]))
-                              : encoding_ == MaskEncoding::binary            ? (k ? "full" : "0")
-                              : encoding_ != MaskEncoding::foreground_planes ? std::to_string(v)
-                              : v == 0                                       ? "none"
-                                                                             : std::to_string(v - 1);
-    s += message(k == 0 ? " " : schema.task == Task::ordinal ? " < " : ", ", value, " ", schema.names[k]);
-  }
-  if (schema.reading.others == Others::ignore) s += "; other values ignored";
-  if (schema.reading.others == Others::nearest) s += "; other colors are the nearest label's";
-  return schema.ignore ? message(s, "; ", *schema.ignore, " ignored") : s;
 }
 
 }  // namespace lamina::data

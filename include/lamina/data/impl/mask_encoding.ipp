@@ -103,6 +103,7 @@ class Resolver {
       require<DataError>(m.kind == Kind::planes, m.file, ": a mask without planes among masks of one-hot planes");
       require<DataError>(m.planes == planes, m.file, ": ", m.planes, " planes, but ", masks_[0].file, " has ", planes);
     }
+    if (schema_.reading.class_folders.empty()) schema_.file_ending = ".npy";
     return one_hot(planes);
   }
   /// One-hot planes: of every class, or of all but the background, which is then where none is set.
@@ -123,7 +124,7 @@ class Resolver {
       if (schema_.has_colors) schema_.colors.insert(schema_.colors.begin(), Rgb{});
       for (int& k : schema_.uncertain) ++k;
     } else {
-      const bool one_more = schema_.classes() == planes + 1 && schema_.values[0] == 0;
+      const bool one_more = schema_.classes() == planes + 1 && (schema_.values[0] == 0 || !schema_.reading.class_folders.empty());
       require<DataError>(schema_.classes() == planes || one_more, "the masks have ", planes, " planes for ", schema_.classes(),
                          " labels; there is a plane for every label, or for all but the one with the value 0, which is where none is set");
       return one_more ? MaskEncoding::foreground_planes : MaskEncoding::planes;
@@ -223,14 +224,10 @@ class Resolver {
     const auto number = [](const auto& v) { return std::to_string(v.first); };
     require<DataError>(
         last->first < kMostClassesWithoutLabels, "the masks hold the values ", list(used, number), " (", last->first, " first in ",
-        last->second, ") and nothing says what they mean. ",
-        last->first != 255 ? ""
-        : second < kMostClassesWithoutLabels
-            ? "If 255 marks pixels to leave out, say so with --ignore 255. "
-            : "If they are to be 0 and 255, write dataset.json with \"labels\": {\"background\": 0, \"foreground\": 255} and "
-              "\"colors\": {\"background\": \"#000000\", \"foreground\": \"#ffffff\"}, and give --nearest-color. ",
-        used.size() > kMostClassesWithoutLabels ? "So many values are typical of lossy or smoothed files. " : "",
-        "Otherwise write dataset.json with \"labels\": {name: value}");
+        last->second, ") and nothing says what they mean. ", last->first != 255 ? "" : what_255_is(used, second),
+        used.size() > kMostClassesWithoutLabels ? "So many values are typical of lossy or smoothed files; if they are none, write"
+                                                : "Write",
+        " dataset.json, with names of your own: ", labels_of(used));
     std::vector<unsigned> values;
     for (unsigned v = 0; v <= last->first; ++v)
       if (v != schema_.ignore) values.push_back(v);
@@ -238,6 +235,29 @@ class Resolver {
     if (plain == MaskEncoding::palette) take_palette();
     if (values == std::vector<unsigned>{0, 1}) set_background(0, "the masks hold 0 and 1 only, and by convention 0 is what is not marked");
     return plain;
+  }
+  /// What may be meant by 255 beside values up to `second`.
+  std::string what_255_is(const std::map<std::uint32_t, std::string>& used, unsigned second) const {
+    if (second >= kMostClassesWithoutLabels)
+      return "If they are to be 0 and 255, write dataset.json with \"labels\": {\"background\": 0, \"foreground\": 255} and "
+             "\"colors\": {\"background\": \"#000000\", \"foreground\": \"#ffffff\"}, and give --nearest-color. ";
+    const bool beside_labels = std::any_of(masks_.begin(), masks_.end(), [&](const MaskContent& m) {
+      return m.counts.contains(255) &&
+             std::any_of(m.counts.begin(), m.counts.end(), [](const auto& v) { return v.first != 0 && v.first != 255; });
+    });
+    if (beside_labels) return "If 255 marks pixels to leave out, say so with --ignore 255. ";
+    return used.size() < 3 ? ""
+                           : message("255 stands beside 0 alone, as what is marked in masks of 0 and 255; the value ", second,
+                                     " is in other masks, first in ", used.at(second), ": if it means the same, make them alike. ");
+  }
+  /// The labels of a dataset.json for these values.
+  static std::string labels_of(const std::map<std::uint32_t, std::string>& used) {
+    constexpr std::size_t kMost = 12;
+    std::string labels;
+    std::size_t k = 0;
+    for (const auto& [value, file] : used)
+      if (++k <= kMost) labels += message(k == 1 ? "" : ", ", "\"class ", value, "\": ", value);
+    return "{\"labels\": {" + labels + (k > kMost ? ", ...}}" : "}}");
   }
   /// Says which files hold 1 and which full intensity.
   void mixed_binary() {
@@ -282,6 +302,43 @@ MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& sc
                      schema.classes() ? schema.names[0] : "",
                      "', and so nothing to tell apart; name the others in \"labels\" of dataset.json");
   return MaskDecoder(encoding, schema);
+}
+
+std::string MaskDecoder::describe(const LabelSchema& schema) const {
+  constexpr const char* kText[] = {"gray index masks",
+                                   "palette masks, read by index",
+                                   "binary masks",
+                                   "masks read by color",
+                                   "one-hot planes",
+                                   "one-hot planes, none where the background is",
+                                   "multilabel masks, a plane a class"};
+  std::string of_heads;
+  for (std::size_t h = 0; h < heads_.size(); ++h)
+    of_heads += (h ? "; " : "") + schema.heads[h].name + ": " + heads_[h].describe(schema.heads[h]);
+  if (!heads_.empty()) return of_heads;
+  const std::vector<std::string>& folders = schema.reading.class_folders;
+  std::string s = !folders.empty()
+                      ? "a folder of masks a class:"
+                      : std::string(kText[static_cast<std::size_t>(encoding_)]) + (schema.reading.alpha ? " in the alpha channel:" : ":");
+  if (!schema.planes.empty()) {
+    s = "graded planes:";
+    for (const std::string& plane : schema.planes) s += (&plane == &schema.planes[0] ? " " : ", ") + plane;
+    s += "; each";
+  }
+  for (std::size_t k = 0; k < schema.names.size(); ++k) {
+    const unsigned v = schema.values[k];
+    const bool has_folder = std::find(folders.begin(), folders.end(), schema.names[k]) != folders.end();
+    const std::string value = encoding_ == MaskEncoding::colors              ? hex_color(packed(schema.colors[k]))
+                              : !folders.empty()                             ? (has_folder ? "" : "elsewhere")
+                              : encoding_ == MaskEncoding::binary            ? (k ? "full" : "0")
+                              : encoding_ != MaskEncoding::foreground_planes ? std::to_string(v)
+                              : v == 0                                       ? "none"
+                                                                             : std::to_string(v - 1);
+    s += message(k == 0 ? " " : schema.task == Task::ordinal ? " < " : ", ", value, value.empty() ? "" : " ", schema.names[k]);
+  }
+  if (schema.reading.others == Others::ignore) s += "; other values ignored";
+  if (schema.reading.others == Others::nearest) s += "; other colors are the nearest label's";
+  return schema.ignore ? message(s, "; ", *schema.ignore, " ignored") : s;
 }
 
 }  // namespace lamina::data

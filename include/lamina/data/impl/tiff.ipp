@@ -256,7 +256,7 @@ Raster decode_tiff(std::string_view bytes, const std::string& origin, const Deco
     raster.no_photo = message(kind,
                               " samples say nothing of their full intensity; scale the photograph to 8 or 16 bits, for example with "
                               "gdal_translate -ot Byte -scale");
-  if (inverted && l.bits > 1)
+  if (inverted && (l.bits > 1 || limits.role == FileRole::mask))  // fax pages are pictures
     raster.notes.emplace_back("its samples are stored inverted (min-is-white) and are turned: 0 is full intensity");
   if (l.channels == 3 && !l.has_alpha && !palette && l.photometric != PHOTOMETRIC_RGB)
     raster.notes.emplace_back("three gray bands, taken as red, green and blue");

@@ -31,7 +31,8 @@ Recommendation class_weights(const data::CheckReport& report) {
       message("'", report.schema.counted()[rarest], "', the rarest class, has ", percent(least), " of the training pixels");
   if (classes > 1 && least * static_cast<double>(train.overlapping ? 2 : classes) < kRareBelow)
     return {"--class-weights", "enet", what + ": unweighted, it would hardly be learnt"};
-  return {"--class-weights", "none", what + ", which needs no weight"};
+  if (classes < 2) return {"--class-weights", "none", "no training pixel is anything else: there is nothing to weigh"};
+  return {"--class-weights", "enet", what + ", little less than the others: the default weighs them nearly alike"};
 }
 
 int rounded(double side) { return std::max(32, static_cast<int>(std::lround(side / 16)) * 16); }
