@@ -1,110 +1,140 @@
-// Classes that exclude each other, each with a folder of masks.
-#include <doctest/doctest.h>
+// Masks of one class each: in a folder a class, or told from each other by their names.
+#include <array>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/check.hpp"
 #include "support/data_folder.hpp"
-#include "support/op_check.hpp"
 
 using namespace lamina;
 using namespace lamina::data;
 using namespace lamina::test;
 
-TEST_CASE("a folder a class belongs to the class of its name, wherever the one without a folder stands") {
-  for (const char* labels :
-       {R"("none": 0, "scar": 1, "burn": 2)", R"("scar": 0, "none": 1, "burn": 2)", R"("burn": 0, "scar": 5, "none": 7)"}) {
-    CAPTURE(labels);
-    DataFolder f;
-    std::filesystem::create_directories(f / "masks/scar");
-    std::filesystem::create_directories(f / "masks/burn");
-    for (const char* stem : {"a", "b", "c", "d"}) {
-      write_png(f / ("images/" + std::string(stem) + ".png"), Image(4, 1, 3, static_cast<std::uint8_t>(*stem)));
-      for (const auto& [name, marked] : {std::pair{"scar", Labels{255, 0, 0, 0}}, {"burn", Labels{0, 255, 255, 0}}}) {
-        LabelImage mask(4, 1);
-        mask.labels = marked;
-        write_png(f / ("masks/" + std::string(name) + "/" + stem + ".png"), mask);
-      }
+namespace {
+
+/// DataFolder's photographs with masks/CLASS/STEM + ending, one class a pixel.
+struct ClassFolders : DataFolder {
+  ClassFolders(const std::vector<std::array<std::string, 2>>& classes_and_endings) {
+    std::size_t k = 0;
+    for (const auto& [folder, ending] : classes_and_endings) {
+      std::vector<std::uint8_t> row(3);
+      row[k++] = 255;
+      io::create_folders(*this / ("masks/" + folder));
+      for (const char* stem : {"a", "b", "c", "d"}) write_png(*this / message("masks/", folder, '/', stem, ending, ".png"), labels(row));
     }
-    f.text("dataset.json", std::string(R"({"labels": {)") + labels + R"(}, "roles": {"background": "none"}})");
-    const auto names_of = [](const Dataset& d) {
-      std::vector<std::string> names;
-      for (const std::uint8_t label : read_mask(d.items(Split::train)[0], d.masks).labels) names.push_back(d.schema.names[label]);
-      return names;
-    };
+  }
+};
+
+std::vector<std::string> errors_of(const std::filesystem::path& folder) {
+  std::vector<std::string> errors;
+  for (const Finding& f : check_dataset(folder).findings)
+    if (f.is_error) errors.push_back(f.text);
+  return errors;
+}
+
+}  // namespace
+
+TEST_CASE("class folders: masks belong to photographs by their endings, each folder's own") {
+  for (const auto& [first, second] : {std::array{"_mask", "_mask"}, std::array{"", "_gt"}, std::array{"_MA", "_HE"}}) {
+    CAPTURE(second);
+    ClassFolders f({{"1. Aneurysms", first}, {"2. Haemorrhages", second}});
+    f.text("dataset.json", R"({"labels": {"background": 0, "1. Aneurysms": 1, "2. Haemorrhages": 2}})");
     const Dataset d = open_dataset(f.path());
-    CHECK(names_of(d) == std::vector<std::string>{"scar", "burn", "burn", "none"});
-    CHECK(d.items(Split::train)[0].pixels[static_cast<std::size_t>(d.schema.class_named("burn"))] == 2);
-    CHECK(names_of(open_dataset(f.path(), {.background = "scar"})) == names_of(d));  // which class scores leave out is another matter
-    // What a checkpoint keeps of it.
-    const LabelSchema kept = parse_label_schema(to_json(d.schema), "it");
-    CHECK(to_json(kept) == to_json(d.schema));
-    const MaskDecoder decoder(*kept.reading.encoding, kept);
-    CHECK(read_mask(d.items(Split::train)[0], decoder).labels == read_mask(d.items(Split::train)[0], d.masks).labels);
+    for (const Item& item : d.all_items()) CHECK(read_mask(item, d.masks).labels == Labels{1, 2, 0});
+    CHECK(told(d.findings, "has no file for") == 0);
+    CHECK(told(d.findings, message("a.png with 2. Haemorrhages/a", second, ".png")) == 1);
+    CHECK(errors_of(f.path()).empty());
   }
 }
 
-TEST_CASE("one-hot arrays of three planes, and pictures: what is predicted is written as they are") {
-  for (const bool array : {true, false}) {
-    LabelSchema schema;
-    Raster raster;
-    raster.width = 4, raster.height = 1, raster.channels = 3, raster.format = array ? FileFormat::npy : FileFormat::png;
-    raster.samples = {0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255};
-    const MaskDecoder decoder = resolve_masks({inspect_mask(raster, "m", schema)}, schema);
-    const LabelImage mask = decoder.decode(raster, "m");
-    CHECK(mask.labels == Labels{0, 1, 2, 3});
-    CHECK(mask_ending(schema) == std::string(array ? ".npy" : ".png"));
-    const Raster again = decode_raster(encode_mask(mask, schema), "again");
-    CHECK(again.format == raster.format);
-    LabelSchema both;
-    CHECK(resolve_masks({inspect_mask(raster, "m", both), inspect_mask(again, "again", both)}, both).decode(again, "again").labels ==
-          mask.labels);
+TEST_CASE("class folders: one that no label names is an error") {
+  ClassFolders f({{"burn", ""}, {"scar", ""}, {"necrosis", ""}});
+  for (const char* schema :
+       {R"({"labels": {"background": 0, "burn": 1, "scar": 2}})", R"({"task": "multilabel", "labels": {"burn": 0, "scar": 1}})"}) {
+    f.text("dataset.json", schema);
+    refuses(f, "masks/necrosis has masks of no label of dataset.json (folders of labels: burn, scar); add necrosis to the labels");
+  }
+  std::filesystem::create_directory(f / "masks/.cache");
+  std::filesystem::rename(f / "masks/necrosis", f / "masks/scar/more");
+  refuses(f, "masks/scar/more has masks of no label");
+  std::filesystem::remove_all(f / "masks/scar/more");
+  CHECK_NOTHROW(open_dataset(f.path()));
+  f.text("dataset.json", R"({"labels": {"background": 0, "scars": 1, "burns": 2}})");
+  const auto errors = errors_of(f.path());
+  CHECK(errors.size() == 1);
+  CHECK(errors.at(0).find("has no masks but folders (burn, scar), and none is called as a label of ") != std::string::npos);
+}
+
+TEST_CASE("class folders without dataset.json: what to write is the one error, and works") {
+  ClassFolders f({{"burn", ""}, {"Background", ""}, {"scar", ""}});
+  const auto errors = errors_of(f.path());
+  REQUIRE(errors.size() == 1);
+  const std::string exclusive = R"({"labels": {"Background": 0, "burn": 1, "scar": 2}})",
+                    overlapping = R"({"task": "multilabel", "labels": {"Background": 0, "burn": 1, "scar": 2}})";
+  CHECK(errors[0].find("dataset.json: " + exclusive + ", or, if the classes overlap, " + overlapping) != std::string::npos);
+  for (const std::string& schema : {exclusive, overlapping}) {
+    f.text("dataset.json", schema);
+    CHECK(errors_of(f.path()).empty());
   }
 }
 
-TEST_CASE("255 beside 0 alone is what is marked: nobody is told to leave it out; labels to write are values that are there") {
-  const auto refused = [](std::vector<std::pair<Labels, unsigned>> masks, std::initializer_list<const char*> words, bool ignore) {
-    std::vector<MaskContent> contents;
-    LabelSchema schema;
-    for (const auto& [values, most] : masks) {
-      Raster raster;
-      raster.width = static_cast<int>(values.size()), raster.height = 1, raster.max_value = most;
-      for (const std::uint8_t v : values) {
-        raster.samples.push_back(v);
-        if (most > 255) raster.samples.push_back(0);
-      }
-      contents.push_back(inspect_mask(raster, "m" + std::to_string(contents.size()), schema));
-    }
-    try {
-      (void)resolve_masks(contents, schema);
-      FAIL_CHECK("read");
-    } catch (const DataError& e) {
-      for (const char* word : words) CHECK_MESSAGE(std::string(e.what()).find(word) != std::string::npos, e.what());
-      CHECK((std::string(e.what()).find("--ignore 255") != std::string::npos) == ignore);
-    }
-  };
-  refused({{{0, 255, 0}, 65535}}, {R"({"labels": {"class 0": 0, "class 255": 255}})"}, false);
-  refused({{{0, 255}, 255}, {{0, 2}, 255}}, {"255 stands beside 0 alone", "the value 2", "first in m1"}, false);
-  refused({{{0, 1, 255}, 255}}, {R"({"labels": {"class 0": 0, "class 1": 1, "class 255": 255}})"}, true);
-  refused({{{0, 100}, 255}}, {R"(Write dataset.json, with names of your own: {"labels": {"class 0": 0, "class 100": 100}})"}, false);
+TEST_CASE("masks of classes beside each other: the cure is one error, and works") {
+  DataFolder f;
+  for (const char* stem : {"a", "b", "c", "d"})
+    for (const char* ending : {"_burn", "_scar"}) write_png(f / message("masks/", stem, ending, ".png"), labels({0, 255, 0}));
+  const auto errors = errors_of(f.path());
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].find("such as a_burn.png, a_scar.png: if their endings (burn, scar) are classes, put those of each in a folder, ") !=
+        std::string::npos);
+  CHECK(errors[0].find("masks/burn/a_burn.png, and write " + (f / "dataset.json").string() +
+                       R"(: {"labels": {"background": 0, "burn": 1, )") != std::string::npos);
+  for (const std::string ending : {"burn", "scar"}) {
+    io::create_folders(f / ("masks/" + ending));
+    for (const char* stem : {"a", "b", "c", "d"})
+      std::filesystem::rename(f / message("masks/", stem, '_', ending, ".png"),
+                              f / message("masks/", ending, '/', stem, '_', ending, ".png"));
+  }
+  f.text("dataset.json", R"({"task": "multilabel", "labels": {"burn": 0, "scar": 1}})");
+  CHECK(errors_of(f.path()).empty());
 }
 
-TEST_CASE("check tells of masks that teach nothing") {
-  const auto check_of = [](const Labels& values, const char* json) {
-    DataFolder f;
-    f.masks(labels(values));
-    f.text("dataset.json", json);
-    return check_dataset(f.path());
-  };
-  const CheckReport nothing = check_of({9, 9, 9}, R"({"labels": {"a": 1, "b": 2}, "ignore": 9})");
-  CHECK(nothing.errors() == 1);
-  CHECK(told(nothing.findings, "no training pixel has a label", true) == 1);
-  const CheckReport one = check_of({1, 9, 1}, R"({"labels": {"a": 1, "b": 2}, "ignore": 9})");
-  CHECK(one.errors() == 0);
-  CHECK(told(one.findings, "every training pixel with a label is 'a': there is nothing to tell apart") == 1);
-  CHECK(told(check_of({1, 2, 9}, R"({"labels": {"a": 1, "b": 2}, "ignore": 9})").findings, "nothing to") == 0);
+TEST_CASE("names that differ in capitals, or in a usual beginning, belong together, and it is told") {
+  const std::array<const char*, 3> cases[] = {{"IMG_", "img_", "by the name without regard to capitals: IMG_0.png with masks/img_0.png"},
+                                              {"image_", "mask_", "by the name after its beginning: image_0.png with masks/mask_0.png"},
+                                              {"Image", "Mask_", "by the name after its beginning: Image0.png with masks/Mask_0.png"}};
+  for (const auto& [photo, mask, how] : cases) {
+    CAPTURE(photo);
+    TempFolder f;
+    for (const char* sub : {"images", "masks"}) io::create_folders(f / sub);
+    for (int i = 0; i < 3; ++i) {
+      write_png(f / message("images/", photo, i, ".png"), Image(3, 1, 3, static_cast<std::uint8_t>(i)));
+      write_png(f / message("masks/", mask, i, ".png"), labels({0, 1, static_cast<std::uint8_t>(i == 1)}));
+    }
+    const Dataset d = open_dataset(f.path());
+    CHECK(told(d.findings, message("3 masks belong to their photographs ", how)) == 1);
+    for (const Item& item : d.all_items()) CHECK(item.mask.stem().string().back() == item.name.back());
+  }
 }
 
-TEST_CASE("a label has a name that can be shown") {
-  for (const char* name : {"", "a\\nb", "a\\u0000"})
-    check_throws<DataError>([&] { (void)parse_label_schema(std::string(R"({"labels": {"ok": 0, ")") + name + R"(": 1}})", "it"); },
-                            {"it", "a label has"});
+TEST_CASE("photographs or masks in a format that is not read: one error says which are read") {
+  DataFolder f;
+  f.masks(labels({0, 1, 1}));
+  for (const char* stem : {"a", "b"}) std::filesystem::rename(f / message("images/", stem, ".png"), f / message("images/", stem, ".jp2"));
+  f.text("images/readme.txt", "x");
+  auto errors = errors_of(f.path());
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].starts_with("2 files are in a format that is not read (" + (f / "images/a.jp2").string()));
+  CHECK(errors[0].find("): make PNG, JPEG, TIFF, WebP, BMP, GIF, TGA, PNM or .npy files of them") != std::string::npos);
+  CHECK(told(check_dataset(f.path()).findings, "readme.txt is no image file; it is left out") == 1);
+  for (const char* stem : {"c", "d"}) std::filesystem::rename(f / message("images/", stem, ".png"), f / message("images/", stem, ".jp2"));
+  errors = errors_of(f.path());
+  CHECK(errors.size() == 1);  // nothing of splits that are empty
+}
+
+TEST_CASE("photographs of one group: why there is no val split") {
+  DataFolder f;
+  f.masks(labels({0, 1, 1}));
+  f.text("groups.txt", "a P\nb P\nc P\nd P\n");
+  CHECK(told(check_dataset(f.path()).findings,
+             "there is no val split, and nothing will be measured while training: the val split is empty: all "
+             "photographs are of the group 'P' (groups.txt), which stays together") == 1);
 }

@@ -73,7 +73,46 @@ TEST_CASE("coco: key points and captions of the same photographs are left alone;
   CHECK(told(R"({"image_id": 1, "category_id": 3, "segmentation": [["x", 0, 1, 0, 1, 1]]})").find("annotation \"without id\" of ") !=
         std::string::npos);
   CHECK(told(R"({"image_id": 1e999, "category_id": 3})").find("line 1, column ") != std::string::npos);
+  const fs::path both = s / "instances_train.json";
+  s.text("instances_train.json",
+         R"({"images": [], "annotations": [], "categories": [{"id": 3, "name": "car"}, {"id": 3, "name": "dog"}]})");
+  CHECK(refusal("coco", s).find(both.string() + ": the category 3 is called 'car' and 'dog'") != std::string::npos);
   CHECK(told(R"({"image_id": "one", "category_id": 3})").find("instances_train.json: ") != std::string::npos);
+}
+
+TEST_CASE("coco: categories of one name, of each file, and of the background; shapes that hide others") {
+  Source s;
+  for (const char* photo : {"train/a.png", "val/b.png"}) s.photo(photo);
+  const auto file = [](const char* photo, const char* categories, const std::string& annotations) {
+    return message(R"({"images": [{"id": 1, "file_name": ")", photo, R"(", "width": 4, "height": 3}], "categories": [)", categories,
+                   R"(], "annotations": [)", annotations, "]}");
+  };
+  const auto box = [](int category, int from, int to) {
+    return message(R"({"image_id": 1, "category_id": )", category, R"(, "area": )", to - from, R"(, "segmentation": [[)", from, ", 0, ", to,
+                   ", 0, ", to, ", 1, ", from, ", 1]]}");
+  };
+  s.text("train.json",
+         file("a.png", R"({"id": 1, "name": "Background"}, {"id": 2, "name": "car"}, {"id": 5, "name": "dog"}, {"id": 9, "name": "car"})",
+              box(2, 0, 3) + ',' + box(5, 1, 3) + ',' + box(9, 2, 3) + ',' + box(1, 0, 1)));
+  s.text("val.json", file("b.png", R"({"id": 2, "name": "dog"}, {"id": 5, "name": "car"})", box(2, 0, 2) + ',' + box(5, 2, 4)));
+  const Import i("coco", s);
+  CHECK(i.dataset.schema.names == Names{"background", "car", "dog"});
+  CHECK(i.row("a") == Labels{0, 2, 1, 0});
+  CHECK(i.row("b") == Labels{2, 2, 1, 1});  // an id means what its own file says
+  CHECK(i.made.notes ==
+        Names{"the category 'Background' is the background (0)", "the categories 2, 5, 9 are all called 'car' and are one label",
+              "the categories 2, 5 are all called 'dog' and are one label",
+              "3 pixels lie in shapes of two labels, and have one: the shape of the smaller area, or else the later one, is kept, 'car' "
+              "over 'dog' (1), 'dog' over 'car' (2); to keep both, draw masks in a folder a label, with \"task\": \"multilabel\" in "
+              "dataset.json"});
+  Source shapes;
+  for (const char* photo : {"a.png", "b.png"}) shapes.photo(photo);
+  shapes.text("a.json", labelme("a.png", kFirstPixel + R"(, {"label": "mole", "points": [[0, 0], [2, 0], [2, 1], [0, 1]]})"));
+  shapes.text("b.json", labelme("b.png", kFirstPixel));
+  const Import j("labelme", shapes);
+  CHECK(j.row("a") == Labels{1, 1, 0, 0});
+  CHECK(
+      j.made.notes[0].starts_with("1 pixel lies in shapes of two labels, and has one: the later shape is kept, 'mole' over 'wound' (1); "));
 }
 
 TEST_CASE("labelme: shapes that are pictures") {
@@ -88,6 +127,10 @@ TEST_CASE("labelme: shapes that are pictures") {
   CHECK(i.row("a", 12) == Labels{0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1});
   CHECK(i.row("b") == Labels{1, 0, 0, 0});
   CHECK(i.made.notes.size() == 1);  // of the split alone: nothing was left out
+  s.text(
+      "b.json",
+      labelme("b.png", kFirstPixel + R"(, {"label": "wound", "shape_type": "mask", "points": [[2, 1], [3, 2]], "mask": "iVBORw0KGgo="})"));
+  CHECK(refusal("labelme", s).find((s / "b.json").string() + ": the picture of shape 2: ") != std::string::npos);
 }
 
 TEST_CASE("labelme: a label that only points have is no class; a broken shape is told by its number") {

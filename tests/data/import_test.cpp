@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "lamina/core/text.hpp"
 #include "support/imports.hpp"
 
 using namespace lamina;
@@ -96,6 +97,17 @@ TEST_CASE("import cityscapes: nineteen classes, the others ignored") {
   CHECK(i.dataset.schema.background == -1);
 }
 
+TEST_CASE("import cityscapes: masks of training ids alone") {
+  Source s;
+  for (const char* x : {"train/aachen/aachen_000000_000019", "val/ulm/ulm_000001_000019"}) {
+    s.photo(std::string("leftImg8bit/") + x + "_leftImg8bit.png");
+    s.mask(std::string("gtFine/") + x + "_gtFine_labelTrainIds.png", {0, 255, 18, 11});
+  }
+  const Import i("cityscapes", s);
+  CHECK(i.row("ulm_000001_000019") == Labels{0, kIgnoreLabel, 18, 11});
+  CHECK(i.dataset.schema.names[11] == "person");
+}
+
 TEST_CASE("import voc: palette masks, 255 ignored") {
   Source s;
   std::vector<Rgb> palette(256);
@@ -116,11 +128,22 @@ TEST_CASE("import voc: palette masks, 255 ignored") {
   CHECK(i.dataset.schema.names[20] == "tvmonitor");
   CHECK(i.dataset.schema.colors[20] == Rgb{20, 9, 9});
   fs::copy(s / "VOCdevkit/VOC2012", s / "VOCdevkit/VOC2007", fs::copy_options::recursive);
-  const std::string one = "VOCdevkit holds 2 data sets laid out as VOC (VOC2007, VOC2012): import one at a time, such as ";
-  for (const fs::path& source : {s.path(), s / "VOCdevkit"})
-    CHECK_THROWS_WITH_AS(import_dataset("voc", source, i.folder / "two"),
-                         doctest::Contains((one + (s / "VOCdevkit/VOC2007").string()).c_str()), DataError);
+  const std::string first = (s / "VOCdevkit/VOC2007").string();
+  for (const std::string from : {"VOCdevkit/", ""}) {
+    const fs::path source = from.empty() ? s / "VOCdevkit" : s.path();
+    const std::string two =
+        message(" holds 2 data sets laid out as VOC (", from, "VOC2007, ", from, "VOC2012): import one at a time, such as ");
+    CHECK_THROWS_WITH_AS(import_dataset("voc", source, i.folder / "two"), doctest::Contains((two + first).c_str()), DataError);
+    // check's command is one that works.
+    CHECK(check_dataset(source).findings[0].text.find(message(
+              " holds 2 data sets that look like voc; make one at a time of them: lamina import voc ", first, ' ', first, "-imported")) !=
+          std::string::npos);
+  }
   CHECK(import_dataset("voc", s / "VOCdevkit/VOC2007", i.folder / "one").items[0] == 1);
+  fs::remove_all(s / "VOCdevkit/VOC2007/ImageSets");
+  const Imported unlisted = import_dataset("voc", s / "VOCdevkit/VOC2007", i.folder / "unlisted");
+  CHECK(unlisted.items[0] + unlisted.items[1] == 2);
+  CHECK(unlisted.notes[0].starts_with("there are no lists in ImageSets/Segmentation"));
 }
 
 TEST_CASE("import ade20k: names of objectInfo150, 0 ignored") {
@@ -170,7 +193,8 @@ TEST_CASE("import coco: polygons and run lengths become masks, the small above t
   CHECK(i.made.notes == Names{"1 photograph of the JSON left out, not there: gone.jpg",
                               "1 annotation left out, with an image_id that no image has: 9",
                               "1 region is a crowd (iscrowd), which COCO's evaluation ignores, as 255 here",
-                              "1 annotation has a box or points but no shape: left out"});
+                              "1 annotation has a box or points but no shape: left out", i.made.notes.back()});
+  CHECK(i.made.notes.back().find("'dog' over 'car' (1); to keep both") != std::string::npos);
 }
 
 TEST_CASE("import labelme: polygons, rectangles, circles; its own words for background and ignored") {
@@ -200,6 +224,10 @@ TEST_CASE("import instances: one file each, merged") {
   }
   const Import i("instances", s);
   CHECK(i.row("b") == Labels{1, 0, 1, 0});
+  s.photo("b/images/another.png");
+  CHECK_THROWS_WITH_AS(import_dataset("instances", s.path(), i.folder / "more"),
+                       doctest::Contains("b/images holds 2 photographs: of instances each has a folder of its own"), DataError);
+  CHECK(layout_of(s.path()) == "instances");  // of a and c
   Source flat;
   for (const char* id : {"a", "b", "c"}) {
     flat.photo(std::string("images/") + id + ".png");
@@ -207,6 +235,25 @@ TEST_CASE("import instances: one file each, merged") {
     flat.mask(std::string("masks/") + id + "_1.png", {0, 255, 0, 0});
   }
   CHECK(Import("instances", flat).row("c") == Labels{1, 1, 0, 0});
+}
+
+TEST_CASE("import: what fails leaves nothing") {
+  Source s;
+  for (const char* year : {"2017", "2018"}) {
+    s.photo(message("ISIC-", year, "_Training_Data/ISIC_0000001.jpg"));
+    s.mask(message("ISIC-", year, "_Training_GroundTruth/ISIC_0000001_segmentation.png"), {0, 255, 0, 0});
+  }
+  const TempFolder out;
+  fs::create_directory(out / "empty");
+  for (const char* folder : {"new", "empty"})
+    CHECK_THROWS_WITH_AS(import_dataset("isic", s.path(), out / folder), doctest::Contains("two photographs are called"), DataError);
+  CHECK(!fs::exists(out / "new"));
+  CHECK(fs::is_empty(out / "empty"));
+  fs::remove_all(s / "ISIC-2018_Training_Data");
+  for (const char* folder : {"new", "empty"}) {
+    CHECK(import_dataset("isic", s.path(), out / folder).items[0] == 1);
+    for (const auto& entry : fs::directory_iterator(out / folder)) CHECK(entry.path().filename().string().front() != '.');
+  }
 }
 
 TEST_CASE("import: what is asked for, and where it goes, is checked") {

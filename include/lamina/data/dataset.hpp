@@ -83,13 +83,13 @@ struct Dataset : DatasetFiles {
 /// dataset.json, or images/ and masks/), or is, is in or is around one of `data`: results would land among data.
 void require_no_dataset(const std::string& what, const std::filesystem::path& folder, const std::vector<std::filesystem::path>& data = {});
 
-/// Lists DATA/images/*, DATA/masks/* (same stem; or one that ends as masks' and photographs' names often do: _mask, _labelIds, _0000;
-/// Unicode composed or not is the same), train.txt, val.txt and test.txt (one item a line: a stem, or `IMAGE [MASK]` as paths inside DATA;
-/// `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the names; photographs of one group
-/// (groups.txt: NAME GROUP a line) stay together. Of planes
-/// (LabelSchema::plane_names) each may have a file, DATA/masks/PLANE/*, and so may classes that exclude each other, DATA/masks/CLASS/*, but
-/// for the background, which is then where none is; where there is no file, nothing of it is there. Throws DataError when
-/// there is no such folder, a list or dataset.json is malformed, or an option is wrong; unpaired and missing files are findings.
+/// Lists DATA/images/*, DATA/masks/* (same stem; or one that begins or ends as names of photographs and masks often do: _mask, _labelIds,
+/// _0000; in capitals or not; Unicode composed or not), train.txt, val.txt and test.txt (one item a line: a stem, or `IMAGE [MASK]` as
+/// paths inside DATA; `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the names;
+/// photographs of one group (groups.txt: NAME GROUP a line) stay together. Of planes (LabelSchema::plane_names) each may have a file,
+/// DATA/masks/PLANE/*, and so may classes that exclude each other, DATA/masks/CLASS/*, but for the background, which is then where none is;
+/// where there is no file, nothing of it is there. Throws DataError when there is no such folder, a list or dataset.json is malformed, or
+/// an option is wrong; unpaired and missing files are findings.
 DatasetFiles list_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
 
 /// Also inspects every mask and decides their encoding, and reads weights of pixels. Throws DataError with the first few findings when any

@@ -12,7 +12,7 @@ namespace lamina::data {
 struct ImportKind {
   std::string_view name, help;
 };
-/// drive, diaretdb1, isic, cityscapes, voc, ade20k, coco, labelme, instances.
+/// drive, diaretdb1, isic, cityscapes, voc, ade20k, coco, labelme, instances, splits.
 std::vector<ImportKind> import_kinds();
 
 /// The layout that a folder seems to have, one of import_kinds, by names of its files and folders and by the ends of its JSON files; empty:
@@ -26,8 +26,8 @@ struct Imported {
 };
 
 /// Makes the folder `out` a data set from what lies in `source`: images/ and masks/ with links to its files, or masks drawn from polygons
-/// and instances; lists of its splits; dataset.json. Throws OptionError (unknown kind with the nearest; `out` is not empty), DataError that
-/// says which files the layout has and `source` lacks, IoError.
+/// and instances; lists of its splits; dataset.json. What fails leaves nothing. Throws OptionError (unknown kind with the nearest; `out` is
+/// not empty), DataError that says which files the layout has and `source` lacks, IoError.
 Imported import_dataset(std::string_view kind, const std::filesystem::path& source, const std::filesystem::path& out);
 
 }  // namespace lamina::data

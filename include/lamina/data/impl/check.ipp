@@ -35,8 +35,10 @@ class Checker {
       check_classes();
       count_combinations(survey);
     }
+    if (survey.items.empty() && report_.errors() > 0) return std::move(report_);  // which say why
     if (report_.splits[0].items == 0) error(files.why_empty(Split::train));
-    if (report_.splits[1].items == 0) warn("there is no val split: nothing will be measured while training");
+    if (report_.splits[1].items == 0)
+      warn("there is no val split, and nothing will be measured while training: ", files.why_empty(Split::val));
     return std::move(report_);
   }
 

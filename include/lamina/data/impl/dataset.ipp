@@ -7,10 +7,12 @@
 
 #include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/class_folders.hpp"
 #include "lamina/data/impl/groups.hpp"
 #include "lamina/data/impl/head_masks.hpp"
+#include "lamina/data/impl/importing.hpp"
 #include "lamina/data/impl/pairing.hpp"
-#include "lamina/data/import.hpp"
+#include "lamina/data/impl/survey.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::data {
@@ -22,36 +24,6 @@ constexpr std::string_view kSplitNames[] = {"train", "val", "test"};
 
 using detail::Files;
 
-/// The image files of a folder by stem. Several files of one stem are an error finding.
-Files files_by_stem(const fs::path& folder, std::vector<Finding>& findings) {
-  std::vector<fs::path> paths;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) paths.push_back(it->path());
-  require<IoError>(!error, "cannot list ", folder.string(), ": ", error.message());
-  std::sort(paths.begin(), paths.end());
-  Files files;
-  std::vector<fs::path> others;
-  for (const fs::path& path : paths) {
-    const fs::file_type type = fs::status(path, error).type();
-    if (path.filename().string().front() == '.' || type == fs::file_type::directory) continue;
-    if (type != fs::file_type::regular) {
-      findings.push_back({true, path.string() + " cannot be read: it is a pipe, a device, or a link that leads nowhere"});
-      continue;
-    }
-    if (!has_image_extension(path)) {
-      others.push_back(path);
-      continue;
-    }
-    const auto [it, added] = files.emplace(composed(path.stem().string()), path);
-    if (!added) findings.push_back({true, path.string() + " and " + it->second.string() + " have the same stem; keep one of them"});
-  }
-  if (!others.empty())
-    findings.push_back({false, message(others[0].string(), others.size() == 1 ? " is no image file; it is left out"
-                                                                              : message(" and ", others.size() - 1,
-                                                                                        " others are no image files; they are left out"))});
-  return files;
-}
-
 /// Lists one data folder.
 class Lister {
  public:
@@ -62,10 +34,10 @@ class Lister {
     require<DataError>(fs::is_directory(root), "there is no folder ", root.string());
     read_schema();
     images_folder_ = folder(options.images, "images", "--images");
-    images_ = files_by_stem(images_folder_, files_.findings);
+    images_ = detail::files_by_stem(images_folder_, files_.findings, &no_images_);
     if (options.need_masks || fs::is_directory(options.masks.empty() ? root / "masks" : options.masks)) {
       masks_folder_ = folder(options.masks, "masks", "--masks");
-      masks_ = files_by_stem(masks_folder_, files_.findings);
+      masks_ = detail::files_by_stem(masks_folder_, files_.findings, &no_masks_);
       find_planes();
       if (fs::equivalent(images_folder_, masks_folder_)) separate();
     }
@@ -84,6 +56,7 @@ class Lister {
     groups.tell(files_);
     if (!options_.pixel_weights.empty()) find_weights();
     if (options_.need_masks) find_unpaired();
+    tell_of_others();
     return std::move(files_);
   }
 
@@ -95,20 +68,12 @@ class Lister {
     std::error_code unreadable;
     for (const auto& entry : fs::directory_iterator(files_.root))
       if (entry.is_directory(unreadable)) others += (others.empty() ? "" : ", ") + entry.path().filename().string();
-    const std::string advice = import_command();
+    const std::string advice = detail::import_advice(files_.root);
     throw DataError(message("there is no folder ", path.string(), "; ",
                             advice.empty()
                                 ? message("name the right one with ", option, others.empty() ? "" : " (folders here: " + others + ")",
                                           ", or bring another layout into this one with lamina import")
                                 : advice));
-  }
-  /// What makes a data set of a folder that is laid out in another way; empty: it is in none that is known.
-  std::string import_command() const {
-    const std::string kind(layout_of(files_.root));
-    const std::string name = files_.root.filename().empty() ? files_.root.parent_path().string() : files_.root.string();
-    return kind.empty() ? kind
-                        : message(name, " looks like ", kind, "; make a data set of it: ", program_word(), " import ", kind, ' ',
-                                  shell_word(name), ' ', shell_word(name + "-imported"));
   }
   void read_schema() {
     const fs::path path = files_.root / "dataset.json";
@@ -130,25 +95,7 @@ class Lister {
       if (there) found.push_back(name);
       if (there || k != schema.background) all.push_back(name);
     }
-    if (schema.classes() == 0 && masks_.empty()) tell_of_folders();
     return files_.schema.reading.class_folders = found.empty() ? found : all;
-  }
-  /// Folders of masks that no dataset.json explains.
-  void tell_of_folders() {
-    std::set<std::string> names;
-    for (const auto& entry : fs::directory_iterator(masks_folder_))
-      if (entry.is_directory()) names.insert(entry.path().filename().string());
-    std::string exclusive = "\"background\": 0", overlapping;
-    int k = 0;
-    for (const std::string& name : names) {
-      overlapping += message(k ? ", \"" : "\"", name, "\": ", k);
-      exclusive += message(", \"", name, "\": ", ++k);
-    }
-    if (!names.empty())
-      files_.findings.push_back(
-          {true, message(masks_folder_.string(), " has no masks but folders: if each holds those of a class, write ",
-                         (files_.root / "dataset.json").string(), ": {\"labels\": {", exclusive,
-                         "}}, or, if the classes overlap, {\"task\": \"multilabel\", \"labels\": {", overlapping, "}}")});
   }
   /// DATA/masks/LABEL/*, where the labels have folders.
   void find_planes() {
@@ -157,7 +104,7 @@ class Lister {
     if (folders_.empty()) folders_ = class_folders();
     for (const std::string& name : folders_)
       if (fs::is_directory(masks_folder_ / name))
-        planes_.push_back(files_by_stem(masks_folder_ / name, files_.findings));
+        planes_.push_back(detail::by_photo(images_, detail::files_by_stem(masks_folder_ / name, files_.findings), files_.findings));
       else
         missing += (missing.empty() ? "" : ", ") + name;
     require<DataError>(files_.schema.heads.empty() || missing.empty(), masks_folder_.string(),
@@ -166,6 +113,8 @@ class Lister {
     require<DataError>(missing.empty(), masks_folder_.string(), ": some planes have a folder, but not ", missing);
     require<DataError>(masks_.empty(), masks_folder_.string(), ": the planes have folders, but there are files beside them");
     for (const auto& files : planes_) masks_.insert(files.begin(), files.end());
+    if (std::string fault = detail::fault_of_other_folders(masks_folder_, folders_); !fault.empty())
+      files_.findings.push_back({true, std::move(fault)});
   }
 
   /// Photographs and masks in one folder: those whose name is another one's with an ending are masks.
@@ -243,6 +192,13 @@ class Lister {
   void find_unpaired() {
     std::set<fs::path> used;
     std::vector<Finding> lacking;
+    std::vector<std::string> unread;  // files that would be what is lacking
+    const auto lack = [&](Files& others, const std::string& stem, const std::string& text) {
+      if (const auto other = others.find(composed(stem)); other != others.end())
+        unread.push_back(other->second.string()), others.erase(other);
+      else
+        lacking.push_back({true, text});
+    };
     std::size_t items = 0;
     std::vector<std::vector<std::string>> absent(planes_.size());  // names of the photographs without a file, by class
     for (const Item& item : files_.all_items()) {
@@ -251,9 +207,8 @@ class Lister {
         if (item.planes[k].empty() && !item.mask.empty()) absent[k].push_back(item.name);
       used.insert({item.mask, item.image});
       if (!item.mask.empty()) continue;
-      lacking.push_back({true, item.image.string() + " has no mask " + (masks_folder_ / item.name).string() + ".*"});
+      lack(no_masks_, item.name, item.image.string() + " has no mask " + (masks_folder_ / item.name).string() + ".*");
     }
-    const std::string advice = lacking.empty() ? "" : import_command();
     std::vector<std::string> unlisted;
     for (const auto& [stem, mask] : masks_)
       if (used.count(mask))
@@ -261,18 +216,24 @@ class Lister {
       else if (files_.splits_from_lists)
         unlisted.push_back(mask.string());
       else
-        lacking.push_back({true, mask.string() + " has no image " + (images_folder_ / stem).string() + ".*"});
-    if (!advice.empty())  // another layout is one fault, not one a file
+        lack(no_images_, stem, mask.string() + " has no image " + (images_folder_ / stem).string() + ".*");
+    const std::string advice = lacking.empty() && unread.empty() && items > 0 ? "" : advice_on_all();
+    if (!advice.empty()) {  // another layout is one fault, not one a file
       files_.findings.insert(files_.findings.begin(), {true, advice});
-    else
+    } else {
+      if (!unread.empty())
+        lacking.push_back(
+            {true, message(counted(std::ssize(unread), "file is", "files are"), " in a format that is not read (", detail::examples(unread),
+                           "): make PNG, JPEG, TIFF, WebP, BMP, GIF, TGA, PNM or .npy files of them")});
+      if (items == 0 && unread.empty()) lacking.push_back({true, images_folder_.string() + ": no images"});
       files_.findings.insert(files_.findings.end(), lacking.begin(), lacking.end());
+    }
     if (files_.splits_from_lists)
       for (const auto& [stem, image] : images_)
         if (!used.count(image)) unlisted.push_back(image.string());
     if (!unlisted.empty())
       files_.findings.push_back({false, message(counted(std::ssize(unlisted), "image or mask is", "images and masks are"),
                                                 " in no list and left out, such as ", unlisted.back())});
-    if (items == 0) files_.findings.push_back({true, images_folder_.string() + ": no images"});
     for (std::size_t k = 0; k < absent.size(); ++k)
       if (!absent[k].empty())
         files_.findings.push_back(
@@ -282,9 +243,24 @@ class Lister {
                                         : ": it is taken to be nowhere in them")});
   }
 
+  /// What is wrong with all of the folder; empty: with some of its files alone.
+  std::string advice_on_all() const {
+    if (const std::string other_layout = detail::import_advice(files_.root); !other_layout.empty()) return other_layout;
+    const fs::path json = files_.root / "dataset.json";
+    return masks_.empty() ? detail::advice_on_folders(masks_folder_, files_.schema, json)
+                          : detail::advice_on_endings(images_, masks_, json);
+  }
+  void tell_of_others() {
+    for (const Files* others : {&no_images_, &no_masks_}) {
+      std::vector<fs::path> paths;
+      for (const auto& [stem, path] : *others) paths.push_back(path);
+      detail::tell_of_others(paths, files_.findings);
+    }
+  }
+
   void find_weights() {
     const fs::path from = folder(options_.pixel_weights, "", "--pixel-weights");
-    const Files files = files_by_stem(from, files_.findings);
+    const Files files = detail::files_by_stem(from, files_.findings);
     std::vector<std::string> lacking;
     for (auto& split : files_.splits)
       for (Item& item : split) {
@@ -311,7 +287,7 @@ class Lister {
   const DatasetOptions& options_;
   DatasetFiles files_;
   fs::path images_folder_, masks_folder_;
-  Files images_, masks_;
+  Files images_, masks_, no_images_, no_masks_;  // the latter: other files of their folders
   std::optional<detail::Pairing> pairing_;
   std::vector<std::string> folders_;  // of the planes, or classes
   std::vector<Files> planes_;         // by folder, where there are any
@@ -330,7 +306,13 @@ Split split_named(std::string_view name) {
 std::string DatasetFiles::why_empty(Split split) const {
   const fs::path list = root / (std::string(name_of(split)) + ".txt");
   const std::string name = message("the ", name_of(split), " split is empty: ");
-  if (!splits_from_lists) return name + "without lists, the photographs of " + root.string() + " are split into train and val";
+  if (!splits_from_lists) {
+    const std::vector<Item> items = all_items();
+    const bool one_group = !items.empty() && !items[0].group.empty() &&
+                           std::all_of(items.begin(), items.end(), [&](const Item& item) { return item.group == items[0].group; });
+    return name + (one_group ? message("all photographs are of the group '", items[0].group, "' (groups.txt), which stays together")
+                             : "without lists, the photographs of " + root.string() + " are split into train and val");
+  }
   if (!fs::exists(list)) return name + list.string() + " is missing, while there are other lists";
   const bool in_vain =
       std::any_of(findings.begin(), findings.end(), [&](const Finding& f) { return f.text.starts_with(list.string() + " line "); });

@@ -12,13 +12,6 @@ using namespace schema_names;
 using detail::Json;
 
 constexpr unsigned kLargestValue = 65535;
-/// Labels with one of these names, in small letters, are the background.
-constexpr std::string_view kBackgroundNames[] = {"background", "bg", "_background_", "__background__"};
-
-std::string in_small_letters(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return text;
-}
 
 class SchemaReader {
  public:
@@ -167,8 +160,7 @@ class SchemaReader {
   void name_background() {
     if (schema_.task == Task::multilabel) return;
     for (std::size_t k = 0; k < schema_.names.size(); ++k) {
-      const std::string name = in_small_letters(schema_.names[k]);
-      if (std::find(std::begin(kBackgroundNames), std::end(kBackgroundNames), name) == std::end(kBackgroundNames)) continue;
+      if (!names_background(schema_.names[k])) continue;
       const std::size_t other = schema_.background < 0 ? k : static_cast<std::size_t>(schema_.background);
       check(other == k, "'", schema_.names[k], "' and '", schema_.names[other],
             "' are both called as the background is; rename one, or write \"roles\": {\"background\": ...}");

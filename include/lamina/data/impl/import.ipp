@@ -55,7 +55,7 @@ LabelImage vessels_in_view(const fs::path& vessels, const fs::path& view) {
 
 /// DRIVE/{training,test}/images/21_training.tif, 1st_manual/21_manual1.gif, mask/21_training_mask.gif (the field of view).
 Imported import_drive(const fs::path& source, Target& target) {
-  const fs::path root = part_of(source, "training", "DRIVE").parent_path();
+  const fs::path root = root_of(source, "training/1st_manual", "DRIVE");
   int viewed = 0, without = 0;
   std::vector<std::string> unlabelled;
   for (const char* part : {"training", "test"}) {
@@ -148,46 +148,49 @@ Imported import_isic(const fs::path& source, Target& target) {
                        source.string() + " is not laid out as ISIC: no photograph ISIC_NNNNNNN has an ISIC_NNNNNNN_segmentation.png");
 }
 
-/// leftImg8bit/SPLIT/CITY/X_leftImg8bit.png, gtFine/SPLIT/CITY/X_gtFine_labelIds.png.
+/// leftImg8bit/SPLIT/CITY/X_leftImg8bit.png, gtFine/SPLIT/CITY/X_gtFine_labelIds.png; where there are none, X_gtFine_labelTrainIds.png.
 Imported import_cityscapes(const fs::path& source, Target& target) {
-  const fs::path images = part_of(source, "leftImg8bit", "Cityscapes"), masks = part_of(source, "gtFine", "Cityscapes");
+  const fs::path images = root_of(source, "leftImg8bit", "Cityscapes") / "leftImg8bit",
+                 masks = root_of(source, "gtFine", "Cityscapes") / "gtFine";
+  const auto has_ids = [](const fs::path& p) { return is_photo(p) && p.stem().string().ends_with("_labelIds"); };
+  const bool by_id = !files_below(masks, has_ids).empty();
+  const std::string ending = by_id ? "_gtFine_labelIds" : "_gtFine_labelTrainIds";
   std::vector<std::string> unlabelled;
   for (const char* split : {"train", "val"}) {
     const Stems drawn(masks / split);
     for (const fs::path& image : files_below(images / split, is_photo)) {
       std::string stem = image.stem().string();
       stem = stem.substr(0, stem.rfind("_leftImg8bit"));
-      if (const fs::path mask = drawn[stem + "_gtFine_labelIds"]; !mask.empty())
+      if (const fs::path mask = drawn[stem + ending]; !mask.empty())
         target.add(split_in(split), stem, image, mask);
       else
         unlabelled.push_back(image.filename().string());
     }
   }
-  target.tell(unlabelled, "photograph", "left out, without *_gtFine_labelIds.png");
+  target.tell(unlabelled, "photograph", "left out, without *" + ending + ".png");
   target.note("the test photographs have no public labels and are left out");
-  const Json labels{{"road", 7},  {"sidewalk", 8},       {"building", 11},     {"wall", 12},       {"fence", 13},
-                    {"pole", 17}, {"traffic light", 19}, {"traffic sign", 20}, {"vegetation", 21}, {"terrain", 22},
-                    {"sky", 23},  {"person", 24},        {"rider", 25},        {"car", 26},        {"truck", 27},
-                    {"bus", 28},  {"train", 31},         {"motorcycle", 32},   {"bicycle", 33}};
-  return target.finish({{"labels", labels}, {"others", "ignore"}, {"encoding", "index"}},
-                       source.string() + " is not laid out as Cityscapes: no photograph has a *_gtFine_labelIds.png");
+  Json labels{{"road", 7},  {"sidewalk", 8},       {"building", 11},     {"wall", 12},       {"fence", 13},
+              {"pole", 17}, {"traffic light", 19}, {"traffic sign", 20}, {"vegetation", 21}, {"terrain", 22},
+              {"sky", 23},  {"person", 24},        {"rider", 25},        {"car", 26},        {"truck", 27},
+              {"bus", 28},  {"train", 31},         {"motorcycle", 32},   {"bicycle", 33}};
+  int number = 0;
+  if (!by_id)
+    for (auto& value : labels) value = number++;
+  return target.finish(
+      {{"labels", labels}, {"others", "ignore"}, {"encoding", "index"}},
+      source.string() + " is not laid out as Cityscapes: no photograph has a *_gtFine_labelIds.png or *_gtFine_labelTrainIds.png");
 }
 
 /// VOCdevkit/VOC2012/{JPEGImages,SegmentationClass,ImageSets/Segmentation/{train,val}.txt}.
 Imported import_voc(const fs::path& source, Target& target) {
-  fs::path masks;
-  try {
-    masks = part_of(source, "SegmentationClass", "VOC");
-  } catch (const DataError&) {
-    if (!fs::is_directory(source / "VOCdevkit")) throw;
-    masks = part_of(source / "VOCdevkit", "SegmentationClass", "VOC");
-  }
-  const fs::path root = masks.parent_path();
-  const Stems photos(root / "JPEGImages"), drawn(masks);
+  const fs::path root = root_of(source, "SegmentationClass", "VOC");
+  const Stems photos(root / "JPEGImages"), drawn(root / "SegmentationClass");
   std::vector<std::string> without_photo, unlabelled;
+  bool listed = false;
   for (const Split split : kSplits) {
     const fs::path list = root / "ImageSets/Segmentation" / (std::string(name_of(split)) + ".txt");
     if (!fs::exists(list)) continue;
+    listed = true;
     std::string text = io::read_text(list, 1 << 24);
     std::replace_if(
         text.begin(), text.end(), [](unsigned char c) { return std::isspace(c); }, '\n');
@@ -202,19 +205,25 @@ Imported import_voc(const fs::path& source, Target& target) {
         (photo.empty() ? without_photo : unlabelled).push_back(stem);
     }
   }
+  if (!listed) {
+    target.note("there are no lists in ImageSets/Segmentation: all that have masks are of training");
+    for (const fs::path& mask : files_below(root / "SegmentationClass", is_photo))
+      if (const fs::path photo = photos[mask.stem().string()]; !photo.empty()) target.add(Split::train, mask.stem().string(), photo, mask);
+  }
   target.tell(without_photo, "listed photograph", "left out, not in JPEGImages");
   target.tell(unlabelled, "listed photograph", "left out, without a mask in SegmentationClass");
-  return target.finish({{"labels", numbered_labels({"aeroplane", "bicycle",     "bird",  "boat",        "bottle", "bus",      "car",
-                                                    "cat",       "chair",       "cow",   "diningtable", "dog",    "horse",    "motorbike",
-                                                    "person",    "pottedplant", "sheep", "sofa",        "train",  "tvmonitor"})},
-                        {"ignore", 255},
-                        {"encoding", "palette"}},
-                       source.string() + " is not laid out as VOC: ImageSets/Segmentation lists nothing of SegmentationClass");
+  return target.finish(
+      {{"labels",
+        numbered_labels({"aeroplane",   "bicycle", "bird",  "boat",      "bottle", "bus",         "car",   "cat",  "chair", "cow",
+                         "diningtable", "dog",     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"})},
+       {"ignore", 255},
+       {"encoding", "palette"}},
+      source.string() + " is not laid out as VOC: ImageSets/Segmentation lists, or JPEGImages has, nothing of SegmentationClass");
 }
 
 /// images/{training,validation}/ADE_train_00000001.jpg, annotations/..., objectInfo150.txt. 0 is what has no label.
 Imported import_ade20k(const fs::path& source, Target& target) {
-  const fs::path masks = part_of(source, "annotations", "ADE20K"), root = masks.parent_path();
+  const fs::path root = root_of(source, "annotations/training", "ADE20K"), masks = root / "annotations";
   std::vector<std::string> unlabelled;
   for (const char* part : {"training", "validation"}) {
     const Stems drawn(masks / part);
@@ -254,7 +263,8 @@ constexpr Importer kImporters[] = {
     {{"ade20k", "images/training, annotations/training, objectInfo150.txt"}, import_ade20k},
     {{"coco", "JSON with images, annotations and categories, and the photographs"}, import_coco},
     {{"labelme", "photographs, each with a JSON of shapes beside it"}, import_labelme},
-    {{"instances", "ID/images/ID.png, ID/masks/*.png; or images/ID.png, masks/ID/*.png or masks/ID_N.png"}, import_instances}};
+    {{"instances", "ID/images/ID.png, ID/masks/*.png; or images/ID.png, masks/ID/*.png or masks/ID_N.png"}, import_instances},
+    {{"splits", "SPLIT/images, SPLIT/masks; or images/SPLIT, masks/SPLIT (img_dir, ann_dir ...)"}, import_splits}};
 
 }  // namespace
 }  // namespace detail

@@ -7,20 +7,26 @@
 #include <vector>
 
 #include "lamina/data/impl/json_text.hpp"
+#include "lamina/data/impl/pairing.hpp"
 #include "lamina/data/import.hpp"
 
 namespace lamina::data::detail {
 
 namespace fs = std::filesystem;
 
-/// A data set that is being made.
+/// A data set that is being made; nothing of it is left unless it is finished.
 class Target {
  public:
   /// Throws OptionError unless `out` is new or empty, and in no data set.
   Target(const fs::path& out, const fs::path& source);
+  Target(const Target&) = delete;
+  Target& operator=(const Target&) = delete;
+  ~Target();
 
-  /// A photograph and its mask, as links; `mask` may be empty where masks are written otherwise.
+  /// A photograph and its mask, as links; `mask` may be empty where masks are written or linked otherwise.
   void add(Split split, const std::string& stem, const fs::path& image, const fs::path& mask = {});
+  /// A mask of one label.
+  void link_mask(const std::string& stem, const fs::path& mask, const std::string& label = "");
   /// A mask that no file of the source is: 0 .. 255 as they are, or a label's plane of 0 and 1.
   void write_mask(const std::string& stem, const LabelImage& mask, const std::string& label = "");
   /// Of a label that is nowhere, so far.
@@ -28,11 +34,13 @@ class Target {
   /// Says how many of the source were left out, or assumed, and which are the first; silent where none was.
   void tell(const std::vector<std::string>& which, const std::string& one, const std::string& what);
   void note(const std::string& text) { result_.notes.push_back(text); }
-  /// Writes lists and dataset.json; without items of val, every fifth of train is. Throws DataError where nothing was added.
+  /// Writes lists and, unless it is null, dataset.json; without items of val, every fifth of train is. Throws DataError where nothing was
+  /// added.
   Imported finish(Json dataset_json, const std::string& nothing);
 
  private:
-  fs::path out_;
+  fs::path out_, unfinished_;  // what is asked for; a folder in it
+  bool was_there_;
   std::set<std::string> stems_;
   std::vector<std::string> lists_[3];
   Imported result_;
@@ -40,8 +48,12 @@ class Target {
 
 /// The files below a folder whose path `wanted` accepts, in the order of their names.
 std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted);
-/// The folder of that name in `root` or one level down. Throws DataError naming the layout where there is none, or several one level down.
-fs::path part_of(const fs::path& root, const std::string& name, const std::string& layout);
+/// `root` and the folders in it, four levels down, in the order of their names; hidden ones are left out.
+std::vector<fs::path> folders_below(const fs::path& root);
+/// Those that hold a folder `part`, such as "annotations/training"; the first alone where it does.
+std::vector<fs::path> holders_of(const std::vector<fs::path>& folders, const fs::path& part);
+/// The only one. Throws DataError naming the layout where there is none, or several.
+fs::path root_of(const fs::path& source, const fs::path& part, const std::string& layout);
 /// The photographs below a folder, by the names that annotations give them.
 class Photos {
  public:
@@ -56,15 +68,11 @@ class Photos {
   std::multimap<std::string, fs::path> by_name_;
 };
 
-/// Of masks of one instance each, "ID_3", "ID-cell-07", "ID.2" or "ID": the ID that is a photograph's stem; the longest. Empty: none.
+/// Of masks of one instance each, "ID_3", "ID-cell-07", "ID.2" or "ID": the ID that is a photograph's stem. Empty: none.
 template <class Stems>
 std::string photo_of_instance(const std::string& stem, const Stems& photos) {
-  for (std::size_t end = stem.size(); end != std::string::npos && end > 0; end = stem.find_last_of("_-. ", end - 1)) {
-    const std::string rest = stem.substr(end);
-    if (photos.contains(stem.substr(0, end)) && (rest.empty() || rest.find_first_of("0123456789") != std::string::npos))
-      return stem.substr(0, end);
-  }
-  return {};
+  const std::string id = photo_before_ending(stem, photos);
+  return id == stem || stem.find_first_of("0123456789", id.size()) != std::string::npos ? id : std::string();
 }
 
 /// train, val or test as a name says it ("Training", "validation"); train otherwise.
@@ -72,9 +80,17 @@ Split split_in(std::string name);
 bool is_photo(const fs::path& path);
 /// {"background": 0, names[0]: 1, ...}.
 Json numbered_labels(const std::vector<std::string>& names);
+/// What is wrong with a folder that is laid out in another way: a sentence with the command that makes a data set of it; empty: it is in no
+/// layout that is known.
+std::string import_advice(const fs::path& source);
+/// ID/images/* and ID/masks/* below `source`: the photographs by ID's folder.
+std::map<fs::path, std::vector<fs::path>> instance_folders(const fs::path& source);
+/// Whether folders are named by splits, each with photographs and masks.
+bool has_split_folders(const fs::path& source);
 
 Imported import_coco(const fs::path& source, Target& target);
 Imported import_labelme(const fs::path& source, Target& target);
 Imported import_instances(const fs::path& source, Target& target);
+Imported import_splits(const fs::path& source, Target& target);
 
 }  // namespace lamina::data::detail

@@ -10,10 +10,16 @@
 
 namespace lamina::data::detail {
 
-Target::Target(const fs::path& out, const fs::path& source) : out_(out) {
+Target::Target(const fs::path& out, const fs::path& source) : out_(out), unfinished_(out / ".unfinished"), was_there_(fs::exists(out)) {
   require<OptionError>(!fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out)), out.string(),
                        " is there already and not empty; choose another folder for the imported data set");
   require_no_dataset("OUT", out, {source});
+}
+
+Target::~Target() {
+  std::error_code none;
+  fs::remove_all(unfinished_, none);
+  if (!was_there_) fs::remove(out_, none);  // which is empty, unless it is finished
 }
 
 namespace {
@@ -27,17 +33,21 @@ void link(const fs::path& from, const fs::path& to) {
 
 void Target::add(Split split, const std::string& stem, const fs::path& image, const fs::path& mask) {
   require<DataError>(stems_.insert(stem).second, image.string(), ": two photographs are called ", stem, "; rename one of them");
-  link(image, out_ / "images" / (stem + image.extension().string()));
-  if (!mask.empty()) link(mask, out_ / "masks" / (stem + mask.extension().string()));
+  link(image, unfinished_ / "images" / (stem + image.extension().string()));
+  if (!mask.empty()) link_mask(stem, mask);
   lists_[static_cast<int>(split)].push_back(stem);
 }
 
-void Target::add_folder(const std::string& label) { io::create_folders(out_ / "masks" / label); }
+void Target::link_mask(const std::string& stem, const fs::path& mask, const std::string& label) {
+  link(mask, unfinished_ / "masks" / label / (stem + mask.extension().string()));
+}
+
+void Target::add_folder(const std::string& label) { io::create_folders(unfinished_ / "masks" / label); }
 
 void Target::write_mask(const std::string& stem, const LabelImage& mask, const std::string& label) {
-  const fs::path folder = label.empty() ? out_ / "masks" : out_ / "masks" / label;
-  io::create_folders(folder);
-  write_png(folder / (stem + ".png"), mask);
+  const fs::path file = unfinished_ / "masks" / label / (stem + ".png");
+  io::create_folders(file.parent_path());
+  write_png(file, mask);
 }
 
 void Target::tell(const std::vector<std::string>& which, const std::string& one, const std::string& what) {
@@ -62,9 +72,15 @@ Imported Target::finish(Json dataset_json, const std::string& nothing) {
     result_.items[static_cast<int>(split)] = static_cast<int>(names.size());
     std::string text;
     for (const std::string& name : names) text += name + '\n';
-    if (!names.empty()) io::write_file_atomically(out_ / (std::string(name_of(split)) + ".txt"), text);
+    if (!names.empty()) io::write_file_atomically(unfinished_ / (std::string(name_of(split)) + ".txt"), text);
   }
-  io::write_file_atomically(out_ / "dataset.json", dataset_json.dump(2) + '\n');
+  if (!dataset_json.is_null()) io::write_file_atomically(unfinished_ / "dataset.json", dataset_json.dump(2) + '\n');
+  const std::vector<fs::path> made(fs::directory_iterator(unfinished_), {});
+  for (const fs::path& part : made) {
+    std::error_code error;
+    fs::rename(part, out_ / part.filename(), error);
+    require<IoError>(!error, "cannot move ", part.string(), " to ", out_.string(), ": ", error.message());
+  }
   return std::move(result_);
 }
 
@@ -77,17 +93,37 @@ std::vector<fs::path> files_below(const fs::path& folder, const std::function<bo
   return files;
 }
 
-fs::path part_of(const fs::path& root, const std::string& name, const std::string& layout) {
-  require<DataError>(fs::is_directory(root), "there is no folder ", root.string());
-  if (fs::is_directory(root / name)) return root / name;
-  std::vector<std::string> holders;
-  for (const auto& entry : fs::directory_iterator(root))  // one level down: the folder that an archive unpacks into
-    if (entry.is_directory() && fs::is_directory(entry.path() / name)) holders.push_back(entry.path().filename().string());
-  std::sort(holders.begin(), holders.end());
-  require<DataError>(!holders.empty(), root.string(), " is not laid out as ", layout, ": there is no folder ", name);
-  require<DataError>(holders.size() == 1, root.string(), " holds ", holders.size(), " data sets laid out as ", layout, " (",
-                     examples(holders), "): import one at a time, such as ", (root / holders[0]).string());
-  return root / holders[0] / name;
+std::vector<fs::path> folders_below(const fs::path& root) {
+  constexpr int kDepth = 4, kMost = 20000;
+  std::vector<fs::path> folders{root};
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(root, error), end; !error && it != end && folders.size() < kMost; it.increment(error)) {
+    std::error_code none;
+    if (!it->is_directory(none)) continue;
+    const bool hidden = it->path().filename().string().front() == '.';
+    if (!hidden) folders.push_back(it->path());
+    if (hidden || it.depth() + 1 >= kDepth) it.disable_recursion_pending();
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+std::vector<fs::path> holders_of(const std::vector<fs::path>& folders, const fs::path& part) {
+  std::vector<fs::path> holders;
+  std::error_code none;
+  for (const fs::path& folder : folders)
+    if ((holders.empty() || holders[0] != folders[0]) && fs::is_directory(folder / part, none)) holders.push_back(folder);
+  return holders;
+}
+
+fs::path root_of(const fs::path& source, const fs::path& part, const std::string& layout) {
+  const std::vector<fs::path> holders = holders_of(folders_below(source), part);
+  require<DataError>(!holders.empty(), source.string(), " is not laid out as ", layout, ": there is no folder ", part.string());
+  std::vector<std::string> names;
+  for (const fs::path& holder : holders) names.push_back(holder.lexically_relative(source).string());
+  require<DataError>(holders.size() == 1, source.string(), " holds ", holders.size(), " data sets laid out as ", layout, " (",
+                     examples(names), "): import one at a time, such as ", holders[0].string());
+  return holders[0];
 }
 
 Photos::Photos(const fs::path& root) : root_(root) {

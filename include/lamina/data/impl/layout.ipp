@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/importing.hpp"
 
 namespace lamina::data {
@@ -34,11 +35,11 @@ bool says(const std::vector<fs::path>& jsons, std::initializer_list<const char*>
   });
 }
 
-/// images/ID.png with masks/ID/*.png or several masks/ID_N.png; ID/images and ID/masks.
+/// images/ID.png with masks/ID/*.png or several masks/ID_N.png; ID/images, of one photograph, and ID/masks.
 bool has_instances(const fs::path& root) {
+  for (const auto& [id, photos] : detail::instance_folders(root))
+    if (photos.size() == 1) return true;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(root, error))
-    if (fs::is_directory(entry.path() / "images", error) && fs::is_directory(entry.path() / "masks", error)) return true;
   std::map<std::string, int> masks_of;
   for (const auto& entry : fs::directory_iterator(root / "images", error)) masks_of[entry.path().stem().string()];
   for (const auto& entry : fs::directory_iterator(root / "masks", error)) {
@@ -49,36 +50,68 @@ bool has_instances(const fs::path& root) {
   return false;
 }
 
-}  // namespace
-
-std::string_view layout_of(const fs::path& source) {
-  constexpr int kMostFiles = 20000, kDepth = 4;
-  std::set<std::string> folders;  // their names, and those with the folder they are in
+/// What names of files say.
+struct FileNames {
   std::vector<fs::path> jsons;
   bool isic = false;
-  int seen = 0;
-  std::error_code error;
-  for (fs::recursive_directory_iterator it(source, error), end; !error && it != end && seen < kMostFiles; it.increment(error), ++seen) {
-    const fs::path& path = it->path();
-    if (it->is_directory(error)) {
-      folders.insert({path.filename().string(), (path.parent_path().filename() / path.filename()).string()});
-      if (it.depth() >= kDepth) it.disable_recursion_pending();
-    } else if (path.extension() == ".json") {
-      jsons.push_back(path);
-    } else if (const std::string stem = path.stem().string(); stem.starts_with("ISIC_")) {
-      isic |= stem.ends_with("egmentation");
+
+  explicit FileNames(const fs::path& source) {
+    constexpr int kMostFiles = 20000, kDepth = 4;
+    int seen = 0;
+    std::error_code error;
+    for (fs::recursive_directory_iterator it(source, error), end; !error && it != end && seen < kMostFiles; it.increment(error), ++seen) {
+      const fs::path& path = it->path();
+      if (it->is_directory(error)) {
+        if (it.depth() >= kDepth) it.disable_recursion_pending();
+      } else if (path.extension() == ".json") {
+        jsons.push_back(path);
+      } else if (const std::string stem = path.stem().string(); stem.starts_with("ISIC_")) {
+        isic |= stem.ends_with("egmentation");
+      }
     }
+    std::sort(jsons.begin(), jsons.end());
   }
-  std::sort(jsons.begin(), jsons.end());
-  if (folders.contains("1st_manual")) return "drive";
-  if (folders.contains("ddb1_fundusimages")) return "diaretdb1";
-  if (folders.contains("leftImg8bit") && folders.contains("gtFine")) return "cityscapes";
-  if (folders.contains("SegmentationClass")) return "voc";
-  if (folders.contains("annotations/training")) return "ade20k";
-  if (isic) return "isic";
-  if (says(jsons, {"images", "annotations", "categories"})) return "coco";
-  if (says(jsons, {"shapes", "imagePath"}) || says(jsons, {"shapes", "imageData"})) return "labelme";
-  return has_instances(source) ? "instances" : "";
+};
+
+/// A layout and the folders that are laid out so: the one that was asked about, or several in it.
+struct Layout {
+  std::string_view kind;
+  std::vector<fs::path> roots;
+};
+
+Layout found_layout(const fs::path& source) {
+  const std::vector<fs::path> folders = detail::folders_below(source);
+  constexpr std::pair<std::string_view, const char*> kParts[] = {{"drive", "training/1st_manual"},
+                                                                 {"diaretdb1", "ddb1_fundusimages"},
+                                                                 {"cityscapes", "gtFine"},
+                                                                 {"voc", "SegmentationClass"},
+                                                                 {"ade20k", "annotations/training"}};
+  for (const auto& [kind, part] : kParts)
+    if (std::vector<fs::path> roots = detail::holders_of(folders, part); !roots.empty())
+      if (kind != "cityscapes" || !detail::holders_of(folders, "leftImg8bit").empty())
+        return {kind, roots.size() == 1 ? std::vector{source} : std::move(roots)};
+  const FileNames names(source);
+  if (names.isic) return {"isic", {source}};
+  if (says(names.jsons, {"images", "annotations", "categories"})) return {"coco", {source}};
+  if (says(names.jsons, {"shapes", "imagePath"}) || says(names.jsons, {"shapes", "imageData"})) return {"labelme", {source}};
+  if (detail::has_split_folders(source)) return {"splits", {source}};
+  return {has_instances(source) ? "instances" : "", {source}};
+}
+
+}  // namespace
+
+std::string_view layout_of(const fs::path& source) { return found_layout(source).kind; }
+
+std::string detail::import_advice(const fs::path& source) {
+  const auto without_slash = [](const fs::path& p) { return (p.has_filename() ? p : p.parent_path()).string(); };
+  const auto [name_of_kind, roots] = found_layout(source);
+  const std::string kind(name_of_kind);
+  if (kind.empty()) return kind;
+  const std::string name = without_slash(source), first = without_slash(roots[0]);
+  return message(name,
+                 roots.size() == 1 ? message(" looks like ", kind, "; make a data set of it: ")
+                                   : message(" holds ", roots.size(), " data sets that look like ", kind, "; make one at a time of them: "),
+                 program_word(), " import ", kind, ' ', shell_word(first), ' ', shell_word(first + "-imported"));
 }
 
 }  // namespace lamina::data

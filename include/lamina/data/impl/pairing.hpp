@@ -2,7 +2,9 @@
 // Which mask belongs to which photograph, by their names and sizes.
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,53 +67,47 @@ std::string without_ending(const std::string& stem, const std::string_view (&end
   return stem.substr(0, stem.size() - longest.size());
 }
 
-/// The masks of photographs: the one of the same stem, otherwise the only one whose stem is the same without endings; each belongs to one
-/// photograph.
+/// The image files of a folder by stem. Several files of one stem are an error finding. Others are a warning, unless they are asked for.
+Files files_by_stem(const std::filesystem::path& folder, std::vector<Finding>& findings, Files* others = nullptr);
+/// Warns of files that are no images.
+void tell_of_others(const std::vector<std::filesystem::path>& others, std::vector<Finding>& findings);
+
+/// The masks of photographs: the one of the same stem, otherwise the only one whose stem is the same without endings, then in small
+/// letters, then without beginnings; where all this finds none, those that end in the same way. Each belongs to one photograph.
 class Pairing {
  public:
-  Pairing(const Files& images, const Files& masks) {
-    std::map<std::string, std::vector<std::string>> photos_of, masks_of;
-    for (const auto& [stem, path] : images)
-      if (masks.contains(stem))
-        mask_[stem] = stem;
-      else
-        photos_of[without_ending(stem, kPhotoEndings)].push_back(stem);
-    for (const auto& [stem, path] : masks)
-      if (!images.contains(stem)) masks_of[without_ending(stem, kMaskEndings)].push_back(stem);
-    for (const auto& [key, photos] : photos_of) {
-      const auto found = masks_of.find(key);
-      if (found == masks_of.end()) continue;
-      const auto& candidates = found->second;
-      if (photos.size() == 1 && candidates.size() == 1) {
-        mask_[photos[0]] = candidates[0];
-        if (paired_by_ending_++ == 0)
-          example_ = images.at(photos[0]).filename().string() + " with " + masks.at(candidates[0]).filename().string();
-      } else if (several_.empty()) {
-        for (const std::string& s : photos) several_ += (several_.empty() ? "" : ", ") + images.at(s).filename().string();
-        several_ += " and the masks ";
-        for (const std::string& s : candidates) several_ += (&s == candidates.data() ? "" : ", ") + masks.at(s).filename().string();
-      }
-    }
-  }
+  Pairing(const Files& images, const Files& masks);
   /// The stem of a photograph's mask; empty: it has none.
-  std::string mask_of(const std::string& stem) const {
-    const auto it = mask_.find(stem);
-    return it == mask_.end() ? std::string() : it->second;
-  }
-  void tell(std::vector<Finding>& findings) const {
-    if (paired_by_ending_)
-      findings.push_back({false, message(counted(paired_by_ending_, "mask belongs to its photograph", "masks belong to their photographs"),
-                                         " by the ending of the name: ", example_)});
-    if (!several_.empty())
-      findings.push_back({true, "the names say not which mask belongs to which photograph: " + several_ +
-                                    "; keep one mask a photograph. Masks of one instance each are merged by lamina import instances"});
-  }
+  std::string mask_of(const std::string& stem) const;
+  void tell(std::vector<Finding>& findings) const;
 
  private:
+  using Key = std::function<std::string(const std::string&)>;
+  void pair(const Key& of_photo, const Key& of_mask, const std::string& how);
+  void pair_by_common_ending();
+  void add(const std::string& photo, const std::string& mask, const std::string& how);
+
+  const Files &images_, &masks_;
   std::map<std::string, std::string> mask_;
-  int paired_by_ending_ = 0;
-  std::string example_, several_;
+  std::set<std::string> used_;  // masks
+  struct Way {
+    int count = 0;
+    std::string example;
+  };
+  std::map<std::string, Way> ways_;  // but for the same stem
+  std::string several_;
 };
+
+/// The masks by the stems of their photographs; those of none by their own.
+Files by_photo(const Files& images, const Files& masks, std::vector<Finding>& findings);
+
+/// Of masks of one thing each, "ID_3", "ID-cell-07", "ID.2" or "ID": the ID that is a photograph's stem; the longest. Empty: none.
+template <class Stems>
+std::string photo_before_ending(const std::string& stem, const Stems& photos) {
+  for (std::size_t end = stem.size(); end != std::string::npos && end > 0; end = stem.find_last_of("_-. ", end - 1))
+    if (photos.contains(stem.substr(0, end))) return stem.substr(0, end);
+  return {};
+}
 
 /// Why a mask of that size is not of a photograph of this one, as it is seen by its EXIF orientation; empty: it is.
 inline std::string size_fault(const Item& item, int mask_width, int mask_height, int width, int height, int orientation) {

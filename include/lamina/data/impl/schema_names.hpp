@@ -1,5 +1,8 @@
 #pragma once
 // Words of dataset.json and the command line.
+#include <algorithm>
+#include <string>
+
 #include "lamina/core/names.hpp"
 #include "lamina/data/label_schema.hpp"
 
@@ -13,5 +16,15 @@ inline constexpr Named<MaskEncoding> kEncodings[] = {
 inline constexpr Named<bool> kChannels[] = {{false, "color"}, {true, "alpha"}};
 inline constexpr Named<bool> kFrames[] = {{false, "shown"}, {true, "stored"}};
 inline constexpr Named<Others> kOthers[] = {{Others::error, "error"}, {Others::ignore, "ignore"}, {Others::nearest, "nearest"}};
+/// Labels with one of these names, in small letters, are the background.
+inline constexpr std::string_view kBackgroundNames[] = {"background", "bg", "_background_", "__background__"};
+
+inline std::string in_small_letters(std::string text) {
+  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return text;
+}
+inline bool names_background(const std::string& label) {
+  return std::find(std::begin(kBackgroundNames), std::end(kBackgroundNames), in_small_letters(label)) != std::end(kBackgroundNames);
+}
 
 }  // namespace lamina::data::schema_names

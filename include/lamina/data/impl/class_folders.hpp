@@ -1,0 +1,14 @@
+#pragma once
+// Masks of one class each, in a folder a class: what is wrong with them, and what to do about it. Empty: nothing is.
+#include "lamina/data/impl/pairing.hpp"
+
+namespace lamina::data::detail {
+
+/// Folders in that of the masks, which has no mask itself.
+std::string advice_on_folders(const std::filesystem::path& masks, const LabelSchema& schema, const std::filesystem::path& json);
+/// Masks beside each other, such as a_scar.png and a_burn.png.
+std::string advice_on_endings(const Files& images, const Files& masks, const std::filesystem::path& json);
+/// Folders with masks that are none of `planes`, which have theirs.
+std::string fault_of_other_folders(const std::filesystem::path& masks, const std::vector<std::string>& planes);
+
+}  // namespace lamina::data::detail

@@ -1,0 +1,89 @@
+#include "lamina/data/impl/class_folders.hpp"
+
+#include "lamina/data/impl/schema_names.hpp"
+#include "lamina/data/impl/survey.hpp"
+
+namespace lamina::data::detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What to write in dataset.json where each of these folders has the masks of a class.
+std::string schema_of_folders(const std::set<std::string>& names, const fs::path& json) {
+  std::string exclusive = "\"background\": 0", overlapping;
+  for (const std::string& name : names)
+    if (schema_names::names_background(name)) exclusive = message('"', name, "\": 0");
+  int labels = 0, planes = 0;
+  for (const std::string& name : names) {
+    if (!schema_names::names_background(name)) exclusive += message(", \"", name, "\": ", ++labels);
+    overlapping += message(planes ? ", \"" : "\"", name, "\": ", planes), ++planes;
+  }
+  return message("write ", json.string(), ": {\"labels\": {", exclusive,
+                 "}}, or, if the classes overlap, {\"task\": \"multilabel\", \"labels\": {", overlapping, "}}");
+}
+
+/// Folders in `root`, two levels down, by their paths from there.
+std::vector<std::string> folders_in(const fs::path& root) {
+  std::vector<std::string> names;
+  std::error_code error, none;
+  const auto options = fs::directory_options::follow_directory_symlink;
+  for (fs::recursive_directory_iterator it(root, options, error), end; !error && it != end; it.increment(error)) {
+    const bool hidden = it->path().filename().string().front() == '.';
+    if (!it->is_directory(none)) continue;
+    if (hidden || it.depth() > 0) it.disable_recursion_pending();
+    if (!hidden) names.push_back(it->path().lexically_relative(root).generic_string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+std::string advice_on_folders(const fs::path& masks, const LabelSchema& schema, const fs::path& json) {
+  std::set<std::string> names;
+  for (const std::string& name : folders_in(masks))
+    if (name.find('/') == std::string::npos) names.insert(name);
+  if (names.empty()) return {};
+  if (schema.names.empty())
+    return message(masks.string(), " has no masks but folders: if each holds those of a class, ", schema_of_folders(names, json));
+  return message(masks.string(), " has no masks but folders (", examples({names.begin(), names.end()}),
+                 "), and none is called as a label of ", json.string(), " (", examples(schema.names), "); rename the one or the other");
+}
+
+std::string advice_on_endings(const Files& images, const Files& masks, const fs::path& json) {
+  std::map<std::string, std::vector<std::string>> masks_of;
+  std::set<std::string> endings;
+  std::size_t ended = 0;
+  for (const auto& [stem, path] : masks) {
+    const std::string photo = photo_before_ending(stem, images);
+    if (photo.empty() || photo == stem) continue;
+    const std::string ending = stem.substr(photo.size() + 1);
+    if (ending.find_first_not_of("0123456789") == std::string::npos) continue;
+    masks_of[photo].push_back(stem), endings.insert(ending), ++ended;
+  }
+  const auto several = std::find_if(masks_of.begin(), masks_of.end(), [](const auto& of_photo) { return of_photo.second.size() > 1; });
+  if (several == masks_of.end() || endings.size() >= ended) return {};
+  std::vector<std::string> names;
+  for (const std::string& stem : several->second) names.push_back(masks.at(stem).filename().string());
+  const fs::path mask = masks.at(several->second[0]), folder = mask.parent_path();
+  return message(folder.string(), " has several masks of a photograph, such as ", examples(names), ": if their endings (",
+                 examples({endings.begin(), endings.end()}), ") are classes, put those of each in a folder, ",
+                 (folder / several->second[0].substr(several->first.size() + 1) / mask.filename()).string(), ", and ",
+                 schema_of_folders(endings, json));
+}
+
+std::string fault_of_other_folders(const fs::path& masks, const std::vector<std::string>& planes) {
+  std::vector<std::string> others;
+  for (const std::string& name : folders_in(masks)) {
+    std::error_code none;
+    const fs::directory_iterator files(masks / name, none);
+    if (std::find(planes.begin(), planes.end(), name) == planes.end() &&
+        std::any_of(begin(files), end(files), [](const auto& file) { return has_image_extension(file.path()); }))
+      others.push_back(name);
+  }
+  if (others.empty()) return {};
+  return message((masks / others[0]).string(), " has masks of no label of dataset.json (folders of labels: ", examples(planes), "); add ",
+                 examples(others), " to the labels, or move what is none out of ", masks.string());
+}
+
+}  // namespace lamina::data::detail

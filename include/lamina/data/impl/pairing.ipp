@@ -1,0 +1,139 @@
+#include "lamina/data/impl/pairing.hpp"
+
+#include "lamina/data/impl/schema_names.hpp"
+
+namespace lamina::data::detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPhotoBeginnings[] = {"image", "images", "img", "photo", "rgb"};
+constexpr std::string_view kMaskBeginnings[] = {"mask", "masks", "label", "labels", "seg", "gt"};
+
+/// In small letters, and without a usual word before a digit, or before what parts words.
+template <std::size_t N>
+std::string without_beginning(const std::string& stem, const std::string_view (&words)[N]) {
+  const std::string small = schema_names::in_small_letters(stem);
+  const std::size_t end = small.find_first_of("_-. 0123456789");
+  if (end == std::string::npos || std::find(std::begin(words), std::end(words), small.substr(0, end)) == std::end(words)) return small;
+  const std::size_t rest = small.find_first_not_of("_-. ", end);
+  return rest == std::string::npos ? small : small.substr(rest);
+}
+
+std::string names_of(const std::vector<std::string>& stems, const Files& files) {
+  std::string s;
+  for (const std::string& stem : stems) s += (s.empty() ? "" : ", ") + files.at(stem).filename().string();
+  return s;
+}
+
+}  // namespace
+
+Files files_by_stem(const fs::path& folder, std::vector<Finding>& findings, Files* others) {
+  std::vector<fs::path> paths, left_out;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) paths.push_back(it->path());
+  require<IoError>(!error, "cannot list ", folder.string(), ": ", error.message());
+  std::sort(paths.begin(), paths.end());
+  Files files;
+  for (const fs::path& path : paths) {
+    const fs::file_type type = fs::status(path, error).type();
+    if (path.filename().string().front() == '.' || type == fs::file_type::directory) continue;
+    if (type != fs::file_type::regular) {
+      findings.push_back({true, path.string() + " cannot be read: it is a pipe, a device, or a link that leads nowhere"});
+      continue;
+    }
+    if (!has_image_extension(path)) {
+      left_out.push_back(path);
+      continue;
+    }
+    const auto [it, added] = files.emplace(composed(path.stem().string()), path);
+    if (!added) findings.push_back({true, path.string() + " and " + it->second.string() + " have the same stem; keep one of them"});
+  }
+  if (!others) tell_of_others(left_out, findings);
+  if (others)
+    for (const fs::path& path : left_out) others->emplace(composed(path.stem().string()), path);
+  return files;
+}
+
+void tell_of_others(const std::vector<fs::path>& others, std::vector<Finding>& findings) {
+  if (!others.empty())
+    findings.push_back({false, message(others[0].string(), others.size() == 1 ? " is no image file; it is left out"
+                                                                              : message(" and ", others.size() - 1,
+                                                                                        " others are no image files; they are left out"))});
+}
+
+Pairing::Pairing(const Files& images, const Files& masks) : images_(images), masks_(masks) {
+  for (const auto& [stem, path] : images)
+    if (masks.contains(stem)) add(stem, stem, "");
+  const Key photo = [](const std::string& stem) { return without_ending(stem, kPhotoEndings); };
+  const Key mask = [](const std::string& stem) { return without_ending(stem, kMaskEndings); };
+  pair(photo, mask, "by the ending of the name");
+  pair([&](const std::string& stem) { return schema_names::in_small_letters(photo(stem)); },
+       [&](const std::string& stem) { return schema_names::in_small_letters(mask(stem)); }, "by the name without regard to capitals");
+  pair([&](const std::string& stem) { return without_beginning(photo(stem), kPhotoBeginnings); },
+       [&](const std::string& stem) { return without_beginning(mask(stem), kMaskBeginnings); }, "by the name after its beginning");
+  if (mask_.empty()) pair_by_common_ending();
+}
+
+void Pairing::add(const std::string& photo, const std::string& mask, const std::string& how) {
+  mask_[photo] = mask;
+  used_.insert(mask);
+  if (how.empty()) return;
+  Way& way = ways_[how];
+  const fs::path& file = masks_.at(mask);
+  if (way.count++ == 0)
+    way.example = message(images_.at(photo).filename().string(), " with ", (file.parent_path().filename() / file.filename()).string());
+}
+
+void Pairing::pair(const Key& of_photo, const Key& of_mask, const std::string& how) {
+  std::map<std::string, std::vector<std::string>> photos_of, masks_of;
+  for (const auto& [stem, path] : images_)
+    if (!mask_.contains(stem)) photos_of[of_photo(stem)].push_back(stem);
+  for (const auto& [stem, path] : masks_)
+    if (!used_.contains(stem)) masks_of[of_mask(stem)].push_back(stem);
+  for (const auto& [key, photos] : photos_of) {
+    const auto found = masks_of.find(key);
+    if (found == masks_of.end()) continue;
+    if (photos.size() == 1 && found->second.size() == 1)
+      add(photos[0], found->second[0], how);
+    else if (several_.empty())
+      several_ = names_of(photos, images_) + " and the masks " + names_of(found->second, masks_);
+  }
+}
+
+void Pairing::pair_by_common_ending() {
+  if (masks_.empty()) return;
+  const std::string first = masks_.begin()->first, ending = first.substr(photo_before_ending(first, images_).size());
+  const auto photo_of = [&](const std::string& mask) { return mask.substr(0, mask.size() - std::min(mask.size(), ending.size())); };
+  for (const auto& [mask, path] : masks_)
+    if (!mask.ends_with(ending) || !images_.contains(photo_of(mask))) return;
+  for (const auto& [mask, path] : masks_) add(photo_of(mask), mask, "by the ending that all of them have");
+}
+
+std::string Pairing::mask_of(const std::string& stem) const {
+  const auto it = mask_.find(stem);
+  return it == mask_.end() ? std::string() : it->second;
+}
+
+void Pairing::tell(std::vector<Finding>& findings) const {
+  for (const auto& [how, way] : ways_)
+    findings.push_back({false, message(counted(way.count, "mask belongs to its photograph", "masks belong to their photographs"), " ", how,
+                                       ": ", way.example)});
+  if (!several_.empty())
+    findings.push_back({true, "the names say not which mask belongs to which photograph: " + several_ +
+                                  "; keep one mask a photograph. Masks of one instance each are merged by lamina import instances"});
+}
+
+Files by_photo(const Files& images, const Files& masks, std::vector<Finding>& findings) {
+  const Pairing pairing(images, masks);
+  pairing.tell(findings);
+  Files files;
+  std::set<std::string> used;
+  for (const auto& [stem, path] : images)
+    if (const std::string mask = pairing.mask_of(stem); !mask.empty()) used.insert(mask), files.emplace(stem, masks.at(mask));
+  for (const auto& [stem, path] : masks)
+    if (!used.contains(stem)) files.emplace(stem, path);
+  return files;
+}
+
+}  // namespace lamina::data::detail
