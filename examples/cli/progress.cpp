@@ -21,13 +21,6 @@ int terminal_width() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 100;
 }
 
-/// At most `bytes` of UTF-8 text, cut between characters.
-std::string shortened(const std::string& line, std::size_t bytes) {
-  if (line.size() <= bytes) return line;
-  while (bytes > 0 && (line[bytes] & 0xc0) == 0x80) --bytes;
-  return line.substr(0, bytes);
-}
-
 }  // namespace
 
 std::string clock_text(double seconds) {
@@ -61,7 +54,7 @@ void ProgressLine::update(const std::string& line, bool last) {
   printed_ = now;
   if (terminal_) {
     clear();
-    std::fputs(shortened(line, static_cast<std::size_t>(terminal_width() - 1)).c_str(), stderr);
+    std::fputs(lamina::shortened(line, static_cast<std::size_t>(terminal_width() - 1)).c_str(), stderr);
     drawn_ = true;
   } else {
     std::fprintf(stderr, "%s\n", line.c_str());
@@ -100,7 +93,7 @@ std::string step_line(const lamina::train::StepEvent& e) {
     const std::size_t head = name.find('/');  // of several heads their losses alone
     if (head != std::string::npos && name.substr(head) != "/loss") continue;
     std::string& to = losses.empty() ? losses : terms;
-    to += (to.empty() ? "" : ", ") + name.substr(0, head) + formatted(" %.4f", value);
+    to += (to.empty() ? "" : ", ") + name.substr(0, head) + " " + lamina::brief(value);
   }
   if (!terms.empty()) losses += " (" + terms + ")";
   return formatted("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  ", e.epoch, e.epochs, bar.c_str(), static_cast<long>(e.batch),

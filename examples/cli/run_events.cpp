@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include "lamina/core/text.hpp"
 #include "lamina/train/sinks/log.hpp"
 
 namespace cli {
@@ -23,7 +24,7 @@ void note_settings(ProgressLine& progress, const std::vector<Setting>& settings,
   const auto note = [&](const std::string& name, std::string value) {
     for (char& c : value)
       if (c == '\n') c = ' ';
-    progress.note("  " + name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + (value.empty() ? "-" : value));
+    progress.note("  " + padded(name + " ", 16) + (value.empty() ? "-" : value));
   };
   const std::vector<Setting> shown = all ? settings : changed_settings(settings, usual);
   if (!all) progress.note(message("settings (the other ", settings.size() - shown.size(), " are the usual ones: --verbose)"));

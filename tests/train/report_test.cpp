@@ -102,6 +102,16 @@ TEST_CASE("confusion.csv and its drawing: rows are labels, columns predictions")
   }
 }
 
+TEST_CASE("a confusion matrix has room for the names of its classes, and shortens those that are too long") {
+  metrics::ConfusionMatrix counts(4);
+  const std::vector<std::string> names{"damage A moderate", "MMMMMMMMMMWWWWWWWWWW", "skin", std::string(60, 'n')};
+  const std::string svg = train::confusion_svg(counts, names, {});
+  const double left = std::stod(all(svg, "<text x=\"([0-9.]+)\" y=\"[0-9.]+\" text-anchor=\"end\"").at(0)[0]);
+  CHECK(left > 20 * 0.98 * 12);  // DejaVu Sans: M 0.86, W 0.99 of 12 pixels
+  CHECK(left < 600);
+  CHECK(svg.find(std::string(38, 'n') + "..<") != std::string::npos);
+}
+
 TEST_CASE("the report's table: scores in their columns, shares of the labels, means, the baseline") {
   const Counts hand(Task::multiclass, kPictures);
   std::map<std::string, std::vector<std::string>> table;

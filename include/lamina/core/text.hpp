@@ -12,8 +12,19 @@ void append_utf8(std::string& to, char32_t c);
 /// differ only in this are one name, which macOS spells with marks. Bytes that are no UTF-8 stay.
 std::string composed(std::string_view text);
 
-/// Text in lines of `width` columns at most, cut at spaces; those after the first begin with `indent` spaces.
-std::string wrapped(const std::string& text, std::size_t width, std::size_t indent);
+/// The same text where bytes that are no UTF-8 are written as "\xff": what other programs can read.
+std::string valid_utf8(std::string_view text);
+
+/// Columns of a terminal that UTF-8 text takes: 2 a wide character of East Asia, 0 a mark, 1 any other.
+std::size_t display_width(std::string_view text);
+/// The beginning of text in `width` columns at most, with ".." where something is left out.
+std::string shortened(const std::string& text, std::size_t width);
+/// Text and the spaces after it that a column of a table needs.
+std::string padded(const std::string& text, std::size_t width);
+
+/// Text in lines of `width` columns at most, cut at spaces, or at what else is between its fields; those after the first begin with
+/// `indent` spaces.
+std::string wrapped(const std::string& text, std::size_t width, std::size_t indent, std::string_view between = " ");
 
 /// A path as one word of a shell command.
 std::string shell_word(const std::string& path);
@@ -31,6 +42,11 @@ std::string json_reason(std::string_view what);
 
 /// A number for people: with so many digits, its sign too if wanted; "n/a" where it is NaN.
 std::string decimal(double v, int digits = 4, bool sign = false);
+
+/// A number with four digits after its point, of a million or more in powers of ten: "0.1234", "3.41e+15".
+std::string brief(double v);
+/// "35.20 %"; "n/a" where it is NaN.
+std::string percent(double share, int digits);
 
 /// "1 image", "2 images"; where more than an s changes, what `several` of them are called.
 std::string counted(std::int64_t n, std::string_view one, std::string_view several = {});

@@ -54,6 +54,38 @@ char32_t together(char32_t first, char32_t mark) {
   return 0;
 }
 
+/// A character of UTF-8, and its bytes; of a byte that is none 0, and 1.
+struct Character {
+  char32_t code = 0;
+  std::size_t bytes = 1;
+};
+
+Character character_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[at + k]); };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t bytes = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  if (lead < 0xc2 || lead > 0xf4 || at + bytes > text.size()) return {};
+  char32_t c = lead & (0xff >> (bytes + 1));
+  for (std::size_t k = 1; k < bytes; ++k) {
+    if (byte(k) >> 6 != 2) return {};
+    c = c << 6 | (byte(k) & 0x3f);
+  }
+  constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = c >= 0xd800 && c < 0xe000;
+  return c < kLeast[bytes] || surrogate || c > 0x10ffff ? Character{} : Character{c, bytes};
+}
+
+/// Columns of a terminal (after Unicode's East Asian widths).
+std::size_t columns_of(char32_t c) {
+  constexpr std::pair<char32_t, char32_t> kNone[] = {{0x0300, 0x036f}, {0x200b, 0x200f}, {0x3099, 0x309a}, {0xfe00, 0xfe0f}},
+                                          kWide[] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},  {0xac00, 0xd7a3},
+                                                     {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},  {0xffe0, 0xffe6},
+                                                     {0x1f300, 0x1f64f}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+  const auto in = [c](const auto& range) { return c >= range.first && c <= range.second; };
+  return std::any_of(std::begin(kNone), std::end(kNone), in) ? 0 : std::any_of(std::begin(kWide), std::end(kWide), in) ? 2 : 1;
+}
+
 }  // namespace
 
 void append_utf8(std::string& to, char32_t c) {
@@ -68,24 +100,56 @@ std::string composed(std::string_view text) {
   std::string out;
   char32_t last = 0;
   std::size_t last_at = 0;
-  for (std::size_t i = 0, size; i < text.size(); i += size) {
-    const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[i + k]); };
-    const unsigned lead = byte(0);
-    size = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    char32_t c = size == 1 ? lead : lead & (0xff >> (size + 1));
-    bool valid = i + size <= text.size() && (lead < 0x80 || lead >= 0xc2);
-    for (std::size_t k = 1; valid && k < size; ++k) valid = byte(k) >> 6 == 2, c = c << 6 | (byte(k) & 0x3f);
-    if (!valid) size = 1;
-    if (const char32_t both = valid && last ? together(last, c) : 0) {
+  for (std::size_t i = 0; i < text.size();) {
+    const Character c = character_at(text, i);
+    if (const char32_t both = c.code && last ? together(last, c.code) : 0) {
       out.resize(last_at);
       append_utf8(out, last = both);
-      continue;
+    } else {
+      last = c.code;
+      last_at = out.size();
+      out += text.substr(i, c.bytes);
     }
-    last = valid ? c : 0;
-    last_at = out.size();
-    out += text.substr(i, size);
+    i += c.bytes;
   }
   return out;
+}
+
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const Character c = character_at(text, i);
+    out += c.code || text[i] == 0 ? std::string(text.substr(i, c.bytes)) : formatted("\\x%02x", static_cast<unsigned char>(text[i]));
+    i += c.bytes;
+  }
+  return out;
+}
+
+std::size_t display_width(std::string_view text) {
+  std::size_t columns = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const Character c = character_at(text, i);
+    columns += columns_of(c.code);
+    i += c.bytes;
+  }
+  return columns;
+}
+
+std::string shortened(const std::string& text, std::size_t width) {
+  if (display_width(text) <= width) return text;
+  std::size_t end = 0, columns = std::min<std::size_t>(width, 2);  // of the dots
+  const std::string dots(columns, '.');
+  while (end < text.size()) {
+    const Character c = character_at(text, end);
+    if ((columns += columns_of(c.code)) > width) break;
+    end += c.bytes;
+  }
+  return text.substr(0, end) + dots;
+}
+
+std::string padded(const std::string& text, std::size_t width) {
+  const std::size_t columns = display_width(text);
+  return text + std::string(columns < width ? width - columns : 0, ' ');
 }
 
 std::string shell_word(const std::string& path) {
@@ -114,6 +178,10 @@ std::string counted(std::int64_t n, std::string_view one, std::string_view sever
 }
 
 std::string decimal(double v, int digits, bool sign) { return std::isnan(v) ? "n/a" : formatted(sign ? "%+.*f" : "%.*f", digits, v); }
+
+std::string brief(double v) { return std::abs(v) < 1e6 || std::isnan(v) ? decimal(v) : formatted("%.2e", v); }
+
+std::string percent(double share, int digits) { return decimal(100 * share, digits) + (std::isnan(share) ? "" : " %"); }
 
 std::string program_word() {
   constexpr const char* kName = "lamina";
@@ -144,22 +212,23 @@ std::string json_reason(std::string_view what) {
   return std::string(number == std::string_view::npos ? what : what.substr(number + 2));
 }
 
-std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
+std::string wrapped(const std::string& text, std::size_t width, std::size_t indent, std::string_view between) {
   const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
   std::string out = text.substr(0, first);
   std::size_t column = 0;
   for (std::size_t begin = first; begin < text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    if (column > 0 && column + 1 + (end - begin) > width) {
+    const std::size_t end = std::min(text.find(between, begin), text.size());
+    const std::size_t columns = display_width(std::string_view(text).substr(begin, end - begin));
+    if (column > 0 && column + between.size() + columns > width) {
       out += '\n' + std::string(indent, ' ');
       column = indent;
     } else if (column > 0) {
-      out += ' ', ++column;
+      out += between, column += between.size();
     }
     if (column == 0) column = first;
     out += text.substr(begin, end - begin);
-    column += end - begin;
-    begin = end + 1;
+    column += columns;
+    begin = end + between.size();
   }
   return out;
 }

@@ -88,11 +88,8 @@ std::string CheckReport::text() const {
     const bool ordinal = schema.task == Task::ordinal, several = schema.task == Task::several, overlapping = splits[0].overlapping;
     std::size_t width = 16;
     const std::vector<std::string> names = schema.counted();
-    for (const std::string& name : names) width = std::clamp(name.size(), width, kColumns - 46);
-    const auto cell = [&](const std::string& name) {
-      const std::string shown = name.size() > width ? name.substr(0, width - 2) + ".." : name;
-      return "  " + shown + std::string(width - shown.size(), ' ');
-    };
+    for (const std::string& name : names) width = std::clamp(display_width(name), width, kColumns - 46);
+    const auto cell = [&](const std::string& name) { return "  " + padded(shortened(name, width), width); };
     s += cell("class") + formatted(" %10s %10s %10s %8s\n", "train %", "val %", "test %", "images");
     for (std::size_t c = 0; c < names.size(); ++c) {
       s += cell(names[c]);

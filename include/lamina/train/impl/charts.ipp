@@ -47,6 +47,25 @@ std::string text(double x, double y, const std::string& s, const char* anchor, i
          std::to_string(size) + "\" " + kFont + " " + extra + ">" + escaped(s) + "</text>";
 }
 
+/// Pixels that a line of text needs at most, nearly, in the fonts that browsers have (after DejaVu Sans, the widest).
+double text_width(const std::string& s, int size) {
+  double ems = 0;
+  for (const char c : s)
+    if ((c & 0x80) == 0)
+      ems += std::string_view("fijlrtI|!.,:;'()[]/- ").find(c) != std::string_view::npos ? 0.42
+             : std::string_view("mwMW@%").find(c) != std::string_view::npos              ? 1
+             : c >= 'A' && c <= 'Z'                                                      ? 0.78
+                                                                                         : 0.64;
+  const auto ascii = std::count_if(s.begin(), s.end(), [](char c) { return (c & 0x80) == 0; });
+  return size * (ems + 0.72 * static_cast<double>(display_width(s) - static_cast<std::size_t>(ascii)));
+}
+/// Of the longest.
+double text_width(const std::vector<std::string>& lines, int size) {
+  double most = 0;
+  for (const std::string& s : lines) most = std::max(most, text_width(s, size));
+  return most;
+}
+
 std::string svg_of(double width, double height, const std::string& inside) {
   const std::string w = decimal(width, 0), h = decimal(height, 0);
   return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + w + " " + h + "\" width=\"" + w + "\" height=\"" + h +
@@ -94,9 +113,7 @@ struct Axes {
 class Legend {
  public:
   void add(const std::string& name, const std::string& color, const std::string& dash) {
-    std::size_t letters = 0;
-    for (const char c : name) letters += (c & 0xc0) != 0x80;
-    const double width = 30 + 6.3 * static_cast<double>(letters);
+    const double width = 30 + text_width(name, 11);
     if (x_ > kLeft && x_ + width > kWidth) x_ = kLeft, y_ += 17;
     if (is_light(color)) svg += line(x_, y_, x_ + 18, y_, "#666\" stroke-width=\"4\"");
     svg += line(x_, y_, x_ + 18, y_, color + "\" stroke-width=\"2.5\"" + dash) + text(x_ + 23, y_ + 4, name, "start", 11);
@@ -180,13 +197,8 @@ std::string histogram_svg(const std::vector<double>& values, double low, double 
 
 std::string cells_svg(const std::string& title, const std::vector<std::string>& rows, const std::vector<std::string>& columns,
                       const std::vector<std::vector<ColoredCell>>& cells) {
-  constexpr double kCell = 22, kLetter = 6.4;
-  const auto longest = [](const std::vector<std::string>& names) {
-    std::size_t most = 0;
-    for (const std::string& name : names) most = std::max(most, name.size());
-    return kLetter * static_cast<double>(most);
-  };
-  const double left = 16 + longest(rows), top = 40 + 0.71 * longest(columns);
+  constexpr double kCell = 22;
+  const double slope = 0.71 * text_width(columns, 11), left = 16 + text_width(rows, 11), top = 40 + slope;
   std::string svg = text(8, 20, title, "start", 13, "font-weight=\"600\"");
   for (std::size_t c = 0; c < columns.size(); ++c) {
     const double x = left + kCell * (static_cast<double>(c) + 0.6), y = top - 6;
@@ -200,20 +212,20 @@ std::string cells_svg(const std::string& title, const std::vector<std::string>& 
              decimal(kCell - 1, 1) + "\" height=\"" + decimal(kCell - 1, 1) + "\" fill=\"" + cells[r][c].color + "\"><title>" +
              escaped(cells[r][c].words) + "</title></rect>";
   }
-  const double right = left + kCell * static_cast<double>(columns.size()) + 0.71 * longest(columns);
-  return svg_of(std::max(right, 16 + 7.2 * static_cast<double>(title.size())), top + kCell * static_cast<double>(rows.size()) + 8, svg);
+  const double right = left + kCell * static_cast<double>(columns.size()) + slope;
+  return svg_of(std::max(right, 16 + text_width(title, 14)), top + kCell * static_cast<double>(rows.size()) + 8, svg);
 }
 
 std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<std::string>& names,
                           const std::vector<std::string>& colors) {
   const int n = m.classes();
   require(static_cast<int>(names.size()) == n, "confusion_svg: ", names.size(), " names for ", n, " classes");
-  std::size_t longest = 8;
-  for (const std::string& name : names) longest = std::clamp(name.size(), longest, std::size_t{40});
+  std::vector<std::string> shown;
+  for (const std::string& name : names) shown.push_back(shortened(name, 40));
   const double cell = n <= 12   ? 46
                       : n <= 20 ? 30
                                 : 20,
-               words = 6.4 * static_cast<double>(longest), left = words + 32, top = 48 + 0.71 * words, size = cell * n;
+               words = std::max(50.0, text_width(shown, 12)), left = words + 32, top = 48 + 0.71 * words, size = cell * n;
   std::string svg = text(8, 20, "Rows: true class; columns: prediction; % of the row", "start", 13, "font-weight=\"600\"");
   for (int r = 0; r < n; ++r) {
     const auto k = static_cast<std::size_t>(r);
@@ -221,9 +233,9 @@ std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<s
     if (k < colors.size())
       svg += "<rect x=\"" + decimal(left - 18, 1) + "\" y=\"" + decimal(y + cell / 2 - 5, 1) +
              "\" width=\"10\" height=\"10\" stroke=\"#999\" fill=\"" + color_or_clear(colors[k]) + "\"/>";
-    svg += text(left - 24, y + cell / 2 + 4, names[k], "end", 12);
+    svg += text(left - 24, y + cell / 2 + 4, shown[k], "end", 12);
     const double cx = left + cell * (r + 0.5), cy = top - 8;
-    svg += text(cx, cy, names[k], "start", 12, "transform=\"rotate(-45 " + decimal(cx, 1) + " " + decimal(cy, 1) + ")\"");
+    svg += text(cx, cy, shown[k], "start", 12, "transform=\"rotate(-45 " + decimal(cx, 1) + " " + decimal(cy, 1) + ")\"");
     for (int c = 0; c < n; ++c) {
       const double share = row_total > 0 ? static_cast<double>(m.at(r, c)) / row_total : 0;
       const int shade = static_cast<int>(std::lround(255 - 195 * std::sqrt(share))), half = (shade + 255) / 2;

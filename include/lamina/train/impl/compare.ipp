@@ -113,13 +113,12 @@ std::string comparison_text(const Comparison& c) {
     for (const auto& row : table.rows)
       for (std::size_t k = 0; k < row.size(); ++k) {
         if (k == widths.size()) widths.push_back(0);
-        widths[k] = std::max(widths[k], row[k].size());
+        widths[k] = std::max(widths[k], display_width(row[k]));
       }
     text += (text.empty() ? "" : "\n") + table.title + "\n";
     for (const auto& row : table.rows) {
       std::string line = " ";
-      for (std::size_t k = 0; k < row.size(); ++k)
-        line += " " + row[k] + std::string(k + 1 < row.size() ? widths[k] - row[k].size() + 1 : 0, ' ');
+      for (std::size_t k = 0; k < row.size(); ++k) line += " " + padded(row[k], widths[k] + 1);
       text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
     }
   }

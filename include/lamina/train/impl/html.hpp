@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <string>
 
+#include "lamina/core/text.hpp"
+
 namespace lamina::train {
 
 /// Text between tags or in an attribute's quotes.
 inline std::string escaped(const std::string& s) {
   std::string out;
-  for (const char c : s) {
+  for (const char c : valid_utf8(s)) {
     if (c == '<')
       out += "&lt;";
     else if (c == '>')

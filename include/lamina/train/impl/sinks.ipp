@@ -65,10 +65,10 @@ std::string epoch_line(const EpochRecord& r, int epochs) {
   std::string line = formatted("epoch %d/%d", r.epoch, epochs);
   if (!r.text.empty()) line += "  " + r.text;
   if (r.validation) {
-    if (const double* loss = r.validation->scores.find("val_loss")) line += formatted("  val %.4f", *loss);
+    if (const double* loss = r.validation->scores.find("val_loss")) line += "  val " + brief(*loss);
     if (!r.validation->text.empty()) line += "  " + r.validation->text;
   }
-  return wrapped(line + formatted("  %.*f img/s", r.images_per_second < 10, r.images_per_second), 100, 2);
+  return wrapped(line + formatted("  %.*f img/s", r.images_per_second < 10, r.images_per_second), 100, 2, "  ");
 }
 
 void LogFile::start(const RunStart& run) {
@@ -98,7 +98,8 @@ std::vector<Alarm> read_alarms(const std::filesystem::path& folder) {
   return all;
 }
 
-std::string csv_field(const std::string& text) {
+std::string csv_field(const std::string& field) {
+  const std::string text = valid_utf8(field);
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
