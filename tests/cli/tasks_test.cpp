@@ -26,6 +26,8 @@ TEST_CASE("multilabel: every verb; predicted masks are a data set's") {
   CHECK_MESSAGE(trained.code == 0, trained.err);
   const json scores = json::parse(w.lamina("evaluate run data --json --quiet").out);
   CHECK(scores.at("classes") == json{"skin", "lesion", "(none)"});
+  for (const char* share : {"71.88 %", "71.875 %", "34.38 %", "34.375 %"})  // of a plane's own pixels, in both tables of the report
+    CHECK_MESSAGE(w.read("run/report.html").find(share) != std::string::npos, share);
   CHECK(scores.at("dice").at("per_class").size() == 3);
   CHECK(scores.at("dice").at("macro_foreground").get<double>() == doctest::Approx(json::parse(trained.out).at("best_score").get<double>()));
   CHECK(json::parse(w.lamina("evaluate run data --json --original-size").out).at("confusion") == scores.at("confusion"));

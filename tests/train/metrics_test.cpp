@@ -228,6 +228,17 @@ TEST_CASE("grades: how far predictions are off, against values by hand") {
   for (const double v : {none.mean_absolute_error, none.within_one, none.quadratic_kappa}) CHECK(std::isnan(v));
 }
 
+TEST_CASE("a class's share is of the labels of its plane") {
+  metrics::ConfusionMatrix classes(3), planes(3);
+  classes.add(std::vector<std::uint8_t>{0, 0, 1, 2, 9}, std::vector<std::uint8_t>{0, 1, 1, 0, 0}, 9);
+  for (int c = 0; c < 3; ++c) CHECK(classes.truth_share(c) == (c == 0 ? 0.5 : 0.25));
+  // Two planes of four pixels, of which the second has one that is ignored.
+  planes.add_planes(std::vector<std::uint8_t>{1, 0, 0, 9, 0, 1, 0, 0}, std::vector<std::uint8_t>{0, 0, 1, 0, 0, 1, 0, 1}, 9);
+  CHECK(planes.truth_share(0) == 0.25);
+  CHECK(planes.truth_share(1) == 1.0 / 3);
+  CHECK(std::isnan(metrics::ConfusionMatrix(2).truth_share(0)));
+}
+
 TEST_CASE("planes: every value is a decision between its class and none") {
   ConfusionMatrix m(3);  // two planes, pixels (a, b)
   const std::uint8_t truth[] = {1, 0, 1, 1, 0, 255, 0, 1, 0, 0}, prediction[] = {1, 1, 0, 1, 0, 1, 1, 1, 0, 0};

@@ -1,6 +1,7 @@
 // Parts of a report, against predictions that are known pixel by pixel.
 #include "support/charts.hpp"
 #include "support/painted_report.hpp"
+#include "support/several_heads.hpp"
 
 using namespace lamina;
 using namespace lamina::test;
@@ -55,4 +56,45 @@ TEST_CASE("the report's images: what their score is, how they are distributed, m
     CHECK(rows[i][0] == expected[i].first);
     CHECK(rows[i][1] == expected[i].second);
   }
+}
+
+TEST_CASE("of classes that overlap a pixel of none has a label, and each class's share is of its own plane, in every table") {
+  const TempFolder f;
+  const std::vector<Picture> train{{"t0", "01230123", "00011222"}, {"t1", "0000000x", "22000000"}}, none{{"v", "00000000", "00011222"}};
+  auto c = still(f / "planes", f / "run");
+  write_pictures(c.data, data::Task::multilabel, train, none);
+  train_to(c);
+  CHECK(io::read_file(f / "run/log.txt").find("no pixel of the val split has a label") == std::string::npos);
+  const std::string html = io::read_file(f / "run/report.html");
+  CHECK(section(html, "Images and pixels").find("26.667 %") != std::string::npos);  // 4 of 15
+
+  write_pictures(f / "marked", data::Task::multilabel, train, {{"v", "1110000x", "00011222"}});
+  c = still(f / "marked", f / "marked_run");
+  train_to(c);
+  const std::string marked = io::read_file(f / "marked_run/report.html");
+  CHECK(section(marked, "Scores").find("42.86 %") != std::string::npos);  // 3 of 7
+  CHECK(section(marked, "Images and pixels").find("42.857 %") != std::string::npos);
+
+  write_pictures(f / "nothing", data::Task::multilabel, {{"t0", "00000000", "00011222"}, {"t1", "00000000", "22000000"}}, none);
+  c = still(f / "nothing", f / "nothing_run");
+  c.class_weights = "none";
+  check_throws<DataError>([&] { train_to(c, 1); }, {"no training pixel is of any class"});
+}
+
+TEST_CASE("several heads: a class has one share in every table, that of its own plane") {
+  const TempFolder f;
+  write_three_heads(f / "data", 8);
+  auto c = still(f / "data", f / "run");
+  c.width = c.height = 32;
+  train_to(c);
+  const std::string html = io::read_file(f / "run/report.html"), name = "<th>(?:<i[^>]*></i>)?([a-zAB ]+)</th>", cell = "<td class=num>";
+  std::map<std::string, double> scored;
+  for (const auto& row : all(section(html, "Scores"), name + cell + "([0-9.]+) %")) scored[row[0]] = std::stod(row[1]);
+  CHECK(scored.size() == 13);
+  double tissue = 0;
+  for (const auto& row : all(section(html, "Images and pixels"), name + cell + "[^<]*</td>" + cell + "([0-9.]+) %")) {
+    CHECK_MESSAGE(std::abs(scored.at(row[0]) - std::stod(row[1])) <= 5.01e-3, row[0]);
+    if (row[0].starts_with("tissue")) tissue += std::stod(row[1]);
+  }
+  CHECK(std::abs(tissue - 100) < 0.01);
 }

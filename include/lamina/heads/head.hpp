@@ -90,6 +90,8 @@ class Head {
   std::string baseline_text(const metrics::ConfusionMatrix& confusion) const;
   /// The counts of what is decided by itself, one after the other in outcomes(): of graded planes each, else all.
   virtual std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const { return {confusion}; }
+  /// Of each outcome the share of the labels, of planes of their own plane's.
+  std::vector<double> truth_shares(const metrics::ConfusionMatrix& confusion) const;
   metrics::ConfusionMatrix confusion() const { return metrics::ConfusionMatrix(static_cast<int>(outcomes().size())); }
   /// Adds labels against decisions; kIgnoreLabel is left out.
   virtual void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const;

@@ -73,6 +73,8 @@ class ConfusionMatrix {
   const std::vector<std::int64_t>& plane_negatives() const { return negatives_; }
   void set_plane_negatives(std::vector<std::int64_t> negatives) { negatives_ = std::move(negatives); }
   std::int64_t total() const;
+  /// Share of the pixels labelled `c`; of a plane, of that plane's. NaN without pixels.
+  double truth_share(int c) const;
   /// `background`: the class that macro_foreground leaves out; -1 for none.
   /// `undefined`: what 0 / 0 counts as (sklearn's zero_division).
   Scores scores(int background = -1, double undefined = kUndefined) const;

@@ -66,6 +66,7 @@ struct ReportContent {
   metrics::ConfusionMatrix baseline{2};                        ///< of always answering what is most frequent
   double undefined = metrics::kUndefined;                      ///< as of ConfusionMatrix::scores
   std::optional<metrics::Scores> scores, baseline_scores;      ///< where they are not those of the counts as a whole: of several heads
+  std::vector<double> shares;                                  ///< of the labels, each class's; where they are not of the counts as a whole
   std::string intervals_title;                                 ///< heading of intervals
   std::vector<std::pair<std::string, std::string>> intervals;  ///< of scores
   int background = 0;                                          ///< class that foreground scores leave out; -1: none

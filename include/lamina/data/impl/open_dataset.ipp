@@ -51,7 +51,8 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   for (auto& split : dataset.splits)
     for (Item& item : split) {
       const MaskContent& content = survey.found[i++].mask;
-      item.pixels = detail::counts_of(content, dataset.masks, dataset.schema).pixels;
+      auto [pixels, known] = detail::counts_of(content, dataset.masks, dataset.schema);
+      item.pixels = std::move(pixels), item.labelled = std::move(known);
       item.width = content.width, item.height = content.height;
       if (!item.weights.empty()) (void)read_pixel_weights(item, options.limits);
     }

@@ -61,6 +61,13 @@ void Head::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> t
   into.add(truth, decided, data::kIgnoreLabel);
 }
 
+std::vector<double> Head::truth_shares(const metrics::ConfusionMatrix& counts) const {
+  std::vector<double> shares;
+  for (const metrics::ConfusionMatrix& own : decisions(counts))
+    for (int c = 0; c < own.classes(); ++c) shares.push_back(own.truth_share(c));
+  return shares;
+}
+
 std::vector<metrics::Region> Head::regions() const {
   const int all = std::max(1, planes()), values = static_cast<int>(outcomes().size()) / all;
   std::vector<metrics::Region> regions;

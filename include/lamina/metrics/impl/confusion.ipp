@@ -112,6 +112,11 @@ std::int64_t ConfusionMatrix::true_negatives(int c) const {
   return total() - truth_count(c) - prediction_count(c) + at(c, c);
 }
 
+double ConfusionMatrix::truth_share(int c) const {
+  const std::int64_t all = truth_count(c) + prediction_count(c) - at(c, c) + true_negatives(c);
+  return all ? ratio(truth_count(c), all) : kUndefined;
+}
+
 std::int64_t ConfusionMatrix::total() const { return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0}); }
 
 Scores ConfusionMatrix::scores(int background, double undefined) const {

@@ -67,12 +67,11 @@ std::string scores_table(const ReportContent& content) {
     html += std::string("<tr class=") + cls + "><th>" + color + escaped(name) + "</th><td class=num>" + share + "</td>" + bar(dice) +
             bar(iou) + bar(precision) + bar(recall) + bar(specificity) + "</tr>";
   };
-  const double total = std::max<double>(1, static_cast<double>(content.confusion.total()));
   for (int c = 0; c < content.confusion.classes(); ++c) {
     const auto k = static_cast<std::size_t>(c);
     row(k < content.class_colors.size() ? swatch(content.class_colors[k]) : "", content.class_names[k],
-        decimal(100 * static_cast<double>(content.confusion.truth_count(c)) / total, 2) + " %", s.dice.per_class[k], s.iou.per_class[k],
-        s.precision.per_class[k], s.recall.per_class[k], s.specificity.per_class[k], "class");
+        percent(k < content.shares.size() ? content.shares[k] : content.confusion.truth_share(c), 2), s.dice.per_class[k],
+        s.iou.per_class[k], s.precision.per_class[k], s.recall.per_class[k], s.specificity.per_class[k], "class");
   }
   auto mean = [&](const char* name, auto member, const auto& from, const char* cls) {
     row("", name, "", from.dice.*member, from.iou.*member, from.precision.*member, from.recall.*member, from.specificity.*member, cls);

@@ -46,6 +46,7 @@ class RunReport {
       if (!r.note.empty()) content_.summary.push_back("The run " + r.note + ".");
     measure();
     content_.baseline = head_.baseline(content_.confusion);
+    content_.shares = head_.truth_shares(content_.confusion);
     if (head_.parts().size() > 1)
       content_.scores = head_.scores(content_.confusion, content_.undefined),
       content_.baseline_scores = head_.scores(content_.baseline, content_.undefined);

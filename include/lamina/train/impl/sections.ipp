@@ -22,8 +22,6 @@ std::string grouped(std::int64_t n) {
   return digits;
 }
 
-std::string percent(double share, int digits) { return decimal(100 * share, digits) + " %"; }
-
 }  // namespace
 
 std::string css(const data::Rgb& c) {
@@ -75,18 +73,28 @@ ReportSection history_section(const RunState& state, const heads::Head& head, co
 
 namespace {
 
+/// Of each class the share of a split's pixels that have a label in its plane; NaN where none has one.
+std::vector<double> class_shares(const data::Dataset& dataset, data::Split split) {
+  std::vector<std::int64_t> pixels(dataset.schema.counted().size()), labelled = pixels;
+  for (const data::Item& item : dataset.items(split))
+    for (std::size_t k = 0; k < std::min(pixels.size(), item.labelled.size()); ++k)
+      pixels[k] += item.pixels[k], labelled[k] += item.labelled[k];
+  std::vector<double> shares;
+  for (std::size_t k = 0; k < pixels.size(); ++k)
+    shares.push_back(labelled[k] ? static_cast<double>(pixels[k]) / static_cast<double>(labelled[k]) : std::nan(""));
+  return shares;
+}
+
 /// How often each grade occurs in training, a line for each thing that is graded; without lines where nothing is.
 std::vector<Series> grade_lines(const data::Dataset& dataset) {
-  std::vector<std::int64_t> pixels(dataset.schema.counted().size());
-  for (const data::Item& item : dataset.items(data::Split::train))
-    for (std::size_t k = 0; k < std::min(pixels.size(), item.pixels.size()); ++k) pixels[k] += item.pixels[k];
+  const std::vector<double> shares = class_shares(dataset, data::Split::train);
   std::vector<Series> lines;
   for (const data::LabelSchema::Scale& scale : dataset.schema.scales()) {
-    const auto of = pixels.begin() + static_cast<std::ptrdiff_t>(scale.first);
-    const auto sum = static_cast<double>(std::accumulate(of, of + scale.grades, std::int64_t{0}));
     Series& line = lines.emplace_back();
     line.name = scale.name;
-    for (int grade = 0; grade < scale.grades && sum > 0; ++grade) line.points.emplace_back(grade, static_cast<double>(of[grade]) / sum);
+    for (int grade = 0; grade < scale.grades; ++grade)
+      if (const double share = shares[scale.first + static_cast<std::size_t>(grade)]; !std::isnan(share))
+        line.points.emplace_back(grade, share);
   }
   return lines;
 }
@@ -94,31 +102,22 @@ std::vector<Series> grade_lines(const data::Dataset& dataset) {
 }  // namespace
 
 ReportSection data_section(const data::Dataset& dataset, const std::vector<std::string>& colors) {
-  const bool overlaps = dataset.schema.overlaps();
+  const std::vector<std::string> classes = dataset.schema.counted();
+  const char* plane = dataset.schema.plane_names().empty() ? "" : " in its plane";
   ReportSection section{.title = "Images and pixels of each split",
                         .rows = {{""}, {"images"}, {"pixels"}},
-                        .notes = {overlaps ? "A class's share is of all pixels." : "A class's share is of the pixels that have a label."},
+                        .notes = {message("A class's share is of the pixels that have a label", plane, ", at the size that masks have.")},
                         .colors = {"-", "-"}};
-  const std::vector<std::string> classes = dataset.schema.counted();
   for (std::size_t k = 0; k < classes.size(); ++k) section.rows.push_back({classes[k]}), section.colors.push_back(colors.at(k));
-  const std::vector<data::LabelSchema::Label> labels = dataset.schema.counted_labels();
   for (const data::Split split : data::kSplits) {
     const std::vector<data::Item>& items = dataset.items(split);
     std::int64_t pixels = 0;
-    std::vector<std::int64_t> of_class(classes.size());
-    for (const data::Item& item : items) {
-      pixels += std::int64_t{item.width} * item.height;
-      for (std::size_t k = 0; k < std::min(classes.size(), item.pixels.size()); ++k) of_class[k] += item.pixels[k];
-    }
+    for (const data::Item& item : items) pixels += std::int64_t{item.width} * item.height;
     section.rows[0].push_back(split == data::Split::train ? "training" : split == data::Split::val ? "validation" : "test");
     section.rows[1].push_back(grouped(std::ssize(items)));
     section.rows[2].push_back(grouped(pixels));
-    for (std::size_t k = 0; k < classes.size(); ++k) {
-      std::int64_t all = overlaps ? pixels : 0;  // else those of its plane that have a label
-      for (std::size_t other = 0; !overlaps && other < classes.size(); ++other)
-        if (labels[other].plane == labels[k].plane) all += of_class[other];
-      section.rows[3 + k].push_back(all ? percent(static_cast<double>(of_class[k]) / static_cast<double>(all), 3) : "-");
-    }
+    const std::vector<double> shares = class_shares(dataset, split);
+    for (std::size_t k = 0; k < classes.size(); ++k) section.rows[3 + k].push_back(std::isnan(shares[k]) ? "-" : percent(shares[k], 3));
   }
   if (const std::vector<Series> lines = grade_lines(dataset); !lines.empty())
     section.charts.push_back(

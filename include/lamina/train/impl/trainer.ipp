@@ -55,11 +55,11 @@ std::string class_weights_text(const SegmentationTask& task) {
   return text;
 }
 
-bool any_labelled(const std::vector<std::vector<std::int64_t>>& masks) {
-  const auto has_some = [](const std::vector<std::int64_t>& pixels) {
-    return std::any_of(pixels.begin(), pixels.end(), [](auto n) { return n > 0; });
-  };
-  return std::any_of(masks.begin(), masks.end(), has_some);
+/// Whether some pixel of a split is counted: as a class, or as one that may be.
+bool any_pixel(const std::vector<data::Item>& items, std::vector<std::int64_t> data::Item::*counts) {
+  return std::any_of(items.begin(), items.end(), [&](const data::Item& item) {
+    return std::any_of((item.*counts).begin(), (item.*counts).end(), [](std::int64_t n) { return n > 0; });
+  });
 }
 
 /// Segmentation of a data set by settings; a checkpoint has both, so that networks are rebuilt and runs told from each other.
@@ -138,9 +138,11 @@ class ConfiguredTask : public SegmentationTask {
     if (weights.empty() && std::any_of(items.begin(), items.end(), [](const data::Item& item) { return item.pixels.empty(); }))
       return;  // of a program that made its items itself
     const auto masks = heads::mask_pixels(items);
-    require<DataError>(any_labelled(masks), config_.data, ": no training pixel has a label, all are ignored: nothing can be learnt");
+    require<DataError>(any_pixel(items, &data::Item::pixels), config_.data, ": no training pixel ",
+                       any_pixel(items, &data::Item::labelled) ? "is of any class" : "has a label, all are ignored",
+                       ": nothing can be learnt");
     const auto& val = dataset_.items(data::Split::val);
-    if (!val.empty() && !any_labelled(heads::mask_pixels(val)))
+    if (!val.empty() && !any_pixel(val, &data::Item::labelled))
       note("warning: no pixel of the val split has a label, all are ignored: its loss is 0 and its scores are n/a");
     if (weights.empty()) return;
     const std::vector<std::int64_t> pixels = heads::output_counts(*heads()[0], masks).pixels;
