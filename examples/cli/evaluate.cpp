@@ -31,26 +31,26 @@ struct EvaluateOptions {
   std::string device = "cpu";
 };
 
-void print_cells(std::initializer_list<double> values, const std::string& last = "") {
-  for (const double v : values) std::printf("  %11s", decimal(v).c_str());
-  std::printf(last.empty() ? "\n" : "  %11s\n", last.c_str());
+/// A line of a table of 100 columns at most: a name, then words to the right of their columns.
+void print_row(const std::string& name, std::initializer_list<std::string> words) {
+  constexpr std::size_t kNames = 40;
+  std::string line = padded(shortened(name, kNames), kNames);
+  for (const std::string& word : words) line += formatted(" %11s", word.c_str());
+  std::printf("%s\n", line.substr(0, line.find_last_not_of(' ') + 1).c_str());
 }
 
 void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head, double undefined) {
   const std::vector<std::string> names = head.outcomes();
   const auto s = head.scores(m, undefined), base = head.scores(head.baseline(m), undefined);
   const bool foreground = head.neutral_outcome() >= 0 || head.parts().size() > 1;
-  std::size_t width = 40;
-  for (const std::string& n : names) width = std::max(width, n.size());
-  const auto row = [&](const std::string& name, const metrics::Scores& from, auto value) {
-    std::printf("%-*s", static_cast<int>(width), name.c_str());
-    print_cells({value(from.dice), value(from.iou), value(from.precision), value(from.recall), value(from.specificity)});
+  const auto row = [](const std::string& name, const metrics::Scores& from, auto value) {
+    print_row(name, {decimal(value(from.dice)), decimal(value(from.iou)), decimal(value(from.precision)), decimal(value(from.recall)),
+                     decimal(value(from.specificity))});
   };
   const auto mean = [&](const char* name, const metrics::Scores& from, double metrics::ClassScores::*member) {
     row(name, from, [&](const metrics::ClassScores& c) { return c.*member; });
   };
-  std::printf("%-*s  %11s  %11s  %11s  %11s  %11s\n", static_cast<int>(width), "class", "Dice", "IoU", "precision", "recall",
-              "specificity");
+  print_row("class", {"Dice", "IoU", "precision", "recall", "specificity"});
   for (std::size_t c = 0; c < names.size(); ++c) row(names[c], s, [&](const metrics::ClassScores& k) { return k.per_class[c]; });
   mean("macro", s, &metrics::ClassScores::macro);
   if (foreground) mean("macro foreground", s, &metrics::ClassScores::macro_foreground);
@@ -59,15 +59,14 @@ void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head, dou
   mean("always the most frequent class: macro", base, &metrics::ClassScores::macro);
   std::printf("pixel accuracy %s (always the most frequent class: %s)\n", decimal(s.accuracy).c_str(), decimal(base.accuracy).c_str());
   std::printf("additive Dice %s: the sum of the foreground classes', no share\n", decimal(s.additive_dice).c_str());
-  if (const std::string note = head.note(m); !note.empty()) std::printf("%s\n", note.c_str());
+  if (const std::string note = head.note(m); !note.empty()) std::printf("%s\n", wrapped(note, 100, 2).c_str());
 }
 
 void print_borders(const train::SurfaceSummary& s, double tolerance, bool background) {
-  std::printf("borders, in pixels of the scored size, means over images; within %g pixels for surface Dice\n%-40s  %11s  %11s  %11s\n",
-              tolerance, "class", "Hausdorff95", "surfaceDice", "missed in");
+  std::printf("borders, in pixels of the scored size, means over images; within %g pixels for surface Dice\n", tolerance);
+  print_row("class", {"Hausdorff95", "surfaceDice", "missed in"});
   const auto row = [](const train::SurfaceSummary::Row& r, const std::string& missed) {
-    std::printf("%-40s", r.name.c_str());
-    print_cells({r.hausdorff95, r.surface_dice}, missed);
+    print_row(r.name, {decimal(r.hausdorff95), decimal(r.surface_dice), missed});
   };
   for (const auto& r : s.regions) row(r, std::to_string(r.missed));
   row(s.macro, "");
@@ -123,11 +122,8 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
                        " needs a run folder, and ", options.run, " is none");
   std::optional<io::ModelFile> file(std::in_place, io::find_weights(options.run, options.weights));
   train::RunInfo info = train::run_info(*file);
-  const DataOptions where = as_in_run(options.data, info.config);
-  if (!options.out.empty()) keep_out_of_data("--out", options.out, where);
-  const data::Dataset dataset = open_data(where, progress);
-  require<DataError>(heads::make_head(dataset.schema, info.config.head)->outcomes() == info.head->outcomes(), options.data.data,
-                     ": its classes are not those that ", options.run, " was trained on");
+  if (!options.out.empty()) keep_out_of_data("--out", options.out, as_in_run(options.data, info.config));
+  const data::Dataset dataset = open_data_of_run(options.data, options.run, info, progress);
   const data::Split split = data::split_named(options.split);
   require<DataError>(!dataset.items(split).empty(), options.data.data, ": ", dataset.items(split).empty() ? dataset.why_empty(split) : "");
 
@@ -173,7 +169,7 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     print_json(result);
   } else {
     print_table(confusion, *info.head, undefined);
-    for (const train::SeenAndUnseen& c : combinations) std::printf("%s\n", c.text.c_str());
+    for (const train::SeenAndUnseen& c : combinations) std::printf("%s\n", wrapped(c.text, 100, 2).c_str());
     print_borders(borders, options.tolerance, info.head->neutral_outcome() >= 0);
     const heads::Selection chosen = info.head->selection(confusion, undefined);
     std::printf("%s %s, %s\n", chosen.name, decimal(chosen.value).c_str(), train::interval_text(intervals, intervals.selection).c_str());

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <filesystem>
 
+#include "lamina/core/text.hpp"
+
 namespace cli {
 
 using namespace lamina;
@@ -45,16 +47,44 @@ DataOptions as_in_run(DataOptions o, const train::TrainConfig& config) {
   return o;
 }
 
-data::Dataset open_data(const DataOptions& o, ProgressLine& progress, bool compare_photos) {
-  data::DatasetOptions options = dataset_options(o);
-  options.compare_photos = compare_photos;
-  const data::Dataset dataset = data::open_dataset(o.data, options);
-  std::string line = o.data + ":";
+namespace {
+
+void tell_of(const data::Dataset& dataset, const std::string& name, ProgressLine& progress) {
+  std::string line = name + ":";
   for (data::Split split : data::kSplits) line += " " + std::to_string(dataset.items(split).size()) + " " + data::name_of(split);
   progress.note(line + (dataset.splits_from_lists ? " (from its lists)" : " (seeded split)"));
   progress.note(dataset.masks.describe(dataset.schema));
   progress.note(dataset.schema.background_text());
   for (const data::Finding& f : dataset.findings) progress.note((f.is_error ? "error: " : "warning: ") + f.text);
+}
+
+/// "a, b, c, d, e, f and 3 more".
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 6;
+  std::string all;
+  for (std::size_t k = 0; k < std::min(names.size(), kMost); ++k) all += (k ? ", " : "") + shortened(names[k], 30);
+  return all + (names.size() > kMost ? message(" and ", names.size() - kMost, " more") : "");
+}
+
+}  // namespace
+
+data::Dataset open_data(const DataOptions& o, ProgressLine& progress, bool compare_photos) {
+  data::DatasetOptions options = dataset_options(o);
+  options.compare_photos = compare_photos;
+  data::Dataset dataset = data::open_dataset(o.data, options);
+  tell_of(dataset, o.data, progress);
+  return dataset;
+}
+
+data::Dataset open_data_of_run(const DataOptions& options, const std::string& run, const train::RunInfo& info, ProgressLine& progress) {
+  const DataOptions o = as_in_run(options, info.config);
+  data::Dataset dataset = data::open_dataset(o.data, dataset_options(o));
+  const std::vector<std::string> here = heads::make_head(dataset.schema)->outcomes(), there = info.head->outcomes();
+  require<DataError>(here == there, o.data, ": its classes (", listed(here), ") are not those that ", run, " was trained on (",
+                     listed(there), "); to train on them from there: ", program_word(), " train ", shell_word(o.data), " --from ",
+                     shell_word(run));
+  dataset.schema.keep_background(info.schema);
+  tell_of(dataset, o.data, progress);
   return dataset;
 }
 

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "lamina/data/dataset.hpp"
-#include "lamina/train/config.hpp"
+#include "lamina/train/trainer.hpp"
 #include "progress.hpp"
 
 namespace cli {
@@ -25,5 +25,8 @@ void keep_out_of_data(const std::string& what, const std::string& out, const Dat
 DataOptions as_in_run(DataOptions options, const lamina::train::TrainConfig& config);
 /// `compare_photos`: also reads every photograph, to warn as check does and to know their bands.
 lamina::data::Dataset open_data(const DataOptions& options, ProgressLine& progress, bool compare_photos = false);
+/// The data of a run, opened as it was and scored with the run's background. Throws DataError where its classes are others.
+lamina::data::Dataset open_data_of_run(const DataOptions& options, const std::string& run, const lamina::train::RunInfo& info,
+                                       ProgressLine& progress);
 
 }  // namespace cli

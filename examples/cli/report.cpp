@@ -53,12 +53,12 @@ int report(const ReportOptions& options, const Common& common) {
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
   const train::RunFolder folder{options.runs[0]};
-  const train::TrainConfig config = train::run_info(io::ModelFile(io::find_weights(options.runs[0], "last"))).config;
+  const train::RunInfo info = train::run_info(io::ModelFile(io::find_weights(options.runs[0], "last")));
   DataOptions where;
-  where.data = options.data.empty() ? config.data : options.data;
+  where.data = options.data.empty() ? info.config.data : options.data;
   require<IoError>(std::filesystem::is_directory(where.data), where.data, ": there is no such data set; --data says where that of ",
                    options.runs[0], " is now");
-  const data::Dataset dataset = open_data(as_in_run(where, config), progress);
+  const data::Dataset dataset = open_data_of_run(where, options.runs[0], info, progress);
   const std::string headline = train::write_run_report(folder, dataset), file = folder.file("report.html").string();
   if (common.json)
     print_json(Json{{"report", file}, {"headline", headline}});

@@ -110,6 +110,8 @@ struct LabelSchema {
   /// `option`: a label's name, or its value, or "none" where no label is called so; empty: the background stays as the data says it. Says
   /// why. Throws DataError that lists the labels.
   void set_background(const std::string& option);
+  /// The background becomes that of a network that was trained on these labels: its scores leave out that one. Says why.
+  void keep_background(const LabelSchema& trained);
   /// Colors that tell the classes apart, unless the data has its own.
   void set_default_colors();
   /// One line for a person: "background: 'sky', because ...".

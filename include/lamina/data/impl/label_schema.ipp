@@ -181,6 +181,15 @@ void LabelSchema::set_background(const std::string& option) {
   background_reason = task == Task::multilabel ? "it is where no plane is set" : "nothing says which one is";
 }
 
+void LabelSchema::keep_background(const LabelSchema& trained) {
+  for (std::size_t h = 0; h < std::min(heads.size(), trained.heads.size()); ++h) heads[h].keep_background(trained.heads[h]);
+  if (background == trained.background) return;
+  const std::string now = background < 0 ? "none" : "'" + names[static_cast<std::size_t>(background)] + "'";
+  background_reason = message("the network was trained so; the data now says ", now, ", because ", background_reason);
+  background = trained.background;
+  set_default_colors();
+}
+
 std::string LabelSchema::background_text() const {
   std::string all;
   for (const LabelSchema& head : heads) all += (all.empty() ? "" : "; ") + head.name + ": " + head.background_text();
