@@ -120,8 +120,6 @@ inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int 
       if ((argv[i][0] == '-') == option && std::find(remaining.begin(), remaining.end(), argv[i]) != remaining.end()) return argv[i];
     return {};
   };
-  std::vector<std::string> names;
-  std::string word, kind;
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConfigError)) {
     const std::string text = error.what(), entry = text.substr(text.rfind(' ') + 1);  // "[section]" is "section.++" to CLI11
     return "--config " + app.get_config_ptr()->as<std::string>() +
@@ -139,21 +137,20 @@ inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int 
     const std::string text = error.what();
     return text.substr(0, text.find(':')) + " takes one value and can be given once";
   }
-  if (!verbs.empty()) {
+  std::string word = verbs.empty() ? "" : unknown(false);
+  const std::string kind = word.empty() ? "option" : "verb";
+  if (word.empty()) word = unknown(true);
+  std::vector<std::string> names;
+  if (word.empty() || kind == "verb")
     for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
-    kind = "verb";
-    word = unknown(false);
-    if (word.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
-      std::string all;
-      for (const std::string& name : names) all += " " + name;
-      return "name a verb:" + all;
-    }
-  } else {
-    for (const CLI::App* a : {deepest, static_cast<const CLI::App*>(&app)})
-      for (const CLI::Option* o : a->get_options())
-        for (const std::string& name : o->get_lnames()) names.push_back(name);
-    kind = "option";
-    word = unknown(true);
+  else
+    for (const CLI::App* a : {deepest, deepest == &app ? nullptr : &app})
+      for (const CLI::Option* o : a ? a->get_options() : std::vector<const CLI::Option*>())
+        names.insert(names.end(), o->get_lnames().begin(), o->get_lnames().end());
+  if (word.empty() && !verbs.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+    std::string all;
+    for (const std::string& name : names) all += " " + name;
+    return "name a verb:" + all;
   }
   if (word.empty()) return error.what();
   const std::size_t dashes = kind == "option" ? std::min(word.find_first_not_of('-'), word.size()) : 0;

@@ -273,7 +273,7 @@ int predict(const PredictOptions& options, const Common& common) {
     if (!common.json) print_written(result, progress);
     results.push_back(std::move(result));
   };
-  int failed = 0;
+  int failed = 0, shrunk = 0;
   const auto begin = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < files.size(); ++i) {
     progress.update("predicting " + std::to_string(i + 1) + " of " + std::to_string(files.size()) + ": " + files[i].string());
@@ -286,7 +286,7 @@ int predict(const PredictOptions& options, const Common& common) {
       ++failed;
       continue;
     }
-    if (const double times = predictor.shrinks(photo.image, how); times > 4) {
+    if (const double times = predictor.shrinks(photo.image, how); times > 4 && ++shrunk == 1) {
       const std::string text = formatted("%dx%d pixels, %.1f", photo.image.width, photo.image.height, times);
       progress.note("warning: " + files[i].string() + ": the network sees the whole photograph, " + text +
                     " times smaller: details are lost; --tile always looks at it in windows, at its own scale");
@@ -298,6 +298,7 @@ int predict(const PredictOptions& options, const Common& common) {
   pipeline.finish(0, done);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   progress.clear();
+  if (shrunk > 1) progress.note("warning: of " + counted(shrunk, "photograph") + " the network saw a picture more than 4 times smaller");
   if (!results.empty()) progress.note(rate_text(results.size(), seconds));
   if (common.json) print_json(results);
   if (failed) progress.error(std::to_string(failed) + " of " + std::to_string(files.size()) + " photographs could not be predicted");

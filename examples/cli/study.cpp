@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "help.hpp"
 #include "json.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/study.hpp"
@@ -71,6 +72,7 @@ Verb study_verb() {
   Verb verb{"study", "does learning to color photographs help to segment them? from scratch against pretrained",
             [o](const Common& common) { return study(o->config, o->plan, common); }};
   add_settings(verb, o->config);
+  verb.at("--loss").help = loss_terms_help();
   verb.add({.name = "--plan", .value = &o->plan, .help = "say what it takes, in time and memory, and stop"});
   return verb;
 }

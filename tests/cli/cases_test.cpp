@@ -1,7 +1,6 @@
 // The real program on data sets as users have them: what it says, recommends and writes.
 #include <doctest/doctest.h>
 
-#include "lamina/core/text.hpp"
 #include "support/data_folder.hpp"
 #include "support/formats.hpp"
 #include "support/workshop.hpp"
@@ -10,23 +9,6 @@ using namespace lamina;
 using namespace lamina::test;
 using nlohmann::json;
 namespace fs = std::filesystem;
-
-namespace {
-
-/// Six photographs of 32 x 24 whose upper right quarter is marked with `value`.
-void write_quarters(const fs::path& out, std::uint8_t value, int count = 6) {
-  for (const char* sub : {"images", "masks"}) io::create_folders(out / sub);
-  for (int i = 0; i < count; ++i) {
-    data::Image photo(32, 24, 3, static_cast<std::uint8_t>(10 * i));
-    data::LabelImage mask(32, 24);
-    for (int y = 0; y < 12; ++y)
-      for (int x = 16; x < 32; ++x) photo.at(x, y)[0] = 200, mask.at(x, y) = value;
-    data::write_png(out / "images" / ("im" + std::to_string(i) + ".png"), photo);
-    data::write_png(out / "masks" / ("im" + std::to_string(i) + ".png"), mask);
-  }
-}
-
-}  // namespace
 
 TEST_CASE("predictions of 0/255 masks are 0/255 masks: they may stand beside the originals") {
   const Workshop w(1);
@@ -333,59 +315,4 @@ TEST_CASE("a photograph or a mask that is a link to itself is named, by check, t
   io::create_folders(w / "set");
   fs::create_symlink("images", w / "set/images");
   check_error(w.lamina("train set --out run"), 3, {"set/images"});
-}
-
-TEST_CASE("a run is scored with its own background, and a line says so where the data now says another") {
-  const Workshop w(1);
-  write_quarters(w / "set", 1);
-  const auto says = [&](const std::string& roles) {
-    io::write_file_atomically(w / "set/dataset.json", R"({"labels": {"sky": 0, "road": 1})" + roles + "}");
-  };
-  says(R"(, "roles": {"background": "sky"})");
-  REQUIRE(w.lamina("train set --out run" + kSmall).code == 0);
-  const std::string before = w.lamina("evaluate run set").out, report = w.read("run/report.html");
-  says(R"(, "roles": {"background": "road"})");
-  const std::string line = "background: 'sky', because the network was trained so; the data now says 'road', because \"roles\" say so\n";
-  for (const char* command : {"evaluate run set", "report run"}) CHECK(w.lamina(command).err.find(line) != std::string::npos);
-  CHECK(w.lamina("evaluate run set").out == before);
-  CHECK(w.read("run/report.html") == report);
-  // Other classes: both lists, and the way out.
-  io::write_file_atomically(w / "set/dataset.json", R"({"labels": {"sky": 0, "street": 1}})");
-  for (const char* command : {"evaluate run set", "report run"})
-    check_error(w.lamina(command), 3, {"(sky, street) are not those that run was trained on (sky, road)", "lamina train set --from run"});
-}
-
-TEST_CASE("tables fit 100 columns, whatever script the names are in, and stay in line") {
-  const Workshop w(1);
-  write_quarters(w / "set", 1);
-  io::write_file_atomically(
-      w / "set/dataset.json",
-      R"({"labels": {"\u0444\u043e\u043d": 0, "\u76ae\u819a\u306e\u75c5\u5909\u90e8\u4f4d\uff08\u5de6\u4e0a\u8155\uff09": 1}})");
-  REQUIRE(w.lamina("train set --out run" + kSmall).code == 0);
-  for (const char* command : {"evaluate run set", "check set"}) {
-    std::istringstream table(w.lamina(command).out);
-    std::size_t width = 0;
-    for (std::string line; std::getline(table, line);) {
-      CHECK_MESSAGE(display_width(line) <= 100, line);
-      if (line.find("class  ") < 3) width = display_width(line);
-      for (const char* name : {"\u0444\u043e\u043d", "\u76ae\u819a"})
-        if (line.find(name) < 3) CHECK_MESSAGE(display_width(line) == width, line);
-    }
-    CHECK(width > 0);
-  }
-}
-
-TEST_CASE("a file name that is no UTF-8 becomes text that is, wherever a report writes it") {
-  const Workshop w(1);
-  write_quarters(w / "set", 1);
-  for (const char* folder : {"images", "masks"})
-    for (int i = 0; i < 6; ++i)
-      fs::rename(w / (message("set/", folder, "/im", i, ".png")), w / (message("set/", folder, "/\xff", i, ".png")));
-  const Result r = w.lamina("train set --out run" + kSmall);
-  REQUIRE_MESSAGE(r.code == 0, r.err);
-  for (const char* file : {"report.html", "per_image.csv"}) {
-    const std::string text = w.read(std::string("run/") + file);
-    CHECK(valid_utf8(text) == text);
-    CHECK(text.find("\\xff") != std::string::npos);
-  }
 }

@@ -207,6 +207,10 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
   CHECK(doctest::String(whole.err.c_str()) == doctest::Contains("large.png: the network sees the whole photograph, 400x290 pixels, "));
   CHECK(doctest::String(whole.err.c_str()) == doctest::Contains("times smaller: details are lost; --tile always"));
   CHECK(tiled.err.find("smaller") == std::string::npos);
+  fs::copy_file(w / "large.png", w / "again.png");
+  const std::string both = w.lamina("predict run large.png again.png --out large --tile never").err;  // in full once, then counted
+  CHECK(both.find("details are lost") == both.rfind("details are lost"));
+  CHECK(both.find("warning: of 2 photographs the network saw") != std::string::npos);
   check_error(w.lamina("predict run large.png --out large --max-pixels 115999"), 3,
               {"400x290", "over the limit of 115999", "--max-pixels 116000"});
   CHECK(w.lamina("predict run large.png --out large --max-pixels 116000").code == 0);

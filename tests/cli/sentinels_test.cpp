@@ -67,5 +67,5 @@ TEST_CASE("--folds: runs, a table, masks of images that were not seen, and the e
   CHECK_MESSAGE(ensemble.code == 0, ensemble.err);
   CHECK(json::parse(ensemble.out).at(0).at("uncertainty").at("mean").get<double>() > 0);
   check_error(w.lamina(command + "99"), 2, {"--folds 99", "val"});
-  check_error(w.lamina(command + "3"), 3, {"changed since"});
+  check_error(w.lamina(command + "3"), 2, {"has the runs of --folds 2", "another --out for 3"});
 }

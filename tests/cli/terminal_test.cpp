@@ -3,6 +3,7 @@
 #include <set>
 #include <sstream>
 
+#include "lamina/train/study.hpp"
 #include "lamina/train/trainer.hpp"
 #include "support/op_check.hpp"
 #include "support/workshop.hpp"
@@ -98,6 +99,10 @@ TEST_CASE("what is not near is no suggestion: the list instead") {
   }
   check_error(w.lamina("train data --qqqq"), 2, {"--epochs", "--augment", "--quiet"});
   check_error(w.lamina("xyz"), 2, {"train", "predict"});
+  check_error(w.lamina("--halp"), 2, {"unknown option --halp", "--help"});
+  check_error(w.lamina("colorize --halp"), 2, {"unknown option --halp", "--help"});
+  check_error(w.lamina(""), 2, {"name a verb: check"});
+  check_error(w.lamina("train data --lr inf"), 2, {"--lr inf must be finite"});
 }
 
 TEST_CASE("help fits 100 columns and lists what options may be, a line each") {
@@ -114,14 +119,25 @@ TEST_CASE("help fits 100 columns and lists what options may be, a line each") {
     std::istringstream in(help.out);
     for (std::string line; std::getline(in, line);) CHECK_MESSAGE(columns(line) <= 100, line);
   }
-  const std::string train = w.lamina("train --help").out;
+  std::string train;
   const auto lists = [&](const std::string& name) { CHECK_MESSAGE(train.find("  " + name + ": ") != std::string::npos, name); };
-  train::TrainConfig config;
   int listed = 0;
-  describe(config, [&](const Field& field, const auto&) {
+  const auto of_field = [&](const Field& field, const auto&) {
+    CHECK_MESSAGE(std::string(field.help).find(" | ") == std::string::npos, field.name);
     for (const Choice& c : field.choices) lists(c.name), ++listed;
-  });
-  CHECK(listed > 30);
+  };
+  train::StudyConfig study;
+  train::ColorizeConfig colorize;
+  train::TrainConfig config;
+  train = w.lamina("study --help").out;
+  describe(study, of_field);
+  CHECK(listed > 60);
+  lists("tversky");
+  train = w.lamina("colorize train --help").out;
+  describe(colorize, of_field);
+  train = w.lamina("train --help").out;
+  describe(config, of_field);
+  CHECK(listed > 160);
   for (const char* preset : {"bn", "keras", "retina-shallow", "beta", "torchvision"}) lists(preset);
   for (const char* brought : {"separable", "frozen", "adaptive"}) lists(brought);  // by a family of networks
   for (const char* term : {"ce", "dice", "tversky"}) lists(term);

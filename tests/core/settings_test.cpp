@@ -1,6 +1,7 @@
 #include "lamina/core/settings.hpp"
 
 #include "lamina/core/scalars.hpp"
+#include "lamina/core/text.hpp"
 #include "support/op_check.hpp"
 
 using namespace lamina;
@@ -69,6 +70,7 @@ TEST_CASE("described settings: ranges name the option") {
   check_throws<OptionError>([] { require_ranges(Knobs{.count = 10}); }, {"--the-count 10 must be at most 9"});
   check_throws<OptionError>([] { require_ranges(Knobs{.rate = 0}); }, {"--rate 0 must be positive"});
   check_throws<OptionError>([] { require_ranges(Knobs{.rate = std::nan("")}); }, {"--rate", "not a number"});
+  check_throws<OptionError>([] { require_ranges(Knobs{.rate = std::numeric_limits<double>::infinity()}); }, {"--rate inf must be finite"});
   check_throws<OptionError>([] { require_ranges(Knobs{.height = 0}); }, {"--size 0"});
 }
 
@@ -79,4 +81,30 @@ TEST_CASE("scalars keep their order, add by name") {
   CHECK(s.divided_by(2) == Scalars{{"loss", 0.5}, {"ce", 3.5}, {"dice", 1}});
   CHECK(s.find("none") == nullptr);
   check_throws<OptionError>([&] { s.at("none"); }, {"\"none\""});
+}
+
+TEST_CASE("columns of a terminal: wide characters take two, marks none; tables are padded by them") {
+  CHECK(display_width("skin") == 4);
+  CHECK(display_width("\u043a\u043e\u0436\u0430") == 4);
+  CHECK(display_width("\u76ae\u819a") == 4);
+  CHECK(display_width("e\u0301\xff") == 2);
+  CHECK(padded("\u76ae", 4) == "\u76ae  ");
+  CHECK(padded("skin", 2) == "skin");
+  CHECK(shortened("\u76ae\u819a\u76ae", 5) == "\u76ae..");
+  CHECK(shortened("skin", 4) == "skin");
+  CHECK(wrapped("a 1  b 2  c 3", 8, 2, "  ") == "a 1  b 2\n  c 3");
+  CHECK(wrapped("\u043a\u043e \u0436\u0430", 5, 0) == "\u043a\u043e \u0436\u0430");
+  CHECK(brief(0.12345) == "0.1235");
+  CHECK(brief(-3.4e15) == "-3.40e+15");
+}
+
+TEST_CASE("text for other programs: bytes that are no UTF-8 are spelt out, those that are stay") {
+  const std::string good = "a\u00e9\u76ae\U0001f600";
+  CHECK(valid_utf8(good) == good);
+  for (const auto& [bytes, text] : {std::pair("\xff.png", "\\xff.png"),
+                                    {"\xc0\x80", "\\xc0\\x80"},
+                                    {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+                                    {"caf\xe9", "caf\\xe9"},
+                                    {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}})
+    CHECK(valid_utf8(bytes) == text);
 }

@@ -64,6 +64,8 @@ TEST_CASE("lists are read, written and checked") {
   bad("hflip=2", "not in [0, 1]");
   bad("scale=2", "not like scale=0.5:2");
   bad("scale=2:1", "ascending");
+  bad("none,hflip", "'none' stands alone");
+  bad("rotate=15,hflip,rotate=20", "'rotate' is there twice");
   bad("hflip,", "unknown augmentation \"\"");
   CHECK_THROWS_WITH_AS(resize_named("strech"), doctest::Contains("did you mean \"stretch\""), OptionError);
 }

@@ -55,4 +55,17 @@ inline int told(const std::vector<data::Finding>& findings, const std::string& t
   return n;
 }
 
+/// Six photographs of 32 x 24 whose upper right quarter is marked with `value`.
+inline void write_quarters(const std::filesystem::path& out, std::uint8_t value, int count = 6) {
+  for (const char* sub : {"images", "masks"}) io::create_folders(out / sub);
+  for (int i = 0; i < count; ++i) {
+    data::Image photo(32, 24, 3, static_cast<std::uint8_t>(10 * i));
+    data::LabelImage mask(32, 24);
+    for (int y = 0; y < 12; ++y)
+      for (int x = 16; x < 32; ++x) photo.at(x, y)[0] = 200, mask.at(x, y) = value;
+    data::write_png(out / "images" / ("im" + std::to_string(i) + ".png"), photo);
+    data::write_png(out / "masks" / ("im" + std::to_string(i) + ".png"), mask);
+  }
+}
+
 }  // namespace lamina::test

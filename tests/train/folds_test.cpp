@@ -137,10 +137,11 @@ TEST_CASE("cross-validation: scores of images that a run had not seen, a table, 
   CHECK(outcome == train::Outcome::interrupted);
   CHECK(!fs::exists(f / "halves/folds.csv"));
   CHECK(fs::exists(f / "halves/fold_2"));
+  check_throws<OptionError>([&] { validated(c, 2); }, {"has the runs of --folds 3"});
   (void)validated(c, 3, {}, &outcome);
   CHECK(outcome == train::Outcome::finished);
   for (const char* file : {"folds.csv", "per_image.csv"}) CHECK(io::read_file(f / "halves" / file) == io::read_file(f / "whole" / file));
-  check_throws<DataError>([&] { validated(c, 4); }, {"images", "changed", "fold_1"});  // other folds are other runs
+  check_throws<OptionError>([&] { validated(c, 4); }, {"has the runs of --folds 3", "another --out for 4"});
   c.out += "/fold_1";
   check_throws<OptionError>([&] { validated(c, 3); }, {"is a run itself"});
   c.out = (f / "whole").string();

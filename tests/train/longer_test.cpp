@@ -108,7 +108,13 @@ TEST_CASE("--patience ends a run after so many validations without a better scor
   CHECK(train::run_info(io::ModelFile(f / "run/weights/last.safetensors")).state.history.back().note == note);
   const Run again = run(c);
   CHECK(again.epochs.empty());
-  CHECK(mentions(again.messages, "the run is finished: it stopped early"));
+  CHECK(mentions(again.messages, "the run is finished: 2 validations without a better score than epoch 1's; "));
+  // Used up at the last epoch, more epochs are not what goes on.
+  auto used = never_better(f / "data", f / "used");
+  used.epochs = 3;
+  CHECK(run(used).epochs.size() == 3);
+  used.epochs = 8;
+  CHECK(mentions(run(used).messages, "the run is finished: 2 validations without a better score than epoch 1's; "));
   // Stopped and killed anywhere, it ends the same.
   for (std::int64_t step = 1; step <= 9; ++step) {
     CAPTURE(step);

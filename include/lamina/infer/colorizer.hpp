@@ -19,15 +19,18 @@ struct ColorizationConfig {
   std::string shrink = "align_corners";
   std::string statistics = "running";
 };
+inline constexpr Choice kSpaceChoices[] = {{"rgb", "red, green and blue"}, {"lab", "a and b of CIE Lab, beside its own lightness"}};
+inline constexpr Choice kActivationChoices[] = {{"tanh", "as pix2pix"}, {"none", "the last convolution's values"}};
+inline constexpr Choice kShrinkChoices[] = {{"align_corners", "corner pixels upon corner pixels, as DeepLab's"},
+                                            {"half_pixel", "borders upon borders"}};
+inline constexpr Choice kStatisticsChoices[] = {{"running", "batch norms in evaluation mode, no dropout"},
+                                                {"batch", "as in training: pix2pix"}};
 template <class Visit>
 void describe(ColorizationConfig& c, Visit&& visit) {
-  visit(Field{"space", "what G makes of gray: rgb, or the a and b of lab"}, c.space);
-  visit(Field{"activation", "of G's output: tanh | none"}, c.activation);
-  visit(Field{"shrink", "grid on which photographs get to G's output size: align_corners (as DeepLab's) | half_pixel"}, c.shrink);
-  visit(
-      Field{"statistics",
-            "when pictures are shown or predicted: running (batch norms in evaluation mode, no dropout) | batch (as in training: pix2pix)"},
-      c.statistics);
+  visit(Field{.name = "space", .help = "what G makes of gray", .choices = kSpaceChoices}, c.space);
+  visit(Field{.name = "activation", .help = "of G's output", .choices = kActivationChoices}, c.activation);
+  visit(Field{.name = "shrink", .help = "grid on which photographs get to G's output size", .choices = kShrinkChoices}, c.shrink);
+  visit(Field{.name = "statistics", .help = "when pictures are shown or predicted", .choices = kStatisticsChoices}, c.statistics);
 }
 std::string to_json(const ColorizationConfig& config);
 ColorizationConfig colorization_config_from_json(const std::string& text);

@@ -14,15 +14,21 @@ struct GanOptions {
   std::string reconstruction = "l1";
   double gan_weight = 1, reconstruction_weight = 1;
 };
+inline constexpr Choice kGanChoices[] = {{"vanilla", "cross-entropy (Goodfellow et al. 2014)"},
+                                         {"lsgan_mao", "least squares (Mao et al. 2017), as pix2pix has it"},
+                                         {"lsgan_qi", "loss-sensitive (Qi 2017)"}};
+inline constexpr Choice kMaoChoices[] = {{"0,1,1", "the paper's binary coding"}, {"-1,1,0", "Pearson's chi squared"}};
+inline constexpr Choice kDistanceChoices[] = {{"l1", "mean absolute difference"}, {"l2", "mean squared difference"}};
 template <class Visit>
 void describe(GanOptions& o, Visit&& visit) {
-  visit(Field{"gan_loss", "vanilla | lsgan_mao (least squares) | lsgan_qi (loss-sensitive): both are called LSGAN by their papers"},
-        o.gan_loss);
-  visit(Field{"mao_targets", "lsgan_mao: scores wanted of generated and real pictures, and of generated ones by G: 0,1,1 | -1,1,0"},
+  visit(Field{.name = "gan_loss", .help = "what D and G learn from each other", .choices = kGanChoices}, o.gan_loss);
+  visit(Field{.name = "mao_targets",
+              .help = "lsgan_mao: scores wanted of generated and real pictures, and of generated ones by G",
+              .choices = kMaoChoices},
         o.mao_targets);
   visit(Field{"qi_margin", "lsgan_qi: margin for each unit of L1 distance, summed over a picture's values", 0}, o.qi_margin);
   visit(Field{"qi_real", "lsgan_qi: weight of the real pictures' loss alone", 0}, o.qi_real);
-  visit(Field{"reconstruction", "distance of generated and real pictures: l1 | l2"}, o.reconstruction);
+  visit(Field{.name = "reconstruction", .help = "distance of generated and real pictures", .choices = kDistanceChoices}, o.reconstruction);
   visit(Field{"gan_weight", "of the adversarial loss in G's loss", 0}, o.gan_weight);
   visit(Field{"reconstruction_weight", "of that distance in G's loss (pix2pix: 100)", 0}, o.reconstruction_weight);
 }

@@ -43,6 +43,11 @@ struct ColorizeConfig {
   std::string sentinels = "warn";
 };
 
+inline constexpr Choice kDiscriminatorChoices[] = {{"patchgan", "scores of overlapping patches, 70x70 pixels with 3 layers (pix2pix)"},
+                                                   {"surrogate", "few scores, of large patches"},
+                                                   {"pixel", "a score of every pixel by itself"}};
+inline constexpr Choice kUnusableChoices[] = {{"skip", "the next one is taken, and a line says so"}, {"stop", "an error"}};
+
 template <class Visit>
 void describe(ColorizeConfig& c, Visit&& visit) {
   visit(Field{.name = "photos", .help = "data sets, folders, lists (text files: a path a line) or photographs", .positional = true},
@@ -54,7 +59,7 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(Field{"init", "initialiser; empty: the preset's"}, c.init);
   describe_family_options(c.options, visit);
   describe(c.colorization, visit);
-  visit(Field{"discriminator", "preset of the discriminator D: patchgan (70x70) | surrogate | pixel"}, c.discriminator);
+  visit(Field{.name = "discriminator", .help = "preset of the discriminator D", .choices = kDiscriminatorChoices}, c.discriminator);
   visit(Field{"discriminator_base", "channels of D's first convolution; 0: the preset's 64", 0}, c.discriminator_base);
   visit(Field{"discriminator_layers", "convolutions of stride 2 of patchgan; 0: the preset's 3", 0}, c.discriminator_layers);
   visit(Field{"discriminator_last_kernel", "of surrogate's last convolution; 0: the preset's 4", 0}, c.discriminator_last_kernel);
@@ -66,7 +71,7 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(training_field("crop_center"), c.crop_center);
   visit(Field{"padding", "gray value of what lies outside a photograph", 0, 255}, c.padding);
   visit(training_field("augment"), c.augment);
-  visit(Field{"unusable", "photographs that are gray or cannot be read: skip (take the next, and say so) | stop"}, c.unusable);
+  visit(Field{.name = "unusable", .help = "what photographs do that are gray or cannot be read", .choices = kUnusableChoices}, c.unusable);
   visit(Field{"held_out", "photographs that are validated with and not trained on, of a data set its val list's", 0}, c.held_out);
   visit(Field{"lr", "learning rate", kPositive}, c.lr);
   visit(Field{"discriminator_lr_factor", "D's learning rate as a factor of it", kPositive}, c.discriminator_lr_factor);

@@ -40,13 +40,20 @@ struct StudyConfig {
   std::string out;
 };
 
+inline constexpr Choice kStudyChoices[] = {{"smoke", "a tiny U-Net, half and all of the labels, 2 seeds each"},
+                                           {"small", "DeepLab at 97x97 pixels, a tenth and all of the labels, 5 seeds each"},
+                                           {"full", "the same with four shares of the labels, 5 to 10 seeds, more updates"},
+                                           {"paper", "DeepLab at 513x513 pixels, 300,000 updates, a seed each"}};
+inline constexpr Choice kUncertainChoices[] = {
+    {"skin", "the same as what is not background"}, {"background", "the same as background"}, {"ignore", "nowhere"}};
+
 template <class Visit>
 void describe(StudyConfig& c, Visit&& visit) {
   visit(Field{.name = "data",
               .help = "labelled data set with train, val and test lists; scores are of the test list, or else of val",
               .positional = true},
         c.data);
-  visit(Field{"preset", "smoke | small | full | paper: sizes, steps, fractions and seeds"}, c.preset);
+  visit(Field{.name = "preset", .help = "sizes, steps, fractions and seeds", .choices = kStudyChoices}, c.preset);
   visit(Field{"photos", "photographs that the colorization learns from beside the data set's: folders, lists, data sets"},
         TextList{c.photos});
   visit(Field{"pretrained", "weights of the third arm, a .safetensors file; empty: the arm is skipped"}, c.pretrained);
@@ -61,25 +68,31 @@ void describe(StudyConfig& c, Visit&& visit) {
   describe_family_options(c.options, visit);
   visit(Field{"width", "of the images; 0: the preset's", 0}, c.width);
   visit(Field{"height", "of the images; 0: the preset's", 0}, c.height);
-  visit(Field{"resize", "how images get to that size: crop | stretch | pad"}, c.resize);
-  visit(Field{"crop_center", "of crops for training: inside | anywhere (what is outside is white); empty: the preset's"}, c.crop_center);
+  visit(training_field("resize"), c.resize);
+  visit(Field{.name = "crop_center", .help = "where a crop is drawn; empty: the preset's", .choices = kCropCenterChoices}, c.crop_center);
   visit(Field{"pretrain_steps", "updates of the colorization; 0: the preset's", 0}, c.pretrain_steps);
   visit(Field{"steps", "updates of each segmentation; 0: the preset's", 0}, c.steps);
   visit(Field{"batch", "images an update; 0: the preset's", 0}, c.batch);
   visit(Field{"pretrain_lr", "learning rate of the colorization; 0: the preset's", 0}, c.pretrain_lr);
   visit(Field{"lr", "learning rate of the segmentations; 0: the preset's", 0}, c.lr);
-  visit(Field{"schedule", "of the segmentations: constant | poly | cosine | onecycle"}, c.schedule);
+  visit(Field{.name = "schedule",
+              .help = "of the segmentations: how the learning rate changes",
+              .choices = std::span<const Choice>(kScheduleChoices, 4)},  // without validations there is no plateau
+        c.schedule);
   visit(Field{"loss", "of the segmentations"}, c.loss);
-  visit(Field{"class_weights", "of the segmentations"}, c.class_weights);
-  visit(Field{"augment", "of both"}, c.augment);
-  visit(Field{"discriminator", "patchgan | surrogate | pixel; empty: the preset's"}, c.discriminator);
+  visit(Field{.name = "class_weights", .help = "of the segmentations: a rule, or numbers such as 1,4,2", .choices = kClassWeightChoices},
+        c.class_weights);
+  visit(Field{.name = "augment", .help = "random changes, of both", .choices = kAugmentChoices}, c.augment);
+  visit(Field{.name = "discriminator", .help = "preset of the discriminator; empty: the preset's", .choices = kDiscriminatorChoices},
+        c.discriminator);
   visit(Field{"discriminator_base", "channels of D's first convolution; 0: its preset's", 0}, c.discriminator_base);
   visit(Field{"discriminator_layers", "convolutions of stride 2 of patchgan; 0: its preset's", 0}, c.discriminator_layers);
   describe(c.gan, visit);
-  visit(Field{"colors", "what G makes of gray: rgb | lab"}, c.colors);
-  visit(Field{"uncertain", "how a class of that role counts for background against skin: skin | background | ignore"}, c.uncertain);
+  visit(Field{.name = "colors", .help = "what G makes of gray", .choices = infer::kSpaceChoices}, c.colors);
+  visit(Field{.name = "uncertain", .help = "how a class of that role counts for background against skin", .choices = kUncertainChoices},
+        c.uncertain);
   visit(training_field("device"), c.device);
-  visit(Field{"precision", "f32 | bf16"}, c.precision);
+  visit(training_field("precision"), c.precision);
   visit(Field{.name = "out", .help = "folder of the study", .stored = false}, c.out);
 }
 

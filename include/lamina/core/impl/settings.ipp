@@ -177,6 +177,7 @@ void require_in_range(const Field& field, double value) {
   };
   const std::string given = option(field) + " " + text(value);
   require<OptionError>(!std::isnan(value), given, " is not a number");
+  require<OptionError>(!std::isinf(value), given, " must be finite");
   if (field.least == kPositive) require<OptionError>(value > 0, given, " must be positive");
   require<OptionError>(value >= field.least, given, " must be at least ", text(field.least));
   require<OptionError>(value <= field.most, given, " must be at most ", text(field.most));

@@ -68,6 +68,7 @@ void read_item(Augment& a, std::string_view item) {
       a.*known.field = flip && equals == std::string_view::npos ? 0.5 : amount(known.most);
       return;
     }
+  require<OptionError>(name != "none", "augmentation 'none' stands alone: nothing else is beside it");
   std::vector<std::string_view> names{"scale", "jitter", "none"};
   for (const Amount& known : kAmounts) names.push_back(known.name);
   throw_unknown_name("augmentation", name, names);
@@ -145,9 +146,14 @@ ColorMap draw_color(const Augment& a, Random& random, double mean) {
 Augment parse_augment(std::string_view list) {
   Augment a;
   if (list == "none" || list.empty()) return a;
+  std::vector<std::string_view> known;
   for (std::size_t begin = 0; begin <= list.size();) {
     const std::size_t end = std::min(list.find(',', begin), list.size());
-    read_item(a, list.substr(begin, end - begin));
+    const std::string_view item = list.substr(begin, end - begin), name = item.substr(0, item.find('='));
+    require<OptionError>(std::find(known.begin(), known.end(), name) == known.end(), "augmentation '", std::string(name),
+                         "' is there twice in ", std::string(list), "; give it once");
+    read_item(a, item);
+    known.push_back(name);
     begin = end + 1;
   }
   return a;

@@ -33,11 +33,9 @@ Tensor distances(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 GanLoss::GanLoss(const GanOptions& o) : options_(o) {
-  constexpr Named<Kind> kKinds[] = {{Kind::vanilla, "vanilla"}, {Kind::mao, "lsgan_mao"}, {Kind::qi, "lsgan_qi"}};
-  constexpr Named<bool> kDistances[] = {{false, "l1"}, {true, "l2"}}, kTargets[] = {{false, "0,1,1"}, {true, "-1,1,0"}};
-  kind_ = parse_name("GAN loss", o.gan_loss, kKinds);
-  squared_ = parse_name("reconstruction loss", o.reconstruction, kDistances);
-  if (parse_name("targets of lsgan_mao", o.mao_targets, kTargets)) fake_target_ = -1, wanted_ = 0;
+  kind_ = static_cast<Kind>(parse_choice("GAN loss", o.gan_loss, kGanChoices));
+  squared_ = parse_choice("reconstruction loss", o.reconstruction, kDistanceChoices) == 1;
+  if (parse_choice("targets of lsgan_mao", o.mao_targets, kMaoChoices) == 1) fake_target_ = -1, wanted_ = 0;
   require_ranges(o);
   require<OptionError>(o.gan_weight > 0 || o.reconstruction_weight > 0,
                        "--gan-weight and --reconstruction-weight are both 0: G has no loss");

@@ -65,6 +65,19 @@ std::string json_of(const heads::Head& head, const CrossValidation& c) {
   return j.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+/// Throws OptionError where the folder has the runs of another number of folds; else it says the number, before there is a result.
+void require_dealt_alike(const fs::path& out, int folds) {
+  const fs::path file = out / "folds.json";
+  if (fs::exists(file)) {
+    const Json there = Json::parse(io::read_file(file), nullptr, false);
+    const int dealt = there.is_object() ? there.value("folds", folds) : folds;
+    require<OptionError>(dealt == folds, "--out ", out.string(), " has the runs of --folds ", dealt, "; choose another --out for ", folds);
+    return;
+  }
+  io::create_folders(out);
+  io::write_file_atomically(file, Json{{"folds", folds}}.dump() + "\n");
+}
+
 }  // namespace
 
 data::Dataset fold_of(const data::Dataset& dataset, int folds, int index, std::uint64_t seed) {
@@ -97,6 +110,7 @@ Outcome cross_validate(const TrainConfig& config, const data::Dataset& dataset, 
   const fs::path out = config.out;
   require<OptionError>(!holds_checkpoint({out}), "--out ", config.out, " is a run itself, and no place for the runs of --folds ", folds);
   (void)fold_of(dataset, folds, 0, config.seed);
+  require_dealt_alike(out, folds);
   const auto say = [&](const std::string& line) {
     if (events.message) events.message(line);
   };

@@ -59,7 +59,7 @@ class Loop {
       say("resuming " + session_.folder().root.string() + " after epoch " + std::to_string(state_.epoch) + ", step " +
           std::to_string(state_.step));
     if (over())
-      say(message("the run is finished", exhausted() ? ": it " + state_.history.back().note : "", "; --out another folder trains anew, ",
+      say(message("the run is finished", exhausted() ? ": " + no_gain() : "", "; --out another folder trains anew, ",
                   exhausted() ? "a larger --patience, or 0, goes on" : "more --epochs go on"));
     if (options_.sentinels == SentinelPolicy::reload && !session_.resumed()) save("last");  // the first epoch, too, has a way back
     while (!over()) {
@@ -93,6 +93,9 @@ class Loop {
   std::int64_t without_gain() const {
     return std::count_if(state_.history.begin(), state_.history.end(),
                          [&](const EpochRecord& r) { return r.validation && r.epoch > state_.best_epoch; });
+  }
+  std::string no_gain() const {
+    return message(counted(without_gain(), "validation"), " without a better score than epoch ", state_.best_epoch, "'s");
   }
   bool exhausted() const { return options_.patience > 0 && without_gain() >= options_.patience; }
   bool watched() const { return options_.sentinels != SentinelPolicy::off; }
@@ -231,8 +234,7 @@ class Loop {
     }
     state_.history.push_back(record);
     if (exhausted() && !last) {
-      record.note = message("stopped early after epoch ", state_.epoch, " of ", epochs_, ": ", without_gain(),
-                            " validations without a better score than epoch ", state_.best_epoch, "'s");
+      record.note = message("stopped early after epoch ", state_.epoch, " of ", epochs_, ": ", no_gain());
       state_.history.back().note = record.note;
     }
     sinks_.tell(&Sink::epoch, record, epochs_);
@@ -272,7 +274,7 @@ class Loop {
 
 std::string Task::text(const Scalars& means) const {
   if (means.empty()) return {};
-  return formatted("loss %.4f", means.begin()->second);
+  return "loss " + brief(means.begin()->second);
 }
 
 Outcome run_loop(Task& task, Session& session, const LoopOptions& options, const Sinks& sinks, const std::atomic<bool>* stop) {

@@ -69,8 +69,7 @@ StudyConfig resolved(StudyConfig c) {
   std::vector<Named<const Preset*>> names;
   for (const Preset& p : kPresets) names.push_back({&p, p.name});
   const Preset& p = *parse_name("preset of a study", c.preset, names);
-  constexpr Named<int> kUncertain[] = {{0, "skin"}, {1, "background"}, {2, "ignore"}};
-  (void)parse_name("treatment of uncertain classes", c.uncertain, kUncertain);
+  (void)parse_choice("treatment of uncertain classes", c.uncertain, kUncertainChoices);
   require_ranges(c);
   const auto text = [](std::string& to, const char* preset) {
     if (to.empty()) to = preset;

@@ -1,0 +1,67 @@
+// What evaluate, report and check say and write of sets whose labels, names and background are unusual.
+#include <doctest/doctest.h>
+
+#include <sstream>
+
+#include "lamina/core/text.hpp"
+#include "support/data_folder.hpp"
+#include "support/workshop.hpp"
+
+using namespace lamina;
+using namespace lamina::test;
+namespace fs = std::filesystem;
+
+TEST_CASE("a run is scored with its own background, and a line says so where the data now says another") {
+  const Workshop w(1);
+  write_quarters(w / "set", 1);
+  const auto says = [&](const std::string& roles) {
+    io::write_file_atomically(w / "set/dataset.json", R"({"labels": {"sky": 0, "road": 1})" + roles + "}");
+  };
+  says(R"(, "roles": {"background": "sky"})");
+  REQUIRE(w.lamina("train set --out run" + kSmall).code == 0);
+  const std::string before = w.lamina("evaluate run set").out, report = w.read("run/report.html");
+  says(R"(, "roles": {"background": "road"})");
+  const std::string line = "background: 'sky', because the network was trained so; the data now says 'road', because \"roles\" say so\n";
+  for (const char* command : {"evaluate run set", "report run"}) CHECK(w.lamina(command).err.find(line) != std::string::npos);
+  CHECK(w.lamina("evaluate run set").out == before);
+  CHECK(w.read("run/report.html") == report);
+  // Other classes: both lists, and the way out.
+  io::write_file_atomically(w / "set/dataset.json", R"({"labels": {"sky": 0, "street": 1}})");
+  for (const char* command : {"evaluate run set", "report run"})
+    check_error(w.lamina(command), 3, {"(sky, street) are not those that run was trained on (sky, road)", "lamina train set --from run"});
+}
+
+TEST_CASE("tables fit 100 columns, whatever script the names are in, and stay in line") {
+  const Workshop w(1);
+  write_quarters(w / "set", 1);
+  io::write_file_atomically(
+      w / "set/dataset.json",
+      R"({"labels": {"\u0444\u043e\u043d": 0, "\u76ae\u819a\u306e\u75c5\u5909\u90e8\u4f4d\uff08\u5de6\u4e0a\u8155\uff09": 1}})");
+  REQUIRE(w.lamina("train set --out run" + kSmall).code == 0);
+  for (const char* command : {"evaluate run set", "check set"}) {
+    std::istringstream table(w.lamina(command).out);
+    std::size_t width = 0;
+    for (std::string line; std::getline(table, line);) {
+      CHECK_MESSAGE(display_width(line) <= 100, line);
+      if (line.find("class  ") < 3) width = display_width(line);
+      for (const char* name : {"\u0444\u043e\u043d", "\u76ae\u819a"})
+        if (line.find(name) < 3) CHECK_MESSAGE(display_width(line) == width, line);
+    }
+    CHECK(width > 0);
+  }
+}
+
+TEST_CASE("a file name that is no UTF-8 becomes text that is, wherever a report writes it") {
+  const Workshop w(1);
+  write_quarters(w / "set", 1);
+  for (const char* folder : {"images", "masks"})
+    for (int i = 0; i < 6; ++i)
+      fs::rename(w / (message("set/", folder, "/im", i, ".png")), w / (message("set/", folder, "/\xff", i, ".png")));
+  const Result r = w.lamina("train set --out run" + kSmall);
+  REQUIRE_MESSAGE(r.code == 0, r.err);
+  for (const char* file : {"report.html", "per_image.csv"}) {
+    const std::string text = w.read(std::string("run/") + file);
+    CHECK(valid_utf8(text) == text);
+    CHECK(text.find("\\xff") != std::string::npos);
+  }
+}
