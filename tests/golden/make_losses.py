@@ -48,7 +48,7 @@ classes("focal", focal, ignored)
 classes("dice_image", with_hot(DiceLoss(softmax=True, smooth_nr=0.5, smooth_dr=0.5)))
 classes("dice_squared", with_hot(DiceLoss(softmax=True, squared_pred=True, batch=True, smooth_nr=1, smooth_dr=1)))
 classes("jaccard_image", with_hot(DiceLoss(softmax=True, jaccard=True, smooth_nr=2, smooth_dr=2)))  # of 2 I and twice the union
-classes("dice_log", lambda z, y: smp.losses.DiceLoss("multiclass", log_loss=True, smooth=1)(nchw(z), y))
+classes("dice_log", lambda z, y: smp.losses.DiceLoss("multiclass", log_loss=True, smooth=0.5)(nchw(z), y))  # of I and half the sums
 classes("jaccard_log", lambda z, y: smp.losses.JaccardLoss("multiclass", log_loss=True, smooth=1)(nchw(z), y))
 classes("gdice", with_hot(GeneralizedDiceLoss(softmax=True, batch=True)))
 classes("gdice_image", with_hot(GeneralizedDiceLoss(softmax=True, batch=False)))
