@@ -1,5 +1,7 @@
 #include "lamina/ops/operators.hpp"
 
+#include "lamina/ops/where.hpp"
+
 #include "support/op_check.hpp"
 
 using namespace lamina;
@@ -22,6 +24,13 @@ TEST_CASE("operators by hand, of tensors and numbers in either order") {
   is(a * 3, {3, -6, 12});
   is(a / 4, {0.25, -0.5, 1});
   is(8 / a, {8, -4, 2});
+  is(maximum(a, 1), {1, 1, 4});
+  is(minimum(a, 1), {1, -2, 1});
+  is(a > b, {0, 0, 1});
+  is(a < b, {1, 1, 0});
+  is(a > 0, {1, 0, 1});
+  is(where(a > 0, a, 0), {1, 0, 4});
+  is(where(a > 0, 7, a), {7, -2, 7});
 }
 
 TEST_CASE("operators have gradients") {

@@ -109,6 +109,10 @@ class Predictor {
   }
   /// The same of several images, `options.batch` of which are one forward pass where the network sees whole ones.
   std::vector<Prediction> predict(std::span<const data::ImageView> images, const PredictOptions& options = {}) const;
+  std::vector<Prediction> predict(std::span<const data::Image> images, const PredictOptions& options = {}) const {
+    for (const data::Image& image : images) data::require_valid("predict", image);
+    return predict(std::vector<data::ImageView>(images.begin(), images.end()), options);
+  }
   /// Throws DataError, beginning with `what`, unless the image has the bands and bits of the photographs that the network was trained on.
   void require_fits(const data::ImageView& image, const std::string& what) const;
   /// Is the image looked at in windows, at its own scale?

@@ -124,4 +124,9 @@ inline Tensor greater(const Tensor& a, const Tensor& b, const Tensor& into = {})
                 detail::combine("greater", in, into, []<class T>(auto& device, auto... views) { kernels::greater<T>(device, views...); }));
 }
 
+// The same of a tensor and a number.
+inline Tensor maximum(const Tensor& a, double b) { return maximum(a, Tensor::full({1}, b, like(a))); }
+inline Tensor minimum(const Tensor& a, double b) { return minimum(a, Tensor::full({1}, b, like(a))); }
+inline Tensor greater(const Tensor& a, double b) { return greater(a, Tensor::full({1}, b, like(a))); }
+
 }  // namespace lamina

@@ -22,4 +22,8 @@ inline Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, c
   });
 }
 
+// The same with a number in the place of a tensor.
+inline Tensor where(const Tensor& condition, const Tensor& a, double b) { return where(condition, a, Tensor::full({1}, b, like(a))); }
+inline Tensor where(const Tensor& condition, double a, const Tensor& b) { return where(condition, Tensor::full({1}, a, like(b)), b); }
+
 }  // namespace lamina
