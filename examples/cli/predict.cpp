@@ -133,7 +133,7 @@ Json written(const infer::Prediction& p, Photo photo, const data::LabelSchema& s
   const std::string stem = file.stem().string();
   const fs::path overlay = out / "overlays" / (stem + ".png");
   if (!schema.reading.as_stored) photo.orientation = 1;
-  truth.turn = photo.orientation;
+  truth.turn = photo.orientation, truth.width = photo.image.width, truth.height = photo.image.height;
   const data::LabelImage mask =
       truth.mask.empty() ? data::LabelImage()
                          : data::read_mask(truth, data::MaskDecoder(schema.reading.encoding.value_or(data::MaskEncoding::index), schema),

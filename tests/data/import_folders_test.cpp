@@ -15,7 +15,9 @@ TEST_CASE("import splits: folders of a split with photographs and masks, or of t
       {"images/train", "masks/train", "images/val", "masks/val"},
       {"data/img_dir/train", "data/ann_dir/train", "data/img_dir/val", "data/ann_dir/val"},
       {"Training", "Training_labels", "Validation", "Validation_labels"},
-      {"train2017/imgs", "train2017/gt", "valid2017/imgs", "valid2017/gt"}};
+      {"train2017/imgs", "train2017/gt", "valid2017/imgs", "valid2017/gt"},
+      {"train", "trainannot", "val", "valannot"},
+      {"trainimages", "trainmasks", "validimages", "validmasks"}};
   for (const auto& [train_photos, train_masks, val_photos, val_masks] : layouts) {
     CAPTURE(train_photos);
     Source s;
@@ -52,9 +54,11 @@ TEST_CASE("import splits: names of two splits, a folder a class, dataset.json of
     }
     s.text(message(split, "/dataset.json"), R"({"labels": {"background": 0, "burn": 1, "scar": 2}})");
   }
+  s.text("groups.txt", "0001.png the first one\n0002\tsecond patient\n");
   const Import i("splits", s);
   CHECK(i.names(Split::test) == Names{"test_0001", "test_0002"});
   CHECK(i.row("train_0002") == Labels{2, 1, 0, 0});
+  CHECK(i.dataset.items(Split::test)[1].group == "second patient");
   CHECK(i.row("test_0002") == Labels{2, 0, 0, 0});
   CHECK(fs::canonical(i.folder / "out/images/test_0001.png") == fs::canonical(s / "test/images/0001.png"));
   CHECK(i.made.notes[0] == "2 names of several splits: all photographs are called by their split, too: 0001, 0002");

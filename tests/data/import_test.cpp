@@ -256,6 +256,27 @@ TEST_CASE("import: what fails leaves nothing") {
   }
 }
 
+TEST_CASE("import: what was stopped half way is done again, in its own folder alone") {
+  Source s;
+  for (const char* split : {"train", "val"}) {
+    s.photo(message(split, "/images/", split, ".png"));
+    s.mask(message(split, "/masks/", split, ".png"), {0, 1, 0, 0});
+  }
+  const TempFolder out;
+  (void)import_dataset("splits", s.path(), out / "o");
+  const auto stop = [&] {  // as a process that is killed while it moves its parts leaves it
+    fs::create_directory(out / "o/.unfinished");
+    fs::rename(out / "o/images", out / "o/.unfinished/images");
+  };
+  stop();
+  CHECK(import_dataset("splits", s.path(), out / "o").items[0] == 1);
+  CHECK(!fs::exists(out / "o/.unfinished"));
+  stop();
+  io::write_file_atomically(out / "o/notes.txt", "mine");
+  CHECK_THROWS_WITH_AS(import_dataset("splits", s.path(), out / "o"), doctest::Contains("not empty"), OptionError);
+  CHECK(fs::exists(out / "o/masks"));
+}
+
 TEST_CASE("import: what is asked for, and where it goes, is checked") {
   Source s;
   s.photo("x/y.png");

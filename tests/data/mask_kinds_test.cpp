@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "lamina/data/check.hpp"
+#include "lamina/io/npy.hpp"
 #include "support/data_folder.hpp"
 #include "support/op_check.hpp"
 
@@ -58,6 +59,44 @@ TEST_CASE("one-hot arrays of three planes, and pictures: what is predicted is wr
     CHECK(resolve_masks({inspect_mask(raster, "m", both), inspect_mask(again, "again", both)}, both).decode(again, "again").labels ==
           mask.labels);
   }
+}
+
+TEST_CASE("the axes of a one-hot array are told apart by its photograph's size") {
+  struct Case {
+    int width, height, planes;
+  };
+  for (const auto& [width, height, planes] : {Case{12, 5, 7}, Case{4, 4, 3}, Case{64, 16, 20}, Case{20, 40, 36}, Case{5, 12, 2}})
+    for (const bool lead : {true, false})
+      for (const bool compare : {true, false}) {
+        CAPTURE(width);
+        CAPTURE(lead);
+        CAPTURE(compare);
+        DataFolder f;
+        const auto label = [planes = planes](int x, int y, int stem) { return (3 * x + 5 * y + stem) % planes; };
+        for (const char* stem : {"a", "b", "c", "d"}) {
+          write_png(f / ("images/" + std::string(stem) + ".png"), Image(width, height, 3, static_cast<std::uint8_t>(*stem)));
+          const auto h = static_cast<std::size_t>(height), w = static_cast<std::size_t>(width), c = static_cast<std::size_t>(planes);
+          std::vector<std::uint8_t> values(h * w * c);
+          for (int y = 0; y < height; ++y)
+            for (int x = 0; x < width; ++x) {
+              const auto at = static_cast<std::size_t>(y) * w + static_cast<std::size_t>(x);
+              const auto k = static_cast<std::size_t>(label(x, y, *stem));
+              values[lead ? k * h * w + at : at * c + k] = 1;
+            }
+          io::write_npy(f / ("masks/" + std::string(stem) + ".npy"),
+                        Tensor::from<std::uint8_t>(std::span<const std::uint8_t>(values),
+                                                   lead ? Shape{planes, height, width} : Shape{height, width, planes}));
+        }
+        const Dataset d = open_dataset(f.path(), {.compare_photos = compare});
+        const Item& item = d.items(Split::train)[0];
+        const LabelImage mask = read_mask(item, d.masks);
+        REQUIRE(mask.width == width);
+        REQUIRE(mask.height == height);
+        bool same = true;
+        for (int y = 0; y < height; ++y)
+          for (int x = 0; x < width; ++x) same &= mask.at(x, y) == label(x, y, item.name[0]);
+        CHECK(same);
+      }
 }
 
 TEST_CASE("255 beside 0 alone is what is marked: nobody is told to leave it out; labels to write are values that are there") {

@@ -92,6 +92,9 @@ TEST_CASE("graded planes: counts and scores of each, and their mean") {
   CHECK(s.at("quadratic_kappa") == doctest::Approx((s.at("quadratic_kappa_crack") + s.at("quadratic_kappa_rust")) / 2));
   CHECK(head->selection(both).value == s.at("quadratic_kappa"));
   CHECK(s.at("dice_rust severe") == doctest::Approx(2 * 2. / (2 + 3)));
+  CHECK(s.at("specificity_crack mild") == 7. / 8);  // of eight that are not, one was called so
+  CHECK(s.at("specificity_rust none") == 7. / 8);
+  CHECK(s.at("specificity_micro") == doctest::Approx(0.9));
   CHECK(head->quality(head->image_summary(both)) == doctest::Approx(-0.25));
   // Always the most frequent grade: of crack none, of rust mild.
   const metrics::ConfusionMatrix base = head->baseline(both);

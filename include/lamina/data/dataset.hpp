@@ -21,7 +21,7 @@ struct Item {
   std::vector<std::filesystem::path> planes{};  ///< one file a plane, empty where nothing of it is there; `mask` is then the first of them
   std::vector<std::int64_t> pixels{};           ///< of the mask as LabelSchema::counted, once the data set is open
   std::vector<std::int64_t> labelled{};         ///< the same: of each its plane's pixels that have a label
-  int width = 0, height = 0;                    ///< of the mask, once the data set is open
+  int width = 0, height = 0;                    ///< as its photograph is seen, once the data set is open
   std::string group = {};                       ///< what it belongs to, such as a patient, by groups.txt; empty: nothing is said
   int turn = 1;  ///< EXIF orientation of the photograph, by which its mask is turned; 1 unless masks are drawn on stored pixels
   std::filesystem::path weights{};  ///< how often each pixel counts in losses, see read_pixel_weights; empty: once

@@ -140,8 +140,13 @@ struct DecodeLimits {
   std::int64_t max_decoded_bytes = std::int64_t{1} << 30;
   std::int64_t max_file_bytes = std::int64_t{512} << 20;
   FileRole role = FileRole::any;
+  int width = 0, height = 0;  ///< of the picture, where that is known: it tells the axes of an array apart
 
-  DecodeLimits of(FileRole r) const { return {max_pixels, max_decoded_bytes, max_file_bytes, r}; }
+  DecodeLimits of(FileRole r) const {
+    DecodeLimits own = *this;
+    own.role = r;
+    return own;
+  }
   /// For files of up to so many pixels, which can be as large in every other way: 16 bytes a pixel, decoded or not.
   static DecodeLimits for_pixels(std::int64_t pixels);
 };

@@ -17,6 +17,9 @@ class Graded : public Head {
   void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override;
   metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const override;
   std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const override;
+  metrics::Scores scores(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override {
+    return confusion.scores(neutral_outcome(), undefined, planes() ? schema().classes() : 0);
+  }
   Scalars summary(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   Selection selection(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   Scalars image_summary(const metrics::ConfusionMatrix& of_one_image) const override;

@@ -67,8 +67,8 @@ class ConfusionMatrix {
   std::int64_t at(int truth, int prediction) const { return counts_[static_cast<std::size_t>(truth * classes_ + prediction)]; }
   std::int64_t truth_count(int c) const;
   std::int64_t prediction_count(int c) const;
-  /// What neither is nor was called `c`; of a plane, within that plane.
-  std::int64_t true_negatives(int c) const;
+  /// What neither is nor was called `c`; of a plane, within that plane. `plane_classes` is as of scores.
+  std::int64_t true_negatives(int c, int plane_classes = 0) const;
   /// Those of each plane, of a matrix that counts planes; else empty.
   const std::vector<std::int64_t>& plane_negatives() const { return negatives_; }
   void set_plane_negatives(std::vector<std::int64_t> negatives) { negatives_ = std::move(negatives); }
@@ -76,8 +76,9 @@ class ConfusionMatrix {
   /// Share of the pixels labelled `c`; of a plane, of that plane's. NaN without pixels.
   double truth_share(int c) const;
   /// `background`: the class that macro_foreground leaves out; -1 for none.
-  /// `undefined`: what 0 / 0 counts as (sklearn's zero_division).
-  Scores scores(int background = -1, double undefined = kUndefined) const;
+  /// `undefined`: what 0 / 0 counts as (sklearn's zero_division). `plane_classes`: of planes of so many classes each, one after the other;
+  /// 0 where a pixel is counted once.
+  Scores scores(int background = -1, double undefined = kUndefined, int plane_classes = 0) const;
   OrdinalScores ordinal_scores() const;
   /// The matrix of a predictor that always answers the most frequent label: what the scores must beat.
   ConfusionMatrix majority_baseline() const;

@@ -26,13 +26,25 @@ Raster detail::stacked(const Item& item, const DecodeLimits& limits) {
   return raster;
 }
 
-LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& limits) {
+namespace {
+/// With the size of the mask's file, where that of its photograph is known.
+DecodeLimits sized(const DecodeLimits& limits, const Item& item) {
+  DecodeLimits own = limits;
+  const bool lies = item.turn > 4;
+  own.width = lies ? item.height : item.width, own.height = lies ? item.width : item.height;
+  return own;
+}
+}  // namespace
+
+LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& for_all) {
+  const DecodeLimits limits = sized(for_all, item);
   if (!item.planes.empty() && decoder.planes() == 0) return decoder.decode(detail::stacked(item, limits), item.mask.string());
   if (!item.planes.empty()) return decoder.read(item.planes, limits, item.turn);
   return decoder.decode(detail::read_turned(item.mask, item.turn, limits), item.mask.string());
 }
 
-MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& limits) {
+MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& for_all) {
+  const DecodeLimits limits = sized(for_all, item);
   if (!schema.heads.empty()) return detail::inspect_heads(item, schema, limits);
   if (schema.plane_names().empty() && !item.planes.empty()) {
     MaskContent content = inspect_mask(detail::stacked(item, limits), item.mask.string(), schema);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/groups.hpp"
 #include "lamina/data/impl/importing.hpp"
 #include "lamina/data/impl/pairing.hpp"
 #include "lamina/data/impl/schema_names.hpp"
@@ -23,9 +24,32 @@ struct Place {
 constexpr std::pair<std::string_view, Split> kSplitWords[] = {{"train", Split::train}, {"training", Split::train}, {"val", Split::val},
                                                               {"valid", Split::val},   {"validation", Split::val}, {"test", Split::test},
                                                               {"testing", Split::test}};
-constexpr std::string_view kMaskWords[] = {"mask",        "masks", "label",       "labels", "ann",          "annotation",
+constexpr std::string_view kMaskWords[] = {"mask",        "masks", "label",       "labels", "ann",          "annot",        "annotation",
                                            "annotations", "gt",    "groundtruth", "truth",  "segmentation", "segmentations"};
 constexpr std::string_view kPhotoWords[] = {"image", "images", "img", "imgs", "photo", "photos", "photographs", "input", "inputs"};
+
+template <class Words>
+bool is_in(const Words& words, std::string_view word) {
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
+}
+
+/// Those of a name in small letters; of "trainannot" and "valimages" two.
+std::vector<std::string> words_of(const std::string& name) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0, end; begin < name.size(); begin = end + 1) {
+    end = std::min(name.find_first_of("_-. 0123456789", begin), name.size());
+    std::string word = name.substr(begin, end - begin);
+    for (const auto& [spelled, split] : kSplitWords)
+      if (const std::string rest = word.starts_with(spelled) ? word.substr(spelled.size()) : "";
+          is_in(kMaskWords, rest) || is_in(kPhotoWords, rest)) {
+        words.emplace_back(spelled);
+        word = rest;
+        break;
+      }
+    words.push_back(std::move(word));
+  }
+  return words;
+}
 
 /// "img_dir/train": by the words of its parts, of which one is a split; after these a part of masks is a label. None: it is no such folder.
 std::optional<Place> place_of(const fs::path& folder, const fs::path& source) {
@@ -34,12 +58,9 @@ std::optional<Place> place_of(const fs::path& folder, const fs::path& source) {
   for (const fs::path& part : folder.lexically_relative(source)) {
     const std::string name = schema_names::in_small_letters(part.string());
     bool named = false;
-    for (std::size_t begin = 0, end; begin < name.size(); begin = end + 1) {
-      end = std::min(name.find_first_of("_-. 0123456789", begin), name.size());
-      const std::string word = name.substr(begin, end - begin);
-      const auto is_in = [&](const auto& words) { return std::find(std::begin(words), std::end(words), word) != std::end(words); };
-      named |= is_in(kPhotoWords);
-      if (is_in(kMaskWords)) named = place.masks = true;
+    for (const std::string& word : words_of(name)) {
+      named |= is_in(kPhotoWords, word);
+      if (is_in(kMaskWords, word)) named = place.masks = true;
       for (const auto& [spelled, split] : kSplitWords) {
         if (word != spelled) continue;
         if (place.split && *place.split != split) return std::nullopt;
@@ -128,6 +149,12 @@ Imported import_splits(const fs::path& source, Target& target) {
     if (!folders.photos.empty()) photos[split] = files_of(folders.photos, nullptr, target);
     for (const auto& [stem, path] : photos[split]) ++splits_of[stem];
   }
+  std::vector<Finding> findings;
+  Files all;
+  for (const auto& [split, of_split] : photos) all.insert(of_split.begin(), of_split.end());
+  const Groups groups(source, all, findings);
+  for (const Finding& finding : findings) throw DataError(finding.text);
+  std::string group_lines;
   std::vector<std::string> again, unlabelled, homeless;
   for (const auto& [stem, times] : splits_of)
     if (times > 1) again.push_back(stem);
@@ -150,11 +177,13 @@ Imported import_splits(const fs::path& source, Target& target) {
       }
       const std::string name = again.empty() ? stem : message(name_of(split), '_', stem);
       target.add(split, name, photo);
+      if (const std::string group = groups.of(stem); !group.empty()) group_lines += name + '\t' + group + '\n';
       for (const auto& [label, mask] : found->second) target.link_mask(name, mask, label);
     }
   }
   target.tell(unlabelled, "photograph", "left out, without a mask");
   target.tell(homeless, "mask", "left out, without a photograph");
+  if (!group_lines.empty()) target.write_groups(group_lines);
   return target.finish(splits.empty() ? Json() : schema_of(source, splits),
                        source.string() +
                            " has no folders of splits: SPLIT/images and SPLIT/masks, or images/SPLIT and masks/SPLIT, "

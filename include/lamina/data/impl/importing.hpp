@@ -31,6 +31,8 @@ class Target {
   void write_mask(const std::string& stem, const LabelImage& mask, const std::string& label = "");
   /// Of a label that is nowhere, so far.
   void add_folder(const std::string& label);
+  /// groups.txt.
+  void write_groups(const std::string& lines);
   /// Says how many of the source were left out, or assumed, and which are the first; silent where none was.
   void tell(const std::vector<std::string>& which, const std::string& one, const std::string& what);
   void note(const std::string& text) { result_.notes.push_back(text); }
@@ -39,6 +41,8 @@ class Target {
   Imported finish(Json dataset_json, const std::string& nothing);
 
  private:
+  void remove_interrupted();
+
   fs::path out_, unfinished_;  // what is asked for; a folder in it
   bool was_there_;
   std::set<std::string> stems_;

@@ -11,9 +11,20 @@
 namespace lamina::data::detail {
 
 Target::Target(const fs::path& out, const fs::path& source) : out_(out), unfinished_(out / ".unfinished"), was_there_(fs::exists(out)) {
+  remove_interrupted();
   require<OptionError>(!fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out)), out.string(),
                        " is there already and not empty; choose another folder for the imported data set");
   require_no_dataset("OUT", out, {source});
+}
+
+/// What an import left that was stopped: its own folder, and what of it was in place already.
+void Target::remove_interrupted() {
+  if (!fs::is_directory(unfinished_)) return;
+  const std::set<std::string> ours{".unfinished", "images", "masks", "train.txt", "val.txt", "test.txt", "groups.txt", "dataset.json"};
+  const std::vector<fs::path> there(fs::directory_iterator(out_), {});
+  for (const fs::path& path : there)
+    if (!ours.contains(path.filename().string())) return;
+  for (const fs::path& path : there) fs::remove_all(path);
 }
 
 Target::~Target() {
@@ -50,6 +61,8 @@ void Target::write_mask(const std::string& stem, const LabelImage& mask, const s
   write_png(file, mask);
 }
 
+void Target::write_groups(const std::string& lines) { io::write_file_atomically(unfinished_ / "groups.txt", lines); }
+
 void Target::tell(const std::vector<std::string>& which, const std::string& one, const std::string& what) {
   if (!which.empty()) note(message(counted(std::ssize(which), one), " ", what, ": ", examples(which)));
 }
@@ -75,7 +88,8 @@ Imported Target::finish(Json dataset_json, const std::string& nothing) {
     if (!names.empty()) io::write_file_atomically(unfinished_ / (std::string(name_of(split)) + ".txt"), text);
   }
   if (!dataset_json.is_null()) io::write_file_atomically(unfinished_ / "dataset.json", dataset_json.dump(2) + '\n');
-  const std::vector<fs::path> made(fs::directory_iterator(unfinished_), {});
+  std::vector<fs::path> made(fs::directory_iterator(unfinished_), {});
+  std::stable_partition(made.begin(), made.end(), [](const fs::path& part) { return part.filename() != "images"; });  // without it: no data
   for (const fs::path& part : made) {
     std::error_code error;
     fs::rename(part, out_ / part.filename(), error);

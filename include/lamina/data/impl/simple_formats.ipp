@@ -110,16 +110,24 @@ Raster detail::decode_pnm(std::string_view bytes, const std::string& origin, con
   return raster;
 }
 
+namespace {
+/// Of three axes, is the first that of the planes? It is where the other two are the picture's, if its size is known. Else the last one
+/// is, unless the first is the smallest and the last too long for planes, or the first too short for the side of a picture.
+bool planes_lead(const std::vector<std::int64_t>& shape, const DecodeLimits& limits) {
+  const bool lead = shape[1] == limits.height && shape[2] == limits.width, trail = shape[0] == limits.height && shape[1] == limits.width;
+  if (lead != trail) return lead;
+  constexpr std::int64_t kMostPlanes = 32, kLeastSide = 16;
+  const bool smallest = shape[0] < shape[1] && shape[0] < shape[2];
+  return smallest && (shape[2] > kMostPlanes || (shape[0] < kLeastSide && shape[2] >= kLeastSide));
+}
+}  // namespace
+
 Raster detail::decode_npy(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
   const io::NpyArray array = io::parse_npy_array(bytes, origin);
   const auto rank = array.shape.size();
   require<DataError>(rank == 2 || rank == 3, origin, ": an array used as an image has shape (H, W), (H, W, C) or (C, H, W), this one of ",
                      array.type, " has ", rank, " axes");
-  // Of three axes the last one is that of the planes; the first where it is the smallest and the last too long for planes, or the first
-  // too short for the side of a picture.
-  constexpr std::int64_t kMostPlanes = 32, kLeastSide = 16;
-  const bool smallest = rank == 3 && array.shape[0] < array.shape[1] && array.shape[0] < array.shape[2];
-  const bool first = smallest && (array.shape[2] > kMostPlanes || (array.shape[0] < kLeastSide && array.shape[2] >= kLeastSide));
+  const bool first = rank == 3 && planes_lead(array.shape, limits);
   const auto extent = [&](std::size_t axis) {
     require<DataError>(array.shape[axis] <= limits.max_pixels, origin, ": an axis of ", array.shape[axis], " is over the limit of ",
                        limits.max_pixels);

@@ -101,8 +101,10 @@ Survey::Survey(DatasetFiles& files, const DatasetOptions& options, bool photos) 
   current_cpu().parallel(static_cast<std::int64_t>(items.size()), [&](std::int64_t i, int) {
     Item& item = items[static_cast<std::size_t>(i)];
     Inspection& in = found[static_cast<std::size_t>(i)];
-    if (photos || reading.as_stored) keeping_error(in.image_error, [&] { inspect_photo(item, options.limits, in); });
+    const bool array = item.mask.extension() == ".npy";  // whose axes the photograph's size tells apart
+    if (photos || reading.as_stored || array) keeping_error(in.image_error, [&] { inspect_photo(item, options.limits, in); });
     if (reading.as_stored) item.turn = in.orientation;
+    item.width = in.width, item.height = in.height;
     if (!item.mask.empty()) keeping_error(in.mask_error, [&] { in.mask = inspect_mask(item, files.schema, options.limits); });
   });
   std::size_t i = 0;

@@ -107,9 +107,12 @@ std::int64_t ConfusionMatrix::prediction_count(int c) const {
   return n;
 }
 
-std::int64_t ConfusionMatrix::true_negatives(int c) const {
+std::int64_t ConfusionMatrix::true_negatives(int c, int plane_classes) const {
   if (c < static_cast<int>(negatives_.size())) return negatives_[static_cast<std::size_t>(c)];
-  return total() - truth_count(c) - prediction_count(c) + at(c, c);
+  const int count = plane_classes ? plane_classes : classes_, first = c / count * count;
+  std::int64_t all = 0;
+  for (int k = first; k < first + count; ++k) all += truth_count(k);
+  return all - truth_count(c) - prediction_count(c) + at(c, c);
 }
 
 double ConfusionMatrix::truth_share(int c) const {
@@ -119,7 +122,7 @@ double ConfusionMatrix::truth_share(int c) const {
 
 std::int64_t ConfusionMatrix::total() const { return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0}); }
 
-Scores ConfusionMatrix::scores(int background, double undefined) const {
+Scores ConfusionMatrix::scores(int background, double undefined, int plane_classes) const {
   require<OptionError>(background >= -1 && background < classes_, "scores: background ", background, " is no class of ", classes_);
   Scores s;
   std::int64_t hits = 0;
@@ -130,7 +133,7 @@ Scores ConfusionMatrix::scores(int background, double undefined) const {
   std::vector<Counts> each;
   Counts all, foreground;
   for (int k = 0; k < classes_; ++k) {
-    const Counts n{at(k, k), prediction_count(k) - at(k, k), truth_count(k) - at(k, k), true_negatives(k)};
+    const Counts n{at(k, k), prediction_count(k) - at(k, k), truth_count(k) - at(k, k), true_negatives(k, plane_classes)};
     each.push_back(n);
     for (Counts* sum : {&all, &foreground})
       if (sum == &all || k != background) sum->tp += n.tp, sum->fp += n.fp, sum->fn += n.fn, sum->tn += n.tn;
