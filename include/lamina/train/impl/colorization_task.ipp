@@ -154,12 +154,11 @@ std::vector<std::string> ColorizationTask::score_names() const {
 
 std::string ColorizationTask::text(const Scalars& s) const {
   const auto beside_equilibrium = [](double value, double equilibrium) {
-    return formatted("%.3f", value) + (std::isnan(equilibrium) ? "" : formatted(" (equilibrium %.3f)", equilibrium));
+    return decimal(value, 3) + (std::isnan(equilibrium) ? "" : " (equilibrium " + decimal(equilibrium, 3) + ")");
   };
   const std::string& distance = parts_.loss.options().reconstruction;
-  return "G " + beside_equilibrium(s.at("g_gan"), parts_.loss.generator_equilibrium()) +
-         formatted(" + %s %.3f", distance.c_str(), s.at("g_" + distance)) + "  D " +
-         beside_equilibrium(s.at("d_loss"), parts_.loss.discriminator_equilibrium()) +
+  return "G " + beside_equilibrium(s.at("g_gan"), parts_.loss.generator_equilibrium()) + " + " + distance + " " +
+         decimal(s.at("g_" + distance), 3) + "  D " + beside_equilibrium(s.at("d_loss"), parts_.loss.discriminator_equilibrium()) +
          formatted("  D right %.2f (guessing 0.5)  |gG|/|gD| %.2g  colorfulness %.1f", s.at("d_accuracy"), gradient_ratio(s),
                    s.at("colorfulness"));
 }
