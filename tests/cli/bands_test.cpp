@@ -60,7 +60,7 @@ TEST_CASE("16-bit and many-band photographs are checked, trained on, scored and 
     const infer::Predictor predictor(w / "run");
     CHECK(predictor.input().channels == (bands == 1 ? 3 : bands));
     data::write_png(w / "plain.png", data::Image(16, 16, 3));
-    check_error(w.lamina("predict run plain.png --out other"), 3, {"plain.png: ", "photographs of 16 bits", "has 8"});
+    check_error(w.lamina("predict run plain.png --out other"), 3, {"plain.png: ", "8 bits a sample", "photographs of 16"});
     if (bands > 1) check_error(w.lamina("train set --out other --augment jitter=0.1"), 2, {"saturation and hue"});
   }
 }
@@ -79,6 +79,18 @@ TEST_CASE("--channels 1 learns from gray; --normalize data works on 8-bit photog
     CHECK(w.lamina("evaluate " + run + " data --json --quiet").code == 0);
     CHECK(w.lamina("predict " + run + " data/images --quiet --out out_" + run).code == 0);
   }
+  // Those of 16 bits are others, however they are looked at.
+  const Result trained = w.lamina("train data --quiet --out of8" + kSmall);
+  REQUIRE(trained.code == 0);
+  std::filesystem::copy(w / "data", w / "deep", std::filesystem::copy_options::recursive);
+  for (const auto& entry : std::filesystem::directory_iterator(w / "deep/images")) {
+    const data::Image photo = data::read_image(entry.path());
+    std::string deep = message("P6 ", photo.width, ' ', photo.height, " 65535\n");  // what a file holds says its format
+    for (const std::uint8_t v : photo.pixels) deep += static_cast<char>(v / 16), deep += static_cast<char>(16 * (v % 16));
+    io::write_file_atomically(entry.path(), deep);
+  }
+  check_error(w.lamina("predict of8 deep/images --out p"), 3, {".png: 16 bits a sample", "photographs of 8"});
+  check_error(w.lamina("evaluate of8 deep"), 3, {".png: 16 bits a sample", "photographs of 8"});
   check_error(w.lamina("train data --out x --channels 5" + kSmall), 3, {"bands, not 5"});
   check_error(w.lamina("train data --out x --normalize mean" + kSmall), 2, {"\"mean\"", "half", "data"});
 }

@@ -151,6 +151,14 @@ TEST_CASE("a rare class is weighted; proportions that differ are padded") {
   const json large = json::parse(w.lamina("check large --json").out);
   CHECK(large.at("command") ==
         "lamina train large --size 512x512 --resize crop --crop-foreground 0.33 --loss ce+dice --class-weights enet");
+  // Of five pixels in a photograph that is hardly larger nothing would be left, either.
+  for (const char* name : {"a.png", "b.png"}) {
+    data::LabelImage mask(640, 400);
+    for (int k = 0; k < 25; ++k) mask.at(300 + k % 5, 200 + k / 5) = 1;
+    data::write_png(w / "large/images" / name, data::Image(640, 400, 3, static_cast<std::uint8_t>(*name)));
+    data::write_png(w / "large/masks" / name, mask);
+  }
+  CHECK(w.lamina("check large").out.find("--size 400x400 --resize crop --crop-foreground 0.33") != std::string::npos);
 }
 
 TEST_CASE("which class is the background stands in the first lines of check and train; without one all classes choose the epoch") {

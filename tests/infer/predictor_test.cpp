@@ -103,7 +103,12 @@ TEST_CASE("bands, normalisation and border of the checkpoint reach the network, 
   io::save_model(f / "net.safetensors", *network, model, {{"labels", data::to_json(schema)}, {"input", infer::to_json(of_16)}});
   infer::Predictor predictor(f / "net.safetensors");
   CHECK_NOTHROW(predictor.predict(deep));
-  check_throws<DataError>([&] { predictor.predict(photo); }, {"photographs of 16 bits", "has 8"});
+  check_throws<DataError>([&] { predictor.predict(photo); }, {"8 bits a sample", "photographs of 16"});
+  const infer::InputConfig of_8{.channels = 2, .bits = 8};
+  io::save_model(f / "net8.safetensors", *network, model, {{"labels", data::to_json(schema)}, {"input", infer::to_json(of_8)}});
+  infer::Predictor eight(f / "net8.safetensors");
+  CHECK_NOTHROW(eight.predict(photo));
+  check_throws<DataError>([&] { eight.predict(deep); }, {"16 bits a sample", "photographs of 8", "scale it"});
   for (const char* sd : {"1", "1,0", "1,-1", "1,x", "1,1,1"}) {
     infer::InputConfig wrong = of_16;
     wrong.sd = sd;

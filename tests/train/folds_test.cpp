@@ -91,6 +91,37 @@ TEST_CASE("folds: groups stay together") {
   check_throws<OptionError>([&] { train::fold_of(set, 5, 0, 5); }, {"--folds 5", "in 4 groups"});
 }
 
+TEST_CASE("folds: copies of a photograph stay together, in its group, and are no leak") {
+  const TempFolder f;
+  small_phantom(f / "data", 9);
+  for (const auto& [from, to] : {std::pair{"skin_0000", "zz"}, {"skin_0003", "aa"}, {"skin_0005", "yy"}})
+    for (const char* folder : {"images/", "masks/"})
+      fs::copy_file(f / "data" / (folder + std::string(from) + ".png"), f / "data" / (folder + std::string(to) + ".png"));
+  for (const char* list : {"train.txt", "val.txt", "test.txt"}) fs::remove(f / "data" / list);
+  std::string train, val;
+  for (const auto& entry : fs::directory_iterator(f / "data/images"))
+    (entry.path().stem() == "zz" ? val : train) += entry.path().stem().string() + "\n";
+  io::write_file_atomically(f / "data/train.txt", train);
+  io::write_file_atomically(f / "data/val.txt", val);
+  io::write_file_atomically(f / "data/groups.txt", "yy patient\nskin_0007 patient\n");
+  const data::Dataset set = data::open_dataset(f / "data", {.compare_photos = true});
+  const auto leaks = [](const data::Dataset& d) {
+    return std::count_if(d.findings.begin(), d.findings.end(), [](const data::Finding& finding) { return finding.leak; });
+  };
+  CHECK(leaks(set) == 1);
+  std::map<std::string, int> fold;
+  for (int k = 0; k < 5; ++k) {
+    const data::Dataset one = train::fold_of(set, 5, k, 3);
+    CHECK(leaks(one) == 0);
+    for (const std::string& name : names(one, Split::val)) fold[name] = k;
+  }
+  CHECK(fold.at("zz") == fold.at("skin_0000"));
+  CHECK(fold.at("aa") == fold.at("skin_0003"));
+  CHECK(fold.at("yy") == fold.at("skin_0007"));
+  CHECK(fold.at("skin_0005") == fold.at("yy"));
+  check_throws<OptionError>([&] { train::fold_of(set, 9, 0, 3); }, {"12 in 8 groups"});
+}
+
 TEST_CASE("cross-validation: scores of images that a run had not seen, a table, and the same again when it was interrupted") {
   const TempFolder f;
   small_phantom(f / "data", 8);

@@ -162,13 +162,14 @@ TEST_CASE("scores.json is read as it was written, undefined numbers too; what is
   s.intervals.images = 2;
   s.intervals.selection = {0.25, 0.75};
   s.intervals.each = {{"a", {0, 1}}, {"b", {}}};
-  s.images = {{"x \"1\"", 0.5}, {"y", std::nan("")}};
+  s.images = {{"x \"1\"", 0.5, 7}, {"y", std::nan(""), 0}};
   TempFolder f;
   io::write_file_atomically(f / "s.json", train::scores_json(s));
   const train::RunScores r = train::read_scores(f / "s.json");
   CHECK(train::scores_json(r) == train::scores_json(s));
-  CHECK(r.images[0] == s.images[0]);
-  CHECK(std::isnan(r.images[1].second));
+  CHECK(r.images[0].name == s.images[0].name);
+  CHECK(r.images[0].labels == 7);
+  CHECK(std::isnan(r.images[1].quality));
   CHECK(r.intervals.selection.high == 0.75);
   io::write_file_atomically(f / "s.json", "{\"split\": 1}");
   check_throws<DataError>([&] { train::read_scores(f / "s.json"); }, {"s.json", "no scores"});
@@ -206,6 +207,16 @@ TEST_CASE("runs side by side: scores, differences image by image, settings that 
     for (const char* word : {"Differences from a", "Settings that differ", "foreground Dice", "ce+dice"})
       CHECK_MESSAGE(whole.find(word) != std::string::npos, word);
   CHECK(html.find(">b</text>") != std::string::npos);  // a legend of curves
+  // Images of the same name that hold something else are others; scores of before say nothing of that.
+  train::RunScores changed = train::read_scores(f / "b/scores.json");
+  REQUIRE(changed.images.size() == 3);
+  CHECK(changed.images[0].labels != 0);
+  ++changed.images[0].labels, changed.images[1].labels = 0;
+  io::write_file_atomically(f / "b/scores.json", train::scores_json(changed));
+  const train::Comparison some = train::compare_runs({f / "a", f / "b"});
+  CHECK(some.differences[0].images == 2);
+  CHECK(some.differences[0].others == 1);
+  CHECK(train::comparison_text(some).find("without 1 image of the same name with other labels") != std::string::npos);
   // Without scores, or of another split, there is nothing to pair.
   train::RunScores other = train::read_scores(f / "b/scores.json");
   other.split = "test";

@@ -130,6 +130,19 @@ TEST_CASE("collapse: five validations in a row with one answer are pointed out, 
   const Alarm far = train::alarms(rules, falling)[0];
   CHECK(far.cause.starts_with("a learning rate that is too high (an update moved the weights by 1 of their size"));
   CHECK(far.next == "--lr 0.001");
+  // Or where ReLUs died of them.
+  std::vector<EpochRecord> dying = with_losses({2, 1, 1, 1, 1});
+  dying[2].signals = {{"movement", 0.5}, {"dead/down.0", 0.75}}, dying[2].lr = 1e-2;
+  CHECK(train::alarms(rules, dying)[0].cause.starts_with("a learning rate that is too high (75 % of the channels of down.0 are dead),"));
+  // Nobody is told to weigh what is weighted; where that did not help, the rate may be too high as well as too low.
+  const auto weighted = train::head_sentinels(*head, 1e-2, true);
+  const Alarm either = train::alarms(weighted, times(5, bad))[0];
+  CHECK(either.cause == "a learning rate that is too high, or too low, or masks that are read wrongly (see lamina check)");
+  CHECK(either.next == "--lr 0.001");
+  std::vector<EpochRecord> slow = with_losses({2, 1, 1, 1, 1});
+  slow[3].signals = {{"movement", 1e-3}}, slow[3].lr = 1e-2;
+  CHECK(train::alarms(weighted, slow)[0].cause.starts_with("a learning rate that is too low,"));
+  CHECK(train::alarms(weighted, slow)[0].next == "--lr 0.1");
 }
 
 TEST_CASE("rising loss: a fifth above the first epoch's, or ten times that in a validation") {
@@ -164,6 +177,9 @@ TEST_CASE("no recall: a labelled class that ten validations do not find once is 
   const std::string seen = train::alarms(rules, times(10, bad))[0].seen;
   CHECK(seen.find("\"c\" (8 pixels)") != std::string::npos);
   CHECK(seen.find("\"d\"") == std::string::npos);
+  std::vector<EpochRecord> slow = times(12, bad);  // that is another rule's
+  slow[8].signals = {{"movement", 1e-3}}, slow[8].lr = 1e-2;
+  CHECK(said(rules, slow).empty());
   CHECK(said(rules, times(12, counted({{50, 0, 0, 0}, {9, 0, 0, 0}, {8, 0, 0, 0}, {0, 0, 0, 0}}))) == Said{"5 collapse"});  // says it all
 }
 

@@ -77,6 +77,7 @@ double mean_gray(const Image& image);
 struct Normalization {
   int channels = 3;
   std::vector<float> mean{}, sd{};
+  int bits = 0;  ///< that a sample of the photographs must have, 8 or 16; 0: either
 };
 
 /// Samples a photograph bilinearly into (height, width, channels) normalised floats; gray is repeated for three channels. Pixels whose

@@ -23,6 +23,7 @@ struct Item {
   std::vector<std::int64_t> labelled{};         ///< the same: of each its plane's pixels that have a label
   int width = 0, height = 0;                    ///< as its photograph is seen, once the data set is open
   std::string group = {};                       ///< what it belongs to, such as a patient, by groups.txt; empty: nothing is said
+  std::string copy_of = {};                     ///< the name of the first item of the same pixels, once the photographs were compared
   int turn = 1;  ///< EXIF orientation of the photograph, by which its mask is turned; 1 unless masks are drawn on stored pixels
   std::filesystem::path weights{};  ///< how often each pixel counts in losses, see read_pixel_weights; empty: once
 };

@@ -96,6 +96,8 @@ inline bool has_channels(const ImageView& image, int channels) {
 }
 /// Throws DataError naming `origin` unless with_channels can bring the image to `channels`.
 void require_channels(const ImageView& image, int channels, const std::string& origin);
+/// Throws DataError naming `origin` unless its samples have so many bits, 8 or 16; 0: either.
+void require_bits(const ImageView& image, int bits, const std::string& origin);
 /// The image for a network of `channels`: as it is, or RGB made gray (by ITU-R BT.601). Throws DataError naming `origin` where that would
 /// be a guess.
 Image with_channels(Image image, int channels, const std::string& origin);

@@ -38,7 +38,7 @@ struct InputConfig {
   int channels = 3;
   std::string mean{}, sd{};  ///< of each channel in full intensities, with commas between; empty: 1/2
   int border = 0;            ///< what lies outside a photograph, in 255ths of full intensity
-  int bits = 0;              ///< of the photographs that mean and sd were taken from; 0: they do not depend on them
+  int bits = 0;              ///< of the photographs that it learns from, 8 or 16; 0: of both, or not known
 };
 template <class Visit>
 void describe(InputConfig& c, Visit&& visit) {
@@ -49,7 +49,7 @@ void describe(InputConfig& c, Visit&& visit) {
   visit(Field{"mean", "of each channel in full intensities; empty: 0.5"}, c.mean);
   visit(Field{"sd", "standard deviation of each channel; empty: 0.5"}, c.sd);
   visit(Field{"border", "what lies outside a photograph, in 255ths of full intensity", 0, 255}, c.border);
-  visit(Field{"bits", "of photographs, where mean and sd depend on them", 0, 16}, c.bits);
+  visit(Field{"bits", "of the photographs that it learns from; 0: of both", 0, 16}, c.bits);
 }
 /// The one way from stored settings to what loaders and predictors do. Throws DataError.
 data::LoaderOptions loader_options(const InputConfig& config);

@@ -20,6 +20,7 @@ struct ComparedRun {
 /// How much better a run's images are than those of the first run, image by image.
 struct PairedDifference {
   std::size_t images = 0;  ///< scored in both, of the same split by the same score; 0: the runs have none in common
+  std::size_t others = 0;  ///< of the same name, but of another size or with other labels: they are left out
   double mean = 0;
   metrics::Interval interval{};  ///< bootstrap, over the images
 };

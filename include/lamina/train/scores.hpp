@@ -1,12 +1,18 @@
 #pragma once
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "lamina/train/evaluate.hpp"
 
 namespace lamina::train {
+
+/// What a run makes of an image.
+struct ScoredImage {
+  std::string name;
+  double quality = 0;        ///< Head::quality
+  std::uint32_t labels = 0;  ///< checksum of its size and of what its mask holds; 0: not known
+};
 
 /// scores.json: the headline of a run, what other runs are compared with.
 struct RunScores {
@@ -16,9 +22,9 @@ struct RunScores {
   double score = 0;  ///< Head::selection
   Scalars scores{};  ///< Head::summary
   ScoreIntervals intervals{};
-  std::vector<std::pair<std::string, double>> images{};  ///< names and Head::quality
-  Scalars image_means{};                                 ///< train::image_means; not read again
-  SurfaceSummary surfaces{};                             ///< the same
+  std::vector<ScoredImage> images{};
+  Scalars image_means{};      ///< train::image_means; not read again
+  SurfaceSummary surfaces{};  ///< the same
   double tolerance = metrics::SurfaceOptions{}.tolerance;
 };
 std::string scores_json(const RunScores& scores);

@@ -87,6 +87,13 @@ void require_channels(const ImageView& image, int channels, const std::string& o
                      ", not ", channels, "; the photographs of a data set have the same bands (gray and RGB go together)");
 }
 
+void require_bits(const ImageView& image, int bits, const std::string& origin) {
+  const int own = image.max_value > 255 ? 16 : 8;
+  require<DataError>(bits == 0 || bits == own, origin, ": ", own, " bits a sample, but the network was trained on photographs of ", bits,
+                     ", whose full intensity is another; scale it as those were",
+                     bits == 8 ? ", for example with numpy: (a / a.max() * 255).astype('u1')" : "");
+}
+
 Image with_channels(Image image, int channels, const std::string& origin) {
   require_channels(image, channels, origin);
   if (has_channels(image, channels)) return image;

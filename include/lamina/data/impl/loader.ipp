@@ -177,9 +177,10 @@ struct Loader::State {
     Raster raster = read_raster(item.image, options.limits.of(FileRole::photograph));
     const int image_width = raster.width, image_height = raster.height, orientation = raster.orientation;
     const auto sample = std::make_shared<Sample>();
-    sample->image =
-        fitted(with_channels(to_image(std::move(raster), item.image.string()), options.normalization.channels, item.image.string()),
-               options.width, options.height, options.resize, options.border);
+    Image photo = to_image(std::move(raster), item.image.string());
+    require_bits(photo, options.normalization.bits, item.image.string());
+    sample->image = fitted(with_channels(std::move(photo), options.normalization.channels, item.image.string()), options.width,
+                           options.height, options.resize, options.border);
     if (!item.mask.empty()) {
       const LabelImage mask = read_mask(item, masks, options.limits);
       const std::string fault = detail::size_fault(item, mask.width, mask.height, image_width, image_height, orientation);

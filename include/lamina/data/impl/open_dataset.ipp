@@ -47,9 +47,11 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
                               mask_values::no_label_cure(value, dataset.schema.has_colors)));
     });
   }
+  const std::vector<std::size_t> copied = survey.copied();
   std::size_t i = 0;
   for (auto& split : dataset.splits)
     for (Item& item : split) {
+      if (copied[i] != i) item.copy_of = survey.items[copied[i]].name;
       const MaskContent& content = survey.found[i++].mask;
       auto [pixels, known] = detail::counts_of(content, dataset.masks, dataset.schema);
       item.pixels = std::move(pixels), item.labelled = std::move(known);

@@ -32,6 +32,8 @@ struct Survey {
   /// What files hold beside what is read, EXIF orientations that masks lack, alpha channels that are not read.
   void tell_of_files(const MaskReading& reading, std::vector<Finding>& findings) const;
   /// Photographs that are twice in a split (warnings) or in two (errors).
+  /// By item the first one with the same pixels: itself where it is no copy.
+  std::vector<std::size_t> copied() const;
   void tell_of_duplicates(std::vector<Finding>& findings) const;
   /// Masks that do not fit their photographs (errors).
   void tell_of_sizes(std::vector<Finding>& findings) const;

@@ -140,13 +140,18 @@ void Survey::tell_of_files(const MaskReading& reading, std::vector<Finding>& fin
                  examples(turned)));
 }
 
-void Survey::tell_of_duplicates(std::vector<Finding>& findings) const {
+std::vector<std::size_t> Survey::copied() const {
   std::map<std::uint64_t, std::size_t> first;
+  std::vector<std::size_t> from(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) from[i] = found[i].photo_read ? first.emplace(found[i].pixel_hash, i).first->second : i;
+  return from;
+}
+
+void Survey::tell_of_duplicates(std::vector<Finding>& findings) const {
+  const std::vector<std::size_t> from = copied();
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (!found[i].photo_read) continue;
-    const auto [it, added] = first.emplace(found[i].pixel_hash, i);
-    if (added) continue;
-    const std::size_t other = it->second;
+    const std::size_t other = from[i];
+    if (other == i) continue;
     const char* same = items[i].image == items[other].image           ? "are one file"
                        : found[i].file_hash == found[other].file_hash ? "are the same file"
                                                                       : "show the same pixels";

@@ -53,7 +53,7 @@ data::Normalization normalization_of(const InputConfig& c) {
     }
     return all;
   };
-  data::Normalization n{c.channels, numbers(c.mean), numbers(c.sd)};
+  data::Normalization n{c.channels, numbers(c.mean), numbers(c.sd), c.bits};
   const bool fits = n.mean.size() == n.sd.size() && (n.mean.empty() || std::ssize(n.mean) == n.channels) &&
                     std::all_of(n.sd.begin(), n.sd.end(), [](float v) { return v > 0; });
   require<DataError>(fits && n.channels >= 1 && n.channels <= data::kMostChannels, "not an input description: ", n.channels, " channels, ",
@@ -211,9 +211,7 @@ double Predictor::shrinks(const data::ImageView& image, const PredictOptions& op
 }
 
 void Predictor::require_fits(const data::ImageView& image, const std::string& what) const {
-  require<DataError>(input_.bits == 0 || (input_.bits == 16) == (image.max_value > 255), what,
-                     ": the network was trained on photographs of ", input_.bits, " bits and normalises by what they hold; this one has ",
-                     image.max_value > 255 ? 16 : 8, "; give it photographs like those of training");
+  data::require_bits(image, input_.bits, what);
   data::require_channels(image, input_.channels, what);
 }
 

@@ -96,7 +96,8 @@ std::filesystem::path find_weights(const std::filesystem::path& run, const std::
   for (const char* name : {"best", "last", "prev"})
     if (std::filesystem::exists(file(name))) others += std::string(others.empty() ? "" : ", ") + name;
   throw DataError(others.empty() ? run.string() + ": not the folder of a training run: it has no weights/" + which + ".safetensors"
-                                 : file(which).string() + " is missing; the run has the weights " + others);
+                                 : file(which).string() + " is missing" + (which == "best" ? " (the first validation writes it)" : "") +
+                                       "; the run has --weights " + others);
 }
 
 }  // namespace lamina::io

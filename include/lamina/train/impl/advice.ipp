@@ -13,6 +13,7 @@ namespace {
 constexpr int kLargestSide = 512;        // that a U-Net trains on in a few GB at a batch of 4
 constexpr double kRareBelow = 0.05;      // of the even share: the rarest class then hardly moves an unweighted loss
 constexpr double kSmallObject = 0.0025;  // share of its photographs; scaled to kLargestSide it is some 25 pixels wide
+constexpr double kTinyObject = 0.0005;   // some 11 pixels: not to be made any smaller
 
 std::string percent(double share) { return formatted(share < 0.001 ? "%.2g %%" : "%.2f %%", 100 * share); }
 
@@ -52,8 +53,11 @@ std::vector<Recommendation> sizes(const data::CheckReport& report) {
   for (std::size_t c = 0; c < train.counts.pixels.size(); ++c) {
     if (train.counts.images[c] == 0 || report.schema.is_background(static_cast<int>(c))) continue;
     const double share = static_cast<double>(train.counts.pixels[c]) / static_cast<double>(train.counts.pixels_of_images[c]);
-    if (std::min(w, h) < 2 * kLargestSide || share >= kSmallObject || train.overlapping) continue;
-    return {{"--size", message(kLargestSide, "x", kLargestSide), "windows at the photographs' own scale, of " + median + " in the middle"},
+    const bool small = share < kSmallObject && std::min(w, h) >= 2 * kLargestSide;
+    const bool tiny = share < kTinyObject && std::max(w, h) > kLargestSide;
+    if ((!small && !tiny) || train.overlapping) continue;
+    const int side = std::min(kLargestSide, std::min(w, h) / 16 * 16);
+    return {{"--size", message(side, "x", side), "windows at the photographs' own scale, of " + median + " in the middle"},
             {"--resize", "crop",
              message("'", report.schema.counted()[c], "' covers ", percent(share),
                      " of the photographs that have it, and would vanish in smaller ones")},

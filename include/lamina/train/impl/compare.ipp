@@ -21,11 +21,18 @@ PairedDifference difference(const ComparedRun& run, const ComparedRun& first) {
   PairedDifference d;
   if (!run.scores || !first.scores || run.scores->split != first.scores->split || run.scores->score_name != first.scores->score_name)
     return d;
-  const std::map<std::string, double> theirs(first.scores->images.begin(), first.scores->images.end());
+  std::map<std::string, const ScoredImage*> theirs;
+  for (const ScoredImage& image : first.scores->images) theirs.emplace(image.name, &image);
   std::vector<double> gains;
-  for (const auto& [name, quality] : run.scores->images)
-    if (const auto it = theirs.find(name); it != theirs.end() && !std::isnan(quality) && !std::isnan(it->second))
-      gains.push_back(quality - it->second);
+  for (const ScoredImage& image : run.scores->images) {
+    const auto it = theirs.find(image.name);
+    if (it == theirs.end()) continue;
+    const ScoredImage& other = *it->second;
+    if (image.labels != 0 && other.labels != 0 && image.labels != other.labels)
+      ++d.others;
+    else if (!std::isnan(image.quality) && !std::isnan(other.quality))
+      gains.push_back(image.quality - other.quality);
+  }
   d.images = gains.size();
   if (gains.empty()) return d;
   const auto mean = [&](std::span<const int> times) {
@@ -98,8 +105,11 @@ Comparison compare_runs(const std::vector<fs::path>& folders) {
   for (std::size_t i = 1; i < c.runs.size(); ++i) {
     const PairedDifference d = difference(c.runs[i], c.runs[0]);
     c.differences.push_back(d);
-    paired.rows.push_back({c.runs[i].name, std::to_string(d.images), d.images ? decimal(d.mean, 4, true) : "no scored image in common",
-                           d.images ? between(d.interval, true) : ""});
+    const std::string others =
+        d.others ? counted(static_cast<std::int64_t>(d.others), "image") + " of the same name with other labels" : "";
+    paired.rows.push_back({c.runs[i].name, std::to_string(d.images),
+                           d.images ? decimal(d.mean, 4, true) : "no scored image in common" + (others.empty() ? "" : ": " + others),
+                           d.images ? between(d.interval, true) + (others.empty() ? "" : ", without " + others) : ""});
   }
   c.tables = {scores_of(c.runs), std::move(paired), settings_of_runs(c.runs)};
   return c;

@@ -92,12 +92,12 @@ infer::InputConfig input_config(const TrainConfig& c, const data::PhotoStatistic
   const Rule rule = parse_name("normalization", c.normalize, kRules);
   infer::InputConfig input{.width = c.width, .height = c.height, .resize = c.resize, .border = c.border};
   input.channels = c.channels ? c.channels : photos.channels ? photos.channels : 3;
+  input.bits = photos.channels ? photos.bits : 0;
   require<DataError>(photos.channels == 0 || input.channels == photos.channels || (input.channels == 1 && photos.channels == 3),
                      "the photographs have ", photos.channels, " bands, not ", input.channels, " (--channels)");
   const bool plain = photos.bits == 8 && (photos.channels == 0 || photos.channels == 3);
   if (rule == Rule::half || (rule == Rule::automatic && plain)) return input;
   require<DataError>(photos.channels > 0, "--normalize data needs the photographs: open the data set with compare_photos");
-  input.bits = photos.bits;
   const bool to_gray = input.channels == 1 && photos.channels == 3;
   for (int k = 0; k < input.channels; ++k) {
     const auto of = [&](const std::vector<double>& v) {

@@ -85,7 +85,14 @@ data::Dataset fold_of(const data::Dataset& dataset, int folds, int index, std::u
   for (const data::Split split : {data::Split::train, data::Split::val})
     items.insert(items.end(), dataset.items(split).begin(), dataset.items(split).end());
   std::map<std::string, std::vector<data::Item>> together;  // groups, and images that are in none
-  for (data::Item& item : items) together[item.group.empty() ? item.name : item.group + "\n"].push_back(std::move(item));
+  std::map<std::string, std::string> group_of;              // that of a photograph is also that of its copies
+  for (const data::Item& item : items)
+    if (!item.group.empty()) group_of.emplace(item.copy_of.empty() ? item.name : item.copy_of, item.group + "\n");
+  for (data::Item& item : items) {
+    const std::string& name = item.copy_of.empty() ? item.name : item.copy_of;
+    const auto group = group_of.find(name);
+    together[!item.group.empty() ? item.group + "\n" : group != group_of.end() ? group->second : name].push_back(std::move(item));
+  }
   require<OptionError>(folds >= 2 && folds <= std::ssize(together) && index >= 0 && index < folds, "--folds ", folds,
                        ": the images of train and val, ", items.size(),
                        together.size() < items.size() ? message(" in ", together.size(), " groups") : "",
@@ -95,6 +102,7 @@ data::Dataset fold_of(const data::Dataset& dataset, int folds, int index, std::u
   Random random(RandomKey{seed, 0x666f6c64});
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
   data::Dataset one = dataset;
+  std::erase_if(one.findings, [](const data::Finding& finding) { return finding.leak; });  // copies are in one fold
   for (auto& split : one.splits) split.clear();
   for (std::size_t i = 0; i < order.size(); ++i) {
     auto& split = one.splits[static_cast<int>(static_cast<int>(i) % folds == index ? data::Split::val : data::Split::train)];

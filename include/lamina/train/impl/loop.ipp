@@ -48,7 +48,7 @@ class Loop {
         epochs_(static_cast<int>((total_steps_ + batches_.batches() - 1) / std::max<std::int64_t>(batches_.batches(), 1))),
         schedule_(with_total(options.schedule, total_steps_)),
         watch_(task) {
-    if (watched()) sentinels_ = sentinels_of(task, options.schedule.lr);
+    if (watched()) sentinels_ = sentinels_of(task, options.schedule.lr * slower());
     if (session.resumed()) schedule_.set_state(state_.schedule);
   }
 
@@ -112,6 +112,7 @@ class Loop {
     session_.reload();
     state_.reloads = reloads;
     schedule_.set_state(state_.schedule);
+    if (watched()) sentinels_ = sentinels_of(task_, options_.schedule.lr * slower());
     sinks_.tell(&Sink::back, where());
     const std::string rate = formatted("%.3g", options_.schedule.lr * slower());
     sinks_.tell(&Sink::warning, message(why, ". Back to the checkpoint of epoch ", state_.epoch, ", step ", state_.step, ", at ", rate,
@@ -128,10 +129,10 @@ class Loop {
     }
   }
   /// The cause first: numbers that are not finite come from steps that are too long, unless there was none yet.
-  [[noreturn]] void diverged(const std::string& what) {
+  [[noreturn]] void diverged(const std::string& what, bool too_fast = false) {
     const std::filesystem::path last = session_.folder().weights("last");
     const std::string kept = std::filesystem::exists(last) ? "; no weights were saved after " + last.string() : "; no weights were saved";
-    throw NumericError(state_.step == 0
+    throw NumericError(state_.step == 0 && !too_fast
                            ? message(what, kept, ". There was no step yet: look at the images with lamina check")
                            : message("the learning rate ", to_string(SettingValue(options_.schedule.lr)),
                                      " is too high for this run, most likely: ", what, kept, ". Try a smaller --lr or --clip-norm 1"));
@@ -208,7 +209,7 @@ class Loop {
     } catch (const IoError& e) {
       replay = message("; the step could not be saved for lamina replay: ", e.what());
     }
-    if (fault.too_fast || state_.step == 0) diverged(seen + first + replay);
+    if (fault.too_fast || state_.step == 0) diverged(seen + first + replay, fault.too_fast);
     throw NumericError(message(seen, first, replay, ". Likely cause: ", fault.cause, ". Next: ", fault.next));
   }
   std::string command(const std::string& next) const { return next.starts_with("--") ? task_.command(next) : next; }
@@ -247,7 +248,7 @@ class Loop {
       alarm.next = command(alarm.next);
       sinks_.tell(&Sink::alarm, alarm);
       if (options_.sentinels == SentinelPolicy::stop) alarmed_ += (alarmed_.empty() ? "" : ", ") + alarm.rule;
-      if (alarm.too_fast && may_reload()) throw NumericError(alarm.text());
+      if (alarm.too_fast && may_reload()) throw NumericError(message("epoch ", alarm.epoch, ": ", alarm.rule));
     }
     if (best) save("best");
     if (options_.save_every > 0 && state_.epoch % options_.save_every == 0) save(message("epoch_", state_.epoch).c_str());

@@ -24,10 +24,20 @@ class ReportSink : public Sink {
   void finish(const std::filesystem::path& folder) override {
     others_.tell(&Sink::message, std::string("writing the report"));
     release_cached_memory(task_.network().options().device);
-    if (const std::string headline = write_run_report({folder}, dataset_); !headline.empty()) others_.tell(&Sink::message, headline);
+    try {
+      if (const std::string headline = write_run_report({folder}, dataset_); !headline.empty()) others_.tell(&Sink::message, headline);
+    } catch (const std::bad_alloc&) {
+      not_written(folder, "out of memory");
+    } catch (const MemoryError& e) {
+      not_written(folder, e.what());
+    }
   }
 
  private:
+  void not_written(const std::filesystem::path& folder, const std::string& why) const {
+    others_.tell(&Sink::warning, lamina::message("the run is finished, but its report is not written (", why, "): with more memory, ",
+                                                 program_word(), " report ", shell_word(folder.string()), " writes it"));
+  }
   void write() {
     RunInfo info{config_, dataset_.schema, task_.heads()[0], session_.state(), {}};
     info.state.epoch = info.state.best_epoch;

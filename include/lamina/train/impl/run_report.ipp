@@ -115,7 +115,7 @@ class RunReport {
 /// The weights of the best epoch, or others, and what their file says.
 struct Best {
   explicit Best(const RunFolder& folder, const std::string& which = "best", const std::string& device = {})
-      : file(folder.weights(which)), info(run_info(file)), model(file.network()) {
+      : file(io::find_weights(folder.root, which)), info(run_info(file)), model(file.network()) {
     RunInfo now = run_info(io::ModelFile(folder.weights("last")));  // its settings may have changed since, as --epochs
     last = std::move(now.state), info.config = std::move(now.config);
     if (!device.empty()) info.config.device = device, info.config.precision = name_of(DType::f32);
@@ -230,9 +230,14 @@ class FullReport : Best, public RunReport {
                                                                      .tolerance = place_.tolerance}));
   }
 
-  std::vector<std::pair<std::string, double>> qualities() const {
-    std::vector<std::pair<std::string, double>> all;
-    for (const ImageScore& s : images_) all.emplace_back(items()[static_cast<std::size_t>(s.item)].name, s.quality);
+  std::vector<ScoredImage> qualities() const {
+    std::vector<ScoredImage> all;
+    for (const ImageScore& s : images_) {
+      const data::Item& item = items()[static_cast<std::size_t>(s.item)];
+      std::string held = message(item.width, 'x', item.height);
+      for (const std::int64_t pixels : item.pixels) held += message(' ', pixels);
+      all.push_back({item.name, s.quality, io::crc32c(held)});
+    }
     return all;
   }
 

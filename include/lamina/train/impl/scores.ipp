@@ -45,7 +45,7 @@ std::string scores_json(const RunScores& s) {
   j["intervals"] = json_of(s.intervals);
   for (const auto& [name, value] : s.image_means) j["image_means"][name] = json_of(value);
   if (!s.surfaces.regions.empty()) j["borders"] = Json::parse(to_json(s.surfaces, s.tolerance));
-  for (const auto& [name, quality] : s.images) j["images"].push_back({{"name", name}, {"quality", json_of(quality)}});
+  for (const ScoredImage& i : s.images) j["images"].push_back({{"name", i.name}, {"quality", json_of(i.quality)}, {"labels", i.labels}});
   return j.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -63,7 +63,8 @@ RunScores read_scores(const std::filesystem::path& file) {
     s.intervals.images = intervals.at("images");
     s.intervals.selection = interval_from(intervals.at("selection"));
     for (const auto& [name, value] : s.scores) s.intervals.each.emplace_back(name, interval_from(intervals.at(name)));
-    for (const Json& image : j.at("images")) s.images.emplace_back(image.at("name"), number_from(image.at("quality")));
+    for (const Json& image : j.at("images"))
+      s.images.push_back({image.at("name"), number_from(image.at("quality")), image.value("labels", 0u)});
     return s;
   } catch (const nlohmann::json::exception& e) {
     throw DataError(message(file.string(), ": no scores of a run: ", json_reason(e.what())));

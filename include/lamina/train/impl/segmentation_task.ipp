@@ -115,7 +115,7 @@ std::vector<std::string> SegmentationTask::score_names() const {
 std::vector<Sentinel> SegmentationTask::sentinels(double lr) const {
   std::vector<Sentinel> all = loss_sentinels(lr);
   for (const auto& head : parts_.heads)
-    for (Sentinel& s : head_sentinels(*head, lr)) all.push_back(std::move(s));
+    for (Sentinel& s : head_sentinels(*head, lr, !parts_.criterion.options().class_weights.empty())) all.push_back(std::move(s));
   return all;
 }
 

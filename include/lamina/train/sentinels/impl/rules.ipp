@@ -22,6 +22,8 @@ std::string and_more(int count) { return count > kNamed ? message(" and ", count
 
 std::string two_digits(double v) { return formatted("%.2g", v); }
 
+std::string percent(double share) { return share < 0.1 ? two_digits(100 * share) : formatted("%.0f", 100 * share); }
+
 /// The newest `count` records that `has` accepts, the newest first; fewer: none.
 template <class Has>
 std::vector<const EpochRecord*> newest(Records history, std::size_t count, Has&& has) {
@@ -37,6 +39,26 @@ double shown(const EpochRecord& r, std::string_view name) {
   return v ? *v : 0;
 }
 bool looked(const EpochRecord& r) { return r.signals.find("movement"); }
+
+/// Do updates, when the network was looked into last, move next to nothing?
+bool still(Records history) {
+  const auto seen = newest(history, 1, looked);
+  return !seen.empty() && shown(*seen[0], "movement") * seen[0]->lr < kLeastMovement;
+}
+
+/// The layer with the largest share of channels that are 0 at every pixel, as often as the network was looked into, of `count` looks.
+std::pair<std::string, double> most_dead(Records history, std::size_t count) {
+  const auto judged = newest(history, count, looked);
+  std::pair<std::string, double> worst{{}, 0.5};
+  for (const EpochRecord* r : judged)
+    for (const auto& [name, unused] : r->signals) {
+      if (!name.starts_with("dead/")) continue;
+      double least = 1;
+      for (const EpochRecord* other : judged) least = std::min(least, shown(*other, name));
+      if (least > worst.second) worst = {name.substr(5), least};
+    }
+  return worst;
+}
 
 /// The epochs since the learning rate stopped rising: before, a run has hardly begun.
 Records settled(Records history) {
@@ -97,7 +119,7 @@ std::optional<Alarm> rising_loss(double lr, Records history) {
 }
 
 /// The seed of unbalanced classes: nearly all pixels are one class, and the network answers nothing else.
-std::optional<Alarm> collapse(const heads::Head& head, double lr, Records history) {
+std::optional<Alarm> collapse(const heads::Head& head, double lr, bool weighted, Records history) {
   const auto counts = counts_of(head, history, kPatience);
   for (const auto* m : counts)
     if (answered_alone(head, *m) < 0) return {};
@@ -108,17 +130,21 @@ std::optional<Alarm> collapse(const heads::Head& head, double lr, Records histor
   if (fast.empty() && movement > kMostMovement)
     fast = message("an update moved the weights by ", two_digits(movement), " of their size, where about ", two_digits(kUsualMovement),
                    " is usual");
+  if (const auto [layer, dead] = most_dead(history, 1); fast.empty() && !layer.empty())
+    fast = message(percent(dead), " % of the channels of ", layer, " are dead");
+  const char* rate = !fast.empty() ? "too high" : still(history) ? "too low" : weighted ? "too high, or too low" : "too low";
   return Alarm{.seen = message("for ", kPatience, " validations nearly all pixels were predicted as \"",
                                head.outcomes()[static_cast<std::size_t>(answered_alone(head, *counts[0]))], "\""),
-               .cause = message("a learning rate that is too ", fast.empty() ? "low" : "high (" + fast + ")",
-                                ", a rare foreground without class weights, or masks that are read wrongly (see lamina check)"),
-               .next = fast.empty() ? weigh(head) : "--lr " + two_digits(0.1 * lr)};
+               .cause = message("a learning rate that is ", rate, fast.empty() ? "" : " (" + fast + ")",
+                                weighted ? "" : ", a rare foreground without class weights", ", or masks that are read wrongly (see ",
+                                "lamina check)"),
+               .next = fast.empty() && !weighted ? weigh(head) : "--lr " + two_digits(still(history) ? 10 * lr : 0.1 * lr)};
 }
 
 /// Not of a collapsed network, whose foreground is missing altogether.
 std::optional<Alarm> no_recall(const heads::Head& head, Records history) {
   const auto counts = counts_of(head, history, kRare);
-  if (counts.empty() || collapse(head, 0, history)) return {};
+  if (counts.empty() || still(history) || collapse(head, 0, false, history)) return {};
   std::string classes;
   int count = 0;
   for (int c = 0; c < counts[0]->classes(); ++c) {
@@ -161,9 +187,9 @@ std::optional<Alarm> noisy_borders(const heads::Head& head, Records history) {
   if (judged.empty() || recent < (1 - kFalls) * before) return {};
   const auto decided = counts_of(head, history, kRare);
   if (decided.empty() || std::any_of(decided.begin(), decided.end(), [](const auto* m) { return mostly_missed(*m); })) return {};
-  return Alarm{.seen = message("for ", kRare, " validations ", two_digits(100 * shown(*judged[0], near_name)),
+  return Alarm{.seen = message("for ", kRare, " validations ", percent(shown(*judged[0], near_name)),
                                " % of the pixels within 2 of a border are wrong and no longer fewer, of the others ",
-                               two_digits(100 * shown(*judged[0], far_name)), " %"),
+                               percent(shown(*judged[0], far_name)), " %"),
                .cause =
                    "labels that disagree about where borders are (drawn coarsely or by several people), or borders finer than the "
                    "network's grid",
@@ -192,8 +218,7 @@ std::optional<Alarm> plateau(Records history) {
   for (const EpochRecord& r : history) highest = std::max(highest, r.lr);
   const bool annealed = history.back().lr < 0.5 * highest;  // the schedule does what this would advise
   if (annealed || mean(before) - mean(recent) >= 0.01 * std::abs(mean(before))) return {};
-  const auto seen = newest(history, 1, looked);
-  if (best(recent) > best(rest) + 1e-4 || (!seen.empty() && shown(*seen[0], "movement") * seen[0]->lr < kLeastMovement)) return {};
+  if (best(recent) > best(rest) + 1e-4 || still(history)) return {};
   return Alarm{.seen = message("the training loss fell by less than 1 % from the ", kWindow, " epochs before to the last ", kWindow,
                                ", and no validation was better"),
                .cause = message("steps of a learning rate of ", two_digits(history.back().lr),
@@ -254,21 +279,11 @@ std::optional<Alarm> vanishing(Records history) {
 
 /// Half of a layer; with rates that are too high, 40 % of a network may be dead (Karpathy, CS231n).
 std::optional<Alarm> dead_channels(double lr, Records history) {
-  const auto judged = newest(history, kLooks, looked);
-  std::string worst;
-  double most = 0.5;
-  for (const EpochRecord* r : judged)
-    for (const auto& [name, unused] : r->signals) {
-      if (!name.starts_with("dead/")) continue;
-      double least = 1;
-      for (const EpochRecord* other : judged) least = std::min(least, shown(*other, name));
-      if (least > most) most = least, worst = name.substr(5);
-    }
+  const auto [worst, most] = most_dead(history, kLooks);
   if (worst.empty()) return {};
-  return Alarm{
-      .seen = message(two_digits(100 * most), " % of the channels of ", worst, " are 0 at every pixel: dead ReLUs, which learn no more"),
-      .cause = "steps that were too long and pushed them below 0",
-      .next = "--lr " + two_digits(0.1 * lr)};
+  return Alarm{.seen = message(percent(most), " % of the channels of ", worst, " are 0 at every pixel: dead ReLUs, which learn no more"),
+               .cause = "steps that were too long and pushed them below 0",
+               .next = "--lr " + two_digits(0.1 * lr)};
 }
 
 }  // namespace
@@ -289,9 +304,9 @@ std::vector<Sentinel> loss_sentinels(double lr) {
   };
 }
 
-std::vector<Sentinel> head_sentinels(const heads::Head& head, double lr) {
+std::vector<Sentinel> head_sentinels(const heads::Head& head, double lr, bool weighted) {
   return {
-      {"collapse", [&head, lr](Records r) { return collapse(head, lr, r); }},
+      {"collapse", [&head, lr, weighted](Records r) { return collapse(head, lr, weighted, r); }},
       {"no recall", [&head](Records r) { return no_recall(head, r); }},
       {"noisy borders", [&head](Records r) { return noisy_borders(head, r); }},
   };
