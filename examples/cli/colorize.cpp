@@ -126,7 +126,7 @@ Verb train_verb_of_colorize() {
     std::string resume = "auto";
   };
   const auto o = std::make_shared<Options>();
-  Verb verb{"train", "train a generator and a discriminator on photographs; the same command again resumes",
+  Verb verb{"train", "train a generator and a discriminator on photographs",
             [o](const Common& common) { return colorize_train(o->config, o->resume == "auto", common); }};
   add_settings(verb, o->config);
   add_resume(verb, o->resume);

@@ -255,3 +255,16 @@ TEST_CASE("planes: every value is a decision between its class and none") {
   check_throws<DataError>([&] { m.add_planes(two, two); }, {"0 and 1", "label 2"});
   check_throws<ShapeError>([&] { m.add_planes(odd, odd); }, {"3 labels", "2 planes"});
 }
+
+TEST_CASE("an image has each score, without the background where there is one") {
+  data::LabelSchema schema;
+  schema.names = {"skin", "wound"}, schema.values = {0, 1}, schema.background = 0;
+  const auto head = heads::make_head(schema);
+  const auto counts = ConfusionMatrix::from_counts({{50, 10}, {5, 15}});
+  const Scalars s = train::image_columns(*head, {0, head->image_summary(counts), 0, counts.cells()});
+  CHECK(s.at("dice") == 30. / 45);
+  CHECK(s.at("iou") == 15. / 30);
+  CHECK(s.at("precision") == 15. / 25);
+  CHECK(s.at("recall") == 15. / 20);
+  CHECK(s.at("specificity") == 50. / 60);
+}

@@ -70,7 +70,9 @@ inline std::vector<double> class_weights(WeightRule rule, const ClassCounts& cou
     present += 1;
     frequencies.push_back(static_cast<double>(counts.pixels[c]) / static_cast<double>(counts.pixels_of_images[c]));
   }
-  require<DataError>(present > 0, "class weights: no class has any labelled pixel");
+  require<DataError>(present > 0,
+                     "class weights: no training pixel has a label that is weighed (of grades: one above the lowest); --class-weights none "
+                     "trains without");
   std::sort(frequencies.begin(), frequencies.end());
   const std::size_t half = frequencies.size() / 2;
   const double median = frequencies.size() % 2 ? frequencies[half] : (frequencies[half - 1] + frequencies[half]) / 2;

@@ -64,8 +64,9 @@ Evaluation evaluate_at_original_size(const infer::Predictor& predictor, const da
                                      const Looks& looks = {},
                                      const std::function<void(int item, const data::LabelImage& decided)>& each = {});
 
-/// Every score of an image: Head::image_summary, each outcome's Dice and, where they were looked at, of each region and over the
-/// foreground's (hausdorff95, surface_dice). The columns of per_image.csv; NaN where there is no value.
+/// Every score of an image: Head::image_summary, each outcome's Dice, the mean IoU, precision, recall and specificity and, where they were
+/// looked at, of each region and over the foreground's (hausdorff95, surface_dice). The columns of per_image.csv; NaN where there is no
+/// value.
 Scalars image_columns(const heads::Head& head, const ImageScore& image, double undefined = metrics::kUndefined);
 /// The same, each the mean over the images that have a value.
 Scalars image_means(const heads::Head& head, const std::vector<ImageScore>& images, double undefined = metrics::kUndefined);

@@ -30,7 +30,10 @@ Recommendation class_weights(const data::CheckReport& report) {
   }
   const std::string what =
       message("'", report.schema.counted()[rarest], "', the rarest class, has ", percent(least), " of the training pixels");
-  if (classes > 1 && least * static_cast<double>(train.overlapping ? 2 : classes) < kRareBelow)
+  if (train.overlapping)
+    return {"--class-weights", "enet",
+            what + ": weights let it count like the others; that it is found among what has none of them is Dice's part"};
+  if (classes > 1 && least * static_cast<double>(classes) < kRareBelow)
     return {"--class-weights", "enet", what + ": unweighted, it would hardly be learnt"};
   if (classes < 2) return {"--class-weights", "none", "no training pixel is anything else: there is nothing to weigh"};
   return {"--class-weights", "enet", what + ", little less than the others: the default weighs them nearly alike"};

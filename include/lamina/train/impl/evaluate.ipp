@@ -65,10 +65,14 @@ Scalars image_columns(const heads::Head& head, const ImageScore& image, double u
   metrics::ConfusionMatrix counts = head.confusion();
   for (const metrics::Cell& cell : image.counts) counts.add(cell);
   Scalars columns = image.scores;
-  const auto dice = head.scores(counts, undefined).dice;
-  if (columns.find("dice")) columns["dice"] = dice.macro_foreground;
+  const metrics::Scores scores = head.scores(counts, undefined);
+  if (columns.find("dice")) columns["dice"] = scores.dice.macro_foreground;
   const std::vector<std::string> names = region_names(head);
-  for (std::size_t k = 0; k < names.size(); ++k) columns.append({{"dice_" + names[k], dice.per_class[k]}});
+  for (std::size_t k = 0; k < names.size(); ++k) columns.append({{"dice_" + names[k], scores.dice.per_class[k]}});
+  columns.append({{"iou", scores.iou.macro_foreground},
+                  {"precision", scores.precision.macro_foreground},
+                  {"recall", scores.recall.macro_foreground},
+                  {"specificity", scores.specificity.macro_foreground}});
   if (image.surfaces.empty()) return columns;
   const std::pair<const char*, double metrics::SurfaceScores::*> kinds[] = {{"hausdorff95", &metrics::SurfaceScores::hausdorff95},
                                                                             {"surface_dice", &metrics::SurfaceScores::surface_dice}};

@@ -175,7 +175,8 @@ namespace {
 /// What is said of probabilities before they are drawn.
 std::vector<std::string> probability_notes(const heads::Head& head, const metrics::ProbabilityCounts& counts) {
   return {
-      message("Of ", grouped(counts.pixels(0)), " pixels that have a label: ", head.events_are(), ", decided from a threshold on."),
+      message("Of ", grouped(counts.pixels(0)), " pixels that have a label: ", head.events_are(),
+              ", decided from a threshold on; the average precision is that of ", metrics::ProbabilityCounts::kBins, " thresholds."),
       message("Calibration: of pixels whose probability is 0.8, four of five should be what was said; that is the diagonal. The expected "
               "calibration error (ECE) is the mean distance from it over ",
               metrics::ProbabilityCounts::kReliabilityParts, " equal parts, weighted by pixels; of decisions for ", head.decided(),

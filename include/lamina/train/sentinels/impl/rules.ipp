@@ -80,8 +80,8 @@ std::vector<const metrics::ConfusionMatrix*> counts_of(const heads::Head& head, 
   return all;
 }
 
-/// Weights for what is rare, where the head's loss has any.
-std::string weigh(const heads::Head& head) { return head.activation() ? "--class-weights median" : "--resize crop --crop-foreground 0.5"; }
+/// What brings out what is rare: weights, where classes exclude each other; those of planes weigh no plane's yes against its no.
+std::string weigh(const heads::Head& head) { return head.exclusive() ? "--class-weights median" : "--resize crop --crop-foreground 0.5"; }
 
 /// The outcome that nearly every pixel has, of what is decided by itself, although the labels hold others; -1: none.
 int answered_alone(const heads::Head& head, const metrics::ConfusionMatrix& counts) {
