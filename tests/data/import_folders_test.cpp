@@ -1,5 +1,7 @@
 // Folders of splits, and what they become.
 #include <array>
+#include <map>
+#include <set>
 
 #include "lamina/core/text.hpp"
 #include "support/imports.hpp"
@@ -61,7 +63,8 @@ TEST_CASE("import splits: names of two splits, a folder a class, dataset.json of
   CHECK(i.dataset.items(Split::test)[1].group == "second patient");
   CHECK(i.row("test_0002") == Labels{2, 0, 0, 0});
   CHECK(fs::canonical(i.folder / "out/images/test_0001.png") == fs::canonical(s / "test/images/0001.png"));
-  CHECK(i.made.notes[0] == "2 names of several splits: all photographs are called by their split, too: 0001, 0002");
+  CHECK(i.made.notes[0] ==
+        "4 photographs called by folder and name, as the name alone is another's, too: test_0001, test_0002, train_0001, train_0002");
   const TempFolder out;
   s.text("test/dataset.json", R"({"labels": {"background": 0, "scar": 1, "burn": 2}})");
   CHECK_THROWS_WITH_AS(import_dataset("splits", s.path(), out / "o"), doctest::Contains("dataset.json differ; keep one of them"),
@@ -69,10 +72,10 @@ TEST_CASE("import splits: names of two splits, a folder a class, dataset.json of
 }
 
 TEST_CASE("folders of splits are not taken for what they are not") {
-  Source two;  // which folder has the photographs?
+  Source two;  // of the train split alone, which folder has the photographs?
   for (const char* folder : {"train/images", "train/edges", "train/masks"})
     for (const char* n : {"a", "b"}) two.photo(message(folder, '/', n, ".png"));
-  CHECK(layout_of(two.path()).empty());
+  CHECK(layout_of(two.path()) == "tree");  // whose words say it
   const TempFolder out;
   CHECK_THROWS_WITH_AS(import_dataset("splits", two.path(), out / "o"), doctest::Contains("has no folders of splits"), DataError);
   Source plain;  // a class called as a split is
@@ -82,5 +85,98 @@ TEST_CASE("folders of splits are not taken for what they are not") {
   Source other;  // no split, and several photographs: neither splits nor instances
   for (const char* n : {"a", "b"})
     for (const char* folder : {"left/images/", "left/masks/", "right/images/", "right/masks/"}) other.photo(message(folder, n, ".png"));
-  CHECK(layout_of(other.path()).empty());
+  CHECK(layout_of(other.path()) == "tree");
+}
+
+TEST_CASE("import tree: folders of photographs that folders of masks mirror, at any level; a folder is a group") {
+  const std::vector<std::array<const char*, 2>> layouts = {
+      {"images/", "masks/"}, {"data/imgs/left/", "data/label/left/"}, {"a/b/c/d/e/images/", "a/b/c/d/e/masks/"}};
+  for (const auto& [photos, masks] : layouts) {
+    CAPTURE(photos);
+    Source s;
+    for (std::uint8_t patient = 0; patient < 3; ++patient)
+      for (const char* slice : {"s1", "s2"}) {
+        s.photo(message(photos, 'p', int{patient}, '/', slice, ".png"));
+        s.mask(message(masks, 'p', int{patient}, '/', slice, "_mask.png"), {0, patient, 2, 0});
+      }
+    s.photo(message(photos, "p2/alone.png"));
+    s.mask(message(masks, "p2/alone.png"), {1, 1, 0, 2});
+    s.photo(message(photos, "p1/bare.png"));
+    s.mask(message(masks, "p1/lost.png"), {0, 1, 2, 0});
+    s.text("dataset.json", R"({"labels": {"x": 0, "y": 1, "z": 2}})");
+    const bool deep = std::string_view(photos).starts_with("a/b");  // deeper than check looks
+    CHECK(layout_of(s.path()) == (deep ? "" : "tree"));
+    const TempFolder folder;
+    const Imported made = import_dataset("tree", s.path(), folder / "out");
+    const Dataset d = open_dataset(folder / "out");
+    std::map<std::string, std::string> group;
+    for (const Item& item : d.all_items()) group[item.name] = item.group.substr(item.group.find('p'));
+    CHECK(group ==
+          std::map<std::string, std::string>{
+              {"alone", "p2"}, {"p0_s1", "p0"}, {"p0_s2", "p0"}, {"p1_s1", "p1"}, {"p1_s2", "p1"}, {"p2_s1", "p2"}, {"p2_s2", "p2"}});
+    CHECK(d.items(Split::train).size() + d.items(Split::val).size() == 7);
+    std::set<std::string> val;
+    for (const Item& item : d.items(Split::val)) val.insert(item.group);
+    for (const Item& item : d.items(Split::train)) CHECK(!val.contains(item.group));
+    for (const Item& item : d.all_items())
+      if (item.name == "p2_s1") CHECK(read_mask(item, d.masks).labels[1] == 2);
+    const std::string told = message(made.notes[0], '\n', made.notes[1], '\n', made.notes[2], '\n', made.notes[3], '\n', made.notes[4]);
+    for (const char* part : {"6 photographs called by folder and name", "2 masks belong to their photographs by the ending",
+                             "; 2 notes more", "1 photograph left out, without a mask: ", "1 mask left out, without a photograph: "})
+      CHECK_MESSAGE(told.find(part) != std::string::npos, told);
+    if (!deep) CHECK(check_dataset(s.path()).findings.at(0).text.find("lamina import tree ") != std::string::npos);
+  }
+}
+
+TEST_CASE("import tree: patients of splits; which folder is whose must be clear") {
+  Source s;
+  for (const char* place : {"train/p1", "train/p2", "val/p3"}) {
+    s.photo(message("images/", place, "/a.png"));
+    s.mask(message("masks/", place, "/a.png"), {0, 1, 1, 0});
+  }
+  const Import i("tree", s);
+  CHECK(i.names(Split::train) == Names{"train_p1_a", "train_p2_a"});
+  CHECK(i.names(Split::val) == Names{"val_p3_a"});
+  s.mask("labels/train/p1/a.png", {0, 1, 1, 0});  // another folder of masks
+  CHECK(layout_of(s.path()).empty());
+  CHECK_THROWS_WITH_AS(import_dataset("tree", s.path(), i.folder / "o"),
+                       doctest::Contains("no folders of photographs with folders of masks"), DataError);
+}
+
+TEST_CASE("what check names as a layout is accepted by its importer") {
+  const std::vector<std::pair<const char*, std::vector<const char*>>> layouts = {
+      {"instances", {"a/images/a.png", "a/masks/1.png", "a/masks/2.png"}},
+      {"", {"a/images/a.png", "a/images/b.png", "a/masks/1.png", "a/masks/2.png"}},
+      {"instances", {"images/a.png", "images/b.png", "masks/a/1.png"}},
+      {"", {"images/a.png", "images/a.jpg", "masks/a/1.png"}},
+      {"", {"p/images/a.png", "p/masks/1.png", "p/masks/2.png", "q/images/a.png", "q/masks/1.png", "q/masks/2.png"}},
+      {"", {"images/a.png", "images/b.png", "masks/c/1.png"}},
+      {"tree", {"images/p/a.png", "images/q/a.png", "masks/p/a.png", "masks/q/a.png"}},
+      {"tree", {"p/images/a.png", "p/masks/a.png", "q/images/a.png", "q/masks/a.png"}},
+      {"", {"images/p/a.png", "masks/p/a_mask.png", "masks/p/a_seg.png"}},
+      {"splits", {"train/images/a.png", "train/masks/a.png", "val/images/a.png", "val/masks/a.png"}},
+      {"", {"train/images/a.png", "train/images/b.png", "train/masks/a_mask.png", "train/masks/a_seg.png"}},
+      {"isic", {"X_Training_Input/ISIC_0000001.jpg", "X_Training_GroundTruth/ISIC_0000001_attribute_streaks.png"}},
+      {"isic", {"X_Training_Input/ISIC_0000001.jpg", "X_Training_GroundTruth/ISIC_0000001_segmentation.png"}},
+      {"", {"X_GroundTruth/ISIC_0000001_segmentation.png"}},
+      {"voc", {"VOC2012/JPEGImages/a.jpg", "VOC2012/SegmentationClass/a.png"}},
+      {"", {"VOC2012/SegmentationClass/a.png"}},
+      {"drive", {"training/images/21_training.tif", "training/1st_manual/21_manual1.gif"}},
+      {"", {"training/1st_manual/21_manual1.gif"}},
+      {"diaretdb1", {"ddb1_fundusimages/image001.png", "ddb1_groundtruth/hardexudates/image001.png"}},
+      {"cityscapes", {"leftImg8bit/train/ulm/ulm_0_leftImg8bit.png", "gtFine/train/ulm/ulm_0_gtFine_labelIds.png"}},
+      {"ade20k", {"images/training/a.jpg", "annotations/training/a.png"}},
+      {"", {"annotations/training/a.png"}}};
+  for (const auto& [kind, files] : layouts) {
+    Source s;
+    for (const std::string file : files)
+      if (const bool is_photo = file.find("images") != std::string::npos || file.ends_with(".jpg"); is_photo)
+        s.photo(file);
+      else
+        s.mask(file, {0, 1, 1, 0});
+    CAPTURE(std::string(files[0]));
+    CHECK(layout_of(s.path()) == kind);
+    const TempFolder out;
+    if (!layout_of(s.path()).empty()) CHECK(import_dataset(layout_of(s.path()), s.path(), out / "o").items[0] > 0);
+  }
 }

@@ -53,6 +53,26 @@ TEST_CASE("annotations find their photographs: in another folder, by their folde
   CHECK(j.row("1") == Labels{0, 0, 0, 0});
 }
 
+TEST_CASE("coco, labelme: photographs of one name are called by their folders, too") {
+  Source s, t;
+  const char* images[] = {"s0/1.png", "s1/1.png", "s1/2.png"};
+  std::string listed;
+  for (int k = 0; k < 3; ++k) {
+    s.photo(message("images/", images[k]));
+    listed += message(k ? ", " : "", R"({"id": )", k, R"(, "file_name": ")", images[k], R"(", "width": 4, "height": 3})");
+    t.photo(images[k]);
+    t.text(fs::path(images[k]).replace_extension(".json").string(), labelme(fs::path(images[k]).filename().string(), k ? kFirstPixel : ""));
+  }
+  s.text("x.json", coco(listed, R"({"image_id": 1, "category_id": 3, "segmentation": [[0, 0, 1, 0, 1, 1, 0, 1]]})"));
+  for (const auto& [kind, source] : {std::pair<const char*, const Source*>{"coco", &s}, {"labelme", &t}}) {
+    const Import i(kind, *source);
+    CHECK(i.row("s0_1") == Labels{0, 0, 0, 0});
+    CHECK(i.row("s1_1") == Labels{1, 0, 0, 0});
+    CHECK(i.row("2").size() == 4);
+    CHECK(i.made.notes[0] == "2 photographs called by folder and name, as the name alone is another's, too: s0_1, s1_1");
+  }
+}
+
 TEST_CASE("coco: key points and captions of the same photographs are left alone; what means nothing is told") {
   Source s;
   for (const char* photo : {"a.png", "b.png"}) s.photo(photo);

@@ -2,8 +2,10 @@
 #include "lamina/data/check.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/importing.hpp"
 #include "lamina/data/impl/mask_values.hpp"
 #include "lamina/data/impl/survey.hpp"
 
@@ -30,6 +32,7 @@ class Checker {
     const detail::Survey survey(files, options_, true);
     check_files(survey);
     survey.tell_of_duplicates(report_.findings);
+    if (!files.has_schema) tell_of_numbers(survey);
     if (decide_encoding(survey)) {
       count_classes(survey);
       check_classes();
@@ -67,6 +70,30 @@ class Checker {
     survey.tell_of_sizes(report_.findings);
     report_.photos = survey.photos(report_.findings);
     survey.tell_of_files(report_.schema.reading, report_.findings);
+  }
+
+  /// Masks that seem to number objects: the values of most are 1 to n without a gap, and n differs. Of few values that may be chance.
+  void tell_of_numbers(const detail::Survey& survey) {
+    constexpr std::size_t kMany = 6;
+    std::set<std::size_t> counts;  // n
+    std::ptrdiff_t without_gap = 0, marked = 0;
+    for (const detail::Inspection& in : survey.found) {
+      std::set<std::uint32_t> values;
+      if (in.mask.kind == MaskContent::Kind::gray || in.mask.kind == MaskContent::Kind::palette)
+        for (const auto& [value, count] : in.mask.counts)
+          if (value != 0 && value != report_.schema.ignore) values.insert(value);
+      if (values.empty()) continue;
+      ++marked;
+      if (*values.rbegin() != values.size()) continue;
+      ++without_gap;
+      counts.insert(values.size());
+    }
+    if (2 * without_gap <= marked || counts.size() < 3 || *counts.rbegin() < kMany) return;
+    warn("the masks' values seem to number objects, not to name classes: 1 to n without a gap in ", without_gap, " of ",
+         counted(marked, "mask"), ", n from ", *counts.begin(), " to ", *counts.rbegin(), ". To learn where objects are",
+         options_.images.empty() && options_.masks.empty() ? ": " + detail::import_command("instances", report_.root)
+                                                           : ", make masks of one value of them",
+         "; if they are classes, name them in dataset.json");
   }
 
   bool decide_encoding(const detail::Survey& survey) {

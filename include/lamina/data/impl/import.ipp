@@ -7,28 +7,13 @@
 #include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/importing.hpp"
+#include "lamina/data/impl/schema_names.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::data {
 namespace detail {
 
 namespace {
-
-/// The images below a folder, in whatever format, by their stems.
-class Stems {
- public:
-  explicit Stems(const fs::path& folder) {
-    for (const fs::path& p : files_below(folder, is_photo)) files_.emplace(p.stem().string(), p);
-  }
-  /// Empty: there is none.
-  fs::path operator[](const std::string& stem) const {
-    const auto it = files_.find(stem);
-    return it == files_.end() ? fs::path() : it->second;
-  }
-
- private:
-  std::map<std::string, fs::path> files_;
-};
 
 /// Where an image is brighter than half.
 std::vector<bool> bright(const Image& image) {
@@ -122,30 +107,53 @@ Imported import_diaretdb1(const fs::path& source, Target& target) {
                        source.string() + " is not laid out as DIARETDB1: there is no folder ddb1_fundusimages");
 }
 
-/// *Training*/ISIC_0000000.jpg, *Training*GroundTruth/ISIC_0000000_segmentation.png; likewise Validation and Test.
+/// *Training*/ISIC_0000000.jpg, *Training*GroundTruth/ISIC_0000000_segmentation.png, or a ..._attribute_NAME.png each; likewise Validation
+/// and Test.
 Imported import_isic(const fs::path& source, Target& target) {
-  std::map<std::string, fs::path> masks;
-  const auto small_stem = [](const fs::path& p) {
-    std::string stem = p.stem().string();
-    std::transform(stem.begin(), stem.end(), stem.begin(), [](unsigned char c) { return std::tolower(c); });
-    return stem;
-  };
-  const auto is_mask = [&](const fs::path& p) { return is_photo(p) && small_stem(p).ends_with("_segmentation"); };
-  for (const fs::path& mask : files_below(source, is_mask))
-    masks.emplace(mask.stem().string().substr(0, mask.stem().string().rfind('_')), mask);
-  const auto is_image = [&](const fs::path& p) {
-    return is_photo(p) && !is_mask(p) && !small_stem(p).ends_with("_superpixels") &&
-           small_stem(p).find("_attribute_") == std::string::npos;  // of the photographs' other tasks
-  };
+  constexpr std::string_view kLesion = "_segmentation", kAttribute = "_attribute_";
+  std::vector<fs::path> images;
+  std::map<std::string, fs::path> lesions;
+  std::map<std::string, std::map<std::string, fs::path>> attributes;  // by name of the attribute, and by photograph
+  for (const fs::path& path : files_below(source, is_photo)) {
+    const std::string stem = path.stem().string(), small = schema_names::in_small_letters(stem);
+    if (small.ends_with(kLesion))
+      lesions.emplace(stem.substr(0, stem.size() - kLesion.size()), path);
+    else if (const std::size_t at = small.find(kAttribute); at != std::string::npos)
+      attributes[small.substr(at + kAttribute.size())].emplace(stem.substr(0, at), path);
+    else if (!small.ends_with("_superpixels"))
+      images.push_back(path);
+  }
+  if (!lesions.empty() && !attributes.empty())
+    target.note("the attributes (ISIC_N_attribute_*.png) are left out: to learn them, import a folder without *_segmentation.png");
+  if (!lesions.empty()) attributes.clear();
   std::vector<std::string> unlabelled;
-  for (const fs::path& image : files_below(source, is_image))
-    if (const auto mask = masks.find(image.stem().string()); mask != masks.end())
-      target.add(split_in(fs::relative(image, source).parent_path().string()), image.stem().string(), image, mask->second);
-    else
+  std::map<std::string, std::vector<std::string>> absent;  // by attribute
+  for (const fs::path& image : images) {
+    const std::string stem = image.stem().string();
+    const auto has = [&](const auto& attribute) { return attribute.second.contains(stem); };
+    if (!lesions.contains(stem) && std::none_of(attributes.begin(), attributes.end(), has)) {
       unlabelled.push_back(image.filename().string());
-  target.tell(unlabelled, "photograph", "left out, without *_segmentation.png");
-  return target.finish({{"labels", numbered_labels({"lesion"})}, {"encoding", "binary"}},
-                       source.string() + " is not laid out as ISIC: no photograph ISIC_NNNNNNN has an ISIC_NNNNNNN_segmentation.png");
+      continue;
+    }
+    const auto lesion = lesions.find(stem);
+    target.add(split_in(fs::relative(image, source).parent_path().string()), stem, image,
+               lesion == lesions.end() ? fs::path() : lesion->second);
+    for (const auto& [name, masks] : attributes)
+      if (const auto mask = masks.find(stem); mask != masks.end())
+        target.link_mask(stem, mask->second, name);
+      else
+        absent[name].push_back(image.filename().string());
+  }
+  target.tell(unlabelled, "photograph",
+              attributes.empty() ? "left out, without *_segmentation.png" : "left out, without *_attribute_*.png");
+  for (const auto& [name, which] : absent) target.tell(which, "photograph", "without *_attribute_" + name + ".png, taken to show none");
+  Json planes = Json::object();
+  for (const auto& [name, masks] : attributes) planes[name] = planes.size();
+  return target.finish(attributes.empty() ? Json{{"labels", numbered_labels({"lesion"})}, {"encoding", "binary"}}
+                                          : Json{{"task", "multilabel"}, {"labels", planes}},
+                       source.string() +
+                           " is not laid out as ISIC: no photograph ISIC_NNNNNNN has an ISIC_NNNNNNN_segmentation.png or "
+                           "ISIC_NNNNNNN_attribute_*.png");
 }
 
 /// leftImg8bit/SPLIT/CITY/X_leftImg8bit.png, gtFine/SPLIT/CITY/X_gtFine_labelIds.png; where there are none, X_gtFine_labelTrainIds.png.
@@ -179,46 +187,6 @@ Imported import_cityscapes(const fs::path& source, Target& target) {
   return target.finish(
       {{"labels", labels}, {"others", "ignore"}, {"encoding", "index"}},
       source.string() + " is not laid out as Cityscapes: no photograph has a *_gtFine_labelIds.png or *_gtFine_labelTrainIds.png");
-}
-
-/// VOCdevkit/VOC2012/{JPEGImages,SegmentationClass,ImageSets/Segmentation/{train,val}.txt}.
-Imported import_voc(const fs::path& source, Target& target) {
-  const fs::path root = root_of(source, "SegmentationClass", "VOC");
-  const Stems photos(root / "JPEGImages"), drawn(root / "SegmentationClass");
-  std::vector<std::string> without_photo, unlabelled;
-  bool listed = false;
-  for (const Split split : kSplits) {
-    const fs::path list = root / "ImageSets/Segmentation" / (std::string(name_of(split)) + ".txt");
-    if (!fs::exists(list)) continue;
-    listed = true;
-    std::string text = io::read_text(list, 1 << 24);
-    std::replace_if(
-        text.begin(), text.end(), [](unsigned char c) { return std::isspace(c); }, '\n');
-    for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
-      end = std::min(text.find('\n', begin), text.size());
-      const std::string stem = text.substr(begin, end - begin);
-      if (stem.empty()) continue;
-      const fs::path photo = photos[stem], mask = drawn[stem];
-      if (!photo.empty() && !mask.empty())
-        target.add(split, stem, photo, mask);
-      else
-        (photo.empty() ? without_photo : unlabelled).push_back(stem);
-    }
-  }
-  if (!listed) {
-    target.note("there are no lists in ImageSets/Segmentation: all that have masks are of training");
-    for (const fs::path& mask : files_below(root / "SegmentationClass", is_photo))
-      if (const fs::path photo = photos[mask.stem().string()]; !photo.empty()) target.add(Split::train, mask.stem().string(), photo, mask);
-  }
-  target.tell(without_photo, "listed photograph", "left out, not in JPEGImages");
-  target.tell(unlabelled, "listed photograph", "left out, without a mask in SegmentationClass");
-  return target.finish(
-      {{"labels",
-        numbered_labels({"aeroplane",   "bicycle", "bird",  "boat",      "bottle", "bus",         "car",   "cat",  "chair", "cow",
-                         "diningtable", "dog",     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"})},
-       {"ignore", 255},
-       {"encoding", "palette"}},
-      source.string() + " is not laid out as VOC: ImageSets/Segmentation lists, or JPEGImages has, nothing of SegmentationClass");
 }
 
 /// images/{training,validation}/ADE_train_00000001.jpg, annotations/..., objectInfo150.txt. 0 is what has no label.
@@ -257,14 +225,16 @@ struct Importer {
 constexpr Importer kImporters[] = {
     {{"drive", "training/{images,1st_manual,mask}, test/..."}, import_drive},
     {{"diaretdb1", "ddb1_fundusimages, ddb1_groundtruth/LESION"}, import_diaretdb1},
-    {{"isic", "*Training*/ISIC_N.jpg, *GroundTruth/ISIC_N_segmentation.png"}, import_isic},
+    {{"isic", "*Training*/ISIC_N.jpg, *GroundTruth/ISIC_N_segmentation.png, or ISIC_N_attribute_*.png"}, import_isic},
     {{"cityscapes", "leftImg8bit/SPLIT/CITY, gtFine/SPLIT/CITY"}, import_cityscapes},
-    {{"voc", "JPEGImages, SegmentationClass, ImageSets/Segmentation"}, import_voc},
+    {{"voc", "JPEGImages, SegmentationClass, ImageSets/Segmentation; class_names.txt or CVAT's labelmap.txt"}, import_voc},
     {{"ade20k", "images/training, annotations/training, objectInfo150.txt"}, import_ade20k},
     {{"coco", "JSON with images, annotations and categories, and the photographs"}, import_coco},
     {{"labelme", "photographs, each with a JSON of shapes beside it"}, import_labelme},
-    {{"instances", "ID/images/ID.png, ID/masks/*.png; or images/ID.png, masks/ID/*.png or masks/ID_N.png"}, import_instances},
-    {{"splits", "SPLIT/images, SPLIT/masks; or images/SPLIT, masks/SPLIT (img_dir, ann_dir ...)"}, import_splits}};
+    {{"instances", "ID/images/ID.png, ID/masks/*.png; or images/ID.png, masks/ID/*.png, masks/ID_N.png or masks/ID.png that numbers them"},
+     import_instances},
+    {{"splits", "SPLIT/images, SPLIT/masks; or images/SPLIT, masks/SPLIT (img_dir, ann_dir ...)"}, import_splits},
+    {{"tree", "images/PATIENT, masks/PATIENT; or PATIENT/images, PATIENT/masks, at any depth"}, import_tree}};
 
 }  // namespace
 }  // namespace detail

@@ -1,4 +1,4 @@
-// Masks that lie in other folders than a data set's: an instance a file, a folder a split.
+// Photographs and masks in other folders than a data set's: of splits, or of patients.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -16,8 +16,9 @@ namespace {
 /// A folder with photographs or masks, as its path says it.
 struct Place {
   std::optional<Split> split;
-  bool masks = false;
+  bool photos = false, masks = false, of_two_splits = false;
   std::string label;  // of its masks; empty: they hold all labels
+  fs::path rest;      // of its path, but for what says that it has photographs or masks
   fs::path folder;
 };
 
@@ -33,8 +34,15 @@ bool is_in(const Words& words, std::string_view word) {
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
-/// Those of a name in small letters; of "trainannot" and "valimages" two.
-std::vector<std::string> words_of(const std::string& name) {
+std::optional<Split> split_of(const std::string& word) {
+  for (const auto& [spelled, split] : kSplitWords)
+    if (word == spelled) return split;
+  return std::nullopt;
+}
+
+/// Those of a name, in small letters; of "trainannot" and "valimages" two.
+std::vector<std::string> words_of(const std::string& given) {
+  const std::string name = schema_names::in_small_letters(given);
   std::vector<std::string> words;
   for (std::size_t begin = 0, end; begin < name.size(); begin = end + 1) {
     end = std::min(name.find_first_of("_-. 0123456789", begin), name.size());
@@ -51,27 +59,38 @@ std::vector<std::string> words_of(const std::string& name) {
   return words;
 }
 
-/// "img_dir/train": by the words of its parts, of which one is a split; after these a part of masks is a label. None: it is no such folder.
-std::optional<Place> place_of(const fs::path& folder, const fs::path& source) {
+/// "img_dir/train": by the words of its parts, of which one may be a split; after that a part of masks is a label.
+Place place_of(const fs::path& folder, const fs::path& source) {
   Place place;
   place.folder = folder;
   for (const fs::path& part : folder.lexically_relative(source)) {
-    const std::string name = schema_names::in_small_letters(part.string());
-    bool named = false;
-    for (const std::string& word : words_of(name)) {
-      named |= is_in(kPhotoWords, word);
-      if (is_in(kMaskWords, word)) named = place.masks = true;
-      for (const auto& [spelled, split] : kSplitWords) {
-        if (word != spelled) continue;
-        if (place.split && *place.split != split) return std::nullopt;
-        place.split = split;
-        named = true;
+    if (part == ".") continue;
+    bool holds = false;  // says what it holds
+    std::optional<Split> split;
+    for (const std::string& word : words_of(part.string())) {
+      if (is_in(kPhotoWords, word)) holds = place.photos = true;
+      if (is_in(kMaskWords, word)) holds = place.masks = true;
+      if (const auto named = split_of(word)) {
+        place.of_two_splits |= place.split && place.split != named;
+        place.split = split = named;
       }
     }
-    if (named) place.label.clear();
-    if (!named && place.split && place.masks) place.label = part.string();
+    if (holds || split)
+      place.label.clear();
+    else if (place.split && place.masks)
+      place.label = part.string();
+    if (!holds)
+      place.rest /= part;
+    else if (split)
+      place.rest /= name_of(*split);
   }
-  return place.split ? std::optional(place) : std::nullopt;
+  return place;
+}
+
+bool holds_images(const fs::path& folder) {
+  std::error_code none;
+  const fs::directory_iterator files(folder, none);
+  return !none && std::any_of(begin(files), end(files), [](const auto& entry) { return is_photo(entry.path()); });
 }
 
 /// By split the folder of photographs, and that of their masks, or one a label.
@@ -84,13 +103,11 @@ struct SplitFolders {
 std::map<Split, SplitFolders> split_folders(const fs::path& source) {
   std::map<Split, SplitFolders> found;
   for (const fs::path& folder : folders_below(source)) {
-    const auto place = place_of(folder, source);
-    std::error_code none;
-    const fs::directory_iterator files(folder, none);
-    if (!place || none || std::none_of(begin(files), end(files), [](const auto& entry) { return is_photo(entry.path()); })) continue;
-    SplitFolders& of_split = found[*place->split];
-    if (place->masks)
-      of_split.masks.push_back(*place);
+    const Place place = place_of(folder, source);
+    if (!place.split || place.of_two_splits || !holds_images(folder)) continue;
+    SplitFolders& of_split = found[*place.split];
+    if (place.masks)
+      of_split.masks.push_back(place);
     else if (of_split.photos.empty())
       of_split.photos = folder;
     else
@@ -106,8 +123,31 @@ std::map<Split, SplitFolders> split_folders(const fs::path& source) {
   return any ? found : std::map<Split, SplitFolders>{};
 }
 
-/// The dataset.json of the source or of a folder of a split. Throws DataError where they differ.
-Json schema_of(const fs::path& source, const std::map<Split, SplitFolders>& splits) {
+/// Folders of photographs and of masks whose paths are the same but for the words that say which.
+struct Mirrored {
+  Place photos;
+  fs::path masks;
+};
+
+/// By what is the same of their paths. Empty where it is not clear which belong together, and where none is below others (images/, masks/).
+std::map<fs::path, Mirrored> mirrored_folders(const std::vector<fs::path>& folders, const fs::path& source) {
+  std::map<fs::path, Mirrored> found;
+  for (const fs::path& folder : folders) {
+    const Place place = place_of(folder, source);
+    if (!(place.photos || place.masks) || !holds_images(folder)) continue;
+    Mirrored& both = found[place.rest];
+    if (!(place.masks ? both.masks : both.photos.folder).empty()) return {};  // which of them?
+    if (place.masks)
+      both.masks = folder;
+    else
+      both.photos = place;
+  }
+  const auto is_below = [](const auto& f) { return !f.first.empty() && !f.second.photos.folder.empty() && !f.second.masks.empty(); };
+  return std::any_of(found.begin(), found.end(), is_below) ? found : std::map<fs::path, Mirrored>{};
+}
+
+/// The dataset.json of the source or of a folder of photographs. Throws DataError where they differ.
+Json schema_of(const fs::path& source, const std::vector<fs::path>& photos) {
   Json schema;
   fs::path origin;
   const auto look_in = [&](const fs::path& folder) {
@@ -118,52 +158,80 @@ Json schema_of(const fs::path& source, const std::map<Split, SplitFolders>& spli
     schema = std::move(json), origin = path;
   };
   look_in(source);
-  for (const auto& [split, folders] : splits) {
+  for (const fs::path& below : photos) {
     fs::path folder = source;
-    for (const fs::path& part : folders.photos.lexically_relative(source)) look_in(folder /= part);
+    for (const fs::path& part : below.lexically_relative(source)) look_in(folder /= part);
   }
   return schema;
 }
 
-/// Files of a folder by the stems of their photographs. Throws DataError with what is wrong; `target` is told the rest.
-Files files_of(const fs::path& folder, const Files* photos, Target& target) {
+/// Whether each mask belongs to one photograph at most, and any does.
+bool belong_together(const fs::path& photos, const fs::path& masks) {
+  std::vector<Finding> findings;
+  const Files images = files_by_stem(photos, findings), found = by_photo(images, files_by_stem(masks, findings), findings);
+  return std::none_of(findings.begin(), findings.end(), [](const Finding& f) { return f.is_error; }) &&
+         std::any_of(images.begin(), images.end(), [&](const auto& image) { return found.contains(image.first); });
+}
+
+/// Files of a folder by the stems of their photographs. Throws DataError with what is wrong; the rest is added to `notes`.
+Files files_of(const fs::path& folder, const Files* photos, std::vector<std::string>& notes) {
   std::vector<Finding> findings;
   Files files = files_by_stem(folder, findings);
   if (photos) files = by_photo(*photos, files, findings);
   for (const Finding& f : findings) {
     require<DataError>(!f.is_error, f.text);
-    target.note(f.text);
+    notes.push_back(f.text);
   }
   return files;
 }
 
 }  // namespace
 
-bool has_split_folders(const fs::path& source) { return !split_folders(source).empty(); }
+std::optional<Split> split_named(const std::string& name) {
+  for (const std::string& word : words_of(name))
+    if (const auto split = split_of(word)) return split;
+  return std::nullopt;
+}
+
+bool has_split_folders(const fs::path& source) {
+  const auto splits = split_folders(source);
+  for (const auto& [split, folders] : splits)
+    for (const Place& place : folders.masks)
+      if (!folders.photos.empty() && !belong_together(folders.photos, place.folder)) return false;
+  return !splits.empty();
+}
+
+bool has_mirrored_folders(const fs::path& source) {
+  const auto mirrored = mirrored_folders(folders_below(source), source);
+  for (const auto& [rest, both] : mirrored)
+    if (!both.photos.folder.empty() && !both.masks.empty() && !belong_together(both.photos.folder, both.masks)) return false;
+  return !mirrored.empty();
+}
 
 Imported import_splits(const fs::path& source, Target& target) {
   const auto splits = split_folders(source);
   std::map<Split, Files> photos;
-  std::map<std::string, int> splits_of;  // by stem
+  std::map<fs::path, fs::path> split_of_photo;
+  std::vector<fs::path> folders_of_photos;
+  std::vector<std::string> notes;
   for (const auto& [split, folders] : splits) {
-    if (!folders.photos.empty()) photos[split] = files_of(folders.photos, nullptr, target);
-    for (const auto& [stem, path] : photos[split]) ++splits_of[stem];
+    if (folders.photos.empty()) continue;
+    folders_of_photos.push_back(folders.photos);
+    photos[split] = files_of(folders.photos, nullptr, notes);
+    for (const auto& [stem, path] : photos[split]) split_of_photo[path] = name_of(split);
   }
+  const auto names = target.names(split_of_photo);
   std::vector<Finding> findings;
   Files all;
   for (const auto& [split, of_split] : photos) all.insert(of_split.begin(), of_split.end());
   const Groups groups(source, all, findings);
   for (const Finding& finding : findings) throw DataError(finding.text);
-  std::string group_lines;
-  std::vector<std::string> again, unlabelled, homeless;
-  for (const auto& [stem, times] : splits_of)
-    if (times > 1) again.push_back(stem);
-  target.tell(again, "name", "of several splits: all photographs are called by their split, too");
+  std::vector<std::string> unlabelled, homeless;
   for (const auto& [split, folders] : splits) {
     std::map<std::string, std::vector<std::pair<std::string, fs::path>>> masks;  // labels and files by photograph
     for (const Place& place : folders.masks) {
       if (!place.label.empty()) target.add_folder(place.label);
-      for (const auto& [stem, mask] : files_of(place.folder, &photos[split], target))
+      for (const auto& [stem, mask] : files_of(place.folder, &photos[split], notes))
         if (photos[split].contains(stem))
           masks[stem].emplace_back(place.label, mask);
         else
@@ -175,80 +243,57 @@ Imported import_splits(const fs::path& source, Target& target) {
         unlabelled.push_back(photo.string());
         continue;
       }
-      const std::string name = again.empty() ? stem : message(name_of(split), '_', stem);
+      const std::string& name = names.at(photo);
       target.add(split, name, photo);
-      if (const std::string group = groups.of(stem); !group.empty()) group_lines += name + '\t' + group + '\n';
+      if (const std::string group = groups.of(stem); !group.empty()) target.add_to_group(name, group);
       for (const auto& [label, mask] : found->second) target.link_mask(name, mask, label);
     }
   }
+  for (const std::string& note : notes) target.note(note);
   target.tell(unlabelled, "photograph", "left out, without a mask");
   target.tell(homeless, "mask", "left out, without a photograph");
-  if (!group_lines.empty()) target.write_groups(group_lines);
-  return target.finish(splits.empty() ? Json() : schema_of(source, splits),
+  return target.finish(splits.empty() ? Json() : schema_of(source, folders_of_photos),
                        source.string() +
                            " has no folders of splits: SPLIT/images and SPLIT/masks, or images/SPLIT and masks/SPLIT, "
                            "with one folder of photographs a split (train, val, test)");
 }
 
-std::map<fs::path, std::vector<fs::path>> instance_folders(const fs::path& source) {
-  std::map<fs::path, std::vector<fs::path>> photos;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(source, none))
-    if (fs::is_directory(entry.path() / "images", none) && fs::is_directory(entry.path() / "masks", none))
-      photos[entry.path()] = files_below(entry.path() / "images", is_photo);
-  return photos;
-}
-
-Imported import_instances(const fs::path& source, Target& target) {
-  std::map<std::string, std::pair<fs::path, std::vector<fs::path>>> items;  // photograph and masks by stem
-  const auto add_masks = [](std::vector<fs::path>& to, const fs::path& folder) {
-    for (fs::path& p : files_below(folder, is_photo)) to.push_back(std::move(p));
-  };
-  for (const auto& [folder, photos] : instance_folders(source)) {
-    require<DataError>(photos.size() < 2, (folder / "images").string(), " holds ", photos.size(),
-                       " photographs: of instances each has a folder of its own, ID/images/ID.png with its masks ID/masks/*.png");
-    for (const fs::path& image : photos) {
-      auto& [photo, masks] = items[image.stem().string()];
-      require<DataError>(photo.empty(), photo.string(), " and ", image.string(), " are of one name; rename one of them");
-      photo = image;
-      add_masks(masks, folder / "masks");
+Imported import_tree(const fs::path& source, Target& target) {
+  const auto mirrored = mirrored_folders(folders_below(source, true), source);
+  std::map<fs::path, fs::path> rest_of, mask_of;  // by photograph
+  std::set<fs::path> rests;
+  std::vector<fs::path> folders;
+  std::vector<std::string> notes, unlabelled, homeless;
+  for (const auto& [rest, both] : mirrored) {
+    const Files images = both.photos.folder.empty() ? Files() : files_of(both.photos.folder, nullptr, notes);
+    const Files masks = both.masks.empty() ? Files() : files_of(both.masks, &images, notes);
+    if (!images.empty()) folders.push_back(both.photos.folder);
+    for (const auto& [stem, photo] : images) {
+      const auto mask = masks.find(stem);
+      if (mask == masks.end())
+        unlabelled.push_back(photo.string());
+      else
+        rest_of[photo] = rest, mask_of[photo] = mask->second, rests.insert(rest);
     }
+    for (const auto& [stem, mask] : masks)
+      if (!images.contains(stem)) homeless.push_back(mask.string());
   }
-  if (items.empty()) {
-    for (const fs::path& image : files_below(source / "images", is_photo)) {
-      const std::string stem = image.stem().string();
-      items[stem].first = image;
-      add_masks(items[stem].second, source / "masks" / stem);
-    }
-    if (fs::is_directory(source / "masks"))
-      for (const auto& entry : fs::directory_iterator(source / "masks"))
-        if (const std::string id = photo_of_instance(entry.path().stem().string(), items);
-            !id.empty() && entry.is_regular_file() && is_photo(entry.path()))
-          items.at(id).second.push_back(entry.path());
+  const auto names = target.names(rest_of);
+  for (const auto& [photo, name] : names) {
+    const fs::path& rest = rest_of.at(photo);
+    const Place& place = mirrored.at(rest).photos;
+    target.add(place.of_two_splits ? Split::train : place.split.value_or(Split::train), name, photo, mask_of.at(photo));
+    if (!rest.empty() && rests.size() > 1) target.add_to_group(name, rest.generic_string());
   }
-  for (const auto& [stem, found] : items) {
-    const auto& [photo, masks] = found;
-    LabelImage all;
-    for (const fs::path& file : masks) {
-      const Image one = read_image(file);
-      if (all.labels.empty()) all = LabelImage(one.width, one.height);
-      require<DataError>(one.width == all.width && one.height == all.height, file.string(), ": ", one.width, "x", one.height,
-                         " pixels, but ", masks[0].string(), " has ", all.width, "x", all.height);
-      for (std::size_t i = 0; i < all.labels.size(); ++i)
-        if (one.pixels[i * static_cast<std::size_t>(one.channels)]) all.labels[i] = 255;
-    }
-    if (masks.empty()) {
-      const Image image = read_image(photo);
-      all = LabelImage(image.width, image.height);
-    }
-    target.add(Split::train, stem, photo);
-    target.write_mask(stem, all);
-  }
-  target.note("instances are merged: where they touch, nothing tells them apart");
-  return target.finish(
-      {{"labels", numbered_labels({"instance"})}, {"encoding", "binary"}},
-      source.string() +
-          " holds no instances: ID/images/ID.png with ID/masks/*.png, or images/ID.png with masks/ID/*.png or masks/ID_N.png");
+  if (!notes.empty())
+    target.note(notes[0] + (notes.size() == 1 ? "" : message("; ", counted(std::ssize(notes) - 1, "note"), " more of other folders")));
+  if (rests.size() > 1) target.note("photographs of one folder are one group (groups.txt): no split parts them");
+  target.tell(unlabelled, "photograph", "left out, without a mask");
+  target.tell(homeless, "mask", "left out, without a photograph");
+  return target.finish(schema_of(source, folders),
+                       source.string() +
+                           " has no folders of photographs with folders of masks that mirror them: images/PATIENT and masks/PATIENT, or "
+                           "PATIENT/images and PATIENT/masks, with masks of the photographs' names");
 }
 
 }  // namespace lamina::data::detail

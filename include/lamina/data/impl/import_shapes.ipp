@@ -117,9 +117,17 @@ Imported import_coco(const fs::path& source, Target& target) {
   std::set<std::pair<std::int64_t, std::string>> categories;
   for (const CocoSet& set : sets) categories.insert(set.categories.begin(), set.categories.end());
   const Photos photos(source);
-  std::vector<std::string> names;
-  for (const auto& [id, name] : categories) names.push_back(name);
-  const Numbers numbers(names, source);
+  std::map<fs::path, fs::path> folder_of;
+  for (const auto& [file, json, named] : sets)
+    reading(file.string(), [&, &file = file, &json = json] {
+      for (const Json& image : json.at("images"))
+        if (const fs::path photo = photos.find(image.at("file_name").get<std::string>(), file); !photo.empty())
+          folder_of[photo] = photo.parent_path();
+    });
+  const auto names = target.names(folder_of);
+  std::vector<std::string> labels;
+  for (const auto& [id, name] : categories) labels.push_back(name);
+  const Numbers numbers(labels, source);
   Hidden hidden;
   int without_shape = 0, crowds = 0;
   std::vector<std::string> absent, homeless;  // photographs; annotations, by their image_id
@@ -157,9 +165,8 @@ Imported import_coco(const fs::path& source, Target& target) {
             crowds += drawn && is_crowd(a);
           });
         }
-        const std::string stem = photo.stem().string();
-        target.add(split_in(fs::relative(file, source).string()), stem, photo);
-        target.write_mask(stem, mask);
+        target.add(split_in(fs::relative(file, source).string()), names.at(photo), photo);
+        target.write_mask(names.at(photo), mask);
       }
       for (const auto& [id, annotations] : of_image)
         if (!known.contains(id)) homeless.insert(homeless.end(), annotations.size(), std::to_string(id));
@@ -177,8 +184,31 @@ Imported import_coco(const fs::path& source, Target& target) {
                        source.string() + " holds no COCO: a JSON with images, annotations and categories, and the photographs it names");
 }
 
+namespace {
+
+/// A JSON of labelme and its photograph.
+struct LabelmeFile {
+  fs::path path;
+  Json json;
+  fs::path photo;
+};
+
+/// The one that it names, or else the one beside it.
+fs::path photo_of(const Json& json, const fs::path& file, const Photos& photos) {
+  const std::string name = json.value("imagePath", "");
+  fs::path photo = name.empty() ? fs::path() : photos.find(name, file);
+  for (const auto& entry : fs::directory_iterator(file.parent_path()))
+    if (photo.empty() && entry.path().stem() == file.stem() && is_photo(entry.path())) photo = entry.path();
+  require<DataError>(!photo.empty(), file.string(), ": there is no photograph ", name.empty() ? "beside it" : name);
+  return photo;
+}
+
+}  // namespace
+
 Imported import_labelme(const fs::path& source, Target& target) {
-  std::vector<std::pair<fs::path, Json>> files;
+  std::vector<LabelmeFile> files;
+  std::map<fs::path, fs::path> folder_of;
+  const Photos photos(source);
   std::set<std::string> labels;
   bool ignored = false;
   constexpr const char* kIgnore = "__ignore__";  // labelme's own word
@@ -196,19 +226,17 @@ Imported import_labelme(const fs::path& source, Target& target) {
         });
     });
     json.erase("imageData");
-    files.emplace_back(file, std::move(json));
+    fs::path photo;
+    reading(file.string(), [&] { photo = photo_of(json, file, photos); });
+    folder_of[photo] = photo.parent_path();
+    files.push_back({file, std::move(json), std::move(photo)});
   }
+  const auto names = target.names(folder_of);
   const Numbers numbers({labels.begin(), labels.end()}, source);
   Hidden hidden;
   int others = 0;
-  const Photos photos(source);
-  for (const auto& [file, json] : files)
-    reading(file.string(), [&, &file = file, &json = json] {
-      const std::string name = json.value("imagePath", "");
-      fs::path photo = name.empty() ? fs::path() : photos.find(name, file);
-      for (const auto& entry : fs::directory_iterator(file.parent_path()))
-        if (photo.empty() && entry.path().stem() == file.stem() && is_photo(entry.path())) photo = entry.path();
-      require<DataError>(!photo.empty(), file.string(), ": there is no photograph ", name.empty() ? "beside it" : name);
+  for (const auto& [file, json, photo] : files)
+    reading(file.string(), [&, &file = file, &json = json, &photo = photo] {
       Canvas mask(blank(json, "imageWidth", "imageHeight", file.string(), photo), hidden);
       int number = 0;
       for (const Json& shape : json.at("shapes")) {
@@ -222,8 +250,8 @@ Imported import_labelme(const fs::path& source, Target& target) {
         else
           fill(mask, outline(shape), value);
       }
-      target.add(split_in(fs::relative(photo, source).parent_path().string()), photo.stem().string(), photo);
-      target.write_mask(photo.stem().string(), mask);
+      target.add(split_in(fs::relative(photo, source).parent_path().string()), names.at(photo), photo);
+      target.write_mask(names.at(photo), mask);
     });
   if (others)
     target.note(message(counted(others, "shape is a point or a line", "shapes are points or lines"), ", which covers no pixel: left out"));

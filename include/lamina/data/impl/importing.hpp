@@ -2,6 +2,7 @@
 // What importers share: one function for each layout, and the folder that they fill.
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,33 +32,47 @@ class Target {
   void write_mask(const std::string& stem, const LabelImage& mask, const std::string& label = "");
   /// Of a label that is nowhere, so far.
   void add_folder(const std::string& label);
-  /// groups.txt.
-  void write_groups(const std::string& lines);
+  /// What photographs are called, each given with its folder: by the stem, and where that is another's, too, by the folder as well; told.
+  std::map<fs::path, std::string> names(const std::map<fs::path, fs::path>& folder_of);
+  /// Photographs of one group belong together: no split that is made here parts them. Kept in groups.txt.
+  void add_to_group(const std::string& name, const std::string& group) { groups_[name] = group; }
   /// Says how many of the source were left out, or assumed, and which are the first; silent where none was.
   void tell(const std::vector<std::string>& which, const std::string& one, const std::string& what);
   void note(const std::string& text) { result_.notes.push_back(text); }
-  /// Writes lists and, unless it is null, dataset.json; without items of val, every fifth of train is. Throws DataError where nothing was
-  /// added.
+  /// Writes lists and, unless it is null, dataset.json; without items of val, every fifth of train is, or of its groups. Throws DataError
+  /// where nothing was added.
   Imported finish(Json dataset_json, const std::string& nothing);
 
  private:
   void remove_interrupted();
+  void hold_out();
 
   fs::path out_, unfinished_;  // what is asked for; a folder in it
   bool was_there_;
   std::set<std::string> stems_;
   std::vector<std::string> lists_[3];
+  std::map<std::string, std::string> groups_;  // by name
   Imported result_;
 };
 
 /// The files below a folder whose path `wanted` accepts, in the order of their names.
 std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted);
-/// `root` and the folders in it, four levels down, in the order of their names; hidden ones are left out.
-std::vector<fs::path> folders_below(const fs::path& root);
+/// `root` and the folders in it, four levels down unless all are asked for, in the order of their names; hidden ones are left out.
+std::vector<fs::path> folders_below(const fs::path& root, bool all = false);
 /// Those that hold a folder `part`, such as "annotations/training"; the first alone where it does.
 std::vector<fs::path> holders_of(const std::vector<fs::path>& folders, const fs::path& part);
 /// The only one. Throws DataError naming the layout where there is none, or several.
 fs::path root_of(const fs::path& source, const fs::path& part, const std::string& layout);
+/// The images below a folder, in whatever format, by their stems.
+class Stems {
+ public:
+  explicit Stems(const fs::path& folder);
+  /// Empty: there is none.
+  fs::path operator[](const std::string& stem) const;
+
+ private:
+  std::map<std::string, fs::path> files_;
+};
 /// The photographs below a folder, by the names that annotations give them.
 class Photos {
  public:
@@ -81,20 +96,28 @@ std::string photo_of_instance(const std::string& stem, const Stems& photos) {
 
 /// train, val or test as a name says it ("Training", "validation"); train otherwise.
 Split split_in(std::string name);
+/// The split that a word of the name is ("Train", "val_2017"), not a part of a word ("trainval").
+std::optional<Split> split_named(const std::string& name);
 bool is_photo(const fs::path& path);
 /// {"background": 0, names[0]: 1, ...}.
 Json numbered_labels(const std::vector<std::string>& names);
+/// "lamina import KIND SOURCE SOURCE-imported"
+std::string import_command(const std::string& kind, const fs::path& source);
 /// What is wrong with a folder that is laid out in another way: a sentence with the command that makes a data set of it; empty: it is in no
 /// layout that is known.
 std::string import_advice(const fs::path& source);
 /// ID/images/* and ID/masks/* below `source`: the photographs by ID's folder.
 std::map<fs::path, std::vector<fs::path>> instance_folders(const fs::path& source);
-/// Whether folders are named by splits, each with photographs and masks.
+/// Whether folders are named by splits, each with photographs and masks of their names.
 bool has_split_folders(const fs::path& source);
+/// Whether photographs and masks of their names lie in folders of the same paths, but for the words that say which of them.
+bool has_mirrored_folders(const fs::path& source);
 
 Imported import_coco(const fs::path& source, Target& target);
 Imported import_labelme(const fs::path& source, Target& target);
 Imported import_instances(const fs::path& source, Target& target);
 Imported import_splits(const fs::path& source, Target& target);
+Imported import_tree(const fs::path& source, Target& target);
+Imported import_voc(const fs::path& source, Target& target);
 
 }  // namespace lamina::data::detail

@@ -61,10 +61,55 @@ void Target::write_mask(const std::string& stem, const LabelImage& mask, const s
   write_png(file, mask);
 }
 
-void Target::write_groups(const std::string& lines) { io::write_file_atomically(unfinished_ / "groups.txt", lines); }
+std::map<fs::path, std::string> Target::names(const std::map<fs::path, fs::path>& folder_of) {
+  std::map<std::string, int> times;
+  const auto stem_of = [](const fs::path& photo) { return composed(photo.stem().string()); };
+  for (const auto& [photo, folder] : folder_of) ++times[stem_of(photo)];
+  std::optional<fs::path> common;  // of the folders that names need: it says nothing
+  for (const auto& [photo, folder] : folder_of) {
+    if (times[stem_of(photo)] < 2) continue;
+    if (!common) common = folder;
+    fs::path same;
+    for (auto a = common->begin(), b = folder.begin(); a != common->end() && b != folder.end() && *a == *b; ++a, ++b) same /= *a;
+    common = same;
+  }
+  std::map<fs::path, std::string> names;
+  std::vector<std::string> told;
+  for (const auto& [photo, folder] : folder_of) {
+    std::string name;
+    if (times[stem_of(photo)] > 1 && folder != *common)
+      for (const fs::path& part : common->empty() ? folder : folder.lexically_relative(*common)) name += composed(part.string()) + '_';
+    const bool by_folder = !name.empty();
+    name += stem_of(photo);
+    if (by_folder) told.push_back(name);
+    names[photo] = name;
+  }
+  tell(told, "photograph", "called by folder and name, as the name alone is another's, too");
+  return names;
+}
 
 void Target::tell(const std::vector<std::string>& which, const std::string& one, const std::string& what) {
   if (!which.empty()) note(message(counted(std::ssize(which), one), " ", what, ": ", examples(which)));
+}
+
+/// Makes a validation split of the training split.
+void Target::hold_out() {
+  auto& [train, val, test] = lists_;
+  using Unit = std::pair<bool, std::string>;  // a group, or a photograph of none
+  const auto unit_of = [&](const std::string& name) {
+    const auto group = groups_.find(name);
+    return group == groups_.end() ? Unit(false, name) : Unit(true, group->second);
+  };
+  std::map<Unit, std::size_t> order;
+  for (const std::string& name : train) order.try_emplace(unit_of(name), order.size());
+  if (order.size() < 2) return;
+  std::vector<std::string> rest;
+  for (const std::string& name : train) {
+    const std::size_t i = order.at(unit_of(name));
+    (i % 5 == 4 || (i == 1 && order.size() < 5) ? val : rest).push_back(name);
+  }
+  train = std::move(rest);
+  note(message("it has no validation split: every fifth ", groups_.empty() ? "photograph" : "group", " of training is"));
 }
 
 Imported Target::finish(Json dataset_json, const std::string& nothing) {
@@ -74,12 +119,7 @@ Imported Target::finish(Json dataset_json, const std::string& nothing) {
     note(message("it has no training split: its ", val.empty() ? "test" : "val", " split becomes one"));
     train.swap(val.empty() ? test : val);
   }
-  if (val.empty() && train.size() > 1) {
-    std::vector<std::string> rest;
-    for (std::size_t i = 0; i < train.size(); ++i) (i % 5 == 4 || (i == 1 && train.size() < 5) ? val : rest).push_back(train[i]);
-    train = std::move(rest);
-    note("it has no validation split: every fifth photograph of training is");
-  }
+  if (val.empty()) hold_out();
   for (const Split split : kSplits) {
     auto& names = lists_[static_cast<int>(split)];
     result_.items[static_cast<int>(split)] = static_cast<int>(names.size());
@@ -87,6 +127,9 @@ Imported Target::finish(Json dataset_json, const std::string& nothing) {
     for (const std::string& name : names) text += name + '\n';
     if (!names.empty()) io::write_file_atomically(unfinished_ / (std::string(name_of(split)) + ".txt"), text);
   }
+  std::string lines;
+  for (const auto& [name, group] : groups_) lines += name + '\t' + group + '\n';
+  if (!groups_.empty()) io::write_file_atomically(unfinished_ / "groups.txt", lines);
   if (!dataset_json.is_null()) io::write_file_atomically(unfinished_ / "dataset.json", dataset_json.dump(2) + '\n');
   std::vector<fs::path> made(fs::directory_iterator(unfinished_), {});
   std::stable_partition(made.begin(), made.end(), [](const fs::path& part) { return part.filename() != "images"; });  // without it: no data
@@ -100,23 +143,25 @@ Imported Target::finish(Json dataset_json, const std::string& nothing) {
 
 std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted) {
   std::vector<fs::path> files;
-  if (fs::is_directory(folder))
-    for (const auto& entry : fs::recursive_directory_iterator(folder))
-      if (entry.is_regular_file() && wanted(entry.path())) files.push_back(entry.path());
+  std::error_code error, none;
+  if (fs::is_directory(folder, none))
+    for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+      if (it->is_regular_file(none) && wanted(it->path())) files.push_back(it->path());
+  require<IoError>(!error, "cannot list what is below ", folder.string(), ": ", error.message());
   std::sort(files.begin(), files.end());
   return files;
 }
 
-std::vector<fs::path> folders_below(const fs::path& root) {
+std::vector<fs::path> folders_below(const fs::path& root, bool all) {
   constexpr int kDepth = 4, kMost = 20000;
   std::vector<fs::path> folders{root};
   std::error_code error;
-  for (fs::recursive_directory_iterator it(root, error), end; !error && it != end && folders.size() < kMost; it.increment(error)) {
+  for (fs::recursive_directory_iterator it(root, error), end; !error && it != end && (all || folders.size() < kMost); it.increment(error)) {
     std::error_code none;
     if (!it->is_directory(none)) continue;
     const bool hidden = it->path().filename().string().front() == '.';
     if (!hidden) folders.push_back(it->path());
-    if (hidden || it.depth() + 1 >= kDepth) it.disable_recursion_pending();
+    if (hidden || (!all && it.depth() + 1 >= kDepth)) it.disable_recursion_pending();
   }
   std::sort(folders.begin(), folders.end());
   return folders;
@@ -138,6 +183,15 @@ fs::path root_of(const fs::path& source, const fs::path& part, const std::string
   require<DataError>(holders.size() == 1, source.string(), " holds ", holders.size(), " data sets laid out as ", layout, " (",
                      examples(names), "): import one at a time, such as ", holders[0].string());
   return holders[0];
+}
+
+Stems::Stems(const fs::path& folder) {
+  for (const fs::path& p : files_below(folder, is_photo)) files_.emplace(p.stem().string(), p);
+}
+
+fs::path Stems::operator[](const std::string& stem) const {
+  const auto it = files_.find(stem);
+  return it == files_.end() ? fs::path() : it->second;
 }
 
 Photos::Photos(const fs::path& root) : root_(root) {

@@ -1,6 +1,7 @@
 // Which layout a folder has.
 #include <algorithm>
 #include <fstream>
+#include <set>
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/importing.hpp"
@@ -35,25 +36,36 @@ bool says(const std::vector<fs::path>& jsons, std::initializer_list<const char*>
   });
 }
 
-/// images/ID.png with masks/ID/*.png or several masks/ID_N.png; ID/images, of one photograph, and ID/masks.
+/// images/ID.png with masks/ID/*.png or several masks/ID_N.png; ID/images, of one photograph each, and ID/masks.
 bool has_instances(const fs::path& root) {
-  for (const auto& [id, photos] : detail::instance_folders(root))
-    if (photos.size() == 1) return true;
+  std::set<std::string> stems;
+  bool any = false;
+  for (const auto& [folder, photos] : detail::instance_folders(root)) {
+    if (photos.size() > 1) return false;
+    for (const fs::path& photo : photos) {
+      if (!stems.insert(composed(photo.stem().string())).second) return false;
+      any |= !detail::files_below(folder / "masks", detail::is_photo).empty();
+    }
+  }
+  if (!stems.empty()) return any;
   std::error_code error;
   std::map<std::string, int> masks_of;
-  for (const auto& entry : fs::directory_iterator(root / "images", error)) masks_of[entry.path().stem().string()];
+  for (const fs::path& photo : detail::files_below(root / "images", detail::is_photo))
+    if (!masks_of.emplace(composed(photo.stem().string()), 0).second) return false;
   for (const auto& entry : fs::directory_iterator(root / "masks", error)) {
-    const std::string stem = entry.path().stem().string();
-    if (entry.is_directory(error) && masks_of.contains(stem)) return true;
-    if (const std::string id = detail::photo_of_instance(stem, masks_of); !id.empty() && ++masks_of[id] > 1) return true;
+    const std::string stem = composed(entry.path().stem().string());
+    if (entry.is_directory(error) && masks_of.contains(stem))
+      any |= !detail::files_below(entry.path(), detail::is_photo).empty();
+    else if (const std::string id = detail::photo_of_instance(stem, masks_of); !id.empty() && detail::is_photo(entry.path()))
+      any |= ++masks_of[id] > 1;
   }
-  return false;
+  return any;
 }
 
 /// What names of files say.
 struct FileNames {
   std::vector<fs::path> jsons;
-  bool isic = false;
+  bool isic_photo = false, isic_mask = false;
 
   explicit FileNames(const fs::path& source) {
     constexpr int kMostFiles = 20000, kDepth = 4;
@@ -66,7 +78,8 @@ struct FileNames {
       } else if (path.extension() == ".json") {
         jsons.push_back(path);
       } else if (const std::string stem = path.stem().string(); stem.starts_with("ISIC_")) {
-        isic |= stem.ends_with("egmentation");
+        const bool is_mask = stem.ends_with("egmentation") || stem.find("_attribute_") != std::string::npos;
+        (is_mask ? isic_mask : isic_photo) |= detail::is_photo(path);
       }
     }
     std::sort(jsons.begin(), jsons.end());
@@ -81,20 +94,25 @@ struct Layout {
 
 Layout found_layout(const fs::path& source) {
   const std::vector<fs::path> folders = detail::folders_below(source);
-  constexpr std::pair<std::string_view, const char*> kParts[] = {{"drive", "training/1st_manual"},
-                                                                 {"diaretdb1", "ddb1_fundusimages"},
-                                                                 {"cityscapes", "gtFine"},
-                                                                 {"voc", "SegmentationClass"},
-                                                                 {"ade20k", "annotations/training"}};
-  for (const auto& [kind, part] : kParts)
-    if (std::vector<fs::path> roots = detail::holders_of(folders, part); !roots.empty())
-      if (kind != "cityscapes" || !detail::holders_of(folders, "leftImg8bit").empty())
-        return {kind, roots.size() == 1 ? std::vector{source} : std::move(roots)};
+  struct Parts {
+    std::string_view kind;
+    const char *labels, *photos;
+  };
+  constexpr Parts kParts[] = {{"drive", "training/1st_manual", "training/images"},
+                              {"diaretdb1", "ddb1_fundusimages", "ddb1_fundusimages"},
+                              {"cityscapes", "gtFine", "leftImg8bit"},
+                              {"voc", "SegmentationClass", "JPEGImages"},
+                              {"ade20k", "annotations/training", "images/training"}};
+  for (const Parts& parts : kParts)
+    if (std::vector<fs::path> roots = detail::holders_of(folders, parts.labels); !roots.empty())
+      if (!detail::holders_of(folders, parts.photos).empty())
+        return {parts.kind, roots.size() == 1 ? std::vector{source} : std::move(roots)};
   const FileNames names(source);
-  if (names.isic) return {"isic", {source}};
+  if (names.isic_photo && names.isic_mask) return {"isic", {source}};
   if (says(names.jsons, {"images", "annotations", "categories"})) return {"coco", {source}};
   if (says(names.jsons, {"shapes", "imagePath"}) || says(names.jsons, {"shapes", "imageData"})) return {"labelme", {source}};
   if (detail::has_split_folders(source)) return {"splits", {source}};
+  if (detail::has_mirrored_folders(source)) return {"tree", {source}};
   return {has_instances(source) ? "instances" : "", {source}};
 }
 
@@ -102,16 +120,23 @@ Layout found_layout(const fs::path& source) {
 
 std::string_view layout_of(const fs::path& source) { return found_layout(source).kind; }
 
+namespace {
+std::string without_slash(const fs::path& p) { return (p.has_filename() ? p : p.parent_path()).string(); }
+}  // namespace
+
+std::string detail::import_command(const std::string& kind, const fs::path& source) {
+  const std::string name = without_slash(source);
+  return message(program_word(), " import ", kind, ' ', shell_word(name), ' ', shell_word(name + "-imported"));
+}
+
 std::string detail::import_advice(const fs::path& source) {
-  const auto without_slash = [](const fs::path& p) { return (p.has_filename() ? p : p.parent_path()).string(); };
   const auto [name_of_kind, roots] = found_layout(source);
   const std::string kind(name_of_kind);
   if (kind.empty()) return kind;
-  const std::string name = without_slash(source), first = without_slash(roots[0]);
-  return message(name,
+  return message(without_slash(source),
                  roots.size() == 1 ? message(" looks like ", kind, "; make a data set of it: ")
                                    : message(" holds ", roots.size(), " data sets that look like ", kind, "; make one at a time of them: "),
-                 program_word(), " import ", kind, ' ', shell_word(first), ' ', shell_word(first + "-imported"));
+                 import_command(kind, roots[0]));
 }
 
 }  // namespace lamina::data
