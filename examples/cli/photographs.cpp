@@ -96,9 +96,9 @@ std::vector<fs::path> mask_files(const fs::path& masks, const std::string& stem,
     files.insert(files.end(), own.begin(), own.end());
   }
   if (!schema.heads.empty()) return files;
+  if (schema.has_one_file()) return {masks / (stem + data::mask_ending(schema))};
   for (const std::string& plane : schema.plane_names()) files.push_back(masks / plane / (stem + ".png"));
   for (const std::string& name : schema.reading.class_folders) files.push_back(masks / name / (stem + ".png"));
-  if (files.empty()) files.push_back(masks / (stem + data::mask_ending(schema)));
   return files;
 }
 
@@ -112,7 +112,7 @@ nlohmann::ordered_json write_masks(const fs::path& masks, const std::string& ste
   if (!schema.heads.empty()) return written;
   const std::vector<fs::path> files = mask_files(masks, stem, schema);
   for (const fs::path& file : files) io::create_folders(file.parent_path());
-  if (labels.planes == 0 && schema.reading.class_folders.empty()) {
+  if (schema.has_one_file()) {
     data::write_mask(files[0], labels, schema);
     return files[0].string();
   }

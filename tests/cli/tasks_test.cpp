@@ -41,6 +41,28 @@ TEST_CASE("multilabel: every verb; predicted masks are a data set's") {
   CHECK(perfect.at("accuracy") == 1);
 }
 
+TEST_CASE("multilabel masks of one file: predictions are such files, and may stand beside the originals") {
+  const Workshop w;
+  for (const auto& entry : fs::directory_iterator(w / "data/images")) {
+    std::vector<std::uint8_t> planes;
+    for (std::uint8_t i = 0; i < 32; ++i)
+      for (std::uint8_t j = 0; j < 32; ++j) planes.insert(planes.end(), {j > 8, i > 20});
+    io::write_npy(w / "data/masks" / entry.path().stem().concat(".npy"), Tensor::from<std::uint8_t>(planes, {32, 32, 2}));
+    fs::remove(w / "data/masks" / entry.path().filename());
+  }
+  io::write_file_atomically(w / "data/dataset.json", R"({"task": "multilabel", "labels": {"skin": 0, "lesion": 1}})");
+  REQUIRE(w.lamina("train data --out run --json --quiet" + kSmall).code == 0);
+  const json done = json::parse(w.lamina("predict run data/images --out p --json --quiet").out);
+  CHECK(done[0].at("mask") == "p/masks/skin_0000.npy");
+  fs::rename(w / "p/masks/skin_0001.npy", w / "last.npy");  // its original stays
+  fs::copy(w / "p/masks", w / "data/masks", fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const json checked = json::parse(w.lamina("check data --json").out);
+  CHECK(checked.at("ok") == true);
+  CHECK(checked.at("mask_formats").at("npy") == 10);
+  fs::rename(w / "last.npy", w / "data/masks/skin_0001.npy");
+  CHECK(json::parse(w.lamina("evaluate run data --json").out).at("accuracy") == 1);
+}
+
 TEST_CASE("ordinal: every verb; predicted masks are a data set's") {
   const Workshop w(1);
   small_grades(w / "grades", 15);

@@ -130,12 +130,19 @@ TEST_CASE("dataset.json: read, checked, written") {
   CHECK(parse_label_schema(R"({"labels": {"0": "bg", "1": "x"}})", "v1").names == std::vector<std::string>{"bg", "x"});
   CHECK(parse_label_schema("{}", "empty").classes() == 0);
 
+  CHECK(s.field_note.empty());
+  CHECK(parse_label_schema(R"({"labels": {"a": 0, "b": 1}, "author": "me"})", "d.json")
+            .field_note.starts_with("d.json: nobody reads 'author'; known: labels, task,"));
   const auto bad = [](const char* json, const char* reason) {
     CAPTURE(json);
     CHECK_THROWS_WITH_AS(parse_label_schema(json, "d.json"), doctest::Contains("d.json line 1, column "), DataError);
     CHECK_THROWS_WITH_AS(parse_label_schema(json, "d.json"), doctest::Contains(reason), DataError);
   };
   bad("", "this is no JSON");
+  for (const char* role : {"background", "foreground", "uncertain"})
+    bad((R"({"labels": {"a": 0, "b": 1}, ")" + std::string(role) + R"(": "a"})").c_str(),
+        ("'" + std::string(role) + "' is a role, and stands in \"roles\": write \"roles\": {\"" + role + "\": \"a\"}").c_str());
+  bad(R"({"labels": {"a": 0, "b": 1}, "roles": {"ignore": "b"}})", "'ignore' is no role");
 
   CHECK_THROWS_WITH_AS(parse_label_schema("[1]", "d.json"), doctest::Contains("not a JSON object"), DataError);
   bad(R"({"lables": {"a": 0}})", "unknown field 'lables'; did you mean 'labels'?");
@@ -148,7 +155,8 @@ TEST_CASE("dataset.json: read, checked, written") {
   bad(R"({"labels": {"a": 0.5}})", "whole number");
   bad(R"({"labels": {"a": [1, 2]}})", "regions");
   bad(R"({"labels": {"a": "b"}})", "write a number without quotes");
-  bad(R"({"labels": {"a": 0}, "ignore": "x"})", "whole number");
+  bad(R"({"labels": {"a": 0}, "ignore": "x"})", "'ignore' is a value of the masks, such as 255");
+  bad(R"({"labels": {"a": 0}, "ignore": -1})", "whole number");
   bad(R"({"labels": {"a": 0}, "task": "detection"})", "none of multiclass");
   bad(R"({"labels": {"a": 0}, "colors": {"b": [0, 0, 0]}})", "not in 'labels'");
   bad(R"({"labels": {"a": 0, "b": 1}, "colors": {"b": [0, 0, 0]}})", "no entry for 'a'");

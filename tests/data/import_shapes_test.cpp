@@ -73,6 +73,29 @@ TEST_CASE("coco, labelme: photographs of one name are called by their folders, t
   }
 }
 
+TEST_CASE("labelme: a photograph that is in the JSON alone is taken out of it; one that is damaged is named") {
+  // gray PNGs of 4 x 3 pixels
+  const std::string first = "iVBORw0KGgoAAAANSUhEUgAAAAQAAAADCAAAAACRn/EaAAAADklEQVR42mNgBwIGOAEAAoUAVcbaREEAAAAASUVORK5CYII=";
+  const std::string second = "iVBORw0KGgoAAAANSUhEUgAAAAQAAAADCAAAAACRn/EaAAAADklEQVR42mOIAgIGOAEAH7MEOR/4M/AAAAAASUVORK5CYII=";
+  const auto with = [](const std::string& data) {
+    return R"({"imagePath": "gone.png", "imageData": ")" + data + R"(", "shapes": [)" + kFirstPixel + "]}";
+  };
+  Source s;
+  s.text("a.json", with(first));
+  s.text("b.json", with(second));
+  const Import i("labelme", s);
+  CHECK(read_image(i.folder / "out/images/a.png").pixels[0] == 7);
+  CHECK(i.row("a") == Labels{1, 0, 0, 0});
+  REQUIRE(i.made.notes.size() > 0);
+  CHECK(i.made.notes[0].starts_with("2 photographs taken out of the JSON (imageData)"));
+  for (const auto& [data, words] : {std::pair{std::string(first).replace(8, 1, "?"), "b.json: imageData: this is no base64"},
+                                    {first.substr(0, 41), "b.json: imageData: base64 that is cut off"},
+                                    {std::string("SGVsbG8="), "b.json: imageData: not an image"}}) {
+    s.text("b.json", with(data));
+    CHECK_MESSAGE(refusal("labelme", s).find(words) != std::string::npos, refusal("labelme", s));
+  }
+}
+
 TEST_CASE("coco: key points and captions of the same photographs are left alone; what means nothing is told") {
   Source s;
   for (const char* photo : {"a.png", "b.png"}) s.photo(photo);

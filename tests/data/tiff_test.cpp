@@ -97,3 +97,15 @@ TEST_CASE("gray TIFF as an index mask: values count from black; counted from whi
                          doctest::Contains("which is none of the labels"), DataError);
   }
 }
+
+TEST_CASE("a TIFF that is cut off is named once, and why" * doctest::skip(!reads_tiff())) {
+  const std::string whole = tiff(4, 1, 8, 1, {0, 0, 1, 1});
+  for (const std::string& bytes : {std::string("II*\0\0\0\0\0", 8), whole.substr(0, 8), whole.substr(0, 30)}) try {
+      (void)decode_raster(bytes, "cut.tif");
+      FAIL_CHECK("read");
+    } catch (const DataError& e) {
+      const std::string said = e.what();
+      CHECK_MESSAGE(said.size() > std::string("cut.tif: ").size(), said);
+      CHECK_MESSAGE(said.find("cut.tif") == said.rfind("cut.tif"), said);
+    }
+}

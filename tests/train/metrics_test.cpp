@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "lamina/metrics/surface.hpp"
+#include "lamina/train/evaluate.hpp"
 #include "lamina/train/session.hpp"
 #include "support/golden.hpp"
 #include "support/op_check.hpp"

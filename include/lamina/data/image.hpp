@@ -166,6 +166,7 @@ struct Raster {
   std::vector<Rgb> palette;           ///< not empty: the samples are indices into it
   int orientation = 1;                ///< the EXIF orientation that was found; it is already applied
   bool has_alpha = false;             ///< the last channel is alpha
+  int pages = 1;                      ///< of a mask; where there are several, each is a channel
   bool lossy = false;                 ///< the file keeps its samples only nearly
   std::string no_photo;               ///< not empty: why the samples cannot be scaled to a photograph, and the cure
   std::vector<std::string> notes;     ///< what the file holds that is not read, or is read otherwise than one would think
@@ -181,9 +182,9 @@ struct Raster {
 };
 
 /// Decodes PNG, JPEG, BMP (not run-length coded), GIF (its first picture), TGA, PNM (P1 to P6), TIFF (when built with libtiff 4.5 or later;
-/// its first page), WebP (when built with libwebp) and .npy arrays (H,W), (H,W,C) or (C,H,W) (as photographs u1 or u2). The format is told
-/// from the content, of TGA, which has no mark, from the name in `origin`. Palettes stay indices. Throws DataError naming `origin`: unknown
-/// format, truncated or corrupt data, negative or fractional samples, over a limit.
+/// its first page, as a mask gray pages of one size together), WebP (when built with libwebp) and .npy arrays (H,W), (H,W,C) or (C,H,W) (as
+/// photographs u1 or u2). The format is told from the content, of TGA, which has no mark, from the name in `origin`. Palettes stay indices.
+/// Throws DataError naming `origin`: unknown format, truncated or corrupt data, negative or fractional samples, over a limit.
 Raster decode_raster(std::string_view bytes, const std::string& origin, const DecodeLimits& limits = {});
 /// Also throws IoError; for anything but a file, a pipe or device for example, at once.
 Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits = {});

@@ -40,6 +40,7 @@ struct MaskReading {
   std::optional<MaskEncoding> encoding;  ///< none: not decided yet
   bool alpha = false;                    ///< the labels are in the alpha channel
   bool as_stored = false;                ///< drawn on the photographs' stored pixels: turned by the photographs' EXIF orientation
+  bool in_channels = false;              ///< planes that may overlap, or are graded, are the channels of one file; else each has a folder
   Others others = Others::error;
   /// Where each class that excludes the others has a folder of masks: the classes, in the order of an item's files. The one that is not
   /// among them is where no file marks anything.
@@ -69,6 +70,7 @@ struct LabelSchema {
   std::string file_ending = ".png";
   MaskReading reading;
   std::string reading_note;  ///< what a person should know of it; not stored
+  std::string field_note;    ///< fields of dataset.json that are none; not stored
 
   int classes() const { return static_cast<int>(names.size()); }
   /// Whether a pixel may have any number of the labels, and none is what no label says; whether the labels are steps of one scale.
@@ -99,6 +101,8 @@ struct LabelSchema {
   /// Of what is counted, what says that nothing is there: the background, the lowest grade. Empty where nothing says what does.
   std::vector<bool> no_finding() const;
   bool is_background(int counted) const { return counted_labels()[static_cast<std::size_t>(counted)].background; }
+  /// Whether a photograph has one mask file; else there is one a plane, or class, in a folder for each.
+  bool has_one_file() const { return heads.empty() && reading.class_folders.empty() && (plane_names().empty() || reading.in_channels); }
   /// Labels that a pixel has in a mask.
   std::size_t labels_per_pixel() const { return std::max<std::size_t>(1, plane_names().size()); }
   /// Of a mask of several heads the planes of one, which has them as a mask of its own.
@@ -126,12 +130,14 @@ void check_labels(const LabelSchema& schema, const std::string& origin);
 /// called "ignore" is the ignored one) and `file_ending`, and ours: `task`, `planes` (names of what is
 /// graded, each a plane of the masks), `ignore` (a value), `colors` ({"face": [255, 0, 0]}
 /// or "#ff0000"; one called "ignore" is the ignored color), `roles`, and of `MaskReading` `encoding`, `mask_channel` (color, alpha),
-/// `mask_frame` (shown, stored), `others` (error, ignore, nearest). Roles: `background` (a label, or [] for none), `foreground` (labels;
-/// the one label that is none of them and not uncertain is the background), `uncertain` (an image of these and the background alone has
-/// no foreground). Without either the label called background, bg, _background_ or __background__ (in any case) is the background, and
-/// where there is none no class is. Instead of labels there may be `heads`, {"tissue": {"labels": ...}, "damage": {"task": "ordinal",
-/// ...}}: what is asked of every pixel, each with these fields but for `file_ending` and `mask_frame`. Other fields are left alone, unless
-/// one is nearly one of these. Throws DataError naming `origin`, line and column, the field and the rule; also as check_labels.
+/// `mask_frame` (shown, stored), `planes_in` (folders, channels), `others` (error, ignore, nearest). Roles: `background` (a label, or []
+/// for none), `foreground` (labels; the one label that is none of them and not uncertain is the background), `uncertain` (an image of these
+/// and the background alone has no foreground). Without either the label called background, bg, _background_ or __background__ (in any
+/// case) is the background, and where there is none no class is. Instead of labels there may be `heads`, {"tissue": {"labels": ...},
+/// "damage": {"task": "ordinal",
+/// ...}}: what is asked of every pixel, each with these fields but for `mask_frame`. Other fields are named in
+/// LabelSchema::field_note, unless nnU-Net writes them; one that is nearly one of these, or a role, is an error. Throws DataError naming
+/// `origin`, line and column, the field and the rule; also as check_labels.
 LabelSchema parse_label_schema(std::string_view json, const std::string& origin);
 /// The same format: parse_label_schema(to_json(s)) equals s. With `items` it has the other fields nnU-Net requires.
 std::string to_json(const LabelSchema& schema, std::int64_t items = 0);

@@ -22,7 +22,7 @@ struct MaskContent {
   FileFormat format = FileFormat::png;
   Kind kind = Kind::gray;  ///< three equal channels count as gray
   int width = 0, height = 0;
-  int planes = 0;  ///< of the file, where `kind` is planes
+  int planes = 0;  ///< channels of the file, where they are planes, or where RGBA may be four one-hot ones
   unsigned max_value = 255;
   int orientation = 1;                            ///< as of Raster
   bool alpha_varies = false;                      ///< there is an alpha channel, of more than one value, and it is not what is read
@@ -34,6 +34,8 @@ struct MaskContent {
   std::vector<std::string> notes;  ///< as of Raster
   std::vector<MaskContent> heads;  ///< of Task::several: each one's own, which are counted instead; of width 0 where a mask has none
 
+  /// Takes what is told of files from one of the mask's.
+  void tell_of(const Raster& raster);
   /// "the value 7", "the color #ff0000", "several planes"
   std::string describe(std::uint32_t value) const;
 };
@@ -61,12 +63,15 @@ class MaskDecoder {
   LabelImage read(const std::filesystem::path& path, const DecodeLimits& limits = {}) const;
   /// One file a plane, each gray or of a palette; nothing of one whose path is empty is there. Of several heads the files of each; where
   /// one of classes that exclude each other has none, nothing is known of it (kIgnoreLabel). Throws DataError also when sizes differ.
-  /// `turn` is as of Item.
-  LabelImage read(std::span<const std::filesystem::path> planes, const DecodeLimits& limits = {}, int turn = 1) const;
+  /// `turn` is as of Item; `about` is told of each file.
+  LabelImage read(std::span<const std::filesystem::path> planes, const DecodeLimits& limits = {}, int turn = 1,
+                  MaskContent* about = nullptr) const;
   /// One line for a person: "gray index masks: 0 background, 1 wound".
   std::string describe(const LabelSchema& schema) const;
 
  private:
+  /// The one-hot plane that a pixel of a picture has set.
+  std::uint32_t plane_of_color(std::uint32_t color) const;
   LabelImage read_heads(std::span<const std::filesystem::path> planes, const DecodeLimits& limits, int turn) const;
 
   MaskEncoding encoding_ = MaskEncoding::index;
@@ -75,9 +80,10 @@ class MaskDecoder {
   std::vector<MaskDecoder> heads_;
 };
 
-/// A mask file as the data set has them (LabelSchema::reading): gray, palette, 0 and 255, RGB, white with labels in alpha; one-hot planes
-/// become an RGB PNG where there are three, otherwise .npy (H, W, planes). Without an encoding, a palette PNG of the labels' values and
-/// colors, or 16-bit gray where a value is above 255. Throws DataError on labels that are no class.
+/// A mask file as the data set has them (LabelSchema::reading): gray, palette, 0 and 255, RGB, white with labels in alpha; planes in the
+/// channels of one file become a PNG where they fit and were pictures (one-hot ones RGB or RGBA), otherwise .npy (H, W, planes). Without an
+/// encoding, a palette PNG of the labels' values and colors, or 16-bit gray where a value is above 255. Throws DataError on labels that are
+/// no class.
 std::string encode_mask(const LabelImage& labels, const LabelSchema& schema);
 /// ".png" or ".npy": what encode_mask gives.
 const char* mask_ending(const LabelSchema& schema);

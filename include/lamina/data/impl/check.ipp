@@ -58,8 +58,6 @@ class Checker {
   void check_files(const detail::Survey& survey) {
     for (std::size_t i = 0; i < survey.items.size(); ++i) {
       const detail::Inspection& in = survey.found[i];
-      for (const std::string& text : {in.image_error, in.mask_error})
-        if (!text.empty()) error(text);
       if (in.photo_read) {
         ++report_.sizes[message(in.width, "x", in.height)];
         ++report_.image_formats[name_of(in.image_format)];
@@ -67,6 +65,7 @@ class Checker {
       }
       if (!survey.items[i].mask.empty() && in.mask_error.empty()) ++report_.mask_formats[name_of(in.mask.format)];
     }
+    survey.tell_of_errors(report_.findings);
     survey.tell_of_sizes(report_.findings);
     report_.photos = survey.photos(report_.findings);
     survey.tell_of_files(report_.schema.reading, report_.findings);

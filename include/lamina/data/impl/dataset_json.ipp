@@ -12,6 +12,7 @@ using namespace schema_names;
 using detail::Json;
 
 constexpr unsigned kLargestValue = 65535;
+constexpr std::string_view kRoles[] = {"background", "foreground", "uncertain"};
 
 class SchemaReader {
  public:
@@ -35,12 +36,11 @@ class SchemaReader {
         }
       });
     };
-    for (const char* name : {"file_ending", "mask_frame"})
-      field(name, [&](const Json&) { check(schema_.name.empty(), "'", name, "' stands beside \"heads\", not in one of them"); });
+    field("mask_frame", [&](const Json&) { check(schema_.name.empty(), "'mask_frame' stands beside \"heads\", not in one of them"); });
     field("file_ending", [&](const Json& j) { schema_.file_ending = text_of(j, "file_ending"); });
     choice("mask_frame", kFrames, schema_.reading.as_stored);
     if (json.contains("heads")) {
-      for (const char* name : {"labels", "task", "planes", "roles", "colors", "ignore", "encoding", "mask_channel", "others"})
+      for (const char* name : {"labels", "task", "planes", "roles", "colors", "ignore", "encoding", "mask_channel", "planes_in", "others"})
         field(name, [&](const Json&) { check(false, "'", name, "' stands in each of \"heads\", not beside them"); });
       field("heads", [&](const Json& j) { read_heads(j); });
       check_labels(schema_, origin_);
@@ -62,8 +62,11 @@ class SchemaReader {
     field("colors", [&](const Json& j) { read_colors(j); });
     choice("encoding", kEncodings, schema_.reading.encoding);
     choice("mask_channel", kChannels, schema_.reading.alpha);
+    choice("planes_in", kPlaces, schema_.reading.in_channels);
     choice("others", kOthers, schema_.reading.others);
     field("ignore", [&](const Json& j) {
+      check(!j.is_string(), "'ignore' is a value of the masks, such as 255, not a label: ", j.dump(),
+            " is left out where its value stands here, or it is called \"ignore\" in \"labels\"");
       if (!j.is_null()) schema_.set_ignore(value_of(j, "ignore"));
     });
     field("roles", [&](const Json&) { check_uncertain(); });
@@ -99,18 +102,45 @@ class SchemaReader {
     return j.get<unsigned>();
   }
 
-  /// nnU-Net's own fields and anybody's notes are left alone; what is nearly one of ours is a slip that would have no effect.
+  /// nnU-Net's own fields are left alone, and anybody's notes told; a role, or what is nearly one of ours, is a slip that would have no
+  /// effect.
   void check_spelling(const Json& json) {
-    constexpr std::string_view kFields[] = {"labels",   "task",         "file_ending", "colors", "roles", "planes",       "ignore",
-                                            "encoding", "mask_channel", "mask_frame",  "others", "heads", "class_folders"};
+    constexpr std::string_view kFields[] = {"labels", "task",     "file_ending",  "colors", "roles",      "planes", "planes_in",
+                                            "ignore", "encoding", "mask_channel", "others", "mask_frame", "heads",  "class_folders"};
+    constexpr std::string_view kLeftAlone[] = {"channel_names",
+                                               "modality",
+                                               "numTraining",
+                                               "numTest",
+                                               "name",
+                                               "description",
+                                               "reference",
+                                               "licence",
+                                               "license",
+                                               "release",
+                                               "training",
+                                               "tensorImageSize",
+                                               "test",
+                                               "regions_class_order",
+                                               "overwrite_image_reader_writer"};
+    const auto is_in = [](const auto& names, const std::string& name) {
+      return std::find(std::begin(names), std::end(names), name) != std::end(names);
+    };
+    std::string unknown, known;
     for (const auto& item : json.items()) {
       const std::string& key = item.key();
       const std::string_view nearest = nearest_name(key, kFields);
       within(key, [&] {
-        check(key == nearest || 3 * edit_distance(key, nearest) > key.size(), "unknown field '", key, "'; did you mean '",
-              std::string(nearest), "'?");
+        check(!is_in(kRoles, key), "'", key, "' is a role, and stands in \"roles\": write \"roles\": {\"", key, "\": ", item.value().dump(),
+              "}");
+        check(key == nearest || is_in(kLeftAlone, key) || 3 * edit_distance(key, nearest) > key.size(), "unknown field '", key,
+              "'; did you mean '", std::string(nearest), "'?");
       });
+      if (key != nearest && !is_in(kLeftAlone, key)) unknown += (unknown.empty() ? "'" : ", '") + key + "'";
     }
+    if (unknown.empty()) return;
+    for (const std::string_view name : kFields) known += (known.empty() ? "" : ", ") + std::string(name);
+    schema_.field_note =
+        message(origin_, ": ", schema_.name.empty() ? "" : "head '" + schema_.name + "': ", "nobody reads ", unknown, "; known: ", known);
   }
   void read_heads(const Json& heads) {
     check(schema_.name.empty(), "a head has no \"heads\" of its own");
@@ -119,6 +149,7 @@ class SchemaReader {
       check(!name.empty() && name[0] != '.' && name.find_first_of("/=,") == std::string::npos, "'", name,
             "' cannot name a head and a folder of masks: it is empty, begins with a dot or has one of / = ,");
       schema_.heads.push_back(SchemaReader(text_, origin_, name).read(head));
+      if (schema_.field_note.empty()) schema_.field_note = schema_.heads.back().field_note;
     }
     schema_.task = Task::several;
     schema_.set_default_colors();
@@ -239,12 +270,14 @@ class SchemaReader {
   }
   void read_roles(const Json& roles) {
     check(roles.is_object(), "'roles' is not an object of roles and labels, such as {\"background\": \"skin\"}");
-    constexpr std::string_view kRoles[] = {"background", "foreground", "uncertain"};
     std::vector<std::string> role_of(schema_.names.size());
     std::map<std::string, std::vector<int>> classes;
     for (const auto& item : roles.items())
       within(item.key(), [&] {
         const std::string& role = item.key();
+        check(role != "ignore",
+              "'ignore' is no role: give beside \"roles\" the value that is left out, such as \"ignore\": 255, or call the "
+              "label 'ignore'");
         check(std::find(std::begin(kRoles), std::end(kRoles), role) != std::end(kRoles), "role '", role,
               "' is none of background, uncertain, foreground");
         const Json list = item.value().is_array() ? item.value() : Json::array({item.value()});

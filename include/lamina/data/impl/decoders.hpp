@@ -30,6 +30,10 @@ Raster decode_pnm(std::string_view bytes, const std::string& origin, const Decod
 Raster decode_tiff(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
 Raster decode_webp(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
 Raster decode_npy(std::string_view bytes, const std::string& origin, const DecodeLimits& limits);
+/// What is wrong with a mask of several pages, and the cure; follows the name of the file.
+std::string pages_fault(int pages);
+/// A PNG of 1 to 4 channels: gray, with alpha, RGB, RGBA.
+std::string encode_png_channels(const Image& image);
 /// A white PNG whose alpha channel is the mask.
 std::string encode_png_alpha(const LabelImage& mask);
 /// "libpng 1.6.39"; empty where the library is not built in.

@@ -6,8 +6,8 @@ namespace lamina::data::detail {
 
 /// A mask file as its photograph is seen: turned unless it says itself how.
 Raster read_turned(const std::filesystem::path& path, int turn, const DecodeLimits& limits);
-/// The files of an item's classes that exclude each other, one a class, as the one-hot planes of an array. Throws as MaskDecoder::read.
-Raster stacked(const Item& item, const DecodeLimits& limits);
+/// The files of an item's classes that exclude each other, one a class, as the one-hot planes of an array. As MaskDecoder::read.
+Raster stacked(const Item& item, const DecodeLimits& limits, MaskContent* about = nullptr);
 /// Throws DataError.
 void require_same_size(const std::string& origin, int width, int height, const std::string& first, int first_width, int first_height);
 /// What the masks of each head hold, and of the files together what is told of files. Throws as inspect_mask.

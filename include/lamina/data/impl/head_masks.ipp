@@ -12,14 +12,14 @@ Raster detail::read_turned(const std::filesystem::path& path, int turn, const De
   return turned_within(raster, turn, path.string(), limits);
 }
 
-Raster detail::stacked(const Item& item, const DecodeLimits& limits) {
+Raster detail::stacked(const Item& item, const DecodeLimits& limits, MaskContent* about) {
   LabelSchema classes;
   classes.task = Task::multilabel;
   for (const std::filesystem::path& file : item.planes) {
     classes.values.push_back(static_cast<unsigned>(classes.names.size()));
     classes.names.push_back(file.parent_path().filename().string());
   }
-  LabelImage planes = MaskDecoder(MaskEncoding::multilabel, classes).read(item.planes, limits, item.turn);
+  LabelImage planes = MaskDecoder(MaskEncoding::multilabel, classes).read(item.planes, limits, item.turn, about);
   Raster raster;
   raster.format = FileFormat::npy, raster.width = planes.width, raster.height = planes.height, raster.channels = planes.planes;
   raster.samples = std::move(planes.labels);
@@ -47,14 +47,25 @@ MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const Deco
   const DecodeLimits limits = sized(for_all, item);
   if (!schema.heads.empty()) return detail::inspect_heads(item, schema, limits);
   if (schema.plane_names().empty() && !item.planes.empty()) {
-    MaskContent content = inspect_mask(detail::stacked(item, limits), item.mask.string(), schema);
-    content.format = detail::read_turned(item.mask, item.turn, limits).format;
+    MaskContent files;
+    const Raster planes = detail::stacked(item, limits, &files);
+    MaskContent content = inspect_mask(planes, item.mask.string(), schema);
+    content.format = files.format, content.lossy = files.lossy, content.orientation = files.orientation, content.notes = files.notes;
     return content;
   }
   if (schema.plane_names().empty()) return inspect_mask(detail::read_turned(item.mask, item.turn, limits), item.mask.string(), schema);
-  const LabelImage mask = read_mask(item, MaskDecoder(MaskEncoding::multilabel, schema), limits);
+  const MaskDecoder decoder(MaskEncoding::multilabel, schema);
   MaskContent content;
   content.file = item.mask.string();
+  LabelImage mask;
+  if (item.planes.empty()) {
+    const Raster raster = detail::read_turned(item.mask, item.turn, limits);
+    mask = decoder.decode(raster, content.file);
+    content.tell_of(raster);
+    content.planes = mask.planes;
+  } else {
+    mask = decoder.read(item.planes, limits, item.turn, &content);
+  }
   content.kind = MaskContent::Kind::planes;
   content.width = mask.width;
   content.height = mask.height;

@@ -222,6 +222,13 @@ std::string detail::cure_of(FileRole role, const std::string& mask, const std::s
   return role == FileRole::mask ? mask : role == FileRole::photograph ? photograph : mask + ". " + photograph;
 }
 
+std::string detail::pages_fault(int pages) {
+  return message(": a mask of ", pages,
+                 " pages, which are not one-hot planes (gray pages of one size, of 0 and one other value, one of them "
+                 "set at every pixel): keep the page that is the mask (tiffcp FILE.tif,0 MASK.tif), or save planes as a .npy array of "
+                 "(height, width, planes)");
+}
+
 Raster read_raster(const std::filesystem::path& path, const DecodeLimits& limits) {
   return decode_raster(io::read_regular_file(path, static_cast<std::uint64_t>(limits.max_file_bytes)), path.string(), limits);
 }

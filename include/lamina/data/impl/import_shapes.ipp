@@ -110,6 +110,23 @@ std::vector<CocoSet> coco_sets(const fs::path& source) {
   return sets;
 }
 
+/// The photograph in labelme's JSON itself.
+struct Embedded {
+  std::string bytes, ending;
+  int width = 0, height = 0;
+
+  Embedded(const fs::path& file, const std::string& name) {
+    const Json json = parse_json(io::read_text(file), file.string());
+    const auto data = json.find("imageData");
+    require<DataError>(data != json.end() && data->is_string(), file.string(), ": there is no photograph ",
+                       name.empty() ? "beside it" : name, ", and none in it (imageData)");
+    const std::string origin = file.string() + ": imageData";
+    bytes = from_base64(data->get<std::string>(), origin);
+    const Raster raster = decode_raster(bytes, origin, DecodeLimits{}.of(FileRole::photograph));
+    ending = std::string(".") + name_of(raster.format), width = raster.width, height = raster.height;
+  }
+};
+
 }  // namespace
 
 Imported import_coco(const fs::path& source, Target& target) {
@@ -122,7 +139,8 @@ Imported import_coco(const fs::path& source, Target& target) {
     reading(file.string(), [&, &file = file, &json = json] {
       for (const Json& image : json.at("images"))
         if (const fs::path photo = photos.find(image.at("file_name").get<std::string>(), file); !photo.empty())
-          folder_of[photo] = photo.parent_path();
+          const fs::path& place = photo.empty() ? file : photo;
+      folder_of[place] = place.parent_path();
     });
   const auto names = target.names(folder_of);
   std::vector<std::string> labels;
@@ -193,13 +211,12 @@ struct LabelmeFile {
   fs::path photo;
 };
 
-/// The one that it names, or else the one beside it.
+/// The one that it names, or else the one beside it; empty: it may be inside.
 fs::path photo_of(const Json& json, const fs::path& file, const Photos& photos) {
   const std::string name = json.value("imagePath", "");
   fs::path photo = name.empty() ? fs::path() : photos.find(name, file);
   for (const auto& entry : fs::directory_iterator(file.parent_path()))
     if (photo.empty() && entry.path().stem() == file.stem() && is_photo(entry.path())) photo = entry.path();
-  require<DataError>(!photo.empty(), file.string(), ": there is no photograph ", name.empty() ? "beside it" : name);
   return photo;
 }
 
@@ -228,16 +245,21 @@ Imported import_labelme(const fs::path& source, Target& target) {
     json.erase("imageData");
     fs::path photo;
     reading(file.string(), [&] { photo = photo_of(json, file, photos); });
-    folder_of[photo] = photo.parent_path();
+    const fs::path& place = photo.empty() ? file : photo;
+    folder_of[place] = place.parent_path();
     files.push_back({file, std::move(json), std::move(photo)});
   }
   const auto names = target.names(folder_of);
   const Numbers numbers({labels.begin(), labels.end()}, source);
   Hidden hidden;
   int others = 0;
+  std::vector<std::string> embedded;
   for (const auto& [file, json, photo] : files)
     reading(file.string(), [&, &file = file, &json = json, &photo = photo] {
-      Canvas mask(blank(json, "imageWidth", "imageHeight", file.string(), photo), hidden);
+      std::optional<Embedded> inside;
+      if (photo.empty()) inside.emplace(file, json.value("imagePath", ""));
+      Canvas mask(inside ? LabelImage(inside->width, inside->height) : blank(json, "imageWidth", "imageHeight", file.string(), photo),
+                  hidden);
       int number = 0;
       for (const Json& shape : json.at("shapes")) {
         ++number;
@@ -250,9 +272,16 @@ Imported import_labelme(const fs::path& source, Target& target) {
         else
           fill(mask, outline(shape), value);
       }
-      target.add(split_in(fs::relative(photo, source).parent_path().string()), names.at(photo), photo);
-      target.write_mask(names.at(photo), mask);
+      const fs::path& place = inside ? file : photo;
+      const Split split = split_in(fs::relative(place, source).parent_path().string());
+      const std::string& name = names.at(place);
+      if (inside)
+        embedded.push_back(file.filename().string()), target.add(split, name, inside->bytes, inside->ending, file.string());
+      else
+        target.add(split, name, photo);
+      target.write_mask(name, mask);
     });
+  target.tell(embedded, "photograph", "taken out of the JSON (imageData), beside which there is none");
   if (others)
     target.note(message(counted(others, "shape is a point or a line", "shapes are points or lines"), ", which covers no pixel: left out"));
   numbers.tell(hidden, "the later shape", target);

@@ -26,6 +26,8 @@ class Target {
 
   /// A photograph and its mask, as links; `mask` may be empty where masks are written or linked otherwise.
   void add(Split split, const std::string& stem, const fs::path& image, const fs::path& mask = {});
+  /// A photograph that no file of the source is.
+  void add(Split split, const std::string& stem, const std::string& bytes, const std::string& ending, const std::string& origin);
   /// A mask of one label.
   void link_mask(const std::string& stem, const fs::path& mask, const std::string& label = "");
   /// A mask that no file of the source is: 0 .. 255 as they are, or a label's plane of 0 and 1.

@@ -49,6 +49,13 @@ void Target::add(Split split, const std::string& stem, const fs::path& image, co
   lists_[static_cast<int>(split)].push_back(stem);
 }
 
+void Target::add(Split split, const std::string& stem, const std::string& bytes, const std::string& ending, const std::string& origin) {
+  require<DataError>(stems_.insert(stem).second, origin, ": two photographs are called ", stem, "; rename one of them");
+  io::create_folders(unfinished_ / "images");
+  io::write_file_atomically(unfinished_ / "images" / (stem + ending), bytes);
+  lists_[static_cast<int>(split)].push_back(stem);
+}
+
 void Target::link_mask(const std::string& stem, const fs::path& mask, const std::string& label) {
   link(mask, unfinished_ / "masks" / label / (stem + mask.extension().string()));
 }

@@ -1,4 +1,4 @@
-// Masks: inspection, decoding, writing.
+// Masks: inspection, decoding.
 #include "lamina/data/mask.hpp"
 
 #include <algorithm>
@@ -8,22 +8,56 @@
 #include "lamina/data/impl/decoders.hpp"
 #include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/mask_values.hpp"
-#include "lamina/io/file.hpp"
-#include "lamina/io/npy.hpp"
 
 namespace lamina::data {
 namespace {
 
 using namespace mask_values;
 
-/// How a raster's pixels are read as values; decides `kind` from the whole raster.
+/// Whether the samples of channel `c` are not all equal.
+bool varies(const Raster& r, int c) {
+  for (std::size_t p = 1; p < r.pixel_count(); ++p)
+    if (const auto n = static_cast<std::size_t>(r.channels), k = static_cast<std::size_t>(c); r.sample(p * n + k) != r.sample(k))
+      return true;
+  return false;
+}
+
+/// Is one channel set at every pixel, and to the same value?
+bool is_one_hot(const Raster& r) {
+  const auto n = static_cast<std::size_t>(r.channels);
+  unsigned set = 0;
+  for (std::size_t p = 0; p < r.pixel_count(); ++p) {
+    int found = 0;
+    for (std::size_t i = p * n; i < (p + 1) * n; ++i)
+      if (const unsigned v = r.sample(i)) {
+        if (set == 0) set = v;
+        if (v != set || ++found > 1) return false;
+      }
+    if (found == 0) return false;
+  }
+  return true;
+}
+
+/// Is the fourth channel of a picture a plane, not alpha?
+bool has_fourth_plane(const Raster& r, const LabelSchema& schema) {
+  if (!r.has_alpha || r.channels != 4 || schema.reading.alpha) return false;
+  return schema.reading.encoding ? planes_in(schema) == 4 : !schema.has_colors && is_one_hot(r);
+}
+
+/// How a raster's pixels are read as values; decides `kind` from the whole raster. Throws DataError on pages that are no planes.
 class PixelValues {
  public:
-  PixelValues(const Raster& raster, const LabelSchema& schema)
+  PixelValues(const Raster& raster, const LabelSchema& schema, const std::string& origin)
       : r_(raster), schema_(schema), c_(static_cast<std::size_t>(raster.channels)) {
+    require<DataError>(raster.pages == 1 || is_one_hot(raster), origin, detail::pages_fault(raster.pages));
     const int colors = raster.channels - raster.has_alpha;
+    const bool fourth = has_fourth_plane(raster, schema);
+    // Where alpha is the same everywhere, only other masks can tell what it is.
+    const bool all_planes = raster.pages > 1 || (fourth && (schema.reading.encoding || varies(raster, 3)));
     if (!raster.palette.empty())
       kind_ = Kind::palette;
+    else if (all_planes)
+      kind_ = Kind::planes;
     else if (colors == 3 && raster.format != FileFormat::npy)
       kind_ = equal_channels() ? Kind::gray : Kind::color;
     else
@@ -33,7 +67,9 @@ class PixelValues {
     if (alpha_) kind_ = Kind::gray;
     nearest_ = schema.reading.others == Others::nearest && kind_ != Kind::planes;
     only_known_ = schema.reading.others == Others::ignore && (kind_ == Kind::gray || (kind_ == Kind::color && schema.has_colors));
+    planes_ = fourth || kind_ == Kind::planes ? raster.channels : 0;
   }
+  int planes() const { return planes_; }
   Kind kind() const { return nearest_ ? Kind::color : kind_; }
   std::uint32_t operator()(std::size_t pixel) {
     const std::uint32_t v = value(pixel);
@@ -84,17 +120,10 @@ class PixelValues {
   const LabelSchema& schema_;
   std::size_t c_;
   Kind kind_;
+  int planes_ = 0;
   bool alpha_ = false, nearest_ = false, only_known_ = false;
   std::map<std::uint32_t, std::uint32_t> seen_;
 };
-
-/// Whether the samples of channel `c` are not all equal.
-bool varies(const Raster& r, int c) {
-  for (std::size_t p = 1; p < r.pixel_count(); ++p)
-    if (const auto n = static_cast<std::size_t>(r.channels), k = static_cast<std::size_t>(c); r.sample(p * n + k) != r.sample(k))
-      return true;
-  return false;
-}
 
 /// The given channels as planes: of grades, or of 0 and one other value.
 LabelImage decode_planes(const Raster& raster, int planes, const LabelSchema& schema, const std::string& origin) {
@@ -124,60 +153,19 @@ LabelImage decode_planes(const Raster& raster, int planes, const LabelSchema& sc
 
 }  // namespace
 
-const char* mask_ending(const LabelSchema& schema) {
-  const auto encoding = schema.reading.encoding;
-  const int planes = schema.classes() - (encoding == MaskEncoding::foreground_planes);
-  const bool one_hot = encoding == MaskEncoding::planes || encoding == MaskEncoding::foreground_planes;
-  return one_hot && (planes != 3 || schema.file_ending == ".npy") && schema.reading.class_folders.empty() ? ".npy" : ".png";
-}
-
-std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
-  const std::size_t classes = schema.values.size(), pixels = labels.labels.size();
-  for (const std::uint8_t label : labels.labels)
-    require<DataError>(label < classes, "a mask of ", classes, " classes holds the label ", int{label});
-  const auto encoding = schema.reading.class_folders.empty() ? schema.reading.encoding : std::nullopt;
-  const unsigned largest = classes ? schema.values.back() : 0;
-  if (encoding == MaskEncoding::colors) {
-    Image image(labels.width, labels.height, 3);
-    for (std::size_t i = 0; i < pixels; ++i) std::copy_n(schema.colors[labels.labels[i]].data(), 3, image.pixels.data() + 3 * i);
-    return encode_png(image);
-  }
-  if (encoding == MaskEncoding::planes || encoding == MaskEncoding::foreground_planes) {
-    const int without = encoding == MaskEncoding::foreground_planes, planes = schema.classes() - without;
-    Image image(labels.width, labels.height, planes);
-    const bool picture = mask_ending(schema) == std::string_view(".png");
-    const std::uint8_t set = picture ? 255 : 1;
-    for (std::size_t i = 0; i < pixels; ++i)
-      if (const int plane = labels.labels[i] - without; plane >= 0)
-        image.pixels[i * static_cast<std::size_t>(planes) + static_cast<std::size_t>(plane)] = set;
-    if (picture) return encode_png(image);
-    return io::format_npy(Tensor::from<std::uint8_t>(image.pixels, {labels.height, labels.width, planes}));
-  }
-  if (largest > 255) {
-    std::vector<std::uint16_t> samples(pixels);
-    for (std::size_t i = 0; i < pixels; ++i) samples[i] = static_cast<std::uint16_t>(schema.values[labels.labels[i]]);
-    return encode_png(samples, labels.width, labels.height);
-  }
-  LabelImage mask(labels.width, labels.height);
-  for (std::size_t i = 0; i < pixels; ++i) mask.labels[i] = static_cast<std::uint8_t>(schema.values[labels.labels[i]]);
-  if (encoding == MaskEncoding::binary)
-    for (std::uint8_t& v : mask.labels) v *= 255;
-  if (schema.reading.alpha) return detail::encode_png_alpha(mask);
-  if (encoding && (encoding != MaskEncoding::palette || !schema.has_colors)) return encode_png(mask);
-  std::vector<Rgb> palette = default_colors(static_cast<int>(largest) + 1);
-  for (std::size_t k = 0; k < classes; ++k) palette[schema.values[k]] = schema.colors[k];
-  return encode_png(mask, palette);
-}
-
-void write_mask(const std::filesystem::path& path, const LabelImage& labels, const LabelSchema& schema) {
-  io::write_file_atomically(path, encode_mask(labels, schema));
-}
-
 std::string MaskContent::describe(std::uint32_t value) const {
   if (value == kNoPlane) return "no plane";
   if (value == kSeveralPlanes) return "several planes";
   if (value == kOther) return "other values";
   return kind == Kind::color ? "the color " + hex_color(value) : "the value " + std::to_string(value);
+}
+
+void MaskContent::tell_of(const Raster& raster) {
+  format = raster.format;
+  orientation = raster.orientation;
+  lossy |= raster.lossy;
+  for (const std::string& note : raster.notes)
+    if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
 }
 
 MaskContent inspect_mask(const Raster& raster, const std::string& file, const LabelSchema& schema) {
@@ -186,20 +174,17 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file, const La
                      ": the labels are to be in the alpha channel, and this mask has ", raster.channels, " channels without one");
   require<DataError>(schema.reading.others != Others::nearest || schema.has_colors, file,
                      ": the nearest color needs \"labels\" and \"colors\" in dataset.json");
-  PixelValues value(raster, schema);
+  PixelValues value(raster, schema, file);
   MaskContent content;
   content.file = file;
-  content.format = raster.format;
+  content.tell_of(raster);
   content.kind = value.kind();
   content.width = raster.width;
   content.height = raster.height;
   content.max_value = raster.max_value;
-  content.orientation = raster.orientation;
-  content.alpha_varies = alpha && !schema.reading.alpha;
-  content.planes = content.kind == Kind::planes ? raster.channels : 0;
+  content.alpha_varies = alpha && !schema.reading.alpha && content.kind != Kind::planes;
+  content.planes = value.planes();
   content.palette = raster.palette;
-  content.lossy = raster.lossy;
-  content.notes = raster.notes;
   const std::size_t pixels = raster.pixel_count();
   for (std::size_t begin = 0, end; begin < pixels; begin = end) {  // runs of equal values
     const std::uint32_t v = value(begin);
@@ -234,12 +219,17 @@ MaskDecoder::MaskDecoder(MaskEncoding encoding, const LabelSchema& schema) : enc
   if (schema.ignore_color && encoding == MaskEncoding::colors) classes_[packed(*schema.ignore_color)] = kIgnoreLabel;
 }
 
+std::uint32_t MaskDecoder::plane_of_color(std::uint32_t color) const {
+  if (planes_in(schema_) == 4) return color > 0xffff ? 0 : color > 0xff ? 1 : color ? 2 : 3;  // one is set, or else alpha
+  return color == 0xff0000 ? 0 : color == 0x00ff00 ? 1 : color == 0x0000ff ? 2 : MaskContent::kNoPlane;
+}
+
 int MaskDecoder::class_of(const MaskContent& content, std::uint32_t value) const {
   std::uint32_t key = value;
   if (encoding_ == MaskEncoding::colors) key = color_of(content, value);
   if (encoding_ == MaskEncoding::binary && value == content.max_value && value != schema_.ignore) key = 1;
   if ((encoding_ == MaskEncoding::planes || encoding_ == MaskEncoding::foreground_planes) && content.kind != Kind::planes)
-    key = value == 0xff0000 ? 0 : value == 0x00ff00 ? 1 : value == 0x0000ff ? 2 : MaskContent::kNoPlane;  // an RGB file of three planes
+    key = plane_of_color(value);
   const auto it = classes_.find(key);
   if (it == classes_.end() && schema_.reading.others == Others::ignore && encoding_ != MaskEncoding::multilabel) return kIgnoreLabel;
   return it == classes_.end() ? -1 : it->second;
@@ -256,7 +246,7 @@ LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) 
                        " go into a folder for each, named like the ", what);
     return decode_planes(raster, planes(), schema_, origin);
   }
-  PixelValues value(raster, schema_);
+  PixelValues value(raster, schema_, origin);
   MaskContent content;  // what class_of needs to know
   content.kind = value.kind();
   content.max_value = raster.max_value;
@@ -281,7 +271,7 @@ LabelImage MaskDecoder::read(const std::filesystem::path& path, const DecodeLimi
   return decode(detail::read_turned(path, 1, limits), path.string());
 }
 
-LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const DecodeLimits& limits, int turn) const {
+LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const DecodeLimits& limits, int turn, MaskContent* about) const {
   if (!heads_.empty()) return read_heads(paths, limits, turn);
   LabelImage mask;
   std::string first;
@@ -289,7 +279,8 @@ LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const
     if (paths[k].empty()) continue;
     const std::string origin = paths[k].string();
     const Raster raster = detail::read_turned(paths[k], turn, limits);
-    const Kind kind = PixelValues(raster, schema_).kind();
+    if (about) about->tell_of(raster);
+    const Kind kind = PixelValues(raster, schema_, origin).kind();
     require<DataError>(kind == Kind::gray || kind == Kind::palette, origin,
                        ": the mask of one plane is gray, this one has colors or channels");
     const LabelImage plane = decode_planes(raster, 1, schema_, origin);
@@ -301,6 +292,43 @@ LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const
     for (std::size_t i = 0; i < plane.labels.size(); ++i) mask.labels[i * paths.size() + k] = plane.labels[i];
   }
   return mask;
+}
+
+std::string MaskDecoder::describe(const LabelSchema& schema) const {
+  constexpr const char* kText[] = {"gray index masks",
+                                   "palette masks, read by index",
+                                   "binary masks",
+                                   "masks read by color",
+                                   "one-hot planes",
+                                   "one-hot planes, none where the background is",
+                                   "multilabel masks, a plane a class"};
+  std::string of_heads;
+  for (std::size_t h = 0; h < heads_.size(); ++h)
+    of_heads += (h ? "; " : "") + schema.heads[h].name + ": " + heads_[h].describe(schema.heads[h]);
+  if (!heads_.empty()) return of_heads;
+  const std::vector<std::string>& folders = schema.reading.class_folders;
+  std::string s = !folders.empty()
+                      ? "a folder of masks a class:"
+                      : std::string(kText[static_cast<std::size_t>(encoding_)]) + (schema.reading.alpha ? " in the alpha channel:" : ":");
+  if (!schema.planes.empty()) {
+    s = "graded planes:";
+    for (const std::string& plane : schema.planes) s += (&plane == &schema.planes[0] ? " " : ", ") + plane;
+    s += "; each";
+  }
+  for (std::size_t k = 0; k < schema.names.size(); ++k) {
+    const unsigned v = schema.values[k];
+    const bool has_folder = std::find(folders.begin(), folders.end(), schema.names[k]) != folders.end();
+    const std::string value = encoding_ == MaskEncoding::colors              ? hex_color(packed(schema.colors[k]))
+                              : !folders.empty()                             ? (has_folder ? "" : "elsewhere")
+                              : encoding_ == MaskEncoding::binary            ? (k ? "full" : "0")
+                              : encoding_ != MaskEncoding::foreground_planes ? std::to_string(v)
+                              : v == 0                                       ? "none"
+                                                                             : std::to_string(v - 1);
+    s += message(k == 0 ? " " : schema.task == Task::ordinal ? " < " : ", ", value, value.empty() ? "" : " ", schema.names[k]);
+  }
+  if (schema.reading.others == Others::ignore) s += "; other values ignored";
+  if (schema.reading.others == Others::nearest) s += "; other colors are the nearest label's";
+  return schema.ignore ? message(s, "; ", *schema.ignore, " ignored") : s;
 }
 
 std::string mask_values::no_label_cure(std::uint32_t value, bool colors) {

@@ -13,6 +13,15 @@ using namespace mask_values;
 
 constexpr std::size_t kMostClassesWithoutLabels = 64;
 
+/// Of masks of planes that are written as this one is.
+const char* ending_of(const MaskContent& planes) { return planes.format == FileFormat::png ? ".png" : ".npy"; }
+
+/// Planes are written as they were read: in the channels of one file, or in folders.
+void keep_form(const std::vector<MaskContent>& masks, LabelSchema& schema) {
+  schema.reading.in_channels = !masks.empty() && masks[0].planes > 0;
+  if (schema.reading.in_channels) schema.file_ending = ending_of(masks[0]);
+}
+
 /// The decision for one data set.
 class Resolver {
  public:
@@ -100,16 +109,16 @@ class Resolver {
   MaskEncoding planes_of_arrays() {
     const int planes = masks_[0].planes;
     for (const MaskContent& m : masks_) {
-      require<DataError>(m.kind == Kind::planes, m.file, ": a mask without planes among masks of one-hot planes");
+      require<DataError>(m.planes > 0, m.file, ": a mask without planes among masks of one-hot planes");
       require<DataError>(m.planes == planes, m.file, ": ", m.planes, " planes, but ", masks_[0].file, " has ", planes);
     }
-    if (schema_.reading.class_folders.empty()) schema_.file_ending = ".npy";
+    if (schema_.reading.class_folders.empty()) schema_.file_ending = ending_of(masks_[0]);
     return one_hot(planes);
   }
   /// One-hot planes: of every class, or of all but the background, which is then where none is set.
   MaskEncoding one_hot(int planes) {
     const bool uncovered = std::any_of(masks_.begin(), masks_.end(), [](const MaskContent& m) {
-      return m.counts.contains(m.kind == Kind::planes ? MaskContent::kNoPlane : 0x000000);
+      return m.kind == Kind::planes ? m.counts.contains(MaskContent::kNoPlane) : m.planes == 0 && m.counts.contains(0x000000);
     });
     if (schema_.names.empty()) {
       std::vector<unsigned> values;
@@ -297,48 +306,12 @@ MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& sc
                      "--others needs \"labels\" in dataset.json: nothing says which values are labels");
   const MaskEncoding encoding = schema.plane_names().empty() ? Resolver(masks, schema).decide() : MaskEncoding::multilabel;
   schema.reading.encoding = encoding;
+  if (encoding == MaskEncoding::multilabel) keep_form(masks, schema);
   schema.set_background(background);
   require<DataError>(schema.classes() > 1 || schema.task == Task::multilabel, "there is one label, '",
                      schema.classes() ? schema.names[0] : "",
                      "', and so nothing to tell apart; name the others in \"labels\" of dataset.json");
   return MaskDecoder(encoding, schema);
-}
-
-std::string MaskDecoder::describe(const LabelSchema& schema) const {
-  constexpr const char* kText[] = {"gray index masks",
-                                   "palette masks, read by index",
-                                   "binary masks",
-                                   "masks read by color",
-                                   "one-hot planes",
-                                   "one-hot planes, none where the background is",
-                                   "multilabel masks, a plane a class"};
-  std::string of_heads;
-  for (std::size_t h = 0; h < heads_.size(); ++h)
-    of_heads += (h ? "; " : "") + schema.heads[h].name + ": " + heads_[h].describe(schema.heads[h]);
-  if (!heads_.empty()) return of_heads;
-  const std::vector<std::string>& folders = schema.reading.class_folders;
-  std::string s = !folders.empty()
-                      ? "a folder of masks a class:"
-                      : std::string(kText[static_cast<std::size_t>(encoding_)]) + (schema.reading.alpha ? " in the alpha channel:" : ":");
-  if (!schema.planes.empty()) {
-    s = "graded planes:";
-    for (const std::string& plane : schema.planes) s += (&plane == &schema.planes[0] ? " " : ", ") + plane;
-    s += "; each";
-  }
-  for (std::size_t k = 0; k < schema.names.size(); ++k) {
-    const unsigned v = schema.values[k];
-    const bool has_folder = std::find(folders.begin(), folders.end(), schema.names[k]) != folders.end();
-    const std::string value = encoding_ == MaskEncoding::colors              ? hex_color(packed(schema.colors[k]))
-                              : !folders.empty()                             ? (has_folder ? "" : "elsewhere")
-                              : encoding_ == MaskEncoding::binary            ? (k ? "full" : "0")
-                              : encoding_ != MaskEncoding::foreground_planes ? std::to_string(v)
-                              : v == 0                                       ? "none"
-                                                                             : std::to_string(v - 1);
-    s += message(k == 0 ? " " : schema.task == Task::ordinal ? " < " : ", ", value, value.empty() ? "" : " ", schema.names[k]);
-  }
-  if (schema.reading.others == Others::ignore) s += "; other values ignored";
-  if (schema.reading.others == Others::nearest) s += "; other colors are the nearest label's";
-  return schema.ignore ? message(s, "; ", *schema.ignore, " ignored") : s;
 }
 
 }  // namespace lamina::data

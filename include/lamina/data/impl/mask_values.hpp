@@ -33,6 +33,14 @@ inline bool is_label_color(const LabelSchema& schema, std::uint32_t c) {
   return false;
 }
 
+/// The channels of the data set's masks, where they are planes; 0: they are not, or it is not decided.
+inline int planes_in(const LabelSchema& schema) {
+  const auto encoding = schema.reading.class_folders.empty() ? schema.reading.encoding : std::nullopt;
+  if (encoding == MaskEncoding::multilabel) return static_cast<int>(schema.plane_names().size());
+  if (encoding == MaskEncoding::planes) return schema.classes();
+  return encoding == MaskEncoding::foreground_planes ? schema.classes() - 1 : 0;
+}
+
 /// What to do about pixels of a value that is no label; follows MaskContent::describe. `colors`: whether the labels have some.
 std::string no_label_cure(std::uint32_t value, bool colors);
 

@@ -25,9 +25,7 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   throw_errors(dataset);
   if (!options.need_masks) return dataset;
   const detail::Survey survey(dataset, options, options.compare_photos);
-  for (const detail::Inspection& in : survey.found)
-    for (const std::string& error : {in.image_error, in.mask_error})
-      if (!error.empty()) dataset.findings.push_back({true, error});
+  survey.tell_of_errors(dataset.findings);
   throw_errors(dataset);
   try {
     dataset.masks = survey.resolve(dataset.schema, options.background);

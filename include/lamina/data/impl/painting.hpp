@@ -43,6 +43,8 @@ class Numbers {
 void fill(Canvas& mask, const Points& polygon, std::uint8_t value);
 /// COCO's run lengths, down the columns: zeros, ones, zeros ... A list, or text of 5-bit groups with the difference to the run before last.
 void fill_runs(Canvas& mask, const Json& rle, std::uint8_t value, const std::string& origin);
+/// The bytes that a text stands for. Throws DataError naming `origin`.
+std::string from_base64(const std::string& text, const std::string& origin);
 /// labelme's shape that is a picture, a PNG in base64, whose first corner is the first of its points.
 void paste(Canvas& mask, const Json& shape, std::uint8_t value, const std::string& origin);
 

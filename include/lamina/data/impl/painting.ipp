@@ -28,25 +28,33 @@ std::vector<std::int64_t> run_lengths(const Json& counts) {
   return runs;
 }
 
-std::string from_base64(const std::string& text) {
+}  // namespace
+
+std::string from_base64(const std::string& text, const std::string& origin) {
   std::string bytes;
   unsigned bits = 0;
   int count = 0;
+  std::size_t digits = 0, padding = 0;
   for (const char c : text) {
+    if (c == '\n' || c == '\r') continue;
+    if (c == '=') {
+      ++padding;
+      continue;
+    }
     const int digit = c >= 'A' && c <= 'Z'   ? c - 'A'
                       : c >= 'a' && c <= 'z' ? c - 'a' + 26
                       : c >= '0' && c <= '9' ? c - '0' + 52
                       : c == '+'             ? 62
                       : c == '/'             ? 63
                                              : -1;
-    if (digit < 0) continue;
+    require<DataError>(digit >= 0 && padding == 0, origin, ": this is no base64, the text that files are kept in: it is damaged");
+    ++digits;
     bits = bits << 6 | static_cast<unsigned>(digit);
     if ((count += 6) >= 8) bytes += static_cast<char>(bits >> (count -= 8) & 255);
   }
+  require<DataError>((digits + padding) % 4 == 0 && padding <= 2, origin, ": base64 that is cut off");
   return bytes;
 }
-
-}  // namespace
 
 Numbers::Numbers(const std::vector<std::string>& labels, const fs::path& source) {
   for (const std::string& label : labels)
@@ -104,7 +112,7 @@ void fill_runs(Canvas& mask, const Json& rle, std::uint8_t value, const std::str
 }
 
 void paste(Canvas& mask, const Json& shape, std::uint8_t value, const std::string& origin) {
-  const Raster picture = decode_raster(from_base64(shape.at("mask").get<std::string>()), origin);
+  const Raster picture = decode_raster(from_base64(shape.at("mask").get<std::string>(), origin), origin);
   const auto left = shape.at("points").at(0).at(0).get<double>(), top = shape.at("points").at(0).at(1).get<double>();
   require<DataError>(std::abs(left) < 1e6 && std::abs(top) < 1e6, origin, ": a shape is at (", left, ", ", top, ")");
   for (std::size_t i = 0; i < picture.pixel_count(); ++i) {

@@ -174,8 +174,13 @@ Raster detail::decode_png(std::string_view bytes, const std::string& origin, con
 
 std::string encode_png(const Image& image) {
   require_plain("PNG encoder", image);
-  return encode(image.width, image.height, image.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, image.pixels.data(),
-                static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.channels), {});
+  return detail::encode_png_channels(image);
+}
+
+std::string detail::encode_png_channels(const Image& image) {
+  constexpr int kTypes[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
+  const auto channels = static_cast<std::size_t>(image.channels);
+  return encode(image.width, image.height, kTypes[channels - 1], image.pixels.data(), static_cast<std::size_t>(image.width) * channels, {});
 }
 
 std::string encode_png(const LabelImage& labels, std::span<const Rgb> palette) {
@@ -211,9 +216,9 @@ std::string encode_png(std::span<const std::uint16_t> gray, int width, int heigh
 }
 
 std::string detail::encode_png_alpha(const LabelImage& mask) {
-  std::vector<std::uint8_t> pixels(4 * mask.labels.size(), 255);
-  for (std::size_t i = 0; i < mask.labels.size(); ++i) pixels[4 * i + 3] = mask.labels[i];
-  return encode(mask.width, mask.height, PNG_COLOR_TYPE_RGB_ALPHA, pixels.data(), 4 * static_cast<std::size_t>(mask.width), {});
+  Image image(mask.width, mask.height, 4, 255);
+  for (std::size_t i = 0; i < mask.labels.size(); ++i) image.pixels[4 * i + 3] = mask.labels[i];
+  return encode_png_channels(image);
 }
 
 void write_png(const std::filesystem::path& path, const Image& image) { io::write_file_atomically(path, encode_png(image)); }

@@ -24,7 +24,7 @@ void put_fields(Json& json, const LabelSchema& schema) {
   }
   if (schema.has_colors && schema.ignore_color) colors["ignore"] = *schema.ignore_color;
   json["labels"] = labels;
-  if (schema.name.empty()) json["file_ending"] = schema.file_ending;
+  if (schema.name.empty() || schema.file_ending != LabelSchema{}.file_ending) json["file_ending"] = schema.file_ending;
   json["task"] = name_of(schema.task);
   if (!schema.planes.empty()) json["planes"] = schema.planes;
   if (schema.ignore) json["ignore"] = *schema.ignore;
@@ -38,6 +38,7 @@ void put_fields(Json& json, const LabelSchema& schema) {
   if (schema.reading.encoding) json["encoding"] = name_of(*schema.reading.encoding);
   if (schema.reading.alpha) json["mask_channel"] = name_in(kChannels, true);
   if (schema.reading.as_stored) json["mask_frame"] = name_in(kFrames, true);
+  if (schema.reading.in_channels) json["planes_in"] = name_in(kPlaces, true);
   if (!schema.reading.class_folders.empty()) json["class_folders"] = schema.reading.class_folders;
   if (schema.reading.others != Others::error) json["others"] = name_in(kOthers, schema.reading.others);
 }

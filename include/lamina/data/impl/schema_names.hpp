@@ -15,6 +15,7 @@ inline constexpr Named<MaskEncoding> kEncodings[] = {
     {MaskEncoding::multilabel, "multilabel"}};
 inline constexpr Named<bool> kChannels[] = {{false, "color"}, {true, "alpha"}};
 inline constexpr Named<bool> kFrames[] = {{false, "shown"}, {true, "stored"}};
+inline constexpr Named<bool> kPlaces[] = {{false, "folders"}, {true, "channels"}};
 inline constexpr Named<Others> kOthers[] = {{Others::error, "error"}, {Others::ignore, "ignore"}, {Others::nearest, "nearest"}};
 /// Labels with one of these names, in small letters, are the background.
 inline constexpr std::string_view kBackgroundNames[] = {"background", "bg", "_background_", "__background__"};

@@ -92,6 +92,8 @@ Raster detail::decode_pnm(std::string_view bytes, const std::string& origin, con
     else
       raster.samples[i] = static_cast<std::uint8_t>(v);
   };
+  if (bitmap && limits.role == FileRole::mask)
+    raster.notes.emplace_back("a bitmap (PBM) counts from white: its 1, which is black, is read as 0, and its 0, which is white, as 1");
   if (!raw) {
     for (std::size_t i = 0; i < count; ++i) store(i, bitmap ? 1 - text.bit() : text.number(65535));
     return raster;

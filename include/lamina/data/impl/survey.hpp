@@ -35,10 +35,14 @@ struct Survey {
   /// By item the first one with the same pixels: itself where it is no copy.
   std::vector<std::size_t> copied() const;
   void tell_of_duplicates(std::vector<Finding>& findings) const;
+  /// What could not be read (errors).
+  void tell_of_errors(std::vector<Finding>& findings) const;
   /// Masks that do not fit their photographs (errors).
   void tell_of_sizes(std::vector<Finding>& findings) const;
   /// Of the training split. Photographs of different bands are errors.
   PhotoStatistics photos(std::vector<Finding>& findings) const;
+  /// How many items have one.
+  std::int64_t masks() const;
   /// Completes the schema. Throws as resolve_masks.
   MaskDecoder resolve(LabelSchema& schema, const std::string& background) const;
 };

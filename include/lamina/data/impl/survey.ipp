@@ -112,6 +112,65 @@ Survey::Survey(DatasetFiles& files, const DatasetOptions& options, bool photos) 
     for (Item& item : split) item.turn = items[i++].turn;
 }
 
+namespace {
+
+/// Faults of the photographs, or masks, of a data set, told in the order of the files: one that at least half of them have, but for names
+/// and numbers, is told once.
+class Faults {
+ public:
+  Faults(const char* what, std::int64_t of) : what_(what), of_(of) {}
+
+  void add(const Item& item, const std::filesystem::path& file, const std::string& text) {
+    if (text.empty()) return;
+    std::string kind = text;
+    std::vector<std::filesystem::path> names = item.planes;
+    names.insert(names.end(), {item.mask, item.image});
+    for (const std::filesystem::path& name : names)
+      for (std::size_t at = 0; !name.empty() && (at = kind.find(name.string())) != std::string::npos;) kind.erase(at, name.string().size());
+    std::erase_if(kind, [](char c) { return std::string_view("0123456789.e+-").find(c) != std::string_view::npos; });
+    auto& alike = kinds_[kind];
+    alike.files.push_back(file.filename().string());
+    alike.all.push_back(all_.size());
+    all_.push_back(text);
+  }
+  void tell(std::vector<Finding>& findings) {
+    for (const auto& [kind, alike] : kinds_) {
+      const std::int64_t count = std::ssize(alike.files);
+      if (count < 3 || 2 * count < of_) continue;
+      all_[alike.all[0]] += message(" (", count, " of ", of_, " ", what_, " are so: ", examples(alike.files), ")");
+      for (std::size_t i = 1; i < alike.all.size(); ++i) all_[alike.all[i]].clear();
+    }
+    for (std::string& text : all_)
+      if (!text.empty()) findings.push_back({true, std::move(text)});
+  }
+
+ private:
+  struct Alike {
+    std::vector<std::string> files;
+    std::vector<std::size_t> all;
+  };
+  const char* what_;
+  std::int64_t of_;
+  std::vector<std::string> all_;
+  std::map<std::string, Alike> kinds_;
+};
+
+}  // namespace
+
+std::int64_t Survey::masks() const {
+  return std::count_if(items.begin(), items.end(), [](const Item& item) { return !item.mask.empty(); });
+}
+
+void Survey::tell_of_errors(std::vector<Finding>& findings) const {
+  Faults of_photos("photographs", std::ssize(items)), of_masks("masks", masks());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    of_photos.add(items[i], items[i].image, found[i].image_error);
+    of_masks.add(items[i], items[i].mask, found[i].mask_error);
+  }
+  of_photos.tell(findings);
+  of_masks.tell(findings);
+}
+
 void Survey::tell_of_files(const MaskReading& reading, std::vector<Finding>& findings) const {
   std::vector<std::string> lossy, turned, transparent;
   std::map<std::string, std::vector<std::string>> notes;  // files by what is to be said of them
@@ -164,12 +223,13 @@ void Survey::tell_of_duplicates(std::vector<Finding>& findings) const {
 }
 
 void Survey::tell_of_sizes(std::vector<Finding>& findings) const {
+  Faults faults("masks", masks());
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Inspection& in = found[i];
     if (items[i].mask.empty() || !in.mask_error.empty() || !in.photo_read) continue;
-    std::string fault = size_fault(items[i], in.mask.width, in.mask.height, in.width, in.height, in.orientation);
-    if (!fault.empty()) findings.push_back({true, std::move(fault)});
+    faults.add(items[i], items[i].mask, size_fault(items[i], in.mask.width, in.mask.height, in.width, in.height, in.orientation));
   }
+  faults.tell(findings);
 }
 
 PhotoStatistics Survey::photos(std::vector<Finding>& findings) const {

@@ -31,6 +31,9 @@ std::string tiff_version() {
 #if LAMINA_HAS_TIFF
 namespace {
 
+/// How libtiff's errors begin, of a file called so: messages name the file already.
+constexpr std::string_view kName = "TIFF: ";
+
 /// The file in memory, as libtiff's callbacks see it.
 struct Source {
   std::string_view bytes;
@@ -58,7 +61,8 @@ int on_error(TIFF*, void* user, const char*, const char* format, va_list argumen
   char text[200];
   std::vsnprintf(text, sizeof text, format, arguments);
   auto& error = static_cast<Source*>(user)->error;
-  if (error.empty()) error = text;
+  const std::string_view said = text;
+  if (error.empty()) error = said.substr(said.starts_with(kName) ? kName.size() : 0);
   return 1;
 }
 int on_warning(TIFF*, void*, const char*, const char*, va_list) { return 1; }
@@ -75,9 +79,9 @@ Handle open(Source& source, const std::string& origin, const DecodeLimits& limit
   TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, &source);
   TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, nullptr);
   // "m": do not map; the bytes are already here.
-  Handle tiff(TIFFClientOpenExt(origin.c_str(), "rm", &source, on_read, on_write, on_seek, on_close, on_size, nullptr, nullptr, options));
+  Handle tiff(TIFFClientOpenExt("TIFF", "rm", &source, on_read, on_write, on_seek, on_close, on_size, nullptr, nullptr, options));
   TIFFOpenOptionsFree(options);
-  require<DataError>(tiff != nullptr, origin, ": ", source.error);
+  require<DataError>(tiff != nullptr, origin, ": ", source.error.empty() ? "the file is truncated or damaged" : source.error);
   return tiff;
 }
 
@@ -179,12 +183,8 @@ std::int64_t most_expansion(std::uint16_t compression) {
   }
 }
 
-}  // namespace
-
-Raster decode_tiff(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
-  Source source{bytes, 0, {}};
-  const Handle tiff = open(source, origin, limits);
-  const Layout l(tiff.get());
+Raster read_page(TIFF* tiff, const Source& source, const std::string& origin, const DecodeLimits& limits) {
+  const Layout l(tiff);
   require<DataError>(l.width <= 1u << 30 && l.height <= 1u << 30 && l.channels > 0, origin, ": a TIFF of ", l.width, "x", l.height,
                      " pixels");
   const bool integers = l.format == SAMPLEFORMAT_UINT || l.format == SAMPLEFORMAT_INT || l.format == SAMPLEFORMAT_VOID;
@@ -197,12 +197,10 @@ Raster decode_tiff(std::string_view bytes, const std::string& origin, const Deco
   raster.height = static_cast<int>(l.height);
   raster.orientation = l.orientation >= 1 && l.orientation <= 8 ? l.orientation : 1;
   raster.lossy = l.compression == COMPRESSION_JPEG || l.compression == COMPRESSION_OJPEG;
-  if (!TIFFLastDirectory(tiff.get()))
-    raster.notes.push_back(message(static_cast<int>(TIFFNumberOfDirectories(tiff.get())), " pages; only the first is read"));
   if (l.needs_conversion()) {
     raster.channels = 3;
     allocate_samples(raster, origin, limits, std::int64_t{8} * raster.width * raster.height);
-    read_converted(tiff.get(), raster, source, origin);
+    read_converted(tiff, raster, source, origin);
     return raster;
   }
 
@@ -217,15 +215,15 @@ Raster decode_tiff(std::string_view bytes, const std::string& origin, const Deco
                      "-bit samples that count from white are not read; convert them to 8- or 16-bit unsigned numbers");
   const std::int64_t row_bits = std::int64_t{l.width} * l.channels * l.bits;
   if (const std::int64_t most = most_expansion(l.compression); most > 0 && raster.width > 0)
-    require_justified(raster, origin, row_bits / 8 * raster.height / most, bytes.size());
-  const auto block_bytes = static_cast<std::int64_t>(l.tiled ? TIFFTileSize64(tiff.get()) : TIFFScanlineSize64(tiff.get()));
+    require_justified(raster, origin, row_bits / 8 * raster.height / most, source.bytes.size());
+  const auto block_bytes = static_cast<std::int64_t>(l.tiled ? TIFFTileSize64(tiff) : TIFFScanlineSize64(tiff));
   require<DataError>(block_bytes >= 0 && block_bytes <= limits.max_decoded_bytes, origin, ": a block of ", block_bytes,
                      " bytes is over the limit of ", limits.max_decoded_bytes);
   allocate_samples(raster, origin, limits, block_bytes);
 
   if (palette) {
     std::uint16_t *r = nullptr, *g = nullptr, *b = nullptr;
-    require<DataError>(TIFFGetField(tiff.get(), TIFFTAG_COLORMAP, &r, &g, &b) == 1, origin, ": the TIFF has no palette");
+    require<DataError>(TIFFGetField(tiff, TIFFTAG_COLORMAP, &r, &g, &b) == 1, origin, ": the TIFF has no palette");
     for (std::size_t i = 0; i < std::size_t{1} << l.bits; ++i)
       raster.palette.push_back(
           {static_cast<std::uint8_t>(r[i] >> 8), static_cast<std::uint8_t>(g[i] >> 8), static_cast<std::uint8_t>(b[i] >> 8)});
@@ -240,7 +238,7 @@ Raster decode_tiff(std::string_view bytes, const std::string& origin, const Deco
                 "A photograph holds 8- or 16-bit unsigned numbers: scale it, for example with gdal_translate -ot Byte -scale")));
   };
   const bool inverted = l.photometric == PHOTOMETRIC_MINISWHITE && !wide;
-  visit_samples(tiff.get(), l, static_cast<std::size_t>(block_bytes), source, origin,
+  visit_samples(tiff, l, static_cast<std::size_t>(block_bytes), source, origin,
                 [&](std::uint32_t x, std::uint32_t y, unsigned c, double v) {
                   if (!(v >= 0 && v <= 65535 && v == std::floor(v))) refuse(x, y, v);
                   const unsigned value = inverted ? raster.max_value - static_cast<unsigned>(v) : static_cast<unsigned>(v);
@@ -260,6 +258,55 @@ Raster decode_tiff(std::string_view bytes, const std::string& origin, const Deco
     raster.notes.emplace_back("its samples are stored inverted (min-is-white) and are turned: 0 is full intensity");
   if (l.channels == 3 && !l.has_alpha && !palette && l.photometric != PHOTOMETRIC_RGB)
     raster.notes.emplace_back("three gray bands, taken as red, green and blue");
+  return raster;
+}
+
+/// The places of the pages, but for smaller copies of others and masks of them.
+std::vector<tdir_t> pictures(TIFF* tiff) {
+  std::vector<tdir_t> pages;
+  for (bool more = true; more; more = !TIFFLastDirectory(tiff) && TIFFReadDirectory(tiff)) {
+    std::uint32_t kind = 0;
+    TIFFGetField(tiff, TIFFTAG_SUBFILETYPE, &kind);
+    if (pages.empty() || (kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) == 0) pages.push_back(TIFFCurrentDirectory(tiff));
+  }
+  return pages;
+}
+
+/// The pages as the channels of one mask.
+Raster together(TIFF* tiff, const std::vector<tdir_t>& pages, const Source& source, const std::string& origin, const DecodeLimits& limits) {
+  const auto count = pages.size();
+  const auto require_alike = [&](bool alike) { require<DataError>(alike, origin, pages_fault(static_cast<int>(count))); };
+  require_alike(count <= kIgnoreLabel);
+  Raster all;
+  for (std::size_t k = 0; k < count; ++k) {
+    require<DataError>(TIFFSetDirectory(tiff, pages[k]) == 1, origin, ": page ", k + 1, " cannot be read");
+    const Raster page = read_page(tiff, source, origin, limits);
+    if (k == 0) {
+      all = page;
+      all.channels = all.pages = static_cast<int>(count);
+      allocate_samples(all, origin, limits, static_cast<std::int64_t>(page.samples.size()));
+    }
+    require_alike(page.channels == 1 && page.palette.empty() && page.width == all.width && page.height == all.height &&
+                  page.max_value == all.max_value);
+    const std::size_t size = page.sample_bytes();
+    for (std::size_t i = 0; i < page.pixel_count(); ++i)
+      std::memcpy(all.samples.data() + (i * count + k) * size, page.samples.data() + i * size, size);
+  }
+  return all;
+}
+
+}  // namespace
+
+Raster decode_tiff(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
+  Source source{bytes, 0, {}};
+  const Handle tiff = open(source, origin, limits);
+  const bool several = !TIFFLastDirectory(tiff.get());
+  if (several && limits.role == FileRole::mask)
+    if (const std::vector<tdir_t> pages = pictures(tiff.get()); pages.size() > 1)
+      return together(tiff.get(), pages, source, origin, limits);
+  if (several) TIFFSetDirectory(tiff.get(), 0);
+  Raster raster = read_page(tiff.get(), source, origin, limits);
+  if (several) raster.notes.push_back(message(static_cast<int>(TIFFNumberOfDirectories(tiff.get())), " pages; only the first is read"));
   return raster;
 }
 #else

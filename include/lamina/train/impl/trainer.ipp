@@ -166,6 +166,11 @@ class ConfiguredTask : public SegmentationTask {
                    : ": the weight is 0, and the loss says nothing of it; --class-weights none does"));
   }
 
+  /// What files masks are in says nothing of classes.
+  static void keep_form(data::LabelSchema& now, const data::LabelSchema& saved) {
+    now.file_ending = saved.file_ending, now.reading.in_channels = saved.reading.in_channels;
+    for (std::size_t h = 0; h < std::min(now.heads.size(), saved.heads.size()); ++h) keep_form(now.heads[h], saved.heads[h]);
+  }
   /// Runs of version 0.1.0 do not say how their masks were read, and took the class with the value 0 for the background.
   void require_same_classes(const data::LabelSchema& saved, const std::string& run) const {
     const auto name = [](const data::LabelSchema& s) {
@@ -179,6 +184,7 @@ class ConfiguredTask : public SegmentationTask {
       now.reading = saved.reading;
       now.has_colors = saved.has_colors;
     }
+    keep_form(now, saved);
     require<DataError>(data::to_json(saved) == data::to_json(now), "the classes of ", config_.data, " changed since ", run, " was started");
   }
 
