@@ -27,6 +27,7 @@ struct RunScores {
   SurfaceSummary surfaces{};  ///< the same
   double tolerance = metrics::SurfaceOptions{}.tolerance;
 };
+std::vector<ScoredImage> scored_images(const std::vector<data::Item>& items, const std::vector<ImageScore>& scores);
 std::string scores_json(const RunScores& scores);
 /// Throws IoError; DataError on text that is none.
 RunScores read_scores(const std::filesystem::path& file);

@@ -139,8 +139,7 @@ Imported import_coco(const fs::path& source, Target& target) {
     reading(file.string(), [&, &file = file, &json = json] {
       for (const Json& image : json.at("images"))
         if (const fs::path photo = photos.find(image.at("file_name").get<std::string>(), file); !photo.empty())
-          const fs::path& place = photo.empty() ? file : photo;
-      folder_of[place] = place.parent_path();
+          folder_of[photo] = photo.parent_path();
     });
   const auto names = target.names(folder_of);
   std::vector<std::string> labels;

@@ -224,21 +224,10 @@ class FullReport : Best, public RunReport {
                                                                      .score = chosen.value,
                                                                      .scores = scores,
                                                                      .intervals = intervals,
-                                                                     .images = qualities(),
+                                                                     .images = scored_images(items(), images_),
                                                                      .image_means = image_means(head_, images_, content_.undefined),
                                                                      .surfaces = surface_summary(head_, images_),
                                                                      .tolerance = place_.tolerance}));
-  }
-
-  std::vector<ScoredImage> qualities() const {
-    std::vector<ScoredImage> all;
-    for (const ImageScore& s : images_) {
-      const data::Item& item = items()[static_cast<std::size_t>(s.item)];
-      std::string held = message(item.width, 'x', item.height);
-      for (const std::int64_t pixels : item.pixels) held += message(' ', pixels);
-      all.push_back({item.name, s.quality, io::crc32c(held)});
-    }
-    return all;
   }
 
   void pictures() {

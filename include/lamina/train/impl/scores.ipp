@@ -39,6 +39,17 @@ std::string to_json(const SurfaceSummary& s, double tolerance) {
   return j.dump();
 }
 
+std::vector<ScoredImage> scored_images(const std::vector<data::Item>& items, const std::vector<ImageScore>& scores) {
+  std::vector<ScoredImage> all;
+  for (const ImageScore& score : scores) {
+    const data::Item& item = items[static_cast<std::size_t>(score.item)];
+    std::string held = message(item.width, 'x', item.height);
+    for (const std::int64_t pixels : item.pixels) held += message(' ', pixels);
+    all.push_back({item.name, score.quality, io::crc32c(held)});
+  }
+  return all;
+}
+
 std::string scores_json(const RunScores& s) {
   Json j{{"split", s.split}, {"epoch", s.epoch}, {"score", {{"name", s.score_name}, {"value", json_of(s.score)}}}};
   for (const auto& [name, value] : s.scores) j["scores"][name] = json_of(value);
