@@ -32,6 +32,7 @@ std::string command(const DataOptions& o, const std::vector<train::Recommendatio
   };
   add("--images", o.images), add("--masks", o.masks), add("--ignore", o.ignore), add("--seed", o.seed), add("--background", o.background);
   add("--mask-channel", o.mask_channel), add("--mask-frame", o.mask_frame), add("--others", o.others);
+  if (o.mask_threshold) line += " --mask-threshold " + to_string(SettingValue(*o.mask_threshold));
   return line;
 }
 

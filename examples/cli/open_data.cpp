@@ -26,6 +26,7 @@ data::DatasetOptions dataset_options(const DataOptions& o) {
   d.mask_channel = o.mask_channel.value_or("");
   d.mask_frame = o.mask_frame.value_or("");
   d.others = o.others.value_or("");
+  d.mask_threshold = o.mask_threshold.value_or(0);
   return d;
 }
 
@@ -43,6 +44,7 @@ DataOptions as_in_run(DataOptions o, const train::TrainConfig& config) {
   if (!o.mask_channel) o.mask_channel = config.mask_channel;
   if (!o.mask_frame) o.mask_frame = config.mask_frame;
   if (!o.others) o.others = config.others;
+  if (!o.mask_threshold) o.mask_threshold = config.mask_threshold;
   if (!o.seed) o.seed = config.seed;  // the split of the run: nothing it was trained on is in its val
   return o;
 }

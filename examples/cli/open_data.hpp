@@ -15,6 +15,7 @@ struct DataOptions {
   std::optional<int> ignore;
   std::optional<std::uint64_t> seed;
   std::optional<std::string> background, mask_channel, mask_frame, others;
+  std::optional<double> mask_threshold{};
   std::string pixel_weights{};
 };
 

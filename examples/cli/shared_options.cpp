@@ -15,6 +15,7 @@ void add_data(Verb& verb, DataOptions& o) {
   add_training(verb, "ignore", &o.ignore);
   verb.add({.name = "--seed", .value = &o.seed, .help = "seed of the split when there are no lists"});
   add_training(verb, "mask_channel", &o.mask_channel);
+  add_training(verb, "mask_threshold", &o.mask_threshold);
   add_training(verb, "mask_frame", &o.mask_frame);
   add_training(verb, "others", &o.others);
   add_nearest_color(verb, o.others);

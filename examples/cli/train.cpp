@@ -71,6 +71,7 @@ int train(train::TrainConfig config, int folds, bool resume, const Common& commo
                                            .mask_channel = config.mask_channel,
                                            .mask_frame = config.mask_frame,
                                            .others = config.others,
+                                           .mask_threshold = config.mask_threshold,
                                            .pixel_weights = config.pixel_weights},
                                           progress, true);
 

@@ -45,7 +45,7 @@ struct Common {
 /// Where the value of an option goes: into a field that is there while the verb is, or to a function of one that takes none.
 using Target =
     std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*, std::vector<std::string>*, std::optional<int>*,
-                 std::optional<std::uint64_t>*, std::optional<std::string>*, lamina::Extent, std::function<void()>>;
+                 std::optional<double>*, std::optional<std::uint64_t>*, std::optional<std::string>*, lamina::Extent, std::function<void()>>;
 
 /// An option of a verb.
 struct Option {

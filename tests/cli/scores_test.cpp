@@ -230,6 +230,7 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"augment", "vflip"},
                                                   {"background", "red"},
                                                   {"mask_channel", "color"},
+                                                  {"mask_threshold", 0.25},
                                                   {"mask_frame", "shown"},
                                                   {"others", "ignore"},
                                                   {"loss", "ce+2*dice"},

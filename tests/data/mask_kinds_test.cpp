@@ -147,3 +147,44 @@ TEST_CASE("a label has a name that can be shown") {
     check_throws<DataError>([&] { (void)parse_label_schema(std::string(R"({"labels": {"ok": 0, ")") + name + R"(": 1}})", "it"); },
                             {"it", "a label has"});
 }
+
+TEST_CASE("a mask threshold marks what is above a share of full intensity") {
+  DataFolder f;
+  f.masks(labels({20, 60, 255}));
+  const auto read = [&](const DatasetOptions& options) {
+    const Dataset d = open_dataset(f.path(), options);
+    CHECK(d.schema.names.size() == 2);
+    CHECK(to_json(parse_label_schema(to_json(d.schema), "it")) == to_json(d.schema));
+    return read_mask(d.items(Split::train)[0], d.masks).labels;
+  };
+  CHECK(read({.mask_threshold = 0.1}) == Labels{0, 1, 1});
+  CHECK(read({.mask_threshold = 0.5}) == Labels{0, 0, 1});
+  f.text("dataset.json", R"({"mask_threshold": 0.1})");
+  CHECK(read({}) == Labels{0, 1, 1});
+  CHECK(read({.mask_threshold = 0.5}) == Labels{0, 0, 1});
+  f.text("dataset.json", R"({"mask_threshold": 1.5})");
+  refuses(f, "'mask_threshold' is no share");
+  std::filesystem::remove(f / "dataset.json");
+  CHECK_THROWS_WITH_AS(read({.mask_threshold = 1}), doctest::Contains("is no share of full intensity below 1"), OptionError);
+  f.masks(labels({0, 1, 0}), std::array{kBlack, kRed});
+  refuses(f, "a palette mask has labels, not intensities", {.mask_threshold = 0.5});
+  // Numbers of arrays are shares of 1; a folder a class says which class is marked.
+  for (const char* stem : {"a", "b", "c", "d"}) {
+    std::filesystem::remove(f / ("masks/" + std::string(stem) + ".png"));
+    io::write_npy(f / ("masks/" + std::string(stem) + ".npy"), Tensor::from({0.05f, 0.4f, 1.f}, {1, 3}));
+  }
+  refuses(f, "no whole number");
+  CHECK(read({.mask_threshold = 0.1}) == Labels{0, 1, 1});
+  for (const char* stem : {"a", "b", "c", "d"}) {
+    std::filesystem::remove(f / ("masks/" + std::string(stem) + ".npy"));
+    std::filesystem::create_directories(f / "masks/scar");
+    write_png(f / ("masks/scar/" + std::string(stem) + ".png"), labels({20, 60, 255}));
+  }
+  f.text("dataset.json", R"({"labels": {"background": 0, "scar": 1}, "task": "multilabel", "roles": {"background": []}})");
+  std::filesystem::create_directories(f / "masks/background");
+  const Dataset planes = open_dataset(f.path(), {.mask_threshold = 0.1});
+  CHECK(read_mask(planes.items(Split::train)[0], planes.masks).labels == Labels{0, 0, 0, 1, 0, 1});
+  f.text("dataset.json", R"({"labels": {"background": 0, "scar": 1}})");
+  std::filesystem::remove(f / "masks/background");
+  CHECK(read({.mask_threshold = 0.1}) == Labels{0, 1, 1});
+}

@@ -39,6 +39,7 @@ struct DatasetOptions {
   std::optional<unsigned> ignore;       ///< overrides dataset.json
   std::string background;               ///< as of LabelSchema::set_background
   std::string mask_channel, mask_frame, others;  ///< as of overridden(MaskReading), over dataset.json
+  double mask_threshold = 0;                     ///< the same
   bool need_masks = true;
   bool compare_photos = false;    ///< open_dataset also reads every photograph: the same in two splits, orientations that masks lack, ...
   std::uint64_t seed = 0;         ///< of the split when there are no lists

@@ -143,6 +143,7 @@ struct DecodeLimits {
   std::int64_t max_file_bytes = std::int64_t{512} << 20;
   FileRole role = FileRole::any;
   int width = 0, height = 0;  ///< of the picture, where that is known: it tells the axes of an array apart
+  bool shares = false;        ///< an array's numbers may be shares of 1, which become samples of 16 bits
 
   DecodeLimits of(FileRole r) const {
     DecodeLimits own = *this;

@@ -42,13 +42,15 @@ struct MaskReading {
   bool as_stored = false;                ///< drawn on the photographs' stored pixels: turned by the photographs' EXIF orientation
   bool in_channels = false;              ///< planes that may overlap, or are graded, are the channels of one file; else each has a folder
   Others others = Others::error;
+  double threshold = 0;  ///< of full intensity: what is above is marked; 0: samples are labels
   /// Where each class that excludes the others has a folder of masks: the classes, in the order of an item's files. The one that is not
   /// among them is where no file marks anything.
   std::vector<std::string> class_folders{};
 };
 
-/// With what is not empty instead: "color" or "alpha", "shown" or "stored", "error", "ignore" or "nearest". Throws OptionError.
-MaskReading overridden(MaskReading reading, const std::string& channel, const std::string& frame, const std::string& others);
+/// With what is not empty, or 0, instead: "color" or "alpha", "shown" or "stored", "error", "ignore" or "nearest". Throws OptionError.
+MaskReading overridden(MaskReading reading, const std::string& channel, const std::string& frame, const std::string& others,
+                       double threshold);
 
 /// What the classes of a data set are called, drawn as, and stored as in its masks. Class k of the network is the k-th of
 /// `names`, `values` and `colors`.

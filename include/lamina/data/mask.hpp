@@ -54,6 +54,7 @@ class MaskDecoder {
   MaskEncoding encoding() const { return encoding_; }
   /// LabelImage::planes of what is decoded.
   int planes() const { return encoding_ == MaskEncoding::multilabel ? static_cast<int>(schema_.plane_names().size()) : 0; }
+  double threshold() const { return schema_.reading.threshold; }
   const MaskDecoder& head(std::size_t k) const { return heads_[k]; }
   /// The class of a key of MaskContent::counts, kIgnoreLabel, or -1 for a value that is no label.
   int class_of(const MaskContent& content, std::uint32_t value) const;

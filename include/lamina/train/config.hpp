@@ -46,6 +46,7 @@ struct TrainConfig {
   std::uint64_t seed = 0;
   int ignore = -1;
   std::string background, mask_channel, mask_frame, others;
+  double mask_threshold = 0;
   int val_every = 1, patience = 0, save_every = 0;
   std::string device = "cpu";
   std::string precision = "f32";
@@ -123,6 +124,8 @@ void describe_reading(TrainConfig& c, Visit&& visit) {
   visit(Field{"background", "label that foreground scores leave out, or none; empty: as the data says"}, c.background);
   visit(Field{.name = "mask_channel", .help = "where masks have their labels; empty: as dataset.json says", .choices = kChannelChoices},
         c.mask_channel);
+  visit(Field{"mask_threshold", "samples of masks above this share of full intensity are marked; 0: as dataset.json says", 0, 1},
+        c.mask_threshold);
   visit(Field{.name = "mask_frame",
               .help = "what masks were drawn on, of photographs with an EXIF orientation; empty: as dataset.json says",
               .choices = kFrameChoices},

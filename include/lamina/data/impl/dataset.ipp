@@ -80,8 +80,10 @@ class Lister {
     if (fs::exists(path)) files_.schema = parse_label_schema(io::read_text(path, 1 << 20), path.string());
     if (!files_.schema.field_note.empty()) files_.findings.push_back({false, files_.schema.field_note});
     files_.has_schema = !files_.schema.names.empty() || !files_.schema.heads.empty();
-    files_.schema.reading = overridden(files_.schema.reading, options_.mask_channel, options_.mask_frame, options_.others);
-    for (LabelSchema& head : files_.schema.heads) head.reading = overridden(head.reading, options_.mask_channel, "", options_.others);
+    files_.schema.reading =
+        overridden(files_.schema.reading, options_.mask_channel, options_.mask_frame, options_.others, options_.mask_threshold);
+    for (LabelSchema& head : files_.schema.heads)
+      head.reading = overridden(head.reading, options_.mask_channel, "", options_.others, options_.mask_threshold);
     if (options_.ignore) files_.schema.set_ignore(*options_.ignore);
     check_labels(files_.schema, path.string());
   }

@@ -40,7 +40,8 @@ class SchemaReader {
     field("file_ending", [&](const Json& j) { schema_.file_ending = text_of(j, "file_ending"); });
     choice("mask_frame", kFrames, schema_.reading.as_stored);
     if (json.contains("heads")) {
-      for (const char* name : {"labels", "task", "planes", "roles", "colors", "ignore", "encoding", "mask_channel", "planes_in", "others"})
+      for (const char* name :
+           {"labels", "task", "planes", "roles", "colors", "ignore", "encoding", "mask_channel", "mask_threshold", "planes_in", "others"})
         field(name, [&](const Json&) { check(false, "'", name, "' stands in each of \"heads\", not beside them"); });
       field("heads", [&](const Json& j) { read_heads(j); });
       check_labels(schema_, origin_);
@@ -62,6 +63,10 @@ class SchemaReader {
     field("colors", [&](const Json& j) { read_colors(j); });
     choice("encoding", kEncodings, schema_.reading.encoding);
     choice("mask_channel", kChannels, schema_.reading.alpha);
+    field("mask_threshold", [&](const Json& j) {
+      check(j.is_number() && j.get<double>() > 0 && j.get<double>() < 1, "'mask_threshold' is no share of full intensity between 0 and 1");
+      schema_.reading.threshold = j.get<double>();
+    });
     choice("planes_in", kPlaces, schema_.reading.in_channels);
     choice("others", kOthers, schema_.reading.others);
     field("ignore", [&](const Json& j) {
@@ -105,8 +110,9 @@ class SchemaReader {
   /// nnU-Net's own fields are left alone, and anybody's notes told; a role, or what is nearly one of ours, is a slip that would have no
   /// effect.
   void check_spelling(const Json& json) {
-    constexpr std::string_view kFields[] = {"labels", "task",     "file_ending",  "colors", "roles",      "planes", "planes_in",
-                                            "ignore", "encoding", "mask_channel", "others", "mask_frame", "heads",  "class_folders"};
+    constexpr std::string_view kFields[] = {"labels", "task",       "file_ending", "colors",        "roles",
+                                            "planes", "planes_in",  "ignore",      "encoding",      "mask_channel",
+                                            "others", "mask_frame", "heads",       "class_folders", "mask_threshold"};
     constexpr std::string_view kLeftAlone[] = {"channel_names",
                                                "modality",
                                                "numTraining",

@@ -6,14 +6,33 @@
 
 namespace lamina::data {
 
-Raster detail::read_turned(const std::filesystem::path& path, int turn, const DecodeLimits& limits) {
-  Raster raster = read_raster(path, limits.of(FileRole::mask));
+namespace {
+/// Its samples above a share of full intensity are 255, others 0; an alpha channel stays.
+Raster above(Raster raster, double threshold, const std::string& origin) {
+  require<DataError>(raster.palette.empty(), origin, ": a palette mask has labels, not intensities for a mask threshold");
+  const auto channels = static_cast<std::size_t>(raster.channels), colors = channels - (raster.has_alpha ? 1 : 0);
+  const double least = threshold * raster.max_value;
+  std::vector<std::uint8_t> marks(raster.pixel_count() * channels);
+  for (std::size_t i = 0; i < marks.size(); ++i)
+    marks[i] =
+        i % channels < colors ? (raster.sample(i) > least ? 255 : 0) : static_cast<std::uint8_t>(raster.sample(i) * 255 / raster.max_value);
+  raster.samples = std::move(marks), raster.max_value = 255;
+  return raster;
+}
+}  // namespace
+
+Raster detail::read_turned(const std::filesystem::path& path, int turn, const DecodeLimits& limits, double threshold) {
+  DecodeLimits own = limits.of(FileRole::mask);
+  own.shares = threshold > 0;
+  Raster raster = read_raster(path, own);
+  if (threshold > 0) raster = above(std::move(raster), threshold, path.string());
   if (turn == 1 || raster.orientation != 1) return raster;
   return turned_within(raster, turn, path.string(), limits);
 }
 
-Raster detail::stacked(const Item& item, const DecodeLimits& limits, MaskContent* about) {
+Raster detail::stacked(const Item& item, const DecodeLimits& limits, double threshold, MaskContent* about) {
   LabelSchema classes;
+  classes.reading.threshold = threshold;
   classes.task = Task::multilabel;
   for (const std::filesystem::path& file : item.planes) {
     classes.values.push_back(static_cast<unsigned>(classes.names.size()));
@@ -38,9 +57,10 @@ DecodeLimits sized(const DecodeLimits& limits, const Item& item) {
 
 LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& for_all) {
   const DecodeLimits limits = sized(for_all, item);
-  if (!item.planes.empty() && decoder.planes() == 0) return decoder.decode(detail::stacked(item, limits), item.mask.string());
+  if (!item.planes.empty() && decoder.planes() == 0)
+    return decoder.decode(detail::stacked(item, limits, decoder.threshold()), item.mask.string());
   if (!item.planes.empty()) return decoder.read(item.planes, limits, item.turn);
-  return decoder.decode(detail::read_turned(item.mask, item.turn, limits), item.mask.string());
+  return decoder.decode(detail::read_turned(item.mask, item.turn, limits, decoder.threshold()), item.mask.string());
 }
 
 MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& for_all) {
@@ -48,18 +68,19 @@ MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const Deco
   if (!schema.heads.empty()) return detail::inspect_heads(item, schema, limits);
   if (schema.plane_names().empty() && !item.planes.empty()) {
     MaskContent files;
-    const Raster planes = detail::stacked(item, limits, &files);
+    const Raster planes = detail::stacked(item, limits, schema.reading.threshold, &files);
     MaskContent content = inspect_mask(planes, item.mask.string(), schema);
     content.format = files.format, content.lossy = files.lossy, content.orientation = files.orientation, content.notes = files.notes;
     return content;
   }
-  if (schema.plane_names().empty()) return inspect_mask(detail::read_turned(item.mask, item.turn, limits), item.mask.string(), schema);
+  if (schema.plane_names().empty())
+    return inspect_mask(detail::read_turned(item.mask, item.turn, limits, schema.reading.threshold), item.mask.string(), schema);
   const MaskDecoder decoder(MaskEncoding::multilabel, schema);
   MaskContent content;
   content.file = item.mask.string();
   LabelImage mask;
   if (item.planes.empty()) {
-    const Raster raster = detail::read_turned(item.mask, item.turn, limits);
+    const Raster raster = detail::read_turned(item.mask, item.turn, limits, schema.reading.threshold);
     mask = decoder.decode(raster, content.file);
     content.tell_of(raster);
     content.planes = mask.planes;
@@ -152,8 +173,8 @@ LabelImage MaskDecoder::read_heads(std::span<const std::filesystem::path> paths,
     plane += own.size();
     const auto file = std::find_if(own.begin(), own.end(), [](const auto& path) { return !path.empty(); });
     if (file == own.end()) continue;
-    each[h] =
-        heads_[h].planes() ? heads_[h].read(own, limits, turn) : heads_[h].decode(detail::read_turned(*file, turn, limits), file->string());
+    each[h] = heads_[h].planes() ? heads_[h].read(own, limits, turn)
+                                 : heads_[h].decode(detail::read_turned(*file, turn, limits, heads_[h].threshold()), file->string());
     if (first.empty()) {
       first = file->string();
       mask = LabelImage(each[h].width, each[h].height, 0, static_cast<int>(paths.size()));

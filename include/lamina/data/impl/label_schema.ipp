@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/schema_names.hpp"
 
 namespace lamina::data {
@@ -13,7 +14,11 @@ const char* name_of(Task task) { return kTasks[static_cast<std::size_t>(task)]; 
 
 const char* name_of(MaskEncoding encoding) { return name_in(kEncodings, encoding); }
 
-MaskReading overridden(MaskReading reading, const std::string& channel, const std::string& frame, const std::string& others) {
+MaskReading overridden(MaskReading reading, const std::string& channel, const std::string& frame, const std::string& others,
+                       double threshold) {
+  require<OptionError>(threshold >= 0 && threshold < 1, "the mask threshold ", formatted("%g", threshold),
+                       " is no share of full intensity below 1");
+  if (threshold > 0) reading.threshold = threshold;
   if (!channel.empty()) reading.alpha = parse_name("mask channel", channel, kChannels);
   if (!frame.empty()) reading.as_stored = parse_name("mask frame", frame, kFrames);
   if (!others.empty()) reading.others = parse_name("treatment of others", others, kOthers);

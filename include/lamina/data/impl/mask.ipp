@@ -145,7 +145,8 @@ LabelImage decode_planes(const Raster& raster, int planes, const LabelSchema& sc
                        ", which is none of the grades 0 to ", schema.names.size() - 1,
                        "; correct the mask or name the grade in \"labels\"");
     require<DataError>(graded || v == set, origin, ": the pixel at (", x, ", ", y, ") has the value ", v, " beside ", set,
-                       "; the planes of a multilabel mask hold 0 and one other value (a lossy or smoothed file?)");
+                       "; the planes of a multilabel mask hold 0 and one other value (a lossy or smoothed file? --mask-threshold 0.5 marks "
+                       "what is above half)");
     mask.labels[i] = graded ? static_cast<std::uint8_t>(v) : 1;
   }
   return mask;
@@ -268,7 +269,7 @@ LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) 
 }
 
 LabelImage MaskDecoder::read(const std::filesystem::path& path, const DecodeLimits& limits) const {
-  return decode(detail::read_turned(path, 1, limits), path.string());
+  return decode(detail::read_turned(path, 1, limits, threshold()), path.string());
 }
 
 LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const DecodeLimits& limits, int turn, MaskContent* about) const {
@@ -278,7 +279,7 @@ LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const
   for (std::size_t k = 0; k < paths.size(); ++k) {
     if (paths[k].empty()) continue;
     const std::string origin = paths[k].string();
-    const Raster raster = detail::read_turned(paths[k], turn, limits);
+    const Raster raster = detail::read_turned(paths[k], turn, limits, threshold());
     if (about) about->tell_of(raster);
     const Kind kind = PixelValues(raster, schema_, origin).kind();
     require<DataError>(kind == Kind::gray || kind == Kind::palette, origin,

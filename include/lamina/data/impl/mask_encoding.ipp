@@ -31,8 +31,9 @@ class Resolver {
     const auto has = [&](Kind kind) { return std::any_of(masks_.begin(), masks_.end(), [&](const auto& m) { return m.kind == kind; }); };
     require<DataError>(!masks_.empty(), "there are no masks");
     for (const MaskContent& m : masks_)
-      require<DataError>(!m.too_many_values, m.file, ": more than ", MaskContent::kMostValues,
-                         " different values: this is no mask of labels (a lossy or smoothed file?)");
+      require<DataError>(
+          !m.too_many_values, m.file, ": more than ", MaskContent::kMostValues,
+          " different values: this is no mask of labels (a lossy or smoothed file? --mask-threshold 0.5 marks what is above half)");
     check_alpha();
     if (schema_.reading.encoding) return given(*schema_.reading.encoding);
     if (has(Kind::planes)) return planes_of_arrays();
@@ -231,12 +232,13 @@ class Resolver {
                        used.empty() ? "ignored" : "0", ": there is nothing to learn");
     const unsigned second = used.size() > 1 ? std::prev(last)->first : 0;
     const auto number = [](const auto& v) { return std::to_string(v.first); };
-    require<DataError>(
-        last->first < kMostClassesWithoutLabels, "the masks hold the values ", list(used, number), " (", last->first, " first in ",
-        last->second, ") and nothing says what they mean. ", last->first != 255 ? "" : what_255_is(used, second),
-        used.size() > kMostClassesWithoutLabels ? "So many values are typical of lossy or smoothed files; if they are none, write"
-                                                : "Write",
-        " dataset.json, with names of your own: ", labels_of(used));
+    require<DataError>(last->first < kMostClassesWithoutLabels, "the masks hold the values ", list(used, number), " (", last->first,
+                       " first in ", last->second, ") and nothing says what they mean. ",
+                       last->first != 255 ? "" : what_255_is(used, second),
+                       used.size() > kMostClassesWithoutLabels ? "So many values are typical of lossy or smoothed files (--mask-threshold "
+                                                                 "0.5 marks what is above half); if they are none, write"
+                                                               : "Write",
+                       " dataset.json, with names of your own: ", labels_of(used));
     std::vector<unsigned> values;
     for (unsigned v = 0; v <= last->first; ++v)
       if (v != schema_.ignore) values.push_back(v);

@@ -36,6 +36,7 @@ void put_fields(Json& json, const LabelSchema& schema) {
   if (!schema.names.empty()) json["roles"] = roles;
   if (schema.has_colors) json["colors"] = colors;
   if (schema.reading.encoding) json["encoding"] = name_of(*schema.reading.encoding);
+  if (schema.reading.threshold > 0) json["mask_threshold"] = schema.reading.threshold;
   if (schema.reading.alpha) json["mask_channel"] = name_in(kChannels, true);
   if (schema.reading.as_stored) json["mask_frame"] = name_in(kFrames, true);
   if (schema.reading.in_channels) json["planes_in"] = name_in(kPlaces, true);

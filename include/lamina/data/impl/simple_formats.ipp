@@ -154,6 +154,7 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
   const auto value = [&](std::size_t c_order, std::size_t file_order, std::size_t x, std::size_t y) {
     if (array.integers) return array.integer(file_order);
     const double v = numbers[c_order];
+    if (limits.shares && v >= 0 && v <= 1) return static_cast<std::int64_t>(std::lround(v * 65535));
     require<DataError>(v == std::floor(v) && std::abs(v) < 1e15, origin, ": the value ", v, " at (", x, ", ", y, ") is no whole number. ",
                        detail::cure_of(limits.role, "An array used as a mask holds labels or 0 and 1, not probabilities",
                                        "One used as a photograph holds numbers of 8 or 16 bits (u1, u2): scale it, for example with numpy: "
@@ -177,7 +178,7 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
                        "--ignore 255");
     largest = std::max(largest, v);
   });
-  raster.max_value = largest > 255 ? 65535 : 255;
+  raster.max_value = largest > 255 || (limits.shares && !array.integers) ? 65535 : 255;
   if (array.type != "u1" && (array.type != "u2" || largest <= 255))
     raster.no_photo = message("an array of ", array.type, " with values to ", largest,
                               " says nothing of full intensity; save photographs as u1 (0 to 255) or u2 (0 to 65535)");
