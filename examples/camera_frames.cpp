@@ -44,6 +44,24 @@ struct Camera {
   }
 };
 
+/// What most pixels were called, of each thing that is asked of them: a class; of planes "no hair" or "hair".
+std::string most_seen(const data::LabelImage& seen, const data::LabelSchema& schema) {
+  const bool planes = schema.task == data::Task::multilabel;
+  std::vector<std::vector<int>> pixels(seen.values(), std::vector<int>(256));
+  for (std::size_t i = 0; i < seen.labels.size(); ++i) ++pixels[i % seen.values()][seen.labels[i]];
+  std::vector<std::string> most(seen.values());
+  const std::vector<data::LabelSchema::Label> labels = schema.counted_labels();
+  const std::vector<std::string> names = schema.counted();
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    const std::vector<int>& own = pixels[static_cast<std::size_t>(labels[k].plane)];
+    const bool here = std::max_element(own.begin(), own.end()) - own.begin() == labels[k].label;
+    if (here || planes) most[static_cast<std::size_t>(labels[k].plane)] = (here ? "" : "no ") + names[k];
+  }
+  std::string all;
+  for (const std::string& name : most) all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -61,10 +79,7 @@ int main(int argc, char** argv) {
     for (int i = 0; i < frames; ++i) {
       const data::ImageView frame(camera.next(), Camera::kWidth, Camera::kHeight, 3, Camera::kRowBytes);  // not copied
       const infer::Prediction seen = predictor.predict(frame, {.probabilities = false});
-      std::vector<int> pixels(predictor.schema().names.size());
-      for (const std::uint8_t label : seen.labels.labels) ++pixels[label];
-      const auto most = std::max_element(pixels.begin(), pixels.end()) - pixels.begin();
-      std::printf("frame %d: mostly %s\n", camera.frame, predictor.schema().names[static_cast<std::size_t>(most)].c_str());
+      std::printf("frame %d: mostly %s\n", camera.frame, most_seen(seen.labels, predictor.schema()).c_str());
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     std::printf("%.1f frames/s, %lld calls of the host's threads\n", frames / seconds, static_cast<long long>(threads.calls));

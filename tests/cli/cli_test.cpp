@@ -240,7 +240,7 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
   check_error(w.lamina("info norun"), 3, {"norun: no such run folder"});
   fs::remove(w / "run/weights/best.safetensors");
   check_error(w.lamina("evaluate run data"), 3,
-              {"best.safetensors is missing (the first validation writes it); the run has --weights last"});
+              {"best.safetensors is missing (the first validation writes it); the run has the weights last"});
 }
 
 TEST_CASE("odd settings train") {

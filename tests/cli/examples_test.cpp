@@ -44,6 +44,10 @@ TEST_CASE("examples: a run segments an image, frames of a camera, and begins ano
   says(example(w, "segment_image run data/images/skin_0001.png mask.png"), {});
   CHECK(fs::exists(w / "mask.png"));
   says(example(w, "camera_frames run 3"), {"frame 3: mostly ", "frames/s", "calls of the host's threads"});
+  CHECK(w.lamina("phantom several set --count 6 --size 32 --seed 1").code == 0);
+  CHECK(w.lamina("train set --out several --quiet" + kSmall).code == 0);
+  const Result several = example(w, "camera_frames several 1");  // what most pixels are, of each head
+  says(several, {"frame 1: mostly tissue ", ", marks ", ", damage A "});
   says(example(w, "warm_start run new.safetensors 4"), {"2 tensors are new", "wrote new.safetensors"});
   CHECK(io::ModelFile(w / "new.safetensors").model().classes == 4);
 }

@@ -37,6 +37,12 @@ TEST_CASE("several heads: outputs one after the other, decided by each") {
   check_throws<OptionError>([] { three("corn"); }, {"NAME=KIND"});
   CHECK(three("damage=regression")->events_are() == "tissue: each class against all others; marks: each plane by itself");
   CHECK(head->events_are().ends_with("; damage: the probability of each grade or a higher one"));
+  std::vector<bool> neutral, background;
+  for (const data::LabelSchema::Label& label : head->schema().counted_labels()) background.push_back(label.background);
+  for (int k = 0; k < static_cast<int>(head->outcomes().size()); ++k) neutral.push_back(head->is_neutral(k));
+  CHECK(neutral == background);
+  CHECK(neutral[0]);  // the tissue's
+  CHECK(!neutral[1]);
   CHECK(head->decided() == "tissue: the likeliest class; marks: what is likelier than 0.5; damage: what is likelier than 0.5");
   const Tensor z = Tensor::from({0.f, 3.f, 1.f, -1.f, 2.f, 1.f, -1.f, 2.f, 1.f}, {1, 1, 1, 9});
   CHECK(head->decide(z, heads::Scale::logits).shape() == Shape{1, 1, 1, 5});

@@ -64,6 +64,16 @@ TEST_CASE("an image that is none is refused before its pixels are read") {
   }
 }
 
+TEST_CASE("a predictor needs a network and a head") {
+  data::LabelSchema schema;
+  schema.names = {"a", "b", "c"}, schema.values = {0, 1, 2};
+  const auto head = heads::make_head(schema);
+  const infer::InputConfig input{kWidth, kHeight};
+  check_throws<OptionError>([&] { infer::Predictor(nullptr, head, input); }, {"no network was given"});
+  auto network = models::build_network({.classes = 3, .options = {{"base", "2"}, {"depth", "1"}}}, 5);
+  check_throws<OptionError>([&] { infer::Predictor(std::move(network), nullptr, input); }, {"no head was given"});
+}
+
 TEST_CASE("bands, normalisation and border of the checkpoint reach the network, of 8 and of 16 bits") {
   const TempFolder f;
   data::LabelSchema schema;

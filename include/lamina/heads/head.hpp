@@ -84,6 +84,8 @@ class Head {
   /// What a confusion matrix of this head counts, and which of it foreground scores leave out (-1: none).
   virtual std::vector<std::string> outcomes() const { return schema_.names; }
   virtual int neutral_outcome() const { return schema_.background; }
+  /// Is it left out of foreground scores?
+  virtual bool is_neutral(int outcome) const { return outcome == neutral_outcome(); }
   /// Of a predictor that always answers what is most frequent: what scores must beat.
   virtual metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const { return confusion.majority_baseline(); }
   /// "always the most frequent class: Dice 0.0000, accuracy 0.4318": what the scores of an epoch are to be compared with.

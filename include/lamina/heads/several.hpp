@@ -26,6 +26,7 @@ class Several : public Head {
   std::vector<std::int64_t> output_pixels(std::vector<std::int64_t> pixels) const override;
   std::vector<std::string> outcomes() const override { return schema().counted(); }
   int neutral_outcome() const override { return -1; }
+  bool is_neutral(int outcome) const override { return schema().is_background(outcome); }
   metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const override;
   std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const override;
   void count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const override;

@@ -61,7 +61,7 @@ class PixelValues {
     else if (colors == 3 && raster.format != FileFormat::npy)
       kind_ = equal_channels() ? Kind::gray : Kind::color;
     else
-      kind_ = colors == 1 ? Kind::gray : Kind::planes;
+      kind_ = colors == 1 && schema.reading.class_folders.empty() ? Kind::gray : Kind::planes;
     // A file without alpha is gray: its labels are where alpha would be.
     alpha_ = schema.reading.alpha && raster.has_alpha;
     if (alpha_) kind_ = Kind::gray;

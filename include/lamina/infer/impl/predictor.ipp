@@ -110,6 +110,7 @@ Predictor Predictor::from_bytes(std::string bytes, const std::string& origin, De
 Predictor::Predictor(std::unique_ptr<models::Network> network, std::shared_ptr<const heads::Head> head, const InputConfig& input,
                      Device device)
     : head_(std::move(head)), input_(input), loading_(loader_options(input)) {
+  require<OptionError>(network && head_, "predictor: ", network ? "no head was given" : "no network was given");
   require_speaks(*network, *head_, input, "predictor");
   models_.push_back(std::move(network));
   models_[0]->eval();

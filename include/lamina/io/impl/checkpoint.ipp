@@ -97,7 +97,7 @@ std::filesystem::path find_weights(const std::filesystem::path& run, const std::
     if (std::filesystem::exists(file(name))) others += std::string(others.empty() ? "" : ", ") + name;
   throw DataError(others.empty() ? run.string() + ": not the folder of a training run: it has no weights/" + which + ".safetensors"
                                  : file(which).string() + " is missing" + (which == "best" ? " (the first validation writes it)" : "") +
-                                       "; the run has --weights " + others);
+                                       "; the run has the weights " + others + " (--weights of predict and evaluate)");
 }
 
 }  // namespace lamina::io

@@ -81,7 +81,7 @@ Scalars image_columns(const heads::Head& head, const ImageScore& image, double u
     Scalars each;
     for (std::size_t k = 0; k < names.size(); ++k) {
       each.append({{std::string(kind) + "_" + names[k], image.surfaces[k].*score}});
-      if (static_cast<int>(k) != head.neutral_outcome()) mean.add(image.surfaces[k].*score);
+      if (!head.is_neutral(static_cast<int>(k))) mean.add(image.surfaces[k].*score);
     }
     columns.append({{kind, mean.value()}});
     columns.append(each);
@@ -117,7 +117,7 @@ SurfaceSummary surface_summary(const heads::Head& head, const std::vector<ImageS
     }
     row.hausdorff95 = distance.value(), row.surface_dice = dice.value(), row.images = distance.count;
     all[0].add(row.hausdorff95), all[1].add(row.surface_dice);
-    if (static_cast<int>(k) != head.neutral_outcome()) foreground[0].add(row.hausdorff95), foreground[1].add(row.surface_dice);
+    if (!head.is_neutral(static_cast<int>(k))) foreground[0].add(row.hausdorff95), foreground[1].add(row.surface_dice);
     out.regions.push_back(std::move(row));
   }
   out.macro.hausdorff95 = all[0].value(), out.macro.surface_dice = all[1].value();
