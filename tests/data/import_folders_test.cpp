@@ -94,10 +94,10 @@ TEST_CASE("import tree: folders of photographs that folders of masks mirror, at 
   for (const auto& [photos, masks] : layouts) {
     CAPTURE(photos);
     Source s;
-    for (std::uint8_t patient = 0; patient < 3; ++patient)
+    for (std::uint8_t patient = 0; patient < 5; ++patient)
       for (const char* slice : {"s1", "s2"}) {
         s.photo(message(photos, 'p', int{patient}, '/', slice, ".png"));
-        s.mask(message(masks, 'p', int{patient}, '/', slice, "_mask.png"), {0, patient, 2, 0});
+        s.mask(message(masks, 'p', int{patient}, '/', slice, "_mask.png"), {0, std::uint8_t(patient % 3), 2, 0});
       }
     s.photo(message(photos, "p2/alone.png"));
     s.mask(message(masks, "p2/alone.png"), {1, 1, 0, 2});
@@ -111,18 +111,26 @@ TEST_CASE("import tree: folders of photographs that folders of masks mirror, at 
     const Dataset d = open_dataset(folder / "out");
     std::map<std::string, std::string> group;
     for (const Item& item : d.all_items()) group[item.name] = item.group.substr(item.group.find('p'));
-    CHECK(group ==
-          std::map<std::string, std::string>{
-              {"alone", "p2"}, {"p0_s1", "p0"}, {"p0_s2", "p0"}, {"p1_s1", "p1"}, {"p1_s2", "p1"}, {"p2_s1", "p2"}, {"p2_s2", "p2"}});
-    CHECK(d.items(Split::train).size() + d.items(Split::val).size() == 7);
+    CHECK(group == std::map<std::string, std::string>{{"alone", "p2"},
+                                                      {"p0_s1", "p0"},
+                                                      {"p0_s2", "p0"},
+                                                      {"p1_s1", "p1"},
+                                                      {"p1_s2", "p1"},
+                                                      {"p2_s1", "p2"},
+                                                      {"p2_s2", "p2"},
+                                                      {"p3_s1", "p3"},
+                                                      {"p3_s2", "p3"},
+                                                      {"p4_s1", "p4"},
+                                                      {"p4_s2", "p4"}});
+    CHECK(d.items(Split::train).size() + d.items(Split::val).size() == 11);
     std::set<std::string> val;
     for (const Item& item : d.items(Split::val)) val.insert(item.group);
     for (const Item& item : d.items(Split::train)) CHECK(!val.contains(item.group));
     for (const Item& item : d.all_items())
       if (item.name == "p2_s1") CHECK(read_mask(item, d.masks).labels[1] == 2);
     const std::string told = message(made.notes[0], '\n', made.notes[1], '\n', made.notes[2], '\n', made.notes[3], '\n', made.notes[4]);
-    for (const char* part : {"6 photographs called by folder and name", "2 masks belong to their photographs by the ending",
-                             "; 2 notes more", "1 photograph left out, without a mask: ", "1 mask left out, without a photograph: "})
+    for (const char* part : {"10 photographs called by folder and name", "2 masks belong to their photographs by the ending",
+                             "; 4 notes more", "1 photograph left out, without a mask: ", "1 mask left out, without a photograph: "})
       CHECK_MESSAGE(told.find(part) != std::string::npos, told);
     if (!deep) CHECK(check_dataset(s.path()).findings.at(0).text.find("lamina import tree ") != std::string::npos);
   }
@@ -141,6 +149,93 @@ TEST_CASE("import tree: patients of splits; which folder is whose must be clear"
   CHECK(layout_of(s.path()).empty());
   CHECK_THROWS_WITH_AS(import_dataset("tree", s.path(), i.folder / "o"),
                        doctest::Contains("no folders of photographs with folders of masks"), DataError);
+}
+
+namespace {
+
+/// By name of the photograph, of a tree with photographs of the same name in each of the folders.
+std::map<std::string, std::string> groups_of_tree(const std::vector<std::string>& folders, Imported* made = nullptr) {
+  Source s;
+  for (const std::string& folder : folders)
+    for (const char* kind : {"images", "masks"}) {
+      const std::string file = std::string(folder).replace(folder.find('*'), 1, kind) + "/a.png";
+      kind[0] == 'i' ? s.photo(file) : s.mask(file, {0, 1, 1, 0});
+    }
+  const Import i("tree", s);
+  if (made) *made = i.made;
+  std::map<std::string, std::string> groups;
+  for (const Item& item : i.dataset.all_items()) groups[item.name] = item.group;
+  return groups;
+}
+const char* kTooFew = ": too few to be patients; groups.txt (NAME GROUP a line) says what belongs together";
+
+}  // namespace
+
+TEST_CASE("import tree: a group is a patient, in whatever splits; of deeper folders the first, unless these are few; few are none") {
+  using Groups = std::map<std::string, std::string>;
+  CHECK(groups_of_tree({"*/train/p1", "*/train/p2", "*/train2017/p3", "*/val/p1", "*/test/p4", "*/test_p5"}) ==
+        Groups{{"train_p1_a", "p1"},
+               {"train_p2_a", "p2"},
+               {"train2017_p3_a", "p3"},
+               {"val_p1_a", "p1"},
+               {"test_p4_a", "p4"},
+               {"test_p5_a", "p5"}});
+  std::vector<std::string> visits;
+  for (const char* patient : {"p1", "p2", "p3", "p4", "p5"})
+    for (const char* date : {"/d1/*", "/d2/*"}) visits.push_back(std::string(patient) + date);
+  for (const auto& [name, group] : groups_of_tree(visits)) CHECK(group == name.substr(0, 2));
+  visits.resize(6);
+  for (const auto& [name, group] : groups_of_tree(visits)) CHECK(group == name.substr(0, 2) + "/" + name.substr(3, 2));
+  Imported made;
+  for (const auto& [name, group] : groups_of_tree({"*/benign", "*/malignant", "*/normal"}, &made)) CHECK(group == "");
+  CHECK(made.notes.at(1) == message("3 folders", kTooFew));
+  Source s;
+  for (const std::string place : {"train/p1", "train/p2", "train/p3", "test/p1", "test/p4", "test/p5"})
+    s.photo("images/" + place + "/a.png"), s.mask("masks/" + place + "/a.png", {0, 1, 1, 0});
+  const Import i("tree", s);
+  std::string told;
+  for (const Finding& f : check_dataset(i.folder / "out").findings) told += f.text;
+  CHECK(told.find("the group 'p1' (groups.txt) are in train and test") != std::string::npos);
+}
+
+TEST_CASE("import tree: what is held out is a fifth of the photographs, in whole groups") {
+  const auto held = [](const std::vector<int>& sizes) {
+    Source s;
+    for (std::size_t patient = 0; patient < sizes.size(); ++patient)
+      for (int k = 0; k < sizes[patient]; ++k)
+        for (const char* kind : {"images", "masks"}) {
+          const std::string file = message(kind, "/p", patient, "/", patient, "_", k, ".png");
+          kind[0] == 'i' ? s.photo(file) : s.mask(file, {0, 1, 1, 0});
+        }
+    const Import i("tree", s);
+    std::map<std::string, int> of;
+    for (const Item& item : i.dataset.items(Split::val)) ++of[item.group];
+    return of;
+  };
+  using Held = std::map<std::string, int>;
+  CHECK(held({2, 17, 2, 2, 2}) == Held{{"p2", 2}, {"p3", 2}});
+  CHECK(held({1, 1, 1, 20, 17}) == Held{{"p0", 1}, {"p1", 1}, {"p2", 1}});
+  CHECK(held({4, 3, 3, 3, 4}) == Held{{"p1", 3}});
+  CHECK(held({2, 2, 2, 2, 2, 2, 2, 2, 2, 2}) == Held{{"p4", 2}, {"p9", 2}});
+}
+
+TEST_CASE("import tree: lists of the source say the splits") {
+  Source s;
+  for (const char* place : {"p0/0", "p0/1", "p1/0", "p1/2", "p2/0", "p2/7"})
+    s.photo(message("images/", place, ".png")), s.mask(message("masks/", place, ".png"), {0, 1, 1, 0});
+  s.photo("images/p1/bare.png");
+  s.text("train.txt", "p0/0\n# a comment\nimages\\p0\\1.png\n2.png\nbare\n");
+  s.text("val.txt", "p2/0.png\r\nimages/p1/0");
+  const Import i("tree", s);
+  CHECK(i.names(Split::train) == Names{"p0_0", "1", "2"});
+  CHECK(i.names(Split::val) == Names{"p1_0", "p2_0"});
+  CHECK(i.made.notes.at(2) == "1 photograph left out, in no list of a split: " + (s / "images/p2/7.png").string());
+  for (const auto& [line, fault] :
+       {std::pair{"p9/0", "p9/0' names no photograph in "}, {"0", "0' may be "}, {"p0/1", "p0/1' is in train.txt, too"}}) {
+    s.text("val.txt", message("p2/0\n", line));
+    CHECK_THROWS_WITH_AS(import_dataset("tree", s.path(), i.folder / "o"), doctest::Contains(message("val.txt line 2: '", fault).c_str()),
+                         DataError);
+  }
 }
 
 TEST_CASE("what check names as a layout is accepted by its importer") {

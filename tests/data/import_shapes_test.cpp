@@ -53,6 +53,20 @@ TEST_CASE("annotations find their photographs: in another folder, by their folde
   CHECK(j.row("1") == Labels{0, 0, 0, 0});
 }
 
+TEST_CASE("coco, labelme: photographs that no annotation names are told") {
+  Source s, t;
+  for (const char* photo : {"a.png", "b.png", "c.png"}) s.photo(photo), t.photo(photo);
+  s.text("x.json",
+         coco(R"({"id": 1, "file_name": "a.png", "width": 4, "height": 3}, {"id": 2, "file_name": "b.png", "width": 4, "height": 3})",
+              R"({"image_id": 1, "category_id": 3, "segmentation": [[0, 0, 1, 0, 1, 1, 0, 1]]})"));
+  for (const char* name : {"a", "b"}) t.text(message(name, ".json"), labelme(message(name, ".png"), name[0] == 'a' ? kFirstPixel : ""));
+  for (const auto& [kind, source] : {std::pair<const char*, const Source*>{"coco", &s}, {"labelme", &t}}) {
+    const Import i(kind, *source);
+    CHECK(i.row("b") == Labels{0, 0, 0, 0});
+    CHECK(i.made.notes[0] == "1 photograph left out, without an annotation: " + (*source / "c.png").string());
+  }
+}
+
 TEST_CASE("coco, labelme: photographs of one name are called by their folders, too") {
   Source s, t;
   const char* images[] = {"s0/1.png", "s1/1.png", "s1/2.png"};

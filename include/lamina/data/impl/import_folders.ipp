@@ -19,6 +19,7 @@ struct Place {
   bool photos = false, masks = false, of_two_splits = false;
   std::string label;  // of its masks; empty: they hold all labels
   fs::path rest;      // of its path, but for what says that it has photographs or masks
+  fs::path patient;   // of that, but for words of splits
   fs::path folder;
 };
 
@@ -59,6 +60,22 @@ std::vector<std::string> words_of(const std::string& given) {
   return words;
 }
 
+/// "p1" of "train_p1" and "train2017-p1".
+std::string without_split(const std::string& name) {
+  std::string rest;
+  for (std::size_t begin = 0, end; begin < name.size(); begin = end + 1) {
+    end = std::min(name.find_first_of("_-. 0123456789", begin), name.size());
+    const std::string word = name.substr(begin, end - begin);
+    if (split_of(schema_names::in_small_letters(word)))
+      end = std::min(name.find_first_not_of("0123456789", end), name.size());
+    else
+      rest += word;
+    rest += name.substr(end, 1);
+  }
+  const std::size_t begin = rest.find_first_not_of("_-. ");
+  return begin == std::string::npos ? "" : rest.substr(begin, rest.find_last_not_of("_-. ") + 1 - begin);
+}
+
 /// "img_dir/train": by the words of its parts, of which one may be a split; after that a part of masks is a label.
 Place place_of(const fs::path& folder, const fs::path& source) {
   Place place;
@@ -83,6 +100,7 @@ Place place_of(const fs::path& folder, const fs::path& source) {
       place.rest /= part;
     else if (split)
       place.rest /= name_of(*split);
+    if (const std::string patient = holds ? "" : without_split(part.string()); !patient.empty()) place.patient /= patient;
   }
   return place;
 }
@@ -185,6 +203,29 @@ Files files_of(const fs::path& folder, const Files* photos, std::vector<std::str
   return files;
 }
 
+/// Of photographs, each given with the folder of its patient, the groups: the first of the folders that differ, or else all of these; none
+/// where that makes too few.
+std::map<fs::path, std::string> groups_of(const std::map<fs::path, fs::path>& folder_of, Target& target) {
+  constexpr std::size_t kFewest = 5;  // fewer are classes or sites
+  std::optional<fs::path> common;
+  for (const auto& [photo, folder] : folder_of) common = common ? common_folders(*common, folder) : folder;
+  std::map<fs::path, std::string> first, whole;
+  std::set<std::string> firsts, wholes;
+  for (const auto& [photo, folder] : folder_of) {
+    const fs::path below = common->empty() ? folder : folder.lexically_relative(*common);
+    if (below.empty() || below == ".") continue;
+    firsts.insert(first[photo] = below.begin()->string());
+    wholes.insert(whole[photo] = below.generic_string());
+  }
+  if (firsts.size() < kFewest) first = std::move(whole);
+  if (wholes.size() >= kFewest)
+    target.note(message("photographs of one folder are one group (groups.txt), such as '", first.begin()->second, "'"));
+  else if (!wholes.empty())
+    target.note(counted(std::ssize(wholes), "folder") +
+                ": too few to be patients; groups.txt (NAME GROUP a line) says what belongs together");
+  return wholes.size() < kFewest ? std::map<fs::path, std::string>() : first;
+}
+
 }  // namespace
 
 std::optional<Split> split_named(const std::string& name) {
@@ -260,34 +301,42 @@ Imported import_splits(const fs::path& source, Target& target) {
 
 Imported import_tree(const fs::path& source, Target& target) {
   const auto mirrored = mirrored_folders(folders_below(source, true), source);
-  std::map<fs::path, fs::path> rest_of, mask_of;  // by photograph
-  std::set<fs::path> rests;
+  std::map<fs::path, fs::path> folder_of, rest_of, patient_of, mask_of;  // by photograph; the first of all, the others of those to be added
   std::vector<fs::path> folders;
-  std::vector<std::string> notes, unlabelled, homeless;
+  std::vector<std::string> notes, unlabelled, homeless, unlisted;
   for (const auto& [rest, both] : mirrored) {
     const Files images = both.photos.folder.empty() ? Files() : files_of(both.photos.folder, nullptr, notes);
     const Files masks = both.masks.empty() ? Files() : files_of(both.masks, &images, notes);
     if (!images.empty()) folders.push_back(both.photos.folder);
     for (const auto& [stem, photo] : images) {
-      const auto mask = masks.find(stem);
-      if (mask == masks.end())
-        unlabelled.push_back(photo.string());
+      folder_of[photo] = rest;
+      if (const auto mask = masks.find(stem); mask != masks.end())
+        mask_of[photo] = mask->second;
       else
-        rest_of[photo] = rest, mask_of[photo] = mask->second, rests.insert(rest);
+        unlabelled.push_back(photo.string());
     }
     for (const auto& [stem, mask] : masks)
       if (!images.contains(stem)) homeless.push_back(mask.string());
   }
-  const auto names = target.names(rest_of);
-  for (const auto& [photo, name] : names) {
-    const fs::path& rest = rest_of.at(photo);
+  const auto listed = listed_splits(source, folder_of);
+  std::map<fs::path, Split> split_of_photo;
+  for (const auto& [photo, mask] : mask_of) {
+    const fs::path& rest = folder_of.at(photo);
     const Place& place = mirrored.at(rest).photos;
-    target.add(place.of_two_splits ? Split::train : place.split.value_or(Split::train), name, photo, mask_of.at(photo));
-    if (!rest.empty() && rests.size() > 1) target.add_to_group(name, rest.generic_string());
+    std::optional<Split> split = place.of_two_splits ? std::nullopt : place.split;
+    if (!split && listed && !listed->contains(photo)) {
+      unlisted.push_back(photo.string());
+      continue;
+    }
+    if (!split) split = listed ? listed->at(photo) : Split::train;
+    split_of_photo[photo] = *split, rest_of[photo] = rest, patient_of[photo] = place.patient;
   }
+  const auto names = target.names(rest_of);
+  for (const auto& [photo, name] : names) target.add(split_of_photo.at(photo), name, photo, mask_of.at(photo));
   if (!notes.empty())
     target.note(notes[0] + (notes.size() == 1 ? "" : message("; ", counted(std::ssize(notes) - 1, "note"), " more of other folders")));
-  if (rests.size() > 1) target.note("photographs of one folder are one group (groups.txt): no split parts them");
+  for (const auto& [photo, group] : groups_of(patient_of, target)) target.add_to_group(names.at(photo), group);
+  target.tell(unlisted, "photograph", "left out, in no list of a split");
   target.tell(unlabelled, "photograph", "left out, without a mask");
   target.tell(homeless, "mask", "left out, without a photograph");
   return target.finish(schema_of(source, folders),

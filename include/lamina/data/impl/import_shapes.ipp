@@ -189,6 +189,7 @@ Imported import_coco(const fs::path& source, Target& target) {
         if (!known.contains(id)) homeless.insert(homeless.end(), annotations.size(), std::to_string(id));
     });
   target.tell(absent, "photograph", "of the JSON left out, not there");
+  photos.tell_of_others(folder_of, target);
   target.tell(homeless, "annotation", "left out, with an image_id that no image has");
   if (crowds)
     target.note(counted(crowds, "region is a crowd", "regions are crowds") + " (iscrowd), which COCO's evaluation ignores, as 255 here");
@@ -281,6 +282,7 @@ Imported import_labelme(const fs::path& source, Target& target) {
       target.write_mask(name, mask);
     });
   target.tell(embedded, "photograph", "taken out of the JSON (imageData), beside which there is none");
+  photos.tell_of_others(folder_of, target);
   if (others)
     target.note(message(counted(others, "shape is a point or a line", "shapes are points or lines"), ", which covers no pixel: left out"));
   numbers.tell(hidden, "the later shape", target);

@@ -41,8 +41,8 @@ class Target {
   /// Says how many of the source were left out, or assumed, and which are the first; silent where none was.
   void tell(const std::vector<std::string>& which, const std::string& one, const std::string& what);
   void note(const std::string& text) { result_.notes.push_back(text); }
-  /// Writes lists and, unless it is null, dataset.json; without items of val, every fifth of train is, or of its groups. Throws DataError
-  /// where nothing was added.
+  /// Writes lists and, unless it is null, dataset.json; without items of val, every fifth of train is, or groups with about a fifth. Throws
+  /// DataError where nothing was added.
   Imported finish(Json dataset_json, const std::string& nothing);
 
  private:
@@ -57,6 +57,12 @@ class Target {
   Imported result_;
 };
 
+/// The folders that both paths begin with.
+fs::path common_folders(const fs::path& a, const fs::path& b);
+/// The splits of photographs, each given with the folder that it may be called by, as train.txt, val.txt and test.txt of a source have
+/// them: by paths or ends of paths, with or without ending. None where there is no list. Throws DataError where a line names no photograph,
+/// or several, or one of another list.
+std::optional<std::map<fs::path, Split>> listed_splits(const fs::path& source, const std::map<fs::path, fs::path>& folder_of);
 /// The files below a folder whose path `wanted` accepts, in the order of their names.
 std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted);
 /// `root` and the folders in it, four levels down unless all are asked for, in the order of their names; hidden ones are left out.
@@ -83,6 +89,8 @@ class Photos {
   /// shares the most folders with it, then the one beside `file`, then the one whose folders name its split. Empty: none. Throws DataError
   /// where two are left.
   fs::path find(std::string name, const fs::path& file) const;
+  /// Tells of those that no annotation names.
+  void tell_of_others(const std::map<fs::path, fs::path>& named, Target& target) const;
 
  private:
   fs::path root_;

@@ -75,10 +75,7 @@ std::map<fs::path, std::string> Target::names(const std::map<fs::path, fs::path>
   std::optional<fs::path> common;  // of the folders that names need: it says nothing
   for (const auto& [photo, folder] : folder_of) {
     if (times[stem_of(photo)] < 2) continue;
-    if (!common) common = folder;
-    fs::path same;
-    for (auto a = common->begin(), b = folder.begin(); a != common->end() && b != folder.end() && *a == *b; ++a, ++b) same /= *a;
-    common = same;
+    common = common ? common_folders(*common, folder) : folder;
   }
   std::map<fs::path, std::string> names;
   std::vector<std::string> told;
@@ -99,7 +96,8 @@ void Target::tell(const std::vector<std::string>& which, const std::string& one,
   if (!which.empty()) note(message(counted(std::ssize(which), one), " ", what, ": ", examples(which)));
 }
 
-/// Makes a validation split of the training split.
+/// Makes a validation split of the training split: every fifth photograph or, of groups, what is at most a fifth of those so far, then
+/// others while they fit into a fifth of all.
 void Target::hold_out() {
   auto& [train, val, test] = lists_;
   using Unit = std::pair<bool, std::string>;  // a group, or a photograph of none
@@ -107,16 +105,26 @@ void Target::hold_out() {
     const auto group = groups_.find(name);
     return group == groups_.end() ? Unit(false, name) : Unit(true, group->second);
   };
-  std::map<Unit, std::size_t> order;
-  for (const std::string& name : train) order.try_emplace(unit_of(name), order.size());
+  std::map<Unit, std::size_t> sizes;
+  std::vector<Unit> order;
+  for (const std::string& name : train)
+    if (sizes[unit_of(name)]++ == 0) order.push_back(unit_of(name));
   if (order.size() < 2) return;
+  std::set<Unit> held;
+  std::size_t seen = 0, taken = 0;
+  const auto take = [&](const Unit& unit, std::size_t of) {
+    if (5 * (taken + sizes[unit]) <= of && held.insert(unit).second) taken += sizes[unit];
+  };
+  for (const Unit& unit : order) take(unit, seen += sizes[unit]);
+  for (const Unit& unit : order) take(unit, train.size());
+  if (held.empty())  // all are too large
+    held.insert(*std::min_element(order.rbegin(), order.rend(), [&](const Unit& a, const Unit& b) { return sizes[a] < sizes[b]; }));
   std::vector<std::string> rest;
-  for (const std::string& name : train) {
-    const std::size_t i = order.at(unit_of(name));
-    (i % 5 == 4 || (i == 1 && order.size() < 5) ? val : rest).push_back(name);
-  }
+  for (const std::string& name : train) (held.contains(unit_of(name)) ? val : rest).push_back(name);
   train = std::move(rest);
-  note(message("it has no validation split: every fifth ", groups_.empty() ? "photograph" : "group", " of training is"));
+  note(groups_.empty() ? "it has no validation split: every fifth photograph of training is"
+                       : message("it has no validation split: groups of training with ", val.size(), " of its ", val.size() + train.size(),
+                                 " photographs are"));
 }
 
 Imported Target::finish(Json dataset_json, const std::string& nothing) {
@@ -146,6 +154,44 @@ Imported Target::finish(Json dataset_json, const std::string& nothing) {
     require<IoError>(!error, "cannot move ", part.string(), " to ", out_.string(), ": ", error.message());
   }
   return std::move(result_);
+}
+
+fs::path common_folders(const fs::path& a, const fs::path& b) {
+  fs::path same;
+  for (auto x = a.begin(), y = b.begin(); x != a.end() && y != b.end() && *x == *y; ++x, ++y) same /= *x;
+  return same;
+}
+
+std::optional<std::map<fs::path, Split>> listed_splits(const fs::path& source, const std::map<fs::path, fs::path>& folder_of) {
+  std::map<std::string, std::set<fs::path>> by_path, by_end;
+  const auto add = [](auto& names, const fs::path& path, const fs::path& photo) {
+    for (const fs::path& name : {path, path.parent_path() / path.stem()}) names[composed(name.generic_string())].insert(photo);
+  };
+  for (const auto& [photo, folder] : folder_of)
+    for (const fs::path& path : {photo.lexically_relative(source), folder / photo.filename()}) {
+      add(by_path, path, photo);
+      fs::path end = photo.filename();
+      for (auto part = std::prev(path.end()); add(by_end, end, photo), part != path.begin();) end = *--part / end;
+    }
+  std::optional<std::map<fs::path, Split>> splits;
+  for (const Split split : kSplits) {
+    const fs::path list = source / (std::string(name_of(split)) + ".txt");
+    if (!fs::exists(list)) continue;
+    if (!splits) splits.emplace();
+    each_line(io::read_text(list, 64 << 20), [&](const std::string& line, int number) {
+      const std::string where = message(list.string(), " line ", number, ": '", line, "' ");
+      std::string name = line;
+      std::replace(name.begin(), name.end(), '\\', '/');
+      name = composed(fs::path(name).lexically_normal().generic_string());
+      const std::set<fs::path>& photos = by_path.contains(name) ? by_path[name] : by_end[name];
+      require<DataError>(!photos.empty(), where, "names no photograph in ", source.string(), ", with or without its ending");
+      require<DataError>(photos.size() == 1, where, "may be ", photos.begin()->string(), " or ", photos.rbegin()->string(),
+                         "; write its folder, too");
+      const Split first = splits->emplace(*photos.begin(), split).first->second;
+      require<DataError>(first == split, where, "is in ", name_of(first), ".txt, too; keep one of them");
+    });
+  }
+  return splits;
 }
 
 std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted) {
@@ -225,6 +271,13 @@ fs::path Photos::find(std::string name, const fs::path& file) const {
   require<DataError>(!equal, file.string(), ": \"", name, "\" may be ", best ? best->string() : "", " or ", equal ? equal->string() : "",
                      "; write its folder, too, or rename one of them");
   return best ? *best : fs::path();
+}
+
+void Photos::tell_of_others(const std::map<fs::path, fs::path>& named, Target& target) const {
+  std::vector<std::string> others;
+  for (const auto& [name, photo] : by_name_)
+    if (!named.contains(photo)) others.push_back(photo.string());
+  target.tell(others, "photograph", "left out, without an annotation");
 }
 
 Split split_in(std::string name) {
