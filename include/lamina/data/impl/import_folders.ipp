@@ -204,9 +204,14 @@ Files files_of(const fs::path& folder, const Files* photos, std::vector<std::str
 }
 
 /// Of photographs, each given with the folder of its patient, the groups: the first of the folders that differ, or else all of these; none
-/// where that makes too few.
+/// where that makes a few words.
 std::map<fs::path, std::string> groups_of(const std::map<fs::path, fs::path>& folder_of, Target& target) {
-  constexpr std::size_t kFewest = 5;  // fewer are classes or sites
+  constexpr std::size_t kFewest = 5;
+  const auto patients = [](const std::set<std::string>& names) {  // numbered, or many: a few words are classes or sites
+    return names.size() >= kFewest || (names.size() > 1 && std::all_of(names.begin(), names.end(), [](const std::string& name) {
+                                         return name.find_first_of("0123456789") != std::string::npos;
+                                       }));
+  };
   std::optional<fs::path> common;
   for (const auto& [photo, folder] : folder_of) common = common ? common_folders(*common, folder) : folder;
   std::map<fs::path, std::string> first, whole;
@@ -217,13 +222,14 @@ std::map<fs::path, std::string> groups_of(const std::map<fs::path, fs::path>& fo
     firsts.insert(first[photo] = below.begin()->string());
     wholes.insert(whole[photo] = below.generic_string());
   }
-  if (firsts.size() < kFewest) first = std::move(whole);
-  if (wholes.size() >= kFewest)
+  if (!patients(firsts)) first = std::move(whole);
+  const bool grouped = patients(firsts) || patients(wholes);
+  if (grouped)
     target.note(message("photographs of one folder are one group (groups.txt), such as '", first.begin()->second, "'"));
   else if (!wholes.empty())
     target.note(counted(std::ssize(wholes), "folder") +
-                ": too few to be patients; groups.txt (NAME GROUP a line) says what belongs together");
-  return wholes.size() < kFewest ? std::map<fs::path, std::string>() : first;
+                ": too few, and no numbers, to be patients; groups.txt (NAME GROUP a line) says what belongs together");
+  return grouped ? first : std::map<fs::path, std::string>();
 }
 
 }  // namespace
