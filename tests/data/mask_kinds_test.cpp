@@ -148,6 +148,16 @@ TEST_CASE("a label has a name that can be shown") {
                             {"it", "a label has"});
 }
 
+TEST_CASE("photographs in folders beside others are told, with what reads them") {
+  DataFolder f;
+  f.masks(labels({0, 1, 0}));
+  CHECK(told(check_dataset(f.path()).findings, "left out") == 0);
+  std::filesystem::create_directories(f / "images/p2");
+  std::filesystem::copy_file(f / "images/a.png", f / "images/p2/z.png");
+  CHECK(told(check_dataset(f.path()).findings, "1 folder of photographs inside " + (f / "images").string() + " left out: ") == 1);
+  CHECK(told(open_dataset(f.path()).findings, " import tree ") == 1);
+}
+
 TEST_CASE("a mask threshold marks what is above a share of full intensity") {
   DataFolder f;
   f.masks(labels({20, 60, 255}));
