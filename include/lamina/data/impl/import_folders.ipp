@@ -203,35 +203,6 @@ Files files_of(const fs::path& folder, const Files* photos, std::vector<std::str
   return files;
 }
 
-/// Of photographs, each given with the folder of its patient, the groups: the first of the folders that differ, or else all of these; none
-/// where that makes a few words.
-std::map<fs::path, std::string> groups_of(const std::map<fs::path, fs::path>& folder_of, Target& target) {
-  constexpr std::size_t kFewest = 5;
-  const auto patients = [](const std::set<std::string>& names) {  // numbered, or many: a few words are classes or sites
-    return names.size() >= kFewest || (names.size() > 1 && std::all_of(names.begin(), names.end(), [](const std::string& name) {
-                                         return name.find_first_of("0123456789") != std::string::npos;
-                                       }));
-  };
-  std::optional<fs::path> common;
-  for (const auto& [photo, folder] : folder_of) common = common ? common_folders(*common, folder) : folder;
-  std::map<fs::path, std::string> first, whole;
-  std::set<std::string> firsts, wholes;
-  for (const auto& [photo, folder] : folder_of) {
-    const fs::path below = common->empty() ? folder : folder.lexically_relative(*common);
-    if (below.empty() || below == ".") continue;
-    firsts.insert(first[photo] = below.begin()->string());
-    wholes.insert(whole[photo] = below.generic_string());
-  }
-  if (!patients(firsts)) first = std::move(whole);
-  const bool grouped = patients(firsts) || patients(wholes);
-  if (grouped)
-    target.note(message("photographs of one folder are one group (groups.txt), such as '", first.begin()->second, "'"));
-  else if (!wholes.empty())
-    target.note(counted(std::ssize(wholes), "folder") +
-                ": too few, and no numbers, to be patients; groups.txt (NAME GROUP a line) says what belongs together");
-  return grouped ? first : std::map<fs::path, std::string>();
-}
-
 }  // namespace
 
 std::optional<Split> split_named(const std::string& name) {
@@ -341,7 +312,7 @@ Imported import_tree(const fs::path& source, Target& target) {
   for (const auto& [photo, name] : names) target.add(split_of_photo.at(photo), name, photo, mask_of.at(photo));
   if (!notes.empty())
     target.note(notes[0] + (notes.size() == 1 ? "" : message("; ", counted(std::ssize(notes) - 1, "note"), " more of other folders")));
-  for (const auto& [photo, group] : groups_of(patient_of, target)) target.add_to_group(names.at(photo), group);
+  for (const auto& [photo, group] : target.groups(patient_of)) target.add_to_group(names.at(photo), group);
   target.tell(unlisted, "photograph", "left out, in no list of a split");
   target.tell(unlabelled, "photograph", "left out, without a mask");
   target.tell(homeless, "mask", "left out, without a photograph");

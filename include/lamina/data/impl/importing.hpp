@@ -36,6 +36,9 @@ class Target {
   void add_folder(const std::string& label);
   /// What photographs are called, each given with its folder: by the stem, and where that is another's, too, by the folder as well; told.
   std::map<fs::path, std::string> names(const std::map<fs::path, fs::path>& folder_of);
+  /// Of photographs, each given with the folder of its patient, the groups: the first of the folders that differ, or else all of these;
+  /// none where that makes a few words. Tells which.
+  std::map<fs::path, std::string> groups(const std::map<fs::path, fs::path>& folder_of);
   /// Photographs of one group belong together: no split that is made here parts them. Kept in groups.txt.
   void add_to_group(const std::string& name, const std::string& group) { groups_[name] = group; }
   /// Says how many of the source were left out, or assumed, and which are the first; silent where none was.

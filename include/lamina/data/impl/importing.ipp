@@ -156,6 +156,33 @@ Imported Target::finish(Json dataset_json, const std::string& nothing) {
   return std::move(result_);
 }
 
+std::map<fs::path, std::string> Target::groups(const std::map<fs::path, fs::path>& folder_of) {
+  constexpr std::size_t kFewest = 5;
+  const auto patients = [](const std::set<std::string>& names) {  // numbered, or many: a few words are classes or sites
+    return names.size() >= kFewest || (names.size() > 1 && std::all_of(names.begin(), names.end(), [](const std::string& name) {
+                                         return name.find_first_of("0123456789") != std::string::npos;
+                                       }));
+  };
+  std::optional<fs::path> common;
+  for (const auto& [photo, folder] : folder_of) common = common ? common_folders(*common, folder) : folder;
+  std::map<fs::path, std::string> first, whole;
+  std::set<std::string> firsts, wholes;
+  for (const auto& [photo, folder] : folder_of) {
+    const fs::path below = common->empty() ? folder : folder.lexically_relative(*common);
+    if (below.empty() || below == ".") continue;
+    firsts.insert(first[photo] = below.begin()->string());
+    wholes.insert(whole[photo] = below.generic_string());
+  }
+  if (!patients(firsts)) first = std::move(whole);
+  const bool grouped = patients(firsts) || patients(wholes);
+  if (grouped)
+    note(message("photographs of one folder are one group (groups.txt), such as '", first.begin()->second, "'"));
+  else if (!wholes.empty())
+    note(counted(std::ssize(wholes), "folder") +
+         ": too few, and no numbers, to be patients; groups.txt (NAME GROUP a line) says what belongs together");
+  return grouped ? first : std::map<fs::path, std::string>();
+}
+
 fs::path common_folders(const fs::path& a, const fs::path& b) {
   fs::path same;
   for (auto x = a.begin(), y = b.begin(); x != a.end() && y != b.end() && *x == *y; ++x, ++y) same /= *x;
