@@ -291,6 +291,9 @@ TEST_CASE("import: what was stopped half way is done again, in its own folder al
   stop();
   CHECK(import_dataset("splits", s.path(), out / "o").items[0] == 1);
   CHECK(!fs::exists(out / "o/.unfinished"));
+  fs::create_directory(out / "o/.unfinished");  // stopped when all was in place: it is a data set, and may have been worked on
+  CHECK_THROWS_WITH_AS(import_dataset("splits", s.path(), out / "o"), doctest::Contains("not empty"), OptionError);
+  CHECK(fs::exists(out / "o/masks/val.png"));
   stop();
   io::write_file_atomically(out / "o/notes.txt", "mine");
   CHECK_THROWS_WITH_AS(import_dataset("splits", s.path(), out / "o"), doctest::Contains("not empty"), OptionError);

@@ -259,13 +259,11 @@ class Lister {
       for (const auto& [stem, path] : *others) paths.push_back(path);
       detail::tell_of_others(paths, files_.findings);
     }
+    if (images_.empty() || files_.splits_from_lists) return;
     std::vector<std::string> unread;
-    for (const fs::path& folder : detail::folders_below(images_folder_)) {
-      const fs::directory_iterator inside(folder);
-      if (folder != images_folder_ && std::any_of(begin(inside), end(inside), [](const auto& e) { return detail::is_photo(e.path()); }))
-        unread.push_back(folder.string());
-    }
-    if (!unread.empty() && !images_.empty() && !files_.splits_from_lists)
+    for (const fs::path& folder : detail::folders_below(images_folder_))
+      if (folder != images_folder_ && detail::holds_images(folder)) unread.push_back(folder.string());
+    if (!unread.empty())
       files_.findings.push_back(
           {false, message(counted(std::ssize(unread), "folder"), " of photographs inside ", images_folder_.string(),
                           " left out: ", detail::examples(unread), "; ", detail::import_command("tree", files_.root), " reads them, too")});

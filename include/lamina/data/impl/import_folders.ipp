@@ -105,12 +105,6 @@ Place place_of(const fs::path& folder, const fs::path& source) {
   return place;
 }
 
-bool holds_images(const fs::path& folder) {
-  std::error_code none;
-  const fs::directory_iterator files(folder, none);
-  return !none && std::any_of(begin(files), end(files), [](const auto& entry) { return is_photo(entry.path()); });
-}
-
 /// By split the folder of photographs, and that of their masks, or one a label.
 struct SplitFolders {
   fs::path photos;

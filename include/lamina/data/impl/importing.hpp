@@ -70,6 +70,8 @@ std::optional<std::map<fs::path, Split>> listed_splits(const fs::path& source, c
 std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted);
 /// `root` and the folders in it, four levels down unless all are asked for, in the order of their names; hidden ones are left out.
 std::vector<fs::path> folders_below(const fs::path& root, bool all = false);
+/// Whether files of a format that photographs have lie in it; not, where it cannot be read.
+bool holds_images(const fs::path& folder);
 /// Those that hold a folder `part`, such as "annotations/training"; the first alone where it does.
 std::vector<fs::path> holders_of(const std::vector<fs::path>& folders, const fs::path& part);
 /// The only one. Throws DataError naming the layout where there is none, or several.

@@ -17,9 +17,9 @@ Target::Target(const fs::path& out, const fs::path& source) : out_(out), unfinis
   require_no_dataset("OUT", out, {source});
 }
 
-/// What an import left that was stopped: its own folder, and what of it was in place already.
+/// What an import left that was stopped: its own folder, and what of it was in place already; all of it was once images/ is.
 void Target::remove_interrupted() {
-  if (!fs::is_directory(unfinished_)) return;
+  if (!fs::is_directory(unfinished_) || fs::exists(out_ / "images")) return;
   const std::set<std::string> ours{".unfinished", "images", "masks", "train.txt", "val.txt", "test.txt", "groups.txt", "dataset.json"};
   const std::vector<fs::path> there(fs::directory_iterator(out_), {});
   for (const fs::path& path : there)
@@ -245,6 +245,12 @@ std::vector<fs::path> folders_below(const fs::path& root, bool all) {
   }
   std::sort(folders.begin(), folders.end());
   return folders;
+}
+
+bool holds_images(const fs::path& folder) {
+  std::error_code none;
+  const fs::directory_iterator files(folder, none);
+  return !none && std::any_of(begin(files), end(files), [](const auto& entry) { return is_photo(entry.path()); });
 }
 
 std::vector<fs::path> holders_of(const std::vector<fs::path>& folders, const fs::path& part) {
