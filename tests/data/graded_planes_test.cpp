@@ -22,6 +22,11 @@ void two_folders(DataFolder& f) {
     if (stem != "d") write_png(f / ("masks/rust/" + stem + ".png"), labels({2, 0, 2}));
   }
 }
+/// A report's lines of 100 letters, as one.
+std::string unwrapped(std::string text) {
+  for (std::size_t at; (at = text.find("\n  ")) != std::string::npos;) text.replace(at, 3, " ");
+  return text;
+}
 }  // namespace
 
 TEST_CASE("graded planes: a file a plane, its values the grades; counted by plane and grade") {
@@ -49,6 +54,26 @@ TEST_CASE("graded planes: a file a plane, its values the grades; counted by plan
   CHECK(report.splits[0].counts.pixels[5] + report.splits[1].counts.pixels[5] == 6);
   // Of each photograph 2 cracks are known, and 3 pixels of rust.
   CHECK(report.splits[0].labelled[0] * 3 == report.splits[0].labelled[3] * 2);
+}
+
+TEST_CASE("classes that may overlap: check says which do, or that none does") {
+  for (const bool overlap : {false, true}) {
+    DataFolder f;
+    f.text("dataset.json", R"({"task": "multilabel", "labels": {"hair": 0, "ruler": 1}})");
+    for (const char* plane : {"hair", "ruler"}) io::create_folders(f / (std::string("masks/") + plane));
+    for (const std::string stem : {"a", "b", "c", "d"}) {
+      write_png(f / ("masks/hair/" + stem + ".png"), labels({1, 1, 0}));
+      write_png(f / ("masks/ruler/" + stem + ".png"), labels({0, static_cast<std::uint8_t>(overlap), 0}));
+    }
+    f.text("train.txt", "a\nb\n");
+    f.text("val.txt", "c\nd\n");
+    const std::string text = unwrapped(check_dataset(f.path()).text());
+    CHECK(text.find(message("combinations of classes: of 4 that are possible train has ", overlap ? 3 : 2, ", val ", overlap ? 3 : 2)) !=
+          std::string::npos);
+    CHECK((text.find("50 % of the training pixels that have a class have several: hair+ruler (50 %)") != std::string::npos) == overlap);
+    CHECK((text.find("no training pixel has two of them: where they exclude each other, \"task\": \"multiclass\"") != std::string::npos) !=
+          overlap);
+  }
 }
 
 TEST_CASE("graded planes: which combinations there are, and which training lacks") {
@@ -81,10 +106,23 @@ TEST_CASE("graded planes: which combinations there are, and which training lacks
   CHECK(decided.counts().at({0, 1}).right == 1);
   CHECK(decided.pixels() == 4);
   const CheckReport report = check_dataset(f.path());
-  std::string text = report.text();  // of lines of 100 letters
-  for (std::size_t at; (at = text.find("\n  ")) != std::string::npos;) text.replace(at, 3, " ");
+  const std::string text = unwrapped(report.text());
   CHECK(text.find("of 9 that are possible train has 2, test 3; not in train: crack0_rust0 (25 % of test)") != std::string::npos);
   CHECK(report.json().find("\"crack0_rust0\": 1") != std::string::npos);
+  CHECK(train[0].overlaps().marked == 0);  // of grades there are none
+  // Classes that may overlap.
+  LabelSchema classes;
+  classes.task = Task::multilabel, classes.names = {"hair", "ruler", "ink"}, classes.values = {0, 1, 2}, classes.colors.resize(3);
+  Combinations marks = Combinations::of(classes).at(0);
+  marks.add(Labels{0, 0, 0, 1, 0, 0, 1, 1, 0, 1, 1, 0, 0, 1, 1, 1, 255, 0}, Labels{0, 0, 0, 1, 0, 0, 1, 1, 0, 1, 0, 0, 0, 1, 1, 1, 1, 1});
+  CHECK(marks.possible() == 8);
+  CHECK(marks.name({1, 0, 1}) == "hair+ink");
+  CHECK(marks.name({0, 1}, 1) == "ink");
+  CHECK(marks.name({0, 0, 0}) == "(none)");
+  CHECK(marks.counts().at({1, 1, 0}).right == 1);
+  CHECK(marks.overlaps().marked == 4);
+  CHECK(marks.overlaps().several == 3);
+  CHECK(marks.overlaps().of == std::vector<Combinations::Grades>{{1, 1, 0}, {0, 1, 1}});
   // A plane alone has no combinations.
   LabelSchema one = d.schema;
   one.planes.resize(1);

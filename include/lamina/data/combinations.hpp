@@ -5,16 +5,16 @@
 
 namespace lamina::data {
 
-/// Pixels by the grades that they have in every plane at once, of things that are graded each by itself (LabelSchema::planes). What was
-/// not seen in training is known by it.
+/// Pixels by what they have in every plane at once: the grades of things that are graded each by itself, or which classes of those that may
+/// overlap (LabelSchema::plane_names). What was not seen in training is known by it.
 class Combinations {
  public:
   struct Count {
     std::int64_t pixels = 0, right = 0;  ///< all of them, and those of which every plane was decided rightly
   };
-  using Grades = std::vector<std::uint8_t>;  // one a plane
+  using Grades = std::vector<std::uint8_t>;  // one a plane; of classes that may overlap 1 where it is there
 
-  /// Empty ones: of a data set of graded planes one, of several heads one for each that has such planes; of a single plane none.
+  /// Empty ones: of a data set of planes one, of several heads one for each that has planes; of a single plane none.
   static std::vector<Combinations> of(const LabelSchema& schema);
   /// Labels and decisions of pixels, of all planes that the masks have; pixels that are ignored in one of the planes are left out.
   void add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided);
@@ -26,8 +26,19 @@ class Combinations {
   std::int64_t pixels() const;
   /// How many there can be.
   double possible() const;
-  /// "A0_B1_C3_D0".
-  std::string name(const Grades& grades) const;
+  std::vector<std::string> planes() const { return schema_.plane_names(); }
+  /// That a plane can have.
+  int values() const { return schema_.overlaps() ? 2 : schema_.classes(); }
+  /// What is combined: "grades", "classes".
+  const char* of_what() const { return schema_.overlaps() ? "classes" : "grades"; }
+  /// "A0_B1_C3_D0"; of the planes first to last "B1_C3". Of classes that may overlap "hair+ruler", "(none)".
+  std::string name(const Grades& grades, std::size_t first = 0) const;
+  /// The pixels that have one class or more, and those of them that have several, by their classes; of grades none.
+  struct Overlaps {
+    std::int64_t marked = 0, several = 0;
+    std::vector<Grades> of{};  ///< the most frequent first
+  };
+  Overlaps overlaps() const;
 
  private:
   LabelSchema schema_;

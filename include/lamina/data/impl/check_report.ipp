@@ -25,11 +25,27 @@ std::string joined(const std::map<std::string, int>& counts) {
 
 namespace {
 
+/// "; 1.2 % of the training pixels that have a class have several: hair+ruler (0.8 %), ..."; of grades nothing.
+std::string overlaps_text(const Combinations& train) {
+  const Combinations::Overlaps overlaps = train.overlaps();
+  if (overlaps.marked == 0) return {};
+  if (overlaps.several == 0)
+    return "; no training pixel has two of them: where they exclude each other, \"task\": \"multiclass\" in dataset.json says so, and is "
+           "easier to learn";
+  const auto share = [&](std::int64_t pixels) {
+    return formatted("%.2g %%", 100 * static_cast<double>(pixels) / static_cast<double>(overlaps.marked));
+  };
+  std::string text = message("; ", share(overlaps.several), " of the training pixels that have a class have several: ");
+  for (std::size_t k = 0; k < std::min<std::size_t>(overlaps.of.size(), 4); ++k)
+    text += message(k ? ", " : "", train.name(overlaps.of[k]), " (", share(train.counts().at(overlaps.of[k]).pixels), ")");
+  return text + (overlaps.of.size() > 4 ? message(" and ", overlaps.of.size() - 4, " more") : "");
+}
+
 /// "combinations of grades: of 256 that are possible train has 57, val 31, test 40; not in train: A0_B1_C3_D0 (1.2 % of test)".
 std::string combinations_text(const CheckReport& report, std::size_t which) {
   const auto of = [&](Split split) -> const Combinations& { return report.combinations[static_cast<int>(split)][which]; };
   const Combinations& train = of(Split::train);
-  std::string text = message("  combinations of ", train.schema().name.empty() ? "" : train.schema().name + " ", "grades: of ",
+  std::string text = message("  combinations of ", train.schema().name.empty() ? "" : train.schema().name + " ", train.of_what(), ": of ",
                              decimal(train.possible(), 0), " that are possible train has ", train.counts().size());
   std::string lacking;
   std::size_t lacks = 0;
@@ -42,8 +58,9 @@ std::string combinations_text(const CheckReport& report, std::size_t which) {
         lacking += message(lacks > 1 ? ", " : "", train.name(grades), formatted(" (%.2g %% of ", 100 * share), name_of(split), ")");
     }
   }
-  if (lacks == 0) return text + "; train has all of them";
-  return text + "; not in train: " + lacking + (lacks > 4 ? message(" and ", lacks - 4, " more") : "");
+  text += lacks == 0 ? "; train has all of them"
+                     : "; not in train: " + lacking + (lacks > 4 ? message(" and ", lacks - 4, " more") : std::string());
+  return text + overlaps_text(train);
 }
 
 }  // namespace

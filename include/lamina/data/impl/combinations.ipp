@@ -12,7 +12,7 @@ std::vector<Combinations> Combinations::of(const LabelSchema& schema) {
   std::vector<Combinations> all;
   std::size_t first = 0;
   const auto consider = [&](const LabelSchema& own) {
-    if (own.task == Task::ordinal && own.planes.size() > 1) {
+    if ((own.task == Task::ordinal || own.overlaps()) && own.plane_names().size() > 1) {
       all.emplace_back();
       all.back().schema_ = own, all.back().first_ = first, all.back().all_ = schema.labels_per_pixel();
     }
@@ -24,7 +24,7 @@ std::vector<Combinations> Combinations::of(const LabelSchema& schema) {
 }
 
 void Combinations::add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) {
-  const std::size_t planes = schema_.planes.size();
+  const std::size_t planes = schema_.plane_names().size();
   require(truth.size() == decided.size() && truth.size() % all_ == 0, "combinations: ", truth.size(), " labels and ", decided.size(),
           " decisions of ", all_, " planes");
   auto last = counts_.end();  // neighbours are mostly alike
@@ -51,12 +51,30 @@ std::int64_t Combinations::pixels() const {
   return sum;
 }
 
-double Combinations::possible() const { return std::pow(schema_.classes(), static_cast<double>(schema_.planes.size())); }
+double Combinations::possible() const { return std::pow(values(), static_cast<double>(planes().size())); }
 
-std::string Combinations::name(const Grades& grades) const {
+std::string Combinations::name(const Grades& grades, std::size_t first) const {
+  const std::vector<std::string> names = planes();
   std::string text;
-  for (std::size_t k = 0; k < grades.size(); ++k) text += (k ? "_" : "") + schema_.planes[k] + std::to_string(grades[k]);
-  return text;
+  for (std::size_t k = 0; k < grades.size(); ++k)
+    if (!schema_.overlaps())
+      text += (k ? "_" : "") + names[first + k] + std::to_string(grades[k]);
+    else if (grades[k])
+      text += (text.empty() ? "" : "+") + names[first + k];
+  return text.empty() ? "(none)" : text;
+}
+
+Combinations::Overlaps Combinations::overlaps() const {
+  Overlaps all;
+  if (!schema_.overlaps()) return all;
+  for (const auto& [classes, count] : counts_) {
+    const auto set = std::count(classes.begin(), classes.end(), 1);
+    if (set > 0) all.marked += count.pixels;
+    if (set > 1) all.several += count.pixels, all.of.push_back(classes);
+  }
+  std::stable_sort(all.of.begin(), all.of.end(),
+                   [&](const Grades& a, const Grades& b) { return counts_.at(a).pixels > counts_.at(b).pixels; });
+  return all;
 }
 
 std::vector<Combinations> combinations_in(const std::vector<Item>& items, const MaskDecoder& masks, const LabelSchema& schema) {

@@ -37,17 +37,13 @@ std::vector<Combinations::Grades> every_combination(std::size_t planes, int grad
 
 /// The first planes down, the others across.
 std::string seen_matrix(const Combinations& training, const Combinations& here, const std::string& split) {
-  const data::LabelSchema& schema = training.schema();
-  const std::size_t down = (schema.planes.size() + 1) / 2;
+  const std::size_t planes = training.planes().size(), down = (planes + 1) / 2;
   const auto names = [&](const std::vector<Combinations::Grades>& all, std::size_t first) {
     std::vector<std::string> texts;
-    for (const Combinations::Grades& grades : all) {
-      texts.emplace_back();
-      for (std::size_t k = 0; k < grades.size(); ++k) texts.back() += (k ? "_" : "") + schema.planes[first + k] + std::to_string(grades[k]);
-    }
+    for (const Combinations::Grades& grades : all) texts.push_back(training.name(grades, first));
     return texts;
   };
-  const auto rows = every_combination(down, schema.classes()), columns = every_combination(schema.planes.size() - down, schema.classes());
+  const auto rows = every_combination(down, training.values()), columns = every_combination(planes - down, training.values());
   std::vector<std::vector<ColoredCell>> cells;
   for (const Combinations::Grades& row : rows) {
     cells.emplace_back();
@@ -77,8 +73,9 @@ SeenAndUnseen seen_and_unseen(const Combinations& training, const Combinations& 
   const auto right = [](const Combinations::Count& c) {
     return share_of(static_cast<double>(c.right), static_cast<double>(c.pixels)) + " of the pixels";
   };
-  out.text = message("combinations of ", out.head.empty() ? "" : out.head + " ", "grades: training has ", training.counts().size(), " of ",
-                     decimal(training.possible(), 0), "; every grade is right in ", right(out.seen), " of those in ", split);
+  out.text =
+      message("combinations of ", out.head.empty() ? "" : out.head + " ", training.of_what(), ": training has ", training.counts().size(),
+              " of ", decimal(training.possible(), 0), "; all are right in ", right(out.seen), " of those in ", split);
   if (out.unseen.pixels == 0) return out.text += ", which has no others", out;
   out.text += message(", and in ", right(out.unseen), " of the ", unseen(training, here).size(), " that training never shows (",
                       share_of(static_cast<double>(out.unseen.pixels), static_cast<double>(here.pixels())), " of ", split, ")");
@@ -96,7 +93,8 @@ std::vector<SeenAndUnseen> seen_and_unseen(const data::Dataset& dataset, const s
 namespace {
 ReportSection section_of(const Combinations& training, const Combinations& here, const std::string& split) {
   constexpr double kMostCells = 64 * 64;
-  ReportSection section{.title = "Combinations of grades", .notes = {seen_and_unseen(training, here, split).text + "."}};
+  ReportSection section{.title = message("Combinations of ", training.of_what()),
+                        .notes = {seen_and_unseen(training, here, split).text + "."}};
   section.notes[0][0] = 'C';
   if (const std::string& name = training.schema().name; !name.empty()) section.title += " (" + name + ")";
   if (training.possible() <= kMostCells)
