@@ -19,13 +19,13 @@ struct Alone {
 }  // namespace
 
 template <class T>
-void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-                               const float* pixel_weights, double* state, Precise<T>* loss, const SegmentationLossParams& p) {
+void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std::uint8_t> labels, const LossWeights& weights, double* state,
+                               Precise<T>* loss, const SegmentationLossParams& p) {
   const std::int64_t classes = logits.c;
   const SegmentationLossSums at{classes};
   const std::int64_t per_task = at.size() + 1;  // the sums, and the first bad label
   Workspace workspace;
-  const Loss<T> l(logits, labels, class_weights, pixel_weights, p, workspace);
+  const Loss<T> l(logits, labels, weights, p, workspace);
   double* partials = workspace.take<double>(logits.n * l.tasks + 1, per_task);
   const int workers = cpu.workers(logits.n * l.tasks);
   T* scratch = workspace.take<T>(workers, Scratch<T>::size(classes));
@@ -67,17 +67,16 @@ void segmentation_loss_forward(Cpu& cpu, View4<const T> logits, View4<const std:
     for (std::int64_t i = 0; i < at.size(); ++i) sum[i] += part[i];
     if (state[SegmentationLossState::kBadLabel] < 0) state[SegmentationLossState::kBadLabel] = part[at.size()];
   }
-  *loss = static_cast<T>(finish_segmentation_loss(Alone{}, layout, sums, class_weights, state, p));
+  *loss = static_cast<T>(finish_segmentation_loss(Alone{}, layout, sums, weights.classes, state, p));
 }
 
 template <class T>
-void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-                                const float* pixel_weights, const double* state, const Precise<T>* dloss, View4<T> dlogits,
-                                const SegmentationLossParams& p) {
+void segmentation_loss_backward(Cpu& cpu, View4<const T> logits, View4<const std::uint8_t> labels, const LossWeights& weights,
+                                const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p) {
   const std::int64_t classes = logits.c;
   const SegmentationLossState layout = state_layout(logits.n, classes, p);
   Workspace workspace;
-  const Loss<T> l(logits, labels, class_weights, pixel_weights, p, workspace);
+  const Loss<T> l(logits, labels, weights, p, workspace);
   const double upstream = static_cast<double>(*dloss);
   T* slopes = workspace.take<T>(3, layout.groups, classes);  // a, b, q
   for (std::int64_t i = 0; i < 3 * layout.groups * classes; ++i) slopes[i] = static_cast<T>(upstream * state[layout.a() + i]);

@@ -50,14 +50,15 @@ __global__ void segmentation_loss_sums_kernel(Loss l, Logits logits, double* par
         const int target = block.label_at(block.index(t, i) * l.classes + c, 2, bad);
         if (target < 0) return;
         const float e = ::expf(z > 0 ? -z : z), prob = (z > 0 ? 1 : e) / (1 + e), times = block.times(t, i), counted = times * prob;
-        const float w = times * block.weight[c];
+        const float w = times * block.weight[c], positive = target ? block.positive[c] : 1;
         predicted += counted;
         if (l.squares) squares += counted * prob;
         if (target) {
           intersection += counted;
           labelled += times;
         }
-        ce += w * (l.shaped ? block.shaped_plane(z, e, prob, target ? 1.f : 0.f).value : (z > 0 ? z : 0) - (target ? z : 0) + ::log1pf(e));
+        ce += w * (l.shaped ? block.shaped_plane(z, e, prob, target ? 1.f : 0.f, c).value
+                            : positive * ((z > 0 ? z : 0) - (target ? z : 0) + ::log1pf(e)));
         weight += w;
         count += times;
       });
@@ -162,9 +163,9 @@ void with_logits_at_once(F&& f, const Views&... views) {
 }  // namespace
 
 template <class T>
-void segmentation_loss_forward(Cuda& cuda, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-                               const float* pixel_weights, double* state, Precise<T>* loss, const SegmentationLossParams& p) {
-  const Loss l(logits.c, labels, class_weights, pixel_weights, p);
+void segmentation_loss_forward(Cuda& cuda, View4<const T> logits, View4<const std::uint8_t> labels, const LossWeights& weights,
+                               double* state, Precise<T>* loss, const SegmentationLossParams& p) {
+  const Loss l(logits.c, labels, weights, p);
   const SegmentationLossSums at{logits.c};
   const SegmentationLossState layout = state_layout(logits.n, logits.c, p);
   Workspace workspace(cuda);
@@ -181,14 +182,13 @@ void segmentation_loss_forward(Cuda& cuda, View4<const T> logits, View4<const st
     add_up(UpsampledLogits<T>(cuda, workspace, logits, l));
   const std::int64_t chunks = layout.groups > 1 ? l.chunks : logits.n * l.chunks;
   finish_columns<1>(cuda, partials, layout.groups, chunks, at.size(), WriteSum<double>{sums});
-  launch<finish_segmentation_loss_kernel>(cuda, 1, kThreads, kWarps * sizeof(double), layout, sums, class_weights, bad, state, loss, p);
+  launch<finish_segmentation_loss_kernel>(cuda, 1, kThreads, kWarps * sizeof(double), layout, sums, weights.classes, bad, state, loss, p);
 }
 
 template <class T>
-void segmentation_loss_backward(Cuda& cuda, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-                                const float* pixel_weights, const double* state, const Precise<T>* dloss, View4<T> dlogits,
-                                const SegmentationLossParams& p) {
-  const Loss l(logits.c, labels, class_weights, pixel_weights, p);
+void segmentation_loss_backward(Cuda& cuda, View4<const T> logits, View4<const std::uint8_t> labels, const LossWeights& weights,
+                                const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p) {
+  const Loss l(logits.c, labels, weights, p);
   const SegmentationLossState layout = state_layout(logits.n, logits.c, p);
   if (same_size(logits, labels))
     return with_logits_at_once<T>(

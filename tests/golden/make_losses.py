@@ -127,4 +127,23 @@ def coral(importance):
 weight, bias = g.draw(1, 1, 1, C), torch.tensor([0.9, 0.1, -0.6], dtype=torch.float64)
 for case, importance in {"coral": torch.ones(3), "coral_weighted": torch.tensor([0.5, 2.0, 1.25])}.items():
     g.add(case, coral(importance.double()), features=logits, weight=weight, bias=bias, labels=labels)
+
+# A plane's yes counts as often beside its no: torchvision's alpha is the share of the two that is the yes's.
+P = torch.tensor([3.0, 0.25, 40.0]).double()
+PLANES = torch.tensor([0.5, 2.0, 1.25]).double()
+
+
+def entropies(z, t, **more):
+    return F.binary_cross_entropy_with_logits(z, t, pos_weight=P, **more)
+
+
+def top_k_planes(z, t):
+    of_pixels = entropies(z, t.double(), weight=PLANES, reduction="none").sum(-1).flatten()
+    return of_pixels.topk(int(np.ceil(0.3 * of_pixels.numel())))[0].mean() / 3
+
+
+for case, f in {"positive": lambda z, t: entropies(z, t.double()), "positive_smoothed": lambda z, t: entropies(z, t.double() * 0.8 + 0.1),
+                "positive_topk": top_k_planes, "positive_focal": lambda z, t: torchvision.ops.sigmoid_focal_loss(
+                    z, t.double(), alpha=0.8, gamma=1.5, reduction="mean")}.items():
+    g.add(case, f, logits=logits[..., :3].clone(), labels=planes)
 g.save()

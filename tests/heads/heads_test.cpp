@@ -88,6 +88,14 @@ TEST_CASE("what is undefined is said to be n/a, and never a number") {
   const auto grades = heads::make_head(kGrades());
   CHECK(grades->text(ground).starts_with("kappa n/a  off by 0.0000 grades  "));
   CHECK(grades->note(ground).find("within one grade 1.0000 (1.0000), quadratic kappa n/a (n/a)") != std::string::npos);
+  // Labels of nothing that is to be found choose no epoch, whatever is answered.
+  const auto mistaken = metrics::ConfusionMatrix::from_counts({{5, 2, 0}, {0, 0, 0}, {0, 0, 0}});
+  CHECK(std::isnan(head->selection(mistaken).value));
+  CHECK(head->selection(mistaken, 1).value == 0.5);  // of the policy that was asked for
+  CHECK(std::isnan(grades->selection(mistaken).value));
+  CHECK_FALSE(head->is_tested_by(mistaken));
+  CHECK(head->is_tested_by(metrics::ConfusionMatrix::from_counts({{5, 2, 0}, {1, 0, 0}, {0, 0, 0}})));
+  CHECK_FALSE(heads::make_head(kPlanes())->is_tested_by(metrics::ConfusionMatrix::from_counts({{0, 0, 0}, {0, 0, 0}, {3, 0, 5}})));
   const auto nothing = grades->confusion();
   CHECK(grades->quality_text(grades->image_summary(nothing)) == "off by n/a grades on average");
 }

@@ -79,6 +79,11 @@ TEST_CASE("several heads: every score is the head's own; means are means over he
   const double of_damage = summary.at("damage/quadratic_kappa");
   CHECK(head->selection(m).value == doctest::Approx((1.0 / 3 + 2.0 / 3 + of_damage) / 3));
   CHECK(summary.at("dice_macro_foreground") == doctest::Approx((1.0 / 3 + 2.0 / 3 + summary.at("damage/dice_macro_foreground")) / 3));
+  CHECK(head->is_tested_by(m));
+  metrics::ConfusionMatrix plain = head->confusion();  // background, no mark, no damage: whatever is answered
+  head->count(plain, std::vector<std::uint8_t>{0, 0, 0, 0, 0}, std::vector<std::uint8_t>{1, 1, 0, 2, 0});
+  CHECK_FALSE(head->is_tested_by(plain));
+  CHECK(std::isnan(head->selection(plain).value));
   const metrics::ConfusionMatrix marks = head->of_part(m, 1);
   CHECK(marks.plane_negatives() == std::vector<std::int64_t>{2, 2});
   CHECK(marks.at(0, 2) == 1);
@@ -133,6 +138,30 @@ TEST_CASE("several heads: class weights are each head's own, of values there are
   CHECK(w[7] == 0);
   const auto values = heads::class_weights(*three("damage=regression"), balanced, masks);
   CHECK(values == std::vector<double>{w[0], w[1], w[2], w[3], w[4], 1, 1});
+}
+
+TEST_CASE("several heads: positive weights are of planes and grades, from each one's own pixels, and reach its loss") {
+  const auto head = three();
+  const std::vector<std::int64_t> pixels{50, 30, 20, 90, 10, 60, 40, 70, 20, 10, 100, 0, 0},
+      labelled{100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100};
+  const auto w = heads::balanced_positives(*head, {{.name = "a", .image = "a", .mask = "a", .pixels = pixels, .labelled = labelled}});
+  REQUIRE(w.size() == 9);
+  for (int c = 0; c < 3; ++c) CHECK(w[static_cast<std::size_t>(c)] == 1);
+  CHECK(w[3] == 9);
+  CHECK(w[4] == 1.5);
+  CHECK(w[5] == doctest::Approx(70 / 30.0));
+  CHECK(w[6] == 9);
+  CHECK(w[7] == 1);
+  const Tensor z = random_normal({1, 2, 2, 9}, 3), y = Tensor::from<std::uint8_t>(kTruth, {1, 2, 2, 5});
+  const losses::Criterion criterion("tissue=dice,marks=ce,damage=ce", {.positive_weights = w});
+  criterion.require_fits(*head);
+  Scalars values;
+  (void)criterion(*head, z, y, &values);
+  const heads::Part marks = head->parts()[1];
+  CHECK(values.at("marks/loss") ==
+        doctest::Approx(losses::Criterion("ce", {.positive_weights = {9, 1.5}})(*marks.head, marks.logits(z), marks.labels(y)).item())
+            .epsilon(1e-12));
+  CHECK(std::abs(values.at("marks/loss") - losses::Criterion("ce")(*marks.head, marks.logits(z), marks.labels(y)).item()) > 1e-3);
 }
 
 TEST_CASE("several heads: the loss is the sum of each one's, of terms of its own where it has some") {

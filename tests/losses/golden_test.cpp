@@ -36,6 +36,12 @@ TEST_CASE("loss terms are those of PyTorch, MONAI, smp, torchvision and coral-py
   check("topk", "topk:share=0.3", *classes, weights);
   check("sigmoid_focal", "focal:gamma=1.5", *planes);
   check("sigmoid_smoothed", "bce:smoothing=0.2", *planes);
+  const std::vector<double> often{3, 0.25, 40};
+  check("positive", "ce", *planes, {.positive_weights = often});
+  check("positive_smoothed", "bce:smoothing=0.2", *planes, {.positive_weights = often});
+  check("positive_topk", "topk:share=0.3", *planes, {.class_weights = {0.5, 2, 1.25}, .positive_weights = often});
+  check("positive_focal", "focal:gamma=1.5", *planes,
+        {.class_weights = {0.2, 0.2, 0.2}, .positive_weights = {4, 4, 4}, .ce_normalization = CeNormalization::pixel_count});
   check("wasserstein", "wasserstein", *grades);
   check("corn", "ce", *corn);
   const auto coral = head_of(data::Task::ordinal, 4, "coral");  // of a last layer whose scores differ by their biases

@@ -167,6 +167,37 @@ TEST_CASE("squared, pooled and generalized region terms; focal and smoothed cros
         }
 }
 
+TEST_CASE("a plane's yes counts in the cross-entropy as often as its positive weight says") {
+  const Tensor logits = random_normal({2, 5, 7, 3}, 3), small = random_normal({2, 3, 4, 3}, 4), labels = random_labels({2, 5, 7, 3}, 2, 5);
+  SegmentationLossOptions o{
+      .activation = LossActivation::sigmoid, .class_weights = {1, 0.5, 2}, .positive_weights = {7, 1, 0.25}, .ignore_label = 255};
+  check_loss("positive, dice", logits, labels, o);
+  o.focal = 1.5, o.smoothing = 0.1;
+  check_loss("positive, focal and smoothed, dice", logits, labels, o);
+  o.focal = o.smoothing = 0;
+  o.upsample = ResizeGrid::half_pixel;
+  const Tensor large = resize_bilinear(small, 5, 7);
+  CHECK(segmentation_loss(small, labels, o).item() == doctest::Approx(reference_loss(large, labels, o)).epsilon(1e-12));
+  check_op({.name = "positive, upsampled",
+            .inputs = {small, labels},
+            .op = [&](auto& in, auto&) { return segmentation_loss(in[0], in[1], o); },
+            .takes_into = false});
+  const auto refused = [&](SegmentationLossOptions bad, std::initializer_list<const char*> words) {
+    check_throws<OptionError>([&] { segmentation_loss(logits, labels, bad); }, words);
+  };
+  refused({.activation = LossActivation::sigmoid, .positive_weights = {1, -1, 1}}, {"positive weights", "-1"});
+  check_throws<ShapeError>(
+      [&] {
+        segmentation_loss(logits, labels, {.activation = LossActivation::sigmoid, .positive_weights = {1, 1}});
+      },
+      {"2 positive weights"});
+  check_throws<OptionError>(
+      [&] {
+        segmentation_loss(logits, random_labels({2, 5, 7}, 3), {.positive_weights = {1, 1, 1}});
+      },
+      {"positive weights", "sigmoid"});
+}
+
 TEST_CASE("a pixel of weight 2 counts as two pixels, one of weight 0 as none") {
   const Tensor logits = random_normal({1, 3, 4, 3}, 2), labels = random_labels({1, 3, 4}, 3);
   // The same picture with its first row twice and its last row left out.

@@ -21,8 +21,10 @@ struct Loss {
 /// The two terms as ops/segmentation_loss.hpp has them: cross-entropy over the sum of the weights that count, Dice smoothed by 1 over all
 /// images at once, a class that is nowhere as `absent` says. `planes`: sigmoids; targets are then 0 and 1, else classes.
 inline Loss loss_by_hand(const std::vector<double>& logits, const std::vector<int>& targets, std::size_t classes,
-                         std::vector<double> weights, bool planes, EmptyClass absent = EmptyClass::penalize) {
+                         std::vector<double> weights, bool planes, EmptyClass absent = EmptyClass::penalize,
+                         std::vector<double> positives = {}) {
   if (weights.empty()) weights.assign(classes, 1);
+  if (positives.empty()) positives.assign(classes, 1);
   std::vector<double> p(logits.size()), t(logits.size()), counted(logits.size());
   double ce = 0, norm = 0;
   for (std::size_t i = 0; i < logits.size() / classes; ++i) {
@@ -35,7 +37,7 @@ inline Loss loss_by_hand(const std::vector<double>& logits, const std::vector<in
       counted[at] = target != data::kIgnoreLabel;
       t[at] = counted[at] && (planes ? target == 1 : target == static_cast<int>(c));
       const double entropy = planes ? -std::log(t[at] == 1 ? p[at] : 1 - p[at]) : -t[at] * std::log(p[at]);
-      ce += counted[at] * weights[c] * entropy;
+      ce += counted[at] * weights[c] * (planes && t[at] == 1 ? positives[c] : 1) * entropy;
       norm += (planes ? counted[at] : t[at]) * weights[c];
     }
   }
@@ -53,7 +55,7 @@ inline Loss loss_by_hand(const std::vector<double>& logits, const std::vector<in
 }
 
 struct Recipe {
-  std::vector<double> weights{};  ///< of the outputs
+  std::vector<double> weights{}, positives{};  ///< of the outputs
   double ce = 1, dice = 1;
   std::optional<EmptyClass> absent{};        ///< none: as the settings say
   std::function<double(std::int64_t)> lr{};  ///< of each update; none: the setting
@@ -133,7 +135,7 @@ inline Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epo
   const EmptyClass absent = recipe.absent.value_or(skips ? EmptyClass::skip : EmptyClass::penalize);
   const auto terms = [&](const Tensor& logits, const Tensor& labels) {
     return loss_by_hand(logits.to_vector<double>(), targets_by_hand(labels, task, outputs), static_cast<std::size_t>(outputs),
-                        recipe.weights, planes, absent);
+                        recipe.weights, planes, absent, recipe.positives);
   };
   Values v;
   for (const auto& [name, tensor] : model->named_parameters()) v.start.push_back({name, tensor.detach().clone()});
@@ -161,6 +163,7 @@ inline Values by_hand(const train::TrainConfig& c, const Recipe& recipe, int epo
                          .ce_weight = recipe.ce,
                          .regions = {RegionTerm::dice(recipe.dice)},
                          .class_weights = recipe.weights,
+                         .positive_weights = recipe.positives,
                          .ignore_label = 255,
                          .empty_class = absent})
           .backward();

@@ -66,7 +66,8 @@ inline double reference_loss(const Tensor& logits, const Tensor& labels, const S
       pred[at] += m * p;
       truth[at] += m * t;
       squares[at] += m * p * p;
-      ce += m * weight(c) * (target * entropy(p) + (softmax ? 0 : (1 - target) * entropy(1 - p)));
+      const double often = o.positive_weights.empty() ? 1 : o.positive_weights[static_cast<std::size_t>(c)];
+      ce += m * weight(c) * (often * target * entropy(p) + (softmax ? 0 : (1 - target) * entropy(1 - p)));
       const double counted = m * (softmax ? t : 1);
       norm += counted * (o.ce_normalization == CeNormalization::pixel_count ? 1 : weight(c));
       count[g] += counted;

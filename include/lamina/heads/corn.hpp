@@ -12,6 +12,7 @@ class Corn : public Ordinal {
   const char* kind() const override { return "corn"; }
   /// As Ordinal's, but a grade of g sets the first g outputs, clears the next and is ignored by the others.
   Tensor targets(const Tensor& labels) const override;
+  std::vector<std::int64_t> output_negatives(std::vector<std::int64_t> pixels, std::vector<std::int64_t> labelled) const override;
   /// P(grade > k).
   Tensor probabilities(const Tensor& logits) const override;
   Tensor decide(const Tensor& scores, Scale scale) const override {

@@ -81,6 +81,8 @@ class Head {
 
   /// Pixels of one mask where each output should say yes, from those of each class.
   virtual std::vector<std::int64_t> output_pixels(std::vector<std::int64_t> class_pixels) const { return class_pixels; }
+  /// The same of where it should say no; `labelled` as Item::labelled.
+  virtual std::vector<std::int64_t> output_negatives(std::vector<std::int64_t> class_pixels, std::vector<std::int64_t> labelled) const;
   /// What a confusion matrix of this head counts, and which of it foreground scores leave out (-1: none).
   virtual std::vector<std::string> outcomes() const { return schema_.names; }
   virtual int neutral_outcome() const { return schema_.background; }
@@ -90,6 +92,8 @@ class Head {
   virtual metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const { return confusion.majority_baseline(); }
   /// "always the most frequent class: Dice 0.0000, accuracy 0.4318": what the scores of an epoch are to be compared with.
   std::string baseline_text(const metrics::ConfusionMatrix& confusion) const;
+  /// Whether labels so counted tell a good epoch from a bad one: some are of what is to be found, of grades not all alike.
+  virtual bool is_tested_by(const metrics::ConfusionMatrix& confusion) const;
   /// The counts of what is decided by itself, one after the other in outcomes(): of graded planes each, else all.
   virtual std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const { return {confusion}; }
   /// Of each outcome the share of the labels, of planes of their own plane's.
@@ -148,6 +152,9 @@ inline data::ClassCounts output_counts(const Head& head, const std::vector<data:
 }
 /// Loss weights of the outputs, by a rule, each part's from its own labels; 1 of a part whose outputs are no classes.
 std::vector<double> class_weights(const Head& head, data::WeightRule rule, const std::vector<std::vector<std::int64_t>>& masks);
+/// Of each output that is yes or no: pixels where it should say no over those where it should say yes, what scikit-learn's "balanced"
+/// weighs the one against the other with. 1 where either never is, and of other outputs. Throws DataError as mask_pixels().
+std::vector<double> balanced_positives(const Head& head, const std::vector<data::Item>& items);
 
 /// A kind of head without the thresholds that it decides by, which can be others of the same weights: "damage=regression".
 std::string without_thresholds(std::string kind);

@@ -21,6 +21,7 @@ class Graded : public Head {
     return confusion.scores(neutral_outcome(), undefined, planes() ? schema().classes() : 0);
   }
   Scalars summary(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
+  bool is_tested_by(const metrics::ConfusionMatrix& confusion) const override;
   Selection selection(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   Scalars image_summary(const metrics::ConfusionMatrix& of_one_image) const override;
   double quality(const Scalars& image_summary) const override { return -image_summary.at("absolute_error"); }
@@ -51,6 +52,7 @@ class Ordinal : public Graded {
   std::optional<LossActivation> activation() const override { return LossActivation::sigmoid; }
   /// Output k learns from the grades above k.
   std::vector<std::int64_t> output_pixels(std::vector<std::int64_t> pixels) const override;
+  std::vector<std::int64_t> output_negatives(std::vector<std::int64_t> pixels, std::vector<std::int64_t> labelled) const override;
   /// (N, H, W), or (N, H, W, planes) -> (N, H, W, outputs): a grade of g sets the first g outputs and clears the others, an ignored label
   /// is ignored in all.
   Tensor targets(const Tensor& labels) const override;

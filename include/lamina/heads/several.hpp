@@ -1,4 +1,6 @@
 #pragma once
+#include <functional>
+
 #include "lamina/heads/head.hpp"
 
 namespace lamina::heads {
@@ -24,6 +26,7 @@ class Several : public Head {
   Tensor probabilities(const Tensor& logits) const override;
   Tensor decide(const Tensor& scores, Scale scale) const override;
   std::vector<std::int64_t> output_pixels(std::vector<std::int64_t> pixels) const override;
+  std::vector<std::int64_t> output_negatives(std::vector<std::int64_t> pixels, std::vector<std::int64_t> labelled) const override;
   std::vector<std::string> outcomes() const override { return schema().counted(); }
   int neutral_outcome() const override { return -1; }
   bool is_neutral(int outcome) const override { return schema().is_background(outcome); }
@@ -41,6 +44,7 @@ class Several : public Head {
   metrics::Scores scores(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   /// Also each head's own, "damage/quadratic_kappa".
   Scalars summary(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
+  bool is_tested_by(const metrics::ConfusionMatrix& confusion) const override;
   Selection selection(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   std::string text(const metrics::ConfusionMatrix& confusion) const override;
   std::string note(const metrics::ConfusionMatrix& confusion) const override;
@@ -52,12 +56,16 @@ class Several : public Head {
     int output = 0, plane = 0, outcome = 0;
     bool overlaps = false;  ///< classes that may overlap are counted twice: that they are not there, that they are
     int planes() const { return std::max(1, head->planes()); }
+    /// Its own of Item::pixels, as it has them alone.
+    std::vector<std::int64_t> counted(const std::vector<std::int64_t>& all) const;
     /// Its own of values that pixels have `all` of, from the `first` on.
     template <class T>
     static std::vector<T> values(std::span<const T> of_all, int all, int first, int count);
   };
   /// "tissue: the likeliest class; damage: ...", of heads that have events.
   std::string of_each(std::string (Head::*text)() const) const;
+  /// One number an output, from those of each head.
+  std::vector<std::int64_t> of_heads(const std::function<std::vector<std::int64_t>(const Own&)>& of) const;
   std::vector<Own> heads_;
   std::string kinds_;
 };

@@ -110,15 +110,22 @@ struct SegmentationLossState {
   LAMINA_HD std::int64_t size() const { return q() + groups * classes; }
 };
 
+/// How often things count; null: once. With softmax `positives` is null.
+struct LossWeights {
+  const double* classes;    ///< (C): a class, in every term
+  const double* positives;  ///< (C): a plane's label 1 beside its 0, in the cross-entropy
+  const float* pixels;      ///< (N, H, W): a pixel, in every term
+};
+
 /// *loss = ce_weight * CE + the weighted region terms, see ops/segmentation_loss.hpp. labels packed: (N, H, W, 1), with sigmoid
 /// (N, H, W, C). logits (N, h, w, C) with h <= H, w <= W: of a smaller size they are resized to (H, W) as resize_bilinear_forward does,
-/// a few pixels at a time. class_weights (C) and pixel_weights (N, H, W) may be null. Overwrites state and loss.
-LAMINA_KERNEL(segmentation_loss_forward, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-              const float* pixel_weights, double* state, Precise<T>* loss, const SegmentationLossParams& p)
+/// a few pixels at a time. Overwrites state and loss.
+LAMINA_KERNEL(segmentation_loss_forward, View4<const T> logits, View4<const std::uint8_t> labels, const LossWeights& weights, double* state,
+              Precise<T>* loss, const SegmentationLossParams& p)
 /// dlogits (N, h, w, C) = *dloss * d(loss)/d(logits), the probabilities computed again; exactly 0 where only ignored labels see a logit.
 /// Overwrites dlogits.
-LAMINA_KERNEL(segmentation_loss_backward, View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights,
-              const float* pixel_weights, const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p)
+LAMINA_KERNEL(segmentation_loss_backward, View4<const T> logits, View4<const std::uint8_t> labels, const LossWeights& weights,
+              const double* state, const Precise<T>* dloss, View4<T> dlogits, const SegmentationLossParams& p)
 
 }  // namespace kernels
 }  // namespace lamina

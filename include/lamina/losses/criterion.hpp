@@ -8,7 +8,8 @@
 namespace lamina::losses {
 
 struct CriterionOptions {
-  std::vector<double> class_weights{};  ///< one an output of the head, or none
+  std::vector<double> class_weights{};     ///< one an output of the head, or none
+  std::vector<double> positive_weights{};  ///< one an output, or none: see SegmentationLossOptions; of classes that exclude each other 1
   EmptyClass empty_class = EmptyClass::penalize;
   CeNormalization ce_normalization = CeNormalization::weight_sum;
   RegionReduction region_reduction = RegionReduction::batch;
@@ -32,6 +33,8 @@ class Criterion {
   bool takes_class_weights() const;
   /// Throws OptionError where they do not.
   void set_class_weights(std::vector<double> weights);
+  /// Throws OptionError when no term of any head is a cross-entropy.
+  void set_positive_weights(std::vector<double> weights);
   /// Whether some term, of some head, is a ratio of regions: of a class that is absent there is one more to say.
   bool has_ratios() const;
   /// Throws OptionError where it means nothing.

@@ -15,10 +15,11 @@ enum class TermKind { pixel, region, own };
 /// What a term that is computed by itself sees.
 struct TermInput {
   const heads::Head& head;
-  const Tensor& logits;                      ///< (N, H, W, head.outputs()), at the labels' size
-  const Tensor& labels;                      ///< u8 on the host, as the loader gives them
-  const std::vector<double>& class_weights;  ///< one an output, or none
-  const Tensor& pixel_weights;               ///< (N, H, W) f32 on the host, or none
+  const Tensor& logits;                         ///< (N, H, W, head.outputs()), at the labels' size
+  const Tensor& labels;                         ///< u8 on the host, as the loader gives them
+  const std::vector<double>& class_weights;     ///< one an output, or none
+  const std::vector<double>& positive_weights;  ///< the same, of planes and grades
+  const Tensor& pixel_weights;                  ///< (N, H, W) f32 on the host, or none
 };
 
 /// A number that a term is written with: "tversky:alpha=0.3".
@@ -48,6 +49,7 @@ struct TermType {
   std::vector<TermArgument> arguments{};
   std::optional<LossActivation> needs{};  ///< the only kind of probabilities that it is defined for; none: any
   bool weighted = true;                   ///< whether class weights mean anything to it
+  bool balanced = false;                  ///< whether positive weights do; to terms of pixels they always do
   bool of_values = false;                 ///< between numbers: for heads whose scores are values, not probabilities
   std::function<PixelTerm(std::span<const double>)> pixel{};
   std::function<RegionOf(std::span<const double>)> region{};

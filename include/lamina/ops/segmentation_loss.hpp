@@ -18,8 +18,11 @@ struct SegmentationLossOptions {
   double smoothing = 0;  ///< in [0, 1): the target of every class is smoothing / C, of the labelled one 1 - smoothing on top
   std::vector<RegionTerm> regions = {RegionTerm::dice()};  ///< at most kMostRegionTerms, with their factors
   std::vector<double> class_weights{};                     ///< one a class, or none (all 1); every term uses them
-  Tensor pixel_weights{};                                  ///< (N, H, W) f32, not negative: a pixel counts as often everywhere; none: once
-  std::optional<int> ignore_label{};                       ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
+  /// With sigmoid: one a plane, or none (all 1). A plane's label 1 counts as often beside its 0, in the cross-entropy alone, whose
+  /// normalizer does not know of it (PyTorch's pos_weight).
+  std::vector<double> positive_weights{};
+  Tensor pixel_weights{};             ///< (N, H, W) f32, not negative: a pixel counts as often everywhere; none: once
+  std::optional<int> ignore_label{};  ///< pixels (with sigmoid: planes of a pixel) with this label count nowhere
   CeNormalization ce_normalization = CeNormalization::weight_sum;
   RegionReduction region_reduction = RegionReduction::batch;
   EmptyClass empty_class = EmptyClass::skip;
@@ -62,10 +65,13 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
           ": use resize_bilinear on the logits");
   require<DeviceError>(labels.dtype() == DType::u8, op, ": labels must be u8, got ", name_of(labels.dtype()));
   require<DeviceError>(labels.device() == logits.device(), op, ": logits are on ", logits.device(), ", labels on ", labels.device());
-  require(o.class_weights.empty() || static_cast<std::int64_t>(o.class_weights.size()) == x[3], op, ": ", o.class_weights.size(),
-          " class weights for logits ", x);
-  for (double w : o.class_weights)
-    require<OptionError>(w >= 0 && w <= 1e30, op, ": class weights must be finite and not negative, got ", w);
+  const auto one_an_output = [&](const std::vector<double>& given, const char* what) {
+    require(given.empty() || static_cast<std::int64_t>(given.size()) == x[3], op, ": ", given.size(), " ", what, " weights for logits ", x);
+    for (double w : given) require<OptionError>(w >= 0 && w <= 1e30, op, ": ", what, " weights must be finite and not negative, got ", w);
+    return given.empty() ? Tensor{} : Tensor::from(std::span<const double>(given), {x[3]}, logits.device());
+  };
+  const Tensor classes = one_an_output(o.class_weights, "class"), positives = one_an_output(o.positive_weights, "positive");
+  require<OptionError>(!softmax || !positives, op, ": positive weights are of planes that are each yes or no (sigmoid)");
   require<OptionError>((o.focal == 0 || o.focal >= 0.1) && o.focal <= 100 && o.smoothing >= 0 && o.smoothing < 1, op,
                        ": focal must be 0 or in [0.1, 100] and smoothing in [0, 1), got ", o.focal, " and ", o.smoothing);
   const Shape image{full[0], full[1], full[2]};
@@ -100,14 +106,14 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
   const Tensor state = Tensor::empty({layout.size()}, {DType::f64, logits.device()}),
                packed = labels.packed().view_as(full.with(-1, softmax ? 1 : x[3]));
   const Tensor times = o.pixel_weights ? o.pixel_weights.packed() : Tensor{};
-  const auto pixels = [times] { return times ? times.data<const float>() : nullptr; };
-  Tensor weights;
-  if (!o.class_weights.empty()) weights = Tensor::from(std::span<const double>(o.class_weights), {x[3]}, logits.device());
+  const auto weights = [classes, positives, times] {
+    const auto numbers = [](const Tensor& t) { return t ? t.data<const double>() : nullptr; };
+    return kernels::LossWeights{numbers(classes), numbers(positives), times ? times.data<const float>() : nullptr};
+  };
   Tensor loss = Tensor::empty({}, precise_like(logits));
   dispatch(logits, [&]<class T>(auto& device) {
-    kernels::segmentation_loss_forward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(),
-                                          weights ? weights.data<const double>() : nullptr, pixels(), state.data<double>(),
-                                          loss.data<Precise<T>>(), p);
+    kernels::segmentation_loss_forward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(), weights(),
+                                          state.data<double>(), loss.data<Precise<T>>(), p);
   });
 
   const bool meta = logits.device().is_meta();  // without values: neither labels to check nor terms to tell
@@ -129,7 +135,8 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
       terms.push_back(v);
   return record({op,
                  {{"labels", &labels},
-                  {"class_weights", &weights},
+                  {"class_weights", &classes},
+                  {"positive_weights", &positives},
                   {"pixel_weights", &times},
                   {"focal", o.focal},
                   {"smoothing", o.smoothing},
@@ -140,8 +147,7 @@ inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, cons
                 {logits}, loss, {logits, packed, times}, [=](const Tensor& dloss, NeedsGrad) -> Grads {
                   Tensor dlogits = Tensor::empty(logits.shape(), like(logits));
                   dispatch(logits, [&]<class T>(auto& device) {
-                    kernels::segmentation_loss_backward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(),
-                                                           weights ? weights.data<const double>() : nullptr, pixels(),
+                    kernels::segmentation_loss_backward<T>(device, logits.view4<const T>(), packed.view4<const std::uint8_t>(), weights(),
                                                            state.data<const double>(), dloss.data<const Precise<T>>(), dlogits.view4<T>(),
                                                            p);
                   });

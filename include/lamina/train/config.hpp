@@ -34,7 +34,7 @@ struct TrainConfig {
   std::string head;
   std::string loss = "ce+dice";
   double aux_weight = 0.5;
-  std::string class_weights = "auto", absent_classes = "auto";
+  std::string class_weights = "auto", positive_weights = "none", absent_classes = "auto";
   std::string optimizer = "adam";
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, weight_decay = 0, momentum = 0.9, clip_norm = 0, clip_value = 0;
@@ -79,6 +79,8 @@ inline constexpr Choice kClassWeightChoices[] = {{"auto", "enet, where the loss 
                                                  {"enet", "1 / ln(1.02 + share): at most 50 times the most frequent one's (ENet)"},
                                                  {"effective", "effective number of samples (Cui et al. 2019)"},
                                                  {"dice-volume", "one over its squared share, as in the generalized Dice"}};
+inline constexpr Choice kPositiveWeightChoices[] = {
+    {"none", "as often"}, {"balanced", "as often as it takes to weigh as much in all: pixels without over pixels with (scikit-learn)"}};
 inline constexpr Choice kAbsentChoices[] = {
     {"auto", "skip of classes that exclude each other, else penalize; a run that goes on keeps its own"},
     {"penalize", "the formula as it stands: what is taken for them costs"},
@@ -171,6 +173,10 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice: see lamina train --help"}, c.loss);
   visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
   visit(Field{.name = "class_weights", .help = "a rule, or numbers such as 1,4,2", .choices = kClassWeightChoices}, c.class_weights);
+  visit(Field{.name = "positive_weights",
+              .help = "how often a plane's yes counts beside its no, in cross-entropies; or numbers such as 20,5",
+              .choices = kPositiveWeightChoices},
+        c.positive_weights);
   visit(Field{.name = "absent_classes", .help = "what Dice and other ratios make of a batch's absent classes", .choices = kAbsentChoices},
         c.absent_classes);
   visit(Field{.name = "optimizer", .help = "what makes updates of gradients", .choices = kOptimizerChoices}, c.optimizer);

@@ -119,8 +119,8 @@ template <class T>
 struct Loss {
   View4<const T> logits;
   View4<const std::uint8_t> labels;
-  const T* weights;            // (C)
-  const float* pixel_weights;  // (N, H, W) or null
+  const T *weights, *positives;  // (C) each
+  const float* pixel_weights;    // (N, H, W) or null
   SegmentationLossParams p;
   bool squares, shaped, general;
   T focal, sure, spread;  // target of the labelled class, 1 - smoothing; and smoothing / C, of every class
@@ -128,15 +128,15 @@ struct Loss {
   bool upsampled;
   std::int64_t pixels, run_pixels, runs, task_runs, tasks;  // a sample; a run; a sample; a task; a sample
 
-  Loss(View4<const T> logits, View4<const std::uint8_t> labels, const double* class_weights, const float* pixel_weights,
-       const SegmentationLossParams& p, Workspace& workspace)
+  Loss(View4<const T> logits, View4<const std::uint8_t> labels, const LossWeights& of, const SegmentationLossParams& p,
+       Workspace& workspace)
       : logits(logits),
         labels(labels),
-        pixel_weights(pixel_weights),
+        pixel_weights(of.pixels),
         p(p),
         squares(p.squares()),
         shaped(p.shaped()),
-        general(squares || shaped || pixel_weights),
+        general(squares || shaped || of.pixels || of.positives),
         focal(static_cast<T>(p.focal)),
         sure(static_cast<T>(1 - p.smoothing)),
         spread(static_cast<T>(p.smoothing) / static_cast<T>(p.activation == LossActivation::softmax ? logits.c : 2)),
@@ -148,9 +148,13 @@ struct Loss {
         runs((pixels + run_pixels - 1) / run_pixels),
         task_runs(run_pixels < kTaskPixels ? kTaskPixels / run_pixels : 1),
         tasks((runs + task_runs - 1) / task_runs) {
-    T* w = workspace.take<T>(logits.c);
-    for (std::int64_t c = 0; c < logits.c; ++c) w[c] = class_weights ? static_cast<T>(class_weights[c]) : T(1);
-    weights = w;
+    const auto copy = [&](const double* from) {
+      T* w = workspace.take<T>(logits.c);
+      for (std::int64_t c = 0; c < logits.c; ++c) w[c] = from ? static_cast<T>(from[c]) : T(1);
+      return w;
+    };
+    weights = copy(of.classes);
+    positives = copy(of.positives);
   }
   bool softmax() const { return p.activation == LossActivation::softmax; }
   std::int64_t label_planes() const { return softmax() ? 1 : logits.c; }
@@ -195,7 +199,7 @@ struct Loss {
   /// A number below every 1 - p that matters.
   static constexpr T kLeast = sizeof(T) == 4 ? T(1e-30) : T(1e-300);
 
-  // Where the loss is not General, it is neither shaped nor needs squares or weights of pixels.
+  // Where the loss is not General, it is neither shaped nor needs squares, weights of pixels or of what is positive.
   // The partial sums of one register of pixels that count m times, on top of s and of ce, weight, count.
   template <bool General>
   void forward_softmax(Scratch<T>& s, Vec<T> label, Vec<T> m, Vec<T>& ce, Vec<T>& weight, Vec<T>& count) const {
@@ -238,10 +242,11 @@ struct Loss {
     Vec<T> entropy;
     if (General && shaped) {
       const Vec<T> log_no = -((z > T(0) ? z : Vec<T>{}) + log1p_unit(e)), log_yes = z + log_no, yes = target * sure + spread;
-      entropy =
-          yes * shaped_entropy(prob, log_yes, focal, kLeast).value + (1 - yes) * shaped_entropy(1 - prob, log_no, focal, kLeast).value;
+      entropy = positives[c] * yes * shaped_entropy(prob, log_yes, focal, kLeast).value +
+                (1 - yes) * shaped_entropy(1 - prob, log_no, focal, kLeast).value;
     } else {
       entropy = (z > T(0) ? z : Vec<T>{}) - z * target + log1p_unit(e);
+      if (General) entropy = label > T(0) ? positives[c] * entropy : entropy;
     }
     ce += valid ? weights[c] * (General && pixel_weights ? entropy * m : entropy) : Vec<T>{};
     weight += m * weights[c];
@@ -289,9 +294,10 @@ struct Loss {
     const Vec<T> z = s.z[c], e = exp(z > T(0) ? -z : z), d = 1 + e, prob = (z > T(0) ? broadcast(T(1)) : e) / d;
     Vec<T> slope = slopes.a[c] * label + slopes.b[c], entropy = prob - label;
     if (General && squares) slope += slopes.q[c] * prob;
+    if (General) entropy = label > T(0) ? positives[c] * entropy : entropy;
     if (General && shaped) {
       const Vec<T> log_no = -((z > T(0) ? z : Vec<T>{}) + log1p_unit(e)), log_yes = z + log_no, yes = label * sure + spread;
-      entropy = yes * (1 - prob) * shaped_entropy(prob, log_yes, focal, kLeast).slope -
+      entropy = positives[c] * yes * (1 - prob) * shaped_entropy(prob, log_yes, focal, kLeast).slope -
                 (1 - yes) * prob * shaped_entropy(1 - prob, log_no, focal, kLeast).slope;
     }
     const Vec<T> gradient = e / (d * d) * slope + scale * weights[c] * entropy;  // e / d^2 = p (1 - p)

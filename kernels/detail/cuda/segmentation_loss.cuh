@@ -10,19 +10,16 @@ inline constexpr int kThreads = 256, kWarps = kThreads / kWarpSize;
 /// Everything that the passes over the pixels share: images of labels, cut into tiles.
 struct Loss {
   View4<const std::uint8_t> labels;
-  const double* class_weights;  // (C) or null
-  const float* pixel_weights;   // (N, H, W) or null
+  LossWeights weights;
   SegmentationLossParams p;
   bool squares, shaped;
   float focal, sure, spread;               // target of the labelled class, 1 - smoothing; and smoothing / C, of every class
   int classes, team, tile_pixels, stride;  // `team` threads share a pixel, whose classes are `stride` floats from the next one's
   std::int64_t pixels, tiles, chunks;      // a sample
 
-  Loss(std::int64_t logits_c, View4<const std::uint8_t> labels, const double* class_weights, const float* pixel_weights,
-       const SegmentationLossParams& p)
+  Loss(std::int64_t logits_c, View4<const std::uint8_t> labels, const LossWeights& weights, const SegmentationLossParams& p)
       : labels(labels),
-        class_weights(class_weights),
-        pixel_weights(pixel_weights),
+        weights(weights),
         p(p),
         squares(p.squares()),
         shaped(p.shaped()),
@@ -44,7 +41,7 @@ struct Loss {
   }
   unsigned blocks() const { return static_cast<unsigned>(labels.n * chunks); }
   std::size_t shared_bytes() const {
-    return kWarps * sizeof(double) + static_cast<std::size_t>(tile_size() + tile_pixels + 4 * classes) * 4;
+    return kWarps * sizeof(double) + static_cast<std::size_t>(tile_size() + tile_pixels + 5 * classes) * 4;
   }
   /// Floats of a tile, or of the sums that take its place.
   LAMINA_HD int tile_size() const {
@@ -65,7 +62,7 @@ struct Block {
   double* warps;                              // for block_sum
   float* tile;                                // (tile_pixels, stride); afterwards the class_sums
   int* label;                                 // (tile_pixels): -1 where ignored
-  float *weight, *a, *b, *q;                  // (classes)
+  float *weight, *positive, *a, *b, *q;       // (classes)
   std::int64_t sample, first, width, pixels;  // first: index of the region's first pixel in the batch
   std::int64_t first_tile, last_tile;
 
@@ -75,7 +72,8 @@ struct Block {
         tile(reinterpret_cast<float*>(shared + kWarps)),
         label(reinterpret_cast<int*>(tile + l.tile_size())),
         weight(reinterpret_cast<float*>(label + l.tile_pixels)),
-        a(weight + l.classes),
+        positive(weight + l.classes),
+        a(positive + l.classes),
         b(a + l.classes),
         q(b + l.classes),
         sample(sample),
@@ -84,7 +82,10 @@ struct Block {
         pixels(std::int64_t{region.height} * region.width),
         first_tile(0),
         last_tile((pixels + l.tile_pixels - 1) / l.tile_pixels) {
-    for (int c = thread(); c < l.classes; c += kThreads) weight[c] = l.class_weights ? static_cast<float>(l.class_weights[c]) : 1;
+    for (int c = thread(); c < l.classes; c += kThreads) {
+      weight[c] = l.weights.classes ? static_cast<float>(l.weights.classes[c]) : 1;
+      positive[c] = l.weights.positives ? static_cast<float>(l.weights.positives[c]) : 1;
+    }
   }
   /// Chunk blockIdx.x of the samples' tiles.
   __device__ Block(const Loss& l, double* shared)
@@ -106,14 +107,15 @@ struct Block {
     return static_cast<int>(left < l.tile_pixels ? left : l.tile_pixels);
   }
   /// How often pixel i of tile t counts.
-  __device__ float times(std::int64_t t, int i) const { return l.pixel_weights ? l.pixel_weights[index(t, i)] : 1; }
+  __device__ float times(std::int64_t t, int i) const { return l.weights.pixels ? l.weights.pixels[index(t, i)] : 1; }
   /// A number below every 1 - p that matters.
   static constexpr float kLeast = 1e-30f;
-  /// The cross-entropy of a shaped loss of a plane's logit z, with e = exp(-|z|), its probability and its label: value and slope against z.
-  __device__ ShapedEntropy<float> shaped_plane(float z, float e, float prob, float target) const {
+  /// The cross-entropy of a shaped loss of plane c's logit z, with e = exp(-|z|), its probability and its label: value and slope against z.
+  __device__ ShapedEntropy<float> shaped_plane(float z, float e, float prob, float target, int c) const {
     const float log_no = -((z > 0 ? z : 0) + ::log1pf(e)), log_yes = z + log_no, yes = target * l.sure + l.spread;
     const auto of_yes = shaped_entropy(prob, log_yes, l.focal, kLeast), of_no = shaped_entropy(1 - prob, log_no, l.focal, kLeast);
-    return {yes * of_yes.value + (1 - yes) * of_no.value, yes * (1 - prob) * of_yes.slope - (1 - yes) * prob * of_no.slope};
+    const float often = positive[c] * yes;
+    return {often * of_yes.value + (1 - yes) * of_no.value, often * (1 - prob) * of_yes.slope - (1 - yes) * prob * of_no.slope};
   }
   /// The label at `index`, -1 where it is ignored; `bad` (unless null) becomes the least index of one that is no class below `limit`.
   __device__ int label_at(std::int64_t index, int limit, unsigned long long* bad) const {
@@ -196,7 +198,7 @@ struct Block {
       }
       mean = team_sum(mean, l.team);
       if (l.shaped) total = team_sum(total, l.team);
-      const float m = l.pixel_weights && mine >= 0 ? times(t, pixel()) : 1;
+      const float m = l.weights.pixels && mine >= 0 ? times(t, pixel()) : 1;
       for (int c = rank(); c < l.classes; c += l.team) {
         const float p = prob(c);
         const float entropy = l.shaped ? scale * (shaped_class(c, mine, z[c]).slope - p * total) : w * (p - (c == mine ? 1.f : 0.f));
@@ -207,7 +209,7 @@ struct Block {
         const int target = label_at(index(t, i) * l.classes + c, 2, nullptr);
         const float e = ::expf(z > 0 ? -z : z), d = 1 + e, prob = (z > 0 ? 1 : e) / d;
         const float slope = b[c] + (target ? a[c] : 0) + (l.squares ? q[c] * prob : 0), t01 = target ? 1.f : 0.f;
-        const float entropy = l.shaped ? shaped_plane(z, e, prob, t01).slope : prob - t01;
+        const float entropy = l.shaped ? shaped_plane(z, e, prob, t01, c).slope : (target ? positive[c] : 1) * (prob - t01);
         tile[i * l.stride + c] = target < 0 ? 0 : times(t, i) * (e / (d * d) * slope + scale * weight[c] * entropy);  // e / d^2 = p (1 - p)
       });
     }

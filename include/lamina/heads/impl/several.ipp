@@ -102,18 +102,29 @@ Tensor Several::decide(const Tensor& scores, Scale scale) const {
   return all;
 }
 
-std::vector<std::int64_t> Several::output_pixels(std::vector<std::int64_t> pixels) const {
+std::vector<std::int64_t> Several::Own::counted(const std::vector<std::int64_t>& all) const {
+  std::vector<std::int64_t> own;
+  const std::size_t count = head->schema().counted().size();
+  for (std::size_t k = 0; k < count; ++k) own.push_back(all[static_cast<std::size_t>(outcome) + (overlaps ? 2 * k + 1 : k)]);
+  return own;
+}
+
+std::vector<std::int64_t> Several::of_heads(const std::function<std::vector<std::int64_t>(const Own&)>& of) const {
   std::vector<std::int64_t> all;
   for (const Own& own : heads_) {
-    std::vector<std::int64_t> of_head;
-    const std::size_t count = own.head->schema().counted().size();
-    for (std::size_t k = 0; k < count; ++k)
-      of_head.push_back(pixels[static_cast<std::size_t>(own.outcome) + (own.overlaps ? 2 * k + 1 : k)]);
-    of_head = own.head->output_pixels(std::move(of_head));
+    std::vector<std::int64_t> of_head = of(own);
     of_head.resize(static_cast<std::size_t>(own.head->outputs()));
     all.insert(all.end(), of_head.begin(), of_head.end());
   }
   return all;
+}
+
+std::vector<std::int64_t> Several::output_pixels(std::vector<std::int64_t> pixels) const {
+  return of_heads([&](const Own& own) { return own.head->output_pixels(own.counted(pixels)); });
+}
+
+std::vector<std::int64_t> Several::output_negatives(std::vector<std::int64_t> pixels, std::vector<std::int64_t> labelled) const {
+  return of_heads([&](const Own& own) { return own.head->output_negatives(own.counted(pixels), own.counted(labelled)); });
 }
 
 void Several::count(metrics::ConfusionMatrix& into, std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided) const {
@@ -260,6 +271,12 @@ Scalars Several::summary(const metrics::ConfusionMatrix& confusion, double undef
         all.append({{head.name() + '/' + score.first, score.second}});
   }
   return all;
+}
+
+bool Several::is_tested_by(const metrics::ConfusionMatrix& confusion) const {
+  for (std::size_t k = 0; k < heads_.size(); ++k)
+    if (heads_[k].head->is_tested_by(of_part(confusion, k))) return true;
+  return false;
 }
 
 Selection Several::selection(const metrics::ConfusionMatrix& confusion, double undefined) const {

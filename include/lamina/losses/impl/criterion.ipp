@@ -107,6 +107,7 @@ Criterion::Criterion(const std::string& expression, CriterionOptions options) : 
   parse_all(expression);
   expression_ = expression;
   set_empty_class(options_.empty_class);
+  set_positive_weights(std::move(options_.positive_weights));
 }
 
 void Criterion::set_empty_class(EmptyClass policy) {
@@ -124,6 +125,7 @@ void Criterion::parse_all(const std::string& expression) {
       require<OptionError>(at < one.find_first_of(":+*"), "loss: \"", one, "\" names no head; write for example tissue=ce+dice,damage=ce");
       CriterionOptions own = options_;
       own.empty_class = EmptyClass::penalize;  // of(): what all have; some head may have no ratio
+      own.positive_weights.clear();            // nor cross-entropy
       of_heads_.emplace_back(one.substr(at + 1), std::move(own));
       of_heads_.back().head_ = one.substr(0, at);
     }
@@ -166,27 +168,47 @@ void Criterion::set_class_weights(std::vector<double> weights) {
   options_.class_weights = std::move(weights);
 }
 
+void Criterion::set_positive_weights(std::vector<double> weights) {
+  const auto take = [](const auto& self, const Criterion& c) -> bool {
+    return std::any_of(c.terms_.begin(), c.terms_.end(), [](const Term& t) { return t.type.kind == TermKind::pixel || t.type.balanced; }) ||
+           std::any_of(c.of_heads_.begin(), c.of_heads_.end(), [&](const Criterion& own) { return self(self, own); });
+  };
+  require<OptionError>(weights.empty() || take(take, *this), "positive weights mean nothing to the loss \"", expression_,
+                       "\", no term of which is a cross-entropy; add one (+ce), or use --positive-weights none");
+  options_.positive_weights = std::move(weights);
+}
+
 Criterion Criterion::of(const heads::Part& part) const {
   const auto own = std::find_if(of_heads_.begin(), of_heads_.end(), [&](const Criterion& c) { return c.head_ == part.head->name(); });
   require<OptionError>(of_heads_.empty() || own != of_heads_.end(), "loss: there is no term for the head ", part.head->name(), "; write ",
                        part.head->name(), "=ce+dice, or terms without names for all heads");
   Criterion one = of_heads_.empty() ? *this : *own;
   one.options_ = options_;
-  if (part.whole || options_.class_weights.empty()) return one;
-  const auto first = options_.class_weights.begin() + part.output;
-  one.options_.class_weights.assign(first, first + part.head->outputs());
-  if (!part.head->activation() || !one.takes_class_weights()) one.options_.class_weights.clear();
+  const auto keep_own = [&](std::vector<double>& weights, bool mean_something) {
+    if (!mean_something) return weights.clear();
+    if (!part.whole && !weights.empty()) weights = {weights.begin() + part.output, weights.begin() + part.output + part.head->outputs()};
+  };
+  keep_own(one.options_.class_weights, part.whole || (part.head->activation() && one.takes_class_weights()));
+  keep_own(one.options_.positive_weights, part.head->activation() == LossActivation::sigmoid);
   return one;
 }
 
 void Criterion::require_fits(const heads::Head& whole) const {
-  require<OptionError>(options_.class_weights.empty() || std::ssize(options_.class_weights) == whole.outputs(),
-                       "class weights: ", options_.class_weights.size(), " numbers for ", whole.outputs(), " ", whole.outputs_are());
+  for (const auto& [what, weights] : {std::pair("class", &options_.class_weights), std::pair("positive", &options_.positive_weights)})
+    require<OptionError>(weights->empty() || std::ssize(*weights) == whole.outputs(), what, " weights: ", weights->size(), " numbers for ",
+                         whole.outputs(), " ", whole.outputs_are());
   std::vector<std::string_view> names;
   for (const heads::Part& part : whole.parts()) names.emplace_back(part.head->name());
   for (const Criterion& c : of_heads_)
     if (std::find(names.begin(), names.end(), c.head_) == names.end()) throw_unknown_name("head of the loss", c.head_, names);
-  for (const heads::Part& part : whole.parts()) of(part).require_terms_fit(*part.head);
+  for (const heads::Part& part : whole.parts()) {
+    of(part).require_terms_fit(*part.head);
+    if (options_.positive_weights.empty() || part.head->activation() == LossActivation::sigmoid) continue;
+    const auto first = options_.positive_weights.begin() + part.output;
+    require<OptionError>(std::all_of(first, first + part.head->outputs(), [](double w) { return w == 1; }),
+                         "positive weights are of planes and grades, which are each yes or no; those of the ", part.head->kind(),
+                         " head must be 1");
+  }
 }
 
 void Criterion::require_terms_fit(const heads::Head& head) const {
@@ -263,6 +285,7 @@ Tensor Criterion::loss_of(const heads::Head& head, const Tensor& logits, const T
                        .ce_weight = 0,
                        .regions = {},
                        .class_weights = options_.class_weights,
+                       .positive_weights = options_.positive_weights,
                        .pixel_weights = pixel_weights ? pixel_weights.to(logits.device()) : Tensor{},
                        .ignore_label = data::kIgnoreLabel,
                        .ce_normalization = options_.ce_normalization,
@@ -307,7 +330,7 @@ Tensor Criterion::loss_of(const heads::Head& head, const Tensor& logits, const T
   for (std::size_t i = 0; i < terms_.size(); ++i) {
     const Term& t = terms_[i];
     if (t.type.kind == TermKind::own) {
-      const Tensor value = t.type.own({head, full, labels, options_.class_weights, pixel_weights}, t.arguments);
+      const Tensor value = t.type.own({head, full, labels, options_.class_weights, options_.positive_weights, pixel_weights}, t.arguments);
       if (values) out[t.scalar] = value.item();
       add_up(t.factor == 1 ? value : scale(value, t.factor));
     } else if (values) {

@@ -23,8 +23,10 @@ HostView view_of(const TermInput& in, const Tensor& p) {
              .p = p.to(kCpu).to(DType::f64).to_vector<double>(),
              .t = {},
              .times = {},
-             .class_weights = in.class_weights};
-  if (v.class_weights.empty()) v.class_weights.assign(static_cast<std::size_t>(v.outputs), 1);
+             .class_weights = in.class_weights,
+             .positive_weights = in.positive_weights};
+  for (std::vector<double>* weights : {&v.class_weights, &v.positive_weights})
+    if (weights->empty()) weights->assign(static_cast<std::size_t>(v.outputs), 1);
   const auto labels = in.head.targets(in.labels).to_vector<std::uint8_t>();
   const auto pixels = static_cast<std::size_t>(v.images * v.pixels()), outputs = static_cast<std::size_t>(v.outputs);
   const auto times = in.pixel_weights ? in.pixel_weights.to_vector<float>() : std::vector<float>(pixels, 1);

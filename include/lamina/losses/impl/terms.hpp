@@ -18,11 +18,11 @@ inline RegionOf region_of(const RegionTerm& term, double image) {
 /// Probabilities and targets on the host, for terms that sort pixels or measure distances.
 struct HostView {
   std::int64_t images, height, width, outputs;
-  bool exclusive;                     ///< one class a pixel, by softmax
-  std::vector<double> p;              ///< (images, height, width, outputs)
-  std::vector<std::uint8_t> t;        ///< the same, as zeros and ones; kIgnoreLabel where nothing is known
-  std::vector<double> times;          ///< (images, height, width): how often a pixel counts; 0 where nothing of it is known
-  std::vector<double> class_weights;  ///< one an output
+  bool exclusive;               ///< one class a pixel, by softmax
+  std::vector<double> p;        ///< (images, height, width, outputs)
+  std::vector<std::uint8_t> t;  ///< the same, as zeros and ones; kIgnoreLabel where nothing is known
+  std::vector<double> times;    ///< (images, height, width): how often a pixel counts; 0 where nothing of it is known
+  std::vector<double> class_weights, positive_weights;  ///< one an output each
   std::int64_t pixels() const { return height * width; }
 };
 /// What a term sees, with the probabilities read back from the device: on CUDA a step then waits for the host. Throws DataError on a label

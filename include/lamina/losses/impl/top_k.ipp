@@ -18,7 +18,7 @@ std::vector<float> hardest(const HostView& v, double share) {
     for (std::size_t c = 0; c < outputs; ++c) {
       const std::size_t at = i * outputs + c;
       if (v.t[at] == data::kIgnoreLabel || (v.exclusive && v.t[at] == 0)) continue;
-      sum += v.class_weights[c] * std::log(std::max(v.t[at] ? v.p[at] : 1 - v.p[at], 1e-300));
+      sum += v.class_weights[c] * (v.t[at] ? v.positive_weights[c] : 1) * std::log(std::max(v.t[at] ? v.p[at] : 1 - v.p[at], 1e-300));
     }
     by_gain.emplace_back(v.times[i] * sum, i);
   }
@@ -37,9 +37,11 @@ std::vector<TermType> top_k() {
            .scalar = "topk",
            .help = "mean cross-entropy of the hardest pixels alone, `share` of the batch's (Wu et al. 2016); computed on the host",
            .arguments = {{"share", 0.1, 1e-6, 1}},
+           .balanced = true,
            .own = [](const TermInput& in, std::span<const double> a) {
              SegmentationLossOptions o{.regions = {},
                                        .class_weights = in.class_weights,
+                                       .positive_weights = in.positive_weights,
                                        .ignore_label = data::kIgnoreLabel,
                                        .ce_normalization = CeNormalization::pixel_count};
              if (!in.logits.device().is_meta()) {

@@ -229,8 +229,7 @@ class Loop {
             diverged(message(bad, " after epoch ", state_.epoch));
       const double score = record.validation->score;
       schedule_.observe(score);
-      const bool first = state_.best_epoch == 0 || (std::isnan(state_.best_score) && !std::isnan(score));
-      best = first || score > state_.best_score;
+      best = std::isnan(state_.best_score) || score > state_.best_score;  // without any score the newest, as without validation
       if (best) state_.best_score = score, state_.best_epoch = state_.epoch;
     }
     state_.history.push_back(record);

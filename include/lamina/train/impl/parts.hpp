@@ -13,6 +13,11 @@ std::vector<double> listed_weights(const std::string& text);
 std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head,
                                       const losses::Criterion& criterion);
 
+/// The numbers of a --positive-weights that is a list; empty when it is none or a rule. Throws OptionError.
+std::vector<double> listed_positive_weights(const std::string& text);
+/// Positive weights, one an output, as the setting asks. Throws OptionError where the head has no use for them.
+std::vector<double> positive_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head);
+
 /// The images that are trained on: the split's, with --exclude-empty without those that show the background alone. Throws DataError where
 /// that leaves none, or nothing says what the background is.
 std::vector<data::Item> training_items(const TrainConfig& config, const data::Dataset& dataset);
@@ -23,6 +28,8 @@ bool needs_two_images(const TrainConfig& config, const heads::Head& head);
 /// A network's outputs beside the head's, as far as their loss counts.
 std::vector<SegmentationTask::Auxiliary> auxiliary_of(const TrainConfig& config, const models::Network& network, const heads::Head& head);
 
+/// The weights that a run's "data" has, into its criterion.
+void take_weights(losses::Criterion& criterion, const nlohmann::json& of_data);
 /// What --absent-classes means for a head; without one, whether it means something.
 EmptyClass empty_class_of(const TrainConfig& config, const heads::Head* head = nullptr);
 

@@ -132,26 +132,37 @@ EmptyClass empty_class_of(const TrainConfig& config, const heads::Head* head) {
   return head && head->exclusive() && losses::Criterion(config.loss).has_ratios() ? EmptyClass::skip : EmptyClass::penalize;
 }
 
-std::vector<double> listed_weights(const std::string& text) {
+/// "1,4,2" of the option `flag`.
+std::vector<double> numbers_in(const std::string& text, const char* flag) {
   std::vector<double> weights;
-  if (text == "none" || text == "auto") return weights;
-  if (text.find_first_of("-.0123456789") != 0) {
-    if (data::is_weight_rule(text)) return weights;
-    std::vector<std::string_view> known{"auto"};
-    known.insert(known.end(), std::begin(data::kWeightRules), std::end(data::kWeightRules));
-    throw_unknown_name("--class-weights, which is a rule or a list of numbers such as 1,4,2:", text, known);
-  }
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     double w = 0;
     const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, w);
-    require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0 && w <= 1e30, "--class-weights: \"",
+    require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0 && w <= 1e30, flag, ": \"",
                          text.substr(begin, end - begin), "\" is not a weight, a number from 0 to 1e30");
     weights.push_back(w);
     begin = end + 1;
   }
-  require<OptionError>(*std::max_element(weights.begin(), weights.end()) > 0, "--class-weights ", text, ": every class weighs nothing");
+  require<OptionError>(*std::max_element(weights.begin(), weights.end()) > 0, flag, " ", text, ": every class weighs nothing");
   return weights;
+}
+bool is_list(const std::string& text) { return text.find_first_of("-.0123456789") == 0; }
+
+std::vector<double> listed_weights(const std::string& text) {
+  if (is_list(text)) return numbers_in(text, "--class-weights");
+  if (text == "auto" || data::is_weight_rule(text)) return {};
+  std::vector<std::string_view> known{"auto"};
+  known.insert(known.end(), std::begin(data::kWeightRules), std::end(data::kWeightRules));
+  throw_unknown_name("--class-weights, which is a rule or a list of numbers such as 1,4,2:", text, known);
+}
+
+std::vector<double> listed_positive_weights(const std::string& text) {
+  if (is_list(text)) return numbers_in(text, "--positive-weights");
+  constexpr std::string_view kKnown[] = {"none", "balanced"};
+  if (std::find(std::begin(kKnown), std::end(kKnown), text) == std::end(kKnown))
+    throw_unknown_name("--positive-weights, which are none, balanced or a list of numbers such as 20,5:", text, kKnown);
+  return {};
 }
 
 std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head,
@@ -168,6 +179,24 @@ std::vector<double> class_weights_for(const TrainConfig& config, const data::Dat
   }
   return heads::class_weights(head, automatic ? data::WeightRule::enet : data::weight_rule_named(config.class_weights),
                               heads::mask_pixels(training_items(config, dataset)));
+}
+
+std::vector<double> positive_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head) {
+  if (config.positive_weights == "none") return {};
+  const std::vector<heads::Part> parts = head.parts();
+  require<OptionError>(
+      std::any_of(parts.begin(), parts.end(), [](const heads::Part& p) { return p.head->activation() == LossActivation::sigmoid; }),
+      "--positive-weights ", config.positive_weights, " are of planes and grades, which are each yes or no; the ", head.kind(),
+      " head has none: use --class-weights");
+  std::vector<double> weights = listed_positive_weights(config.positive_weights);
+  require<OptionError>(weights.empty() || static_cast<int>(weights.size()) == head.outputs(), "--positive-weights has ", weights.size(),
+                       " numbers for ", head.outputs(), " ", head.outputs_are());
+  return weights.empty() ? heads::balanced_positives(head, training_items(config, dataset)) : weights;
+}
+
+void take_weights(losses::Criterion& criterion, const nlohmann::json& of_data) {
+  criterion.set_class_weights(of_data.value("class_weights", std::vector<double>{}));
+  criterion.set_positive_weights(of_data.value("positive_weights", std::vector<double>{}));
 }
 
 SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset, bool values) {

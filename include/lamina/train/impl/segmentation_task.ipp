@@ -101,6 +101,10 @@ Validation SegmentationTask::validate() {
     v.score += head.selection(e.confusion).value / static_cast<double>(results.size());
     v.text += (h ? "  " : "") + name_of(head, head.text(e.confusion));
     v.baseline += (h ? "  " : "") + name_of(head, head.baseline_text(e.confusion));
+    if (!head.is_tested_by(e.confusion))
+      v.baseline += results.size() == 1
+                        ? "; no val label is of anything to be found: no epoch scores better than another, the newest is kept as the best"
+                        : "; no val label is of anything to be found";
   }
   return v;
 }

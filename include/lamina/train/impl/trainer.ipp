@@ -40,10 +40,9 @@ TrainConfig beginning_with(const std::string& from, TrainConfig config) {
 }
 
 /// "class weights: background 1.44, wound 22.3"; without names where outputs are values. Empty where there are none.
-std::string class_weights_text(const SegmentationTask& task) {
-  const std::vector<double>& weights = task.criterion().options().class_weights;
+std::string weights_text(const SegmentationTask& task, const char* what, const std::vector<double>& weights) {
   if (weights.empty()) return {};
-  std::string text = "class weights:";
+  std::string text = message(what, " weights:");
   for (const heads::Part& part : task.heads()[0]->parts()) {
     const std::vector<std::string> names = part.head->events();
     if (!part.whole) text += (part.output ? "; " : " ") + part.head->name() + ":";
@@ -53,6 +52,14 @@ std::string class_weights_text(const SegmentationTask& task) {
     }
   }
   return text;
+}
+
+/// Of a task's weights that there are, a line each.
+std::vector<std::string> weights_lines(const SegmentationTask& task) {
+  const losses::CriterionOptions& o = task.criterion().options();
+  std::vector<std::string> lines{weights_text(task, "class", o.class_weights), weights_text(task, "positive", o.positive_weights)};
+  std::erase(lines, "");
+  return lines;
 }
 
 /// Whether some pixel of a split is counted: as a class, or as one that may be.
@@ -72,13 +79,14 @@ class ConfiguredTask : public SegmentationTask {
         input_(input_config(config, dataset.photos)),
         items_(checksum_of_items(dataset)) {
     criterion().set_class_weights(class_weights_for(config, dataset, *heads()[0], criterion()));
+    criterion().set_positive_weights(positive_weights_for(config, dataset, *heads()[0]));
     tell_of_weightless();
   }
 
   Metadata metadata() const override {
     return {{"config", to_json(config_)},      {"model", models::to_json(model_config(config_, heads()[0].get(), input_.channels))},
             {"input", infer::to_json(input_)}, {"labels", data::to_json(dataset_.schema)},
-            {"head", heads()[0]->kind()},      {"data", Json{{"class_weights", class_weights()}, {"items", items_}}.dump()}};
+            {"head", heads()[0]->kind()},      {"data", criterion_state().dump()}};
   }
 
   void restore(const Metadata& saved, const std::string& run) override {
@@ -98,7 +106,7 @@ class ConfiguredTask : public SegmentationTask {
     const Json of_data = Json::parse(own != saved.end() ? own->second : saved.at("trainer"), nullptr, false);
     require<DataError>(of_data.value("items", std::uint32_t{0}) == items_, "the images of ", config_.data, " changed since ", run,
                        " was started; choose another --out");
-    criterion().set_class_weights(of_data.value("class_weights", std::vector<double>{}));
+    take_weights(criterion(), of_data);
     criterion().set_empty_class(empty_class_of(config_, heads()[0].get()));
   }
 
@@ -114,12 +122,17 @@ class ConfiguredTask : public SegmentationTask {
     notes.push_back(dataset_.schema.background_text());
     for (const data::Finding& f : dataset_.findings) notes.push_back("warning: " + f.text);
     for (const Setting& s : settings_of(config_)) notes.push_back("  " + s.name + ": " + to_string(s.value));
-    if (std::string weights = class_weights_text(*this); !weights.empty()) notes.push_back(std::move(weights));
+    for (std::string& weights : weights_lines(*this)) notes.push_back(std::move(weights));
     return notes;
   }
 
  private:
   const std::vector<double>& class_weights() const { return criterion().options().class_weights; }
+  Json criterion_state() const {
+    Json state{{"class_weights", class_weights()}, {"items", items_}};
+    if (const auto& positive = criterion().options().positive_weights; !positive.empty()) state["positive_weights"] = positive;
+    return state;
+  }
 
   std::optional<Alarm> leak() const {
     const auto leaks = [](const data::Finding& f) { return f.leak; };
@@ -207,6 +220,7 @@ void check_settings(const TrainConfig& c) {
   (void)losses::Criterion(c.loss, {.empty_class = empty_class_of(c)});
   make_optimizer(c, nn::BatchNorm2d({.channels = 1}));
   listed_weights(c.class_weights);
+  listed_positive_weights(c.positive_weights);
   optim::parse_schedule(c.schedule);
   data::resize_named(c.resize);
   parse_crop_center(c.crop_center, c.resize);
@@ -251,7 +265,7 @@ Outcome train(const TrainConfig& config, const data::Dataset& dataset, bool resu
   AlarmFile alarm_file;
   Callbacks callbacks(events);
   for (const std::string& line : task->SegmentationTask::notes()) callbacks.message(line);
-  if (const std::string weights = class_weights_text(*task); !weights.empty()) callbacks.message(wrapped(weights, 100, 2));
+  for (const std::string& weights : weights_lines(*task)) callbacks.message(wrapped(weights, 100, 2));
   const Sinks listening{&log, &callbacks};
   ReportSink report(config, dataset, *task, session, listening);
   Sinks sinks{&metrics, &log, &callbacks, &alarm_file, &report};
