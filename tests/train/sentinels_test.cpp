@@ -94,6 +94,7 @@ TEST_CASE("collapse of one of several things that are graded") {
                     fine = counted({{50, 2, 0, 0}, {9, 8, 0, 0}, {0, 0, 60, 0}, {0, 0, 4, 5}});
   CHECK(said(rules, times(5, rust)) == Said{"5 collapse"});
   CHECK(train::alarms(rules, times(5, rust))[0].seen.find("\"rust none\"") != std::string::npos);
+  CHECK(train::alarms(rules, times(5, rust))[0].next == "--positive-weights balanced");
   CHECK(said(rules, times(8, fine)).empty());
 }
 

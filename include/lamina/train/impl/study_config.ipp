@@ -28,7 +28,7 @@ struct Preset {
 constexpr Preset kPresets[] = {
     {"smoke", "0.5:2,1:2", "unet", "bn", 4, 2, 32, "inside", 12, 16, 4, 1e-3, 2e-3, "patchgan", 8, 1},
     {"small", "0.1:5,1:5", "deeplabv3plus", "small", 0, 0, 97, "inside", 3000, 600, 4, 1e-3, 3e-3, "patchgan", 16, 2},
-    {"full", "0.1:10,0.25:5,0.5:5,1:5", "deeplabv3plus", "small", 0, 0, 97, "inside", 6000, 1500, 4, 1e-3, 3e-3, "patchgan", 32, 2},
+    {"full", "0.1:10,0.25:5,0.5:5,1:5", "deeplabv3plus", "small", 0, 0, 97, "inside", 4000, 800, 4, 1e-3, 3e-3, "patchgan", 32, 2},
     {"paper", "0.1:1,0.25:1,0.5:1,1:1", "deeplabv3plus", "beta", 0, 0, 513, "anywhere", 76000, 300000, 4, 2e-4, 1e-4, "surrogate", 64, 0}};
 
 double number(const std::string& text, const std::string& where) {

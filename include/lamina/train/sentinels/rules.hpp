@@ -10,7 +10,7 @@ namespace lamina::train {
 std::vector<Sentinel> network_sentinels(double lr);
 /// Rules about a loss that should fall.
 std::vector<Sentinel> loss_sentinels(double lr);
-/// Rules about what a head decides in validations; `weighted`: its loss has class weights.
+/// Rules about what a head decides in validations; `weighted`: its loss has class weights, of planes and grades positive ones.
 std::vector<Sentinel> head_sentinels(const heads::Head& head, double lr, bool weighted = false);
 
 }  // namespace lamina::train

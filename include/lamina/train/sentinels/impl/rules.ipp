@@ -80,8 +80,12 @@ std::vector<const metrics::ConfusionMatrix*> counts_of(const heads::Head& head, 
   return all;
 }
 
-/// What brings out what is rare: weights, where classes exclude each other; those of planes weigh no plane's yes against its no.
-std::string weigh(const heads::Head& head) { return head.exclusive() ? "--class-weights median" : "--resize crop --crop-foreground 0.5"; }
+/// What brings out what is rare: weights, of classes that exclude each other, or of a yes beside its no; of numbers there are none.
+std::string weigh(const heads::Head& head) {
+  return head.exclusive()    ? "--class-weights median"
+         : head.activation() ? "--positive-weights balanced"
+                             : "--resize crop --crop-foreground 0.5";
+}
 
 /// The outcome that nearly every pixel has, of what is decided by itself, although the labels hold others; -1: none.
 int answered_alone(const heads::Head& head, const metrics::ConfusionMatrix& counts) {
@@ -133,12 +137,12 @@ std::optional<Alarm> collapse(const heads::Head& head, double lr, bool weighted,
   if (const auto [layer, dead] = most_dead(history, 1); fast.empty() && !layer.empty())
     fast = message(percent(dead), " % of the channels of ", layer, " are dead");
   const char* rate = !fast.empty() ? "too high" : still(history) ? "too low" : weighted ? "too high, or too low" : "too low";
-  return Alarm{.seen = message("for ", kPatience, " validations nearly all pixels were predicted as \"",
-                               head.outcomes()[static_cast<std::size_t>(answered_alone(head, *counts[0]))], "\""),
-               .cause = message("a learning rate that is ", rate, fast.empty() ? "" : " (" + fast + ")",
-                                weighted ? "" : ", a rare foreground without class weights", ", or masks that are read wrongly (see ",
-                                "lamina check)"),
-               .next = fast.empty() && !weighted ? weigh(head) : "--lr " + two_digits(still(history) ? 10 * lr : 0.1 * lr)};
+  return Alarm{
+      .seen = message("for ", kPatience, " validations nearly all pixels were predicted as \"",
+                      head.outcomes()[static_cast<std::size_t>(answered_alone(head, *counts[0]))], "\""),
+      .cause = message("a learning rate that is ", rate, fast.empty() ? "" : " (" + fast + ")",
+                       weighted ? "" : ", a rare foreground without weights", ", or masks that are read wrongly (see ", "lamina check)"),
+      .next = fast.empty() && !weighted ? weigh(head) : "--lr " + two_digits(still(history) ? 10 * lr : 0.1 * lr)};
 }
 
 /// Not of a collapsed network, whose foreground is missing altogether.
