@@ -1,7 +1,6 @@
 // lamina colorize train, lamina colorize predict.
 #include <cstdio>
 #include <filesystem>
-#include <set>
 
 #include "json.hpp"
 #include "lamina/core/text.hpp"
@@ -85,11 +84,8 @@ int colorize_predict(const ColorizePredictOptions& options, const Common& common
   ProgressLine progress(common.quiet);
   infer::Colorizer colorizer(io::find_weights(options.run, options.weights), parse_device(options.device));
   const auto files = photographs(options.images, progress);
-  std::set<std::string> stems;
   for (const fs::path& f : files) {
     const fs::path result = fs::path(options.out) / (f.stem().string() + ".png");
-    require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(),
-                         ": color them into different --out folders");
     require<OptionError>(!fs::exists(result) || !fs::equivalent(result, f), "the result of ", f.string(),
                          " would overwrite it; choose another --out");
   }

@@ -20,13 +20,12 @@ inline void add_choices(CLI::Option& option, std::span<const lamina::Choice> cho
   std::string help = option.get_description();
   for (const lamina::Choice& c : choices) help += std::string("\n  ") + c.name + ": " + c.help;
   option.description(help);
-  const auto known = [choices](std::string& text) {
-    std::string all;
-    for (const lamina::Choice& c : choices) {
-      if (text == c.name) return std::string();
-      all += (all.empty() ? "" : ", ") + std::string(c.name);
+  const auto known = [choices](std::string& text) -> std::string {
+    try {
+      return lamina::parse_choice("value", text, choices), "";
+    } catch (const lamina::OptionError& e) {
+      return e.what();
     }
-    return "\"" + text + "\" is none of " + all;
   };
   if (!open) option.check(CLI::Validator(known, ""));
 }
@@ -185,6 +184,7 @@ inline void describe_verbs(const CLI::App& app, const std::string& name, std::ve
 
 /// Help that fits 100 columns.
 inline void wrap_help(CLI::App& app) {
+  app.description(lamina::wrapped(app.get_description(), app.get_parent() ? 70 : 100, 0));
   for (CLI::Option* o : app.get_options()) {
     std::string help;
     std::istringstream lines(o->get_description());

@@ -15,6 +15,7 @@
 namespace {
 
 using namespace cli;
+using lamina::message, lamina::program_word, lamina::wrapped;
 
 int run(int argc, char** argv) {
   CLI::App app("Lamina: dense image prediction in C++. Train, evaluate and run segmentation networks on folders of photographs.");
@@ -39,7 +40,8 @@ int run(int argc, char** argv) {
 #define LAMINA_VERB(name) add_verb(app, name##_verb(), common, code);
   LAMINA_VERBS(LAMINA_VERB)
 #undef LAMINA_VERB
-  app.footer("lamina VERB --help lists a verb's options; `lamina train DATA` does the rest by itself.");
+  const std::string lamina = program_word();
+  app.footer(wrapped(message(lamina, " VERB --help lists a verb's options; `", lamina, " train DATA` does the rest by itself."), 100, 0));
   describe_verbs(app, "", texts);
   wrap_help(app);
   try {
@@ -47,7 +49,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& done) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "lamina: %s\nRun lamina --help, or lamina VERB --help.\n", usage_hint(app, error, argc, argv).c_str());
+    std::fprintf(stderr, "lamina: %s\nRun %s --help, or %s VERB --help.\n", usage_hint(app, error, argc, argv).c_str(), lamina.c_str(),
+                 lamina.c_str());
     return kUsage;
   }
   return code;

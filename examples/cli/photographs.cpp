@@ -3,9 +3,11 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <map>
 #include <sstream>
 
 #include "lamina/core/error.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/image.hpp"
 #include "lamina/io/file.hpp"
 
@@ -33,7 +35,14 @@ std::vector<std::string> matches(const std::string& pattern) {
   return names;
 }
 
-/// The paths of a list, a line each, from the list's folder or from here; # begins a comment.
+/// A path of a list, from the list's folder, that of the photographs there, or from here. Empty: there is nothing.
+fs::path listed(const fs::path& list, const std::string& name) {
+  for (const fs::path& path : {list.parent_path() / name, list.parent_path() / "images" / name, fs::path(name)})
+    if (is_there(path)) return path;
+  return {};
+}
+
+/// The paths of a list, a line each; a mask may follow, as in the lists of data sets; # begins a comment.
 std::vector<std::string> lines_of(const fs::path& list) {
   std::vector<std::string> names;
   std::istringstream text(io::read_text(list, 64 << 20));
@@ -42,10 +51,14 @@ std::vector<std::string> lines_of(const fs::path& list) {
     ++number;
     line.erase(line.find_last_not_of(" \t\r") + 1);
     if (line.empty() || line[0] == '#') continue;
+    fs::path photo = listed(list, line);
+    for (std::size_t end = line.size(); photo.empty() && (end = line.find_last_of(" \t", end - 1)) != std::string::npos && end > 0;)
+      if (const std::size_t last = line.find_last_not_of(" \t", end); last != std::string::npos)
+        photo = listed(list, line.substr(0, last + 1));
     const fs::path beside = list.parent_path() / line;
-    require<DataError>(is_there(beside) || is_there(line), list.string(), " line ", number, ": there is no ", beside.string(),
-                       beside == line ? "" : ", and no " + line + " here");
-    names.push_back(is_there(beside) ? beside.string() : line);
+    require<DataError>(!photo.empty(), list.string(), " line ", number, ": there is no ", beside.string(),
+                       beside == line ? "" : ", and no " + line + " here", " (a line is IMAGE, or IMAGE MASK)");
+    names.push_back(photo.string());
   }
   require<DataError>(!names.empty(), list.string(), ": the list names no photograph");
   return names;
@@ -60,6 +73,25 @@ std::vector<std::string> expanded(const std::vector<std::string>& names) {
     if (fs::is_regular_file(name) && fs::path(name).extension() == ".txt") several = lines_of(name);
     all.insert(all.end(), several.begin(), several.end());
   }
+  return all;
+}
+
+/// Each file once. Results are called as photographs: two of one name are refused.
+std::vector<fs::path> once(const std::vector<fs::path>& files, ProgressLine& progress) {
+  std::vector<fs::path> all;
+  std::map<std::string, fs::path> named;
+  std::size_t again = 0;
+  for (const fs::path& file : files) {
+    const auto [it, is_new] = named.emplace(file.stem().string(), file);
+    std::error_code none;
+    const bool same = !is_new && (it->second == file || fs::equivalent(it->second, file, none));
+    require<OptionError>(is_new || same, it->second.string(), " and ", file.string(),
+                         " have one name, and results are called as photographs; give each an --out of its own");
+    if (is_new) all.push_back(file);
+    again += same;
+  }
+  if (again)
+    progress.note(message("warning: ", counted(static_cast<std::int64_t>(again), "photograph"), " named twice; each is taken once"));
   return all;
 }
 
@@ -86,7 +118,7 @@ std::vector<fs::path> photographs(const std::vector<std::string>& names, Progres
                     (others.size() > 1 ? " and " + std::to_string(others.size() - 1) + " more" : ""));
     files.insert(files.end(), inside.begin(), inside.end());
   }
-  return files;
+  return once(files, progress);
 }
 
 std::vector<fs::path> mask_files(const fs::path& masks, const std::string& stem, const data::LabelSchema& schema) {

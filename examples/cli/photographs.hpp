@@ -10,8 +10,8 @@
 
 namespace cli {
 
-/// The named files, those of patterns and lists (.txt), and the images directly in the named folders, in order of their names; says what it
-/// leaves out. Throws DataError: a name that is nothing, a folder without images.
+/// The named files, those of patterns and lists (.txt), and the images directly in the named folders, in order of their names, each once;
+/// says what it leaves out. Throws DataError: a name that is nothing, a folder without images; OptionError: two of one stem.
 std::vector<std::filesystem::path> photographs(const std::vector<std::string>& names, ProgressLine& progress);
 
 /// Where the masks of a photograph are: one, of planes a file each, FOLDER/PLANE/STEM, of several heads those of each, FOLDER/HEAD/...

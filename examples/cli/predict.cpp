@@ -9,7 +9,6 @@
 #include <iterator>
 #include <memory>
 #include <numeric>
-#include <set>
 #include <type_traits>
 
 #include "json.hpp"
@@ -165,7 +164,7 @@ std::vector<std::string> runs_among(std::vector<std::string>& images) {
   });
   std::vector<std::string> runs(first, images.end());
   images.erase(first, images.end());
-  require<OptionError>(!images.empty(), "there are runs, and no photographs for them: lamina predict RUN RUN2 ... IMAGE ...");
+  require<OptionError>(!images.empty(), "there are runs, and no photographs for them: ", program_word(), " predict RUN RUN2 ... IMAGE ...");
   return runs;
 }
 
@@ -256,10 +255,6 @@ int predict(const PredictOptions& options, const Common& common) {
   for (const std::string& run : others) predictor.add(io::find_weights(run, options.weights), parse_device(options.device));
   if (!others.empty()) progress.note(message("an ensemble: the mean of ", others.size() + 1, " runs is decided by"));
   const auto files = photographs(images, progress);
-  std::set<std::string> stems;
-  for (const fs::path& f : files)
-    require<OptionError>(stems.insert(f.stem().string()).second, "two photographs are called ", f.stem().string(),
-                         ": predict them into different --out folders");
   require_safe_output(options.out, files, predictor.schema());
   if (options.mc > 0) const infer::DropoutScope has_dropout(predictor.model());  // throws before anything is written
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
@@ -312,10 +307,12 @@ Verb predict_verb() {
   Verb verb{"predict", "segment photographs: index masks, color overlays, probabilities",
             [o](const Common& common) { return predict(*o, common); }};
   add_run(verb, o->run);
-  verb.add({.name = "IMAGE",
-            .value = &o->images,
-            .help = "photographs, folders, patterns as 'photos/*.jpg', lists (.txt: a path a line); runs before them join RUN",
-            .required = true});
+  verb.add(
+      {.name = "IMAGE",
+       .value = &o->images,
+       .help =
+           "photographs, folders, patterns as 'photos/*.jpg', lists (.txt: a line each, IMAGE or IMAGE MASK); runs before them join RUN",
+       .required = true});
   add_results(verb, o->out);
   add_weights(verb, o->weights);
   add_overlay(verb, o->overlay);

@@ -57,7 +57,7 @@ void ProgressLine::update(const std::string& line, bool last) {
     std::fputs(lamina::shortened(line, static_cast<std::size_t>(terminal_width() - 1)).c_str(), stderr);
     drawn_ = true;
   } else {
-    std::fprintf(stderr, "%s\n", line.c_str());
+    std::fprintf(stderr, "%s\n", lamina::wrapped(line, 100, 2).c_str());
   }
   std::fflush(stderr);
 }

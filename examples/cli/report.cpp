@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "json.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/train/compare.hpp"
 #include "lamina/train/run_report.hpp"
@@ -12,6 +13,7 @@
 namespace cli {
 
 using namespace lamina;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -46,6 +48,13 @@ int compare(const ReportOptions& options, const Common& common) {
   return kOk;
 }
 
+/// A run's data set by a path that leads nowhere from here: from one of the folders that the run is in; "DATA": there is none.
+std::string near_run(const fs::path& run, const fs::path& data) {
+  for (fs::path from = fs::absolute(run).lexically_normal(); data.is_relative() && from.has_relative_path(); from = from.parent_path())
+    if (fs::is_directory(from.parent_path() / data)) return (from.parent_path() / data).lexically_normal().string();
+  return "DATA";
+}
+
 int report(const ReportOptions& options, const Common& common) {
   if (options.runs.size() > 1) return compare(options, common);
   require<OptionError>(options.out.empty(), "--out names the file of a comparison; a run's report is in its folder");
@@ -56,8 +65,9 @@ int report(const ReportOptions& options, const Common& common) {
   const train::RunInfo info = train::run_info(io::ModelFile(io::find_weights(options.runs[0], "last")));
   DataOptions where;
   where.data = options.data.empty() ? info.config.data : options.data;
-  require<IoError>(std::filesystem::is_directory(where.data), where.data, ": there is no such data set; --data says where that of ",
-                   options.runs[0], " is now");
+  require<IoError>(fs::is_directory(where.data), fs::absolute(where.data).lexically_normal().string(),
+                   ": there is no such data set. Where that of ", options.runs[0], " is, --data says: ", program_word(), " report ",
+                   shell_word(options.runs[0]), " --data ", shell_word(near_run(options.runs[0], where.data)));
   const data::Dataset dataset = open_data_of_run(where, options.runs[0], info, progress);
   const std::string headline = train::write_run_report(folder, dataset), file = folder.file("report.html").string();
   if (common.json)

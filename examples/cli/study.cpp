@@ -32,7 +32,8 @@ int study(train::StudyConfig config, bool plan_only, const Common& common) {
 
   train::Study study(config, dataset);
   const train::StudyPlan plan = study.plan();
-  for (const std::string& line : plan.text()) progress.note(line);
+  const auto say = [&](const std::string& line) { progress.note(wrapped(line, 100, 2)); };
+  for (const std::string& line : plan.text()) say(line);
   if (plan_only) {
     const nlohmann::ordered_json result{{"segmentations", plan.runs.size()},
                                         {"colorizations", plan.colorizations},
@@ -42,14 +43,13 @@ int study(train::StudyConfig config, bool plan_only, const Common& common) {
                                         {"seconds_a_segmentation_update", plan.segmentation_step}};
     if (common.json) print_json(result);
     if (!common.json)
-      for (const std::string& line : plan.text()) std::printf("%s\n", line.c_str());
+      for (const std::string& line : plan.text()) std::printf("%s\n", wrapped(line, 100, 2).c_str());
     return kOk;
   }
   RunEvents events(progress);
   train::TrainEvents shown = events.events();
   shown.epoch = {};  // a line a run is enough; each run's log.txt has its epochs
   shown.message = {};
-  const auto say = [&](const std::string& line) { progress.note(line); };
   const train::Outcome outcome = events.run([&](const std::atomic<bool>* stop) { return study.run(shown, say, stop); });
   if (outcome == train::Outcome::interrupted) return kInterrupted;
   const fs::path out = config.out;

@@ -65,3 +65,14 @@ TEST_CASE("a file name that is no UTF-8 becomes text that is, wherever a report 
     CHECK(text.find("\\xff") != std::string::npos);
   }
 }
+
+TEST_CASE("report from another folder than the run was trained from, names the data set and the command") {
+  const Workshop w(1);
+  write_quarters(w / "set", 1);
+  REQUIRE(w.lamina("train set --out runs/a --quiet" + kSmall).code == 0);
+  const std::string data = (w / "set").string();
+  fs::create_directory(w / "elsewhere");
+  const auto from_there = [&](const std::string& command) { return Program(built("bin/lamina"), split(command), w / "elsewhere").wait(); };
+  check_error(from_there("report ../runs/a"), 6, {"elsewhere/set: there is no such data set", "report ../runs/a --data", data});
+  CHECK(from_there("report ../runs/a --data " + data).code == 0);
+}

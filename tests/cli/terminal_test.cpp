@@ -97,6 +97,13 @@ TEST_CASE("what is not near is no suggestion: the list instead") {
     CHECK_MESSAGE(r.err.find("did you mean") == std::string::npos, r.err);
     CHECK_MESSAGE(r.err.find("known: ") != std::string::npos, r.err);
   }
+  for (const auto& [command, near] : {std::pair("predict run data --out o --overlay outlin", "outline"),
+                                      {"train data --resume nver", "never"},
+                                      {"completion bsh", "bash"},
+                                      {"train data --resize strech", "stretch"},
+                                      {"train data --device cudda", "cuda"},
+                                      {"import drve data out", "drive"}})
+    check_error(w.lamina(command), 2, {message("did you mean \"", near, "\"?")});
   check_error(w.lamina("train data --qqqq"), 2, {"--epochs", "--augment", "--quiet"});
   check_error(w.lamina("xyz"), 2, {"train", "predict"});
   check_error(w.lamina("--halp"), 2, {"unknown option --halp", "--help"});
@@ -110,6 +117,8 @@ TEST_CASE("help fits 100 columns and lists what options may be, a line each") {
   std::vector<std::string> verbs{""};
   const json none;
   const std::string top = w.lamina("--help").out;
+  std::istringstream whole(top);
+  for (std::string line; std::getline(whole, line);) CHECK_MESSAGE(columns(line) <= 100, line);
   for (const char* verb : {"check", "train", "evaluate", "report", "predict", "colorize train", "colorize predict", "study", "import",
                            "phantom", "info", "bench", "augment", "replay", "completion", "doctor"}) {
     const std::string first = std::string(verb).substr(0, std::string(verb).find(' '));

@@ -300,3 +300,28 @@ TEST_CASE("an uncertain band separates skin from what is behind it") {
     CHECK(touching <= 4);
   }
 }
+
+TEST_CASE("crops are advised where objects are small, not where their class is") {
+  const auto set = [](int side, int count) {
+    const TempFolder w;
+    for (const char* sub : {"images", "masks"}) io::create_folders(w / sub);
+    for (const char* stem : {"a.png", "b.png"}) {
+      LabelImage mask(1200, 1000);
+      for (int k = 0; k < count; ++k)
+        for (int p = 0; p < side * side; ++p) mask.at(20 + k % 20 * 50 + p % side, 20 + k / 20 * 50 + p / side) = 1;
+      write_png(w / "images" / stem, Image(1200, 1000, 3, static_cast<std::uint8_t>(*stem)));
+      write_png(w / "masks" / stem, mask);
+    }
+    std::map<std::string, std::string> options;
+    for (const train::Recommendation& r : train::recommend(check_dataset(w.path()))) options[r.option] = r.value + ": " + r.reason;
+    return options;
+  };
+  auto one = set(20, 1);  // 0.03 % of the pixels, and 8 pixels wide when brought to 512
+  CHECK(one["--resize"].starts_with("stretch"));
+  CHECK(one["--size"].starts_with("512x432"));
+  auto many = set(9, 300);  // 2 %, and 4 pixels wide
+  CHECK(many["--resize"].starts_with("crop: brought to 512x432, half of the objects of 'class 1' would be less than 3.8 pixels wide"));
+  CHECK(many["--size"].starts_with("512x512"));
+  CHECK_FALSE(many.contains("--crop-foreground"));
+  CHECK(set(9, 30).contains("--crop-foreground"));
+}

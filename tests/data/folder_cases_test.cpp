@@ -1,10 +1,12 @@
 // Data sets that users of segmentation tools reported, in small: their folders, lists and names.
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <fstream>
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/check.hpp"
+#include "lamina/data/import.hpp"
 #include "lamina/data/loader.hpp"
 #include "support/data_folder.hpp"
 
@@ -184,4 +186,31 @@ TEST_CASE("a last batch of one item joins the one before it") {
   CHECK(sizes(2, true) == std::vector<std::int64_t>{2, 3});
   CHECK(sizes(3, true) == std::vector<std::int64_t>{3, 2});
   CHECK(sizes(5, true) == std::vector<std::int64_t>{5});
+}
+
+TEST_CASE("photographs and masks beside each other: check and import name the command that reads them") {
+  for (const char* ending : {"_mask", "_cells"}) {
+    TempFolder f;
+    for (const char* stem : {"a", "b", "a_b"}) {
+      write_png(f / message(stem, ".png"), Image(3, 1, 3, static_cast<std::uint8_t>(stem[0] + std::strlen(stem))));
+      write_png(f / message(stem, ending, ".png"), labels({0, 1, 1}));
+    }
+    if (ending == std::string("_cells")) fs::remove(f / "a_b.png"), fs::remove(f / "a_b_cells.png");
+    const std::string root = f.path().string(), cure = message("lamina check ", root, " --images ", root, " --masks ", root);
+    CHECK(told(check_dataset(f.path()).findings, cure, true) == 1);
+    CHECK_THROWS_WITH_AS(import_dataset("instances", f.path(), f.path().string() + "-out"), doctest::Contains(cure.c_str()), DataError);
+    const CheckReport report = check_dataset(f.path(), {.images = f.path(), .masks = f.path()});
+    CHECK(report.errors() == 0);
+    CHECK(report.splits[0].items + report.splits[1].items == (ending == std::string("_mask") ? 3 : 2));
+  }
+  TempFolder same;  // names
+  for (const char* stem : {"a", "b"}) {
+    io::write_file_atomically(same / message(stem, ".jpg"), "");
+    write_png(same / message(stem, ".png"), labels({0, 1, 1}));
+  }
+  const std::string root = same.path().string();
+  CHECK(told(check_dataset(same.path()).findings,
+             message("mkdir ", root, "/images ", root, "/masks && mv ", root, "/*.jpg ", root, "/images && mv ", root, "/*.png ", root,
+                     "/masks"),
+             true) == 1);
 }

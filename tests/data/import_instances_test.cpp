@@ -87,3 +87,67 @@ TEST_CASE("masks that number objects: check tells, and import makes one class of
   for (const char* n : {"a", "b", "c", "d"}) write_png(classes / message("masks/", n, ".png"), labels({0, *n == 'a', 7}));
   CHECK(told(check_dataset(classes.path()).findings, "number objects") == 0);
 }
+
+TEST_CASE("masks that number objects with gaps, or by color: check and train tell") {
+  DataFolder gaps;
+  std::uint8_t next = 1;
+  for (const char* n : {"a", "b", "c", "d"}) {
+    write_png(gaps / message("masks/", n, ".png"), labels({0, next, static_cast<std::uint8_t>(next + 3)}));
+    next = static_cast<std::uint8_t>(next + 7);
+  }
+  const std::string command = message("8 values, most of them in few of the 4 masks. To learn where objects are: lamina import instances ",
+                                      gaps.path().string(), ' ');
+  CHECK(told(check_dataset(gaps.path()).findings, command) == 1);
+  CHECK(told(open_dataset(gaps.path()).findings, command) == 1);
+  gaps.text("dataset.json", R"({"labels": {"a": 0, "b": 1, "c": 4, "d": 8, "e": 11, "f": 15, "g": 18, "h": 22, "i": 25}})");
+  CHECK(told(open_dataset(gaps.path()).findings, "number objects") == 0);
+
+  const char* cure = "If they number objects: lamina import instances SOURCE OUT";
+  DataFolder high;  // 16 bits
+  for (const char* n : {"a", "b", "c", "d"})
+    io::write_file_atomically(high / message("masks/", n, ".png"), encode_png(std::vector<std::uint16_t>{0, 1001, 1017}, 3, 1));
+  refuses(high, cure);
+  DataFolder colors;
+  for (const char* n : {"a", "b", "c", "d"}) {
+    const auto k = static_cast<std::uint8_t>(*n);
+    write_png(colors / message("masks/", n, ".png"), rgb({kBlack, {k, 30, 200}, {20, 9, k}}));
+  }
+  refuses(colors, cure);
+}
+
+TEST_CASE("instances: full intensity beside numbers without a gap is void; with gaps it is an instance") {
+  for (const bool gapless : {true, false}) {
+    Source s;
+    for (const char* id : {"a", "b", "c"}) s.photo(message("images/", id, ".png"));
+    s.mask("masks/a.png", {1, 2, 255, 0});
+    s.mask("masks/b.png", {static_cast<std::uint8_t>(gapless ? 1 : 90), 255, 0, 0});
+    s.mask("masks/c.png", {255, static_cast<std::uint8_t>(gapless ? 0 : 70), 0, 0});
+    const TempFolder out;
+    const Imported made = import_dataset("instances", s.path(), out / "o");
+    const Dataset d = open_dataset(out / "o");
+    const auto first = [&](const std::string& name) -> int {
+      for (const Item& item : d.all_items())
+        if (item.name == name) return read_mask(item, d.masks).labels[name == "a" ? 2 : name == "b" ? 1 : 0];
+      return -1;
+    };
+    for (const char* name : {"a", "b", "c"}) CHECK(first(name) == (gapless ? int{kIgnoreLabel} : 1));
+    CHECK(std::count_if(made.notes.begin(), made.notes.end(), [](const auto& n) { return n.find("it is void") != std::string::npos; }) ==
+          gapless);
+  }
+}
+
+TEST_CASE("instances: where white is the background, what is darker is marked, and that is said") {
+  for (const bool by_color : {false, true}) {
+    Source s;
+    for (const char* id : {"a", "b"}) {
+      s.photo(message("images/", id, ".png"));
+      io::create_folders(s / message("masks/", id));
+      Image mask(4, 3, by_color ? 3 : 1, 255);
+      mask.pixels[by_color ? 3 : 1] = 0;
+      write_png(s / message("masks/", id, "/1.png"), mask);
+    }
+    const Import i("instances", s);
+    CHECK(i.row("a") == Labels{0, 1, 0, 0});
+    CHECK(std::any_of(i.made.notes.begin(), i.made.notes.end(), [](const auto& n) { return n.starts_with("white is the background"); }));
+  }
+}

@@ -130,7 +130,9 @@ TEST_CASE("RGBA with one of four channels set is one-hot of four, also where a m
     f.text("masks/d.png", png({set, 0, 0, 0, 0, 0, set, 0, 0, 0, set, 0}, 4));  // clear
     const CheckReport report = check_dataset(f.path());
     CHECK(report.errors() == 0);
-    CHECK(told(report.findings, "alpha") == 0);
+    CHECK(told(report.findings, "alpha channel") == 0);
+    CHECK(told(report.findings, "one-hot planes, red, green, blue and alpha") == 1);
+    CHECK(told(report.findings, R"("encoding": "colors")") == 1);
     const Dataset d = open_dataset(f.path());
     CHECK(d.masks.encoding() == MaskEncoding::planes);
     CHECK(d.schema.names.size() == 4);
@@ -143,12 +145,47 @@ TEST_CASE("RGBA with one of four channels set is one-hot of four, also where a m
     }
     comes_back(f, ".png", {1, 3, 0});
   }
+  DataFolder bare;  // without a plane for the background
+  write(bare, ".png", png({0, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255}, 4), png({0, 0, 255, 0, 0, 0, 0, 0, 255, 0, 0, 0}, 4));
+  const Dataset five = open_dataset(bare.path());
+  CHECK(five.masks.encoding() == MaskEncoding::foreground_planes);
+  CHECK(five.schema.names[0] == "background");
+  CHECK(labels_of(five, "b") == Labels{3, 0, 1});
+  CHECK(told(five.findings, "red, green, blue and alpha") == 1);
+  CHECK(five.all_items()[0].pixels == std::vector<std::int64_t>{1, 0, 1, 0, 1});
+  comes_back(bare, ".png", {2, 0, 4});
+  bare.text("dataset.json", R"({"labels": {"background": 0, "w": 1, "x": 2, "y": 3, "z": 4}})");
+  CHECK(told(check_dataset(bare.path()).findings, "RGBA") == 0);
   DataFolder opaque;  // RGBA of colors: black masks are no fourth class
   write(opaque, ".png", png({255, 0, 0, 255, 0, 0, 0, 255, 0, 0, 255, 255}, 4), png({0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255}, 4));
   const Dataset d = open_dataset(opaque.path());
   CHECK(d.schema.names.size() == 3);
   CHECK(labels_of(d, "a") == Labels{1, 0, 2});
   CHECK(labels_of(d, "b") == Labels{0, 0, 0});
+}
+
+TEST_CASE("RGBA of colors whose alpha is what they leave are colors: a class that no mask has is none") {
+  DataFolder two;
+  write(two, ".png", png({255, 0, 0, 0, 0, 0, 0, 255, 0, 255, 0, 0}, 4), png({0, 0, 0, 255, 0, 0, 0, 255, 255, 0, 0, 0}, 4));
+  const Dataset d = open_dataset(two.path());
+  CHECK(d.schema.names.size() == 3);
+  CHECK(labels_of(d, "a") == Labels{1, 0, 2});
+  CHECK(labels_of(d, "b") == Labels{0, 0, 1});
+  CHECK(d.all_items()[0].pixels == std::vector<std::int64_t>{1, 1, 1});
+  CHECK(told(d.findings, R"("encoding": "planes" and a label for each of R, G, B and A)") == 1);
+  two.text("dataset.json", R"({"labels": {"w": 0, "x": 1, "y": 2, "z": 3}, "encoding": "planes"})");
+  CHECK(labels_of(open_dataset(two.path()), "a") == Labels{0, 3, 1});
+  DataFolder one;  // of one color
+  write(one, ".png", png({255, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 255}, 4), png({0, 0, 0, 255, 0, 0, 0, 255, 255, 0, 0, 0}, 4));
+  refuses(one, "nothing says which color is which class");
+  DataFolder mixed;  // one pixel says that alpha is none
+  write(mixed, ".png", png({255, 0, 0, 0, 0, 0, 0, 255, 0, 255, 0, 0}, 4), png({0, 0, 255, 255, 0, 0, 0, 255, 255, 0, 0, 0}, 4));
+  CHECK(open_dataset(mixed.path()).schema.names.size() == 4);
+  CHECK(labels_of(open_dataset(mixed.path()), "b") == Labels{3, 0, 1});
+  CHECK(told(open_dataset(mixed.path()).findings, "one-hot planes, red") == 0);
+  DataFolder shades;  // neither 1 nor full
+  write(shades, ".png", png({9, 0, 0, 0, 0, 0, 0, 9, 0, 9, 0, 0}, 4), png({0, 0, 9, 0, 0, 0, 0, 9, 9, 0, 0, 0}, 4));
+  refuses(shades, "nothing says which color is which class");
 }
 
 TEST_CASE("pages of a mask are one-hot planes, planes that may overlap, or an error; smaller copies are none" *

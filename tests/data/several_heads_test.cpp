@@ -57,6 +57,8 @@ TEST_CASE("several heads: each reads its own masks; counted one after the other;
   CHECK(told(d.findings, "marks/hair has no file for 1 of 4 images, such as d: it is taken to be nowhere") == 1);
   CHECK(d.schema.of_head(read_mask(items[0], d.masks), 1).labels == Labels{1, 1, 0, 1, 0, 0});
   CHECK(d.schema.of_head(read_mask(items[0], d.masks), 0).planes == 0);
+  CHECK_THROWS_WITH_AS(encode_mask(read_mask(items[0], d.masks), d.schema),
+                       doctest::Contains("write_mask(path, schema.of_head(labels, h), schema.heads[h])"), DataError);
   Loader loader(d, Split::train, {.batch = 4, .width = 3, .height = 1, .threads = 0});
   loader.start(0);
   Batch batch;

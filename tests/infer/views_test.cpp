@@ -49,6 +49,22 @@ TEST_CASE("what save_predictor writes is a predictor") {
   check_same(infer::Predictor(f / "mine.safetensors").predict(photo), from.predict(photo));
 }
 
+TEST_CASE("a file without labels is refused with what makes a predictor of it") {
+  const PredictorFolder f("pad");
+  const auto network = models::build_network(f.model, 5);
+  io::save_model(f / "weights.safetensors", *network, f.model);
+  check_throws<DataError>([&] { infer::Predictor(f / "weights.safetensors"); },
+                          {"weights.safetensors", "infer::save_predictor", "io::ModelFile(path).network()"});
+  io::save_checkpoint(f / "own.safetensors", {network->state(), {}, {}});
+  check_throws<DataError>([&] { infer::Predictor(f / "own.safetensors"); }, {"own.safetensors", "io::load_pretrained(*network, path)"});
+  check_throws<DataError>([&] { io::ModelFile(f / "own.safetensors").network(); }, {"own.safetensors", "io::load_pretrained"});
+  auto filled = models::build_network(f.model, 6);
+  io::load_pretrained(*filled, f / "own.safetensors");
+  const auto from = f.predictor();
+  const infer::Predictor mine(std::move(filled), heads::make_head(from.schema()), from.input());
+  check_same(mine.predict(noise(33, 50)), from.predict(noise(33, 50)));
+}
+
 TEST_CASE("a file whose head or input its network cannot have is refused by name") {
   const PredictorFolder f("pad");
   const auto from = f.predictor();

@@ -22,12 +22,13 @@ struct MaskContent {
   FileFormat format = FileFormat::png;
   Kind kind = Kind::gray;  ///< three equal channels count as gray
   int width = 0, height = 0;
-  int planes = 0;  ///< channels of the file, where they are planes, or where RGBA may be four one-hot ones
+  int planes = 0;  ///< channels of the file, where they are planes
   unsigned max_value = 255;
   int orientation = 1;                            ///< as of Raster
   bool alpha_varies = false;                      ///< there is an alpha channel, of more than one value, and it is not what is read
   std::map<std::uint32_t, std::int64_t> counts;   ///< pixels by gray value, palette index, 0xRRGGBB or plane
   std::map<std::uint32_t, std::int64_t> ignored;  ///< of planes that may overlap: the pixels where it is not known
+  std::map<std::uint32_t, std::int64_t> rgba;     ///< pixels by plane, if the channels of RGBA may be one-hot planes; `counts` is by color
   bool too_many_values = false;                   ///< more than kMostValues; `counts` is not complete
   std::vector<Rgb> palette;
   bool lossy = false;              ///< as of Raster
@@ -56,7 +57,9 @@ class MaskDecoder {
   int planes() const { return encoding_ == MaskEncoding::multilabel ? static_cast<int>(schema_.plane_names().size()) : 0; }
   double threshold() const { return schema_.reading.threshold; }
   const MaskDecoder& head(std::size_t k) const { return heads_[k]; }
-  /// The class of a key of MaskContent::counts, kIgnoreLabel, or -1 for a value that is no label.
+  /// What is counted in a mask: its counts, or those of its four channels, where these are planes.
+  const std::map<std::uint32_t, std::int64_t>& counts_of(const MaskContent& content) const;
+  /// The class of a key of counts_of, kIgnoreLabel, or -1 for a value that is no label.
   int class_of(const MaskContent& content, std::uint32_t value) const;
   /// Throws DataError naming `origin`, the first value that is no label and where it is; of planes, unless there is a channel for every
   /// label and every sample is 0, the ignored value, or the one other value of the file.

@@ -13,9 +13,11 @@ Device parse_device(const std::string& text) {
   if (text == "cuda") return {Device::Type::cuda, 0};
   int index = 0;
   const char* end = text.data() + text.size();
+  constexpr std::string_view kDevices[] = {"cpu", "cuda"};
+  const std::string near = suggestion(text, kDevices);
   const bool numbered = text.starts_with("cuda:") && text.size() > 5;
-  require<OptionError>(numbered && std::from_chars(text.data() + 5, end, index).ptr == end && index >= 0, "unknown device \"", text,
-                       "\"; use cpu, cuda, or cuda:0, cuda:1, ...");
+  require<OptionError>(numbered && std::from_chars(text.data() + 5, end, index).ptr == end && index >= 0, "unknown device \"", text, "\"",
+                       near, near.empty() ? "; use" : " use", " cpu, cuda, or cuda:0, cuda:1, ...");
   return {Device::Type::cuda, index};
 }
 

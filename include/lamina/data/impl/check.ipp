@@ -32,11 +32,13 @@ class Checker {
     const detail::Survey survey(files, options_, true);
     check_files(survey);
     survey.tell_of_duplicates(report_.findings);
-    if (!files.has_schema) tell_of_numbers(survey);
-    if (decide_encoding(survey)) {
+    const bool decided = decide_encoding(survey);
+    survey.tell_of_files(report_.schema, report_.findings);
+    if (decided) {
+      if (!files.has_schema) survey.tell_of_numbers(report_.root, options_, report_.findings);
       count_classes(survey);
       check_classes();
-      count_combinations(survey);
+      look_closer(files);
     }
     if (survey.items.empty() && report_.errors() > 0) return std::move(report_);  // which say why
     if (report_.splits[0].items == 0) error(files.why_empty(Split::train));
@@ -68,31 +70,6 @@ class Checker {
     survey.tell_of_errors(report_.findings);
     survey.tell_of_sizes(report_.findings);
     report_.photos = survey.photos(report_.findings);
-    survey.tell_of_files(report_.schema.reading, report_.findings);
-  }
-
-  /// Masks that seem to number objects: the values of most are 1 to n without a gap, and n differs. Of few values that may be chance.
-  void tell_of_numbers(const detail::Survey& survey) {
-    constexpr std::size_t kMany = 6;
-    std::set<std::size_t> counts;  // n
-    std::ptrdiff_t without_gap = 0, marked = 0;
-    for (const detail::Inspection& in : survey.found) {
-      std::set<std::uint32_t> values;
-      if (in.mask.kind == MaskContent::Kind::gray || in.mask.kind == MaskContent::Kind::palette)
-        for (const auto& [value, count] : in.mask.counts)
-          if (value != 0 && value != report_.schema.ignore) values.insert(value);
-      if (values.empty()) continue;
-      ++marked;
-      if (*values.rbegin() != values.size()) continue;
-      ++without_gap;
-      counts.insert(values.size());
-    }
-    if (2 * without_gap <= marked || counts.size() < 3 || *counts.rbegin() < kMany) return;
-    warn("the masks' values seem to number objects, not to name classes: 1 to n without a gap in ", without_gap, " of ",
-         counted(marked, "mask"), ", n from ", *counts.begin(), " to ", *counts.rbegin(), ". To learn where objects are",
-         options_.images.empty() && options_.masks.empty() ? ": " + detail::import_command("instances", report_.root)
-                                                           : ", make masks of one value of them",
-         "; if they are classes, name them in dataset.json");
   }
 
   bool decide_encoding(const detail::Survey& survey) {
@@ -164,7 +141,7 @@ class Checker {
       detail::each_unknown(mask, decoder_, [&](const MaskContent& own, std::uint32_t value, std::int64_t count) {
         add(outside[mask_values::no_label_cure(value, report_.schema.has_colors)], own, value, count);
       });
-      for (const auto& [value, count] : mask.counts)
+      for (const auto& [value, count] : decoder_.counts_of(mask))
         if (value >= MaskContent::kOther && decoder_.class_of(mask, value) == kIgnoreLabel) add(left_out, mask, value, count);
       const auto [pixels, known] = detail::counts_of(mask, decoder_, report_.schema);
       SplitSummary& split = report_.splits[static_cast<int>(survey.splits[i])];
@@ -203,14 +180,12 @@ class Checker {
   }
 
   /// Of masks without an error.
-  void count_combinations(const detail::Survey& survey) {
-    if (report_.errors() > 0 || Combinations::of(report_.schema).empty()) return;
-    for (const Split split : kSplits) {
-      std::vector<Item> items;
-      for (std::size_t i = 0; i < survey.items.size(); ++i)
-        if (survey.splits[i] == split) items.push_back(survey.items[i]);
-      report_.combinations[static_cast<int>(split)] = combinations_in(items, decoder_, report_.schema);
-    }
+  void look_closer(const DatasetFiles& files) {
+    if (report_.errors() > 0) return;
+    report_.objects = detail::object_widths(files.items(Split::train), decoder_, report_.schema);
+    if (Combinations::of(report_.schema).empty()) return;
+    for (const Split split : kSplits)
+      report_.combinations[static_cast<int>(split)] = combinations_in(files.items(split), decoder_, report_.schema);
   }
 
   const DatasetOptions& options_;

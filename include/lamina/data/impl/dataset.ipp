@@ -68,11 +68,12 @@ class Lister {
     std::error_code unreadable;
     for (const auto& entry : fs::directory_iterator(files_.root))
       if (entry.is_directory(unreadable)) others += (others.empty() ? "" : ", ") + entry.path().filename().string();
-    const std::string advice = detail::import_advice(files_.root);
+    std::string advice = detail::import_advice(files_.root);
+    if (advice.empty()) advice = detail::advice_on_beside(files_.root);
     throw DataError(message("there is no folder ", path.string(), "; ",
                             advice.empty()
                                 ? message("name the right one with ", option, others.empty() ? "" : " (folders here: " + others + ")",
-                                          ", or bring another layout into this one with lamina import")
+                                          ", or bring another layout into this one with ", program_word(), " import")
                                 : advice));
   }
   void read_schema() {
@@ -122,11 +123,8 @@ class Lister {
 
   /// Photographs and masks in one folder: those whose name is another one's with an ending are masks.
   void separate() {
-    for (const auto& [stem, path] : Files(masks_)) {
-      const std::string key = detail::without_ending(stem, detail::kMaskEndings);
-      const bool is_mask = key != stem && images_.contains(key);
-      (is_mask ? images_ : masks_).erase(stem);
-    }
+    masks_ = detail::masks_beside(images_);
+    for (const auto& [stem, path] : masks_) images_.erase(stem);
     if (masks_.empty())
       files_.findings.push_back({true, images_folder_.string() + " holds photographs and masks, and no name ends as a mask's (_mask)"});
   }

@@ -251,8 +251,13 @@ Imported import_dataset(std::string_view kind, const std::filesystem::path& sour
     names.push_back(importer.kind.name);
     if (importer.kind.name != kind) continue;
     require<DataError>(std::filesystem::is_directory(source), "there is no folder ", source.string());
-    detail::Target target(out, source);
-    return importer.run(source, target);
+    try {
+      detail::Target target(out, source);
+      return importer.run(source, target);
+    } catch (const DataError& e) {
+      const std::string advice = detail::advice_on_beside(source);
+      throw DataError(e.what() + (advice.empty() ? "" : ". " + advice));
+    }
   }
   throw_unknown_name("kind of data set", kind, names);
 }

@@ -1,6 +1,7 @@
 // Masks of one instance a file, or whose values number instances: merged.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/importing.hpp"
@@ -9,41 +10,96 @@
 namespace lamina::data::detail {
 namespace {
 
+constexpr std::uint8_t kVoid = 128;
+
 /// A photograph and the files of its instances.
 struct Instances {
   fs::path photo;
   std::vector<fs::path> masks;
 };
 
-/// Where something is drawn: in any color but black, and not transparent; in files of one color, wherever they are not transparent.
-std::vector<bool> drawn(const Raster& r) {
-  const auto channels = static_cast<std::size_t>(r.channels), alpha = channels - r.has_alpha;
-  bool one_color = true, one_alpha = true;
-  for (std::size_t i = 0; i < r.pixel_count() * channels; ++i)
-    (i % channels < alpha ? one_color : one_alpha) &= r.sample(i) == r.sample(i % channels);
-  const auto has_color = [&](std::size_t pixel) {
-    if (!r.palette.empty()) return r.sample(pixel) >= r.palette.size() || r.palette[r.sample(pixel)] != Rgb{};
-    for (std::size_t c = 0; c < alpha; ++c)
-      if (r.sample(pixel * channels + c)) return true;
-    return false;
-  };
-  std::vector<bool> set(r.pixel_count());
-  for (std::size_t p = 0; p < set.size(); ++p)
-    set[p] = one_alpha ? has_color(p) : r.sample(p * channels + alpha) != 0 && (one_color || has_color(p));
-  return set;
+/// How a source's masks mark instances, as all of them together tell.
+struct Marks {
+  bool on_white = false;   ///< the background is white, and what is darker is an instance
+  bool full_void = false;  ///< full intensity, or index 255 of a palette, is neither
+};
+
+/// What of a mask says something: all, or, where all colors are alike, its alpha.
+class Pixels {
+ public:
+  explicit Pixels(const Raster& r) : r_(r), channels_(static_cast<std::size_t>(r.channels)), alpha_(channels_ - r.has_alpha) {
+    for (std::size_t i = 0; i < r.pixel_count() * channels_; ++i)
+      (i % channels_ < alpha_ ? one_color_ : one_alpha_) &= r.sample(i) == r.sample(i % channels_);
+  }
+  /// Whether alpha alone says what is marked.
+  bool in_alpha() const { return one_color_ && !one_alpha_; }
+  bool clear(std::size_t pixel) const { return !one_alpha_ && r_.sample(pixel * channels_ + alpha_) == 0; }
+  bool black(std::size_t pixel) const { return is(pixel, 0); }
+  bool white(std::size_t pixel) const { return is(pixel, r_.palette.empty() ? r_.max_value : 255); }
+  /// Of masks of one channel: a number.
+  bool numbers() const { return r_.channels == 1; }
+  unsigned number(std::size_t pixel) const { return r_.sample(pixel); }
+  unsigned full() const { return r_.palette.empty() ? r_.max_value : 255; }
+
+ private:
+  bool is(std::size_t pixel, unsigned level) const {
+    if (!r_.palette.empty())
+      return r_.sample(pixel) < r_.palette.size() &&
+             std::all_of(r_.palette[r_.sample(pixel)].begin(), r_.palette[r_.sample(pixel)].end(), [&](unsigned v) { return v == level; });
+    for (std::size_t c = 0; c < alpha_; ++c)
+      if (r_.sample(pixel * channels_ + c) != level) return false;
+    return true;
+  }
+
+  const Raster& r_;
+  std::size_t channels_, alpha_;
+  bool one_color_ = true, one_alpha_ = true;
+};
+
+Raster read_one(const fs::path& file) { return read_raster(file, DecodeLimits{}.of(FileRole::mask)); }
+
+/// White is the background where it has most of the borders and most of all; full intensity is void where it stands beside 1 to n.
+Marks marks_of(const std::map<std::string, Instances>& items) {
+  std::int64_t border = 0, white_border = 0, all = 0, white = 0, voids = 0, gaps = 0;
+  for (const auto& [stem, item] : items)
+    for (const fs::path& file : item.masks) {
+      const Raster r = read_one(file);
+      const Pixels pixels(r);
+      std::set<unsigned> numbers;
+      for (std::size_t p = 0; p < r.pixel_count() && !pixels.in_alpha(); ++p) {
+        const auto w = static_cast<std::size_t>(r.width);
+        const bool outer = p < w || p + w >= r.pixel_count() || p % w == 0 || p % w == w - 1,
+                   is_white = !pixels.clear(p) && pixels.white(p);
+        ++all, border += outer, white += is_white, white_border += outer && is_white;
+        if (pixels.numbers() && pixels.number(p)) numbers.insert(pixels.number(p));
+      }
+      const std::size_t n = numbers.size();
+      if (!numbers.contains(pixels.full()) || n < 2) continue;
+      const bool gapless = *std::prev(numbers.end(), 2) == n - 1 && n < pixels.full();
+      ++(gapless ? voids : gaps);
+    }
+  Marks marks;
+  marks.on_white = 2 * white > all && 2 * white_border > border;
+  marks.full_void = !marks.on_white && voids > gaps;
+  return marks;
 }
 
-/// 255 where any of the files has something drawn.
-LabelImage merged(const std::vector<fs::path>& masks) {
+/// 255 where any of the files has something drawn: in any color but the background's, and not transparent; in files of one color, wherever
+/// they are not transparent. 128 where it is void alone.
+LabelImage merged(const std::vector<fs::path>& masks, const Marks& marks) {
   LabelImage all;
   for (const fs::path& file : masks) {
-    const Raster one = read_raster(file, DecodeLimits{}.of(FileRole::mask));
+    const Raster one = read_one(file);
     if (all.labels.empty()) all = LabelImage(one.width, one.height);
     require<DataError>(one.width == all.width && one.height == all.height, file.string(), ": ", one.width, "x", one.height, " pixels, but ",
                        masks[0].string(), " has ", all.width, "x", all.height);
-    const std::vector<bool> set = drawn(one);
-    for (std::size_t i = 0; i < set.size(); ++i)
-      if (set[i]) all.labels[i] = 255;
+    const Pixels pixels(one);
+    for (std::size_t i = 0; i < all.labels.size(); ++i) {
+      const bool unmarked = pixels.clear(i) || (!pixels.in_alpha() && (marks.on_white ? pixels.white(i) : pixels.black(i)));
+      if (unmarked) continue;
+      const bool is_void = marks.full_void && pixels.numbers() && pixels.number(i) == pixels.full();
+      if (!is_void || all.labels[i] == 0) all.labels[i] = is_void ? kVoid : 255;
+    }
   }
   return all;
 }
@@ -106,11 +162,12 @@ Imported import_instances(const fs::path& source, Target& target) {
       source.string() +
       " holds no instances: ID/images/ID.png with ID/masks/*.png, or images/ID.png with masks/ID/*.png, masks/ID_N.png or masks/ID.png";
   require<DataError>(std::any_of(items.begin(), items.end(), [](const auto& item) { return !item.second.masks.empty(); }), nothing);
+  const Marks marks = marks_of(items);
   std::vector<std::string> bare;
   for (const auto& [stem, item] : items) {
     target.add(Split::train, stem, item.photo);
     if (!item.masks.empty()) {
-      target.write_mask(stem, merged(item.masks));
+      target.write_mask(stem, merged(item.masks, marks));
       continue;
     }
     bare.push_back(item.photo.filename().string());
@@ -119,7 +176,17 @@ Imported import_instances(const fs::path& source, Target& target) {
   }
   target.tell(bare, "photograph", "without an instance, all background");
   target.note("instances are merged: where they touch, nothing tells them apart");
-  return target.finish({{"labels", numbered_labels({"instance"})}, {"encoding", "binary"}}, nothing);
+  if (marks.on_white)
+    target.note(
+        "white is the background, as it has most of the masks and of their borders: what is darker is an instance; if it is "
+        "otherwise, invert the masks");
+  if (marks.full_void)
+    target.note(
+        "full intensity (255) stands beside instances numbered from 1 without a gap: it is void, left out; if it is an instance, number it "
+        "as one");
+  Json schema{{"labels", numbered_labels({"instance"})}, {"encoding", "binary"}};
+  if (marks.full_void) schema = {{"labels", {{"background", 0}, {"instance", 255}}}, {"ignore", kVoid}};
+  return target.finish(schema, nothing);
 }
 
 }  // namespace lamina::data::detail

@@ -121,6 +121,8 @@ std::string import_command(const std::string& kind, const fs::path& source);
 /// What is wrong with a folder that is laid out in another way: a sentence with the command that makes a data set of it; empty: it is in no
 /// layout that is known.
 std::string import_advice(const fs::path& source);
+/// Of a folder with photographs and masks beside each other: what reads them; empty: it is none.
+std::string advice_on_beside(const fs::path& root);
 /// ID/images/* and ID/masks/* below `source`: the photographs by ID's folder.
 std::map<fs::path, std::vector<fs::path>> instance_folders(const fs::path& source);
 /// Whether folders are named by splits, each with photographs and masks of their names.

@@ -38,10 +38,22 @@ bool is_one_hot(const Raster& r) {
   return true;
 }
 
-/// Is the fourth channel of a picture a plane, not alpha?
-bool has_fourth_plane(const Raster& r, const LabelSchema& schema) {
-  if (!r.has_alpha || r.channels != 4 || schema.reading.alpha) return false;
-  return schema.reading.encoding ? planes_in(schema) == 4 : !schema.has_colors && is_one_hot(r);
+/// Of RGBA that may be four one-hot planes, as only all masks together can tell: pixels by the channel set. Empty: one with a color has
+/// another channel set, or what is set is neither 1 nor full.
+std::map<std::uint32_t, std::int64_t> pixels_by_channel(const Raster& r) {
+  std::map<std::uint32_t, std::int64_t> pixels;
+  unsigned set = 0;
+  for (std::size_t p = 0; p < r.pixel_count(); ++p) {
+    std::uint32_t plane = MaskContent::kNoPlane;
+    for (std::uint32_t k = 0; k < 4; ++k)
+      if (const unsigned v = r.sample(p * 4 + k)) {
+        if (set == 0) set = v;
+        if (plane != MaskContent::kNoPlane || v != set || (v != 1 && v != r.max_value)) return {};
+        plane = k;
+      }
+    ++pixels[plane];
+  }
+  return pixels;
 }
 
 /// How a raster's pixels are read as values; decides `kind` from the whole raster. Throws DataError on pages that are no planes.
@@ -51,12 +63,10 @@ class PixelValues {
       : r_(raster), schema_(schema), c_(static_cast<std::size_t>(raster.channels)) {
     require<DataError>(raster.pages == 1 || is_one_hot(raster), origin, detail::pages_fault(raster.pages));
     const int colors = raster.channels - raster.has_alpha;
-    const bool fourth = has_fourth_plane(raster, schema);
-    // Where alpha is the same everywhere, only other masks can tell what it is.
-    const bool all_planes = raster.pages > 1 || (fourth && (schema.reading.encoding || varies(raster, 3)));
+    const bool fourth = raster.has_alpha && raster.channels == 4 && !schema.reading.alpha;
     if (!raster.palette.empty())
       kind_ = Kind::palette;
-    else if (all_planes)
+    else if (raster.pages > 1 || (fourth && planes_in(schema) == 4))
       kind_ = Kind::planes;
     else if (colors == 3 && raster.format != FileFormat::npy)
       kind_ = equal_channels() ? Kind::gray : Kind::color;
@@ -67,9 +77,10 @@ class PixelValues {
     if (alpha_) kind_ = Kind::gray;
     nearest_ = schema.reading.others == Others::nearest && kind_ != Kind::planes;
     only_known_ = schema.reading.others == Others::ignore && (kind_ == Kind::gray || (kind_ == Kind::color && schema.has_colors));
-    planes_ = fourth || kind_ == Kind::planes ? raster.channels : 0;
+    may_be_planes_ = fourth && !schema.reading.encoding && !schema.has_colors;
   }
-  int planes() const { return planes_; }
+  /// Whether what alpha is remains to be decided.
+  bool may_be_planes() const { return may_be_planes_; }
   Kind kind() const { return nearest_ ? Kind::color : kind_; }
   std::uint32_t operator()(std::size_t pixel) {
     const std::uint32_t v = value(pixel);
@@ -120,8 +131,7 @@ class PixelValues {
   const LabelSchema& schema_;
   std::size_t c_;
   Kind kind_;
-  int planes_ = 0;
-  bool alpha_ = false, nearest_ = false, only_known_ = false;
+  bool alpha_ = false, nearest_ = false, only_known_ = false, may_be_planes_ = false;
   std::map<std::uint32_t, std::uint32_t> seen_;
 };
 
@@ -154,13 +164,6 @@ LabelImage decode_planes(const Raster& raster, int planes, const LabelSchema& sc
 
 }  // namespace
 
-std::string MaskContent::describe(std::uint32_t value) const {
-  if (value == kNoPlane) return "no plane";
-  if (value == kSeveralPlanes) return "several planes";
-  if (value == kOther) return "other values";
-  return kind == Kind::color ? "the color " + hex_color(value) : "the value " + std::to_string(value);
-}
-
 void MaskContent::tell_of(const Raster& raster) {
   format = raster.format;
   orientation = raster.orientation;
@@ -184,7 +187,8 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file, const La
   content.height = raster.height;
   content.max_value = raster.max_value;
   content.alpha_varies = alpha && !schema.reading.alpha && content.kind != Kind::planes;
-  content.planes = value.planes();
+  if (content.kind == Kind::planes) content.planes = raster.channels;
+  if (value.may_be_planes()) content.rgba = pixels_by_channel(raster);
   content.palette = raster.palette;
   const std::size_t pixels = raster.pixel_count();
   for (std::size_t begin = 0, end; begin < pixels; begin = end) {  // runs of equal values
@@ -221,15 +225,19 @@ MaskDecoder::MaskDecoder(MaskEncoding encoding, const LabelSchema& schema) : enc
 }
 
 std::uint32_t MaskDecoder::plane_of_color(std::uint32_t color) const {
-  if (planes_in(schema_) == 4) return color > 0xffff ? 0 : color > 0xff ? 1 : color ? 2 : 3;  // one is set, or else alpha
   return color == 0xff0000 ? 0 : color == 0x00ff00 ? 1 : color == 0x0000ff ? 2 : MaskContent::kNoPlane;
+}
+
+const std::map<std::uint32_t, std::int64_t>& MaskDecoder::counts_of(const MaskContent& content) const {
+  return planes_in(schema_) == 4 && !content.rgba.empty() ? content.rgba : content.counts;
 }
 
 int MaskDecoder::class_of(const MaskContent& content, std::uint32_t value) const {
   std::uint32_t key = value;
   if (encoding_ == MaskEncoding::colors) key = color_of(content, value);
   if (encoding_ == MaskEncoding::binary && value == content.max_value && value != schema_.ignore) key = 1;
-  if ((encoding_ == MaskEncoding::planes || encoding_ == MaskEncoding::foreground_planes) && content.kind != Kind::planes)
+  if ((encoding_ == MaskEncoding::planes || encoding_ == MaskEncoding::foreground_planes) && content.kind != Kind::planes &&
+      &counts_of(content) == &content.counts)
     key = plane_of_color(value);
   const auto it = classes_.find(key);
   if (it == classes_.end() && schema_.reading.others == Others::ignore && encoding_ != MaskEncoding::multilabel) return kIgnoreLabel;
@@ -293,51 +301,6 @@ LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const
     for (std::size_t i = 0; i < plane.labels.size(); ++i) mask.labels[i * paths.size() + k] = plane.labels[i];
   }
   return mask;
-}
-
-std::string MaskDecoder::describe(const LabelSchema& schema) const {
-  constexpr const char* kText[] = {"gray index masks",
-                                   "palette masks, read by index",
-                                   "binary masks",
-                                   "masks read by color",
-                                   "one-hot planes",
-                                   "one-hot planes, none where the background is",
-                                   "multilabel masks, a plane a class"};
-  std::string of_heads;
-  for (std::size_t h = 0; h < heads_.size(); ++h)
-    of_heads += (h ? "; " : "") + schema.heads[h].name + ": " + heads_[h].describe(schema.heads[h]);
-  if (!heads_.empty()) return of_heads;
-  const std::vector<std::string>& folders = schema.reading.class_folders;
-  std::string s = !folders.empty()
-                      ? "a folder of masks a class:"
-                      : std::string(kText[static_cast<std::size_t>(encoding_)]) + (schema.reading.alpha ? " in the alpha channel:" : ":");
-  if (!schema.planes.empty()) {
-    s = "graded planes:";
-    for (const std::string& plane : schema.planes) s += (&plane == &schema.planes[0] ? " " : ", ") + plane;
-    s += "; each";
-  }
-  for (std::size_t k = 0; k < schema.names.size(); ++k) {
-    const unsigned v = schema.values[k];
-    const bool has_folder = std::find(folders.begin(), folders.end(), schema.names[k]) != folders.end();
-    const std::string value = encoding_ == MaskEncoding::colors              ? hex_color(packed(schema.colors[k]))
-                              : !folders.empty()                             ? (has_folder ? "" : "elsewhere")
-                              : encoding_ == MaskEncoding::binary            ? (k ? "full" : "0")
-                              : encoding_ != MaskEncoding::foreground_planes ? std::to_string(v)
-                              : v == 0                                       ? "none"
-                                                                             : std::to_string(v - 1);
-    s += message(k == 0 ? " " : schema.task == Task::ordinal ? " < " : ", ", value, value.empty() ? "" : " ", schema.names[k]);
-  }
-  if (schema.reading.others == Others::ignore) s += "; other values ignored";
-  if (schema.reading.others == Others::nearest) s += "; other colors are the nearest label's";
-  return schema.ignore ? message(s, "; ", *schema.ignore, " ignored") : s;
-}
-
-std::string mask_values::no_label_cure(std::uint32_t value, bool colors) {
-  if (value == MaskContent::kSeveralPlanes)
-    return "; classes that overlap need \"task\": \"multilabel\" in dataset.json, or correct the mask";
-  return message(", which is none of the labels; ",
-                 colors ? "where colors are off by a little, --nearest-color takes each for the nearest label; or " : "",
-                 "correct the mask, add it to \"labels\" in dataset.json, or leave such pixels out with --others ignore");
 }
 
 }  // namespace lamina::data

@@ -12,6 +12,9 @@ namespace {
 using namespace mask_values;
 
 constexpr std::size_t kMostClassesWithoutLabels = 64;
+constexpr const char* kSmeared =
+    "Colors that are smeared, as by JPEG or smoothed borders: give \"labels\" and \"colors\" in dataset.json, and --nearest-color";
+std::string if_numbers() { return message(". If they number objects: ", program_word(), " import instances SOURCE OUT"); }
 
 /// Of masks of planes that are written as this one is.
 const char* ending_of(const MaskContent& planes) { return planes.format == FileFormat::png ? ".png" : ".npy"; }
@@ -31,9 +34,12 @@ class Resolver {
     const auto has = [&](Kind kind) { return std::any_of(masks_.begin(), masks_.end(), [&](const auto& m) { return m.kind == kind; }); };
     require<DataError>(!masks_.empty(), "there are no masks");
     for (const MaskContent& m : masks_)
-      require<DataError>(
-          !m.too_many_values, m.file, ": more than ", MaskContent::kMostValues,
-          " different values: this is no mask of labels (a lossy or smoothed file? --mask-threshold 0.5 marks what is above half)");
+      require<DataError>(!m.too_many_values, m.file, ": more than ", MaskContent::kMostValues,
+                         m.kind == Kind::color ? " different colors: this is no mask of labels. " + std::string(kSmeared)
+                                               : " different values: this is no mask of labels (a lossy or smoothed file? --mask-threshold "
+                                                 "0.5 marks what is above half)",
+                         if_numbers());
+    if (four_channels()) return planes_of_rgba();
     check_alpha();
     if (schema_.reading.encoding) return given(*schema_.reading.encoding);
     if (has(Kind::planes)) return planes_of_arrays();
@@ -116,10 +122,30 @@ class Resolver {
     if (schema_.reading.class_folders.empty()) schema_.file_ending = ending_of(masks_[0]);
     return one_hot(planes);
   }
+  /// Are the masks RGBA with at most one channel set, and each of the four somewhere? Otherwise alpha is no class.
+  bool four_channels() const {
+    std::set<std::uint32_t> used;
+    for (const MaskContent& m : masks_) {
+      if (m.rgba.empty()) return false;
+      for (const auto& [plane, count] : m.rgba) used.insert(plane);
+    }
+    used.erase(MaskContent::kNoPlane);
+    return used.size() == 4;
+  }
+  MaskEncoding planes_of_rgba() {
+    if (schema_.classes() != 5)
+      schema_.reading_note =
+          "the RGBA masks are read as one-hot planes, red, green, blue and alpha, since a pixel has at most one of them set and all four "
+          "occur; if alpha is no class, say so with \"encoding\": \"colors\", \"labels\" and \"colors\" in dataset.json";
+    schema_.file_ending = ending_of(masks_[0]);
+    return one_hot(4);
+  }
   /// One-hot planes: of every class, or of all but the background, which is then where none is set.
   MaskEncoding one_hot(int planes) {
-    const bool uncovered = std::any_of(masks_.begin(), masks_.end(), [](const MaskContent& m) {
-      return m.kind == Kind::planes ? m.counts.contains(MaskContent::kNoPlane) : m.planes == 0 && m.counts.contains(0x000000);
+    const bool uncovered = std::any_of(masks_.begin(), masks_.end(), [&](const MaskContent& m) {
+      return m.kind == Kind::planes ? m.counts.contains(MaskContent::kNoPlane)
+             : planes == 4          ? m.rgba.contains(MaskContent::kNoPlane)
+                                    : m.counts.contains(0x000000);
     });
     if (schema_.names.empty()) {
       std::vector<unsigned> values;
@@ -182,9 +208,10 @@ class Resolver {
         "the masks are RGB-coloured (", counted(std::ssize(used), "color"), ": ", list(used, hex_color),
         ") and nothing says which color is which class. Write dataset.json with \"labels\" {name: number} and \"colors\" {name: color}",
         example.empty() ? "" : ", for example \"colors\": {" + example + "}",
-        overlaps(used) ? ". If red, green and blue are labels that overlap, write {\"task\": \"multilabel\", \"labels\": {\"a\": 0, "
-                         "\"b\": 1, \"c\": 2}}"
-                       : ""));
+        used.size() > 8  ? message(". ", kSmeared, if_numbers())
+        : overlaps(used) ? ". If red, green and blue are labels that overlap, write {\"task\": \"multilabel\", \"labels\": {\"a\": 0, "
+                           "\"b\": 1, \"c\": 2}}"
+                         : ""));
   }
 
   void check_palettes() const {
@@ -238,7 +265,7 @@ class Resolver {
                        used.size() > kMostClassesWithoutLabels ? "So many values are typical of lossy or smoothed files (--mask-threshold "
                                                                  "0.5 marks what is above half); if they are none, write"
                                                                : "Write",
-                       " dataset.json, with names of your own: ", labels_of(used));
+                       " dataset.json, with names of your own: ", labels_of(used), if_numbers());
     std::vector<unsigned> values;
     for (unsigned v = 0; v <= last->first; ++v)
       if (v != schema_.ignore) values.push_back(v);

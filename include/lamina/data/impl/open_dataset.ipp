@@ -14,7 +14,7 @@ void throw_errors(const DatasetFiles& files) {
   int errors = 0;
   for (const Finding& f : files.findings)
     if (f.is_error && ++errors <= 5) text += "\n  " + f.text;
-  if (errors > 5) text += message("\n  and ", errors - 5, " more; `lamina check` lists all");
+  if (errors > 5) text += message("\n  and ", errors - 5, " more; `", program_word(), " check` lists all");
   require<DataError>(errors == 0, files.root.string(), ": the data set has ", counted(errors, "error"), ":", text);
 }
 
@@ -36,7 +36,9 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   survey.tell_of_sizes(dataset.findings);
   dataset.photos = survey.photos(dataset.findings);
   throw_errors(dataset);
-  survey.tell_of_files(dataset.schema.reading, dataset.findings);
+  if (const std::string& note = dataset.schema.reading_note; !note.empty()) dataset.findings.push_back({false, note});
+  survey.tell_of_files(dataset.schema, dataset.findings);
+  if (!dataset.has_schema) survey.tell_of_numbers(root, options, dataset.findings);
   survey.tell_of_duplicates(same);
   for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text), f.leak});
   for (std::size_t i = 0; i < survey.items.size(); ++i) {

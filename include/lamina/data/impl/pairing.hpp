@@ -101,6 +101,10 @@ class Pairing {
 /// The masks by the stems of their photographs; those of none by their own.
 Files by_photo(const Files& images, const Files& masks, std::vector<Finding>& findings);
 
+/// Of photographs and masks in one folder the masks: what is called as another file with a usual ending of masks or, where none is, with
+/// the one ending by which names continue others.
+Files masks_beside(const Files& files);
+
 /// Of masks of one thing each, "ID_3", "ID-cell-07", "ID.2" or "ID": the ID that is a photograph's stem; the longest. Empty: none.
 template <class Stems>
 std::string photo_before_ending(const std::string& stem, const Stems& photos) {

@@ -121,7 +121,8 @@ void Pairing::tell(std::vector<Finding>& findings) const {
                                        ": ", way.example)});
   if (!several_.empty())
     findings.push_back({true, "the names say not which mask belongs to which photograph: " + several_ +
-                                  "; keep one mask a photograph. Masks of one instance each are merged by lamina import instances"});
+                                  "; keep one mask a photograph. Masks of one instance each are merged by " + program_word() +
+                                  " import instances SOURCE OUT"});
 }
 
 Files by_photo(const Files& images, const Files& masks, std::vector<Finding>& findings) {

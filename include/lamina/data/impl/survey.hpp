@@ -30,7 +30,7 @@ struct Survey {
   Survey(DatasetFiles& files, const DatasetOptions& options, bool photos);
 
   /// What files hold beside what is read, EXIF orientations that masks lack, alpha channels that are not read.
-  void tell_of_files(const MaskReading& reading, std::vector<Finding>& findings) const;
+  void tell_of_files(const LabelSchema& schema, std::vector<Finding>& findings) const;
   /// Photographs that are twice in a split (warnings) or in two (errors).
   /// By item the first one with the same pixels: itself where it is no copy.
   std::vector<std::size_t> copied() const;
@@ -41,6 +41,8 @@ struct Survey {
   void tell_of_sizes(std::vector<Finding>& findings) const;
   /// Of the training split. Photographs of different bands are errors.
   PhotoStatistics photos(std::vector<Finding>& findings) const;
+  /// Masks that seem to number objects, where nothing says what their values are (a warning).
+  void tell_of_numbers(const std::filesystem::path& root, const DatasetOptions& options, std::vector<Finding>& findings) const;
   /// How many items have one.
   std::int64_t masks() const;
   /// Completes the schema. Throws as resolve_masks.
@@ -57,9 +59,12 @@ MaskCounts counts_of(const MaskContent& mask, const MaskDecoder& decoder, const 
 template <class F>
 void each_unknown(const MaskContent& mask, const MaskDecoder& decoder, F&& f) {
   for (std::size_t h = 0; h < mask.heads.size(); ++h) each_unknown(mask.heads[h], decoder.head(h), f);
-  for (const auto& [value, count] : mask.counts)
+  for (const auto& [value, count] : decoder.counts_of(mask))
     if (decoder.class_of(mask, value) < 0) f(mask, value, count);
 }
+
+/// As CheckReport::objects. Throws as read_mask.
+std::vector<std::vector<double>> object_widths(const std::vector<Item>& items, const MaskDecoder& decoder, const LabelSchema& schema);
 
 /// "a.png, b.png, ..."
 std::string examples(const std::vector<std::string>& names);

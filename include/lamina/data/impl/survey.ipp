@@ -7,6 +7,7 @@
 
 #include "lamina/core/device.hpp"
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/mask_values.hpp"
 #include "lamina/data/impl/pairing.hpp"
 #include "lamina/io/file.hpp"
 
@@ -171,8 +172,18 @@ void Survey::tell_of_errors(std::vector<Finding>& findings) const {
   of_masks.tell(findings);
 }
 
-void Survey::tell_of_files(const MaskReading& reading, std::vector<Finding>& findings) const {
+namespace {
+/// Whether alpha varies and is not read: as labels, or as the fourth of one-hot planes.
+bool leaves_alpha(const MaskContent& mask, const LabelSchema& schema) {
+  for (std::size_t h = 0; h < mask.heads.size(); ++h)
+    if (leaves_alpha(mask.heads[h], schema.heads[h])) return true;
+  return mask.alpha_varies && (mask.rgba.empty() || mask_values::planes_in(schema) != 4);
+}
+}  // namespace
+
+void Survey::tell_of_files(const LabelSchema& schema, std::vector<Finding>& findings) const {
   std::vector<std::string> lossy, turned, transparent;
+  bool may_be_class = false;
   std::map<std::string, std::vector<std::string>> notes;  // files by what is to be said of them
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Inspection& in = found[i];
@@ -181,7 +192,7 @@ void Survey::tell_of_files(const MaskReading& reading, std::vector<Finding>& fin
     for (const std::string& note : in.mask.notes) notes[note].push_back(items[i].mask.string());
     const std::string name = items[i].mask.filename().string();
     if (in.mask.lossy) lossy.push_back(name);
-    if (in.mask.alpha_varies) transparent.push_back(name);
+    if (leaves_alpha(in.mask, schema)) transparent.push_back(name), may_be_class |= !in.mask.rgba.empty();
     if (in.orientation != 1 && in.mask.orientation == 1 && items[i].turn == 1) turned.push_back(items[i].image.filename().string());
   }
   const auto warn = [&](const std::string& text) { findings.push_back({false, text}); };
@@ -191,8 +202,10 @@ void Survey::tell_of_files(const MaskReading& reading, std::vector<Finding>& fin
                  " (JPEG, WebP), which smear labels at their borders; save masks as PNG: ", examples(lossy)));
   if (!transparent.empty())
     warn(message(counted(std::ssize(transparent), "mask has", "masks have"),
-                 " an alpha channel that varies and is not read (--mask-channel alpha reads it instead): ", examples(transparent)));
-  if (!turned.empty() && !reading.as_stored)
+                 " an alpha channel that varies and is not read (--mask-channel alpha reads it instead",
+                 may_be_class ? "; \"encoding\": \"planes\" and a label for each of R, G, B and A in dataset.json read it as a class" : "",
+                 "): ", examples(transparent)));
+  if (!turned.empty() && !schema.reading.as_stored)
     warn(message(counted(std::ssize(turned), "photograph is turned by its", "photographs are turned by their"),
                  " EXIF orientation, which the masks do not have. Where masks were drawn on "
                  "the pixels as they are stored, say --mask-frame stored (\"mask_frame\": \"stored\" in dataset.json): ",
@@ -282,7 +295,7 @@ MaskCounts counts_of(const MaskContent& mask, const MaskDecoder& decoder, const 
   }
   if (!schema.heads.empty()) return all;
   all.pixels.resize(schema.counted().size());
-  for (const auto& [value, count] : mask.counts)
+  for (const auto& [value, count] : decoder.counts_of(mask))
     if (const int c = decoder.class_of(mask, value); c >= 0 && c != kIgnoreLabel) all.pixels[static_cast<std::size_t>(c)] += count;
   const bool planes = !schema.plane_names().empty();
   all.known.assign(all.pixels.size(), planes ? std::int64_t{mask.width} * mask.height

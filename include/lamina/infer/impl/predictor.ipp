@@ -77,7 +77,13 @@ InferenceInfo inference_info(const io::Metadata& metadata, const std::string& or
     const auto task = metadata.find("task");
     require<DataError>(task == metadata.end() || task->second != "colorization", origin,
                        ": the network colors photographs (lamina colorize predict); it segments none");
-    require<DataError>(it != metadata.end(), origin, ": its metadata lacks \"", key, "\": it was not written by lamina train");
+    require<DataError>(
+        it != metadata.end(), origin, ": its metadata lacks \"", key, "\": it says not what the outputs mean. ",
+        metadata.contains("model")
+            ? "infer::save_predictor writes that, too, and so does lamina train --from FILE; or give Predictor the network "
+              "(io::ModelFile(path).network()), a head (heads::make_head(labels)) and an InputConfig"
+            : "Its network is known to the program alone that wrote it: there, build it, io::load_pretrained(*network, path), "
+              "and give Predictor the network, a head (heads::make_head(labels)) and an InputConfig");
     return it->second;
   };
   const auto head = metadata.find("head");

@@ -6,7 +6,9 @@ namespace lamina::io {
 
 models::ModelConfig ModelFile::model() const {
   const auto it = metadata().find("model");
-  require<DataError>(it != metadata().end(), path_.string(), ": its metadata lacks \"model\": it was not written by lamina train");
+  require<DataError>(it != metadata().end(), path_.string(),
+                     ": its metadata lacks \"model\": its network is known to the program alone that wrote it; build it there, and "
+                     "io::load_pretrained(*network, path) fills it");
   try {
     return models::model_config_from_json(it->second);
   } catch (const DataError& e) {

@@ -10,10 +10,10 @@
 namespace lamina::train {
 namespace {
 
-constexpr int kLargestSide = 512;        // that a U-Net trains on in a few GB at a batch of 4
-constexpr double kRareBelow = 0.05;      // of the even share: the rarest class then hardly moves an unweighted loss
-constexpr double kSmallObject = 0.0025;  // share of its photographs; scaled to kLargestSide it is some 25 pixels wide
-constexpr double kTinyObject = 0.0005;   // some 11 pixels: not to be made any smaller
+constexpr int kLargestSide = 512;      // that a U-Net trains on in a few GB at a batch of 4
+constexpr double kRareBelow = 0.05;    // of the even share: the rarest class then hardly moves an unweighted loss
+constexpr double kFewPixels = 5;       // wide: not to be made any smaller
+constexpr double kRareInCrops = 0.01;  // of its photographs: few windows would show it
 
 std::string percent(double share) { return formatted(share < 0.001 ? "%.2g %%" : "%.2f %%", 100 * share); }
 
@@ -41,6 +41,28 @@ Recommendation class_weights(const data::CheckReport& report) {
 
 int rounded(double side) { return std::max(32, static_cast<int>(std::lround(side / 16)) * 16); }
 
+/// --size and --resize crop, where objects of some class would be a few pixels wide at `size`, whose longer side is given; else none.
+std::vector<Recommendation> windows(const data::CheckReport& report, int w, int h, const std::string& size, int longer) {
+  std::size_t narrowest = 0;
+  double least = kFewPixels;  // pixels: the width of the object in the middle
+  for (std::size_t c = 0; c < report.objects.size(); ++c)
+    if (const auto& widths = report.objects[c]; !widths.empty() && widths[widths.size() / 2] * longer < least)
+      least = widths[widths.size() / 2] * longer, narrowest = c;
+  if (least == kFewPixels) return {};
+  const int side = std::min(kLargestSide, std::min(w, h) / 16 * 16);
+  std::vector<Recommendation> crops{
+      {"--size", message(side, "x", side), message("windows at the photographs' own scale, of ", w, "x", h, " pixels in the middle")},
+      {"--resize", "crop",
+       message("brought to ", size, ", half of the objects of '", report.schema.counted()[narrowest], "' would be less than ",
+               formatted("%.1f", least), " pixels wide")}};
+  const data::ClassCounts& counts = report.splits[0].counts;
+  const double share = static_cast<double>(counts.pixels[narrowest]) / static_cast<double>(counts.pixels_of_images[narrowest]);
+  if (share < kRareInCrops)
+    crops.push_back(
+        {"--crop-foreground", "0.33", "few crops would show what is rare: a third are centered on a class other than the background"});
+  return crops;
+}
+
 /// --size and --resize.
 std::vector<Recommendation> sizes(const data::CheckReport& report) {
   auto extents = report.extents;
@@ -52,22 +74,10 @@ std::vector<Recommendation> sizes(const data::CheckReport& report) {
       std::minmax_element(extents.begin(), extents.end(), [&](const auto& a, const auto& b) { return proportion(a) < proportion(b); });
   const bool alike = proportion(*wide) < 1.05 * proportion(*flat);
   const std::string median = message(w, "x", h, " pixels");
-  const data::SplitSummary& train = report.splits[0];
-  for (std::size_t c = 0; c < train.counts.pixels.size(); ++c) {
-    if (train.counts.images[c] == 0 || report.schema.is_background(static_cast<int>(c))) continue;
-    const double share = static_cast<double>(train.counts.pixels[c]) / static_cast<double>(train.counts.pixels_of_images[c]);
-    const bool small = share < kSmallObject && std::min(w, h) >= 2 * kLargestSide;
-    const bool tiny = share < kTinyObject && std::max(w, h) > kLargestSide;
-    if ((!small && !tiny) || train.overlapping) continue;
-    const int side = std::min(kLargestSide, std::min(w, h) / 16 * 16);
-    return {{"--size", message(side, "x", side), "windows at the photographs' own scale, of " + median + " in the middle"},
-            {"--resize", "crop",
-             message("'", report.schema.counted()[c], "' covers ", percent(share),
-                     " of the photographs that have it, and would vanish in smaller ones")},
-            {"--crop-foreground", "0.33", "few crops would show what is rare: a third are centered on a class other than the background"}};
-  }
   const double scale = std::min(1.0, static_cast<double>(kLargestSide) / std::max(w, h));
   const std::string size = message(rounded(w * scale), "x", rounded(h * scale));
+  if (scale < 1)
+    if (auto crops = windows(report, w, h, size, std::max(rounded(w * scale), rounded(h * scale))); !crops.empty()) return crops;
   return {{"--size", size,
            scale < 1 ? message("the photographs, of ", median, " in the middle, brought to ", kLargestSide, " pixels on their longer side")
                      : "the photographs' own size, " + median + (alike ? "" : " in the middle") + ", by steps of 16"},

@@ -1,0 +1,64 @@
+// What is said of masks: their values, how they are read, what to do about the rest.
+#include <algorithm>
+
+#include "lamina/core/text.hpp"
+#include "lamina/data/impl/mask_values.hpp"
+
+namespace lamina::data {
+
+std::string MaskContent::describe(std::uint32_t value) const {
+  if (value == kNoPlane) return "no plane";
+  if (value == kSeveralPlanes) return "several planes";
+  if (value == kOther) return "other values";
+  return kind == Kind::color ? "the color " + mask_values::hex_color(value) : "the value " + std::to_string(value);
+}
+
+std::string MaskDecoder::describe(const LabelSchema& schema) const {
+  using namespace mask_values;
+  constexpr const char* kText[] = {"gray index masks",
+                                   "palette masks, read by index",
+                                   "binary masks",
+                                   "masks read by color",
+                                   "one-hot planes",
+                                   "one-hot planes, none where the background is",
+                                   "multilabel masks, a plane a class"};
+  std::string of_heads;
+  for (std::size_t h = 0; h < heads_.size(); ++h)
+    of_heads += (h ? "; " : "") + schema.heads[h].name + ": " + heads_[h].describe(schema.heads[h]);
+  if (!heads_.empty()) return of_heads;
+  const std::vector<std::string>& folders = schema.reading.class_folders;
+  std::string s = !folders.empty()
+                      ? "a folder of masks a class:"
+                      : std::string(kText[static_cast<std::size_t>(encoding_)]) + (schema.reading.alpha ? " in the alpha channel:" : ":");
+  if (!schema.planes.empty()) {
+    s = "graded planes:";
+    for (const std::string& plane : schema.planes) s += (&plane == &schema.planes[0] ? " " : ", ") + plane;
+    s += "; each";
+  }
+  for (std::size_t k = 0; k < schema.names.size(); ++k) {
+    const unsigned v = schema.values[k];
+    const bool has_folder = std::find(folders.begin(), folders.end(), schema.names[k]) != folders.end();
+    const std::string value = encoding_ == MaskEncoding::colors              ? hex_color(packed(schema.colors[k]))
+                              : !folders.empty()                             ? (has_folder ? "" : "elsewhere")
+                              : encoding_ == MaskEncoding::binary            ? (k ? "full" : "0")
+                              : encoding_ != MaskEncoding::foreground_planes ? std::to_string(v)
+                              : v == 0                                       ? "none"
+                                                                             : std::to_string(v - 1);
+    s += message(k == 0 ? " " : schema.task == Task::ordinal ? " < " : ", ", value, value.empty() ? "" : " ", schema.names[k]);
+  }
+  if (schema.reading.others == Others::ignore) s += "; other values ignored";
+  if (schema.reading.others == Others::nearest) s += "; other colors are the nearest label's";
+  return schema.ignore ? message(s, "; ", *schema.ignore, " ignored") : s;
+}
+
+std::string mask_values::no_label_cure(std::uint32_t value, bool colors) {
+  if (value == MaskContent::kSeveralPlanes)
+    return "; classes that overlap need \"task\": \"multilabel\" in dataset.json, or correct the mask";
+  return message(
+      ", which is none of the labels; ",
+      colors ? "where colors are off by a little, --nearest-color takes each for the nearest label; or "
+             : "where values are off by a little (JPEG, smoothed borders), give \"colors\" in dataset.json, and --nearest-color; or ",
+      "correct the mask, add it to \"labels\" in dataset.json, or leave such pixels out with --others ignore");
+}
+
+}  // namespace lamina::data
