@@ -48,7 +48,7 @@ int colorize_train(train::ColorizeConfig config, bool resume, const Common& comm
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
   const data::PhotoSets photos = data::find_photos(config.photos, config.held_out, config.seed);
-  for (const std::string& note : photos.notes) progress.note(note);
+  for (const std::string& note : photos.notes) progress.note(wrapped(note, 100, 2));
   progress.note(message("training on ", counted(static_cast<std::int64_t>(photos.training.size()), "photograph"), ", validating with ",
                         photos.held_out.size()));
   note_settings(progress, settings_of(config), settings_of(train::usual_settings(config)), common.verbose, pool.concurrency(), config.out);

@@ -16,6 +16,8 @@ TEST_CASE("colorize train, the same command again, and predict") {
   CHECK(result.at("steps") == 4);
   for (const char* number : {"g_loss", "d_accuracy", "val_l1", "val_l1_gray", "colorfulness"}) CHECK(result.contains(number));
   CHECK(first.err.find("data set of") != std::string::npos);
+  CHECK(first.err.find("g_loss") != std::string::npos);
+  for (const std::string& line : fields(first.err, '\n')) CHECK_MESSAGE(line.size() <= 100, line);
   CHECK(first.err.find("equilibrium 0.250") != std::string::npos);
   const Result again = w.lamina(train);
   CHECK(again.code == 0);

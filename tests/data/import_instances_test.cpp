@@ -92,14 +92,16 @@ TEST_CASE("masks that number objects with gaps, or by color: check and train tel
   DataFolder gaps;
   std::uint8_t next = 1;
   for (const char* n : {"a", "b", "c", "d"}) {
-    write_png(gaps / message("masks/", n, ".png"), labels({0, next, static_cast<std::uint8_t>(next + 3)}));
+    write_png(gaps / message("masks/", n, ".png"),
+              labels({next, static_cast<std::uint8_t>(next + 3), static_cast<std::uint8_t>(next + 5)}));
     next = static_cast<std::uint8_t>(next + 7);
   }
-  const std::string command = message("8 values, most of them in few of the 4 masks. To learn where objects are: lamina import instances ",
+  const std::string command = message("12 values, most of them in few of the 4 masks. To learn where objects are: lamina import instances ",
                                       gaps.path().string(), ' ');
   CHECK(told(check_dataset(gaps.path()).findings, command) == 1);
   CHECK(told(open_dataset(gaps.path()).findings, command) == 1);
-  gaps.text("dataset.json", R"({"labels": {"a": 0, "b": 1, "c": 4, "d": 8, "e": 11, "f": 15, "g": 18, "h": 22, "i": 25}})");
+  gaps.text("dataset.json",
+            R"({"labels": {"a": 1, "b": 4, "c": 6, "d": 8, "e": 11, "f": 13, "g": 15, "h": 18, "i": 20, "j": 22, "k": 25, "l": 27}})");
   CHECK(told(open_dataset(gaps.path()).findings, "number objects") == 0);
 
   const char* cure = "If they number objects: lamina import instances SOURCE OUT";

@@ -38,7 +38,7 @@ class Checker {
       if (!files.has_schema) survey.tell_of_numbers(report_.root, options_, report_.findings);
       count_classes(survey);
       check_classes();
-      look_closer(files);
+      look_closer(survey);
     }
     if (survey.items.empty() && report_.errors() > 0) return std::move(report_);  // which say why
     if (report_.splits[0].items == 0) error(files.why_empty(Split::train));
@@ -180,12 +180,16 @@ class Checker {
   }
 
   /// Of masks without an error.
-  void look_closer(const DatasetFiles& files) {
+  void look_closer(const detail::Survey& survey) {
     if (report_.errors() > 0) return;
-    report_.objects = detail::object_widths(files.items(Split::train), decoder_, report_.schema);
-    if (Combinations::of(report_.schema).empty()) return;
-    for (const Split split : kSplits)
-      report_.combinations[static_cast<int>(split)] = combinations_in(files.items(split), decoder_, report_.schema);
+    const bool combines = !Combinations::of(report_.schema).empty();
+    for (const Split split : kSplits) {
+      std::vector<Item> items;
+      for (std::size_t i = 0; i < survey.items.size(); ++i)
+        if (survey.splits[i] == split) items.push_back(survey.items[i]);
+      if (split == Split::train) report_.objects = detail::object_widths(items, decoder_, report_.schema, options_.limits);
+      if (combines) report_.combinations[static_cast<int>(split)] = combinations_in(items, decoder_, report_.schema);
+    }
   }
 
   const DatasetOptions& options_;

@@ -28,7 +28,7 @@ void Survey::tell_of_numbers(const std::filesystem::path& root, const DatasetOpt
   if (2 * without_gap > marked && counts.size() >= 3 && *counts.rbegin() >= kMany)
     why = message("1 to n without a gap in ", without_gap, " of ", counted(static_cast<std::int64_t>(marked), "mask"), ", n from ",
                   *counts.begin(), " to ", *counts.rbegin());
-  else if (marked >= 3 && all.size() >= kMany && 2 * times < all.size() * marked)
+  else if (marked >= 3 && all.size() >= kMany && times >= 3 * marked && 3 * times < all.size() * marked)
     why = message(all.size(), " values, most of them in few of the ", marked, " masks");
   if (why.empty()) return;
   findings.push_back({false, message("the masks' values seem to number objects, not to name classes: ", why, ". To learn where objects are",

@@ -61,14 +61,15 @@ class Objects {
 
 }  // namespace
 
-std::vector<std::vector<double>> object_widths(const std::vector<Item>& items, const MaskDecoder& decoder, const LabelSchema& schema) {
+std::vector<std::vector<double>> object_widths(const std::vector<Item>& items, const MaskDecoder& decoder, const LabelSchema& schema,
+                                               const DecodeLimits& limits) {
   const std::vector<LabelSchema::Label> labels = schema.counted_labels();
   const std::size_t step = items.size() / kMostMasks + 1, count = (items.size() + step - 1) / step;
   std::vector<std::vector<std::vector<double>>> found(count, std::vector<std::vector<double>>(labels.size()));
   current_cpu().parallel(static_cast<std::int64_t>(count), [&](std::int64_t i, int) {
     const Item& item = items[static_cast<std::size_t>(i) * step];
     if (item.mask.empty()) return;
-    const LabelImage mask = read_mask(item, decoder, {});
+    const LabelImage mask = read_mask(item, decoder, limits);
     for (std::size_t plane = 0; plane < mask.values(); ++plane) {
       const auto find = [&](std::uint8_t label) {
         return std::find(labels.begin(), labels.end(), LabelSchema::Label{static_cast<int>(plane), label, false});

@@ -67,6 +67,7 @@ Pairing::Pairing(const Files& images, const Files& masks) : images_(images), mas
     if (masks.contains(stem)) add(stem, stem, "");
   const Key photo = [](const std::string& stem) { return without_ending(stem, kPhotoEndings); };
   const Key mask = [](const std::string& stem) { return without_ending(stem, kMaskEndings); };
+  pair([](const std::string& stem) { return stem; }, mask, "by the ending of the name");
   pair(photo, mask, "by the ending of the name");
   pair([&](const std::string& stem) { return schema_names::in_small_letters(photo(stem)); },
        [&](const std::string& stem) { return schema_names::in_small_letters(mask(stem)); }, "by the name without regard to capitals");

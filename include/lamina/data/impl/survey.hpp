@@ -64,7 +64,8 @@ void each_unknown(const MaskContent& mask, const MaskDecoder& decoder, F&& f) {
 }
 
 /// As CheckReport::objects. Throws as read_mask.
-std::vector<std::vector<double>> object_widths(const std::vector<Item>& items, const MaskDecoder& decoder, const LabelSchema& schema);
+std::vector<std::vector<double>> object_widths(const std::vector<Item>& items, const MaskDecoder& decoder, const LabelSchema& schema,
+                                               const DecodeLimits& limits);
 
 /// "a.png, b.png, ..."
 std::string examples(const std::vector<std::string>& names);
