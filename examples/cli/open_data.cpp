@@ -55,7 +55,7 @@ void tell_of(const data::Dataset& dataset, const std::string& name, ProgressLine
   std::string line = name + ":";
   for (data::Split split : data::kSplits) line += " " + std::to_string(dataset.items(split).size()) + " " + data::name_of(split);
   progress.note(line + (dataset.splits_from_lists ? " (from its lists)" : " (seeded split)"));
-  progress.note(wrapped(dataset.masks.describe(dataset.schema), 100, 2));
+  progress.note(dataset.masks.describe(dataset.schema));
   progress.note(dataset.schema.background_text());
   for (const data::Finding& f : dataset.findings) progress.note((f.is_error ? "error: " : "warning: ") + f.text);
 }

@@ -52,13 +52,10 @@ void ProgressLine::update(const std::string& line, bool last) {
   const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);
   if (!last && now - printed_ < pause) return;
   printed_ = now;
-  if (terminal_) {
-    clear();
-    std::fputs(lamina::shortened(line, static_cast<std::size_t>(terminal_width() - 1)).c_str(), stderr);
-    drawn_ = true;
-  } else {
-    std::fprintf(stderr, "%s\n", lamina::wrapped(line, 100, 2).c_str());
-  }
+  if (terminal_) clear();
+  const auto width = static_cast<std::size_t>(terminal_ ? terminal_width() - 1 : 100);
+  std::fprintf(stderr, terminal_ ? "%s" : "%s\n", lamina::shortened(line, width).c_str());
+  drawn_ = terminal_;
   std::fflush(stderr);
 }
 

@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "lamina/io/file.hpp"
+#include "lamina/io/pretrained.hpp"
 #include "support/op_check.hpp"
 #include "support/predicting.hpp"
 

@@ -20,8 +20,9 @@ struct Instances {
 
 /// How a source's masks mark instances, as all of them together tell.
 struct Marks {
-  bool on_white = false;   ///< the background is white, and what is darker is an instance
-  bool full_void = false;  ///< full intensity, or index 255 of a palette, is neither
+  bool on_white = false;       ///< the background is white, and what is darker is an instance
+  bool full_void = false;      ///< full intensity, or index 255 of a palette, is neither
+  bool numbered_full = false;  ///< it is an instance, though it stands beside numbers that have gaps
 };
 
 /// What of a mask says something: all, or, where all colors are alike, its alpha.
@@ -81,6 +82,7 @@ Marks marks_of(const std::map<std::string, Instances>& items) {
   Marks marks;
   marks.on_white = 2 * white > all && 2 * white_border > border;
   marks.full_void = !marks.on_white && voids > gaps;
+  marks.numbered_full = !marks.on_white && !marks.full_void && gaps > 0;
   return marks;
 }
 
@@ -184,6 +186,8 @@ Imported import_instances(const fs::path& source, Target& target) {
     target.note(
         "full intensity (255) stands beside instances numbered from 1 without a gap: it is void, left out; if it is an instance, number it "
         "as one");
+  if (marks.numbered_full)
+    target.note("full intensity (255) stands beside instances whose numbers have gaps: it is one of them; if it is void, write 0 there");
   Json schema{{"labels", numbered_labels({"instance"})}, {"encoding", "binary"}};
   if (marks.full_void) schema = {{"labels", {{"background", 0}, {"instance", 255}}}, {"ignore", kVoid}};
   return target.finish(schema, nothing);

@@ -10,14 +10,14 @@ namespace lamina::data::detail {
 namespace {
 
 constexpr std::size_t kMostMasks = 400;  // which tell what is in the middle
-constexpr double kNoise = 2;             // pixels: narrower ones are slips of a pen
+constexpr double kNoise = 4;             // pixels: smaller ones are slips of a pen
 
 /// Of one plane, where pixels of one label that touch, also at corners, are an object.
 class Objects {
  public:
   Objects(const LabelImage& mask, std::size_t plane) : mask_(mask), plane_(plane), seen_(mask.labels.size() / mask.values()) {}
 
-  /// Calls f(label, width): the side of an object that is a square, twice the width of one that is a line.
+  /// Calls f(label, width): the side of an object that is a square, twice the width of one that is a line, 0 of noise.
   template <class Wanted, class F>
   void each(const Wanted& wanted, const F& f) {
     for (int y = 0; y < mask_.height; ++y)
@@ -50,7 +50,7 @@ class Objects {
           stack_.emplace_back(x + dx, y + dy);
         }
     }
-    return 4 * area / edges;
+    return area < kNoise ? 0 : 4 * area / edges;
   }
 
   const LabelImage& mask_;
@@ -77,7 +77,7 @@ std::vector<std::vector<double>> object_widths(const std::vector<Item>& items, c
       Objects(mask, plane)
           .each([&](std::uint8_t label) { return find(label) != labels.end(); },
                 [&](std::uint8_t label, double width) {
-                  if (width >= kNoise)
+                  if (width > 0)
                     found[static_cast<std::size_t>(i)][static_cast<std::size_t>(find(label) - labels.begin())].push_back(
                         width / std::max(mask.width, mask.height));
                 });
