@@ -198,3 +198,21 @@ TEST_CASE("a mask threshold marks what is above a share of full intensity") {
   std::filesystem::remove(f / "masks/background");
   CHECK(read({.mask_threshold = 0.1}) == Labels{0, 1, 1});
 }
+
+TEST_CASE("smeared colors are sent to --nearest-color, whether labels are known or not") {
+  DataFolder f;
+  Image many(40, 40, 3), few(40, 40, 3);
+  for (int i = 0; i < 1600; ++i) {
+    for (int c = 0; c < 3; ++c) many.pixels[static_cast<std::size_t>(3 * i + c)] = static_cast<std::uint8_t>(i * (7 + c) % 251);
+    few.pixels[static_cast<std::size_t>(3 * i)] = static_cast<std::uint8_t>(240 + i % 16);
+  }
+  for (const char* stem : {"a", "b", "c", "d"})
+    write_png(f / ("images/" + std::string(stem) + ".png"), Image(40, 40, 3, static_cast<std::uint8_t>(*stem)));
+  f.masks(many);
+  refuses(f, "--nearest-color");
+  f.masks(few);
+  refuses(f, "--nearest-color");
+  f.text("dataset.json", R"({"labels": {"x": 0, "y": 1}, "colors": {"x": "#000000", "y": "#ff0000"}})");
+  refuses(f, "--nearest-color");
+  CHECK(open_dataset(f.path(), {.others = "nearest"}).schema.names.size() == 2);
+}

@@ -262,9 +262,10 @@ class Resolver {
     require<DataError>(last->first < kMostClassesWithoutLabels, "the masks hold the values ", list(used, number), " (", last->first,
                        " first in ", last->second, ") and nothing says what they mean. ",
                        last->first != 255 ? "" : what_255_is(used, second),
-                       used.size() > kMostClassesWithoutLabels ? "So many values are typical of lossy or smoothed files (--mask-threshold "
-                                                                 "0.5 marks what is above half); if they are none, write"
-                                                               : "Write",
+                       used.size() > kMostClassesWithoutLabels
+                           ? "So many values are typical of lossy or smoothed files (--mask-threshold 0.5 marks what is above half; with "
+                             "\"colors\" in dataset.json --nearest-color takes each for a label); if they are none, write"
+                           : "Write",
                        " dataset.json, with names of your own: ", labels_of(used), if_numbers());
     std::vector<unsigned> values;
     for (unsigned v = 0; v <= last->first; ++v)
