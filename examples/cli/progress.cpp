@@ -81,7 +81,7 @@ void ProgressLine::result(const std::string& line) {
 }
 
 std::string step_line(const lamina::train::StepEvent& e) {
-  constexpr int kBar = 16;
+  constexpr int kBar = 8;
   const int filled = e.batches ? static_cast<int>(kBar * e.batch / e.batches) : 0;
   std::string bar(static_cast<std::size_t>(filled), '#');
   bar.resize(kBar, '.');
