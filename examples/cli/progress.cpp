@@ -53,8 +53,9 @@ void ProgressLine::update(const std::string& line, bool last) {
   if (!last && now - printed_ < pause) return;
   printed_ = now;
   if (terminal_) clear();
-  const auto width = static_cast<std::size_t>(terminal_ ? terminal_width() - 1 : 100);
-  std::fprintf(stderr, terminal_ ? "%s" : "%s\n", lamina::shortened(line, width).c_str());
+  const std::string shown =
+      terminal_ ? lamina::shortened(line, static_cast<std::size_t>(terminal_width() - 1)) : lamina::wrapped(line, 100, 2) + '\n';
+  std::fputs(shown.c_str(), stderr);
   drawn_ = terminal_;
   std::fflush(stderr);
 }

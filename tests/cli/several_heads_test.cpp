@@ -52,7 +52,7 @@ TEST_CASE("several heads: every verb; what is predicted is a data set, and perfe
   CHECK(json::parse(w.lamina("check more --json").out).at("ok") == true);
   const Result folds = w.lamina("train heads --folds 2 --out cv --head damage=coral --base 2 --depth 2 --size 32 --batch 4 --epochs 1");
   CHECK_MESSAGE(folds.code == 0, folds.err);
-  for (const char* words : {"  loss ", " (tissue ", ", marks ", ", damage "})  // a short line, the sum first
+  for (const char* words : {"  loss ", " (tissue ", ", marks ", " damage "})  // a short line, the sum first
     CHECK_MESSAGE(folds.err.find(words) != std::string::npos, folds.err);
   CHECK_MESSAGE(folds.err.find(", tissue ") == std::string::npos, folds.err);
   CHECK(fs::exists(w / "cv/out_of_fold/tissue/p10.png"));
