@@ -45,7 +45,7 @@ int bench(const BenchOptions& options, const Common& common) {
                          "; choose a smaller --base or --depth");
     model = models::build_network(options.model, 0);
   } else {
-    const io::ModelFile file(io::find_weights(options.profile));
+    const io::ModelFile file(io::find_best_or_last(options.profile));
     model = file.network();
     const infer::InputConfig input = train::input_of(file);
     if (options.size.empty()) width = input.width, height = input.height;

@@ -23,7 +23,7 @@ int info(const InfoOptions& options, const Common& common) {
   models::ModelConfig config = options.model;
   Json result;
   if (!options.target.empty()) {
-    const io::ModelFile file(io::find_weights(options.target));
+    const io::ModelFile file(io::find_best_or_last(options.target));
     (void)file.blank();  // a file that does not hold what it claims has no layers to list
     config = file.model();
     const infer::InputConfig input = train::input_of(file);

@@ -241,6 +241,11 @@ TEST_CASE("predict: original sizes, every output, damaged photographs, inputs ne
   fs::remove(w / "run/weights/best.safetensors");
   check_error(w.lamina("evaluate run data"), 3,
               {"best.safetensors is missing (the first validation writes it); the run has the weights last"});
+  CHECK(json::parse(w.lamina("info run --json").out).at("checkpoint") == "run/weights/last.safetensors");
+  for (const char* command : {"bench --profile run", "report run"}) CHECK_MESSAGE(w.lamina(command).code == 0, command);
+  for (const char* which : {"last", "prev"}) fs::remove(w / ("run/weights/" + std::string(which) + ".safetensors"));
+  for (const char* command : {"info run", "bench --profile run", "report run"})
+    check_error(w.lamina(command), 3, {"it ended before it wrote any; train it again"});
 }
 
 TEST_CASE("odd settings train") {

@@ -28,5 +28,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path);
 /// The checkpoint `which` (best, last, prev) of the run folder `run`; a .safetensors file is itself. Throws DataError that says which
 /// checkpoints there are.
 std::filesystem::path find_weights(const std::filesystem::path& run, const std::string& which = "best");
+/// The same of a run that may not have come to its first validation: best, else last.
+std::filesystem::path find_best_or_last(const std::filesystem::path& run);
 
 }  // namespace lamina::io

@@ -95,9 +95,17 @@ std::filesystem::path find_weights(const std::filesystem::path& run, const std::
   std::string others;
   for (const char* name : {"best", "last", "prev"})
     if (std::filesystem::exists(file(name))) others += std::string(others.empty() ? "" : ", ") + name;
+  require<DataError>(!others.empty() || !std::filesystem::exists(run / "config.json"), run.string(), ": the run has no weights/", which,
+                     ".safetensors, nor others: it ended before it wrote any; train it again");
   throw DataError(others.empty() ? run.string() + ": not the folder of a training run: it has no weights/" + which + ".safetensors"
                                  : file(which).string() + " is missing" + (which == "best" ? " (the first validation writes it)" : "") +
                                        "; the run has the weights " + others + " (--weights of predict and evaluate)");
+}
+
+std::filesystem::path find_best_or_last(const std::filesystem::path& run) {
+  const bool only_last =
+      !std::filesystem::exists(run / "weights/best.safetensors") && std::filesystem::exists(run / "weights/last.safetensors");
+  return find_weights(run, only_last ? "last" : "best");
 }
 
 }  // namespace lamina::io

@@ -72,7 +72,7 @@ std::vector<std::string> WeightMatch::lines() const {
 }
 
 WeightMatch load_pretrained(models::Network& network, const std::filesystem::path& run, const PretrainedOptions& o) {
-  const std::filesystem::path path = find_weights(run);
+  const std::filesystem::path path = find_best_or_last(run);
   const SafetensorsFile file(path);
   const std::vector<nn::NamedTensor> state = network.state();
   const std::vector<std::string> last_layers = network.last_layers();

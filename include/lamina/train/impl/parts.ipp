@@ -19,7 +19,7 @@ namespace {
 std::vector<std::string> load_weights(const TrainConfig& config, models::Network& network) {
   std::vector<std::string> said;
   const auto load = [&](const std::string& file, bool last_layer) {
-    said.push_back("weights of " + file);
+    said.push_back("weights of " + io::find_best_or_last(file).string());
     for (const std::string& line : io::load_pretrained(network, file, {.last_layer = last_layer}).lines()) said.push_back("  " + line);
   };
   if (names_a_file(config.init)) load(config.init, true);
