@@ -96,7 +96,7 @@ std::string step_line(const lamina::train::StepEvent& e) {
   if (!terms.empty()) losses += " (" + terms + ")";
   return formatted("epoch %d/%d [%s] %ld/%ld  %.1f img/s  left %s  ", e.epoch, e.epochs, bar.c_str(), static_cast<long>(e.batch),
                    static_cast<long>(e.batches), e.images_per_second, clock_text(e.seconds_left).c_str()) +
-         losses + formatted("  lr %.2e  ", e.lr) + bytes_text(e.memory);
+         losses + formatted("  lr %.2e  ", e.lr) + bytes_text(e.memory) + " peak";
 }
 
 }  // namespace cli

@@ -66,7 +66,8 @@ TEST_CASE("a step that does not fit is refused: how much it takes, how much ther
     check_throws<MemoryError>([&] { train::require_memory(c, m, bytes, "the lent memory"); }, words);
   };
   CHECK_NOTHROW(train::require_memory(c, m, 10'000'000'000, "x"));
-  refuses(9'999'000'000, {"training on 8 images of 96x64 at once takes about 10.00 GB, and 10.00 GB of the lent memory can be had for it; "
+  refuses(9'999'000'000, {"training on 8 images of 96x64 at once takes about 10.00 GB of tensors at its peak, and 10.00 GB of the lent "
+                          "memory can be had for it; "
                           "--batch 7 fits; with "
                           "--accumulate 2 an update still sees as many"});
   refuses(4'600'000'000, {"4.60 GB of", "--batch 2 fits", "--accumulate 4"});

@@ -68,7 +68,7 @@ void require_memory(const TrainConfig& c, const StepMemory& step, std::int64_t b
     cure = message("not even one does: --batch 1", alone, " --size ", side(c.width), "x", side(c.height), " fits");
   }
   throw MemoryError(message("training on ", counted(c.batch, "image"), " of ", c.width, "x", c.height, " at once takes about ",
-                            amount(needed), ", and ", amount(there), " of ", limit, " can be had for it; ", cure));
+                            amount(needed), " of tensors at its peak, and ", amount(there), " of ", limit, " can be had for it; ", cure));
 }
 
 }  // namespace lamina::train
