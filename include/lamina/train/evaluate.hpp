@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -89,10 +90,14 @@ struct ScoreIntervals {
   std::size_t images = 0;
   metrics::Interval selection{};                                  ///< of Head::selection
   std::vector<std::pair<std::string, metrics::Interval>> each{};  ///< of Head::summary
+  static constexpr std::size_t kFewest = 5;  ///< labels that show a class; of fewer an interval says nothing, and is NaN
+  std::map<std::string, std::size_t> few{};  ///< scores of such classes, and how many labels show it
 };
 ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageScore>& images, double undefined = metrics::kUndefined);
 /// "95 % interval 0.650 to 0.760, 1000 bootstrap resamples of 14 images".
 std::string interval_text(const ScoreIntervals& intervals, const metrics::Interval& interval);
+/// A score of `each`: "0.7000 (0.6500 to 0.7600)", "0.7000 (n/a: 2 images)".
+std::string score_text(const ScoreIntervals& intervals, const std::string& name, double value);
 
 /// Pixels of the combinations of grades that training has, and of those that it lacks.
 struct SeenAndUnseen {

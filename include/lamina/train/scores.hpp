@@ -32,6 +32,10 @@ std::string scores_json(const RunScores& scores);
 /// Throws IoError; DataError on text that is none.
 RunScores read_scores(const std::filesystem::path& file);
 
+/// per_image.csv: image_columns of each.
+std::string per_image_csv(const heads::Head& head, const std::vector<ImageScore>& images, const std::vector<data::Item>& items,
+                          double undefined);
+
 /// A row of counts for each true class.
 std::string confusion_csv(const metrics::ConfusionMatrix& matrix, const std::vector<std::string>& names);
 /// {"tolerance": 2, "hausdorff95": {"per_class": [...], "macro": ..., "macro_foreground": ...}, "surface_dice": {...}, "images": [...],

@@ -162,7 +162,27 @@ ScoreIntervals score_intervals(const heads::Head& head, const std::vector<ImageS
       out.options);
   out.selection = intervals[0];
   for (std::size_t k = 0; k < out.each.size(); ++k) out.each[k].second = intervals[k + 1];
+  const std::vector<std::string> classes = head.outcomes();
+  std::vector<std::size_t> shown(classes.size());
+  for (const ImageScore& image : images) {
+    std::vector<bool> has(classes.size());
+    for (const metrics::Cell& cell : image.counts)
+      if (cell.count > 0) has[static_cast<std::size_t>(cell.truth)] = true;
+    for (std::size_t c = 0; c < classes.size(); ++c) shown[c] += has[c];
+  }
+  for (auto& [name, interval] : out.each)
+    for (std::size_t c = 0; c < classes.size(); ++c)
+      for (const char* kind : {"dice", "iou", "precision", "recall", "specificity"})
+        if (shown[c] < out.kFewest && name == message(kind, '_', classes[c])) out.few[name] = shown[c], interval = {};
   return out;
+}
+
+std::string score_text(const ScoreIntervals& s, const std::string& name, double value) {
+  if (const auto few = s.few.find(name); few != s.few.end())
+    return decimal(value) + " (n/a: " + counted(static_cast<std::int64_t>(few->second), "image") + ")";
+  const auto it = std::find_if(s.each.begin(), s.each.end(), [&](const auto& one) { return one.first == name; });
+  if (it == s.each.end() || std::isnan(it->second.low)) return decimal(value);
+  return decimal(value) + " (" + decimal(it->second.low) + " to " + decimal(it->second.high) + ")";
 }
 
 std::string interval_text(const ScoreIntervals& s, const metrics::Interval& i) {

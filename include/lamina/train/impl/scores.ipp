@@ -82,6 +82,18 @@ RunScores read_scores(const std::filesystem::path& file) {
   }
 }
 
+std::string per_image_csv(const heads::Head& head, const std::vector<ImageScore>& images, const std::vector<data::Item>& items,
+                          double undefined) {
+  std::string text = "image";
+  if (!images.empty())
+    for (const auto& [name, value] : image_columns(head, images[0], undefined)) text += "," + csv_field(name);
+  for (const ImageScore& s : images) {
+    text += "\n" + csv_field(items[static_cast<std::size_t>(s.item)].name);
+    for (const auto& [name, value] : image_columns(head, s, undefined)) text += "," + decimal(value, 6);
+  }
+  return text + "\n";
+}
+
 std::string confusion_csv(const metrics::ConfusionMatrix& m, const std::vector<std::string>& names) {
   std::string text = "true\\predicted";
   for (const std::string& n : names) text += "," + csv_field(n);
