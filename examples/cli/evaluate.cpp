@@ -92,9 +92,7 @@ Json json_of(const std::vector<train::SeenAndUnseen>& combinations) {
 
 /// At the photographs' own size, or at that of training.
 train::Evaluation evaluated(const io::ModelFile& file, const train::RunInfo& info, const data::Dataset& dataset, data::Split split,
-                            const EvaluateOptions& options, ProgressLine& progress) {
-  const train::Looks looks{
-      .surfaces = metrics::SurfaceOptions{options.tolerance, options.missed == "worst"}, .probabilities = true, .combinations = true};
+                            const EvaluateOptions& options, const train::Looks& looks, ProgressLine& progress) {
   const Device device = parse_device(options.device);
   if (options.original_size) {
     const infer::Predictor predictor(file.path(), device);
@@ -133,7 +131,9 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     info = train::run_info(*file);
   }
   const double undefined = options.undefined == "n/a" ? metrics::kUndefined : std::stod(options.undefined);
-  const train::Evaluation evaluation = evaluated(*file, info, dataset, split, options, progress);
+  const train::Looks looks{
+      .surfaces = metrics::SurfaceOptions{options.tolerance, options.missed == "worst"}, .probabilities = true, .combinations = true};
+  const train::Evaluation evaluation = evaluated(*file, info, dataset, split, options, looks, progress);
   const metrics::ConfusionMatrix& confusion = evaluation.confusion;
   const train::ScoreIntervals intervals = train::score_intervals(*info.head, evaluation.images, undefined);
   const train::SurfaceSummary borders = train::surface_summary(*info.head, evaluation.images);
@@ -148,7 +148,8 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
                                     .device = options.device,
                                     .style = style,
                                     .undefined = undefined,
-                                    .tolerance = options.tolerance},
+                                    .surfaces = *looks.surfaces,
+                                    .original_size = options.original_size},
                                    dataset, evaluation);
   }
   progress.clear();

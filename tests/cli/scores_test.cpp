@@ -120,6 +120,9 @@ TEST_CASE("evaluate: border distances, means over images, and what counts where 
   CHECK(skipped.at("hausdorff95").at("per_class").at(1).is_null());
   CHECK(close(skipped.at("hausdorff95").at("macro_foreground"), 0.85));
   CHECK(skipped.at("missed").at(1) == 1);
+  const std::string told = w.read("run/evaluate-val/report.html");
+  CHECK(told.find("(missed or invented) counts nowhere") != std::string::npos);
+  CHECK(told.find("all is in pixels of the images as they were scored") != std::string::npos);
   // Neither has sky in b; blue is never labelled, red never predicted.
   for (const auto& [word, value] : {std::pair("n/a", std::nan("")), std::pair("0", 0.0), std::pair("1", 1.0)}) {
     const json all = said(std::string(" --undefined ") + word);

@@ -78,23 +78,28 @@ TEST_CASE("pictures: the photograph, and label, prediction, errors, hard pixels 
         hard.push_back(is == 'x' ? Rgb{} : heat.at(static_cast<std::size_t>(16 * (1 - weights[is - '0'] / sum))));
         unsure.push_back(heat.at(static_cast<std::size_t>(16 * entropy / std::log(4))));
       }
-      CHECK(layers_seen(p, errors) == Layers{colored(wrong, {std::begin(data::kErrorColors), std::end(data::kErrorColors)})});
+      const auto of_errors = data::error_colors(data::open_dataset(Painted::once() / "data").schema);
+      CHECK(layers_seen(p, errors) == Layers{colored(wrong, {of_errors.begin(), of_errors.end()})});
       CHECK(layers_seen(p, hardness) == Layers{hard});
       CHECK(layers_seen(p, uncertainty) == Layers{unsure});
-      // Borders: of the label with gaps, of the prediction whole.
+      // Borders: those of the label have a white edge; the first dash of the prediction's is longer than they are.
       const auto lines = layers_seen(p, outlines);
       REQUIRE(lines.size() == 2);
       for (const int k : {0, 1}) {
+        const std::vector<Rgb> filled = colored(k ? hand.answer : hand.label, colors);
         const std::string& digits = k ? hand.answer : hand.label;
-        for (int i = 0; i < 8; ++i) {
-          bool border = false;
+        const auto near = [](int i, int j) { return std::abs(i % 4 - j % 4) <= 1 && std::abs(i / 4 - j / 4) <= 1; };
+        std::vector<Rgb> drawn(8), expected;
+        for (int i = 0; i < 8; ++i)
           for (int j = 0; j < 8; ++j)
-            border = border || (std::abs(i % 4 - j % 4) <= 1 && std::abs(i / 4 - j / 4) <= 1 &&
-                                digits.at(static_cast<std::size_t>(i)) != digits.at(static_cast<std::size_t>(j)));
-          const bool gap = k == 0 && (i % 4 + i / 4) / 4 % 2;
-          const auto at = static_cast<std::size_t>(i);
-          CHECK(lines[static_cast<std::size_t>(k)][at] == (border && !gap ? colored(digits, colors)[at] : Rgb{}));
-        }
+            if (near(i, j) && digits[static_cast<std::size_t>(i)] != digits[static_cast<std::size_t>(j)])
+              drawn[static_cast<std::size_t>(i)] = filled[static_cast<std::size_t>(i)];
+        expected = drawn;
+        for (int i = 0; i < 8 && k == 0; ++i)
+          for (int j = 0; j < 8; ++j)
+            if (near(i, j) && drawn[static_cast<std::size_t>(i)] == Rgb{} && drawn[static_cast<std::size_t>(j)] != Rgb{})
+              expected[static_cast<std::size_t>(i)] = {255, 255, 255};
+        CHECK(lines[static_cast<std::size_t>(k)] == expected);
       }
     }
   CHECK(names == std::set<std::string>{"a", "b", "c", "d", "e"});
@@ -114,6 +119,7 @@ TEST_CASE("pictures of planes show them one by one, and all") {
   painted_run(still(f / "data", f / "run"), Task::multilabel);
   const std::string html = io::read_file(f / "run/report.html");
   const Rgb left{200, 100, 0}, right{0, 120, 60}, none{};
+  const auto of_errors = data::error_colors(data::open_dataset(f / "data").schema);
   for (const char* title : {"Best images", "Worst images"})
     for (const ShownPicture& p : shown_pictures(section(html, title))) {
       CAPTURE(p.name);
@@ -128,7 +134,7 @@ TEST_CASE("pictures of planes show them one by one, and all") {
           const Rgb color = plane ? right : left;
           is.push_back(t ? color : none);
           said.push_back(d ? color : none);
-          wrong.push_back(data::kErrorColors[ignored || t == d ? 0 : t ? 1 : 2]);
+          wrong.push_back(of_errors[ignored || t == d ? 0 : t ? 1 : 2]);
         }
         const bool shown = p.name == "a" || plane == 0;  // nothing of right is in b
         for (const auto& [view, expected] : {std::pair{label, is}, {prediction, said}, {errors, wrong}})
@@ -147,6 +153,73 @@ TEST_CASE("pictures of planes show them one by one, and all") {
     }
   for (const char* plane : {"pall>all planes", "p0>left", "p1>right"})
     CHECK(html.find(std::string("<label for=") + plane) != std::string::npos);
+  // With a plane its classes' colors alone are told.
+  for (const char* plane : {"0", "1"})
+    CHECK(html.find("#p" + std::string(plane) + ":checked~.chooser .group:not(.g" + plane + "){display:none}") != std::string::npos);
+  CHECK(
+      all(html.substr(0, html.find("keys kv1")), "group g([0-9])\"> <span class=key><i style=\"background:(#[0-9a-f]+)\"></i>([a-z]+)<") ==
+      std::vector<std::vector<std::string>>{{"0", "#c86400", "left"}, {"1", "#00783c", "right"}});
+}
+
+TEST_CASE("outlines: the label is a whole line with a white edge, the prediction dashes, two pixels wide") {
+  const auto seen = [](int side, int reach) {  // a diamond on nothing
+    train::Looked at{.photo = data::Image(side, side, 3), .truth = data::LabelImage(side, side), .prediction = {}};
+    for (int y = 0; y < side; ++y)
+      for (int x = 0; x < side; ++x) at.truth.at(x, y) = std::abs(x - side / 2) + std::abs(y - side / 2) <= reach;
+    at.prediction = at.truth;
+    data::LabelSchema schema;
+    schema.names = {"none", "it"}, schema.values = {0, 1}, schema.colors = {{0, 0, 0}, {9, 200, 30}}, schema.background = 0;
+    const train::Picture p = train::encoded(at, schema, 1'000'000);
+    std::vector<std::vector<Rgb>> lines;
+    for (const train::PictureLayer& layer : p.layers)
+      if (layer.view == train::PictureView::outlines) lines.push_back(pixels_of(layer.png));
+    return lines;
+  };
+  const Rgb color{9, 200, 30}, white{255, 255, 255}, black{16, 16, 16};
+  const auto row = [](const std::vector<Rgb>& pixels, int side, int y) {
+    return std::vector(pixels.begin() + y * side, pixels.begin() + (y + 1) * side);
+  };
+  const auto large = seen(160, 50);
+  REQUIRE(large.size() == 2);
+  // In the row of the middle the diamond begins at 30: two pixels of each row to the right of its border are within two of it.
+  const auto middle = row(large[0], 160, 80);
+  CHECK(middle[28] == Rgb{});
+  CHECK(middle[29] == white);
+  CHECK(middle[30] == color);
+  CHECK(std::count(large[0].begin(), large[0].end(), black) == 0);
+  CHECK(std::count(large[1].begin(), large[1].end(), white) == 0);
+  const auto top = row(large[0], 160, 60);  // 30 wide to the left of the middle, 50 - 20
+  std::ptrdiff_t wide = std::count(top.begin(), top.begin() + 80, color);
+  CHECK(wide == 4);  // of a slope, as far as two rows and two columns reach
+  // Each of the four sides changes between color and black several times.
+  for (const int dx : {-1, 1})
+    for (const int dy : {-1, 1}) {
+      int changes = 0;
+      Rgb last{};
+      for (int k = 5; k <= 45; ++k) {
+        const Rgb now = large[1][static_cast<std::size_t>((80 + dy * k) * 160 + 80 + dx * (50 - k))];
+        CHECK((now == color || now == black));
+        changes += k > 5 && now != last, last = now;
+      }
+      CHECK(changes >= 4);
+      CHECK(changes <= 12);
+    }
+  CHECK(std::count(seen(64, 20)[0].begin(), seen(64, 20)[0].end(), color) <
+        std::count(seen(160, 20)[0].begin(), seen(160, 20)[0].end(), color));
+}
+
+TEST_CASE("colors of errors are those of no class") {
+  const auto apart = [](const Rgb& a, const Rgb& b) { return std::abs(a[0] - b[0]) + std::abs(a[1] - b[1]) + std::abs(a[2] - b[2]); };
+  data::LabelSchema schema;
+  schema.colors = data::default_colors(11);
+  const auto usual = data::error_colors(schema);
+  CHECK(usual[0] == Rgb{});
+  schema.colors.insert(schema.colors.end(), {usual[1], usual[2], usual[3]});
+  const auto other = data::error_colors(schema);
+  for (std::size_t k = 1; k < 4; ++k) {
+    for (const Rgb& color : schema.colors) CHECK(apart(other[k], color) >= 90);
+    for (std::size_t j = 0; j < k; ++j) CHECK(apart(usual[k], usual[j]) >= 90);
+  }
 }
 
 TEST_CASE("of 15 images four are the best, four the worst, two in the middle, three drawn from the others") {

@@ -7,7 +7,7 @@
 #include "lamina/train/run_report.hpp"
 #include "support/charts.hpp"
 #include "support/golden.hpp"
-#include "support/painted.hpp"
+#include "support/painted_report.hpp"
 
 using namespace lamina;
 using namespace lamina::test;
@@ -161,6 +161,8 @@ TEST_CASE("a report's thresholds, precision, recall and calibration are those of
     return std::string(text);
   }()) != std::string::npos);
   const auto calibration = chart(io::read_file(f / "run/plots/calibration.svg"));
+  CHECK(io::read_file(f / "run/plots/calibration.svg").find(">as it should be</text>") != std::string::npos);
+  CHECK(section(io::read_file(f / "run/report.html"), "Thresholds").find(">as it should be</text>") == std::string::npos);
   const auto& red = calibration.at("red");
   REQUIRE(red.size() == 3);  // where the photograph has another color, is black, is red
   CHECK(std::abs(red[2].first - pure) < 0.005);

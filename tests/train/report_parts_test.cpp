@@ -1,4 +1,5 @@
 // Parts of a report, against predictions that are known pixel by pixel.
+#include "lamina/train/charts.hpp"
 #include "support/charts.hpp"
 #include "support/painted_report.hpp"
 #include "support/several_heads.hpp"
@@ -73,12 +74,28 @@ TEST_CASE("of classes that overlap a pixel of none has a label, and each class's
   train_to(c);
   const std::string marked = io::read_file(f / "marked_run/report.html");
   CHECK(section(marked, "Scores").find("42.86 %") != std::string::npos);  // 3 of 7
+  CHECK(section(marked, "Scores").find("in its plane; that of (none) is of all planes together") != std::string::npos);
+  CHECK(section(Painted::once().read("report.html"), "Scores").find("a label.</p>") != std::string::npos);
   CHECK(section(marked, "Images and pixels").find("42.857 %") != std::string::npos);
 
   write_pictures(f / "nothing", data::Task::multilabel, {{"t0", "00000000", "00011222"}, {"t1", "00000000", "22000000"}}, none);
   c = still(f / "nothing", f / "nothing_run");
   c.class_weights = "none";
   check_throws<DataError>([&] { train_to(c, 1); }, {"no training pixel is of any class"});
+}
+
+TEST_CASE("the report says what borders are, how near is near, and what a class that is missed counts as") {
+  const std::string text = section(Painted::once().read("report.html"), "Borders");
+  for (const char* words : {"one of their four neighbours", "pixels of the images as they were scored, at 4x2", "within 2 pixels",
+                            "counts as the image's diagonal and as 0"})
+    CHECK_MESSAGE(text.find(words) != std::string::npos, words);
+}
+
+TEST_CASE("a chart has room for its numbers beside what they are of") {
+  const std::string svg =
+      train::line_chart_svg({{"lr", {{1, 0.00012345}, {2, 0.00012346}}}}, {.title = "t", .x_label = "x", .y_label = "lr"});
+  for (const auto& tick : all(svg, "<text x=\"([0-9.]+)\"[^>]*text-anchor=\"end\"[^>]*>([^<]*)<"))
+    CHECK(std::stod(tick[0]) - 0.64 * 11 * static_cast<double>(tick[1].size()) > 14);
 }
 
 TEST_CASE("several heads: a class has one share in every table, that of its own plane") {

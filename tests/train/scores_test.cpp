@@ -77,6 +77,51 @@ TEST_CASE("intervals of scores: an image counts as often as it is drawn") {
     if (name == "accuracy") CHECK(interval.high - interval.low == doctest::Approx(2 * 1.96 * 0.05).epsilon(0.1).scale(0));
 }
 
+TEST_CASE("intervals of scores of a class are of five labels that show it, or more") {
+  const auto head = head_of(Task::multiclass, 3);
+  std::vector<train::ImageScore> images;  // the first class in nine labels, the second in five, the third in four
+  for (int i = 0; i < 9; ++i) images.push_back({.item = i, .scores = {}, .counts = {{0, i % 2, 3}, {i < 5 ? 1 : 2, 2, 4}}});
+  const train::ScoreIntervals intervals = train::score_intervals(*head, images);
+  const std::vector<std::string> names = head->outcomes();
+  for (const auto& [name, interval] : intervals.each) {
+    CAPTURE(name);
+    const bool of_third = name.ends_with('_' + names[2]);
+    CHECK(intervals.few.contains(name) == of_third);
+    if (name == "dice_" + names[1] || name == "dice_" + names[2]) CHECK(std::isnan(interval.low) == of_third);
+  }
+  CHECK(train::score_text(intervals, "recall_" + names[2], 1) == "1.0000 (n/a: 4 images)");
+}
+
+TEST_CASE("a run that was stopped before its first validation is reported on with its last weights") {
+  TempFolder f;
+  write_pictures(f / "data", Task::multiclass, kTrain, kVal, kTest);
+  for (const int epochs : {0, 1}) {
+    CAPTURE(epochs);
+    auto config = train::resolved(still(f / "data", f / ("run" + std::to_string(epochs)), 5));
+    config.val_every = 4, config.batch = epochs ? 2 : 1, config.width = config.height = 16;
+    const data::Dataset dataset = data::open_dataset(config.data);
+    std::atomic<bool> stop{false};
+    train::TrainEvents events;
+    events.step = [&](const train::StepEvent&) { stop = true; };
+    CHECK(train::train(config, dataset, true, events, &stop) == train::Outcome::interrupted);
+    const std::string headline = train::write_run_report({config.out}, dataset);
+    CHECK(headline.starts_with("val: foreground Dice "));
+    CHECK(headline.find("; of the last weights, for no validation chose any") != std::string::npos);
+    const std::string html = io::read_file(fs::path(config.out) / "report.html");
+    CHECK(html.find("No validation yet, the last weights, of step 1") != std::string::npos);
+    CHECK(html.find("optimistic") == std::string::npos);
+    CHECK(io::find_best_or_last(config.out).filename() == "last.safetensors");
+    auto next = train::resolved(still(f / "data", f / ("next" + std::to_string(epochs))));
+    next.from = config.out, next.width = next.height = 16;
+    train_to(next);
+    CHECK(
+        io::read_file(fs::path(next.out) / "log.txt").find("weights of " + (fs::path(config.out) / "weights/last.safetensors").string()) !=
+        std::string::npos);
+  }
+  fs::remove_all(f / "run1/weights");
+  check_throws<DataError>([&] { io::find_best_or_last(f / "run1"); }, {"run1", "it ended before it wrote any; train it again"});
+}
+
 TEST_CASE("the test split, where there is one, is the headline, and its images are not looked at before the run is over") {
   const auto read = [](const fs::path& file) { return io::read_file(file); };
   const auto has = [&](const fs::path& file, const std::string& text) { return read(file).find(text) != std::string::npos; };

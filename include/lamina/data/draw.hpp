@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,8 +23,8 @@ LabelImage outlines(const LabelImage& labels, int width = 1);
 /// What is wrong with a prediction: 0 nothing, or the mask is ignored there; 1 missed: background where the mask has a class; 2 too much; 3
 /// another class. Of several planes the first one that is wrong.
 LabelImage errors_of(const LabelImage& prediction, const LabelImage& truth, const LabelSchema& schema);
-/// Their colors, which also the color-blind tell apart: none, orange, blue, purple.
-inline constexpr Rgb kErrorColors[] = {{0, 0, 0}, {213, 94, 0}, {0, 114, 178}, {204, 121, 167}};
+/// Their colors, which also the color-blind tell apart: none, magenta, cyan, lime; darker ones where a class has nearly that color.
+std::array<Rgb, 4> error_colors(const LabelSchema& schema);
 
 /// The photograph with a prediction over it; `truth` is looked at for errors alone. Throws DataError unless sizes and planes agree.
 Image draw_prediction(Image image, const LabelImage& prediction, const LabelImage& truth, const LabelSchema& schema, LabelStyle style);

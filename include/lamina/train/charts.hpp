@@ -20,7 +20,11 @@ struct ChartOptions {
   bool unit_range = false;   ///< y from 0 to 1
   bool unit_domain = false;  ///< x from 0 to 1; else steps are whole numbers
   bool dots = false;         ///< at the points, too
+  bool legend = true;        ///< of several lines: what each is
 };
+
+/// The color of a chart's line that has none of its own.
+std::string chart_color(std::size_t line);
 
 /// A stand-alone SVG line chart.
 std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions& options);

@@ -43,6 +43,7 @@ struct PictureGroup {
 /// A chart of a report: what it is called in plots/, and SVG.
 struct Chart {
   std::string name, svg;
+  std::string shown{};  ///< in the report, where that is not svg
 };
 
 /// A part of a report: sentences, charts, a table.
@@ -61,6 +62,8 @@ struct ReportContent {
   std::vector<std::string> summary;  ///< sentences at the top
   std::vector<std::string> warnings;
   std::vector<std::string> class_names, class_colors;          ///< colors in the pictures as "#rrggbb"; empty: not drawn
+  std::vector<int> class_planes;                               ///< that each class is drawn in; may be shorter
+  std::vector<std::string> error_colors;                       ///< the same of what is missed, too much, another class
   std::string split = "validation";                            ///< that the scores are of
   metrics::ConfusionMatrix confusion{2};                       ///< of that split, best epoch
   metrics::ConfusionMatrix baseline{2};                        ///< of always answering what is most frequent
@@ -75,7 +78,7 @@ struct ReportContent {
   std::string samples_title;    ///< heading of samples
   std::vector<Figure> samples;  ///< pictures that need no key
   std::vector<PictureGroup> pictures;
-  std::vector<std::string> planes;  ///< of their layers; none where a pixel has one label
+  std::vector<std::string> planes;  ///< of the pictures' layers; none where a pixel has one label
   std::vector<std::pair<std::string, std::string>> settings, environment;
   std::vector<std::pair<std::string, std::string>> next_steps;  ///< what for, command
 };

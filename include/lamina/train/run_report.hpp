@@ -19,7 +19,8 @@ struct EvaluationPlace {
   std::string weights = "best", device{};
   data::LabelStyle style = data::LabelStyle::fill;  ///< of the pictures
   double undefined = metrics::kUndefined;           ///< as of ConfusionMatrix::scores
-  double tolerance = metrics::SurfaceOptions{}.tolerance;
+  metrics::SurfaceOptions surfaces{};
+  bool original_size = false;  ///< that the photographs were scored at
 };
 /// Writes the same files of an evaluation: report.html, plots/, overlays/, per_image.csv, confusion.csv, scores.json.
 void write_evaluation_report(const EvaluationPlace& place, const data::Dataset& dataset, const Evaluation& evaluation);

@@ -2,6 +2,7 @@
 #include "lamina/data/draw.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "lamina/core/names.hpp"
 
@@ -48,11 +49,30 @@ LabelImage errors_of(const LabelImage& prediction, const LabelImage& truth, cons
   return kinds;
 }
 
+std::array<Rgb, 4> error_colors(const LabelSchema& schema) {
+  constexpr Rgb kKinds[][3] = {{{255, 0, 160}, {160, 0, 100}, {255, 130, 210}},
+                               {{0, 230, 255}, {0, 140, 155}, {160, 245, 255}},
+                               {{190, 255, 0}, {110, 150, 0}, {225, 255, 140}}};
+  constexpr int kApart = 90;  // sum over red, green and blue
+  const std::vector<Rgb> classes = schema.counted_colors();
+  const auto is_free = [&](const Rgb& color) {
+    return std::none_of(classes.begin(), classes.end(), [&](const Rgb& of_class) {
+      return std::abs(color[0] - of_class[0]) + std::abs(color[1] - of_class[1]) + std::abs(color[2] - of_class[2]) < kApart;
+    });
+  };
+  std::array<Rgb, 4> colors{};
+  for (std::size_t kind = 0; kind < std::size(kKinds); ++kind) {
+    const auto free = std::find_if(std::begin(kKinds[kind]), std::end(kKinds[kind]), is_free);
+    colors[kind + 1] = free == std::end(kKinds[kind]) ? kKinds[kind][0] : *free;
+  }
+  return colors;
+}
+
 Image draw_prediction(Image image, const LabelImage& prediction, const LabelImage& truth, const LabelSchema& schema, LabelStyle style) {
   const int width = std::max(1, std::max(image.width, image.height) / 600);
   switch (style) {
     case LabelStyle::outline: return draw_labels(std::move(image), outlines(prediction, width), schema, 1);
-    case LabelStyle::error: return overlay(std::move(image), errors_of(prediction, truth, schema), kErrorColors, 0.75);
+    case LabelStyle::error: return overlay(std::move(image), errors_of(prediction, truth, schema), error_colors(schema), 0.75);
     case LabelStyle::fill: break;
   }
   return draw_labels(std::move(image), prediction, schema);

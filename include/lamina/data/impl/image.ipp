@@ -252,9 +252,9 @@ Image read_bands(const std::filesystem::path& path, const DecodeLimits& limits) 
 }
 
 std::vector<Rgb> default_colors(int count) {
-  // Okabe and Ito's, which the color-blind tell apart; those first that are least like skin, wounds and fundi.
-  constexpr Rgb kSafe[] = {{0, 0, 0},      {86, 180, 233}, {230, 159, 0}, {0, 158, 115},
-                           {240, 228, 66}, {0, 114, 178},  {213, 94, 0},  {204, 121, 167}};
+  // Okabe and Ito's, which the color-blind tell apart; those first that are least like skin, wounds and fundi. Then three of Tol's.
+  constexpr Rgb kSafe[] = {{0, 0, 0},    {86, 180, 233},  {230, 159, 0},  {0, 158, 115}, {240, 228, 66}, {0, 114, 178},
+                           {213, 94, 0}, {204, 121, 167}, {153, 153, 51}, {51, 34, 136}, {136, 34, 85}};
   constexpr double kGoldenAngle = 0.381966;  // of a turn: neighbours in the list lie far apart on the color circle
   std::vector<Rgb> colors(kSafe, kSafe + std::clamp(count, 0, static_cast<int>(std::size(kSafe))));
   for (int i = static_cast<int>(std::size(kSafe)); i < count; ++i)

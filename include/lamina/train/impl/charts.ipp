@@ -15,7 +15,7 @@ namespace {
 /// Line colours: distinct in hue and lightness, readable on white (after Okabe and Ito's colour-blind-safe set, darkened).
 constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73", "#b8559a", "#a07800",
                                    "#3a9bd1", "#6a51a3", "#7f7f7f", "#8c2d04", "#17807e"};
-constexpr double kWidth = 420, kLeft = 54, kTop = 34, kPlot = 226, kRight = kWidth - 14, kBottom = kTop + kPlot;
+constexpr double kWidth = 420, kTop = 34, kPlot = 226, kRight = kWidth - 14, kBottom = kTop + kPlot;
 
 /// Shortest text for an axis label.
 std::string tick(double v) { return formatted("%.4g", v); }
@@ -87,6 +87,7 @@ std::string line(double x1, double y1, double x2, double y2, const std::string& 
 struct Axes {
   Range x, y;
   std::string svg{};
+  double left = 54;  // as wide as the numbers beside it
 
   Axes(Range of_x, Range of_y, const ChartOptions& o, bool whole_x, bool whole_y) : x(of_x), y(of_y) {
     x.widen();
@@ -95,26 +96,27 @@ struct Axes {
                  x_step = std::max(whole_x ? 1.0 : 0.0, nice_step(x.hi - x.lo, 7));
     y.lo = std::floor(y.lo / y_step + 1e-9) * y_step;
     y.hi = std::ceil(y.hi / y_step - 1e-9) * y_step;
-    svg += text(kLeft, 20, o.title, "start", 14, "font-weight=\"600\"");
-    for (double v = y.lo; v <= y.hi + y_step / 2; v += y_step) {
-      svg += line(kLeft, py(v), kRight, py(v), "#e6e6e6\"");
-      svg += text(kLeft - 6, py(v) + 4, tick(std::abs(v) < y_step / 100 ? 0 : v), "end", 11);
-    }
+    std::vector<std::pair<double, std::string>> ticks;
+    for (double v = y.lo; v <= y.hi + y_step / 2; v += y_step) ticks.emplace_back(v, tick(std::abs(v) < y_step / 100 ? 0 : v));
+    for (const auto& [v, words] : ticks) left = std::max(left, 28 + text_width(words, 11));
+    svg += text(left, 20, o.title, "start", 14, "font-weight=\"600\"");
+    for (const auto& [v, words] : ticks) svg += line(left, py(v), kRight, py(v), "#e6e6e6\"") + text(left - 6, py(v) + 4, words, "end", 11);
     for (double v = std::ceil(x.lo / x_step - 1e-9) * x_step; v <= x.hi + 1e-9; v += x_step)
       svg += text(px(v), kBottom + 16, tick(std::abs(v) < x_step / 100 ? 0 : v), "middle", 11);
-    svg += text((kLeft + kRight) / 2, kBottom + 34, o.x_label, "middle", 12);
+    svg += text((left + kRight) / 2, kBottom + 34, o.x_label, "middle", 12);
     svg += text(14, (kTop + kBottom) / 2, o.y_label, "middle", 12, "transform=\"rotate(-90 14 " + decimal((kTop + kBottom) / 2, 1) + ")\"");
   }
-  double px(double v) const { return kLeft + (v - x.lo) / (x.hi - x.lo) * (kRight - kLeft); }
+  double px(double v) const { return left + (v - x.lo) / (x.hi - x.lo) * (kRight - left); }
   double py(double v) const { return kBottom - (v - y.lo) / (y.hi - y.lo) * (kBottom - kTop); }
 };
 
 /// What lines of a color are called, in rows under the plot, as wide as words nearly are.
 class Legend {
  public:
+  explicit Legend(double left) : left_(left), x_(left) {}
   void add(const std::string& name, const std::string& color, const std::string& dash) {
     const double width = 30 + text_width(name, 11);
-    if (x_ > kLeft && x_ + width > kWidth) x_ = kLeft, y_ += 17;
+    if (x_ > left_ && x_ + width > kWidth) x_ = left_, y_ += 17;
     if (is_light(color)) svg += line(x_, y_, x_ + 18, y_, "#666\" stroke-width=\"4\"");
     svg += line(x_, y_, x_ + 18, y_, color + "\" stroke-width=\"2.5\"" + dash) + text(x_ + 23, y_ + 4, name, "start", 11);
     x_ += width + 6;
@@ -123,7 +125,7 @@ class Legend {
   std::string svg{};
 
  private:
-  double x_ = kLeft, y_ = kBottom + 54;
+  double left_, x_, y_ = kBottom + 54;
 };
 
 std::string drawn(const Series& s, const std::string& color, const std::string& dash, bool dots, const Axes& at) {
@@ -154,6 +156,8 @@ std::string drawn(const Series& s, const std::string& color, const std::string& 
 
 }  // namespace
 
+std::string chart_color(std::size_t line) { return kColors[line % std::size(kColors)]; }
+
 std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions& o) {
   Range x, y;
   for (const Series& s : series)
@@ -165,15 +169,15 @@ std::string line_chart_svg(const std::vector<Series>& series, const ChartOptions
   if (o.unit_domain) x = {0, 1};
   if (o.unit_range) y = {0, 1};
   const Axes axes(x, y, o, !o.unit_domain, false);
-  Legend legend;
+  Legend legend(axes.left);
   std::string lines;
   for (std::size_t i = 0; i < series.size(); ++i) {
     if (series[i].points.empty()) continue;
     const bool own = series[i].color.empty();
-    const std::string color = own ? kColors[i % std::size(kColors)] : series[i].color;
+    const std::string color = own ? chart_color(i) : series[i].color;
     const std::string dash = own && i >= std::size(kColors) ? " stroke-dasharray=\"5 3\"" : "";
     lines += drawn(series[i], color, dash, o.dots, axes);
-    if (series.size() > 1) legend.add(series[i].name, color, dash);
+    if (series.size() > 1 && o.legend) legend.add(series[i].name, color, dash);
   }
   return svg_of(kWidth, legend.height(), axes.svg + lines + legend.svg);
 }
@@ -241,7 +245,8 @@ std::string confusion_svg(const metrics::ConfusionMatrix& m, const std::vector<s
       const int shade = static_cast<int>(std::lround(255 - 195 * std::sqrt(share))), half = (shade + 255) / 2;
       const std::string fill = r == c ? message("rgb(", shade, ",", half, ",255)") : message("rgb(255,", half, ",", shade, ")");
       svg += "<rect x=\"" + decimal(left + cell * c, 1) + "\" y=\"" + decimal(y, 1) + "\" width=\"" + decimal(cell, 1) + "\" height=\"" +
-             decimal(cell, 1) + "\" fill=\"" + (row_total > 0 ? fill : std::string("#f4f4f4")) + "\" stroke=\"#fff\"/>";
+             decimal(cell, 1) + "\" fill=\"" + (row_total > 0 ? fill : std::string("#f4f4f4")) + "\" stroke=\"#fff\"><title>" +
+             escaped(names[k] + " as " + names[static_cast<std::size_t>(c)]) + ": " + decimal(100 * share, 1) + " %</title></rect>";
       if (row_total > 0 && n <= 20 && share >= 0.0005)
         svg += text(left + cell * (c + 0.5), y + cell / 2 + 4, decimal(100 * share, share >= 0.0995 ? 0 : 1), "middle", n <= 12 ? 12 : 9);
     }

@@ -140,12 +140,14 @@ std::string comparison_html(const Comparison& c) {
   content.title = "Lamina: " + std::to_string(c.runs.size()) + " runs side by side";
   content.summary = {"Intervals: 95 %, 1000 bootstrap resamples of the images. A difference whose interval holds 0 may be chance."};
   content.sections = c.tables;
+  for (std::size_t i = 0; i < c.runs.size(); ++i) content.sections[0].colors.push_back(chart_color(i));
   ReportSection& curves = content.sections.emplace_back();
   curves.title = "Curves";
   const auto chart = [&](const char* title, const char* y, const auto& value) {
     std::vector<Series> lines;
     for (const ComparedRun& r : c.runs) lines.push_back(curve(r, value));
-    curves.charts.push_back({title, line_chart_svg(lines, {.title = title, .x_label = "epoch", .y_label = y})});
+    const bool first = curves.charts.empty();  // the others have the same legend
+    curves.charts.push_back({title, line_chart_svg(lines, {.title = title, .x_label = "epoch", .y_label = y, .legend = first})});
   };
   const auto score = [](const char* name) {
     return [name](const EpochRecord& r) { return r.validation ? r.validation->scores.find(name) : nullptr; };

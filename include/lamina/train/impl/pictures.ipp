@@ -14,22 +14,83 @@ namespace {
 constexpr int kJpegQuality = 85, kLeastSide = 48;
 constexpr int kMapSide = 320;  // of the longer one
 
-/// How wide the lines of a picture are.
-int line_width(const data::LabelImage& labels) { return std::max(1, std::max(labels.width, labels.height) / 500); }
+/// How wide the lines of a picture are: of tiny ones a pixel.
+int line_width(const data::LabelImage& labels) {
+  const int side = std::max(labels.width, labels.height);
+  return side < 128 ? 1 : std::max(2, side / 300);
+}
 
 /// One plane of a mask, or the mask itself.
 data::LabelImage plane_of(const data::LabelImage& labels, int plane) { return labels.planes ? labels.plane(plane) : labels; }
 
-/// Borders; of the label (that is dashed) every other bit of them.
-data::LabelImage border(const data::LabelImage& labels, bool is_dashed) {
-  data::LabelImage out = data::outlines(labels, line_width(labels));
-  // Planes are cut apart before: where a border is not, a plane has 0, a mask the label that is ignored.
-  const int dash = 4 * line_width(labels);
-  for (int y = 0; is_dashed && y < out.height; ++y)
-    for (int x = 0; x < out.width; ++x)
-      if ((x + y) / dash % 2) out.at(x, y) = data::kIgnoreLabel;
-  return out;
-}
+/// What is drawn of classes: along their borders, of one label a pixel.
+class Lines {
+ public:
+  Lines(const data::LabelImage& labels, const std::vector<data::Rgb>& colors)
+      : width_(line_width(labels)), colors_(colors), borders_(data::outlines(labels, width_)) {
+    if (colors.size() + 2 < data::kIgnoreLabel) edge_ = static_cast<std::uint8_t>(colors.size());
+  }
+
+  /// The colors of layers: those of classes, white, nearly black.
+  std::vector<data::Rgb> palette() const {
+    std::vector<data::Rgb> all = colors_;
+    if (edge_) all.insert(all.end(), {{255, 255, 255}, {16, 16, 16}});
+    return all;
+  }
+
+  /// Whole lines with a white edge.
+  data::LabelImage edged() const {
+    data::LabelImage out = borders_;
+    for (int y = 0; edge_ && y < out.height; ++y)
+      for (int x = 0; x < out.width; ++x)
+        if (!is_drawn(x, y) && any_near(x, y, std::max(1, width_ / 2), [&](int u, int v) { return is_drawn(u, v); })) out.at(x, y) = edge_;
+    return out;
+  }
+
+  /// Dashes of color and black, by the way along a line from where it begins.
+  data::LabelImage dashed() const {
+    data::LabelImage out = borders_;
+    std::vector<int> way(out.labels.size(), -1);
+    const auto index = [&](int x, int y) {
+      return static_cast<std::size_t>(y) * static_cast<std::size_t>(out.width) + static_cast<std::size_t>(x);
+    };
+    for (int y = 0; edge_ && y < out.height; ++y)
+      for (int x = 0; x < out.width; ++x) {
+        if (!is_drawn(x, y) || way[index(x, y)] >= 0) continue;
+        std::vector<std::pair<int, int>> line{{x, y}};
+        way[index(x, y)] = 0;
+        for (std::size_t i = 0; i < line.size(); ++i) {
+          const auto [of_x, of_y] = line[i];
+          const int next = way[index(of_x, of_y)] + 1;
+          any_near(of_x, of_y, 1, [&, label = borders_.at(of_x, of_y)](int u, int v) {
+            if (borders_.at(u, v) == label && way[index(u, v)] < 0) way[index(u, v)] = next, line.emplace_back(u, v);
+            return false;
+          });
+        }
+      }
+    for (std::size_t i = 0; i < way.size(); ++i)
+      if (way[i] % (6 * width_) >= 4 * width_) out.labels[i] = static_cast<std::uint8_t>(edge_ + 1);
+    return out;
+  }
+
+ private:
+  bool is_drawn(int x, int y) const {
+    const std::uint8_t label = borders_.at(x, y);
+    return label < colors_.size() && colors_[label] != data::Rgb{};
+  }
+  template <class F>
+  bool any_near(int x, int y, int reach, const F& holds) const {
+    for (int v = std::max(0, y - reach); v <= std::min(borders_.height - 1, y + reach); ++v)
+      for (int u = std::max(0, x - reach); u <= std::min(borders_.width - 1, x + reach); ++u)
+        if (holds(u, v)) return true;
+    return false;
+  }
+
+  int width_;
+  const std::vector<data::Rgb>& colors_;
+  data::LabelImage borders_;  // elsewhere the label that is ignored
+  std::uint8_t edge_ = 0;     // the label of white; 0: there are too many classes for one
+};
 
 /// Labels of a plane, or of a mask, as a layer draws them.
 std::vector<data::Rgb> layer_colors(const data::LabelSchema& schema, int plane) {
@@ -69,15 +130,16 @@ void add_layers(Picture& p, const data::LabelImage& truth, const data::LabelImag
   const auto add = [&](PictureView view, const data::LabelImage& labels, std::span<const data::Rgb> palette) {
     p.layers.push_back({view, named, true, data::encode_png_layer(labels, palette)});
   };
-  add(PictureView::outlines, border(is, true), colors);
-  add(PictureView::outlines, border(said, false), colors);
+  const Lines of_label(is, colors), of_prediction(said, colors);
+  add(PictureView::outlines, of_label.edged(), of_label.palette());
+  add(PictureView::outlines, of_prediction.dashed(), of_prediction.palette());
   add(PictureView::label, is, colors);
   add(PictureView::prediction, said, colors);
   data::LabelSchema of_plane = schema;
   if (truth.planes) of_plane.background = schema.heads.empty() ? 0 : -1;  // nothing of it
   for (const data::LabelSchema::Label& label : schema.counted_labels())
     if (truth.planes && label.plane == plane && label.background) of_plane.background = label.label;
-  add(PictureView::errors, data::errors_of(said, is, of_plane), data::kErrorColors);
+  add(PictureView::errors, data::errors_of(said, is, of_plane), data::error_colors(schema));
 }
 
 void add_maps(Picture& p, const HeatMaps& maps, int plane, double scale) {

@@ -46,7 +46,7 @@ std::string section(const ReportSection& s) {
   std::string html = "<h2>" + escaped(s.title) + "</h2>";
   for (const std::string& note : s.notes) html += "<p>" + escaped(note) + "</p>";
   if (!s.charts.empty()) html += "<div class=curves>";
-  for (const Chart& chart : s.charts) html += chart.svg;
+  for (const Chart& chart : s.charts) html += chart.shown.empty() ? chart.svg : chart.shown;
   if (!s.charts.empty()) html += "</div>";
   return html + rows_table(s);
 }
@@ -55,6 +55,10 @@ std::string bar(double v) {
   if (std::isnan(v)) return "<td class=num>n/a</td>";
   return "<td class=num><span class=bar style=\"width:" + decimal(60 * v, 1) + "px\"></span>" + decimal(v, 3) + "</td>";
 }
+
+constexpr const char *kSharesAre = "A class's share is of the pixels that have a label",
+                     *kShareOfNone =
+                         "; that of (none) is of all planes together, pixels times planes, and so the mean of what the classes leave";
 
 std::string scores_table(const ReportContent& content) {
   const auto s = content.scores ? *content.scores : content.confusion.scores(content.background, content.undefined);
@@ -82,7 +86,10 @@ std::string scores_table(const ReportContent& content) {
   mean("micro foreground", &metrics::ClassScores::micro_foreground, s, "mean");
   mean("always the most frequent class: macro", &metrics::ClassScores::macro, base, "baseline");
   mean("always the most frequent class: macro foreground", &metrics::ClassScores::macro_foreground, base, "baseline");
-  html += "</table></div><p>Pixel accuracy " + decimal(s.accuracy, 3) + "; always answering the most frequent class scores " +
+  const bool overlap = !content.confusion.plane_negatives().empty(),
+             planes = !content.class_planes.empty() && content.class_planes.back() > 0;
+  html += "</table></div><p>" + std::string(kSharesAre) + (overlap || planes ? " in its plane" : "") + (overlap ? kShareOfNone : "") +
+          ".</p><p>Pixel accuracy " + decimal(s.accuracy, 3) + "; always answering the most frequent class scores " +
           decimal(base.accuracy, 3) + ". The sum of the foreground classes' Dice (additive Dice) is " + decimal(s.additive_dice, 3) +
           ".</p>";
   return content.grades.empty() ? html : html + "<p>Grades: " + escaped(content.grades) + ".</p>";
@@ -99,26 +106,29 @@ std::string gallery(const std::vector<Figure>& figures) {
 constexpr const char* kStyle = R"(
 :root{color-scheme:light}
 body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1080px;padding:24px;color:#222;background:#fff}
-h1{font-size:26px;margin:0 0 8px}h2{font-size:19px;margin:36px 0 10px;border-bottom:1px solid #ddd;padding-bottom:4px}
-table{border-collapse:collapse;font-size:14px}th{text-align:left;font-weight:500;padding:3px 14px 3px 0;vertical-align:baseline}td{padding:3px 14px 3px 0;overflow-wrap:anywhere}
+h1,h2,p,figcaption,.caption,.warning{overflow-wrap:anywhere}h1{font-size:26px;margin:0 0 8px}h2{font-size:19px;margin:36px 0 10px;border-bottom:1px solid #ddd;padding-bottom:4px}
+table{border-collapse:collapse;font-size:14px}th{text-align:left;font-weight:500;padding:3px 14px 3px 0;vertical-align:baseline}td{padding:3px 14px 3px 0;vertical-align:baseline;overflow-wrap:anywhere}.rows td,.scores td{overflow-wrap:normal}.rows th{white-space:nowrap}
 .scores th:not(:first-child){text-align:right}.num{font-variant-numeric:tabular-nums;text-align:right;white-space:nowrap}.bar{display:inline-block;height:9px;background:#9cc7e4;margin-right:7px}
 tr.class th{white-space:nowrap}tr.mean th,tr.mean td{border-top:1px solid #ddd;font-weight:600}tr.baseline{color:#777}tr.baseline .bar{background:#ccc}
-.scroll{overflow-x:auto;max-width:100%}th i,.key i{display:inline-block;width:11px;height:11px;margin-right:6px;border:1px solid #999}
-.curves{display:grid;gap:16px;grid-template-columns:repeat(auto-fill,minmax(min(100%,420px),1fr))}.curves svg{width:100%;height:auto}
-.gallery{display:flex;flex-wrap:wrap;gap:14px}.gallery figure{margin:0;position:relative}.gallery img{display:block;max-width:100%}.samples img{border:1px solid #ddd}
+.scroll{overflow-x:auto;max-width:100%;background:linear-gradient(90deg,#fff 50%,#fff0) 0 0/40px 100% no-repeat local,linear-gradient(270deg,#fff 50%,#fff0) 100% 0/40px 100% no-repeat local,linear-gradient(90deg,#0003,#0000) 0 0/12px 100% no-repeat scroll,linear-gradient(270deg,#0003,#0000) 100% 0/12px 100% no-repeat scroll}
+th i,.key i{display:inline-block;width:11px;height:11px;margin-right:6px;border:1px solid #999}
+.curves{display:grid;gap:16px;grid-template-columns:repeat(auto-fill,minmax(min(100%,420px),1fr))}.curves svg{width:100%;max-width:520px;height:auto}
+.gallery{display:flex;flex-wrap:wrap;gap:14px}.gallery figure{margin:0;position:relative}.gallery img{display:block;max-width:100%}.samples img{border:1px solid #ddd;min-width:min(100%,220px)}
 figcaption,.caption{display:block;font-size:13px;color:#555;margin-top:3px}.key{white-space:nowrap;margin-right:12px}.scale i{margin:0!important;border:0!important}
 .pictures input{position:absolute;opacity:0;pointer-events:none}.pictures figure{width:min(100%,340px)}
-.chooser{position:sticky;top:0;z-index:3;background:#fff;padding:6px 0;border-bottom:1px solid #ddd}
+.chooser{position:sticky;top:0;z-index:3;max-height:40vh;overflow:auto;background:#fff;padding:6px 0;border-bottom:1px solid #ddd}
+.line{display:inline-block;width:34px;height:4px;vertical-align:middle;background:#0072b2}.edged{border:solid #fff;border-width:2px 0;outline:1px solid #bbb}.dashed{background:repeating-linear-gradient(90deg,#0072b2 0 8px,#101010 8px 13px)}
 .choice{display:flex;flex-wrap:wrap;gap:5px;margin-bottom:5px}.choice label{padding:2px 11px;border:1px solid #bbb;border-radius:14px;font-size:13px;cursor:pointer}
 .keys{display:none;font-size:13px}.page{display:block;position:relative;background:#eee}.page img{width:100%;height:auto}.pictures figure>label{display:block;cursor:zoom-in}
-.page .layer{display:none;position:absolute;inset:0;height:100%}.page .v0,.page .v1,.page .v2,.page .v3{image-rendering:pixelated}
+.page .layer{display:none;position:absolute;inset:0;height:100%}.small .v0,.page .v1,.page .v2,.page .v3{image-rendering:pixelated}
 .page .v1,.page .v2{opacity:.55}.page .v3,.page .v4,.page .v5{opacity:.8}
-.zoom:focus-visible+label{outline:2px solid #0072b2}.zoom:checked+label{position:fixed;inset:0;z-index:2;overflow:auto;background:#222;padding:130px 12px 12px;cursor:zoom-out}
+.zoom:focus-visible+label{outline:2px solid #0072b2}.zoom:checked+label{position:fixed;inset:0;z-index:2;overflow:auto;background:#222;padding:12px 12px 42vh;cursor:zoom-out}
 .zoom:checked+label .page{width:max(var(--w),min(100%,720px));margin:auto}.zoom:checked+label .caption{color:#ddd;text-align:center}
-.pictures:has(.zoom:checked) .chooser{position:fixed;left:0;right:0;padding:8px 12px}
+.pictures:has(.zoom:checked) .chooser{position:fixed;inset:auto 0 0;padding:8px 12px;border-top:1px solid #ddd}
+@supports not selector(:has(a)){.zoom:checked+label{padding-top:42vh}}
 .warning{background:#fff4e0;border-left:4px solid #d55e00;padding:8px 12px;margin:8px 0}
-pre{background:#f5f5f5;padding:10px 12px;overflow-x:auto;font-size:13px;margin:4px 0 12px}
-@media(max-width:600px){body{padding:14px}.zoom:checked+label{padding-top:190px}}
+pre{background:#f5f5f5;padding:10px 12px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px;margin:4px 0 12px}
+@media(max-width:600px){body{padding:14px}}
 .two{display:flex;flex-wrap:wrap;align-items:flex-start;gap:48px}
 )";
 

@@ -38,6 +38,9 @@ class RunReport {
     content_.class_names = head_.outcomes();
     for (const data::Rgb& color : info_.schema.counted_colors()) content_.class_colors.push_back(css(color));
     content_.class_colors.resize(content_.class_names.size());
+    for (const data::LabelSchema::Label& label : info_.schema.counted_labels()) content_.class_planes.push_back(label.plane);
+    for (const data::Rgb& color : data::error_colors(info_.schema)) content_.error_colors.push_back(css(color));
+    content_.error_colors.erase(content_.error_colors.begin());  // of what is right
     content_.background = head_.neutral_outcome();
     content_.confusion = head_.confusion();
     for (const data::Finding& f : dataset_.findings) content_.warnings.push_back(f.text);
@@ -84,10 +87,12 @@ class RunReport {
     if (items().empty()) return "There is no val split: nothing was measured, and the weights are those of the last epoch.";
     const metrics::ConfusionMatrix baseline = head_.baseline(content_.confusion);
     const heads::Selection chosen = head_.selection(content_.confusion, content_.undefined);
-    return "Best epoch " + std::to_string(info_.state.epoch) + " of " + std::to_string(last_.epoch) + ": " + chosen.name + " (" +
-           chosen.meaning + ") " + decimal(chosen.value, 3) + " on " + counted(std::ssize(items()), content_.split + " image") +
-           ". Always answering the most frequent class scores " + decimal(head_.selection(baseline, content_.undefined).value, 3) +
-           ", at a pixel accuracy of " + decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.";
+    const std::string which = info_.state.best_epoch > 0 ? message("Best epoch ", info_.state.epoch, " of ", last_.epoch)
+                                                         : message("No validation yet, the last weights, of step ", info_.state.step);
+    return which + ": " + chosen.name + " (" + chosen.meaning + ") " + decimal(chosen.value, 3) + " on " +
+           counted(std::ssize(items()), content_.split + " image") + ". Always answering the most frequent class scores " +
+           decimal(head_.selection(baseline, content_.undefined).value, 3) + ", at a pixel accuracy of " +
+           decimal(baseline.scores().accuracy, 3) + ": accuracy alone says little here.";
   }
 
   void next_steps() {
@@ -114,8 +119,9 @@ class RunReport {
 
 /// The weights of the best epoch, or others, and what their file says.
 struct Best {
-  explicit Best(const RunFolder& folder, const std::string& which = "best", const std::string& device = {})
-      : file(io::find_weights(folder.root, which)), info(run_info(file)), model(file.network()) {
+  explicit Best(const RunFolder& folder) : Best(io::find_best_or_last(folder.root), folder) {}
+  Best(const std::filesystem::path& weights, const RunFolder& folder, const std::string& device = {})
+      : file(weights), info(run_info(file)), model(file.network()) {
     RunInfo now = run_info(io::ModelFile(folder.weights("last")));  // its settings may have changed since, as --epochs
     last = std::move(now.state), info.config = std::move(now.config);
     if (!device.empty()) info.config.device = device, info.config.precision = name_of(DType::f32);
@@ -139,7 +145,7 @@ class FullReport : Best, public RunReport {
     name_split();
   }
   FullReport(const EvaluationPlace& place, const data::Dataset& dataset, const Evaluation& evaluation)
-      : Best(place.run, place.weights, place.device),
+      : Best(io::find_weights(place.run.root, place.weights), place.run, place.device),
         RunReport(place.run, place.out, dataset, Best::info, Best::last, model->parameter_count()),
         loader_(dataset, split_ = place.split, loader_options(Best::info.config, Best::info.input)),
         given_(evaluation),
@@ -155,7 +161,8 @@ class FullReport : Best, public RunReport {
   }
   /// The test split of a run that is over: until then nobody looks at it.
   static data::Split headline_split(const data::Dataset& dataset, const RunState& last, const TrainConfig& c) {
-    const bool over = (c.steps > 0 ? last.step >= c.steps : last.epoch >= c.epochs) || !last.history.back().note.empty();
+    const bool over =
+        (c.steps > 0 ? last.step >= c.steps : last.epoch >= c.epochs) || (!last.history.empty() && !last.history.back().note.empty());
     return over && !dataset.items(data::Split::test).empty() ? data::Split::test : data::Split::val;
   }
 
@@ -171,14 +178,7 @@ class FullReport : Best, public RunReport {
     std::stable_sort(images_.begin(), images_.end(), [](const ImageScore& a, const ImageScore& b) {
       return !std::isnan(a.quality) && (std::isnan(b.quality) || a.quality > b.quality);
     });
-    std::string per_image = "image";
-    if (!images_.empty())
-      for (const auto& [name, value] : image_columns(head_, images_[0], content_.undefined)) per_image += "," + csv_field(name);
-    for (const ImageScore& s : images_) {
-      per_image += "\n" + csv_field(items()[static_cast<std::size_t>(s.item)].name);
-      for (const auto& [name, value] : image_columns(head_, s, content_.undefined)) per_image += "," + decimal(value, 6);
-    }
-    io::write_file_atomically(out_.file("per_image.csv"), per_image + "\n");
+    io::write_file_atomically(out_.file("per_image.csv"), per_image_csv(head_, images_, items(), content_.undefined));
     io::write_file_atomically(out_.file("confusion.csv"), confusion_csv(content_.confusion, content_.class_names));
     pictures();
     if (!given_) training_batch();
@@ -186,38 +186,42 @@ class FullReport : Best, public RunReport {
     if (images_.empty()) return;
     tell(intervals);
     content_.sections = {images_section(head_, images_, items()), probabilities_section(head_, e.probabilities, content_.class_colors),
-                         borders_section(surface_summary(head_, images_), place_.tolerance, content_.class_colors)};
+                         borders_section(surface_summary(head_, images_), place_.surfaces, sizes_scored(), content_.class_colors)};
     add_combinations(content_, dataset_, e.combinations);
+  }
+
+  std::string sizes_scored() const {
+    return place_.original_size || is_cropped() ? "at their own size"
+                                                : message("as they were scored, at ", info_.config.width, "x", info_.config.height);
   }
 
   /// The headline, with how sure it is.
   void tell(const ScoreIntervals& intervals) {
     const heads::Selection chosen = head_.selection(content_.confusion, content_.undefined);
     const std::string sure = interval_text(intervals, intervals.selection);
-    const bool test = split_ == data::Split::test, train = split_ == data::Split::train;
+    const bool test = split_ == data::Split::test, train = split_ == data::Split::train, chosen_here = info_.state.best_epoch > 0;
     headline_ = message(data::name_of(split_), ": ", chosen.name, " ", decimal(chosen.value, 4), ", ", sure,
-                        test    ? ""
-                        : train ? "; these are what it was trained on"
-                                : "; optimistic, for the epoch was chosen on these images");
+                        test          ? ""
+                        : train       ? "; these are what it was trained on"
+                        : chosen_here ? "; optimistic, for the epoch was chosen on these images"
+                                      : "; of the last weights, for no validation chose any");
     content_.summary.push_back("How sure that is: " + sure + ".");
     const std::size_t chosen_on = dataset_.items(data::Split::val).size();
     if (train)
       content_.summary.push_back("The network was trained on these images: the score says nothing of others.");
-    else if (!test)
+    else if (!test && chosen_here)
       content_.summary.push_back(
           "The epoch was chosen on these very images, so the score is optimistic: a test split (test.txt) that no "
           "choice depends on would say how good the network is.");
-    else if (chosen_on > 0)
+    else if (test && chosen_here && chosen_on > 0)
       content_.summary.push_back(
           message("The epoch was chosen on the ", counted(chosen_on, "image"), " of the val split; the test split had no say."));
-    else
+    else if (chosen_on == 0)
       content_.summary.push_back("There is no val split: the weights are those of the last epoch.");
-    content_.intervals_title = message("Every score with its ", std::lround(100 * intervals.options.level), " % interval");
+    content_.intervals_title = message("Every score with its ", std::lround(100 * intervals.options.level),
+                                       " % interval; n/a: of a class that fewer than ", intervals.kFewest, " labels show");
     const Scalars scores = head_.summary(content_.confusion, content_.undefined);
-    for (const auto& [name, interval] : intervals.each)
-      content_.intervals.emplace_back(
-          name, decimal(scores.at(name)) +
-                    (std::isnan(interval.low) ? "" : " (" + decimal(interval.low) + " to " + decimal(interval.high) + ")"));
+    for (const auto& [name, interval] : intervals.each) content_.intervals.emplace_back(name, score_text(intervals, name, scores.at(name)));
     io::write_file_atomically(out_.file("scores.json"), scores_json({.split = data::name_of(split_),
                                                                      .epoch = info_.state.epoch,
                                                                      .score_name = chosen.name,
@@ -227,7 +231,7 @@ class FullReport : Best, public RunReport {
                                                                      .images = scored_images(items(), images_),
                                                                      .image_means = image_means(head_, images_, content_.undefined),
                                                                      .surfaces = surface_summary(head_, images_),
-                                                                     .tolerance = place_.tolerance}));
+                                                                     .tolerance = place_.surfaces.tolerance}));
   }
 
   void pictures() {
@@ -309,7 +313,7 @@ class FullReport : Best, public RunReport {
 
   /// The best weights once more, for photographs of any size; those that scored are not needed any longer.
   infer::Predictor& predictor() {
-    if (!predictor_) model.reset(), predictor_.emplace(folder_.weights(place_.weights), parse_device(info_.config.device));
+    if (!predictor_) model.reset(), predictor_.emplace(file.path(), parse_device(info_.config.device));
     return *predictor_;
   }
 

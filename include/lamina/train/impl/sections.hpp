@@ -27,7 +27,8 @@ ReportSection images_section(const heads::Head& head, const std::vector<ImageSco
 ReportSection probabilities_section(const heads::Head& head, const metrics::ProbabilityCounts& counts,
                                     const std::vector<std::string>& colors);
 
-/// How far borders are from where they are labelled; `tolerance` is that of the surface Dice, in pixels.
-ReportSection borders_section(const SurfaceSummary& borders, double tolerance, const std::vector<std::string>& colors);
+/// How far borders are from where they are labelled, `sizes` being the images' in words.
+ReportSection borders_section(const SurfaceSummary& borders, const metrics::SurfaceOptions& options, const std::string& sizes,
+                              const std::vector<std::string>& colors);
 
 }  // namespace lamina::train

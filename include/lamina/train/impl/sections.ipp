@@ -30,6 +30,7 @@ std::string css(const data::Rgb& c) {
 }
 
 ReportSection history_section(const RunState& state, const heads::Head& head, const std::vector<std::string>& colors) {
+  if (state.history.empty()) return {};
   auto line = [&](std::string label, auto value) {
     Series s{std::move(label), {}};
     for (const EpochRecord& r : state.history)
@@ -54,13 +55,14 @@ ReportSection history_section(const RunState& state, const heads::Head& head, co
       line_chart_svg(lines, {.title = "Validation scores", .x_label = "epoch", .y_label = "score", .unit_range = true});
   std::vector<Series> classes;
   const std::vector<std::string> outcomes = head.outcomes();
-  for (const std::string& outcome : outcomes)
-    if (classes.size() < kMostLines) {
-      classes.push_back(score(outcome, "dice_" + outcome));
-      classes.back().color = line_color(colors, classes.size() - 1);
+  const bool one_is_clear = std::count(colors.begin(), colors.end(), "") < 2;  // of several nobody tells the lines apart
+  for (std::size_t k = 0; k < outcomes.size(); ++k)
+    if (classes.size() < kMostLines && (one_is_clear || k >= colors.size() || !colors[k].empty())) {
+      classes.push_back(score(outcomes[k], "dice_" + outcomes[k]));
+      classes.back().color = line_color(colors, k);
     }
   const std::string which =
-      outcomes.size() > kMostLines ? message("Dice of each class (", kMostLines, " of ", outcomes.size(), ")") : "Dice of each class";
+      classes.size() < outcomes.size() ? message("Dice of ", classes.size(), " of ", outcomes.size(), " classes") : "Dice of each class";
   const std::string per_class = line_chart_svg(classes, {.title = which, .x_label = "epoch", .y_label = "Dice", .unit_range = true});
   const std::string rate = line_chart_svg({line("learning rate", [](const EpochRecord& r) { return r.lr; })},
                                           {.title = "Learning rate at the end of the epoch", .x_label = "epoch", .y_label = "lr"});
@@ -153,7 +155,7 @@ ReportSection images_section(const heads::Head& head, const std::vector<ImageSco
                                   " bootstrap resamples of the images."));
   if (const std::size_t none = images.size() - values.size(); none > 0)
     section.notes.push_back(counted(static_cast<std::int64_t>(none), "image has", "images have") + " no score.");
-  const double high = std::max(1.0, *std::max_element(values.begin(), values.end()));
+  const double high = std::max(1.0, std::ceil(2 * *std::max_element(values.begin(), values.end())) / 2);  // a tick
   section.charts.push_back({"image_scores", histogram_svg(values, 0, high,
                                                           {.title = "Scores of the images",
                                                            .x_label = head.image_score() == "dice" ? "Dice" : "grades off",
@@ -219,20 +221,36 @@ ReportSection probabilities_section(const heads::Head& head, const metrics::Prob
   }
   if (pr.size() == kMostLines) section.notes.push_back(message("Lines of the first ", kMostLines, " that there are."));
   calibration.push_back({.name = "as it should be", .points = {{0, 0}, {1, 1}}, .color = "#aaaaaa"});
-  const auto draw = [](const std::vector<Series>& lines, const char* title, const char* x, const char* y, bool dots) {
-    return line_chart_svg(lines, {.title = title, .x_label = x, .y_label = y, .unit_range = true, .unit_domain = true, .dots = dots});
+  section.notes.push_back("Lines have the colors of the table below; the gray diagonal of the calibration is as it should be.");
+  const auto draw = [&](const char* name, const std::vector<Series>& lines, ChartOptions options) {
+    options.unit_range = options.unit_domain = true;
+    Chart& chart = section.charts.emplace_back(Chart{name, line_chart_svg(lines, options)});
+    options.legend = false;
+    chart.shown = line_chart_svg(lines, options);
   };
-  section.charts = {{"precision_recall", draw(pr, "Precision and recall", "recall", "precision", false)},
-                    {"thresholds", draw(thresholds, "Dice by threshold", "threshold", "Dice", false)},
-                    {"calibration", draw(calibration, "Calibration", "probability", "how often it is so", true)}};
+  draw("precision_recall", pr, {.title = "Precision and recall", .x_label = "recall", .y_label = "precision"});
+  draw("thresholds", thresholds, {.title = "Dice by threshold", .x_label = "threshold", .y_label = "Dice"});
+  draw("calibration", calibration, {.title = "Calibration", .x_label = "probability", .y_label = "how often it is so", .dots = true});
   return section;
 }
 
-ReportSection borders_section(const SurfaceSummary& s, double tolerance, const std::vector<std::string>& colors) {
-  const std::string pixels = formatted("%.4g", tolerance);
-  ReportSection section{.title = message("Borders: pixels off (95th percentile), share within ", pixels, " pixels"),
-                        .rows = {{"class", "Hausdorff 95", "surface Dice", "images", "missed or invented in"}},
-                        .colors = colors};
+ReportSection borders_section(const SurfaceSummary& s, const metrics::SurfaceOptions& options, const std::string& sizes,
+                              const std::vector<std::string>& colors) {
+  const std::string pixels = formatted("%.4g", options.tolerance);
+  ReportSection section{
+      .title = message("Borders: pixels off (95th percentile), share within ", pixels, " pixels"),
+      .rows = {{"class", "Hausdorff 95", "surface Dice", "images", "missed or invented in"}},
+      .notes = {message("A class's border in an image is those of its pixels that have one of their four neighbours outside of it; all is "
+                        "in pixels of the images ",
+                        sizes,
+                        ". Hausdorff 95: the 95th percentile of the distances from the label's border to the prediction's, or back, which "
+                        "is larger. Surface Dice: the share of both borders that is within ",
+                        pixels,
+                        " pixels of the other. "
+                        "A class that only the label or only the prediction has (missed or invented) ",
+                        options.missed_counts ? "counts as the image's diagonal and as 0" : "counts nowhere",
+                        "; an image where neither has it is left out.")},
+      .colors = colors};
   for (const SurfaceSummary::Row& row : s.regions)
     section.rows.push_back(
         {row.name, decimal(row.hausdorff95, 2), decimal(row.surface_dice), std::to_string(row.images), std::to_string(row.missed)});

@@ -15,7 +15,8 @@ struct View {
   const char* text;  // what is seen
 };
 constexpr View kViews[] = {
-    {PictureView::outlines, "outlines", "Label dashed, prediction solid:"},
+    {PictureView::outlines, "outlines",
+     "Label: <i class=\"line edged\"></i> whole lines with a white edge. Prediction: <i class=\"line dashed\"></i> dashes, black between."},
     {PictureView::label, "label", "Label:"},
     {PictureView::prediction, "prediction", "Prediction:"},
     {PictureView::errors, "errors", "What is wrong:"},
@@ -35,17 +36,31 @@ bool holds(const ReportContent& content, PictureView view) {
   return view == PictureView::photograph;
 }
 
+/// The classes that a view draws, a group for each plane, which is seen with its plane.
+std::string class_keys(const ReportContent& content) {
+  std::string html;
+  int plane = -2;
+  for (std::size_t k = 0; k < content.class_colors.size(); ++k) {
+    if (content.class_colors[k].empty()) continue;
+    const int own = k < content.class_planes.size() && !content.planes.empty() ? content.class_planes[k] : -1;
+    if (own != plane)
+      html += std::string(plane == -2 ? "" : "</span>") + " <span class=\"group g" + (own < 0 ? kWhole : std::to_string(own)) + "\">";
+    plane = own;
+    html += " <span class=key>" + swatch(content.class_colors[k]) + escaped(content.class_names[k]) + "</span>";
+  }
+  return plane == -2 ? html : html + "</span>";
+}
+
 /// What colors mean in a view.
 std::string key(const ReportContent& content, PictureView view) {
   std::string html;
-  const auto entry = [&](const std::string& color, const std::string& name) {
-    html += " <span class=key>" + swatch(color) + escaped(name) + "</span>";
-  };
   switch (view) {
     case PictureView::photograph: break;
     case PictureView::errors: {
       const char* kinds[] = {"missed", "too much", "another class"};
-      for (std::size_t k = 1; k <= std::size(kinds); ++k) entry(css(data::kErrorColors[k]), kinds[k - 1]);
+      for (std::size_t k = 0; k < std::min(std::size(kinds), content.error_colors.size()); ++k)
+        html += std::string(" <span class=key>") + swatch(content.error_colors[k]) + kinds[k] + "</span>";
+      html += " These are colors of errors, not of classes.";
       break;
     }
     case PictureView::hardness:
@@ -56,9 +71,7 @@ std::string key(const ReportContent& content, PictureView view) {
       html += "</span> 1</span>";
       break;
     }
-    default:
-      for (std::size_t k = 0; k < content.class_colors.size(); ++k)
-        if (!content.class_colors[k].empty()) entry(content.class_colors[k], content.class_names[k]);
+    default: html = class_keys(content);
   }
   return html;
 }
@@ -74,11 +87,13 @@ struct Choice {
   }
 };
 
+constexpr int kSmall = 170;  // half of what pictures are shown at, in report.ipp's style: their pixels are seen
+
 std::string figure(const Picture& p, std::size_t id) {
   const std::string size = " width=" + std::to_string(p.width) + " height=" + std::to_string(p.height);
-  std::string html =
-      message("<figure><input type=checkbox class=zoom id=zoom", id, "><label for=zoom", id, "><span class=page style=\"--w:", p.width,
-              "px\"><img alt=\"", escaped(p.name), "\"", size, " src=\"", data_url("image/jpeg", p.photograph), "\">");
+  std::string html = message("<figure><input type=checkbox class=zoom id=zoom", id, "><label for=zoom", id, "><span class=\"page",
+                             p.width < kSmall ? " small" : "", "\" style=\"--w:", p.width, "px\"><img alt=\"", escaped(p.name), "\"", size,
+                             " src=\"", data_url("image/jpeg", p.photograph), "\">");
   for (const PictureLayer& layer : p.layers) {
     const bool whole = layer.plane == PictureLayer::kWhole;
     html += "<img class=\"layer v" + number(layer.view);
@@ -98,7 +113,11 @@ std::string pictures_html(const ReportContent& content) {
   Choice views, planes;
   std::string keys, rules;
   planes.add("plane", std::string("p") + kWhole, "all planes");
-  for (std::size_t k = 0; k < content.planes.size(); ++k) planes.add("plane", "p" + std::to_string(k), content.planes[k]);
+  for (std::size_t k = 0; k < content.planes.size(); ++k) {
+    const std::string plane = std::to_string(k);
+    planes.add("plane", "p" + plane, content.planes[k]);
+    planes.rules += "#p" + plane + ":checked~.chooser .group:not(.g" + plane + "){display:none}";
+  }
   for (const View& v : kViews) {
     if (!holds(content, v.view)) continue;
     const std::string id = "v" + number(v.view);
