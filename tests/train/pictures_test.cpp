@@ -204,8 +204,8 @@ TEST_CASE("outlines: the label is a whole line with a white edge, the prediction
       CHECK(changes >= 4);
       CHECK(changes <= 12);
     }
-  CHECK(std::count(seen(64, 20)[0].begin(), seen(64, 20)[0].end(), color) <
-        std::count(seen(160, 20)[0].begin(), seen(160, 20)[0].end(), color));
+  const auto tiny = seen(64, 20), same = seen(160, 20);
+  CHECK(std::count(tiny[0].begin(), tiny[0].end(), color) < std::count(same[0].begin(), same[0].end(), color));
 }
 
 TEST_CASE("colors of errors are those of no class") {
