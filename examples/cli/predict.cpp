@@ -8,14 +8,13 @@
 #include <future>
 #include <iterator>
 #include <memory>
-#include <numeric>
 #include <type_traits>
 
 #include "json.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/data/dataset.hpp"
 #include "lamina/data/draw.hpp"
-#include "lamina/infer/predictor.hpp"
+#include "lamina/infer/grade.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/npy.hpp"
@@ -64,28 +63,24 @@ void require_safe_output(const fs::path& out, const std::vector<fs::path>& photo
   }
 }
 
-/// What grade a plane of a photograph has, by a rule over the pixels where something is: the worst one, their mean ("area") or median.
-double grade_of(const data::LabelImage& plane, const std::string& rule) {
-  std::vector<std::uint8_t> found;
-  std::copy_if(plane.labels.begin(), plane.labels.end(), std::back_inserter(found), [](std::uint8_t grade) { return grade > 0; });
-  if (found.empty()) return 0;
-  if (rule == "worst") return *std::max_element(found.begin(), found.end());
-  if (rule == "area")
-    return static_cast<double>(std::accumulate(found.begin(), found.end(), std::int64_t{0})) / static_cast<double>(found.size());
-  std::nth_element(found.begin(), found.begin() + std::ssize(found) / 2, found.end());
-  return found[found.size() / 2];
+infer::GradeRule grade_rule(const std::string& name) {
+  return static_cast<infer::GradeRule>(std::find(std::begin(infer::kGradeRules), std::end(infer::kGradeRules), name) -
+                                       std::begin(infer::kGradeRules));
 }
 
-/// Grades of an ordinal network's planes (or of the one that it has), and the shares of pixels that each class, or grade, has.
-Json grades_of(const data::LabelImage& labels, const data::LabelSchema& schema, const std::string& rule) {
+/// Grades of an ordinal network's planes (or of the one that it has), whose first is `plane` of all.
+Json grades_of(const infer::Prediction& p, const heads::Head& head, const data::LabelSchema& schema, infer::GradeRule rule, int plane = 0) {
   Json grades = Json::object();
-  for (std::size_t h = 0; h < schema.heads.size(); ++h)
-    if (Json own = grades_of(schema.of_head(labels, h), schema.heads[h], rule); !own.empty()) grades[schema.heads[h].name] = std::move(own);
+  for (const data::LabelSchema& own : schema.heads) {
+    if (Json of_head = grades_of(p, head, own, rule, plane); !of_head.empty()) grades[own.name] = std::move(of_head);
+    plane += static_cast<int>(own.labels_per_pixel());
+  }
   if (!schema.graded()) return grades;
-  if (schema.planes.empty()) grades["grade"] = grade_of(labels, rule);
-  for (std::size_t k = 0; k < schema.planes.size(); ++k) grades[schema.planes[k]] = grade_of(labels.plane(static_cast<int>(k)), rule);
+  if (schema.planes.empty()) grades["grade"] = infer::image_grade(p, head, plane, rule);
+  for (const std::string& name : schema.planes) grades[name] = infer::image_grade(p, head, plane++, rule);
   return grades;
 }
+/// The shares of pixels that each class, or grade, has.
 Json shares_of(const data::LabelImage& labels, const data::LabelSchema& schema) {
   const std::vector<std::string> names = schema.counted();
   const std::vector<data::LabelSchema::Label> counted = schema.counted_labels();
@@ -126,8 +121,9 @@ Photo read_photo(const fs::path& file, const data::DecodeLimits& limits) {
 
 /// Writes what is said of a photograph, masks on the pixels that those of the data set are drawn on; where to, and what there is to say in
 /// numbers. `truth`: to compare with, or without a mask.
-Json written(const infer::Prediction& p, Photo photo, const data::LabelSchema& schema, const fs::path& file, const PredictOptions& options,
+Json written(const infer::Prediction& p, Photo photo, const heads::Head& head, const fs::path& file, const PredictOptions& options,
              data::Item truth) {
+  const data::LabelSchema& schema = head.schema();
   const fs::path out = options.out;
   const std::string stem = file.stem().string();
   const fs::path overlay = out / "overlays" / (stem + ".png");
@@ -143,7 +139,7 @@ Json written(const infer::Prediction& p, Photo photo, const data::LabelSchema& s
               {"overlay", overlay.string()},
               {"shares", shares_of(p.labels, schema)}};
   if (options.probabilities) io::write_npy(out / "probabilities" / (stem + ".npy"), p.probabilities);
-  if (Json grades = grades_of(p.labels, schema, options.grade); !grades.empty()) result["grades"] = std::move(grades);
+  if (Json grades = grades_of(p, head, schema, grade_rule(options.grade)); !grades.empty()) result["grades"] = std::move(grades);
   if (p.uncertainty) result["uncertainty"] = write_uncertainty(out / "uncertainty" / (stem + ".png"), p.uncertainty, options.probabilities);
   return result;
 }
@@ -242,7 +238,7 @@ int predict(const PredictOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
-  infer::PredictOptions how{.overlap = options.overlap, .probabilities = options.probabilities};
+  infer::PredictOptions how{.overlap = options.overlap, .probabilities = options.probabilities || options.grade != PredictOptions{}.grade};
   using Tiling = infer::PredictOptions::Tiling;
   how.tiling = options.tile == "always" ? Tiling::always : options.tile == "never" ? Tiling::never : Tiling::automatic;
   how.passes = {infer::looks_named(options.tta), options.mc};
@@ -288,7 +284,7 @@ int predict(const PredictOptions& options, const Common& common) {
     }
     auto p = std::make_shared<infer::Prediction>(predictor.predict(photo.image, how));
     auto shown = std::make_shared<Photo>(data::to_show(std::move(photo.image)), photo.orientation);
-    pipeline.write([&, i, p, shown] { return written(*p, std::move(*shown), predictor.schema(), files[i], options, masks[i]); }, done);
+    pipeline.write([&, i, p, shown] { return written(*p, std::move(*shown), predictor.head(), files[i], options, masks[i]); }, done);
   }
   pipeline.finish(0, done);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

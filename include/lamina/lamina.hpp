@@ -6,6 +6,7 @@
 #include "lamina/core/tensor.hpp"
 #include "lamina/data/dataset.hpp"
 #include "lamina/data/loader.hpp"
+#include "lamina/infer/grade.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <map>
 
+#include "lamina/core/text.hpp"
 #include "lamina/data/dataset.hpp"
+#include "lamina/io/npy.hpp"
 #include "support/workshop.hpp"
 
 using namespace lamina;
@@ -26,14 +28,27 @@ TEST_CASE("graded planes are checked, trained on, scored and predicted: a mask a
     CHECK(scores.at("baseline").at("confusion").at(0).at(4) == 0);
     for (const std::string rule : {"worst", "area", "median"}) {
       const json said =
-          json::parse(w.lamina("predict " + head + " set/images/rgb_0001.png --out out --json --quiet --grade " + rule).out).at(0);
+          json::parse(w.lamina("predict " + head + " set/images/rgb_0001.png --out out --json --quiet --probabilities --grade " + rule).out)
+              .at(0);
+      const Tensor all = io::read_npy(w / "out/probabilities/rgb_0001.npy");
+      const std::vector<float> p = all.to_vector<float>();
       CHECK(said.at("mask").size() == 3);
+      std::size_t first = 0;
+      const auto own = static_cast<std::size_t>(all.size(-1)) / 3;  // outputs of a plane
       for (const char* plane : {"r", "g", "b"}) {
-        // By hand, from the written mask, whose values are the grades.
+        // By hand, from the written mask, whose values are the grades, and from what was expected where something is: the sum of what is
+        // likely of "this bad or worse?", or the number itself.
         const data::Image mask = data::read_image(w / (std::string("out/masks/") + plane + "/rgb_0001.png"));
         std::vector<double> found;
-        for (const std::uint8_t v : mask.pixels)
-          if (v > 0) found.push_back(v);
+        std::int64_t severest = 0;
+        for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
+          const std::uint8_t v = mask.pixels[i];
+          severest += v == 3;
+          double expected = 0;
+          for (std::size_t k = 0; k < own; ++k) expected += static_cast<double>(p[i * 3 * own + first + k]);
+          if (v > 0) found.push_back(rule == "worst" ? v : std::clamp(expected, 0.0, 3.0));
+        }
+        first += own;
         std::sort(found.begin(), found.end());
         double sum = 0;
         for (const double v : found) sum += v;
@@ -42,11 +57,23 @@ TEST_CASE("graded planes are checked, trained on, scored and predicted: a mask a
                             : rule == "median" ? found[found.size() / 2]
                                                : sum / static_cast<double>(found.size());
         CHECK(said.at("grades").at(plane).get<double>() == doctest::Approx(hand));
-        const double severe = static_cast<double>(std::count(found.begin(), found.end(), 3)) / static_cast<double>(mask.pixels.size());
+        const double severe = static_cast<double>(severest) / static_cast<double>(mask.pixels.size());
         CHECK(said.at("shares").at(std::string(plane) + " 3").get<double>() == doctest::Approx(severe));
       }
     }
   }
+  // The report's scores are those of scores.json: of each plane by itself, the lowest grade of each no foreground.
+  const std::string html = w.read("ordinal/report.html");
+  const json scores = json::parse(w.read("ordinal/scores.json")).at("scores");
+  const auto row = [&](const std::string& name) {
+    const std::size_t at = html.rfind("<tr class=", html.find(name + "</th><td", html.find("<table class=scores>")));
+    return html.substr(at, html.find("</tr>", at) - at);
+  };
+  for (const auto& [name, key] :
+       {std::pair{"r 0", "specificity_r 0"}, {"b 3", "specificity_b 3"}, {"macro foreground", "specificity_macro_foreground"}})
+    CHECK_MESSAGE(row(name).ends_with(decimal(scores.at(key).get<double>(), 3) + "</td>"), name);
+  CHECK(scores.at("dice_macro_foreground") != scores.at("dice_macro"));
+  CHECK(w.lamina("report ordinal corn").out.find("minus the grades it is off") != std::string::npos);
   const std::string photo = "set/images/rgb_0001.png";
   REQUIRE(w.lamina("predict ordinal ordinal " + photo + " --out two --tta flips --quiet").code == 0);
   check_error(w.lamina("predict ordinal ordinal --out none"), 2, {"no photographs"});

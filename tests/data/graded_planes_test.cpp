@@ -109,6 +109,9 @@ TEST_CASE("graded planes: which combinations there are, and which training lacks
   const std::string text = unwrapped(report.text());
   CHECK(text.find("of 9 that are possible train has 2, test 3; not in train: crack0_rust0 (25 % of test)") != std::string::npos);
   CHECK(report.json().find("\"crack0_rust0\": 1") != std::string::npos);
+  const nlohmann::json splits = nlohmann::json::parse(report.json()).at("splits");
+  CHECK(splits.at("test").at("not_in_train") == nlohmann::json{"crack0_rust0"});
+  CHECK_FALSE(splits.at("train").contains("not_in_train"));
   CHECK(train[0].overlaps().marked == 0);  // of grades there are none
   // Classes that may overlap.
   LabelSchema classes;
@@ -152,7 +155,7 @@ TEST_CASE("graded planes: an array of (height, width, planes); what the checkpoi
   CHECK(again.planes == d.schema.planes);
   CHECK(to_json(again) == to_json(d.schema));
   CHECK(d.schema.background == -1);
-  CHECK(d.schema.background_text().find("'none' is the grade of every plane") != std::string::npos);
+  CHECK(d.schema.background_text().find("background: 'none' of every plane, where nothing is") != std::string::npos);
   CHECK(d.schema.is_background(3));
   CHECK_FALSE(d.schema.is_background(1));
 }

@@ -128,6 +128,10 @@ weight, bias = g.draw(1, 1, 1, C), torch.tensor([0.9, 0.1, -0.6], dtype=torch.fl
 for case, importance in {"coral": torch.ones(3), "coral_weighted": torch.tensor([0.5, 2.0, 1.25])}.items():
     g.add(case, coral(importance.double()), features=logits, weight=weight, bias=bias, labels=labels)
 
+# A class that no pixel has.
+classes("gdice_absent", with_hot(GeneralizedDiceLoss(softmax=True, batch=True)), labels.clamp(max=2))
+classes("gdice_absent_image", with_hot(GeneralizedDiceLoss(softmax=True, batch=False)), labels.clamp(max=2))
+
 # A plane's yes counts as often beside its no: torchvision's alpha is the share of the two that is the yes's.
 P = torch.tensor([3.0, 0.25, 40.0]).double()
 PLANES = torch.tensor([0.5, 2.0, 1.25]).double()

@@ -116,6 +116,8 @@ TEST_CASE("several heads: what was likely is counted by each, and told apart by 
   CHECK(counts.average_precision(4) == 1);  // ruler: 0.6 where it is, 0.4 where it is not
   CHECK(std::isnan(counts.average_precision(2)));
   std::vector<float> labels;
+  CHECK(head->expected_grade(std::span(p).first(9), 3) == doctest::Approx(1.4));
+  CHECK(head->expected_grade(std::span(p).first(9), 4) == doctest::Approx(0.4));
   head->distribution(std::span(p).first(9), 2, labels);
   CHECK(labels == std::vector<float>{1 - 0.4f, 0.4f});
   head->distribution(std::span(p).first(9), 4, labels);

@@ -20,6 +20,21 @@ data::LabelSchema four_grades(std::vector<std::string> planes = {}) {
 }
 }  // namespace
 
+TEST_CASE("expected grades: sums of what is likely, numbers within the grades, of each plane; of classes there are none") {
+  const std::vector<float> answers{0.9f, 0.4f, 0.1f, 0.5f, 0.25f, 0}, values{1.4f, 4.5f};
+  for (const char* kind : {"ordinal", "corn", "coral"}) {
+    CHECK(heads::make_head(four_grades({"A", "B"}), kind)->expected_grade(answers, 0) == doctest::Approx(1.4));
+    CHECK(heads::make_head(four_grades({"A", "B"}), kind)->expected_grade(answers, 1) == 0.75f);
+  }
+  const auto numbers = heads::make_head(four_grades({"A", "B"}), "regression");
+  CHECK(numbers->expected_grade(values, 0) == 1.4f);
+  CHECK(numbers->expected_grade(values, 1) == 3);
+  CHECK(numbers->expected_grade(std::vector<float>{-1, 2}, 0) == 0);
+  data::LabelSchema classes;
+  classes.names = {"a", "b"}, classes.values = {0, 1}, classes.colors.resize(2);
+  check_throws<OptionError>([&] { (void)heads::make_head(classes)->expected_grade(values, 0); }, {"multiclass", "no grades"});
+}
+
 TEST_CASE("regression: the source's thresholds, others, those of each plane; beyond the grades there is none") {
   const Tensor values = Tensor::from({0.1f, 1.6f, 0.7f, 5.f, -2.f, 2.5f}, {1, 2, 3, 1});
   const auto decided = [&](const std::string& kind) {

@@ -28,6 +28,8 @@ TEST_CASE("loss terms are those of PyTorch, MONAI, smp, torchvision and coral-py
   check("gdice", "gdice", *classes);
   check("gdice_image", "gdice:image=1", *classes);
   check("gdice_simple", "gdice:rarity=1", *classes);
+  check("gdice_absent", "gdice", *classes);
+  check("gdice_absent_image", "gdice:image=1", *classes);
   check("tversky", "tversky", *classes);
   check("focal_tversky", "focal_tversky", *classes);
   check("lovasz", "lovasz", *classes);

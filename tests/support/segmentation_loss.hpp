@@ -77,15 +77,18 @@ inline double reference_loss(const Tensor& logits, const Tensor& labels, const S
   for (const RegionTerm& r : o.regions) {
     double term = 0, used = 0;
     for (std::size_t g = 0; g < groups; ++g) {
-      double sum = 0, total = 0, pooled_top = r.smooth, pooled_bottom = r.smooth;
+      double sum = 0, total = 0, rarest = 0, pooled_top = r.smooth, pooled_bottom = r.smooth;
       const auto gain_of = [&](double ratio) { return r.logarithm ? 1 + std::log(ratio) : 1 - std::pow(1 - ratio, r.exponent); };
+      for (std::size_t c = o.include_background ? 0 : 1; c < k; ++c)
+        if (truth[g * k + c] > 0) rarest = std::max(rarest, std::pow(truth[g * k + c], -r.rarity));
+      if (rarest == 0) rarest = 1;
       for (std::size_t c = o.include_background ? 0 : 1; c < k; ++c) {
         const auto at = g * k + c;
         const double top = r.intersection * inter[at],
                      bottom = r.union_i * inter[at] + r.union_p * pred[at] + r.union_t * truth[at] + r.union_q * squares[at];
         double ratio = (top + r.smooth) / (bottom + r.smooth);
         if (r.pooled && (truth[at] > 0 || o.empty_class != EmptyClass::skip)) {
-          const double w = weight(static_cast<std::int64_t>(c)) / std::pow(std::max(truth[at], 1.), r.rarity);
+          const double w = weight(static_cast<std::int64_t>(c)) * (truth[at] > 0 ? std::pow(truth[at], -r.rarity) : rarest);
           pooled_top += w * top;
           pooled_bottom += w * bottom;
         }

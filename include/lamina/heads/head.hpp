@@ -108,6 +108,9 @@ class Head {
   virtual std::string decided() const { return "the likeliest class"; }
   /// Which outcome's color an event has.
   virtual int outcome_of(int event) const { return event; }
+  /// Of what is graded: a pixel's grade in a plane with its fraction, 1.4, from its probabilities() (outputs). Throws OptionError of
+  /// others.
+  virtual float expected_grade(std::span<const float> probabilities, int plane) const;
   metrics::ProbabilityCounts probability_counts() const { return metrics::ProbabilityCounts(static_cast<int>(events().size())); }
   /// Adds probabilities (pixels, events) against labels as count() takes them; without events nothing.
   virtual void count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const {
@@ -131,6 +134,8 @@ class Head {
   /// Which of these numbers an image is ranked by, and what it is.
   virtual std::string image_score() const { return "dice"; }
   virtual std::string image_score_meaning() const;
+  /// What quality() is, in a table's column.
+  virtual std::string quality_is() const { return "Dice"; }
   /// "Dice 0.123".
   virtual std::string quality_text(const Scalars& image_summary) const;
   /// Scores of an epoch for its line, beside those of always answering the most frequent label.

@@ -18,14 +18,19 @@ class Graded : public Head {
   metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const override;
   std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const override;
   metrics::Scores scores(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override {
-    return confusion.scores(neutral_outcome(), undefined, planes() ? schema().classes() : 0);
+    return planes() ? confusion.scores(0, undefined, schema().classes()) : confusion.scores(neutral_outcome(), undefined);
   }
+  /// Of planes the lowest grade of each: that nothing is there.
+  bool is_neutral(int outcome) const override { return planes() ? outcome % schema().classes() == 0 : Head::is_neutral(outcome); }
   Scalars summary(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   bool is_tested_by(const metrics::ConfusionMatrix& confusion) const override;
   Selection selection(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   Scalars image_summary(const metrics::ConfusionMatrix& of_one_image) const override;
   double quality(const Scalars& image_summary) const override { return -image_summary.at("absolute_error"); }
   std::string image_score() const override { return "absolute_error"; }
+  std::string quality_is() const override { return "minus the grades it is off"; }
+  /// The expected grade of a pixel's plane, from what it probably is, or the number that it is, within the grades.
+  float expected_grade(std::span<const float> probabilities, int plane) const override = 0;
   std::string image_score_meaning() const override;
   std::string quality_text(const Scalars& image_summary) const override;
   std::string text(const metrics::ConfusionMatrix& confusion) const override;
@@ -61,6 +66,10 @@ class Ordinal : public Graded {
   std::string events_are() const override { return "the probability of each grade or a higher one"; }
   std::string decided() const override { return "what is likelier than 0.5"; }
   void distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const override;
+  float expected_grade(std::span<const float> probabilities, int plane) const override {
+    const auto above = probabilities.subspan(static_cast<std::size_t>(plane * steps()), static_cast<std::size_t>(steps()));
+    return std::accumulate(above.begin(), above.end(), 0.f);
+  }
   int outcome_of(int event) const override { return event / steps() * schema().classes() + event % steps() + 1; }
   void count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const override;
   using Graded::count;

@@ -17,6 +17,9 @@ class Regression : public Graded {
   Tensor probabilities(const Tensor& values) const override { return values; }
   std::vector<std::string> events() const override { return {}; }
   void distribution(std::span<const float>, int, std::vector<float>& labels) const override { labels.clear(); }
+  float expected_grade(std::span<const float> values, int plane) const override {
+    return std::clamp(values[static_cast<std::size_t>(plane)], 0.f, static_cast<float>(schema().classes() - 1));
+  }
   void count(metrics::ProbabilityCounts&, std::span<const std::uint8_t>, std::span<const float>) const override {}
   using Graded::count;
   /// Of every plane.

@@ -39,6 +39,7 @@ class Several : public Head {
   int outcome_of(int event) const override;
   void count(metrics::ProbabilityCounts& into, std::span<const std::uint8_t> truth, std::span<const float> probabilities) const override;
   void distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const override;
+  float expected_grade(std::span<const float> probabilities, int plane) const override;
   std::string image_score_meaning() const override;
   std::vector<metrics::Region> regions() const override;
   metrics::Scores scores(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
@@ -56,6 +57,9 @@ class Several : public Head {
     int output = 0, plane = 0, outcome = 0;
     bool overlaps = false;  ///< classes that may overlap are counted twice: that they are not there, that they are
     int planes() const { return std::max(1, head->planes()); }
+    std::span<const float> outputs_in(std::span<const float> all) const {
+      return all.subspan(static_cast<std::size_t>(output), static_cast<std::size_t>(head->outputs()));
+    }
     /// Its own of Item::pixels, as it has them alone.
     std::vector<std::int64_t> counted(const std::vector<std::int64_t>& all) const;
     /// Its own of values that pixels have `all` of, from the `first` on.
@@ -64,6 +68,8 @@ class Several : public Head {
   };
   /// "tissue: the likeliest class; damage: ...", of heads that have events.
   std::string of_each(std::string (Head::*text)() const) const;
+  /// Whose the plane is.
+  const Own& owner(int plane) const;
   /// One number an output, from those of each head.
   std::vector<std::int64_t> of_heads(const std::function<std::vector<std::int64_t>(const Own&)>& of) const;
   std::vector<Own> heads_;

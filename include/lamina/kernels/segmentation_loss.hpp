@@ -31,9 +31,8 @@ struct RegionTerm {
   double exponent = 1;
   bool logarithm = false;
   double union_q = 0;
-  bool pooled =
-      false;          ///< one R of all classes: I, P, T and Q are summed over them first, class c's times its weight and max(T, 1)^-rarity
-  double rarity = 0;  ///< of a class without labels: EmptyClass::skip leaves it out, the other policies take the formula as it stands
+  bool pooled = false;  ///< one R of all classes: I, P, T and Q are summed over them first, class c's times its weight and T^-rarity
+  double rarity = 0;    ///< a class without labels has the rarest one's T; EmptyClass::skip leaves it out, the others take the formula
 
   /// 2I / (P + T).
   static constexpr RegionTerm dice(double weight = 1, double smooth = 1) { return {.weight = weight, .smooth = smooth}; }

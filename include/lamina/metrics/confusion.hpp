@@ -75,7 +75,7 @@ class ConfusionMatrix {
   std::int64_t total() const;
   /// Share of the pixels labelled `c`; of a plane, of that plane's. NaN without pixels.
   double truth_share(int c) const;
-  /// `background`: the class that macro_foreground leaves out; -1 for none.
+  /// `background`: the class that macro_foreground leaves out, of planes each one's; -1 for none.
   /// `undefined`: what 0 / 0 counts as (sklearn's zero_division). `plane_classes`: of planes of so many classes each, one after the other;
   /// 0 where a pixel is counted once.
   Scores scores(int background = -1, double undefined = kUndefined, int plane_classes = 0) const;

@@ -115,9 +115,12 @@ LAMINA_HD double finish_segmentation_loss(const Team& team, const SegmentationLo
         q[g * classes + c] -= 2 * v.slope_q / share * (r.weight / used);
       };
       if (r.pooled) {
+        const auto rarity = [&](std::int64_t c) { return r.rarity == 0 ? 1 : __builtin_pow(s[at.labelled() + c], -r.rarity); };
+        double rarest = 0;  // an absent class weighs as much as the rarest that is there, without one 1
+        for (std::int64_t c = 0; c < classes; ++c)
+          if (const double w = counts(g, c) && s[at.labelled() + c] > 0 ? rarity(c) : 0; w > rarest) rarest = w;
         const auto pool_weight = [&](std::int64_t c) {
-          const double labelled = s[at.labelled() + c];
-          return counts(g, c) ? weight_of(c) * (r.rarity == 0 ? 1 : __builtin_pow(labelled > 1 ? labelled : 1, -r.rarity)) : 0;
+          return counts(g, c) ? weight_of(c) * (s[at.labelled() + c] > 0 ? rarity(c) : rarest > 0 ? rarest : 1) : 0;
         };
         double numerator = 0, denominator = 0;
         mine([&](std::int64_t c) {

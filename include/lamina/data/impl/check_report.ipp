@@ -178,10 +178,16 @@ std::string CheckReport::json() const {
     out["pixels"] = s.counts.pixels;
     out["images_with_class"] = s.counts.images;
     out["majority_share"] = s.majority_share();
-    for (const Combinations& c : combinations[static_cast<int>(split)]) {
-      Json pixels_of = Json::object();
+    for (std::size_t k = 0; k < combinations[static_cast<int>(split)].size(); ++k) {
+      const Combinations &c = combinations[static_cast<int>(split)][k], &train = combinations[static_cast<int>(Split::train)].at(k);
+      const auto put = [&](const char* what, Json value) {
+        (c.schema().name.empty() ? out[what] : out[what][c.schema().name]) = std::move(value);
+      };
+      Json pixels_of = Json::object(), fresh = Json::array();
       for (const auto& [grades, count] : c.counts()) pixels_of[c.name(grades)] = count.pixels;
-      (c.schema().name.empty() ? out["combinations"] : out["combinations"][c.schema().name]) = std::move(pixels_of);
+      for (const Combinations::Grades& grades : unseen(train, c)) fresh.push_back(c.name(grades));
+      put("combinations", std::move(pixels_of));
+      if (split != Split::train) put("not_in_train", std::move(fresh));
     }
   }
   return j.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';

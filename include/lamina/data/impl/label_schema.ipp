@@ -199,6 +199,7 @@ std::string LabelSchema::background_text() const {
   std::string all;
   for (const LabelSchema& head : heads) all += (all.empty() ? "" : "; ") + head.name + ": " + head.background_text();
   if (!all.empty()) return all;
+  if (!planes.empty()) return "background: '" + names[0] + "' of every plane, where nothing is";
   const std::string why = background_reason.empty() ? "" : ", because " + background_reason;
   if (background >= 0) return "background: '" + names[static_cast<std::size_t>(background)] + "'" + why;
   return "background: no class is" + why +

@@ -151,6 +151,8 @@ std::string Head::baseline_text(const metrics::ConfusionMatrix& confusion) const
   return "always the most frequent class: Dice " + decimal(base.dice.macro_foreground, 4) + ", accuracy " + decimal(base.accuracy, 4);
 }
 
+float Head::expected_grade(std::span<const float>, int) const { throw OptionError(message("head ", kind(), " has no grades")); }
+
 std::shared_ptr<const Head> Head::with_thresholds(std::vector<std::vector<float>>) const {
   throw OptionError(message("the outputs of head ", kind(), " are no numbers that thresholds lie between"));
 }

@@ -177,11 +177,18 @@ void Several::count(metrics::ProbabilityCounts& into, std::span<const std::uint8
   }
 }
 
+const Several::Own& Several::owner(int plane) const {
+  return *std::find_if(heads_.begin(), heads_.end(), [&](const Own& own) { return plane < own.plane + own.planes(); });
+}
+
 void Several::distribution(std::span<const float> probabilities, int plane, std::vector<float>& labels) const {
-  for (const Own& own : heads_)
-    if (plane >= own.plane && plane < own.plane + own.planes())
-      own.head->distribution(probabilities.subspan(static_cast<std::size_t>(own.output), static_cast<std::size_t>(own.head->outputs())),
-                             plane - own.plane, labels);
+  const Own& own = owner(plane);
+  own.head->distribution(own.outputs_in(probabilities), plane - own.plane, labels);
+}
+
+float Several::expected_grade(std::span<const float> probabilities, int plane) const {
+  const Own& own = owner(plane);
+  return own.head->expected_grade(own.outputs_in(probabilities), plane - own.plane);
 }
 
 std::string Several::image_score_meaning() const {

@@ -124,6 +124,7 @@ std::int64_t ConfusionMatrix::total() const { return std::accumulate(counts_.beg
 
 Scores ConfusionMatrix::scores(int background, double undefined, int plane_classes) const {
   require<OptionError>(background >= -1 && background < classes_, "scores: background ", background, " is no class of ", classes_);
+  const auto left_out = [&](int k) { return background >= 0 && (plane_classes > 0 ? k % plane_classes : k) == background; };
   Scores s;
   std::int64_t hits = 0;
   for (int c = 0; c < classes_; ++c) hits += at(c, c);
@@ -136,14 +137,15 @@ Scores ConfusionMatrix::scores(int background, double undefined, int plane_class
     const Counts n{at(k, k), prediction_count(k) - at(k, k), truth_count(k) - at(k, k), true_negatives(k, plane_classes)};
     each.push_back(n);
     for (Counts* sum : {&all, &foreground})
-      if (sum == &all || k != background) sum->tp += n.tp, sum->fp += n.fp, sum->fn += n.fn, sum->tn += n.tn;
+      if (sum == &all || !left_out(k)) sum->tp += n.tp, sum->fp += n.fp, sum->fn += n.fn, sum->tn += n.tn;
   }
   const auto fill = [&](ClassScores& out, auto part, auto whole) {
     const auto value = [&](const Counts& n) { return whole(n) == 0 ? undefined : ratio(part(n), whole(n)); };
     for (const Counts& n : each) out.per_class.push_back(value(n));
     out.macro = mean_defined(out.per_class);
-    std::vector<double> others = out.per_class;
-    if (background >= 0) others.erase(others.begin() + background);
+    std::vector<double> others;
+    for (int k = 0; k < classes_; ++k)
+      if (!left_out(k)) others.push_back(out.per_class[static_cast<std::size_t>(k)]);
     out.macro_foreground = mean_defined(others);
     out.micro = value(all);
     out.micro_foreground = value(foreground);
@@ -158,7 +160,7 @@ Scores ConfusionMatrix::scores(int background, double undefined, int plane_class
       s.specificity, [](const Counts& n) { return n.tn; }, [](const Counts& n) { return n.tn + n.fp; });
   s.additive_dice = kNone;
   for (int k = 0; k < classes_; ++k)
-    if (const double dice = s.dice.per_class[static_cast<std::size_t>(k)]; k != background && !std::isnan(dice))
+    if (const double dice = s.dice.per_class[static_cast<std::size_t>(k)]; !left_out(k) && !std::isnan(dice))
       s.additive_dice = (std::isnan(s.additive_dice) ? 0 : s.additive_dice) + dice;
   s.accuracy = ratio(hits, total());
   return s;

@@ -92,16 +92,19 @@ Comparison compare_runs(const std::vector<fs::path>& folders) {
   require<OptionError>(folders.size() >= 2, "a comparison needs two runs or more");
   Comparison c;
   std::set<std::string> last_parts;
+  std::vector<std::string> qualities;
   for (const fs::path& folder : folders) last_parts.insert((folder / "").parent_path().filename().string());
   for (const fs::path& folder : folders) {
     const RunFolder run{folder};
     RunInfo info = run_info(io::ModelFile(io::find_weights(folder, "last")));
+    qualities.push_back(info.head->quality_is());
     const bool scored = fs::exists(run.file("scores.json"));
     const std::string name = last_parts.size() == folders.size() ? (folder / "").parent_path().filename().string() : folder.string();
     c.runs.push_back(
         {name, std::move(info.config), std::move(info.state), scored ? std::optional(read_scores(run.file("scores.json"))) : std::nullopt});
   }
-  ReportSection paired{"Differences from " + c.runs[0].name + ", image by image", {{"run", "images", "mean difference", "95 % interval"}}};
+  ReportSection paired{"Differences from " + c.runs[0].name + ", image by image",
+                       {{"run", "images", "mean difference", "95 % interval", "of, larger is better"}}};
   for (std::size_t i = 1; i < c.runs.size(); ++i) {
     const PairedDifference d = difference(c.runs[i], c.runs[0]);
     c.differences.push_back(d);
@@ -109,7 +112,8 @@ Comparison compare_runs(const std::vector<fs::path>& folders) {
         d.others ? counted(static_cast<std::int64_t>(d.others), "image") + " of the same name with other labels" : "";
     paired.rows.push_back({c.runs[i].name, std::to_string(d.images),
                            d.images ? decimal(d.mean, 4, true) : "no scored image in common" + (others.empty() ? "" : ": " + others),
-                           d.images ? between(d.interval, true) + (others.empty() ? "" : ", without " + others) : ""});
+                           d.images ? between(d.interval, true) + (others.empty() ? "" : ", without " + others) : "",
+                           d.images ? qualities[i] : ""});
   }
   c.tables = {scores_of(c.runs), std::move(paired), settings_of_runs(c.runs)};
   return c;

@@ -50,9 +50,8 @@ class RunReport {
     measure();
     content_.baseline = head_.baseline(content_.confusion);
     content_.shares = head_.truth_shares(content_.confusion);
-    if (head_.parts().size() > 1)
-      content_.scores = head_.scores(content_.confusion, content_.undefined),
-      content_.baseline_scores = head_.scores(content_.baseline, content_.undefined);
+    content_.scores = head_.scores(content_.confusion, content_.undefined);
+    content_.baseline_scores = head_.scores(content_.baseline, content_.undefined);
     if (is_cropped())
       content_.summary.push_back(message("Every pixel of every photograph is scored: windows of ", config.width, "x", config.height,
                                          ", of which neighbours share ", std::lround(100 * data::kWindowOverlap), " %, cover it."));
