@@ -1,4 +1,6 @@
 // Sets of which several things are graded, each in a plane of its own.
+#include <nlohmann/json.hpp>
+
 #include "lamina/data/check.hpp"
 #include "lamina/data/combinations.hpp"
 #include "lamina/data/loader.hpp"

@@ -176,7 +176,7 @@ TEST_CASE("a plane's yes counts in the cross-entropy as often as its positive we
   check_loss("positive, focal and smoothed, dice", logits, labels, o);
   o.focal = o.smoothing = 0;
   o.upsample = ResizeGrid::half_pixel;
-  const Tensor large = resize_bilinear(small, 5, 7);
+  const Tensor large = resize_bilinear(small, 5, 7, ResizeGrid::half_pixel);
   CHECK(segmentation_loss(small, labels, o).item() == doctest::Approx(reference_loss(large, labels, o)).epsilon(1e-12));
   check_op({.name = "positive, upsampled",
             .inputs = {small, labels},

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <numeric>
 
 #include "lamina/heads/head.hpp"
 #include "lamina/ops/activation.hpp"

@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+
 #include "lamina/heads/ordinal.hpp"
 
 namespace lamina::heads {
