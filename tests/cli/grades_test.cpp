@@ -18,10 +18,11 @@ TEST_CASE("graded planes are checked, trained on, scored and predicted: a mask a
   CHECK(json::parse(w.lamina("check set --json").out).at("planes") == json{"r", "g", "b"});
   for (const std::string head : {"ordinal", "corn", "coral", "regression"}) {
     CAPTURE(head);
-    const std::string loss = head == "regression" ? " --loss mae" : " --class-weights balanced";
+    const std::string loss = head == "regression" ? " --loss mae" : " --class-weights balanced --positive-weights balanced";
     const Result trained =
         w.lamina("train set --out " + head + " --quiet --base 3 --depth 1 --size 16 --batch 4 --lr 1e-2 --epochs 2 --head " + head + loss);
     REQUIRE_MESSAGE(trained.code == 0, trained.err);
+    CHECK((w.read(head + "/log.txt").find("positive weights: r 1 or above ") != std::string::npos) == (head != "regression"));
     const json scores = json::parse(w.lamina("evaluate " + head + " set --json --quiet").out);
     CHECK(scores.at("classes").size() == 12);
     CHECK(scores.at("confusion").at(0).at(4) == 0);  // grades of two planes never meet

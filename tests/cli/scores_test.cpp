@@ -239,6 +239,7 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"loss", "ce+2*dice"},
                                                   {"aux_weight", 0.4},
                                                   {"class_weights", "1,2,3,4"},
+                                                  {"positive_weights", "none"},
                                                   {"absent_classes", "skip"},
                                                   {"optimizer", "sgd"},
                                                   {"lr", 0.01},
