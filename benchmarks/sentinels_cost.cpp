@@ -1,4 +1,5 @@
-// What sentinels cost: the same steps and validations of the same network, watched and not, in turn. Prints medians and ratios.
+// What sentinels cost: the same steps and validations of the same network, watched and not, in turn, one by one. Prints medians and ratios;
+// every so many-th watched step is looked into.
 //   sentinels_cost [rounds] [size] [base] [depth] [batch]
 #include <algorithm>
 #include <chrono>
@@ -33,7 +34,7 @@ double median(std::vector<double> v) {
 
 int main(int argc, char** argv) {
   const auto number = [&](int i, int usual) { return argc > i ? std::atoi(argv[i]) : usual; };
-  const int rounds = number(1, 5), size = number(2, 256), base = number(3, 16), depth = number(4, 4), batch = number(5, 4);
+  const int rounds = number(1, 9), size = number(2, 256), base = number(3, 16), depth = number(4, 4), batch = number(5, 4);
   const fs::path folder = fs::temp_directory_path() / "lamina-sentinels-cost";
   fs::remove_all(folder);
   try {
@@ -54,32 +55,30 @@ int main(int argc, char** argv) {
     data::Batch images;
     tasks[0]->training().start(1);
     tasks[0]->training().next(images);
-    std::vector<double> steps[2], validations[2];
+    std::vector<double> steps[2], looks, validations[2];
     for (int round = -1; round < rounds; ++round)  // the first is not counted
-      for (const int watched : {0, 1}) {
-        train::SegmentationTask& task = *tasks[watched];
-        train::Watch watch(task);
-        Scalars sums;
-        task.network().train();
-        const double step = seconds([&] {
-          for (int i = 0; i < train::Watch::kEvery; ++i) {
-            const nn::RandomScope random(RandomKey{1, static_cast<std::uint64_t>(i)});
-            if (watched)
-              (void)watch.step(images, i, sums);
-            else
-              (void)task.step(images);
-          }
-        });
-        const double validation = seconds([&] { (void)task.validate(); });
-        if (round < 0) continue;
-        steps[watched].push_back(step / static_cast<double>(train::Watch::kEvery));
-        validations[watched].push_back(validation);
-      }
-    std::printf("U-Net of base %d, depth %d, %d images of %dx%d: medians of %d rounds of %d steps\n", base, depth, batch, size, size,
-                rounds, static_cast<int>(train::Watch::kEvery));
-    for (const auto& [name, times] : {std::pair("step", steps), std::pair("validation", validations)})
-      std::printf("%-10s  off %8.2f ms  watched %8.2f ms  ratio %.4f\n", name, 1e3 * median(times[0]), 1e3 * median(times[1]),
-                  median(times[1]) / median(times[0]));
+      for (std::int64_t i = 0; i < train::Watch::kEvery; ++i)
+        for (const int turn : {0, 1}) {
+          const int watched = static_cast<int>((turn + i) % 2);
+          train::SegmentationTask& task = *tasks[watched];
+          train::Watch watch(task);
+          Scalars sums;
+          task.network().train();
+          const nn::RandomScope random(RandomKey{1, static_cast<std::uint64_t>(i)});
+          const double step = seconds([&] { (void)(watched ? watch.step(images, i, sums) : task.step(images)); });
+          const double validation = i % 4 == 1 ? seconds([&] { (void)task.validate(); }) : -1;
+          if (round < 0) continue;
+          (watched && i == 0 ? looks : steps[watched]).push_back(step);
+          if (validation >= 0) validations[watched].push_back(validation);
+        }
+    constexpr auto kEvery = static_cast<double>(train::Watch::kEvery);
+    const double plain = median(steps[0]), watched = ((kEvery - 1) * median(steps[1]) + median(looks)) / kEvery;
+    std::printf("U-Net of base %d, depth %d, %d images of %dx%d, %d rounds of %d steps; medians\n", base, depth, batch, size, size, rounds,
+                static_cast<int>(train::Watch::kEvery));
+    std::printf("a step      off %8.2f ms  watched %8.2f ms  looked into %8.2f ms  ratio of means %.4f\n", 1e3 * plain,
+                1e3 * median(steps[1]), 1e3 * median(looks), watched / plain);
+    std::printf("validation  off %8.2f ms  watched %8.2f ms  ratio %.4f\n", 1e3 * median(validations[0]), 1e3 * median(validations[1]),
+                median(validations[1]) / median(validations[0]));
   } catch (const Error& e) {
     std::fprintf(stderr, "sentinels_cost: %s\n", e.what());
     return 1;

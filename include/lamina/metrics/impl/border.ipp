@@ -14,19 +14,21 @@ double share(std::int64_t part, std::int64_t all) {
   return all == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(part) / static_cast<double>(all);
 }
 
-/// The smallest and largest label in a window; of none, the smallest is above the largest.
-struct Range {
-  std::uint8_t low = 255, high = 0;
-  void join(const Range& o) { low = std::min(low, o.low), high = std::max(high, o.high); }
-};
+using Labels = std::vector<std::uint8_t>;
 
-/// Each of `count` ranges, `step` apart, becomes that of its neighbours up to `reach` away.
-void widen(const Range* from, Range* to, std::int64_t count, std::int64_t step, std::int64_t reach) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    Range all;
-    for (std::int64_t k = std::max<std::int64_t>(0, i - reach); k <= std::min(count - 1, i + reach); ++k) all.join(from[k * step]);
-    to[i * step] = all;
-  }
+/// Each of `labels` becomes the pick of those up to `reach` away in the image of rows of `width`: first along rows, then along columns.
+template <class Pick>
+void widen(Labels& labels, std::int64_t width, std::int64_t reach, Pick&& pick) {
+  const auto join = [&](std::uint8_t* to, const std::uint8_t* from, std::int64_t count, std::int64_t distance) {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = pick(to[i], from[i + distance]);
+    for (std::int64_t i = 0; i < count; ++i) to[i + distance] = pick(to[i + distance], from[i]);
+  };
+  const std::int64_t count = std::ssize(labels);
+  Labels before = labels;
+  for (std::int64_t row = 0; row < count; row += width)
+    for (std::int64_t k = 1; k <= std::min(reach, width - 1); ++k) join(labels.data() + row, before.data() + row, width - k, k);
+  before = labels;
+  for (std::int64_t k = width; k <= std::min(reach * width, count - width); k += width) join(labels.data(), before.data(), count - k, k);
 }
 
 }  // namespace
@@ -40,23 +42,21 @@ BorderCounts border_counts(std::span<const std::uint8_t> truth, std::span<const 
   require(std::ssize(truth) == height * width * planes && decided.size() == truth.size(), "border_counts: ", truth.size(), " labels and ",
           decided.size(), " decisions for ", height, " x ", width, " pixels of ", counted(planes, "plane"));
   BorderCounts counts;
-  std::vector<Range> own(static_cast<std::size_t>(height * width)), rows(own.size());
+  Labels own(static_cast<std::size_t>(height * width)), low, high;
   for (std::int64_t plane = 0; plane < planes; ++plane) {
     const auto at = [&](std::size_t i) { return i * static_cast<std::size_t>(planes) + static_cast<std::size_t>(plane); };
     const auto ignored = [&](std::uint8_t label) { return ignore && label == *ignore; };
+    for (std::size_t i = 0; i < own.size(); ++i) own[i] = truth[at(i)];
+    low = high = own;
+    if (ignore)  // neither smaller nor larger than any other
+      for (std::size_t i = 0; i < own.size(); ++i)
+        if (ignored(own[i])) low[i] = 255, high[i] = 0;
+    widen(low, width, reach, [](std::uint8_t a, std::uint8_t b) { return std::min(a, b); });
+    widen(high, width, reach, [](std::uint8_t a, std::uint8_t b) { return std::max(a, b); });
     for (std::size_t i = 0; i < own.size(); ++i) {
-      const std::uint8_t label = truth[at(i)];
-      own[i] = ignored(label) ? Range{} : Range{label, label};
-    }
-    for (std::int64_t y = 0; y < height; ++y) widen(own.data() + y * width, rows.data() + y * width, width, 1, reach);
-    for (std::int64_t x = 0; x < width; ++x) widen(rows.data() + x, own.data() + x, height, width, reach);
-    for (std::size_t i = 0; i < own.size(); ++i) {
-      if (ignored(truth[at(i)])) continue;
-      const bool wrong = truth[at(i)] != decided[at(i)];
-      if (own[i].low < own[i].high)
-        ++counts.near, counts.near_wrong += wrong;
-      else
-        ++counts.far, counts.far_wrong += wrong;
+      const bool counts_here = !ignored(own[i]), wrong = counts_here && own[i] != decided[at(i)], near = low[i] < high[i];
+      counts.near += counts_here && near, counts.near_wrong += wrong && near;
+      counts.far += counts_here && !near, counts.far_wrong += wrong && !near;
     }
   }
   return counts;
