@@ -64,6 +64,19 @@ TEST_CASE("class folders: one that no label names is an error") {
   CHECK(errors.at(0).find("has no masks but folders (burn, scar), and none is called as a label of ") != std::string::npos);
 }
 
+TEST_CASE("class folders of one of several heads are refused, with what is read there") {
+  ClassFolders f({{"tissue/skin", ""}, {"tissue/wound", ""}, {"marks/hair", ""}});
+  f.text("dataset.json", R"({"heads": {"tissue": {"labels": {"background": 0, "skin": 1, "wound": 2}},
+                                       "marks": {"task": "multilabel", "labels": {"hair": 0}}}})");
+  const std::vector<std::string> errors = errors_of(f.path());
+  REQUIRE(!errors.empty());
+  CHECK_MESSAGE(
+      errors[0].find("masks/tissue/skin: the classes of the head 'tissue' exclude each other, and of several heads such a one has one "
+                     "file a photograph, in ") != std::string::npos,
+      errors[0]);
+  CHECK_MESSAGE(errors[0].find("masks/tissue, with the values 0 background, 1 skin, 2 wound; ") != std::string::npos, errors[0]);
+}
+
 TEST_CASE("class folders without dataset.json: what to write is the one error, and works") {
   ClassFolders f({{"burn", ""}, {"Background", ""}, {"scar", ""}});
   const auto errors = errors_of(f.path());

@@ -51,8 +51,14 @@ TEST_CASE("import diaretdb1: planes of lesions, where three of four experts agre
         Names{"3 photographs without a file of ddb1_groundtruth/hemorrhages" + none + "image001.png, image002.png, image003.png",
               "1 photograph without a file of ddb1_groundtruth/redsmalldots" + none + "image002.png",
               "3 photographs without a file of ddb1_groundtruth/softexudates" + none + "image001.png, image002.png, image003.png",
-              "a lesion is where three of four experts saw it", i.made.notes.back()});
+              "a lesion is where three of four experts saw it, masks above 0.7 of white; for others, mask_threshold in dataset.json or "
+              "--mask-threshold",
+              i.made.notes.back()});
   CHECK(i.row("image001", 16) == Labels{0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0});
+  CHECK(fs::is_symlink(i.folder / "out/masks/hardexudates/image001.png"));
+  // The source's own question: where any expert saw one.
+  const Dataset any = open_dataset(i.folder / "out", {.mask_threshold = 0.1});
+  CHECK(read_mask(any.items(Split::train)[0], any.masks).labels[4] == 1);
 }
 
 TEST_CASE("import isic: three years' names") {

@@ -104,6 +104,13 @@ TEST_CASE("losses between numbers: by hand, unlabelled pixels count nowhere") {
   leaf.set_requires_grad();
   Criterion("mae")(*head, leaf, y).backward();
   CHECK(relative_error(leaf.grad(), Tensor::from({1. / 3, 0.0, 1. / 3, 0.0}, v.shape())) < 1e-14);
+  // With weights of pixels, those are how often each counts.
+  const Tensor often = Tensor::from({2.0f, 0.5f, 1.0f, 9.0f}, {1, 2, 2});
+  leaf.zero_grad();
+  const Tensor weighted = Criterion("mae+mse")(*head, leaf, y, nullptr, often);
+  CHECK(weighted.item() == doctest::Approx((2 * 0.5 + 2) / 3.5 + (2 * 0.25 + 4) / 3.5).epsilon(1e-14));
+  weighted.backward();
+  CHECK(relative_error(leaf.grad(), Tensor::from({2 * (1 + 1) / 3.5, 0.0, (1 + 4) / 3.5, 0.0}, v.shape())) < 1e-14);
   check_throws<DataError>([&] { Criterion("mae")(*head, v, Tensor::full({1, 2, 2}, 3, {DType::u8, kCpu})); }, {"label 3", "0 to 2"});
 }
 

@@ -7,7 +7,7 @@ using namespace lamina;
 using namespace lamina::test;
 
 namespace {
-constexpr RegressionLossParams kSum{.reduction = RegressionLossParams::Reduction::sum};
+const RegressionLossParams kSum{.reduction = RegressionLossParams::Reduction::sum};
 using Loss = Tensor (*)(const Tensor&, const Tensor&, const RegressionLossParams&);
 Tensor smooth(const Tensor& x, const Tensor& target, const RegressionLossParams& p) { return smooth_l1_loss(x, target, 0.75, p); }
 constexpr Loss kLosses[] = {l1_loss, mse_loss, smooth};
@@ -25,6 +25,8 @@ TEST_CASE("l1_loss, mse_loss and smooth_l1_loss agree with PyTorch") {
   check("mse_loss.sum", mse_loss, kSum);
   check("smooth_l1_loss.mean", smooth, {});
   check("smooth_l1_loss.sum", smooth, kSum);
+  const RegressionLossParams weighted{.reduction = kSum.reduction, .weights = file.at("weights")};
+  for (Loss loss : kLosses) check((std::string(name_of(loss)) + ".weighted").c_str(), loss, weighted);
 }
 
 TEST_CASE("l1_loss and mse_loss: gradients, slices, instruction sets, threads") {
@@ -58,6 +60,30 @@ TEST_CASE("l1_loss and mse_loss of many elements: several tasks and blocks, pack
     }
     CHECK(loss(x, target, kSum).item() == doctest::Approx(sum).epsilon(1e-12));
   }
+}
+
+TEST_CASE("l1_loss and mse_loss times weights, packed and sliced, on every device") {
+  for (const Shape& s : {Shape{2, 3, 5, 3}, Shape{1, 7, 3, 48}, Shape{2, 2, 1, 9}})
+    for (Loss loss : kLosses) {
+      const Tensor x = random_normal(s, 1), gap = away_from_zero(random_normal(s, 2), 0.25), target = x.clone();
+      for (std::int64_t i = 0; i < s.numel(); ++i) target.data<double>()[i] += gap.data<double>()[i];
+      const Tensor weights = Tensor::uniform(s, {5, 1}, 0, 3, {DType::f64, kCpu});
+      check_op({.name = name_of(loss) + (" " + s.str()),
+                .inputs = {x, target},
+                .op =
+                    [&](auto& in, auto&) {
+                      RegressionLossParams p = kSum;
+                      p.weights = weights.to(in[0].dtype()).to(in[0].device());
+                      return loss(in[0], in[1], p);
+                    },
+                .takes_into = false});
+    }
+  RegressionLossParams mean;
+  mean.weights = Tensor::zeros({2, 3});
+  check_throws<OptionError>([&] { (void)l1_loss(Tensor::zeros({2, 3}), Tensor::zeros({2, 3}), mean); }, {"l1_loss", "sum"});
+  RegressionLossParams other = kSum;
+  other.weights = Tensor::zeros({3, 2});
+  check_throws<ShapeError>([&] { (void)mse_loss(Tensor::zeros({2, 3}), Tensor::zeros({2, 3}), other); }, {"mse_loss", "(3, 2)"});
 }
 
 TEST_CASE("l1_loss and mse_loss by hand; a constant target takes no gradient; NaN shows") {

@@ -193,6 +193,26 @@ TEST_CASE("a gradient that is not finite ends a run whose loss is, and moves not
   CHECK(io::read_safetensors(train::failed_step_file(f / "run")).at("batch/image").item() == 3);
 }
 
+TEST_CASE("a validation that is not finite is an alarm with its first op") {
+  struct Blind : OneWeight {
+    using OneWeight::OneWeight;
+    bool validates() const override { return true; }
+    train::Validation validate() override {
+      const NoGrad no_grad;
+      return {.scores = {{"val_loss", sum(div(Tensor::zeros({2}), Tensor::zeros({2}))).item()}}, .score = 1};
+    }
+    std::vector<std::string> score_names() const override { return {"val_loss"}; }
+  };
+  const TempFolder f;
+  Blind task([](const Tensor& w, double, int) { return sum(w); });
+  train::Session session(f / "run", task, false);
+  train::AlarmFile alarms;
+  const std::string said = failure([&] { train::run_loop(task, session, {.epochs = 2, .schedule = {.lr = 0.25}}, {&alarms}); });
+  const std::string seen = "the validation loss is nan after epoch 1; first not finite: the output of div, of shape (2)";
+  CHECK_MESSAGE(said.starts_with("the learning rate 0.25 is too high for this run, most likely: " + seen), said);
+  CHECK(train::read_alarms(f / "run").at(0).seen == seen);
+}
+
 TEST_CASE("scores are called as a task likes, however short") {
   struct Scored : OneWeight {
     using OneWeight::OneWeight;

@@ -13,14 +13,14 @@ enum class RegressionLoss : std::uint8_t {
 
 namespace kernels {
 
-/// *loss = factor * sum of the elements' losses, in a fixed order, in double (on the CPU of up to 64 f32 values at a time); overwrites
-/// loss.
-LAMINA_KERNEL(regression_loss_forward, View2<const T> x, View2<const T> target, RegressionLoss kind, double beta, double factor,
-              Precise<T>* loss)
-/// dx = *dloss * factor * d(loss of the element)/dx, for l1 0 where x is the target; the target's gradient is that of -factor. Overwrites
-/// dx.
-LAMINA_KERNEL(regression_loss_backward, View2<const T> x, View2<const T> target, RegressionLoss kind, double beta, double factor,
-              const Precise<T>* dloss, View2<T> dx)
+/// *loss = factor * sum of the elements' losses, each times its weight where there are weights (of the shape of x; or no data), in a fixed
+/// order, in double (on the CPU of up to 64 f32 values at a time); overwrites loss.
+LAMINA_KERNEL(regression_loss_forward, View2<const T> x, View2<const T> target, View2<const T> weights, RegressionLoss kind, double beta,
+              double factor, Precise<T>* loss)
+/// dx = *dloss * factor * weight * d(loss of the element)/dx, for l1 0 where x is the target; the target's gradient is that of -factor.
+/// Overwrites dx.
+LAMINA_KERNEL(regression_loss_backward, View2<const T> x, View2<const T> target, View2<const T> weights, RegressionLoss kind, double beta,
+              double factor, const Precise<T>* dloss, View2<T> dx)
 
 }  // namespace kernels
 }  // namespace lamina

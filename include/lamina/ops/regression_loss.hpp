@@ -9,6 +9,7 @@ namespace lamina {
 struct RegressionLossParams {
   enum class Reduction : std::uint8_t { mean, sum };
   Reduction reduction = Reduction::mean;  ///< over all elements
+  Tensor weights{};                       ///< of a sum: what each element's loss is multiplied by, like x; none: 1
 };
 
 namespace detail {
@@ -16,25 +17,34 @@ inline Tensor regression_loss(const char* op, RegressionLoss kind, const Tensor&
                               double beta = 1) {
   require(x.shape() == target.shape(), op, ": x and target must have one shape, got ", x.shape(), " and ", target.shape());
   require_same_kind(op, x, target);
+  if (p.weights) {
+    require(p.weights.shape() == x.shape(), op, ": weights must be like x ", x.shape(), ", got ", p.weights.shape());
+    require_same_kind(op, x, p.weights);
+    require<OptionError>(p.reduction == RegressionLossParams::Reduction::sum, op, ": weights go with a sum");
+  }
   const bool mean = p.reduction == RegressionLossParams::Reduction::mean;
   require(x.numel() > 0 || !mean, op, ": x ", x.shape(), " has no elements to average");
   const double factor = mean ? 1 / static_cast<double>(x.numel()) : 1;
   Tensor loss = Tensor::empty({}, precise_like(x));
+  const auto weights_of = []<class T>(const Tensor& w, T) { return w ? w.view2<const T>() : View2<const T>{}; };
   dispatch(x, [&]<class T>(auto& device) {
-    kernels::regression_loss_forward<T>(device, x.view2<const T>(), target.view2<const T>(), kind, beta, factor, loss.data<Precise<T>>());
+    kernels::regression_loss_forward<T>(device, x.view2<const T>(), target.view2<const T>(), weights_of(p.weights, T{}), kind, beta, factor,
+                                        loss.data<Precise<T>>());
   });
-  return record({op, {{"mean", mean}, {"beta", beta}}}, {x, target}, loss, {x, target}, [=](const Tensor& dloss, NeedsGrad need) -> Grads {
-    const auto gradient = [&](bool wanted, double sign) {
-      if (!wanted) return Tensor{};
-      Tensor dx = Tensor::empty(x.shape(), like(x));
-      dispatch(x, [&]<class T>(auto& device) {
-        kernels::regression_loss_backward<T>(device, x.view2<const T>(), target.view2<const T>(), kind, beta, sign * factor,
-                                             dloss.data<const Precise<T>>(), dx.view2<T>());
-      });
-      return dx;
-    };
-    return {gradient(need[0], 1), gradient(need[1], -1)};
-  });
+  const Tensor weights = p.weights;
+  return record({op, {{"mean", mean}, {"beta", beta}, {"weights", &weights}}}, {x, target}, loss, {x, target, weights},
+                [=](const Tensor& dloss, NeedsGrad need) -> Grads {
+                  const auto gradient = [&](bool wanted, double sign) {
+                    if (!wanted) return Tensor{};
+                    Tensor dx = Tensor::empty(x.shape(), like(x));
+                    dispatch(x, [&]<class T>(auto& device) {
+                      kernels::regression_loss_backward<T>(device, x.view2<const T>(), target.view2<const T>(), weights_of(weights, T{}),
+                                                           kind, beta, sign * factor, dloss.data<const Precise<T>>(), dx.view2<T>());
+                    });
+                    return dx;
+                  };
+                  return {gradient(need[0], 1), gradient(need[1], -1)};
+                });
 }
 }  // namespace detail
 

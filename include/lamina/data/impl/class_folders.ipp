@@ -72,7 +72,7 @@ std::string advice_on_endings(const Files& images, const Files& masks, const fs:
                  schema_of_folders(endings, json));
 }
 
-std::string fault_of_other_folders(const fs::path& masks, const std::vector<std::string>& planes) {
+std::string fault_of_other_folders(const fs::path& masks, const std::vector<std::string>& planes, const LabelSchema& schema) {
   std::vector<std::string> others;
   for (const std::string& name : folders_in(masks)) {
     std::error_code none;
@@ -82,6 +82,15 @@ std::string fault_of_other_folders(const fs::path& masks, const std::vector<std:
       others.push_back(name);
   }
   if (others.empty()) return {};
+  for (const LabelSchema& head : schema.heads) {
+    if (head.task != Task::multiclass || !others[0].starts_with(head.name + '/')) continue;
+    std::string values;
+    for (int k = 0; k < head.classes(); ++k)
+      values += message(k ? ", " : "", head.values[static_cast<std::size_t>(k)], " ", head.names[static_cast<std::size_t>(k)]);
+    return message((masks / others[0]).string(), ": the classes of the head '", head.name,
+                   "' exclude each other, and of several heads such a one has one file a photograph, in ", (masks / head.name).string(),
+                   ", with the values ", values, "; a folder a class is read where dataset.json has no heads");
+  }
   return message((masks / others[0]).string(), " has masks of no label of dataset.json (folders of labels: ", examples(planes), "); add ",
                  examples(others), " to the labels, or move what is none out of ", masks.string());
 }

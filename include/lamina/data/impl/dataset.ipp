@@ -117,7 +117,7 @@ class Lister {
     require<DataError>(missing.empty(), masks_folder_.string(), ": some planes have a folder, but not ", missing);
     require<DataError>(masks_.empty(), masks_folder_.string(), ": the planes have folders, but there are files beside them");
     for (const auto& files : planes_) masks_.insert(files.begin(), files.end());
-    if (std::string fault = detail::fault_of_other_folders(masks_folder_, folders_); !fault.empty())
+    if (std::string fault = detail::fault_of_other_folders(masks_folder_, folders_, files_.schema); !fault.empty())
       files_.findings.push_back({true, std::move(fault)});
   }
 

@@ -69,7 +69,7 @@ Imported import_drive(const fs::path& source, Target& target) {
 /// .../ddb1_fundusimages/image001.png, ddb1_groundtruth/LESION/image001.png: gray where experts saw a lesion, brighter where more did.
 Imported import_diaretdb1(const fs::path& source, Target& target) {
   constexpr const char* kLesions[] = {"hardexudates", "softexudates", "hemorrhages", "redsmalldots"};
-  constexpr unsigned kThreeOfFour = 178;  // of 255: 0.7, between the levels of two and of three experts
+  constexpr double kThreeOfFour = 0.7;  // between the levels of two and of three experts
   const auto images =
       files_below(source, [](const fs::path& p) { return p.parent_path().filename() == "ddb1_fundusimages" && is_photo(p); });
   std::set<std::string> tested;
@@ -91,19 +91,18 @@ Imported import_diaretdb1(const fs::path& source, Target& target) {
         absent[lesion].push_back(image.filename().string());
         continue;
       }
-      const Image agreement = read_image(file);
-      LabelImage mask(agreement.width, agreement.height);
-      for (std::size_t i = 0; i < mask.labels.size(); ++i)
-        mask.labels[i] = agreement.pixels[i * static_cast<std::size_t>(agreement.channels)] >= kThreeOfFour ? 255 : 0;
-      target.write_mask(stem, mask, lesion);
+      target.link_mask(stem, file, lesion);
     }
   }
   for (const auto& [lesion, which] : absent)
     target.tell(which, "photograph", "without a file of ddb1_groundtruth/" + lesion + ", taken to show none");
-  target.note("a lesion is where three of four experts saw it");
+  target.note(
+      formatted("a lesion is where three of four experts saw it, masks above %g of white; for others, mask_threshold in dataset.json "
+                "or --mask-threshold",
+                kThreeOfFour));
   Json labels;
   for (const char* lesion : kLesions) labels[lesion] = labels.size();
-  return target.finish({{"task", "multilabel"}, {"labels", labels}},
+  return target.finish({{"task", "multilabel"}, {"labels", labels}, {"mask_threshold", kThreeOfFour}},
                        source.string() + " is not laid out as DIARETDB1: there is no folder ddb1_fundusimages");
 }
 

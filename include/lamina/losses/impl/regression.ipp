@@ -6,23 +6,23 @@
 namespace lamina::losses {
 namespace {
 
-/// The mean of `loss` over the pixels that have a label: both sides are 0 elsewhere.
+/// The mean of `loss` over the pixels that have a label, each as often as its weight says: elsewhere it is 0.
 Tensor over_labelled(const TermInput& in, const std::function<Tensor(const Tensor&, const Tensor&, const RegressionLossParams&)>& loss) {
-  require<OptionError>(!in.pixel_weights, "weights of pixels mean nothing to a loss between numbers");
-  const Tensor counted = Tensor::zeros(in.logits.shape()), target = Tensor::zeros(in.logits.shape());
-  double pixels = 0;
-  float *mask = counted.data<float>(), *value = target.data<float>();
-  for (const std::uint8_t label : in.labels.to_vector<std::uint8_t>()) {
-    const bool known = label != data::kIgnoreLabel;
-    require<DataError>(!known || label < in.head.schema().classes(), "the label ", int{label}, " is none of the grades 0 to ",
+  const Tensor weights = Tensor::zeros(in.logits.shape()), target = Tensor::zeros(in.logits.shape());
+  const auto labels = in.labels.to_vector<std::uint8_t>();
+  const auto often = in.pixel_weights ? in.pixel_weights.to_vector<float>() : std::vector<float>{};
+  const std::size_t planes = static_cast<std::size_t>(in.logits.size(3));
+  double sum = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] == data::kIgnoreLabel) continue;
+    require<DataError>(labels[i] < in.head.schema().classes(), "the label ", int{labels[i]}, " is none of the grades 0 to ",
                        in.head.schema().classes() - 1);
-    *mask++ = known;
-    *value++ = known ? label : 0;
-    pixels += known;
+    target.data<float>()[i] = labels[i];
+    sum += static_cast<double>(weights.data<float>()[i] = often.empty() ? 1 : often[i / planes]);
   }
   const auto there = [&](const Tensor& t) { return t.to(in.logits.dtype()).to(in.logits.device()); };
-  const Tensor sum = loss(mul(in.logits, there(counted)), there(target), {.reduction = RegressionLossParams::Reduction::sum});
-  return scale(sum, pixels > 0 ? 1 / pixels : 0);
+  const Tensor total = loss(in.logits, there(target), {.reduction = RegressionLossParams::Reduction::sum, .weights = there(weights)});
+  return scale(total, sum > 0 ? 1 / sum : 0);
 }
 
 }  // namespace

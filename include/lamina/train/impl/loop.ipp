@@ -200,7 +200,7 @@ class Loop {
     if (!watched()) diverged(seen);
     const StepFault fault = look_into(task_, step);
     const std::string at = "at the learning rate " + to_string(SettingValue(step.lr)) + " ";
-    const std::string first = fault.where.empty() ? "; taken again, all of it is finite" : "; first not finite: " + fault.where;
+    const std::string first = first_of(fault);
     sinks_.tell(&Sink::alarm, Alarm{"not finite", step.epoch, at + seen + first, fault.cause, fault.next, fault.too_fast});
     std::string replay;
     try {
@@ -211,6 +211,17 @@ class Loop {
     }
     if (fault.too_fast || state_.step == 0) diverged(seen + first + replay, fault.too_fast);
     throw NumericError(message(seen, first, replay, ". Likely cause: ", fault.cause, ". Next: ", fault.next));
+  }
+  /// The same of a validation after finite steps.
+  [[noreturn]] void fail_validation(const std::string& seen) {
+    if (!watched()) diverged(seen);
+    const StepFault fault = look_into_validation(task_, lr());
+    const std::string all = seen + first_of(fault);
+    sinks_.tell(&Sink::alarm, Alarm{"not finite", state_.epoch, all, fault.cause, fault.next, fault.too_fast});
+    diverged(all, fault.too_fast);
+  }
+  static std::string first_of(const StepFault& fault) {
+    return fault.where.empty() ? "; taken again, all of it is finite" : "; first not finite: " + fault.where;
   }
   std::string command(const std::string& next) const { return next.starts_with("--") ? task_.command(next) : next; }
 
@@ -226,7 +237,7 @@ class Loop {
       for (const auto& [name, value] : record.validation->scores)
         if (name.starts_with("val_"))
           if (const std::string bad = not_finite({{"validation " + name.substr(4), value}}); !bad.empty())
-            diverged(message(bad, " after epoch ", state_.epoch));
+            fail_validation(message(bad, " after epoch ", state_.epoch));
       const double score = record.validation->score;
       schedule_.observe(score);
       best = std::isnan(state_.best_score) || score > state_.best_score;  // without any score the newest, as without validation

@@ -44,6 +44,9 @@ struct StepFault {
 /// first. A step that succeeds moves the components.
 StepFault look_into(Task& task, const FailedStep& step);
 
+/// Validates again, with an eye on every op; the weights are looked at first.
+StepFault look_into_validation(Task& task, double lr);
+
 /// RUN/failed_step.safetensors: the components ("model/NAME"), the batch ("batch/NAME") and the rest as metadata. Throws IoError.
 void save_failed_step(const std::filesystem::path& run, Task& task, const FailedStep& step);
 std::filesystem::path failed_step_file(const std::filesystem::path& run);

@@ -69,6 +69,12 @@ std::string spoilt(const std::vector<nn::NamedTensor>& tensors, const char* what
   return {};
 }
 
+StepFault too_fast(Task& task, double lr) {
+  return {.cause = message("a learning rate that is too high, ", three_digits(lr)),
+          .next = task.command(message("--lr ", three_digits(0.1 * lr), " --clip-norm 1")),
+          .too_fast = true};
+}
+
 /// The components' tensors as checkpoints name them.
 std::vector<nn::NamedTensor> named(Task& task, std::vector<nn::NamedTensor> (nn::Module::*tensors)() const) {
   std::vector<nn::NamedTensor> all;
@@ -88,9 +94,18 @@ std::string not_finite(const Scalars& values) {
 
 RandomKey step_key(std::uint64_t seed, std::int64_t step) { return RandomKey{seed, 0x73746570}.derive(static_cast<std::uint64_t>(step)); }
 
+StepFault look_into_validation(Task& task, double lr) {
+  StepFault fault = too_fast(task, lr);
+  fault.where = spoilt(named(task, &nn::Module::state), "");
+  if (!fault.where.empty()) return fault;
+  Probe probe;
+  (void)task.validate();
+  fault.where = probe.where, fault.ops = std::move(probe.ops);
+  return fault;
+}
+
 StepFault look_into(Task& task, const FailedStep& step) {
-  const std::string slower = task.command(message("--lr ", three_digits(0.1 * step.lr), " --clip-norm 1"));
-  StepFault fault{.cause = message("a learning rate that is too high, ", three_digits(step.lr)), .next = slower, .too_fast = true};
+  StepFault fault = too_fast(task, step.lr);
   fault.where = spoilt(named(task, &nn::Module::named_parameters), "the weights ");
   if (!fault.where.empty()) return fault;
   std::vector<nn::NamedTensor> given;
