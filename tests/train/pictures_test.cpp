@@ -49,6 +49,23 @@ std::vector<Rgb> colored(const std::string& digits, const std::vector<Rgb>& colo
 
 }  // namespace
 
+TEST_CASE("hard pixels of numbers: how many of all grades they are off") {
+  data::LabelSchema schema;
+  schema.task = Task::ordinal;
+  schema.names = {"none", "mild", "severe"}, schema.values = {0, 1, 2}, schema.planes = {"A", "B"};
+  schema.set_default_colors();
+  const auto head = heads::make_head(schema, "regression");
+  data::LabelImage truth(2, 1, 0, 2);
+  truth.labels = {0, 2, 1, data::kIgnoreLabel};  // (pixel, plane)
+  train::HeatMaps maps(*head, truth);
+  maps.add(truth, 0, Tensor::from({0.5f, 0.5f, -3.0f, 2.0f}, {1, 2, 2}));
+  CHECK(!maps.has_uncertainty());
+  const auto level = [](double share) { return static_cast<std::uint8_t>(16 * share); };
+  CHECK(maps.hardness(0).labels == std::vector<std::uint8_t>{level(0.25), level(0.5)});  // below the lowest grade is the lowest
+  CHECK(maps.hardness(1).labels == std::vector<std::uint8_t>{level(0.75), 0});
+  CHECK(maps.hardness(-1).labels == std::vector<std::uint8_t>{level(0.75), level(0.5)});
+}
+
 TEST_CASE("pictures: the photograph, and label, prediction, errors, hard pixels and uncertainty over it") {
   const std::vector<Rgb> colors{{200, 100, 0}, {0, 120, 60}, {0, 0, 0}, {40, 0, 220}};
   const std::string html = Painted::once().read("report.html");

@@ -16,9 +16,11 @@ class HeatMaps {
 
   /// Rows of probabilities (rows, W, events) from `first` on, against the labels of the whole photograph.
   void add(const data::LabelImage& truth, std::int64_t first, const Tensor& probabilities);
-  /// Means over a cell's pixels in kLevels equal parts of [0, 1]: of one minus what the label's own probability is, and of the entropy as a
-  /// share of the largest one. Of a plane, or (-1) of the plane where it is highest.
+  /// Means over a cell's pixels in kLevels equal parts of [0, 1]: of one minus what the label's own probability is, of a head of values how
+  /// far the value is from the label as a share of all grades; and of the entropy as a share of the largest one. Of a plane, or (-1) of the
+  /// plane where it is highest.
   data::LabelImage hardness(int plane) const { return levels(hardness_, plane); }
+  bool has_uncertainty() const { return !head_.events().empty(); }  ///< there are probabilities
   data::LabelImage uncertainty(int plane) const { return levels(uncertainty_, plane); }
 
  private:
@@ -30,6 +32,7 @@ class HeatMaps {
   const heads::Head& head_;
   int image_width_, image_height_, planes_, width_ = 0, height_ = 0;
   std::vector<Mean> hardness_, uncertainty_;  // (height_, width_, planes_)
+  std::vector<std::uint8_t> highest_;         // label of each plane
 };
 
 /// Which of ranked images are shown: under which title, as which files.
@@ -44,7 +47,7 @@ std::vector<Ranks> ranks_to_show(std::size_t images, std::uint64_t seed);
 struct Looked {
   data::Image photo;
   data::LabelImage truth, prediction;
-  std::optional<HeatMaps> maps{};  ///< of heads that give probabilities
+  std::optional<HeatMaps> maps{};  ///< of heads that give probabilities or grades
 };
 
 /// The photograph and its layers in `most_bytes` or less: smaller than it is where it must.

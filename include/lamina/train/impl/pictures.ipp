@@ -145,7 +145,8 @@ void add_layers(Picture& p, const data::LabelImage& truth, const data::LabelImag
 void add_maps(Picture& p, const HeatMaps& maps, int plane, double scale) {
   const std::vector<data::Rgb> colors = heat_colors();
   p.layers.push_back({PictureView::hardness, plane, false, data::encode_png_layer(shrunk(maps.hardness(plane), scale), colors)});
-  p.layers.push_back({PictureView::uncertainty, plane, false, data::encode_png_layer(shrunk(maps.uncertainty(plane), scale), colors)});
+  if (maps.has_uncertainty())
+    p.layers.push_back({PictureView::uncertainty, plane, false, data::encode_png_layer(shrunk(maps.uncertainty(plane), scale), colors)});
 }
 
 Picture at_scale(const Looked& at, const data::LabelSchema& schema, double scale) {
@@ -206,6 +207,11 @@ HeatMaps::HeatMaps(const heads::Head& head, const data::LabelImage& truth)
   std::tie(width_, height_) = data::fit_inside(truth.width, truth.height, std::min(truth.width, side), std::min(truth.height, side));
   hardness_.resize(static_cast<std::size_t>(width_) * static_cast<std::size_t>(height_) * static_cast<std::size_t>(planes_));
   uncertainty_ = hardness_;
+  highest_.resize(static_cast<std::size_t>(planes_));
+  for (const data::LabelSchema::Label& label : head.schema().counted_labels()) {
+    std::uint8_t& highest = highest_.at(static_cast<std::size_t>(label.plane));
+    highest = std::max(highest, label.label);
+  }
 }
 
 void HeatMaps::add(const data::LabelImage& truth, std::int64_t first, const Tensor& probabilities) {
@@ -216,15 +222,21 @@ void HeatMaps::add(const data::LabelImage& truth, std::int64_t first, const Tens
   for (std::int64_t y = first; y < first + probabilities.size(0); ++y)
     for (std::int64_t x = 0; x < image_width_; ++x, ++pixel)
       for (int plane = 0; plane < planes_; ++plane) {
-        head_.distribution(std::span(p).subspan(pixel * events, events), plane, said);
-        if (said.empty()) continue;  // a head of values
-        float entropy = 0;
-        for (const float q : said)
-          if (q > 1e-5f) entropy -= q * std::log(q);
+        const auto own = std::span(p).subspan(pixel * events, events);
+        head_.distribution(own, plane, said);
         const auto cell = static_cast<std::size_t>((y * height_ / image_height_ * width_ + x * width_ / image_width_) * planes_ + plane);
-        uncertainty_[cell].sum += entropy / std::log(static_cast<float>(said.size())), ++uncertainty_[cell].count;
+        if (!said.empty()) {
+          float entropy = 0;
+          for (const float q : said)
+            if (q > 1e-5f) entropy -= q * std::log(q);
+          uncertainty_[cell].sum += entropy / std::log(static_cast<float>(said.size())), ++uncertainty_[cell].count;
+        }
         const std::uint8_t label = (&truth.at(static_cast<int>(x), static_cast<int>(y)))[plane];
-        if (label != data::kIgnoreLabel) hardness_[cell].sum += 1 - said[label], ++hardness_[cell].count;
+        if (label == data::kIgnoreLabel) continue;
+        hardness_[cell].sum += !said.empty() ? 1 - said[label]
+                                             : std::abs(head_.expected_grade(own, plane) - static_cast<float>(label)) /
+                                                   static_cast<float>(highest_[static_cast<std::size_t>(plane)]);
+        ++hardness_[cell].count;
       }
 }
 

@@ -259,7 +259,7 @@ class FullReport : Best, public RunReport {
     }
     Looked at;
     infer::PredictOptions options{.probabilities = false};
-    if (!head_.events().empty()) {
+    if (!head_.events().empty() || !head_.schema().scales().empty()) {
       at.maps.emplace(head_, truth);
       options.rows = [&](std::int64_t first, const Tensor& p) { at.maps->add(truth, first, p); };
     }

@@ -20,7 +20,8 @@ constexpr View kViews[] = {
     {PictureView::label, "label", "Label:"},
     {PictureView::prediction, "prediction", "Prediction:"},
     {PictureView::errors, "errors", "What is wrong:"},
-    {PictureView::hardness, "hard pixels", "One minus the probability of what the label says:"},
+    {PictureView::hardness, "hard pixels",
+     "One minus the probability of what the label says (of numbers: how far they are from the label's grade, as a share of all grades):"},
     {PictureView::uncertainty, "uncertainty", "Entropy of the probabilities, as a share of the largest one:"},
     {PictureView::photograph, "photograph", "As it is."},
 };
