@@ -168,8 +168,8 @@ TrainConfig Study::train_config(const StudyRun& run) const {
   c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
   c.options = config_.options;
   c.width = config_.width, c.height = config_.height, c.resize = config_.resize, c.augment = config_.augment;
-  c.crop_center = config_.crop_center, c.crops = 1;
-  if (parse_crop_center(c.crop_center, c.resize)) c.border = 255;  // as in the colorization
+  c.crop_center = config_.crop_center, c.crops = c.resize == data::name_of(data::Resize::crop);
+  c.border = ColorizeConfig{}.padding;
   c.loss = config_.loss, c.class_weights = config_.class_weights, c.absent_classes = "penalize";
   c.lr = config_.lr, c.beta1 = 0.5, c.schedule = config_.schedule;
   c.steps = config_.steps, c.batch = config_.batch, c.seed = run.seed;
