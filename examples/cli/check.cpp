@@ -41,6 +41,7 @@ void write_dataset_json(const DataOptions& o, const data::CheckReport& report) {
   require<OptionError>(!std::filesystem::exists(path), path.string(), " exists already; move it away first");
   require<DataError>(report.has_encoding, path.string(), " was not written: it is not known what the masks hold");
   io::write_file_atomically(path, data::to_json(report.schema, report.splits[0].items));
+  std::fprintf(stderr, "wrote %s: its names and roles may be changed, and the file then says how the masks are read\n", path.c_str());
 }
 
 int check(const CheckOptions& options, const Common& common) {

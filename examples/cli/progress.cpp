@@ -37,8 +37,8 @@ ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_
 ProgressLine::~ProgressLine() { clear(); }
 
 std::string colored(const std::string& text, const char* color, int stream) {
-  const char* off = std::getenv("NO_COLOR");
-  return isatty(stream) && !(off && *off) ? color + text + "\x1b[0m" : text;
+  const char *off = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
+  return isatty(stream) && !(off && *off) && !(terminal && std::string_view(terminal) == "dumb") ? color + text + "\x1b[0m" : text;
 }
 
 void ProgressLine::clear() {
@@ -66,11 +66,12 @@ void ProgressLine::note(const std::string& line) {
 
 void ProgressLine::error(const std::string& line) {
   clear();
-  std::string text = line;
+  const bool is_typed = line.find(" --") != std::string::npos || line.find(lamina::program_word()) != std::string::npos;  // it stays whole
+  std::string text = is_typed ? line : lamina::wrapped(line, 100, 2);
   for (const auto& [word, color] : {std::pair("error:", kRed), std::pair("warning:", kYellow), std::pair("epoch ", kBold)})
     if (line.starts_with(word)) {
-      const std::size_t end = line.find(color == kBold ? "  " : " ");
-      text = colored(line.substr(0, end), color) + line.substr(std::min(end, line.size()));
+      const std::size_t end = text.find(color == kBold ? "  " : " ");
+      text = colored(text.substr(0, end), color) + text.substr(std::min(end, text.size()));
     }
   std::fprintf(stderr, "%s\n", text.c_str());
 }

@@ -50,8 +50,9 @@ int compare(const ReportOptions& options, const Common& common) {
 
 /// A run's data set by a path that leads nowhere from here: from one of the folders that the run is in; "DATA": there is none.
 std::string near_run(const fs::path& run, const fs::path& data) {
+  const auto is_data = [&](const fs::path& folder) { return fs::is_directory(folder) && !fs::equivalent(folder, run); };
   for (fs::path from = fs::absolute(run).lexically_normal(); data.is_relative() && from.has_relative_path(); from = from.parent_path())
-    if (fs::is_directory(from.parent_path() / data)) return (from.parent_path() / data).lexically_normal().string();
+    if (is_data(from.parent_path() / data)) return (from.parent_path() / data).lexically_normal().string();
   return "DATA";
 }
 

@@ -108,6 +108,10 @@ TEST_CASE("check ends with a command that trains as it stands, and writes a data
     CHECK(r.out.find(std::string("\n  ") + option + " " + j.at("recommended").at(option).at("value").get<std::string>() + ": ") !=
           std::string::npos);
   }
+  CHECK(j.at("recommended").at("--class-weights").at("reason") ==
+        "'class 1', the rarest class, has 25.00 % of the training pixels, the most frequent 75.00 %: weights let it count more, the rarer "
+        "the "
+        "more");
   CHECK(j.at("class_weights").at("balanced") == json{24 * 32 / (2 * 576.0), 24 * 32 / (2 * 192.0)});
   for (std::size_t begin = 0, end; begin < r.out.size(); begin = end + 1) {
     end = r.out.find('\n', begin);

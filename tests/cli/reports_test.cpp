@@ -75,4 +75,8 @@ TEST_CASE("report from another folder than the run was trained from, names the d
   const auto from_there = [&](const std::string& command) { return Program(built("bin/lamina"), split(command), w / "elsewhere").wait(); };
   check_error(from_there("report ../runs/a"), 6, {"elsewhere/set: there is no such data set", "report ../runs/a --data", data});
   CHECK(from_there("report ../runs/a --data " + data).code == 0);
+  // The run of the same name is not its data set.
+  REQUIRE(w.lamina("train set --quiet" + kSmall).code == 0);
+  fs::rename(w / "set", w / "moved");
+  check_error(w.lamina("report runs/set"), 6, {"set: there is no such data set", "report runs/set --data DATA"});
 }

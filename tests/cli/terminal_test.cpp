@@ -63,6 +63,10 @@ TEST_CASE("a terminal: results and progress never share a line; colors, unless N
   ::setenv("NO_COLOR", "1", 1);
   CHECK(w.lamina("train data --out plain" + kSmall, {}, ErrorStream::terminal).err.find("\x1b[1m") == std::string::npos);
   ::unsetenv("NO_COLOR");
+  const std::string was = std::getenv("TERM") ? std::getenv("TERM") : "xterm";
+  ::setenv("TERM", "dumb", 1);
+  CHECK(w.lamina("check data", {}, ErrorStream::terminal_for_both).err.find("\x1b[31m") == std::string::npos);
+  ::setenv("TERM", was.c_str(), 1);
 }
 
 TEST_CASE("train says what differs from the defaults, the baseline once, and epochs on one line of 100 columns") {

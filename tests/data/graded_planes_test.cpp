@@ -75,6 +75,11 @@ TEST_CASE("classes that may overlap: check says which do, or that none does") {
     CHECK((text.find("50 % of the training pixels that have a class have several: hair+ruler (50 %)") != std::string::npos) == overlap);
     CHECK((text.find("no training pixel has two of them: where they exclude each other, \"task\": \"multiclass\"") != std::string::npos) !=
           overlap);
+    if (!overlap) continue;
+    for (const std::string stem : {"a", "b"}) write_png(f / ("masks/ruler/" + stem + ".png"), labels({1, 1, 0}));
+    CHECK(
+        unwrapped(check_dataset(f.path()).text()).find("100 % of the training pixels that have a class have several: hair+ruler (100 %)") !=
+        std::string::npos);
   }
 }
 

@@ -196,17 +196,18 @@ TEST_CASE("outlines: the label is a whole line with a white edge, the prediction
   const auto row = [](const std::vector<Rgb>& pixels, int side, int y) {
     return std::vector(pixels.begin() + y * side, pixels.begin() + (y + 1) * side);
   };
-  const auto large = seen(160, 50);
+  constexpr int kSide = 320;
+  const auto large = seen(kSide, 50);
   REQUIRE(large.size() == 2);
-  // In the row of the middle the diamond begins at 30: two pixels of each row to the right of its border are within two of it.
-  const auto middle = row(large[0], 160, 80);
-  CHECK(middle[28] == Rgb{});
-  CHECK(middle[29] == white);
-  CHECK(middle[30] == color);
+  // In the row of the middle the diamond begins at 110: two pixels of each row to the right of its border are within two of it.
+  const auto middle = row(large[0], kSide, kSide / 2);
+  CHECK(middle[108] == Rgb{});
+  CHECK(middle[109] == white);
+  CHECK(middle[110] == color);
   CHECK(std::count(large[0].begin(), large[0].end(), black) == 0);
   CHECK(std::count(large[1].begin(), large[1].end(), white) == 0);
-  const auto top = row(large[0], 160, 60);  // 30 wide to the left of the middle, 50 - 20
-  std::ptrdiff_t wide = std::count(top.begin(), top.begin() + 80, color);
+  const auto top = row(large[0], kSide, kSide / 2 - 20);  // 30 wide to the left of the middle, 50 - 20
+  std::ptrdiff_t wide = std::count(top.begin(), top.begin() + kSide / 2, color);
   CHECK(wide == 4);  // of a slope, as far as two rows and two columns reach
   // Each of the four sides changes between color and black several times.
   for (const int dx : {-1, 1})
@@ -214,15 +215,15 @@ TEST_CASE("outlines: the label is a whole line with a white edge, the prediction
       int changes = 0;
       Rgb last{};
       for (int k = 5; k <= 45; ++k) {
-        const Rgb now = large[1][static_cast<std::size_t>((80 + dy * k) * 160 + 80 + dx * (50 - k))];
+        const Rgb now = large[1][static_cast<std::size_t>((kSide / 2 + dy * k) * kSide + kSide / 2 + dx * (50 - k))];
         CHECK((now == color || now == black));
         changes += k > 5 && now != last, last = now;
       }
       CHECK(changes >= 4);
       CHECK(changes <= 12);
     }
-  const auto tiny = seen(64, 20), same = seen(160, 20);
-  CHECK(std::count(tiny[0].begin(), tiny[0].end(), color) < std::count(same[0].begin(), same[0].end(), color));
+  const auto small = seen(160, 20), same = seen(kSide, 20);
+  CHECK(std::count(small[0].begin(), small[0].end(), color) < std::count(same[0].begin(), same[0].end(), color));
 }
 
 TEST_CASE("colors of errors are those of no class") {

@@ -160,6 +160,7 @@ TEST_CASE("rising loss: a fifth above the first epoch's, or ten times that in a 
   CHECK(said(rules, {lost(2), validated(1, 19), validated(0.5, 21)}) == Said{"3 rising loss"});
   CHECK(train::alarms(rules, std::vector{lost(2), validated(0.5, 21)})[0].seen == "from training to validation the loss rose from 2 to 21");
   CHECK(train::alarms(rules, std::vector{lost(2), lost(2.5)})[0].next == "--lr 0.001 --clip-norm 1");
+  CHECK(train::alarms(train::loss_sentinels(1e30), std::vector{lost(2), lost(2.5)})[0].next == "--lr 0.001 --clip-norm 1");
   const TempFolder f;
   small_phantom(f / "data");
   auto c = small(f / "data", f / "run");

@@ -41,9 +41,8 @@ std::string advice_on_beside(const fs::path& root) {
   }
   const Files found = masks_beside(by_stem);
   if (found.empty()) return {};
-  const std::string word = shell_word(root.string());
-  return message(beside, ", such as ", found.begin()->second.filename().string(), "; read them with ", program_word(), " check ", word,
-                 " --images ", word, " --masks ", word, " (train takes these options, too)");
+  return message(beside, ", such as ", found.begin()->second.filename().string(), "; read them with ", program_word(), " check ",
+                 shell_word(root.string()), " --images . --masks . (train takes these options, too)");
 }
 
 }  // namespace lamina::data::detail

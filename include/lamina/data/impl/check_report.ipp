@@ -33,7 +33,7 @@ std::string overlaps_text(const Combinations& train) {
     return "; no training pixel has two of them: where they exclude each other, \"task\": \"multiclass\" in dataset.json says so, and is "
            "easier to learn";
   const auto share = [&](std::int64_t pixels) {
-    return formatted("%.2g %%", 100 * static_cast<double>(pixels) / static_cast<double>(overlaps.marked));
+    return formatted("%.3g %%", 100 * static_cast<double>(pixels) / static_cast<double>(overlaps.marked));
   };
   std::string text = message("; ", share(overlaps.several), " of the training pixels that have a class have several: ");
   for (std::size_t k = 0; k < std::min<std::size_t>(overlaps.of.size(), 4); ++k)
@@ -55,7 +55,7 @@ std::string combinations_text(const CheckReport& report, std::size_t which) {
     for (const Combinations::Grades& grades : unseen(train, of(split))) {
       const double share = static_cast<double>(of(split).counts().at(grades).pixels) / static_cast<double>(of(split).pixels());
       if (++lacks <= 4)
-        lacking += message(lacks > 1 ? ", " : "", train.name(grades), formatted(" (%.2g %% of ", 100 * share), name_of(split), ")");
+        lacking += message(lacks > 1 ? ", " : "", train.name(grades), formatted(" (%.3g %% of ", 100 * share), name_of(split), ")");
     }
   }
   text += lacks == 0 ? "; train has all of them"

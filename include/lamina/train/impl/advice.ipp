@@ -20,13 +20,15 @@ std::string percent(double share) { return formatted(share < 0.001 ? "%.2g %%" :
 Recommendation class_weights(const data::CheckReport& report) {
   const data::SplitSummary& train = report.splits[0];
   std::size_t rarest = 0, classes = 0;
-  double least = 1, total = 0;
+  double least = 1, most = 0, total = 0;
   for (const std::int64_t n : train.counts.pixels) total += static_cast<double>(n);
   for (std::size_t c = 0; c < train.counts.pixels.size(); ++c) {
     const double all = train.overlapping ? static_cast<double>(train.labelled[c]) : total;
     if (train.counts.pixels[c] == 0 || all == 0) continue;
     ++classes;
-    if (const double share = static_cast<double>(train.counts.pixels[c]) / all; share < least) least = share, rarest = c;
+    const double share = static_cast<double>(train.counts.pixels[c]) / all;
+    if (share < least) least = share, rarest = c;
+    most = std::max(most, share);
   }
   const std::string what =
       message("'", report.schema.counted()[rarest], "', the rarest class, has ", percent(least), " of the training pixels");
@@ -36,7 +38,9 @@ Recommendation class_weights(const data::CheckReport& report) {
   if (classes > 1 && least * static_cast<double>(classes) < kRareBelow)
     return {"--class-weights", "enet", what + ": unweighted, it would hardly be learnt"};
   if (classes < 2) return {"--class-weights", "none", "no training pixel is anything else: there is nothing to weigh"};
-  return {"--class-weights", "enet", what + ", little less than the others: the default weighs them nearly alike"};
+  return {"--class-weights", "enet",
+          what + (least > 0.5 * most ? ", little less than the others: the default weighs them nearly alike"
+                                     : message(", the most frequent ", percent(most), ": weights let it count more, the rarer the more"))};
 }
 
 int rounded(double side) { return std::max(32, static_cast<int>(std::lround(side / 16)) * 16); }

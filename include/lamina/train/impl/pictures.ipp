@@ -14,10 +14,10 @@ namespace {
 constexpr int kJpegQuality = 85, kLeastSide = 48;
 constexpr int kMapSide = 320;  // of the longer one
 
-/// How wide the lines of a picture are: of tiny ones a pixel.
+/// How wide the lines of a picture are: of small ones a pixel.
 int line_width(const data::LabelImage& labels) {
   const int side = std::max(labels.width, labels.height);
-  return side < 128 ? 1 : std::max(2, side / 300);
+  return side < 300 ? 1 : std::max(2, side / 300);
 }
 
 /// One plane of a mask, or the mask itself.

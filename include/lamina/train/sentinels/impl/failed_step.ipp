@@ -71,7 +71,7 @@ std::string spoilt(const std::vector<nn::NamedTensor>& tensors, const char* what
 
 StepFault too_fast(Task& task, double lr) {
   return {.cause = message("a learning rate that is too high, ", three_digits(lr)),
-          .next = task.command(message("--lr ", three_digits(0.1 * lr), " --clip-norm 1")),
+          .next = task.command(message("--lr ", three_digits(slower_than(lr)), " --clip-norm 1")),
           .too_fast = true};
 }
 

@@ -118,7 +118,7 @@ std::optional<Alarm> rising_loss(double lr, Records history) {
   if (what.empty()) return {};
   return Alarm{.seen = what,
                .cause = "a learning rate that is too high, " + two_digits(lr),
-               .next = "--lr " + two_digits(0.1 * lr) + " --clip-norm 1",
+               .next = "--lr " + two_digits(slower_than(lr)) + " --clip-norm 1",
                .too_fast = true};
 }
 
@@ -142,7 +142,7 @@ std::optional<Alarm> collapse(const heads::Head& head, double lr, bool weighted,
                       head.outcomes()[static_cast<std::size_t>(answered_alone(head, *counts[0]))], "\""),
       .cause = message("a learning rate that is ", rate, fast.empty() ? "" : " (" + fast + ")",
                        weighted ? "" : ", a rare foreground without weights", ", or masks that are read wrongly (see ", "lamina check)"),
-      .next = fast.empty() && !weighted ? weigh(head) : "--lr " + two_digits(still(history) ? 10 * lr : 0.1 * lr)};
+      .next = fast.empty() && !weighted ? weigh(head) : "--lr " + two_digits(still(history) ? 10 * lr : slower_than(lr))};
 }
 
 /// Not of a collapsed network, whose foreground is missing altogether.
@@ -287,7 +287,7 @@ std::optional<Alarm> dead_channels(double lr, Records history) {
   if (worst.empty()) return {};
   return Alarm{.seen = message(percent(most), " % of the channels of ", worst, " are 0 at every pixel: dead ReLUs, which learn no more"),
                .cause = "steps that were too long and pushed them below 0",
-               .next = "--lr " + two_digits(0.1 * lr)};
+               .next = "--lr " + two_digits(slower_than(lr))};
 }
 
 }  // namespace
