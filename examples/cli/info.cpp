@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "json.hpp"
+#include "lamina/io/pretrained.hpp"
 #include "lamina/train/trainer.hpp"
 #include "shared_options.hpp"
 
@@ -18,12 +19,34 @@ struct InfoOptions {
   std::string size = "256";
 };
 
+/// A file that does not say of which network it is: its tensors, and what their names are like.
+int info_of_tensors(const io::SafetensorsFile& file, const std::filesystem::path& path, const Common& common) {
+  std::int64_t values = 0;
+  for (const io::TensorInfo& t : file.tensors()) values += t.shape.numel();
+  Json result{{"file", path.string()}, {"network", "the file does not say it"}, {"tensors", file.tensors().size()}, {"values", values}};
+  std::string names;
+  for (const io::PresetMatch& m : io::presets_like(file))
+    names += (names.empty() ? "" : "; ") +
+             message(m.names, " of ", models::command_options(m.model), ", which has ", m.of, " (", m.shapes, " in the same shape)");
+  result["names"] = names.empty() ? "of no network that is known here" : names;
+  if (common.json)
+    for (const io::TensorInfo& t : file.tensors())
+      result["tensor_list"].push_back({{"name", t.name}, {"dtype", name_of(t.dtype)}, {"shape", t.shape.str()}});
+  print_items(result, common.json);
+  if (common.json) return kOk;
+  std::printf("\n%-64s %-5s %s\n", "tensor", "dtype", "shape");
+  for (const io::TensorInfo& t : file.tensors()) std::printf("%-64s %-5s %s\n", t.name.c_str(), name_of(t.dtype), t.shape.str().c_str());
+  return kOk;
+}
+
 int info(const InfoOptions& options, const Common& common) {
   auto [width, height] = parse_extent(options.size);
   models::ModelConfig config = options.model;
   Json result;
   if (!options.target.empty()) {
-    const io::ModelFile file(io::find_best_or_last(options.target));
+    const std::filesystem::path path = io::find_best_or_last(options.target);
+    if (const io::SafetensorsFile tensors(path); !tensors.metadata().contains("model")) return info_of_tensors(tensors, path, common);
+    const io::ModelFile file(path);
     (void)file.blank();  // a file that does not hold what it claims has no layers to list
     config = file.model();
     const infer::InputConfig input = train::input_of(file);

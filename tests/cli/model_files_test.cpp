@@ -28,3 +28,22 @@ TEST_CASE("info and bench tell of every file with a network, and of none that cl
   check_error(w.lamina("bench --profile claim.safetensors"), 3, {"claim.safetensors", "do not fit the model"});
   check_error(w.lamina("bench --model unet --base 4096 --depth 8"), 5, {"parameters", "--base"});
 }
+
+TEST_CASE("info tells what a file of others holds; --init says how one becomes readable, and what it lacks") {
+  const Workshop w(4);
+  const auto net = models::build_network({.preset = "milesial", .classes = 2, .options = {{"base", "2"}}}, 1);
+  std::vector<nn::NamedTensor> tensors = net->state();
+  std::erase_if(tensors, [](const nn::NamedTensor& t) { return t.name == "inc.double_conv.0.weight"; });
+  io::save_checkpoint(w / "theirs.safetensors", {tensors, {}, {}});
+  const Result told = w.lamina("info theirs.safetensors");
+  REQUIRE_MESSAGE(told.code == 0, told.err);
+  for (const char* words : {"the file does not say it", "of --model unet --preset milesial", "inc.double_conv.1.weight"})
+    CHECK_MESSAGE(told.out.find(words) != std::string::npos, told.out);
+  const auto json = nlohmann::json::parse(w.lamina("info theirs.safetensors --json").out);
+  CHECK(json.at("tensor_list").size() == tensors.size());
+  io::write_file_atomically(w / "theirs.pth", "PK");
+  const std::string train = "train data --out run --preset milesial --base 2 --size 32 --batch 2 --steps 1 --quiet --init ";
+  check_error(w.lamina(train + "theirs.pth"), 3, {"theirs.pth", "tools/pth_to_safetensors.py"});
+  check_error(w.lamina(train + "theirs.safetensors --init-strict"), 3, {"it lacks weights: 1 (inc.double_conv.0.weight)"});
+  CHECK(w.lamina(train + "theirs.safetensors").code == 0);
+}

@@ -240,7 +240,22 @@ TEST_CASE("weights that do not fit are refused by name, and nothing is changed")
   for (const nn::NamedTensor& t : before->state()) CHECK_MESSAGE(same_bytes(t.tensor, tensor(*net, t.name)), t.name);
   write(f / "other.safetensors", {{"blocks.0.weight", Tensor::zeros({2})}});
   check_throws<DataError>([&] { io::load_pretrained(*net, f / "other.safetensors"); },
-                          {"other.safetensors", "down.0.conv1.weight", "blocks.0.weight"});
+                          {"other.safetensors", "down.0.conv1.weight", "blocks.0.weight", "info", "says what it holds"});
+  CHECK(io::presets_like(io::SafetensorsFile(f / "other.safetensors")).empty());
+  ModelConfig wider = kSmall;
+  wider.options["base"] = "4", wider.options["init"] = "he_normal", wider.in_channels = 4;
+  write(f / "wider.safetensors", build_network(wider, 1)->state(), {{"model", to_json(wider)}});
+  check_throws<DataError>([&] { io::load_pretrained(*net, f / "wider.safetensors"); },
+                          {"its network is --model unet --preset bn --base 4 --depth 1 --channels 4: give these options"});
+  tensors = net->state();
+  std::erase_if(tensors, [](const nn::NamedTensor& t) { return t.name == "down.0.norm1.bias" || t.name.starts_with("head."); });
+  write(f / "less.safetensors", tensors);
+  check_throws<DataError>([&] { io::load_pretrained(*net, f / "less.safetensors", {.whole = true}); },
+                          {"it lacks weights: 1 (down.0.norm1.bias)"});
+  tensors = net->state();
+  std::erase_if(tensors, [](const nn::NamedTensor& t) { return t.name.starts_with("head."); });
+  write(f / "body.safetensors", tensors);
+  CHECK(io::load_pretrained(*net, f / "body.safetensors", {.whole = true}).missing.size() == 2);
   check_throws<DataError>([&] { io::load_pretrained(*net, f / "none.safetensors"); }, {"none.safetensors"});
 }
 
@@ -323,4 +338,8 @@ TEST_CASE("a file of milesial's U-Net: every tensor finds its place") {
   CHECK(parameters == 31'037'698);
   const auto five = build_network({.model = "unet", .preset = "milesial", .classes = 3, .options = {{"base", "4"}}}, 1);
   CHECK(io::load_pretrained(*five, f / "a.safetensors").missing == std::vector<std::string>{"outc.conv.weight", "outc.conv.bias"});
+  const std::vector<io::PresetMatch> like = io::presets_like(io::SafetensorsFile(f / "a.safetensors"));
+  REQUIRE(like.size() == 1);
+  CHECK(command_options(like[0].model) == "--model unet --preset milesial");
+  CHECK(like[0].names == like[0].of);
 }

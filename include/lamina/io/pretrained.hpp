@@ -3,7 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "lamina/models/network.hpp"
+#include "lamina/io/safetensors.hpp"
+#include "lamina/models/registry.hpp"
 
 namespace lamina::io {
 
@@ -19,6 +20,7 @@ struct WeightMatch {
 struct PretrainedOptions {
   bool last_layer =
       true;             ///< false: the layers of the outputs keep their initial values (transfer). One of another shape does in any case.
+  bool whole = false;   ///< nothing may be missing but the layers of the outputs
   bool strict = false;  ///< nothing may be missing or unexpected
 };
 
@@ -29,5 +31,13 @@ struct PretrainedOptions {
 /// resnet_v1_50_beta, alone or below research/deeplab, for DeepLabV3+ as TensorFlow has it. Throws IoError; DataError naming the file: no
 /// tensor fits; one of another shape, beside the last layers'; one that is no floating-point number where a weight is one.
 WeightMatch load_pretrained(models::Network& network, const std::filesystem::path& file, const PretrainedOptions& options = {});
+
+/// A preset, and how many of a file's tensors have the names of its network's `of` ones, and how many of these their shapes.
+struct PresetMatch {
+  models::ModelConfig model;
+  std::size_t names = 0, shapes = 0, of = 0;
+};
+/// What a file may be that does not say it: the presets with most of its names, then shapes; none: no preset has any.
+std::vector<PresetMatch> presets_like(const SafetensorsFile& file);
 
 }  // namespace lamina::io

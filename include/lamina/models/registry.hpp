@@ -54,6 +54,7 @@ struct Family {
   std::string name, help;
   std::vector<FamilyPreset> presets;  ///< the first is the default
   std::vector<FamilyOption> options;
+  bool discriminator = false;  ///< it scores pictures: what trains networks for pixels has no such options
   /// The network of a resolved configuration. Called in an nn::MetaScope where no values are wanted.
   std::function<std::unique_ptr<Network>(const ModelConfig&, nn::RandomStream&)> build;
 };
@@ -69,6 +70,9 @@ std::vector<std::string> family_names();
 /// The configuration with everything that it leaves open filled in. Throws OptionError: an unknown model, preset, option or choice (with
 /// the nearest name), a value outside its range, an option that the preset fixes.
 ModelConfig resolved(const ModelConfig& config);
+/// What names the network on a command line: "--model unet --preset bn --base 8". What the preset sets, and initialisers, are left out.
+/// Throws as resolved.
+std::string command_options(const ModelConfig& config);
 /// Builds the network with initial values that depend on the configuration and the seed alone. Throws as resolved.
 std::unique_ptr<Network> build_network(const ModelConfig& config, std::uint64_t seed);
 /// Builds it with memory and without values, for those of a checkpoint. Throws as resolved.

@@ -21,6 +21,7 @@ struct TrainConfig {
   std::string model = "unet", preset;
   int base = 0, depth = 0;
   std::string init, from;
+  bool init_strict = false;
   models::OptionValues options;  ///< of the network's family, beside base, depth and init; those that are empty: the preset's
   int width = 256, height = 256;
   std::string resize = "stretch", crop_center = "inside";
@@ -109,7 +110,7 @@ inline constexpr Choice kOthersChoices[] = {
 inline constexpr Choice kDeviceChoices[] = {{"cpu", "the processor"}, {"cuda", "the first GPU; cuda:1 the next, and so on"}};
 inline constexpr Choice kPrecisionChoices[] = {{"f32", "32-bit floats"}, {"bf16", "bfloat16, with --device cuda"}};
 
-/// The options of every registered family that no field of TrainConfig has.
+/// The options of every registered family of networks for pixels that no field of TrainConfig has.
 std::vector<const models::FamilyOption*> family_options();
 /// Those that the network has.
 void take_family_options(const models::ModelConfig& network, models::OptionValues& to);
@@ -154,7 +155,9 @@ void describe(TrainConfig& c, Visit&& visit) {
               .help = "initialiser, or a .safetensors with PyTorch's names; empty: the preset's",
               .choices = nn::init_choices()},
         c.init);
-  visit(Field{.name = "from", .help = "run folder or file to begin with: all its layers but the last", .optional = true}, c.from);
+  visit(Field{.name = "from", .help = "run (its best weights) or file to begin with: all its layers but the last", .optional = true},
+        c.from);
+  visit(Field{.name = "init_strict", .help = "weights that lack any but the last layers' are an error", .stored = false}, c.init_strict);
   describe_family_options(c.options, visit);
   visit(Field{"size", "W[xH] of the training images", 1, infer::kMostSide}, Extent{c.width, c.height});
   visit(Field{.name = "resize", .help = "how images get to that size", .choices = kResizeChoices}, c.resize);

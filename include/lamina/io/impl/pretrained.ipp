@@ -63,6 +63,23 @@ Index placed(const Index& index, const std::vector<nn::NamedTensor>& state) {
   return best;
 }
 
+Shape shape_of(const TensorInfo& tensor, bool tensorflow) {
+  return tensorflow ? shape_from_tensorflow(tensor) : shape_from_file(tensor.shape);
+}
+
+/// What to type for a file that does not fit.
+std::string cure(const SafetensorsFile& file, const std::filesystem::path& run, const models::Network& network) {
+  if (const auto model = file.metadata().find("model"); model != file.metadata().end()) {
+    try {
+      const models::ModelConfig c = models::model_config_from_json(model->second);
+      const std::string channels = c.in_channels == network.in_channels() ? "" : " --channels " + std::to_string(c.in_channels);
+      return "its network is " + models::command_options(c) + channels + ": give these options";
+    } catch (const Error&) {  // of a program that knows other networks
+    }
+  }
+  return program_word() + " info " + shell_word(run.string()) + " says what it holds, and of which --model and --preset its names are";
+}
+
 constexpr int kTold = 5;  // tensors that do not fit
 
 }  // namespace
@@ -79,19 +96,21 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
   const bool tensorflow = by_tensorflow(file);
   Index index = placed(index_of(file), state);
   WeightMatch match;
+  std::vector<std::string> lacking;  // of the body
   std::vector<std::pair<Tensor, std::size_t>> pairs;
   std::string wrong;
   int differing = 0;
   for (const nn::NamedTensor& own : state) {
     if (tensorflow && own.tensor.dtype() == DType::i64) continue;  // it counts no batches
+    const bool in_last = std::any_of(last_layers.begin(), last_layers.end(), [&](const auto& l) { return own.name.starts_with(l + "."); });
     const auto it = index.find(own.name);
     if (it == index.end()) {
       match.missing.push_back(own.name);
+      if (!in_last && own.tensor.dtype() != DType::i64) lacking.push_back(own.name);
       continue;
     }
     const TensorInfo& theirs = file.tensors()[it->second];
-    const Shape shape = tensorflow ? shape_from_tensorflow(theirs) : shape_from_file(theirs.shape);
-    const bool in_last = std::any_of(last_layers.begin(), last_layers.end(), [&](const auto& l) { return own.name.starts_with(l + "."); });
+    const Shape shape = shape_of(theirs, tensorflow);
     const bool fits = shape == own.tensor.shape();
     const auto tell = [&](const std::string& there, const std::string& here) {
       if (++differing <= kTold) wrong += message("\n  ", own.name, " is ", there, " in the file, ", here, " in the network");
@@ -113,11 +132,11 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
   require<DataError>(!tensorflow || has_tensorflow_root(state), path.string(),
                      ": it holds TensorFlow's resnet_v1_50_beta, which fits the presets beta and beta-dense of deeplabv3plus");
   if (differing > kTold) wrong += message("\n  and ", differing - kTold, " more");
-  require<DataError>(wrong.empty(), path.string(), ": its weights do not fit the network:", wrong, "\n", program_word(), " info ",
-                     shell_word(run.string()),
-                     " says of which --model, --preset, --base, --depth and --channels the file is: give the same");
+  const std::string advice = cure(file, run, network);
+  require<DataError>(wrong.empty(), path.string(), ": its weights do not fit the network:", wrong, "\n", advice);
   require<DataError>(!pairs.empty(), path.string(), ": it has no tensor of the network's names, such as ", state[0].name, "; its first is ",
-                     file.tensors().empty() ? "none" : file.tensors()[0].name);
+                     file.tensors().empty() ? "none" : file.tensors()[0].name, "; ", advice);
+  require<DataError>(!o.whole || lacking.empty(), path.string(), ": ", line("it lacks weights", lacking, true), "; ", advice);
   require<DataError>(!o.strict || (match.missing.empty() && match.unexpected.empty()), path.string(), ": ", match.lines()[1], "; ",
                      match.lines()[2]);
   for (const auto& [to, i] : pairs) {
@@ -125,6 +144,29 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
     to.copy_from(tensorflow ? from_tensorflow(file.read(i), file.tensors()[i]) : relayout(file.read(i), false));
   }
   return match;
+}
+
+std::vector<PresetMatch> presets_like(const SafetensorsFile& file) {
+  const Index all = index_of(file);
+  std::vector<PresetMatch> best;
+  for (const std::string& family : models::family_names())
+    for (const models::FamilyPreset& preset : models::find_family(family).presets) {
+      PresetMatch m{.model = {.model = family, .preset = preset.name}};
+      const auto network = models::build_meta(m.model);
+      const std::vector<nn::NamedTensor> state = network->state();
+      m.of = state.size();
+      const Index index = placed(all, state);
+      for (const nn::NamedTensor& own : state)
+        if (const auto it = index.find(own.name); it != index.end()) {
+          ++m.names;
+          m.shapes += shape_of(file.tensors()[it->second], by_tensorflow(file)) == own.tensor.shape();
+        }
+      const auto rank = [](const PresetMatch& p) { return std::pair(p.names, p.shapes); };
+      if (m.names == 0 || (!best.empty() && rank(m) < rank(best[0]))) continue;
+      if (!best.empty() && rank(m) > rank(best[0])) best.clear();
+      best.push_back(std::move(m));
+    }
+  return best;
 }
 
 }  // namespace lamina::io

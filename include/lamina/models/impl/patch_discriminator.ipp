@@ -89,6 +89,7 @@ Family patchgan_family() {
                      .defaults = {{"base", "64"}, {"last_kernel", "4"}, {"last_stride", "8"}},
                      .help = "4x4 answers for 129x129 pixels, of the surrogate supervision"},
                     {.name = "pixel", .in_channels = 6, .classes = 1, .defaults = {{"base", "64"}}, .help = "each pixel by itself"}};
+  family.discriminator = true;
   family.build = [](const ModelConfig& c, nn::RandomStream& random) -> std::unique_ptr<Network> {
     require<OptionError>(c.outputs.size() == 1 && c.outputs[0].channels == 1, "patchgan: a discriminator has one output of one channel");
     PatchDiscriminatorOptions o{.in_channels = c.in_channels, .base = c.number("base"), .output = c.outputs[0].name};

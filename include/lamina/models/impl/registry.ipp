@@ -208,8 +208,8 @@ ModelConfig resolved(const ModelConfig& config) {
     if (value.empty()) continue;  // the program names the options of every family
     const FamilyOption& option = find_named("option of " + family.name, name, family.options);
     if (option.choices.empty() && value == "0" && option.min > 0) continue;
-    require<OptionError>(preset.defaults.contains(name), "preset ", preset.name, " of ", family.name, " has a fixed ", name, ": drop --",
-                         name);
+    require<OptionError>(preset.defaults.contains(name), "preset ", preset.name, " of ", family.name, " has a fixed ", name,
+                         ": leave that option out");
     check_value(option, value);
     c.options[name] = value;
   }
@@ -220,6 +220,18 @@ ModelConfig resolved(const ModelConfig& config) {
                        " classes must be at least 1");
   if (c.outputs.empty()) c.outputs = {{kLabels, c.classes}};
   return c;
+}
+
+std::string command_options(const ModelConfig& config) {
+  const ModelConfig c = resolved(config), usual = resolved({.model = c.model, .preset = c.preset});
+  std::string line = "--model " + c.model + " --preset " + c.preset;
+  for (const auto& [name, value] : c.options) {
+    if (name == "init" || usual.options.at(name) == value) continue;
+    std::string option = name;
+    std::replace(option.begin(), option.end(), '_', '-');
+    line += " --" + option + " " + value;
+  }
+  return line;
 }
 
 std::unique_ptr<Network> build_network(const ModelConfig& config, std::uint64_t seed) { return build(config, seed); }

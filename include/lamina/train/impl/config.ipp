@@ -14,12 +14,15 @@ constexpr const char* kNoTraining = "not a training configuration";
 
 std::vector<const models::FamilyOption*> family_options() {
   std::vector<const models::FamilyOption*> all;
-  for (const std::string& family : models::family_names())
-    for (const models::FamilyOption& option : models::find_family(family).options) {
+  for (const std::string& name : models::family_names()) {
+    const models::Family& family = models::find_family(name);
+    if (family.discriminator) continue;
+    for (const models::FamilyOption& option : family.options) {
       const bool known = option.name == "base" || option.name == "depth" || option.name == "init" ||
                          std::any_of(all.begin(), all.end(), [&](const auto* seen) { return option.name == seen->name; });
       if (!known) all.push_back(&option);
     }
+  }
   return all;
 }
 
@@ -61,7 +64,10 @@ TrainConfig config_from_json(const std::string& text) {
   return config;
 }
 
-bool names_a_file(const std::string& init) { return init.ends_with(".safetensors"); }
+bool names_a_file(const std::string& init) {
+  constexpr std::string_view kEndings[] = {".safetensors", ".pth", ".pt", ".ckpt", ".bin"};  // of which the first is read
+  return std::any_of(std::begin(kEndings), std::end(kEndings), [&](std::string_view ending) { return init.ends_with(ending); });
+}
 
 TrainConfig resolved(TrainConfig config) {
   const models::ModelConfig network = models::resolved(model_config(config));

@@ -20,7 +20,8 @@ std::vector<std::string> load_weights(const TrainConfig& config, models::Network
   std::vector<std::string> said;
   const auto load = [&](const std::string& file, bool last_layer) {
     said.push_back("weights of " + io::find_best_or_last(file).string());
-    for (const std::string& line : io::load_pretrained(network, file, {.last_layer = last_layer}).lines()) said.push_back("  " + line);
+    for (const std::string& line : io::load_pretrained(network, file, {.last_layer = last_layer, .whole = config.init_strict}).lines())
+      said.push_back("  " + line);
   };
   if (names_a_file(config.init)) load(config.init, true);
   if (!config.from.empty()) load(config.from, false);
