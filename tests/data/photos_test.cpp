@@ -114,6 +114,52 @@ TEST_CASE("photographs are found in folders, lists, data sets and by name; some 
   CHECK(list_of({"ab", "c"}).checksum() != list_of({"a", "bc"}).checksum());
 }
 
+TEST_CASE("a file that two sources have is used once, and none of val and test lists is trained on, whatever paths lead there") {
+  TempFolder f;
+  photos_in(f / "set/images", 6);
+  photos_in(f / "set/unlabelled", 2, "u");
+  for (const auto& [split, text] : {std::pair("train", "p0\np4\n"), std::pair("val", "p1\n"), std::pair("test", "p2\n")})
+    io::write_file_atomically(f / "set" / (std::string(split) + ".txt"), text);
+  fs::create_directory_symlink(f / "set/unlabelled", f / "linked");
+  fs::create_symlink(f / "set/images/p2.png", f / "tested.png");
+  const std::string set = (f / "set").string();
+  const PhotoSets sets =
+      find_photos({set, set + "/images/../unlabelled", (f / "linked").string(), set + "/images", (f / "tested.png").string()}, 4, 1);
+  CHECK(names(sets.training) == std::vector<std::string>{"p0.png", "p4.png", "u0.png", "u1.png", "p3.png", "p5.png"});
+  CHECK(names(sets.held_out) == std::vector<std::string>{"p1.png"});
+  const auto note = [&](std::size_t i, const char* words) {
+    CHECK_MESSAGE(sets.notes.at(i).find(words) != std::string::npos, sets.notes.at(i));
+  };
+  note(0, "4 photographs, and 1 for validation; 2 have no labels");
+  for (const int i : {1, 2, 3}) note(static_cast<std::size_t>(i), "; 2 left out that came before");
+  note(3, "; 2 left out that val or test lists have");
+  note(4, "; 1 left out that val or test lists have");
+  CHECK(find_photos({set, set}, 4, 1).training.size() == 4);
+  CHECK(find_photos({set, set}, 4, 1).held_out.size() == 1);
+  check_throws<DataError>([&] { find_photos({}, 0, 1); }, {"no photograph"});
+}
+
+TEST_CASE("lists are told apart by what their files hold, or, of many bytes, by sizes and times") {
+  TempFolder f;
+  photos_in(f / "few", 2);
+  const PhotoList few = list_of({f / "few/p0.png", f / "few/p1.png", f / "few/none.png"});
+  const std::uint32_t before = few.checksum();
+  const auto later = [](const fs::path& file) { fs::last_write_time(file, fs::last_write_time(file) + std::chrono::hours(1)); };
+  later(f / "few/p0.png");
+  CHECK(few.checksum() == before);
+  std::string bytes = io::read_file(f / "few/p1.png");
+  bytes[bytes.size() / 2] ^= 1;
+  io::write_file_atomically(f / "few/p1.png", bytes);
+  CHECK(few.checksum() != before);
+  io::write_file_atomically(f / "many.png", "");
+  fs::resize_file(f / "many.png", std::uintmax_t{257} << 20);  // of holes
+  const PhotoList many = list_of({f / "many.png"});
+  const std::uint32_t then = many.checksum();
+  CHECK(many.checksum() == then);
+  later(f / "many.png");
+  CHECK(many.checksum() != then);
+}
+
 TEST_CASE("a list of 330,000 photographs is streamed: little memory, and the first batch at once") {
   TempFolder f;
   photos_in(f / "shots", 4);

@@ -22,7 +22,8 @@ class PhotoList {
     const std::size_t begin = i ? ends_[i - 1] : 0;
     return std::string_view(text_).substr(begin, ends_[i] - begin);
   }
-  /// Tells one list from another.
+  /// Tells one list from another: by its paths, and what the files hold where they are 256 MiB or less in all (each counts 4 KiB more than
+  /// it has), else by their sizes and when they were changed last. Files that cannot be read are so in both.
   std::uint32_t checksum() const;
 
  private:
@@ -37,9 +38,10 @@ struct PhotoSets {
 };
 
 /// Finds photographs without labels. A source is a data set (a folder with images/: its train list, and its unlabelled.txt or unlabelled/
-/// where there are any; nothing of its val and test lists is trained on), a folder (searched with all its folders), a list (a text file: a
+/// where there are any), a folder (searched with all its folders), a list (a text file: a
 /// path a line, relative to the list; # starts a comment), or a photograph. Nothing is opened: a photograph that lacks or is damaged is
-/// found when it is its turn. Of the data sets' val lists up to `held_out` photographs are held out; where there are none, that many of the
+/// found when it is its turn. Nothing of the data sets' val and test lists is trained on, and nothing twice that two sources have, whatever
+/// paths lead there; what is left out so stands in the notes. Of the data sets' val lists up to `held_out` photographs are held out; where there are none, that many of the
 /// others, chosen by `seed` and their names, and at most half of them. Throws DataError: a source that is none of these, nothing found.
 PhotoSets find_photos(const std::vector<std::string>& sources, int held_out, std::uint64_t seed);
 

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "lamina/core/device.hpp"
 #include "lamina/core/random.hpp"
@@ -17,6 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kPhotoStream = 0x70686f746f, kCropStream = 0x63726f70, kHoldOutStream = 0x686f6c64;
 constexpr int kMostUnusable = 64;  // in a row
+constexpr std::uint64_t kReadBytes = std::uint64_t{256} << 20, kFileCost = 4096;
 
 void add_folder(const fs::path& folder, PhotoList& to) {
   std::vector<std::string> found;
@@ -47,19 +51,107 @@ void add_list(const fs::path& list, PhotoList& to) {
   }
 }
 
-/// Everything of a data set that may be trained on; its val list goes to `validation`.
-void add_dataset(const fs::path& root, PhotoList& to, PhotoList& validation, std::uint64_t seed) {
+/// What a source has; of a data set also what is without labels, and what must not be trained on.
+struct Found {
+  const char* kind = "photograph";
+  PhotoList photos, unlabelled, validation, test;
+};
+
+void add_dataset(const fs::path& root, Found& to, std::uint64_t seed) {
   DatasetOptions options;
   options.need_masks = false;
   options.seed = seed;
   const DatasetFiles files = list_dataset(root, options);
-  for (const Item& item : files.items(Split::train)) to.add(item.image.string());
-  for (const Item& item : files.items(Split::val)) validation.add(item.image.string());
+  for (const Item& item : files.items(Split::train)) to.photos.add(item.image.string());
+  for (const Item& item : files.items(Split::val)) to.validation.add(item.image.string());
+  for (const Item& item : files.items(Split::test)) to.test.add(item.image.string());
   if (fs::is_regular_file(root / "unlabelled.txt"))
-    add_list(root / "unlabelled.txt", to);
+    add_list(root / "unlabelled.txt", to.unlabelled);
   else if (fs::is_directory(root / "unlabelled"))
-    add_folder(root / "unlabelled", to);
+    add_folder(root / "unlabelled", to.unlabelled);
 }
+
+Found found_in(const std::string& source, std::uint64_t seed) {
+  Found found;
+  if (fs::is_directory(fs::path(source) / "images"))
+    found.kind = "data set", add_dataset(source, found, seed);
+  else if (fs::is_directory(source))
+    found.kind = "folder", add_folder(source, found.photos);
+  else if (fs::exists(source) && has_image_extension(source))
+    found.photos.add(source);
+  else {
+    require<DataError>(fs::is_regular_file(source), source, " is no data set, folder, list or photograph: there is no such file or folder");
+    found.kind = "list";
+    add_list(source, found.photos);
+  }
+  require<DataError>(found.photos.size() + found.unlabelled.size() + found.validation.size() > 0, source, ": the ", found.kind,
+                     " holds no photographs (", supported_formats(), ")");
+  return found;
+}
+
+/// Numbers of files, the same whatever path leads there.
+class FileNumbers {
+ public:
+  std::uint64_t operator()(std::string_view path) {
+    const fs::path p(path);
+    std::error_code none;
+    const auto [folder, fresh] = folders_.try_emplace(p.parent_path().string());
+    if (fresh) folder->second = fs::weakly_canonical(p.has_parent_path() ? p.parent_path() : fs::path("."), none);
+    fs::path file = folder->second / p.filename();
+    if (fs::is_symlink(file, none)) file = fs::weakly_canonical(file, none);
+    return std::hash<std::string>()(file.string());
+  }
+
+ private:
+  std::unordered_map<std::string, fs::path> folders_;
+};
+
+/// What of several sources is trained on and validated with: each file once, and nothing of val and test lists trained on.
+class Chooser {
+ public:
+  PhotoList all, validation;
+
+  explicit Chooser(const std::vector<Found>& sources)
+      : compare_(sources.size() > 1 || sources[0].validation.size() + sources[0].test.size() + sources[0].unlabelled.size() > 0) {
+    for (const Found& f : sources)
+      for (const PhotoList* list : {&f.validation, &f.test})
+        for (std::size_t i = 0; i < list->size(); ++i) first_.emplace(number_((*list)[i]), kApart);
+  }
+
+  /// And a line on the source.
+  std::string take(const std::string& source, Found f) {
+    std::size_t again = 0, apart = 0;
+    std::string note =
+        message(source, ": a ", f.kind, " of ", counted(static_cast<std::int64_t>(f.photos.size() + f.unlabelled.size()), "photograph"));
+    if (f.validation.size() > 0) note += message(", and ", f.validation.size(), " for validation");
+    if (f.unlabelled.size() > 0)
+      note += message("; ", f.unlabelled.size(), " have no labels (unlabelled.txt or unlabelled/ of the data set)");
+    if (!compare_) all = std::move(f.photos);  // there is nothing else
+    for (const PhotoList* list : {&f.photos, &f.unlabelled}) {
+      ++part_;
+      for (std::size_t i = 0; i < list->size(); ++i) {
+        const int owner = first_.try_emplace(number_((*list)[i]), part_).first->second;
+        if (owner == part_)
+          all.add((*list)[i]);
+        else
+          ++(owner == kApart ? apart : again);
+      }
+    }
+    for (std::size_t i = 0; i < f.validation.size(); ++i)
+      if (validated_.insert(number_(f.validation[i])).second) validation.add(f.validation[i]);
+    if (again) note += message("; ", again, " left out that came before");
+    if (apart) note += message("; ", apart, " left out that val or test lists have");
+    return note;
+  }
+
+ private:
+  static constexpr int kApart = -1;
+  bool compare_;
+  int part_ = 0;
+  FileNumbers number_;
+  std::unordered_map<std::uint64_t, int> first_;  // the part that a file is taken from
+  std::unordered_set<std::uint64_t> validated_;
+};
 
 /// A number that puts the names of a list in an order of chance.
 std::uint64_t lot(std::string_view name, std::uint64_t seed) {
@@ -87,36 +179,41 @@ bool is_gray(const Image& image) {
 }  // namespace
 
 std::uint32_t PhotoList::checksum() const {
-  std::uint32_t sum = io::crc32c(text_);
-  for (const std::uint64_t end : ends_) sum = io::crc32c({reinterpret_cast<const char*>(&end), sizeof end}, sum);
-  return sum;
+  const auto with = [](std::uint32_t sum, std::int64_t value) {
+    return io::crc32c({reinterpret_cast<const char*>(&value), sizeof value}, sum);
+  };
+  std::uint32_t paths = io::crc32c(text_);
+  for (const std::uint64_t end : ends_) paths = with(paths, static_cast<std::int64_t>(end));
+  std::uint32_t changes = paths, contents = paths;
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < size(); ++i) {
+    std::error_code none;
+    const fs::path path((*this)[i]);
+    const std::uintmax_t length = fs::file_size(path, none);
+    bytes += kFileCost + (none ? 0 : length);
+    changes = with(with(changes, static_cast<std::int64_t>(length)), fs::last_write_time(path, none).time_since_epoch().count());
+  }
+  if (bytes > kReadBytes) return changes;
+  for (std::size_t i = 0; i < size(); ++i) {
+    std::int64_t content = -1;
+    try {
+      content = io::crc32c(io::read_regular_file((*this)[i]));
+    } catch (const IoError&) {  // found when it is its turn
+    }
+    contents = with(contents, content);
+  }
+  return contents;
 }
 
 PhotoSets find_photos(const std::vector<std::string>& sources, int held_out, std::uint64_t seed) {
   require<OptionError>(held_out >= 0, "photographs held out: ", held_out, " is negative");
-  PhotoList all, validation;
+  require<DataError>(!sources.empty(), "there is no photograph to train on");
+  std::vector<Found> found;
+  for (const std::string& source : sources) found.push_back(found_in(source, seed));
+  Chooser chosen(found);
   PhotoSets sets;
-  for (const std::string& source : sources) {
-    const std::size_t before = all.size(), validated = validation.size();
-    const char* kind = "photograph";
-    if (fs::is_directory(fs::path(source) / "images"))
-      kind = "data set", add_dataset(source, all, validation, seed);
-    else if (fs::is_directory(source))
-      kind = "folder", add_folder(source, all);
-    else if (fs::exists(source) && has_image_extension(source))
-      all.add(source);
-    else {
-      require<DataError>(fs::is_regular_file(source), source,
-                         " is no data set, folder, list or photograph: there is no such file or folder");
-      kind = "list";
-      add_list(source, all);
-    }
-    require<DataError>(all.size() > before || validation.size() > validated, source, ": the ", kind, " holds no photographs (",
-                       supported_formats(), ")");
-    std::string note = message(source, ": a ", kind, " of ", counted(static_cast<std::int64_t>(all.size() - before), "photograph"));
-    if (validation.size() > validated) note += message(", and ", validation.size() - validated, " for validation");
-    sets.notes.push_back(std::move(note));
-  }
+  for (std::size_t i = 0; i < sources.size(); ++i) sets.notes.push_back(chosen.take(sources[i], std::move(found[i])));
+  PhotoList &all = chosen.all, &validation = chosen.validation;
   const std::size_t wanted = static_cast<std::size_t>(held_out);
   if (validation.size() > 0) {
     PhotoList unused;
@@ -125,7 +222,9 @@ PhotoSets find_photos(const std::vector<std::string>& sources, int held_out, std
   } else {
     hold_out(all, std::min(wanted, all.size() / 2), seed, sets.held_out, sets.training);
   }
-  require<DataError>(sets.training.size() > 0, "there is no photograph to train on");
+  std::string where;
+  for (const std::string& note : sets.notes) where += "\n  " + note;
+  require<DataError>(sets.training.size() > 0, "there is no photograph to train on", where);
   return sets;
 }
 
