@@ -88,3 +88,29 @@ TEST_CASE("colorize: what is misspelt or not there is named") {
   check_error(w.lamina("colorize train data --out run --size 8 --base 2"), 2, {"--size 8x8"});
   check_error(w.lamina("colorize predict data data/images --out colored"), 3, {"data"});
 }
+
+TEST_CASE("colorize: README's commands fit each other, as do those of a report; a segmenter that does not is told the options") {
+  const Workshop w;
+  std::filesystem::rename(w / "data", w / "skin");
+  std::string train, transfer;
+  for (const std::string& line : lines(std::filesystem::path(LAMINA_SOURCE_DIR) / "README.md")) {
+    if (line.starts_with("lamina colorize train skin")) train = line.substr(7);
+    if (line.starts_with("lamina train skin --from")) transfer = line.substr(7);
+  }
+  const Result pair = w.lamina(train + " --size 33 --batch 2 --epochs 1 --epoch-steps 1 --held-out 2 --discriminator-layers 1 --quiet");
+  REQUIRE_MESSAGE(pair.code == 0, pair.err);
+  const std::string few = " --size 33 --batch 2 --steps 1 --quiet";
+  const Result segmenter = w.lamina(transfer + few);
+  CHECK_MESSAGE(segmenter.code == 0, segmenter.err);
+  const std::string next = w.read("runs/color/next_steps.txt"), command = "train DATA --from";
+  CHECK(w.read("runs/color/report.html").find(command) != std::string::npos);
+  const std::size_t begin = next.find(command);
+  REQUIRE(begin != std::string::npos);
+  std::string typed = next.substr(begin, next.find('\n', begin) - begin);
+  typed.replace(typed.find("DATA"), 4, "skin");
+  const Result again = w.lamina(typed + " --out again" + few);
+  CHECK_MESSAGE(again.code == 0, again.err);
+  check_error(w.lamina("train skin --from runs/color --out no" + few), 3,
+              {"runs/color", "its network is --model deeplabv3plus --preset small: give these options"});
+  check_error(w.lamina("colorize train skin --last-stride 2"), 2, {"unknown option --last-stride"});
+}

@@ -34,7 +34,8 @@ TEST_CASE("examples: tensors, an op and a loss of one's own, data of one's own")
                    " --quiet --base 2 --depth 1 --size 16 --epochs 1")
               .code == 0);
   }
-  for (const char* without_arguments : {"warm_start", "camera_frames", "own_data", "train_own", "train_unet", "segment_image"})
+  for (const char* without_arguments :
+       {"warm_start", "camera_frames", "own_data", "train_own", "train_unet", "segment_image", "color_photographs"})
     CHECK(example(w, without_arguments).code == 2);
 }
 
@@ -58,6 +59,14 @@ TEST_CASE("examples: training with own networks, and the loop written out, whose
   says(example(w, "train_unet data 1"), {"epoch 1: loss", "wrote unet.safetensors"});
   CHECK(infer::Predictor(w / "unet.safetensors").schema().names.size() == 9);
   CHECK(w.lamina("predict unet.safetensors data/images/skin_0001.png --out p").code == 0);
+}
+
+TEST_CASE("examples: a pair learns to color, and shows what it made of photographs that were held out") {
+  const Workshop w;
+  says(example(w, "color_photographs data/images sheet.png 50"), {"step 50", "equilibrium 0.25"});
+  const data::Image sheet = data::read_image(w / "sheet.png");
+  CHECK(sheet.width == 3 * 64 + 2 * 4);
+  CHECK(sheet.height == 4 * 64 + 3 * 4);
 }
 
 TEST_CASE("examples: sample settings are read") {

@@ -11,18 +11,25 @@ TEST_CASE("study: the smoke preset says what it costs, gives one table, and is r
   const Result plan = w.lamina("study data --preset smoke --out s --plan --json");
   REQUIRE_MESSAGE(plan.code == 0, plan.err);
   CHECK(nlohmann::json::parse(plan.out).at("segmentations") == 8);
+  CHECK_FALSE(std::filesystem::exists(w / "s"));
+  check_error(w.lamina("study data --preset smoke --layers 2"), 2, {"unknown option --layers"});
+  CHECK(w.lamina("study --help").out.find("--last-kernel") == std::string::npos);
+  CHECK(w.lamina("train data --out other --quiet" + kSmall).code == 0);
+  check_error(w.lamina("study data --preset smoke --out s --plan --pretrained other"), 3, {"--model unet --preset bn --base 2 --depth 2"});
+  check_error(w.lamina("study data --preset smoke --out s --plan --pretrained w.pth"), 3, {"w.pth"});
   const Result first = w.lamina("study data --preset smoke --out s --json");
   REQUIRE_MESSAGE(first.code == 0, first.err);
   const auto table = nlohmann::json::parse(first.out);
   CHECK(table.size() == 16);  // four scores, two shares, two arms
-  for (const char* words : {"to go", "\"pretrained\" is skipped", "seed 1, colorization: Dice"})
+  for (const char* words :
+       {"data: a data set of", "reconstruction_weight", "to go", "\"pretrained\" is skipped", "seed 1, colorization: Dice"})
     CHECK_MESSAGE(first.err.find(words) != std::string::npos, words);
   const std::string before = w.read("s/table.csv");
   CHECK(w.lamina("study data --preset smoke --out s").code == 0);
   CHECK(w.read("s/table.csv") == before);
   check_error(w.lamina("study data --preset smoke --out s --lr 0.5"), 2, {"other settings", "lr"});
   std::filesystem::rename(w / "data/train.txt", w / "data/old.txt");
-  io::write_file_atomically(w / "data/train.txt", w.read("data/val.txt"));
+  io::write_file_atomically(w / "data/train.txt", w.read("data/old.txt").substr(w.read("data/old.txt").find('\n') + 1));
   check_error(w.lamina("study data --preset smoke --out s"), 3, {"changed"});
   CHECK(w.read("s/table.csv") == before);
 }

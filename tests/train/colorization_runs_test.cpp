@@ -134,6 +134,10 @@ TEST_CASE("a run of other settings or other photographs is not gone on with") {
   train::ColorizeConfig other = config;
   other.gan.reconstruction_weight = 100;
   check_throws<OptionError>([&] { train_small(other); }, {"other settings", "reconstruction_weight: 100.0 here, 1.0 there"});
+  const std::string photo = io::read_file(f / "photos/0.png");
+  data::write_png(f / "photos/0.png", data::Image(8, 8, 3));
+  check_throws<DataError>([&] { train_small(config); }, {"the photographs changed", "what they hold", "another --out"});
+  io::write_file_atomically(f / "photos/0.png", photo);
   data::write_png(f / "photos/new.png", data::Image(8, 8, 3));
   check_throws<DataError>([&] { train_small(config); }, {"the photographs changed", "another --out"});
   CHECK(io::read_file(f / "run/weights/last.safetensors") == before);
@@ -225,8 +229,8 @@ TEST_CASE("DeepLabV3+ as G: pictures at decoder stride, a stopped run ends as on
   CHECK(records.at(1).train.at("g_loss") ==
         doctest::Approx(records.at(1).train.at("g_gan") + records.at(1).train.at("g_l1")).epsilon(1e-6));
   const data::Image sheet = data::read_image(f / "whole/samples/epoch_2.png");
-  CHECK(sheet.width == 3 * 9 + 2 * 4);  // 33 pixels at a quarter
-  CHECK(sheet.height == 3 * 9 + 2 * 4);
+  CHECK(sheet.width == 3 * 15 * 9 + 2 * 4);  // 33 pixels at a quarter, shown 15 times as large
+  CHECK(sheet.height == 3 * 15 * 9 + 2 * 4);
   train::ColorizeConfig stopped = config;
   stopped.out = (f / "stopped").string();
   CHECK(train_small(stopped, 2) == train::Outcome::interrupted);

@@ -95,14 +95,18 @@ TEST_CASE("held-out photographs are compared at the size of G's output, on the g
         doctest::Approx((2 * 0.5 - top_left - top_right + (0.5 - top_left) + (0.5 - bottom_right)) / 4));
   const auto tanh_too = constant_task({0.5, 0.5, 0.5}, image, {}, 6);
   CHECK(tanh_too->validate().scores.at("val_l1") == doctest::Approx((3 * (0.5 - std::tanh(0.5)) + std::tanh(0.5) + 1) / 4));
-  // tanh, and a sheet of gray, generated and real.
+  // tanh, and a sheet of gray, generated and real, each pixel 64 times as wide and high.
   const auto squashed = constant_task({10, -10, -10}, image, {}, 6);
   const data::Image sheet = squashed->samples(4);
-  CHECK(sheet.width == 3 * 2 + 2 * 4);
-  CHECK(sheet.height == 2);
-  CHECK(std::vector<int>(sheet.at(6, 0), sheet.at(6, 0) + 3) == std::vector<int>{255, 0, 0});
-  CHECK(std::vector<int>(sheet.at(12, 1), sheet.at(12, 1) + 3) == std::vector<int>{191, 191, 191});
-  CHECK(std::vector<int>(sheet.at(1, 1), sheet.at(1, 1) + 3) == std::vector<int>{0, 0, 0});
+  CHECK(sheet.width == 3 * 128 + 2 * 4);
+  CHECK(sheet.height == 128);
+  const auto color = [&](int x, int y) { return std::vector<int>(sheet.at(x, y), sheet.at(x, y) + 3); };
+  CHECK(color(132, 0) == std::vector<int>{255, 0, 0});
+  CHECK(color(132 + 127, 127) == std::vector<int>{255, 0, 0});
+  CHECK(color(264, 64) == std::vector<int>{191, 191, 191});
+  CHECK(color(264 + 63, 127) == std::vector<int>{191, 191, 191});
+  CHECK(color(264 + 64, 127) == std::vector<int>{0, 0, 0});
+  CHECK(color(127, 64) == std::vector<int>{0, 0, 0});
   CHECK(squashed->validate().scores.at("colorfulness") == doctest::Approx(0.3 * std::sqrt(255 * 255 + 127.5 * 127.5)).epsilon(1e-4));
   // L and a, b: gray pictures have neither.
   const auto lab = constant_task({0, 0}, image, {.space = "lab"}, 5);

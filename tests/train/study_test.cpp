@@ -182,6 +182,9 @@ TEST_CASE("what a study goes on with computes no initial values; crops are those
   config.model = "counted";
   config.fractions = "1:1";
   config.crop_center = "anywhere";
+  config.activation = "none", config.weight_decay = 0.01;
+  config.discriminator = "surrogate", config.discriminator_layers = 0;
+  config.discriminator_last_kernel = 3, config.discriminator_last_stride = 2;
   int& built = built_networks();
   built = 0;
   CHECK(run_study(config) == train::Outcome::finished);
@@ -197,6 +200,10 @@ TEST_CASE("what a study goes on with computes no initial values; crops are those
   CHECK(stored("runs/100pct_seed0_colorization").at("border") == 255);
   CHECK(stored("colorization_0").at("crop_center") == "anywhere");
   CHECK(stored("colorization_0").at("padding") == 255);
+  CHECK(stored("colorization_0").at("activation") == "none");
+  CHECK(stored("colorization_0").at("discriminator_last_kernel") == 3);
+  CHECK(stored("colorization_0").at("discriminator_last_stride") == 2);
+  for (const char* run : {"colorization_0", "runs/100pct_seed0_scratch"}) CHECK(stored(run).at("weight_decay") == 0.01);
 }
 
 TEST_CASE("a study's third arm takes a file of weights; a file that does not fit, and settings that mean nothing, are named") {
@@ -226,7 +233,9 @@ TEST_CASE("a study's third arm takes a file of weights; a file that does not fit
                        of("a/runs/100pct_seed0_scratch", "down.0.conv1.weight")) < 1e-6);
   config.out = (f / "c").string();
   config.base = 3;
-  check_throws<DataError>([&] { run_study(config); }, {"last.safetensors", "do not fit the network", "\n  and ", " info ", "--base"});
+  check_throws<DataError>([&] { run_study(config); },
+                          {"last.safetensors", "do not fit the network", "\n  and ", "its network is --model unet --preset bn --base 2"});
+  CHECK_FALSE(fs::exists(f / "c"));  // before anything is trained
   config.pretrained = (f / "nothing.safetensors").string();
   config.out = (f / "d").string();
   check_throws<DataError>([&] { run_study(config); }, {"nothing.safetensors", "no such file"});
@@ -246,7 +255,10 @@ TEST_CASE("a study's third arm takes a file of weights; a file that does not fit
   CHECK(paper.steps == 300'000);
   CHECK(paper.crop_center == "anywhere");
   CHECK(paper.schedule == "poly");
-  CHECK(paper.gan.reconstruction_weight == 100);
+  CHECK(paper.gan.reconstruction_weight == 1);
+  config.gan.reconstruction_weight = 0;
+  CHECK(train::resolved(config).gan.reconstruction_weight == 0);
+  CHECK(train::resolved(small_study(f / "data", f / "d")).gan.reconstruction_weight == 100);
   CHECK(train::to_json(train::study_config_from_json(train::to_json(paper))) == train::to_json(paper));
 }
 
@@ -261,9 +273,73 @@ TEST_CASE("a study's plan counts what is left and what it takes") {
   CHECK(plan.runs.size() == 4);
   CHECK(plan.seconds == doctest::Approx(4 * plan.colorization_step + 4 * 3 * plan.segmentation_step));
   CHECK(plan.memory > 0);
+  CHECK_FALSE(fs::exists(f / "out"));
   CHECK(plan.text().at(0) == "1 colorization and 4 segmentations, of which 0 are there");
   CHECK(study.run({}, [](const std::string&) {}) == train::Outcome::finished);
   train::Study again(config, dataset);
   CHECK(again.plan().seconds == 0);
   CHECK(again.plan().text().at(0).find("of which 4 are there") != std::string::npos);
+}
+
+TEST_CASE("a study goes on with the photographs, labels and weights that it began with, or not at all") {
+  TempFolder f;
+  data::write_phantom(data::phantom_named("retina"), f / "eyes", {.count = 8, .width = 32, .height = 32, .seed = 3});
+  small_phantom(f / "pool", 3);
+  train::StudyConfig config = small_study(f / "eyes", f / "first");
+  config.fractions = "1:1";
+  config.steps = config.pretrain_steps = 1;
+  config.photos = {(f / "pool/images").string()};
+  CHECK(run_study(config) == train::Outcome::finished);
+  const fs::path weights = f / "w.safetensors", runs = f / "first/runs", out = f / "second";
+  fs::copy_file(runs / "100pct_seed0_scratch/weights/last.safetensors", weights);
+  config.pretrained = weights.string();
+  config.out = out.string();
+  // Settings of a study that trained nothing bind nobody.
+  io::create_folders(out);
+  fs::copy_file(f / "first/study.json", out / "study.json");
+  CHECK(run_study(config, 1) == train::Outcome::interrupted);
+
+  const auto refused_with = [&](const fs::path& file, const std::string& other) {
+    CAPTURE(file);
+    const std::string before = io::read_file(file);
+    REQUIRE(before != other);
+    io::write_file_atomically(file, other);
+    check_throws<DataError>([&] { run_study(config); }, {"changed since it was started", weights.string().c_str(), "another --out"});
+    io::write_file_atomically(file, before);
+  };
+  refused_with(f / "pool/images/skin_0000.png", io::read_file(f / "pool/images/skin_0001.png"));
+  refused_with(weights, io::read_file(runs / "100pct_seed0_colorization/weights/last.safetensors"));
+  auto schema = nlohmann::json::parse(io::read_file(f / "eyes/dataset.json"));
+  schema["ignore"] = 128;
+  refused_with(f / "eyes/dataset.json", schema.dump());
+  std::map<std::string, std::vector<fs::path>> second;  // files of planes that are not the first of their photograph
+  const data::Dataset eyes = data::open_dataset(config.data);
+  for (const data::Item& item : eyes.items(data::Split::train))
+    for (const fs::path& plane : item.planes)
+      if (!plane.empty() && plane != item.mask) second[plane.parent_path().string()].push_back(plane);
+  const std::vector<fs::path>& planes = second.begin()->second;
+  refused_with(planes.at(0), io::read_file(planes.at(1)));
+  CHECK(run_study(config) == train::Outcome::finished);
+
+  io::write_file_atomically(out / "runs/100pct_seed0_scratch/score.json", R"({"dice_all": 1})");
+  check_throws<DataError>([&] { run_study(config); }, {"100pct_seed0_scratch/score.json", "\"dice_binary\"", "remove it"});
+  auto study = nlohmann::json::parse(io::read_file(out / "study.json"));
+  study["data"].erase("format");
+  io::write_file_atomically(out / "study.json", study.dump());
+  check_throws<DataError>([&] { run_study(config); }, {"a version that did not note", "another --out"});
+}
+
+TEST_CASE("a study of grades or of several heads is refused, and test images are not learned from") {
+  TempFolder f;
+  small_grades(f / "grades", 8);
+  check_throws<DataError>([&] { run_study(small_study(f / "grades", f / "a")); }, {"grades", "Dice", "ordinal"});
+  data::write_phantom(data::phantom_named("several"), f / "heads", {.count = 8, .width = 32, .height = 32, .seed = 3});
+  check_throws<DataError>([&] { run_study(small_study(f / "heads", f / "a")); }, {"heads", "Dice of one head", "several heads"});
+  CHECK_FALSE(fs::exists(f / "a"));
+  small_phantom(f / "data", 12);
+  train::StudyConfig config = small_study(f / "data", f / "a");
+  config.photos = {(f / "data/images").string()};
+  const data::Dataset dataset = data::open_dataset(config.data);
+  const train::Study study(config, dataset);
+  CHECK(study.notes().at(1).find("4 left out that val or test lists have") != std::string::npos);
 }

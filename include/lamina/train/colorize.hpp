@@ -50,7 +50,9 @@ inline constexpr Choice kUnusableChoices[] = {{"skip", "the next one is taken, a
 
 template <class Visit>
 void describe(ColorizeConfig& c, Visit&& visit) {
-  visit(Field{.name = "photos", .help = "data sets, folders, lists (text files: a path a line) or photographs", .positional = true},
+  visit(Field{.name = "photos",
+              .help = "data sets (train and what is unlabelled), folders, lists (text files: a path a line) or photographs",
+              .positional = true},
         TextList{c.photos});
   visit(Field{"model", "network family of the generator G: see lamina info --help"}, c.model);
   visit(Field{"preset", "of the family; empty: the first"}, c.preset);

@@ -15,6 +15,7 @@ namespace lamina::train {
 
 /// Every setting of a study; see describe(). Numbers that are 0 and texts that are empty are the preset's.
 struct StudyConfig {
+  static constexpr double kOfPreset = -1;  ///< of a number that may be 0
   std::string data;
   std::string preset = "small";
   std::vector<std::string> photos;
@@ -32,18 +33,20 @@ struct StudyConfig {
   double pretrain_lr = 0, lr = 0;
   std::string schedule = "poly", loss = "ce", class_weights = "none", augment = "hflip";
   std::string discriminator;
-  int discriminator_base = 0, discriminator_layers = 0;
-  losses::GanOptions gan{.reconstruction_weight = 100};  ///< as pix2pix
-  std::string colors = "rgb";
+  int discriminator_base = 0, discriminator_layers = 0, discriminator_last_kernel = 0, discriminator_last_stride = 0;
+  losses::GanOptions gan{.reconstruction_weight = kOfPreset};
+  std::string colors = "rgb", activation = "tanh";
+  double weight_decay = 0;
   std::string uncertain = "skin";
   std::string device = "cpu", precision = "f32";
   std::string out;
 };
 
-inline constexpr Choice kStudyChoices[] = {{"smoke", "a tiny U-Net, half and all of the labels, 2 seeds each"},
-                                           {"small", "DeepLab at 97x97 pixels, a tenth and all of the labels, 5 seeds each"},
-                                           {"full", "the same with four shares of the labels, 5 to 10 seeds, more updates"},
-                                           {"paper", "DeepLab at 513x513 pixels, 300,000 updates, a seed each"}};
+inline constexpr Choice kStudyChoices[] = {
+    {"smoke", "a tiny U-Net, half and all of the labels, 2 seeds each"},
+    {"small", "DeepLab at 97x97 pixels, a tenth and all of the labels, 5 seeds each"},
+    {"full", "the same with four shares of the labels, 5 to 10 seeds, more updates"},
+    {"paper", "DeepLab at 513x513 pixels, 300,000 updates, a seed each, reconstruction weight 1 instead of 100"}};
 inline constexpr Choice kUncertainChoices[] = {
     {"skin", "the same as what is not background"}, {"background", "the same as background"}, {"ignore", "nowhere"}};
 
@@ -54,7 +57,9 @@ void describe(StudyConfig& c, Visit&& visit) {
               .positional = true},
         c.data);
   visit(Field{.name = "preset", .help = "sizes, steps, fractions and seeds", .choices = kStudyChoices}, c.preset);
-  visit(Field{"photos", "photographs that the colorization learns from beside the data set's: folders, lists, data sets"},
+  visit(Field{"photos",
+              "photographs that the colorization learns from beside the data set's train list and what is unlabelled there: "
+              "folders, lists, data sets; those of the data set's val and test lists are left out"},
         TextList{c.photos});
   visit(Field{"pretrained", "weights of the third arm, a .safetensors file; empty: the arm is skipped"}, c.pretrained);
   visit(Field{"fractions", "shares of the labelled images and how many seeds each has, such as 0.1:5,1:5; empty: the preset's"},
@@ -87,8 +92,16 @@ void describe(StudyConfig& c, Visit&& visit) {
         c.discriminator);
   visit(Field{"discriminator_base", "channels of D's first convolution; 0: its preset's", 0}, c.discriminator_base);
   visit(Field{"discriminator_layers", "convolutions of stride 2 of patchgan; 0: its preset's", 0}, c.discriminator_layers);
-  describe(c.gan, visit);
+  visit(Field{"discriminator_last_kernel", "of surrogate's last convolution; 0: its preset's", 0}, c.discriminator_last_kernel);
+  visit(Field{"discriminator_last_stride", "of surrogate's last convolution; 0: its preset's", 0}, c.discriminator_last_stride);
+  describe(c.gan, [&](Field field, auto& value) {
+    if (static_cast<const void*>(&value) == &c.gan.reconstruction_weight)
+      field.help = "of that distance in G's loss; -1: the preset's", field.least = StudyConfig::kOfPreset;
+    visit(field, value);
+  });
   visit(Field{.name = "colors", .help = "what G makes of gray", .choices = infer::kSpaceChoices}, c.colors);
+  visit(Field{.name = "activation", .help = "of G's output", .choices = infer::kActivationChoices}, c.activation);
+  visit(Field{"weight_decay", "of all networks' kernels", 0}, c.weight_decay);
   visit(Field{.name = "uncertain", .help = "how a class of that role counts for background against skin", .choices = kUncertainChoices},
         c.uncertain);
   visit(training_field("device"), c.device);
@@ -110,8 +123,9 @@ struct StudyRun {
   double fraction = 1;
   std::uint64_t seed = 0;
   int images = 0;    ///< labelled ones that it learns from
-  Scalars scores{};  ///< dice_all, dice_binary, dice_image, accuracy; none: not run yet
+  Scalars scores{};  ///< kStudyScores; none: not run yet
 };
+inline constexpr const char* kStudyScores[] = {"dice_all", "dice_binary", "dice_image", "accuracy"};
 
 /// What is to be done and what it costs here.
 struct StudyPlan {
@@ -136,11 +150,12 @@ metrics::ConfusionMatrix background_against_rest(const metrics::ConfusionMatrix&
                                                  const std::string& uncertain);
 
 /// A comparison of surrogate supervision: the same network learns to segment from scratch, from a generator that learned to color
-/// photographs, and from a file of weights, from the same shares of the labelled images for the same seeds.
+/// photographs (its last weights), and from a file of weights, from the same shares of the labelled images for the same seeds.
 class Study {
  public:
-  /// Opens or makes the folder of the study. Throws OptionError (other settings, a folder in use), DataError when its data changed, and as
-  /// open_dataset and find_photos.
+  /// Looks into the folder of the study, where it is there. Throws OptionError (other settings than what was trained there), DataError: its
+  /// data changed (images, masks, labels and lists; photographs as PhotoList::checksum tells them; the file of weights), a file of weights
+  /// that does not fit, labels whose score is not Dice; and as find_photos.
   Study(const StudyConfig& config, const data::Dataset& dataset);
 
   /// Measures a few updates of each kind.
@@ -150,8 +165,12 @@ class Study {
   Outcome run(const TrainEvents& events, const std::function<void(const std::string&)>& said, const std::atomic<bool>* stop = nullptr);
 
   const std::vector<StudyRun>& runs() const { return runs_; }
+  /// Where the photographs come from, and which are left out.
+  const std::vector<std::string>& notes() const { return photos_.notes; }
 
  private:
+  void list_runs();
+  void take_up();
   std::filesystem::path colorization_folder(std::uint64_t seed) const;
   std::filesystem::path folder_of(const StudyRun& run) const;
   ColorizeConfig colorize_config(std::uint64_t index) const;
@@ -166,6 +185,7 @@ class Study {
   const data::Dataset& dataset_;
   data::PhotoSets photos_;
   std::vector<StudyRun> runs_;
+  std::string record_;  ///< of settings and data, what study.json says
 };
 
 }  // namespace lamina::train

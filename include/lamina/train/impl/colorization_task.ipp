@@ -208,11 +208,12 @@ std::vector<Sentinel> ColorizationTask::sentinels(double) const {
 
 data::Image ColorizationTask::samples(int count) {
   if (!validates()) return {};
-  constexpr int kGap = 4;
+  constexpr int kGap = 4, kShown = 128;  // pixels of a side at least, without smoothing
   data::Image sheet;
   int row = 0;
   show([&](const Shown& s) {
-    const int width = static_cast<int>(s.made.size(2)), height = static_cast<int>(s.made.size(1));
+    const int across = static_cast<int>(s.made.size(2)), down = static_cast<int>(s.made.size(1));
+    const int times = (kShown + std::max(across, down) - 1) / std::max(across, down), width = across * times, height = down * times;
     const int rows = static_cast<int>(std::min<std::int64_t>(s.made.size(0), count - row));
     data::Image taller(3 * width + 2 * kGap, (row + rows) * (height + kGap) - kGap, 3, 255);
     std::copy(sheet.pixels.begin(), sheet.pixels.end(), taller.pixels.begin());
@@ -221,9 +222,11 @@ data::Image ColorizationTask::samples(int count) {
     for (const Tensor& color : {s.colorless, s.made, s.real}) {
       const std::vector<float> values = samples_of(data::join_colors(parts_.colorization.space, s.gray, color));
       for (int i = 0; i < rows * height; ++i)
-        std::transform(values.begin() + std::ptrdiff_t{i} * width * 3, values.begin() + std::ptrdiff_t{i + 1} * width * 3,
-                       sheet.at(column * (width + kGap), (row + i / height) * (height + kGap) + i % height),
-                       [](float v) { return static_cast<std::uint8_t>(std::lround(std::clamp(v, 0.0f, 255.0f))); });
+        for (int x = 0; x < width; ++x)
+          std::transform(values.begin() + (std::ptrdiff_t{i / times} * across + x / times) * 3,
+                         values.begin() + (std::ptrdiff_t{i / times} * across + x / times + 1) * 3,
+                         sheet.at(column * (width + kGap) + x, (row + i / height) * (height + kGap) + i % height),
+                         [](float v) { return static_cast<std::uint8_t>(std::lround(std::clamp(v, 0.0f, 255.0f))); });
       ++column;
     }
     return (row += rows) < count;

@@ -110,7 +110,7 @@ class ConfiguredPair : public ColorizationTask {
             {"discriminator", models::to_json(models::resolved(discriminator_config(config_)))},
             {"colorization", infer::to_json(config_.colorization)},
             {"input", infer::to_json({.width = config_.width, .height = config_.height, .resize = config_.resize})},
-            {"data", Json{{"training", photos_[0]}, {"held_out", photos_[1]}}.dump()}};
+            {"data", Json{{"format", 2}, {"training", photos_[0]}, {"held_out", photos_[1]}}.dump()}};
   }
 
   void restore(const Metadata& saved, const std::string& run) override {
@@ -119,7 +119,10 @@ class ConfiguredPair : public ColorizationTask {
                          "the run folder ", run, " holds a run of another kind; choose another --out");
     const std::string other = differences(settings_of(config_), settings_of(colorize_config_from_json(config->second)));
     require<OptionError>(other.empty(), "the run folder ", run, " was made with other settings (", other, "); choose another --out");
-    require<DataError>(data->second == metadata().at("data"), "the photographs changed since ", run, " was started; choose another --out");
+    require<DataError>(Json::parse(data->second, nullptr, false).contains("format"), run,
+                       " is of a version that did not note what photographs hold; choose another --out");
+    require<DataError>(data->second == metadata().at("data"), "the photographs changed since ", run,
+                       " was started (their list, or what they hold); choose another --out");
   }
 
   std::string command(const std::string& changes) const override { return command_with(config_, changes); }
@@ -178,7 +181,8 @@ class PairReport : public Sink {
     content.environment = environment();
     const std::string word = shell_path(folder.string());
     content.next_steps = {{"Color gray photographs:", program_word() + " colorize predict " + word + " PHOTO.jpg --out colored"},
-                          {"Learn to segment from its weights:", program_word() + " train DATA --from " + word}};
+                          {"Learn to segment from its weights:",
+                           program_word() + " train DATA --from " + word + " " + models::command_options(generator_config(config_))}};
     io::write_file_atomically(run.file("next_steps.txt"), steps_text(content.next_steps));
     io::write_file_atomically(run.file("report.html"), render_report(content));
   }

@@ -11,6 +11,7 @@
 #include "lamina/core/text.hpp"
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
+#include "lamina/io/pretrained.hpp"
 #include "lamina/train/evaluate.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
@@ -26,13 +27,38 @@ constexpr std::uint64_t kSubsetStream = 0x737562736574;
 
 std::string percent_of(double fraction) { return formatted("%.4g", 100 * fraction); }
 
-std::uint32_t checksum_of(const data::Dataset& dataset, const data::PhotoSets& photos) {
+std::uint32_t checksum_of(const data::Dataset& dataset, const data::PhotoSets& photos, const std::string& pretrained) {
   std::uint32_t sum = photos.training.checksum() ^ photos.held_out.checksum();
-  for (const data::Item& item : dataset.all_items())
-    for (const fs::path& file : {item.image, item.mask})
-      if (!file.empty()) sum = io::crc32c(io::read_file(file), io::crc32c(item.name, sum));
+  for (const data::Item& item : dataset.all_items()) {
+    std::vector<fs::path> files{item.image, item.mask};
+    if (!item.planes.empty()) files.back() = "", files.insert(files.end(), item.planes.begin(), item.planes.end());
+    for (const fs::path& file : files) sum = io::crc32c(file.empty() ? "" : io::read_file(file), io::crc32c(item.name, sum));
+  }
+  sum = io::crc32c(data::to_json(dataset.schema), sum);
+  if (!pretrained.empty()) sum = io::crc32c(io::read_file(io::find_best_or_last(pretrained)), sum);
   for (const data::Split split : data::kSplits) sum = io::crc32c(std::to_string(dataset.items(split).size()), sum);
   return sum;
+}
+
+/// Whether something was trained in the folder of a study.
+bool is_begun(const fs::path& study) {
+  for (const fs::path& folder : {study, study / "runs"})
+    if (fs::is_directory(folder))
+      for (const auto& entry : fs::directory_iterator(folder))
+        if (holds_checkpoint({entry.path()})) return true;
+  return false;
+}
+
+Scalars study_scores(const fs::path& file) {
+  const Json j = Json::parse(io::read_file(file), nullptr, false);
+  Scalars scores;
+  for (const char* name : kStudyScores) {
+    const auto number = j.is_object() ? j.find(name) : j.end();
+    require<DataError>(number != j.end() && (number->is_number() || number->is_null()), file.string(), " is damaged: it has no \"", name,
+                       "\"; remove it to score the run again");
+    scores[name] = number->is_null() ? std::nan("") : number->get<double>();
+  }
+  return scores;
 }
 
 template <class F>
@@ -93,41 +119,53 @@ Study::Study(const StudyConfig& config, const data::Dataset& dataset) : config_(
   require<DataError>(!dataset.items(data::Split::train).empty(), "the training split of ", config_.data, " is empty");
   require<DataError>(!dataset.items(data::Split::test).empty() || !dataset.items(data::Split::val).empty(), config_.data,
                      ": there is neither a test nor a val list to score");
+  const auto head = heads::make_head(dataset.schema, "");
+  require<DataError>(dataset.schema.heads.empty() && head->quality_is() == "Dice", config_.data,
+                     ": a study compares the Dice of one head, with one label a pixel or planes; these labels are ", head->kind(),
+                     dataset.schema.heads.empty() ? "" : ", several heads: make a data set of one of them");
   std::vector<std::string> sources{config_.data};
   sources.insert(sources.end(), config_.photos.begin(), config_.photos.end());
   photos_ = data::find_photos(sources, 8, config_.first_seed);
+  list_runs();
+  if (!config_.pretrained.empty()) {  // before anything is trained
+    const TrainConfig c = train_config(runs_[0]);
+    const int channels = input_config(c, dataset.photos).channels;
+    io::load_pretrained(*models::build_meta(model_config(c, head.get(), channels)), config_.pretrained, {.last_layer = false});
+  }
+  take_up();
+}
 
+void Study::list_runs() {
   std::vector<std::string> arms{"scratch", "colorization"};
   if (!config_.pretrained.empty()) {
     require<DataError>(fs::exists(config_.pretrained), config_.pretrained, ": no such file; --pretrained takes a .safetensors file");
     arms.push_back("pretrained");
   }
-  const auto n = static_cast<double>(dataset.items(data::Split::train).size());
+  const auto n = static_cast<double>(dataset_.items(data::Split::train).size());
   for (const auto& [fraction, seeds] : study_fractions(config_.fractions))
     for (int s = 0; s < seeds; ++s)
       for (const std::string& arm : arms)
         runs_.push_back(
             {arm, fraction, config_.first_seed + static_cast<std::uint64_t>(s), std::max(1, static_cast<int>(std::lround(fraction * n)))});
+}
 
+/// What was trained already must be of these settings and data.
+void Study::take_up() {
   const fs::path out = config_.out, file = out / "study.json";
-  const Json data_now{{"checksum", checksum_of(dataset, photos_)}};
-  io::create_folders(out / "runs");
-  if (fs::exists(file)) {
-    const Json saved = Json::parse(io::read_file(file), nullptr, false);
-    require<DataError>(saved.is_object() && saved.contains("settings") && saved.contains("data"), file.string(), " is damaged");
-    const std::string other = differences(settings_of(config_), settings_of(study_config_from_json(saved.at("settings").dump())));
-    require<OptionError>(other.empty(), "the study in ", out.string(), " was made with other settings (", other, "); choose another --out");
-    require<DataError>(saved.at("data") == data_now, "the data of the study in ", out.string(),
-                       " changed since it was started: images, masks, lists or photographs; choose another --out");
-  } else {
-    io::write_file_atomically(file, Json{{"settings", Json::parse(to_json(config_))}, {"data", data_now}}.dump(2) + "\n");
-  }
+  const Json data_now{{"format", 2}, {"checksum", checksum_of(dataset_, photos_, config_.pretrained)}};
+  record_ = Json{{"settings", Json::parse(to_json(config_))}, {"data", data_now}}.dump(2) + "\n";
+  if (!fs::exists(file) || !is_begun(out)) return;
+  const Json saved = Json::parse(io::read_file(file), nullptr, false);
+  require<DataError>(saved.is_object() && saved.contains("settings") && saved.contains("data"), file.string(), " is damaged");
+  const std::string other = differences(settings_of(config_), settings_of(study_config_from_json(saved.at("settings").dump())));
+  require<OptionError>(other.empty(), "the study in ", out.string(), " was made with other settings (", other, "); choose another --out");
+  require<DataError>(saved.at("data").contains("format"), "the study in ", out.string(),
+                     " is of a version that did not note what photographs hold and labels mean; choose another --out");
+  require<DataError>(saved.at("data") == data_now, "the data of the study in ", out.string(),
+                     " changed since it was started: images, masks, labels, lists, photographs", config_.pretrained.empty() ? "" : " or ",
+                     config_.pretrained, "; choose another --out");
   for (StudyRun& run : runs_)
-    if (const fs::path scores = folder_of(run) / "score.json"; fs::exists(scores)) {
-      const Json j = Json::parse(io::read_file(scores), nullptr, false);
-      require<DataError>(j.is_object(), scores.string(), " is damaged; remove it to score the run again");
-      for (const auto& [name, value] : j.items()) run.scores[name] = value.is_null() ? std::nan("") : value.get<double>();
-    }
+    if (const fs::path scores = folder_of(run) / "score.json"; fs::exists(scores)) run.scores = study_scores(scores);
 }
 
 fs::path Study::colorization_folder(std::uint64_t seed) const {
@@ -145,9 +183,11 @@ ColorizeConfig Study::colorize_config(std::uint64_t index) const {
   c.photos.insert(c.photos.end(), config_.photos.begin(), config_.photos.end());
   c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
   c.options = config_.options;
-  c.colorization.space = config_.colors;
+  c.colorization.space = config_.colors, c.colorization.activation = config_.activation;
+  c.weight_decay = config_.weight_decay;
   c.discriminator = config_.discriminator, c.discriminator_base = config_.discriminator_base;
   c.discriminator_layers = config_.discriminator_layers;
+  c.discriminator_last_kernel = config_.discriminator_last_kernel, c.discriminator_last_stride = config_.discriminator_last_stride;
   c.gan = config_.gan;
   c.width = config_.width, c.height = config_.height, c.resize = config_.resize, c.augment = config_.augment;
   c.crop_center = config_.crop_center;
@@ -171,7 +211,7 @@ TrainConfig Study::train_config(const StudyRun& run) const {
   c.crop_center = config_.crop_center, c.crops = c.resize == data::name_of(data::Resize::crop);
   c.border = ColorizeConfig{}.padding;
   c.loss = config_.loss, c.class_weights = config_.class_weights, c.absent_classes = "penalize";
-  c.lr = config_.lr, c.beta1 = 0.5, c.schedule = config_.schedule;
+  c.lr = config_.lr, c.beta1 = 0.5, c.weight_decay = config_.weight_decay, c.schedule = config_.schedule;
   c.steps = config_.steps, c.batch = config_.batch, c.seed = run.seed;
   c.device = config_.device, c.precision = config_.precision;
   c.out = folder_of(run).string();
@@ -271,6 +311,8 @@ StudyPlan Study::plan() {
 
 Outcome Study::run(const TrainEvents& events, const std::function<void(const std::string&)>& said, const std::atomic<bool>* stop) {
   const auto stopped = [&] { return stop && stop->load(std::memory_order_relaxed); };
+  io::create_folders(fs::path(config_.out) / "runs");
+  io::write_file_atomically(fs::path(config_.out) / "study.json", record_);
   for (int i = 0; i < config_.pretrainings; ++i)
     if (colorize(static_cast<std::uint64_t>(i), events, stop) != Outcome::finished) return Outcome::interrupted;
   if (config_.pretrained.empty()) said("the arm \"pretrained\" is skipped: it needs a file of weights (--pretrained FILE.safetensors)");

@@ -24,12 +24,14 @@ struct Preset {
   double pretrain_lr, lr;
   const char* discriminator;
   int discriminator_base, discriminator_layers;
+  double reconstruction_weight;
 };
 constexpr Preset kPresets[] = {
-    {"smoke", "0.5:2,1:2", "unet", "bn", 4, 2, 32, "inside", 12, 16, 4, 1e-3, 2e-3, "patchgan", 8, 1},
-    {"small", "0.1:5,1:5", "deeplabv3plus", "small", 0, 0, 97, "inside", 3000, 600, 4, 1e-3, 3e-3, "patchgan", 16, 2},
-    {"full", "0.1:10,0.25:5,0.5:5,1:5", "deeplabv3plus", "small", 0, 0, 97, "inside", 4000, 800, 4, 1e-3, 3e-3, "patchgan", 32, 2},
-    {"paper", "0.1:1,0.25:1,0.5:1,1:1", "deeplabv3plus", "beta", 0, 0, 513, "anywhere", 76000, 300000, 4, 2e-4, 1e-4, "surrogate", 64, 0}};
+    {"smoke", "0.5:2,1:2", "unet", "bn", 4, 2, 32, "inside", 12, 16, 4, 1e-3, 2e-3, "patchgan", 8, 1, 100},
+    {"small", "0.1:5,1:5", "deeplabv3plus", "small", 0, 0, 97, "inside", 3000, 600, 4, 1e-3, 3e-3, "patchgan", 16, 2, 100},
+    {"full", "0.1:10,0.25:5,0.5:5,1:5", "deeplabv3plus", "small", 0, 0, 97, "inside", 4000, 800, 4, 1e-3, 3e-3, "patchgan", 32, 2, 100},
+    {"paper", "0.1:1,0.25:1,0.5:1,1:1", "deeplabv3plus", "beta", 0, 0, 513, "anywhere", 76000, 300000, 4, 2e-4, 1e-4, "surrogate", 64, 0,
+     1}};
 
 double number(const std::string& text, const std::string& where) {
   double v = 0;
@@ -90,6 +92,7 @@ StudyConfig resolved(StudyConfig c) {
     c.discriminator = p.discriminator;
     set(c.discriminator_base, p.discriminator_base), set(c.discriminator_layers, p.discriminator_layers);
   }
+  if (c.gan.reconstruction_weight == StudyConfig::kOfPreset) c.gan.reconstruction_weight = p.reconstruction_weight;
   (void)study_fractions(c.fractions);
   require<OptionError>(!c.out.empty(), "the folder of the study has no name: give --out");
   return c;

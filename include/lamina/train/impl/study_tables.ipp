@@ -16,8 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kScores[] = {"dice_all", "dice_binary", "dice_image", "accuracy"};
-
 /// A score of an arm at a fraction, and how far it is from scratch with the same images and seeds.
 struct Row {
   double fraction;
@@ -28,7 +26,7 @@ struct Row {
 
 std::vector<Row> rows_of(const std::vector<StudyRun>& runs) {
   std::vector<Row> rows;
-  for (const char* score : kScores)
+  for (const char* score : kStudyScores)
     for (const StudyRun& first : runs) {
       const auto same = [&](const Row& r) { return r.fraction == first.fraction && r.arm == first.arm && r.score == score; };
       if (std::any_of(rows.begin(), rows.end(), same)) continue;
@@ -79,11 +77,11 @@ std::string sentence(const Row& r) {
 void Study::write_tables() const {
   const std::filesystem::path out = config_.out;
   std::string csv = "arm,fraction,images,seed";
-  for (const char* score : kScores) csv += std::string(",") + score;
+  for (const char* score : kStudyScores) csv += std::string(",") + score;
   for (const StudyRun& r : runs_) {
     const std::string text = formatted("\n%s,%.6g,%d,%llu", r.arm.c_str(), r.fraction, r.images, static_cast<unsigned long long>(r.seed));
     csv += text;
-    for (const char* score : kScores) csv += "," + cell(r.scores.at(score));
+    for (const char* score : kStudyScores) csv += "," + cell(r.scores.at(score));
   }
   io::write_file_atomically(out / "runs.csv", csv + "\n");
 
