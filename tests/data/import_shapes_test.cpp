@@ -254,3 +254,27 @@ TEST_CASE("a folder in another layout: check names the command that makes a data
   CHECK(layout_of(plain.path()).empty());
   CHECK(mentions(check_dataset(plain.path()).findings[0].text, "has no mask"));
 }
+
+TEST_CASE("labelme: rectangles of four points and rotated ones are polygons; a shape that is not read is named, never left out") {
+  Source s;
+  s.photo("a.jpg");
+  const auto shape = [](const char* type, const char* points) {
+    return message(R"({"label": "wound", "shape_type": )", type, R"(, "points": )", points, "}");
+  };
+  const char* first = "[[0, 0], [1, 0], [1, 1], [0, 1]]";
+  const char* third = "[[2, 0], [3, 0], [3, 1], [2, 1]]";
+  for (const char* type : {R"("rectangle")", R"("rotation")", R"("oriented_rectangle")"}) {
+    s.text("a.json", labelme("a.jpg", shape(type, first) + ", " + shape(R"("rectangle")", third) + ", " +
+                                          shape(R"("linestrip")", "[[0, 0], [4, 3], [1, 1]]")));
+    const Import i("labelme", s);
+    CHECK(i.row("a") == Labels{1, 0, 1, 0});
+    CHECK(i.made.notes[0] == "1 shape is a point or a line, which covers no pixel: left out");
+  }
+  s.text("a.json", labelme("a.jpg", shape(R"("polygon")", first) + ", " + shape(R"("cuboid")", first)));
+  CHECK(refusal("labelme", s).find("a.json: shape 2: the shape is a 'cuboid' of 4 points, which is not read; make a polygon of it") !=
+        std::string::npos);
+  s.text("a.json", labelme("a.jpg", shape(R"("circle")", first)));
+  CHECK(refusal("labelme", s).find("a 'circle' of 4 points") != std::string::npos);
+  s.text("a.json", labelme("a.jpg", shape("null", first)));
+  CHECK(refusal("labelme", s).find("a.json: shape 1: \"shape_type\" is null, not a word such as \"polygon\"") != std::string::npos);
+}

@@ -41,13 +41,30 @@ LabelImage blank(const Json& image, const char* width, const char* height, const
   return LabelImage(static_cast<int>(w), static_cast<int>(h));
 }
 
-/// labelme's shape as a polygon: a rectangle and a circle have two points; what covers no pixel has none.
+std::string type_of(const Json& shape) {
+  const auto type = shape.find("shape_type");
+  if (type == shape.end()) return "polygon";
+  require<DataError>(type->is_string(), "\"shape_type\" is ", type->dump(), ", not a word such as \"polygon\"");
+  return type->get<std::string>();
+}
+
+/// labelme's shape as a polygon, which a rectangle of four points is, too; a rectangle may have two, as a circle has; what covers no pixel
+/// has none.
 Points outline(const Json& shape) {
-  const std::string type = shape.value("shape_type", "polygon");
+  constexpr std::string_view kCorners[] = {"polygon", "rectangle", "rotation", "oriented_rectangle", "quadrilateral"};
+  constexpr std::string_view kNoArea[] = {"point", "points", "line", "linestrip", "lines"};
+  const auto among = [](const auto& types, const std::string& type) {
+    return std::find(std::begin(types), std::end(types), type) != std::end(types);
+  };
+  const std::string type = type_of(shape);
+  if (among(kNoArea, type)) return {};
   Points points;
   for (const Json& p : shape.at("points")) points.emplace_back(p.at(0).get<double>(), p.at(1).get<double>());
-  if (type == "polygon") return points;
-  if (points.size() != 2) return {};
+  const bool two = points.size() == 2;
+  if (among(kCorners, type) && !(two && type == "rectangle")) return points;
+  require<DataError>(two && (type == "rectangle" || type == "circle"), "the shape is a '", type, "' of ", points.size(),
+                     " points, which is not read; make a polygon of it (read are polygons, rectangles, rotations, circles of two points, "
+                     "masks)");
   const auto [a, b] = std::pair(points[0], points[1]);
   if (type == "rectangle") return {a, {b.first, a.second}, b, {a.first, b.second}};
   points.clear();
@@ -58,7 +75,7 @@ Points outline(const Json& shape) {
 }
 
 /// Whether a shape is more than points and lines.
-bool covers(const Json& shape) { return shape.value("shape_type", "polygon") == "mask" || outline(shape).size() > 2; }
+bool covers(const Json& shape) { return type_of(shape) == "mask" || outline(shape).size() > 2; }
 
 /// Runs `f`; a field that lacks or has another type is a DataError that says where.
 template <class F>
@@ -211,6 +228,15 @@ struct LabelmeFile {
   fs::path photo;
 };
 
+/// covers(), whose errors say where.
+bool covers_at(const std::string& where, const Json& shape) {
+  try {
+    return covers(shape);
+  } catch (const DataError& e) {
+    throw DataError(where + ": " + e.what());
+  }
+}
+
 /// The one that it names, or else the one beside it; empty: it may be inside.
 fs::path photo_of(const Json& json, const fs::path& file, const Photos& photos) {
   const std::string name = json.value("imagePath", "");
@@ -238,7 +264,7 @@ Imported import_labelme(const fs::path& source, Target& target) {
         reading(message(file.string(), ": shape ", ++number), [&] {
           if (const auto label = shape.at("label").get<std::string>(); label == kIgnore)
             ignored = true;
-          else if (covers(shape))
+          else if (covers_at(message(file.string(), ": shape ", number), shape))
             labels.insert(label);
         });
     });
@@ -263,7 +289,7 @@ Imported import_labelme(const fs::path& source, Target& target) {
       int number = 0;
       for (const Json& shape : json.at("shapes")) {
         ++number;
-        const std::string label = shape.at("label").get<std::string>(), type = shape.value("shape_type", "polygon");
+        const std::string label = shape.at("label").get<std::string>(), type = type_of(shape);
         const std::uint8_t value = label == kIgnore ? kIgnoreLabel : numbers[label];
         if (!covers(shape))
           ++others;
