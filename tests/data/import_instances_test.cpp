@@ -155,3 +155,21 @@ TEST_CASE("instances: where white is the background, what is darker is marked, a
     CHECK(std::any_of(i.made.notes.begin(), i.made.notes.end(), [](const auto& n) { return n.starts_with("white is the background"); }));
   }
 }
+
+TEST_CASE("instances in folders one level down: check names the command, and it reads them") {
+  Source s;
+  for (const char* id : {"a", "b", "c"}) {
+    s.photo(message("stage1_train/", id, "/images/", id, ".png"));
+    for (const char* n : {"1", "2"})
+      s.mask(message("stage1_train/", id, "/masks/", n, ".png"), {255, 0, static_cast<std::uint8_t>(*n == '2' ? 255 : 0), 0});
+  }
+  s.text("stage1_train_labels.csv", "ImageId,EncodedPixels");
+  CHECK(told(check_dataset(s.path()).findings, message("lamina import instances ", s.path().string(), ' '), true) == 1);
+  const Import i("instances", s);
+  CHECK(i.row("b") == Labels{1, 0, 1, 0});
+  for (const char* id : {"x", "y"}) {
+    s.photo(message("more/", id, "/images/", id, ".png"));
+    s.mask(message("more/", id, "/masks/1.png"), {255, 0, 0, 0});
+  }
+  CHECK(layout_of(s.path()).empty());  // nothing says which
+}

@@ -136,11 +136,21 @@ void add_files(const fs::path& folder, std::map<std::string, Instances>& items, 
 }  // namespace
 
 std::map<fs::path, std::vector<fs::path>> instance_folders(const fs::path& source) {
-  std::map<fs::path, std::vector<fs::path>> photos;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(source, none))
-    if (fs::is_directory(entry.path() / "images", none) && fs::is_directory(entry.path() / "masks", none))
-      photos[entry.path()] = files_below(entry.path() / "images", is_photo);
+  const auto folders_of = [&](const fs::path& root) {
+    std::map<fs::path, std::vector<fs::path>> photos;
+    for (const auto& entry : fs::directory_iterator(root, none))
+      if (fs::is_directory(entry.path() / "images", none) && fs::is_directory(entry.path() / "masks", none))
+        photos[entry.path()] = files_below(entry.path() / "images", is_photo);
+    return photos;
+  };
+  auto photos = folders_of(source);
+  if (!photos.empty() || fs::is_directory(source / "images", none)) return photos;
+  for (const auto& entry : fs::directory_iterator(source, none)) {
+    auto inner = entry.is_directory(none) ? folders_of(entry.path()) : decltype(photos)();
+    if (!inner.empty() && !photos.empty()) return {};  // nothing says which
+    if (!inner.empty()) photos = std::move(inner);
+  }
   return photos;
 }
 
