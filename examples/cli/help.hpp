@@ -19,6 +19,7 @@ inline constexpr const char* kDatasetHelp = R"(dataset.json says what the masks 
   ignore        the value that counts nowhere
   colors        {"face": [255, 0, 0]} or "#ff0000"
   encoding      index | palette | binary | colors | planes | foreground_planes
+  unmarked      of foreground_planes: the label that has none
   mask_channel, mask_threshold, mask_frame, others: as the options
   roles         {"background": "sky", "uncertain": ["blur"], "foreground": [...]}:
     background  the label that foreground scores leave out, or [] for none

@@ -127,8 +127,9 @@ Json written(const infer::Prediction& p, Photo photo, const heads::Head& head, c
   const fs::path out = options.out;
   const std::string stem = file.stem().string();
   const fs::path overlay = out / "overlays" / (stem + ".png");
+  truth.turn = schema.reading.as_stored ? photo.orientation : 0;
   if (!schema.reading.as_stored) photo.orientation = 1;
-  truth.turn = photo.orientation, truth.width = photo.image.width, truth.height = photo.image.height;
+  truth.width = photo.image.width, truth.height = photo.image.height;
   const data::LabelImage mask =
       truth.mask.empty() ? data::LabelImage()
                          : data::read_mask(truth, data::MaskDecoder(schema.reading.encoding.value_or(data::MaskEncoding::index), schema),

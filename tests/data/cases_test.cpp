@@ -245,13 +245,13 @@ TEST_CASE("the background: named, given a role, chosen, or by convention of mask
   CHECK_THROWS_WITH_AS(sky.set_background("Raod"), doctest::Contains("is no label; known: none, Sky, Road"), DataError);
 
   CHECK(schema_of(R"({"labels": {"a": 0, "b": 1}, "roles": {"foreground": "b"}})").background == 0);
-  CHECK(schema_of(R"({"labels": {"a": 0, "b": 1}, "roles": {"foreground": ["a", "b"]}})").background == -1);
   CHECK(schema_of(R"({"labels": {"background": 0, "b": 1}, "roles": {"background": []}})").background == -1);
   const auto bad = [&](const std::string& roles, const char* reason) {
     CAPTURE(reason);
     CHECK_THROWS_WITH_AS(schema_of(R"({"labels": {"a": 0, "b": 1, "c": 2}, "roles": )" + roles + "}"), doctest::Contains(reason),
                          DataError);
   };
+  bad(R"({"foreground": ["a", "b", "c"]})", "role 'foreground' is given to every label and means nothing: leave it out");
   bad(R"({"foreground": "c"})", "leaves out a, b, of which at most one can be the background");
   bad(R"({"background": "a", "foreground": ["b"]})", "leaves out c: give it a role");
   bad(R"({"background": "a", "uncertain": ["a"]})", "'a' has two roles");

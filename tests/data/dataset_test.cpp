@@ -192,7 +192,9 @@ TEST_CASE("groups: who belongs together stays together, and is told where lists 
     CHECK((train.contains("three of them") || val.contains("three of them")));
   }
   CHECK(sizes.size() > 1);
-  CHECK(told(open_dataset(f.path()).findings, "group") == 0);
+  CHECK(told(open_dataset(f.path()).findings, "the photographs of the group") == 0);
+  CHECK(told(open_dataset(f.path()).findings, "1 photograph is in no group of groups.txt, and each is taken to be of nobody else's: f;") ==
+        1);
   f.text("train.txt", "a\nc\nd\nf\n");
   f.text("val.txt", "b\ne\ng h\n");
   const Dataset d = open_dataset(f.path());

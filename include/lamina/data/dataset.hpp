@@ -24,7 +24,7 @@ struct Item {
   int width = 0, height = 0;                    ///< as its photograph is seen, once the data set is open
   std::string group = {};                       ///< what it belongs to, such as a patient, by groups.txt; empty: nothing is said
   std::string copy_of = {};                     ///< the name of the first item of the same pixels, once the photographs were compared
-  int turn = 1;  ///< EXIF orientation of the photograph, by which its mask is turned; 1 unless masks are drawn on stored pixels
+  int turn = 0;  ///< of masks that are drawn on stored pixels: their photograph's EXIF orientation, by which they are turned; else 0
   std::filesystem::path weights{};  ///< how often each pixel counts in losses, see read_pixel_weights; empty: once
 };
 /// The item's mask, as its photograph is seen. Throws IoError, DataError.

@@ -27,7 +27,7 @@ enum class MaskEncoding : std::uint8_t {
   binary,             ///< 0 and full intensity (255; of some files 1), gray or three equal channels: unmarked and marked
   colors,             ///< RGB: each label has a color
   planes,             ///< one-hot: channel k is set where the pixel has class k
-  foreground_planes,  ///< the same for all classes but one, which is where no channel is set: channel k is the label with the value k + 1
+  foreground_planes,  ///< the same for all classes but one, which is where no channel is set: channel k is the k-th of the other labels
   multilabel,         ///< planes that may overlap: a channel, or a file, for each class
 };
 const char* name_of(MaskEncoding encoding);
@@ -46,6 +46,8 @@ struct MaskReading {
   /// Where each class that excludes the others has a folder of masks: the classes, in the order of an item's files. The one that is not
   /// among them is where no file marks anything.
   std::vector<std::string> class_folders{};
+  /// Of one-hot planes of all labels but one: the one that is where none is set; empty: the one with the value 0.
+  std::string unmarked{};
 };
 
 /// With what is not empty, or 0, instead: "color" or "alpha", "shown" or "stored", "error", "ignore" or "nearest". Throws OptionError.
@@ -111,6 +113,8 @@ struct LabelSchema {
   LabelImage of_head(const LabelImage& mask, std::size_t head) const;
   /// The class called `name`; -1: none.
   int class_named(std::string_view name) const;
+  /// The class called so, or else the one with this value; -1: none.
+  int class_called(const std::string& name_or_value) const;
   /// Removes the class with this value, if there is one, and makes the value the ignored one.
   void set_ignore(unsigned value);
   /// `option`: a label's name, or its value, or "none" where no label is called so; empty: the background stays as the data says it. Says
@@ -132,7 +136,8 @@ void check_labels(const LabelSchema& schema, const std::string& origin);
 /// called "ignore" is the ignored one) and `file_ending`, and ours: `task`, `planes` (names of what is
 /// graded, each a plane of the masks), `ignore` (a value), `colors` ({"face": [255, 0, 0]}
 /// or "#ff0000"; one called "ignore" is the ignored color), `roles`, and of `MaskReading` `encoding`, `mask_channel` (color, alpha),
-/// `mask_frame` (shown, stored), `planes_in` (folders, channels), `others` (error, ignore, nearest). Roles: `background` (a label, or []
+/// `mask_frame` (shown, stored), `planes_in` (folders, channels), `unmarked` (a label), `others`
+/// (error, ignore, nearest). Roles: `background` (a label, or []
 /// for none), `foreground` (labels; the one label that is none of them and not uncertain is the background), `uncertain` (an image of these
 /// and the background alone has no foreground). Without either the label called background, bg, _background_ or __background__ (in any
 /// case) is the background, and where there is none no class is. Instead of labels there may be `heads`, {"tissue": {"labels": ...},

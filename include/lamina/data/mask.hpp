@@ -61,6 +61,8 @@ class MaskDecoder {
   const std::map<std::uint32_t, std::int64_t>& counts_of(const MaskContent& content) const;
   /// The class of a key of counts_of, kIgnoreLabel, or -1 for a value that is no label.
   int class_of(const MaskContent& content, std::uint32_t value) const;
+  /// Whether it is counted nowhere because it is no label (Others::ignore).
+  bool leaves_out(const MaskContent& content, std::uint32_t value) const;
   /// Throws DataError naming `origin`, the first value that is no label and where it is; of planes, unless there is a channel for every
   /// label and every sample is 0, the ignored value, or the one other value of the file.
   LabelImage decode(const Raster& raster, const std::string& origin) const;
@@ -68,7 +70,7 @@ class MaskDecoder {
   /// One file a plane, each gray or of a palette; nothing of one whose path is empty is there. Of several heads the files of each; where
   /// one of classes that exclude each other has none, nothing is known of it (kIgnoreLabel). Throws DataError also when sizes differ.
   /// `turn` is as of Item; `about` is told of each file.
-  LabelImage read(std::span<const std::filesystem::path> planes, const DecodeLimits& limits = {}, int turn = 1,
+  LabelImage read(std::span<const std::filesystem::path> planes, const DecodeLimits& limits = {}, int turn = 0,
                   MaskContent* about = nullptr) const;
   /// One line for a person: "gray index masks: 0 background, 1 wound".
   std::string describe(const LabelSchema& schema) const;
@@ -76,6 +78,8 @@ class MaskDecoder {
  private:
   /// The one-hot plane that a pixel of a picture has set.
   std::uint32_t plane_of_color(std::uint32_t color) const;
+  /// What classes are found by.
+  std::uint32_t key_of(const MaskContent& content, std::uint32_t value) const;
   LabelImage read_heads(std::span<const std::filesystem::path> planes, const DecodeLimits& limits, int turn) const;
 
   MaskEncoding encoding_ = MaskEncoding::index;

@@ -141,8 +141,8 @@ class Checker {
       detail::each_unknown(mask, decoder_, [&](const MaskContent& own, std::uint32_t value, std::int64_t count) {
         add(outside[mask_values::no_label_cure(value, report_.schema.has_colors)], own, value, count);
       });
-      for (const auto& [value, count] : decoder_.counts_of(mask))
-        if (value >= MaskContent::kOther && decoder_.class_of(mask, value) == kIgnoreLabel) add(left_out, mask, value, count);
+      detail::each_unknown(
+          mask, decoder_, [&](const MaskContent& own, std::uint32_t value, std::int64_t count) { add(left_out, own, value, count); }, true);
       const auto [pixels, known] = detail::counts_of(mask, decoder_, report_.schema);
       SplitSummary& split = report_.splits[static_cast<int>(survey.splits[i])];
       split.counts.add(pixels);

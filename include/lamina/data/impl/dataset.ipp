@@ -134,6 +134,7 @@ class Lister {
     if (!fs::exists(path)) return;
     files_.splits_from_lists = true;
     const std::string text = io::read_text(path, 64 << 20);
+    detail::FileFaults unknown;
     detail::each_line(text, [&](const std::string& line, int number) {
       const std::string where = message(path.string(), " line ", number);
       std::optional<Item> item = item_of(line, where);
@@ -145,9 +146,10 @@ class Lister {
       if (item)
         files_.splits[static_cast<int>(split)].push_back(std::move(*item));
       else
-        files_.findings.push_back({true, message(where, ": '", line, "' is neither the name of a photograph in ", images_folder_.string(),
-                                                 ", with or without its ending, nor a file in ", files_.root.string())});
+        unknown.add(line, message(where, ": '", line, "' is neither the name of a photograph in ", images_folder_.string(),
+                                  ", with or without its ending, nor a file in ", files_.root.string()));
     });
+    unknown.tell(files_.findings, "correct the names, or take the lines out");
   }
   /// What a line names: a stem, or a file of the data folder or of that of the photographs; its mask may follow. Names may hold spaces, so
   /// the whole line is tried first, then each space that leaves two files; a tab always separates. None: nothing that is there.
@@ -192,13 +194,14 @@ class Lister {
 
   void find_unpaired() {
     std::set<fs::path> used;
-    std::vector<Finding> lacking;
+    detail::FileFaults no_mask, no_image;
     std::vector<std::string> unread;  // files that would be what is lacking
-    const auto lack = [&](Files& others, const std::string& stem, const std::string& text) {
+    const auto lack = [&](Files& others, const std::string& stem, detail::FileFaults& alike, const fs::path& file,
+                          const std::string& text) {
       if (const auto other = others.find(composed(stem)); other != others.end())
         unread.push_back(other->second.string()), others.erase(other);
       else
-        lacking.push_back({true, text});
+        alike.add(file, file.string() + text);
     };
     std::size_t items = 0;
     std::vector<std::vector<std::string>> absent(planes_.size());  // names of the photographs without a file, by class
@@ -208,7 +211,7 @@ class Lister {
         if (item.planes[k].empty() && !item.mask.empty()) absent[k].push_back(item.name);
       used.insert({item.mask, item.image});
       if (!item.mask.empty()) continue;
-      lack(no_masks_, item.name, item.image.string() + " has no mask " + (masks_folder_ / item.name).string() + ".*");
+      lack(no_masks_, item.name, no_mask, item.image, " has no mask " + (masks_folder_ / item.name).string() + ".*");
     }
     std::vector<std::string> unlisted;
     for (const auto& [stem, mask] : masks_)
@@ -217,17 +220,21 @@ class Lister {
       else if (files_.splits_from_lists)
         unlisted.push_back(mask.string());
       else
-        lack(no_images_, stem, mask.string() + " has no image " + (images_folder_ / stem).string() + ".*");
-    const std::string advice = lacking.empty() && unread.empty() && items > 0 ? "" : advice_on_all();
+        lack(no_images_, stem, no_image, mask, " has no image " + (images_folder_ / stem).string() + ".*");
+    const std::string advice = no_mask.empty() && no_image.empty() && unread.empty() && items > 0 ? "" : advice_on_all();
     if (!advice.empty()) {  // another layout is one fault, not one a file
       files_.findings.insert(files_.findings.begin(), {true, advice});
     } else {
       if (!unread.empty())
-        lacking.push_back(
+        files_.findings.push_back(
             {true, message(counted(std::ssize(unread), "file is", "files are"), " in a format that is not read (", detail::examples(unread),
                            "): make PNG, JPEG, TIFF, WebP, BMP, GIF, TGA, PNM or .npy files of them")});
-      if (items == 0 && unread.empty()) lacking.push_back({true, images_folder_.string() + ": no images"});
-      files_.findings.insert(files_.findings.end(), lacking.begin(), lacking.end());
+      if (items == 0 && unread.empty()) files_.findings.push_back({true, images_folder_.string() + ": no images"});
+      no_mask.tell(files_.findings, message("draw them, list the other photographs in ", (files_.root / "train.txt").string(),
+                                            " and val.txt, beside which none is read, or move these out of ", images_folder_.string()));
+      no_image.tell(files_.findings,
+                    message("a mask is called as its photograph, but for a usual ending such as _mask; move what is none out of ",
+                            masks_folder_.string()));
     }
     if (files_.splits_from_lists)
       for (const auto& [stem, image] : images_)

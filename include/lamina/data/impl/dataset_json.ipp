@@ -40,8 +40,8 @@ class SchemaReader {
     field("file_ending", [&](const Json& j) { schema_.file_ending = text_of(j, "file_ending"); });
     choice("mask_frame", kFrames, schema_.reading.as_stored);
     if (json.contains("heads")) {
-      for (const char* name :
-           {"labels", "task", "planes", "roles", "colors", "ignore", "encoding", "mask_channel", "mask_threshold", "planes_in", "others"})
+      for (const char* name : {"labels", "task", "planes", "roles", "colors", "ignore", "encoding", "mask_channel", "mask_threshold",
+                               "planes_in", "others", "unmarked"})
         field(name, [&](const Json&) { check(false, "'", name, "' stands in each of \"heads\", not beside them"); });
       field("heads", [&](const Json& j) { read_heads(j); });
       check_labels(schema_, origin_);
@@ -52,6 +52,10 @@ class SchemaReader {
     field("planes", [&](const Json& j) { read_planes(j); });
     field("class_folders", [&](const Json& j) {
       for (const Json& name : j) schema_.reading.class_folders.push_back(text_of(name, "class_folders"));
+    });
+    field("unmarked", [&](const Json& j) {
+      const std::string& name = schema_.reading.unmarked = text_of(j, "unmarked");
+      check(schema_.class_named(name) >= 0, "'unmarked' names '", name, "', which is not in 'labels'");
     });
     for (const std::string& name : schema_.plane_names())
       check(!name.empty() && name[0] != '.' && name.find('/') == std::string::npos, schema_.planes.empty() ? "the label '" : "the plane '",
@@ -72,7 +76,11 @@ class SchemaReader {
     field("ignore", [&](const Json& j) {
       check(!j.is_string(), "'ignore' is a value of the masks, such as 255, not a label: ", j.dump(),
             " is left out where its value stands here, or it is called \"ignore\" in \"labels\"");
+      const std::vector<std::string> names = schema_.names;
       if (!j.is_null()) schema_.set_ignore(value_of(j, "ignore"));
+      for (const std::string& name : names)
+        check(schema_.class_named(name) >= 0, "'ignore' is ", j.dump(), ", which is the value of the label '", name,
+              "': take it out of \"labels\", or call it \"ignore\" there");
     });
     field("roles", [&](const Json&) { check_uncertain(); });
     check_labels(schema_, origin_);
@@ -110,9 +118,9 @@ class SchemaReader {
   /// nnU-Net's own fields are left alone, and anybody's notes told; a role, or what is nearly one of ours, is a slip that would have no
   /// effect.
   void check_spelling(const Json& json) {
-    constexpr std::string_view kFields[] = {"labels", "task",       "file_ending", "colors",        "roles",
-                                            "planes", "planes_in",  "ignore",      "encoding",      "mask_channel",
-                                            "others", "mask_frame", "heads",       "class_folders", "mask_threshold"};
+    constexpr std::string_view kFields[] = {"labels",    "task",          "file_ending",    "colors",       "roles",  "planes",
+                                            "planes_in", "ignore",        "encoding",       "mask_channel", "others", "mask_frame",
+                                            "heads",     "class_folders", "mask_threshold", "unmarked"};
     constexpr std::string_view kLeftAlone[] = {"channel_names",
                                                "modality",
                                                "numTraining",
@@ -299,6 +307,9 @@ class SchemaReader {
       if (schema_.task != Task::multilabel) schema_.background_reason = "\"roles\" say so";
     }
     if (!roles.contains("foreground")) return;
+    check(classes["foreground"].size() < schema_.names.size(),
+          "role 'foreground' is given to every label and means nothing: leave it out, or write \"roles\": {\"background\": []}, which "
+          "says that none is the background");
     std::string left;
     int others = 0, last = -1;
     for (std::size_t k = 0; k < role_of.size(); ++k)

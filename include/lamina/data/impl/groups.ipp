@@ -6,6 +6,7 @@
 
 #include "lamina/core/random.hpp"
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/survey.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::data::detail {
@@ -39,6 +40,13 @@ void Groups::tell(DatasetFiles& files) const {
   for (const Split split : kSplits)
     for (Item& item : files.splits[static_cast<int>(split)])
       if (item.group = of(item.name); !item.group.empty()) splits[item.group].insert(split);
+  std::vector<std::string> alone;
+  for (const Item& item : files.all_items())
+    if (item.group.empty()) alone.push_back(item.name);
+  if (!group_.empty() && !alone.empty())
+    files.findings.push_back({false, message(counted(std::ssize(alone), "photograph is", "photographs are"),
+                                             " in no group of groups.txt, and each is taken to be of nobody else's: ", examples(alone),
+                                             "; add a line NAME GROUP for each that belongs to others")});
   for (const auto& [group, where] : splits)
     if (where.size() > 1)
       files.findings.push_back({false,

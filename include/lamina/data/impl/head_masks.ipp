@@ -26,8 +26,10 @@ Raster detail::read_turned(const std::filesystem::path& path, int turn, const De
   own.shares = threshold > 0;
   Raster raster = read_raster(path, own);
   if (threshold > 0) raster = above(std::move(raster), threshold, path.string());
-  if (turn == 1 || raster.orientation != 1) return raster;
-  return turned_within(raster, turn, path.string(), limits);
+  if (turn == 0 || turn == raster.orientation) return raster;
+  const int from = raster.orientation;
+  if (from != 1) raster = turned_within(raster, from == 6 ? 8 : from == 8 ? 6 : from, path.string(), limits);  // as it is stored
+  return turn == 1 ? raster : turned_within(raster, turn, path.string(), limits);
 }
 
 Raster detail::stacked(const Item& item, const DecodeLimits& limits, double threshold, MaskContent* about) {

@@ -30,6 +30,13 @@ int LabelSchema::class_named(std::string_view name) const {
   return it == names.end() ? -1 : static_cast<int>(it - names.begin());
 }
 
+int LabelSchema::class_called(const std::string& name_or_value) const {
+  int k = class_named(name_or_value);
+  for (std::size_t i = 0; k < 0 && i < values.size(); ++i)
+    if (std::to_string(values[i]) == name_or_value) k = static_cast<int>(i);
+  return k;
+}
+
 std::vector<std::string> LabelSchema::plane_names() const {
   std::vector<std::string> all = task == Task::multilabel ? names : planes;
   for (const LabelSchema& head : heads) {
@@ -170,9 +177,7 @@ void LabelSchema::set_background(const std::string& option) {
     return;
   }
   if (!option.empty()) {
-    int k = class_named(option);
-    for (std::size_t i = 0; k < 0 && i < values.size(); ++i)
-      if (std::to_string(values[i]) == option) k = static_cast<int>(i);
+    const int k = class_called(option);
     std::string known;
     for (const std::string& name : names) known += ", " + name;
     require<DataError>(k >= 0 || option == "none", "--background ", option, " is no label; known: none", known);

@@ -206,13 +206,11 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file, const La
 MaskDecoder::MaskDecoder(MaskEncoding encoding, const LabelSchema& schema) : encoding_(encoding), schema_(schema) {
   const std::vector<std::string>& folders = schema.reading.class_folders;
   for (std::size_t k = 0; k < schema.names.size(); ++k) {
-    const unsigned v = schema.values[k];
     const auto own = std::find(folders.begin(), folders.end(), schema.names[k]);
-    const std::uint32_t key = encoding == MaskEncoding::colors              ? packed(schema.colors[k])
-                              : own != folders.end()                        ? static_cast<std::uint32_t>(own - folders.begin())
-                              : encoding != MaskEncoding::foreground_planes ? v
-                              : v == 0 || !folders.empty()                  ? MaskContent::kNoPlane
-                                                                            : v - 1;
+    const std::uint32_t key = encoding == MaskEncoding::colors ? packed(schema.colors[k])
+                              : own != folders.end()           ? static_cast<std::uint32_t>(own - folders.begin())
+                              : encoding == MaskEncoding::foreground_planes && !folders.empty() ? MaskContent::kNoPlane
+                                                                                                : plane_of(schema, encoding, k);
     classes_[key] = static_cast<int>(k);
   }
   if (!schema.planes.empty()) {
@@ -232,16 +230,23 @@ const std::map<std::uint32_t, std::int64_t>& MaskDecoder::counts_of(const MaskCo
   return planes_in(schema_) == 4 && !content.rgba.empty() ? content.rgba : content.counts;
 }
 
-int MaskDecoder::class_of(const MaskContent& content, std::uint32_t value) const {
+std::uint32_t MaskDecoder::key_of(const MaskContent& content, std::uint32_t value) const {
   std::uint32_t key = value;
   if (encoding_ == MaskEncoding::colors) key = color_of(content, value);
   if (encoding_ == MaskEncoding::binary && value == content.max_value && value != schema_.ignore) key = 1;
   if ((encoding_ == MaskEncoding::planes || encoding_ == MaskEncoding::foreground_planes) && content.kind != Kind::planes &&
       &counts_of(content) == &content.counts)
     key = plane_of_color(value);
-  const auto it = classes_.find(key);
-  if (it == classes_.end() && schema_.reading.others == Others::ignore && encoding_ != MaskEncoding::multilabel) return kIgnoreLabel;
-  return it == classes_.end() ? -1 : it->second;
+  return key;
+}
+
+int MaskDecoder::class_of(const MaskContent& content, std::uint32_t value) const {
+  const auto it = classes_.find(key_of(content, value));
+  return it != classes_.end() ? it->second : schema_.reading.others == Others::ignore && planes() == 0 ? kIgnoreLabel : -1;
+}
+
+bool MaskDecoder::leaves_out(const MaskContent& content, std::uint32_t value) const {
+  return class_of(content, value) == kIgnoreLabel && !classes_.contains(key_of(content, value));
 }
 
 LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) const {
@@ -277,7 +282,7 @@ LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) 
 }
 
 LabelImage MaskDecoder::read(const std::filesystem::path& path, const DecodeLimits& limits) const {
-  return decode(detail::read_turned(path, 1, limits, threshold()), path.string());
+  return decode(detail::read_turned(path, 0, limits, threshold()), path.string());
 }
 
 LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const DecodeLimits& limits, int turn, MaskContent* about) const {

@@ -4,7 +4,9 @@
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/head_masks.hpp"
+#include "lamina/data/impl/mask_planes.hpp"
 #include "lamina/data/impl/mask_values.hpp"
+#include "lamina/data/impl/schema_names.hpp"
 
 namespace lamina::data {
 namespace {
@@ -14,21 +16,25 @@ using namespace mask_values;
 constexpr std::size_t kMostClassesWithoutLabels = 64;
 constexpr const char* kSmeared =
     "Colors that are smeared, as by JPEG or smoothed borders: give \"labels\" and \"colors\" in dataset.json, and --nearest-color";
-std::string if_numbers() { return message(". If they number objects: ", program_word(), " import instances SOURCE OUT"); }
 
-/// Of masks of planes that are written as this one is.
-const char* ending_of(const MaskContent& planes) { return planes.format == FileFormat::png ? ".png" : ".npy"; }
+constexpr Rgb kPure[] = {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}};
+/// The color of a label that is called as one of few.
+const Rgb* color_called(const std::string& name) {
+  static constexpr Rgb kBlack{};
+  const std::string word = schema_names::in_small_letters(name);
+  return word == "red" ? &kPure[0] : word == "green" ? &kPure[1] : word == "blue" ? &kPure[2] : word == "black" ? &kBlack : nullptr;
+}
 
 /// Planes are written as they were read: in the channels of one file, or in folders.
 void keep_form(const std::vector<MaskContent>& masks, LabelSchema& schema) {
   schema.reading.in_channels = !masks.empty() && masks[0].planes > 0;
-  if (schema.reading.in_channels) schema.file_ending = ending_of(masks[0]);
+  if (schema.reading.in_channels) schema.file_ending = detail::ending_of(masks[0]);
 }
 
 /// The decision for one data set.
-class Resolver {
+class Resolver : detail::PlanesResolver {
  public:
-  Resolver(const std::vector<MaskContent>& masks, LabelSchema& schema) : masks_(masks), schema_(schema) {}
+  using PlanesResolver::PlanesResolver;
 
   MaskEncoding decide() {
     const auto has = [&](Kind kind) { return std::any_of(masks_.begin(), masks_.end(), [&](const auto& m) { return m.kind == kind; }); };
@@ -86,6 +92,15 @@ class Resolver {
     require<DataError>(encoding != MaskEncoding::colors || schema_.has_colors, "\"encoding\": \"colors\" needs \"colors\" in dataset.json");
     require<DataError>(encoding != MaskEncoding::binary || schema_.values == std::vector<unsigned>{0, 1},
                        "\"encoding\": \"binary\" needs two labels with the values 0 and 1");
+    const bool contradicts =
+        encoding == MaskEncoding::foreground_planes && schema_.reading.unmarked.empty() && schema_.values[0] == 0 && schema_.background > 0;
+    require<DataError>(!contradicts, "\"encoding\": \"foreground_planes\" takes '", schema_.names[0],
+                       "', which has the value 0, for what has no plane, and the background is '",
+                       contradicts ? schema_.names[static_cast<std::size_t>(schema_.background)] : "",
+                       "': write \"unmarked\" and the one of them that has none");
+    for (const MaskContent& m : masks_)
+      require<DataError>(schema_.reading.unmarked.empty() || m.planes == 0 || m.planes + 1 == schema_.classes(), m.file, ": ", m.planes,
+                         " planes, and ", schema_.classes(), " labels of which '", schema_.reading.unmarked, "' has none");
     if (encoding == MaskEncoding::palette) take_palette();
     return encoding;
   }
@@ -97,94 +112,60 @@ class Resolver {
           if (m.kind == Kind::palette && schema_.values[k] == index && color_of(m, index) != packed(schema_.colors[k])) return false;
     return true;
   }
-  void name_classes(const std::vector<unsigned>& values, const std::vector<std::string>& names) {
-    schema_.values = values;
-    schema_.names = names;
-    schema_.set_default_colors();
-  }
-  void set_background(int k, const char* reason) {
-    schema_.background = k;
-    schema_.background_reason = reason;
-    schema_.set_default_colors();
-  }
-  static std::vector<std::string> numbered(const std::vector<unsigned>& values) {
-    std::vector<std::string> names;
-    for (const unsigned v : values) names.push_back("class " + std::to_string(v));
-    return names;
-  }
-
-  MaskEncoding planes_of_arrays() {
-    const int planes = masks_[0].planes;
-    for (const MaskContent& m : masks_) {
-      require<DataError>(m.planes > 0, m.file, ": a mask without planes among masks of one-hot planes");
-      require<DataError>(m.planes == planes, m.file, ": ", m.planes, " planes, but ", masks_[0].file, " has ", planes);
+  /// Masks of red, green and blue, and perhaps black: labels that are called as colors have these. False: none is, or it does not say all.
+  bool take_called(const std::set<std::uint32_t>& used) {
+    std::vector<Rgb> colors(schema_.names.size());
+    std::vector<std::size_t> open;
+    std::set<std::uint32_t> left = used;
+    for (std::size_t k = 0; k < colors.size(); ++k) {
+      const Rgb* color = color_called(schema_.names[k]);
+      if (color) colors[k] = *color;
+      if (color || static_cast<int>(k) == schema_.background)
+        left.erase(packed(colors[k]));
+      else
+        open.push_back(k);
     }
-    if (schema_.reading.class_folders.empty()) schema_.file_ending = ending_of(masks_[0]);
-    return one_hot(planes);
+    if (left.size() == 1 && open.size() == 1)
+      for (std::size_t c = 0; c < 3; ++c) colors[open[0]][c] = static_cast<std::uint8_t>(*left.begin() >> (16 - 8 * c) & 255);
+    else if (!open.empty() || left.size() > left.count(0))
+      return false;
+    schema_.colors = colors;
+    schema_.has_colors = true;
+    if (!open.empty() || left.empty()) return true;
+    add_background();
+    set_background(0, "it is black beside pure colors");
+    return true;
   }
-  /// Are the masks RGBA with at most one channel set, and each of the four somewhere? Otherwise alpha is no class.
-  bool four_channels() const {
-    std::set<std::uint32_t> used;
-    for (const MaskContent& m : masks_) {
-      if (m.rgba.empty()) return false;
-      for (const auto& [plane, count] : m.rgba) used.insert(plane);
-    }
-    used.erase(MaskContent::kNoPlane);
-    return used.size() == 4;
-  }
-  MaskEncoding planes_of_rgba() {
-    if (schema_.classes() != 5)
-      schema_.reading_note =
-          "the RGBA masks are read as one-hot planes, red, green, blue and alpha, since a pixel has at most one of them set and all four "
-          "occur; if alpha is no class, say so with \"encoding\": \"colors\", \"labels\" and \"colors\" in dataset.json";
-    schema_.file_ending = ending_of(masks_[0]);
-    return one_hot(4);
-  }
-  /// One-hot planes: of every class, or of all but the background, which is then where none is set.
-  MaskEncoding one_hot(int planes) {
-    const bool uncovered = std::any_of(masks_.begin(), masks_.end(), [&](const MaskContent& m) {
-      return m.kind == Kind::planes ? m.counts.contains(MaskContent::kNoPlane)
-             : planes == 4          ? m.rgba.contains(MaskContent::kNoPlane)
-                                    : m.counts.contains(0x000000);
-    });
-    if (schema_.names.empty()) {
-      std::vector<unsigned> values;
-      for (int k = 0; k < planes + uncovered; ++k) values.push_back(static_cast<unsigned>(k));
-      std::vector<std::string> names = numbered(values);
-      if (uncovered) names[0] = "background";
-      name_classes(values, names);
-    } else if (schema_.classes() == planes && uncovered && schema_.background < 0) {
-      for (unsigned& v : schema_.values) ++v;
-      schema_.values.insert(schema_.values.begin(), 0);
-      schema_.names.insert(schema_.names.begin(), "background");
-      if (schema_.has_colors) schema_.colors.insert(schema_.colors.begin(), Rgb{});
-      for (int& k : schema_.uncertain) ++k;
-    } else {
-      const bool one_more = schema_.classes() == planes + 1 && (schema_.values[0] == 0 || !schema_.reading.class_folders.empty());
-      require<DataError>(schema_.classes() == planes || one_more, "the masks have ", planes, " planes for ", schema_.classes(),
-                         " labels; there is a plane for every label, or for all but the one with the value 0, which is where none is set");
-      return one_more ? MaskEncoding::foreground_planes : MaskEncoding::planes;
-    }
-    if (!uncovered) return MaskEncoding::planes;
-    set_background(0, "pixels of it have no plane set");
-    return MaskEncoding::foreground_planes;
-  }
-
-  /// Two of red, green and blue, and perhaps black: labels of these colors, unless there are names and they say otherwise.
+  /// Two of them: labels in their order, as far as names allow.
   bool take_primaries(const std::set<std::uint32_t>& used) {
     std::vector<Rgb> colors;
-    for (const Rgb& color : {Rgb{0, 0, 0}, Rgb{255, 0, 0}, Rgb{0, 255, 0}, Rgb{0, 0, 255}})
+    for (const Rgb& color : kPure)
       if (used.contains(packed(color))) colors.push_back(color);
     const std::size_t black = used.count(0);
-    if (colors.size() < used.size() || colors.size() != 2 + black) return false;
-    if (schema_.names.empty()) {
+    if (colors.size() + black < used.size() || colors.size() != 2) return false;
+    const bool named = !schema_.names.empty();
+    if (!named) {
       const std::vector<unsigned> values = black ? std::vector<unsigned>{0, 1, 2} : std::vector<unsigned>{0, 1};
       name_classes(values, numbered(values));
       if (black) schema_.names[0] = "background", set_background(0, "it is black beside two pure colors");
     }
-    if (schema_.names.size() != colors.size() || (black && schema_.background != 0)) return false;
+    if (schema_.names.size() != colors.size() + black || (black && schema_.background < 0)) return false;
+    if (black) colors.insert(colors.begin() + schema_.background, Rgb{});
     schema_.colors = colors;
-    return schema_.has_colors = true;
+    schema_.has_colors = true;
+    if (named) tell_of_order(colors);
+    return true;
+  }
+  /// That colors were given to labels by their order alone.
+  void tell_of_order(const std::vector<Rgb>& colors) {
+    std::string read, json;
+    for (std::size_t k = 0; k < colors.size(); ++k) {
+      const std::string color = hex_color(packed(colors[k])), &name = schema_.names[k];
+      read += message(k ? ", " : "", color, " ", name);
+      json += message(k ? ", \"" : "\"", name, "\": \"", color, "\"");
+    }
+    schema_.reading_note = message("nothing says which color is which label: they are read in the order red, green, blue, as ", read,
+                                   ". If that is right, write it into dataset.json, or else what is: \"colors\": {", json, "}");
   }
   /// Whether colors are sums of red, green and blue.
   static bool overlaps(const std::set<std::uint32_t>& used) {
@@ -197,9 +178,22 @@ class Resolver {
   MaskEncoding colors() {
     if (schema_.has_colors) return MaskEncoding::colors;
     const auto used = colors_in_use();
-    if (take_primaries(used)) return MaskEncoding::colors;
     const std::set<std::uint32_t> primaries{0x000000, 0x0000ff, 0x00ff00, 0xff0000};  // black: no plane
-    if (used.size() - used.count(0) > 1 && std::includes(primaries.begin(), primaries.end(), used.begin(), used.end())) return one_hot(3);
+    const bool pure = std::includes(primaries.begin(), primaries.end(), used.begin(), used.end());
+    const bool called = std::any_of(schema_.names.begin(), schema_.names.end(), color_called);
+    if (pure && (called ? take_called(used) : take_primaries(used))) return MaskEncoding::colors;
+    if (pure && !called && used.size() - used.count(0) > 1) {
+      const bool named = !schema_.names.empty();
+      const MaskEncoding planes = one_hot(3);
+      std::vector<Rgb> colors;
+      for (std::size_t k = 0; k < schema_.names.size(); ++k)
+        if (const std::uint32_t plane = plane_of(schema_, planes, k); plane != MaskContent::kNoPlane && plane < 3)
+          colors.push_back(kPure[plane]);
+        else
+          colors.push_back(Rgb{});
+      if (named) tell_of_order(colors);
+      return planes;
+    }
     std::string example;
     int k = 0;
     if (used.size() <= 64)
@@ -257,46 +251,31 @@ class Resolver {
     const auto first = used.begin(), last = used.empty() ? used.begin() : std::prev(used.end());
     require<DataError>(!used.empty() && (used.size() > 1 || first->first != 0), "every pixel of every mask is ",
                        used.empty() ? "ignored" : "0", ": there is nothing to learn");
-    const unsigned second = used.size() > 1 ? std::prev(last)->first : 0;
-    const auto number = [](const auto& v) { return std::to_string(v.first); };
-    require<DataError>(last->first < kMostClassesWithoutLabels, "the masks hold the values ", list(used, number), " (", last->first,
-                       " first in ", last->second, ") and nothing says what they mean. ",
-                       last->first != 255 ? "" : what_255_is(used, second),
-                       used.size() > kMostClassesWithoutLabels
-                           ? "So many values are typical of lossy or smoothed files (--mask-threshold 0.5 marks what is above half; with "
-                             "\"colors\" in dataset.json --nearest-color takes each for a label); if they are none, write"
-                           : "Write",
-                       " dataset.json, with names of your own: ", labels_of(used), if_numbers());
+    require<DataError>(last->first < kMostClassesWithoutLabels, last->first < kMostClassesWithoutLabels ? "" : unexplained(masks_, used));
     std::vector<unsigned> values;
     for (unsigned v = 0; v <= last->first; ++v)
       if (v != schema_.ignore) values.push_back(v);
     name_classes(values, numbered(values));
     if (plain == MaskEncoding::palette) take_palette();
-    if (values == std::vector<unsigned>{0, 1}) set_background(0, "the masks hold 0 and 1 only, and by convention 0 is what is not marked");
+    if (used.size() < values.size()) schema_.reading_note = told_of_gaps(masks_, used);
+    if (values == std::vector<unsigned>{0, 1} && !told_of_lighter())
+      set_background(0, "the masks hold 0 and 1 only, and by convention 0 is what is not marked");
     return plain;
   }
-  /// What may be meant by 255 beside values up to `second`.
-  std::string what_255_is(const std::map<std::uint32_t, std::string>& used, unsigned second) const {
-    if (second >= kMostClassesWithoutLabels)
-      return "If they are to be 0 and 255, write dataset.json with \"labels\": {\"background\": 0, \"foreground\": 255} and "
-             "\"colors\": {\"background\": \"#000000\", \"foreground\": \"#ffffff\"}, and give --nearest-color. ";
-    const bool beside_labels = std::any_of(masks_.begin(), masks_.end(), [&](const MaskContent& m) {
-      return m.counts.contains(255) &&
-             std::any_of(m.counts.begin(), m.counts.end(), [](const auto& v) { return v.first != 0 && v.first != 255; });
-    });
-    if (beside_labels) return "If 255 marks pixels to leave out, say so with --ignore 255. ";
-    return used.size() < 3 ? ""
-                           : message("255 stands beside 0 alone, as what is marked in masks of 0 and 255; the value ", second,
-                                     " is in other masks, first in ", used.at(second), ": if it means the same, make them alike. ");
-  }
-  /// The labels of a dataset.json for these values.
-  static std::string labels_of(const std::map<std::uint32_t, std::string>& used) {
-    constexpr std::size_t kMost = 12;
-    std::string labels;
-    std::size_t k = 0;
-    for (const auto& [value, file] : used)
-      if (++k <= kMost) labels += message(k == 1 ? "" : ", ", "\"class ", value, "\": ", value);
-    return "{\"labels\": {" + labels + (k > kMost ? ", ...}}" : "}}");
+  /// Of two classes that nothing names: whether the palette makes the unmarked the lighter one, which speaks against the convention.
+  bool told_of_lighter() {
+    const auto lighter = [](const MaskContent& m) {
+      const auto light = [&](std::size_t k) { return 299 * m.palette[k][0] + 587 * m.palette[k][1] + 114 * m.palette[k][2]; };
+      return m.kind == Kind::palette && m.palette.size() > 1 && light(0) > light(1);
+    };
+    const auto m = std::find_if(masks_.begin(), masks_.end(), lighter);
+    if (m == masks_.end() || !background_.empty()) return false;
+    const auto color = [&](std::size_t k) { return hex_color(packed(m->palette[k])); };
+    schema_.reading_note =
+        message("the palette of the masks makes the value 0 ", color(0), " and 1 ", color(1),
+                ", the lighter one first, and nothing says which is the background: if what is marked is ", color(0),
+                ", --background 1 (\"labels\": {\"marked\": 0, \"background\": 1} in dataset.json), else --background 0");
+    return true;
   }
   /// Says which files hold 1 and which full intensity.
   void mixed_binary() {
@@ -322,9 +301,6 @@ class Resolver {
     schema_.colors = colors;
     schema_.has_colors = true;
   }
-
-  const std::vector<MaskContent>& masks_;
-  LabelSchema& schema_;
 };
 
 }  // namespace
@@ -334,7 +310,7 @@ MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& sc
   const bool named = !schema.names.empty();
   require<DataError>(named || schema.reading.others == Others::error,
                      "--others needs \"labels\" in dataset.json: nothing says which values are labels");
-  const MaskEncoding encoding = schema.plane_names().empty() ? Resolver(masks, schema).decide() : MaskEncoding::multilabel;
+  const MaskEncoding encoding = schema.plane_names().empty() ? Resolver(masks, schema, background).decide() : MaskEncoding::multilabel;
   schema.reading.encoding = encoding;
   if (encoding == MaskEncoding::multilabel) keep_form(masks, schema);
   schema.set_background(background);

@@ -36,14 +36,13 @@ std::string MaskDecoder::describe(const LabelSchema& schema) const {
     s += "; each";
   }
   for (std::size_t k = 0; k < schema.names.size(); ++k) {
-    const unsigned v = schema.values[k];
+    const std::uint32_t v = plane_of(schema, encoding_, k);
     const bool has_folder = std::find(folders.begin(), folders.end(), schema.names[k]) != folders.end();
-    const std::string value = encoding_ == MaskEncoding::colors              ? hex_color(packed(schema.colors[k]))
-                              : !folders.empty()                             ? (has_folder ? "" : "elsewhere")
-                              : encoding_ == MaskEncoding::binary            ? (k ? "full" : "0")
-                              : encoding_ != MaskEncoding::foreground_planes ? std::to_string(v)
-                              : v == 0                                       ? "none"
-                                                                             : std::to_string(v - 1);
+    const std::string value = encoding_ == MaskEncoding::colors   ? hex_color(packed(schema.colors[k]))
+                              : !folders.empty()                  ? (has_folder ? "" : "elsewhere")
+                              : encoding_ == MaskEncoding::binary ? (k ? "full" : "0")
+                              : v == MaskContent::kNoPlane        ? "none"
+                                                                  : std::to_string(v);
     s += message(k == 0 ? " " : schema.task == Task::ordinal ? " < " : ", ", value, value.empty() ? "" : " ", schema.names[k]);
   }
   if (schema.reading.others == Others::ignore) s += "; other values ignored";

@@ -41,8 +41,26 @@ inline int planes_in(const LabelSchema& schema) {
   return encoding == MaskEncoding::foreground_planes ? schema.classes() - 1 : 0;
 }
 
+/// The one-hot plane of class k; kNoPlane: it is where none is set.
+inline std::uint32_t plane_of(const LabelSchema& schema, MaskEncoding encoding, std::size_t k) {
+  const unsigned v = schema.values[k];
+  if (encoding != MaskEncoding::foreground_planes) return v;
+  if (schema.reading.unmarked.empty()) return v == 0 ? MaskContent::kNoPlane : v - 1;
+  const int own = static_cast<int>(k);
+  int unmarked = schema.class_named(schema.reading.unmarked);
+  if (unmarked < 0) unmarked = schema.classes();  // it is ignored
+  return own == unmarked ? MaskContent::kNoPlane : static_cast<std::uint32_t>(own - (own > unmarked));
+}
+
 /// What to do about pixels of a value that is no label; follows MaskContent::describe. `colors`: whether the labels have some.
 std::string no_label_cure(std::uint32_t value, bool colors);
+
+/// ". If they number objects: ..."
+std::string if_numbers();
+/// That nothing says what values of masks mean, of which some are no small numbers, and what to type. `used` has their first files.
+std::string unexplained(const std::vector<MaskContent>& masks, const std::map<std::uint32_t, std::string>& used);
+/// The same of small numbers that are classes, but not all that lie between are there.
+std::string told_of_gaps(const std::vector<MaskContent>& masks, const std::map<std::uint32_t, std::string>& used);
 
 template <class Set, class F>
 inline std::string list(const Set& values, F&& text) {

@@ -17,7 +17,7 @@ const char* mask_ending(const LabelSchema& schema) {
 
 namespace {
 std::string encode_planes(const LabelImage& labels, const LabelSchema& schema) {
-  const int planes = planes_in(schema), without = schema.reading.encoding == MaskEncoding::foreground_planes;
+  const int planes = planes_in(schema);
   const bool picture = mask_ending(schema) == std::string_view(".png");
   const std::uint8_t set = picture && !schema.graded() ? 255 : 1;
   Image image(labels.width, labels.height, planes);
@@ -25,9 +25,11 @@ std::string encode_planes(const LabelImage& labels, const LabelSchema& schema) {
     require<DataError>(labels.planes == planes, "a mask of ", labels.planes, " planes, where the data set has ", planes);
     for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(labels.labels[i] * set);
   }
+  std::vector<std::size_t> plane_of;
+  for (std::size_t k = 0; k < schema.values.size(); ++k) plane_of.push_back(mask_values::plane_of(schema, *schema.reading.encoding, k));
   for (std::size_t i = 0; labels.planes == 0 && i < labels.labels.size(); ++i)
-    if (const int plane = labels.labels[i] - without; plane >= 0)
-      image.pixels[i * static_cast<std::size_t>(planes) + static_cast<std::size_t>(plane)] = set;
+    if (const std::size_t plane = plane_of[labels.labels[i]]; plane < static_cast<std::size_t>(planes))
+      image.pixels[i * static_cast<std::size_t>(planes) + plane] = set;
   if (picture) return detail::encode_png_channels(image);
   return io::format_npy(Tensor::from<std::uint8_t>(image.pixels, {labels.height, labels.width, planes}));
 }

@@ -67,13 +67,25 @@ std::string without_ending(const std::string& stem, const std::string_view (&end
   return stem.substr(0, stem.size() - longest.size());
 }
 
+/// Faults of one kind. Up to two are a line each; of more the first one's line says how many there are, which, and what to do.
+class FileFaults {
+ public:
+  void add(const std::filesystem::path& file, const std::string& text) { faults_.emplace_back(file, text); }
+  bool empty() const { return faults_.empty(); }
+  void tell(std::vector<Finding>& findings, const std::string& cure) const;
+
+ private:
+  std::vector<std::pair<std::filesystem::path, std::string>> faults_;
+};
+
 /// The image files of a folder by stem. Several files of one stem are an error finding. Others are a warning, unless they are asked for.
 Files files_by_stem(const std::filesystem::path& folder, std::vector<Finding>& findings, Files* others = nullptr);
 /// Warns of files that are no images.
 void tell_of_others(const std::vector<std::filesystem::path>& others, std::vector<Finding>& findings);
 
 /// The masks of photographs: the one of the same stem, otherwise the only one whose stem is the same without endings, then in small
-/// letters, then without beginnings; where all this finds none, those that end in the same way. Each belongs to one photograph.
+/// letters, then without beginnings, then without zeros before numbers; where all this finds none, those that end in the same way. Each
+/// belongs to one photograph.
 class Pairing {
  public:
   Pairing(const Files& images, const Files& masks);
@@ -113,15 +125,16 @@ std::string photo_before_ending(const std::string& stem, const Stems& photos) {
   return {};
 }
 
-/// Why a mask of that size is not of a photograph of this one, as it is seen by its EXIF orientation; empty: it is.
-inline std::string size_fault(const Item& item, int mask_width, int mask_height, int width, int height, int orientation) {
+/// Why a mask of that size is not of a photograph of this one, as both are seen by their EXIF orientations; empty: it is.
+inline std::string size_fault(const Item& item, int mask_width, int mask_height, int width, int height, int orientation, int of_mask = 1) {
   if (mask_width == width && mask_height == height) return {};
   const bool exchanged = mask_width == height && mask_height == width;
-  return message(item.mask.string(), ": the mask has ", mask_width, "x", mask_height, " pixels, its image ", item.image.string(), " ",
+  return message(item.mask.string(), ": the mask has ", mask_width, "x", mask_height, " pixels",
+                 of_mask == 1 ? "" : message(" after applying its EXIF orientation ", of_mask), ", its image ", item.image.string(), " ",
                  width, "x", height, orientation == 1 ? "" : message(" after applying its EXIF orientation ", orientation),
-                 !exchanged         ? "; it must be as large: resize it with nearest neighbors"
-                 : orientation >= 5 ? "; masks that were drawn on the pixels as they are stored need --mask-frame stored"
-                                    : "; its axes are exchanged: rows come first, as (height, width)");
+                 !exchanged                         ? "; it must be as large: resize it with nearest neighbors"
+                 : orientation >= 5 || of_mask >= 5 ? "; masks that were drawn on the pixels as they are stored need --mask-frame stored"
+                                                    : "; its axes are exchanged: rows come first, as (height, width)");
 }
 
 }  // namespace lamina::data::detail

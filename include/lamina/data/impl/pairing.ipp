@@ -1,6 +1,7 @@
 #include "lamina/data/impl/pairing.hpp"
 
 #include "lamina/data/impl/schema_names.hpp"
+#include "lamina/data/impl/survey.hpp"
 
 namespace lamina::data::detail {
 namespace {
@@ -20,6 +21,15 @@ std::string without_beginning(const std::string& stem, const std::string_view (&
   return rest == std::string::npos ? small : small.substr(rest);
 }
 
+/// Without zeros before other digits.
+std::string without_zeros(const std::string& stem) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::string s;
+  for (std::size_t i = 0; i < stem.size(); ++i)
+    if (stem[i] != '0' || i + 1 == stem.size() || !is_digit(stem[i + 1]) || (!s.empty() && is_digit(s.back()))) s += stem[i];
+  return s;
+}
+
 std::string names_of(const std::vector<std::string>& stems, const Files& files) {
   std::string s;
   for (const std::string& stem : stems) s += (s.empty() ? "" : ", ") + files.at(stem).filename().string();
@@ -28,6 +38,23 @@ std::string names_of(const std::vector<std::string>& stems, const Files& files) 
 
 }  // namespace
 
+void FileFaults::tell(std::vector<Finding>& findings, const std::string& cure) const {
+  const bool many = faults_.size() > 2;
+  std::vector<std::string> names;
+  std::set<std::string> endings;
+  for (const auto& [file, text] : faults_) {
+    names.push_back(file.filename().string());
+    const std::string stem = file.stem().string();
+    const std::size_t at = stem.find_last_of("_-.");
+    endings.insert(at == std::string::npos ? "" : stem.substr(at));
+    if (!many) findings.push_back({true, text});
+  }
+  if (!many) return;
+  const std::string ending = endings.size() == 1 ? *endings.begin() : "";
+  findings.push_back({true, message(faults_[0].second, " (", faults_.size(), " are so: ", examples(names),
+                                    ending.empty() ? "" : message(", all of them with '", ending, "' at the end"), "): ", cure)});
+}
+
 Files files_by_stem(const fs::path& folder, std::vector<Finding>& findings, Files* others) {
   std::vector<fs::path> paths, left_out;
   std::error_code error;
@@ -35,11 +62,12 @@ Files files_by_stem(const fs::path& folder, std::vector<Finding>& findings, File
   require<IoError>(!error, "cannot list ", folder.string(), ": ", error.message());
   std::sort(paths.begin(), paths.end());
   Files files;
+  FileFaults unreadable, same;
   for (const fs::path& path : paths) {
     const fs::file_type type = fs::status(path, error).type();
     if (path.filename().string().front() == '.' || type == fs::file_type::directory) continue;
     if (type != fs::file_type::regular) {
-      findings.push_back({true, path.string() + " cannot be read: it is a pipe, a device, or a link that leads nowhere"});
+      unreadable.add(path, path.string() + " cannot be read: it is a pipe, a device, or a link that leads nowhere");
       continue;
     }
     if (!has_image_extension(path)) {
@@ -47,8 +75,11 @@ Files files_by_stem(const fs::path& folder, std::vector<Finding>& findings, File
       continue;
     }
     const auto [it, added] = files.emplace(composed(path.stem().string()), path);
-    if (!added) findings.push_back({true, path.string() + " and " + it->second.string() + " have the same stem; keep one of them"});
+    if (!added) same.add(path, path.string() + " and " + it->second.string() + " have the same stem; keep one of them");
   }
+  unreadable.tell(findings,
+                  message("if they are links of an import whose source was moved, move it back or repeat ", program_word(), " import"));
+  same.tell(findings, "keep one of each");
   if (!others) tell_of_others(left_out, findings);
   if (others)
     for (const fs::path& path : left_out) others->emplace(composed(path.stem().string()), path);
@@ -73,6 +104,8 @@ Pairing::Pairing(const Files& images, const Files& masks) : images_(images), mas
        [&](const std::string& stem) { return schema_names::in_small_letters(mask(stem)); }, "by the name without regard to capitals");
   pair([&](const std::string& stem) { return without_beginning(photo(stem), kPhotoBeginnings); },
        [&](const std::string& stem) { return without_beginning(mask(stem), kMaskBeginnings); }, "by the name after its beginning");
+  pair([&](const std::string& stem) { return without_zeros(photo(stem)); },
+       [&](const std::string& stem) { return without_zeros(mask(stem)); }, "by the number without its zeros");
   if (mask_.empty()) pair_by_common_ending();
 }
 

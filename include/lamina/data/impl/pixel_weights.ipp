@@ -45,7 +45,7 @@ PixelWeights read_pixel_weights(const Item& item, const DecodeLimits& limits) {
   PixelWeights weights;
   const bool numbers = item.weights.extension() == ".npy";
   Raster raster = numbers ? scaled(item.weights, limits, weights.most) : read_raster(item.weights, limits.of(FileRole::photograph));
-  if (item.turn != 1 && raster.orientation == 1) raster = detail::turned_within(raster, item.turn, origin, limits);
+  if (item.turn > 1 && raster.orientation == 1) raster = detail::turned_within(raster, item.turn, origin, limits);
   const int width = raster.width, height = raster.height;
   weights.image = to_image(std::move(raster), origin);
   require<DataError>(weights.image.channels == 1, origin, ": weights of pixels are gray, this image has ", weights.image.channels,

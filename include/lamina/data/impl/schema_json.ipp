@@ -41,6 +41,7 @@ void put_fields(Json& json, const LabelSchema& schema) {
   if (schema.reading.as_stored) json["mask_frame"] = name_in(kFrames, true);
   if (schema.reading.in_channels) json["planes_in"] = name_in(kPlaces, true);
   if (!schema.reading.class_folders.empty()) json["class_folders"] = schema.reading.class_folders;
+  if (!schema.reading.unmarked.empty()) json["unmarked"] = schema.reading.unmarked;
   if (schema.reading.others != Others::error) json["others"] = name_in(kOthers, schema.reading.others);
 }
 }  // namespace

@@ -55,12 +55,13 @@ struct MaskCounts {
   std::vector<std::int64_t> pixels, known;
 };
 MaskCounts counts_of(const MaskContent& mask, const MaskDecoder& decoder, const LabelSchema& schema);
-/// Calls f(mask, value, pixels) with the values that are no label; of several heads with each one's mask.
+/// Calls f(mask, value, pixels) with the values that are no label, those that are left out or the others; of several heads with each one's
+/// mask.
 template <class F>
-void each_unknown(const MaskContent& mask, const MaskDecoder& decoder, F&& f) {
-  for (std::size_t h = 0; h < mask.heads.size(); ++h) each_unknown(mask.heads[h], decoder.head(h), f);
+void each_unknown(const MaskContent& mask, const MaskDecoder& decoder, F&& f, bool left_out = false) {
+  for (std::size_t h = 0; h < mask.heads.size(); ++h) each_unknown(mask.heads[h], decoder.head(h), f, left_out);
   for (const auto& [value, count] : decoder.counts_of(mask))
-    if (decoder.class_of(mask, value) < 0) f(mask, value, count);
+    if (left_out ? decoder.leaves_out(mask, value) : decoder.class_of(mask, value) < 0) f(mask, value, count);
 }
 
 /// As CheckReport::objects. Throws as read_mask.

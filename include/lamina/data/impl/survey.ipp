@@ -182,7 +182,7 @@ bool leaves_alpha(const MaskContent& mask, const LabelSchema& schema) {
 }  // namespace
 
 void Survey::tell_of_files(const LabelSchema& schema, std::vector<Finding>& findings) const {
-  std::vector<std::string> lossy, turned, transparent;
+  std::vector<std::string> lossy, turned, own, transparent;
   bool may_be_class = false;
   std::map<std::string, std::vector<std::string>> notes;  // files by what is to be said of them
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -193,7 +193,8 @@ void Survey::tell_of_files(const LabelSchema& schema, std::vector<Finding>& find
     const std::string name = items[i].mask.filename().string();
     if (in.mask.lossy) lossy.push_back(name);
     if (leaves_alpha(in.mask, schema)) transparent.push_back(name), may_be_class |= !in.mask.rgba.empty();
-    if (in.orientation != 1 && in.mask.orientation == 1 && items[i].turn == 1) turned.push_back(items[i].image.filename().string());
+    if (in.orientation == in.mask.orientation || !in.photo_read || in.mask.width == 0) continue;
+    (in.mask.orientation == 1 ? turned : own).push_back(in.mask.orientation == 1 ? items[i].image.filename().string() : name);
   }
   const auto warn = [&](const std::string& text) { findings.push_back({false, text}); };
   for (const auto& [note, files] : notes) warn(message(counted(std::ssize(files), "file"), ": ", note, ": ", examples(files)));
@@ -205,7 +206,13 @@ void Survey::tell_of_files(const LabelSchema& schema, std::vector<Finding>& find
                  " an alpha channel that varies and is not read (--mask-channel alpha reads it instead",
                  may_be_class ? "; \"encoding\": \"planes\" and a label for each of R, G, B and A in dataset.json read it as a class" : "",
                  "): ", examples(transparent)));
-  if (!turned.empty() && !schema.reading.as_stored)
+  if (schema.reading.as_stored) return;
+  if (!own.empty())
+    warn(message(counted(std::ssize(own), "mask is turned by its", "masks are turned by their"),
+                 " own EXIF or TIFF orientation, which is not that of the photograph. Where masks fit the pixels as they are stored, say "
+                 "--mask-frame stored (\"mask_frame\": \"stored\" in dataset.json): ",
+                 examples(own)));
+  if (!turned.empty())
     warn(message(counted(std::ssize(turned), "photograph is turned by its", "photographs are turned by their"),
                  " EXIF orientation, which the masks do not have. Where masks were drawn on "
                  "the pixels as they are stored, say --mask-frame stored (\"mask_frame\": \"stored\" in dataset.json): ",
@@ -240,7 +247,8 @@ void Survey::tell_of_sizes(std::vector<Finding>& findings) const {
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Inspection& in = found[i];
     if (items[i].mask.empty() || !in.mask_error.empty() || !in.photo_read) continue;
-    faults.add(items[i], items[i].mask, size_fault(items[i], in.mask.width, in.mask.height, in.width, in.height, in.orientation));
+    faults.add(items[i], items[i].mask,
+               size_fault(items[i], in.mask.width, in.mask.height, in.width, in.height, in.orientation, in.mask.orientation));
   }
   faults.tell(findings);
 }

@@ -1,5 +1,7 @@
 // What a run is made of, as its settings say.
 #pragma once
+#include <nlohmann/json.hpp>
+
 #include "lamina/train/config.hpp"
 #include "lamina/train/segmentation_task.hpp"
 
