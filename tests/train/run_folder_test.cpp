@@ -61,6 +61,20 @@ TEST_CASE("a run folder is continued only by what made it") {
   check_throws<OptionError>([&] { run(changed); },
                             {"optimizer: \"sgd\" here, \"adam\" there", "lr: 0.5 here, 0.01 there", "choose another --out"});
   check_throws<OptionError>([&] { run(c, {}, {}, false); }, {"holds a run already", "--resume auto"});
+  const fs::path mask = fs::directory_iterator(f / "data/masks")->path();
+  const std::string drawn = io::read_file(mask);
+  data::LabelImage other = data::open_dataset(c.data).masks.read(mask);
+  for (std::size_t i = 0; i < other.labels.size() / 2; ++i) other.labels[i] = 1;
+  data::write_mask(mask, other, data::open_dataset(c.data).schema);
+  const std::string changes = "the masks of " + c.data + " changed since";
+  auto copy = c;
+  copy.out = (f / "copy").string();
+  fs::copy(f / "run", f / "copy", fs::copy_options::recursive);
+  CHECK(mentions(run(copy, 6).messages, changes));
+  io::write_file_atomically(mask, drawn);
+  fs::remove_all(f / "copy");
+  fs::copy(f / "run", f / "copy", fs::copy_options::recursive);
+  CHECK_FALSE(mentions(run(copy, 6).messages, changes));
   const auto items = lines(f / "data/train.txt");
   io::write_file_atomically(f / "data/train.txt", items[1] + "\n" + items[2] + "\n");
   check_throws<DataError>([&] { run(c); }, {"images", "changed since"});

@@ -34,6 +34,15 @@ std::uint32_t checksum_of_items(const data::Dataset& dataset) {
   return sum;
 }
 
+/// Checksum of what the masks of these hold.
+std::uint32_t checksum_of_masks(const data::Dataset& dataset) {
+  std::uint32_t sum = 0;
+  for (const data::Split split : {data::Split::train, data::Split::val})
+    for (const data::Item& item : dataset.items(split))
+      for (const std::int64_t pixels : item.pixels) sum = io::crc32c(std::to_string(pixels) + " ", sum);
+  return sum;
+}
+
 TrainConfig beginning_with(const std::string& from, TrainConfig config) {
   if (!from.empty()) config.from = from;
   return config;
@@ -77,7 +86,8 @@ class ConfiguredTask : public SegmentationTask {
         config_(config),
         dataset_(dataset),
         input_(input_config(config, dataset.photos)),
-        items_(checksum_of_items(dataset)) {
+        items_(checksum_of_items(dataset)),
+        masks_(checksum_of_masks(dataset)) {
     criterion().set_class_weights(class_weights_for(config, dataset, *heads()[0], criterion()));
     criterion().set_positive_weights(positive_weights_for(config, dataset, *heads()[0]));
     tell_of_weightless();
@@ -106,6 +116,9 @@ class ConfiguredTask : public SegmentationTask {
     const Json of_data = Json::parse(own != saved.end() ? own->second : saved.at("trainer"), nullptr, false);
     require<DataError>(of_data.value("items", std::uint32_t{0}) == items_, "the images of ", config_.data, " changed since ", run,
                        " was started; choose another --out");
+    if (of_data.value("masks", masks_) != masks_)
+      note("warning: the masks of " + config_.data + " changed since " + run +
+           " was started: it goes on with the new ones, and its best score so far is of the old ones; to start anew choose another --out");
     take_weights(criterion(), of_data);
     criterion().set_empty_class(empty_class_of(config_, heads()[0].get()));
   }
@@ -129,7 +142,7 @@ class ConfiguredTask : public SegmentationTask {
  private:
   const std::vector<double>& class_weights() const { return criterion().options().class_weights; }
   Json criterion_state() const {
-    Json state{{"class_weights", class_weights()}, {"items", items_}};
+    Json state{{"class_weights", class_weights()}, {"items", items_}, {"masks", masks_}};
     if (const auto& positive = criterion().options().positive_weights; !positive.empty()) state["positive_weights"] = positive;
     return state;
   }
@@ -204,7 +217,7 @@ class ConfiguredTask : public SegmentationTask {
   TrainConfig config_;
   const data::Dataset& dataset_;
   infer::InputConfig input_;
-  std::uint32_t items_;
+  std::uint32_t items_, masks_;
 };
 
 }  // namespace
