@@ -66,8 +66,9 @@ void ProgressLine::note(const std::string& line) {
 
 void ProgressLine::error(const std::string& line) {
   clear();
-  const bool is_typed = line.find(" --") != std::string::npos || line.find(lamina::program_word()) != std::string::npos;  // it stays whole
-  std::string text = is_typed ? line : lamina::wrapped(line, 100, 2);
+  const auto holds = [&](const std::string& part) { return line.find(part) != std::string::npos; };
+  const bool whole = !terminal_ || holds("\n") || holds(" --") || holds(lamina::program_word());  // what is searched, or typed
+  std::string text = whole ? line : lamina::wrapped(line, 100, 2);
   for (const auto& [word, color] : {std::pair("error:", kRed), std::pair("warning:", kYellow), std::pair("epoch ", kBold)})
     if (line.starts_with(word)) {
       const std::size_t end = text.find(color == kBold ? "  " : " ");

@@ -60,13 +60,11 @@ TEST_CASE("a terminal: results and progress never share a line; colors, unless N
   fs::remove(w / "data/masks/skin_0001.png");
   CHECK(w.lamina("check data", {}, ErrorStream::terminal_for_both).err.find("  \x1b[31merror\x1b[0m    ") != std::string::npos);
   CHECK(w.lamina("check data").out.find("  error    ") != std::string::npos);
-  ::setenv("NO_COLOR", "1", 1);
-  CHECK(w.lamina("train data --out plain" + kSmall, {}, ErrorStream::terminal).err.find("\x1b[1m") == std::string::npos);
-  ::unsetenv("NO_COLOR");
-  const std::string was = std::getenv("TERM") ? std::getenv("TERM") : "xterm";
-  ::setenv("TERM", "dumb", 1);
-  CHECK(w.lamina("check data", {}, ErrorStream::terminal_for_both).err.find("\x1b[31m") == std::string::npos);
-  ::setenv("TERM", was.c_str(), 1);
+  for (const auto& [name, value] : {std::pair("NO_COLOR", "1"), std::pair("TERM", "dumb")}) {
+    ::setenv(name, value, 1);
+    CHECK(w.lamina("check data", {}, ErrorStream::terminal_for_both).err.find("\x1b[31m") == std::string::npos);
+    ::unsetenv(name);
+  }
 }
 
 TEST_CASE("train says what differs from the defaults, the baseline once, and epochs on one line of 100 columns") {

@@ -243,11 +243,13 @@ TEST_CASE("gray levels that a lossy file smeared: a threshold, or labels and col
   CHECK(json_in(text, "{\"labels\"") == nlohmann::json::parse(R"({"labels": {"class 0": 0, "class 128": 128, "class 255": 255}})"));
 }
 
-TEST_CASE("fields that would have no effect, or drop a label: errors that name it") {
+TEST_CASE("fields that would have no effect, or drop a label: what is said names it") {
   const auto bad = [](const char* json, const char* reason) {
     CHECK_THROWS_WITH_AS(parse_label_schema(json, "d.json"), doctest::Contains(reason), DataError);
   };
-  bad(R"({"labels": {"a": 0, "b": 1, "c": 2}, "ignore": 2})", "'ignore' is 2, which is the value of the label 'c'");
+  const LabelSchema without = parse_label_schema(R"({"labels": {"a": 0, "b": 1, "c": 2}, "ignore": 2})", "d.json");
+  CHECK(without.field_note == "d.json: 'ignore' is 2, the value of the label 'c', which is no class therefore");
+  CHECK(without.names == std::vector<std::string>{"a", "b"});
   bad(R"({"labels": {"a": 0, "b": 1}, "roles": {"foreground": ["a", "b"]}})", "write \"roles\": {\"background\": []}");
   CHECK(parse_label_schema(R"({"labels": {"a": 0, "b": 1, "ignore": 2}, "ignore": 2})", "d.json").ignore == 2);
   DataFolder f;

@@ -309,7 +309,7 @@ TEST_CASE("a DeepLab has a head for each output, and says what does not fit") {
   check_throws<OptionError>([] { build_meta(deeplab("beta", {{"dropout", "0.99"}})); }, {"dropout 0.99", "[0, 0.95]"});
   check_throws<OptionError>([] { build_meta(deeplab("beta", {{"norm", "frosen"}})); }, {"did you mean \"frozen\""});
   check_throws<OptionError>([] { build_meta(deeplab("beta", {{"output_stride", "4"}})); }, {"output_stride", "8, 16"});
-  check_throws<OptionError>([] { build_meta(deeplab("smp", {{"rates", "1,2,3"}})); }, {"smp", "--rates"});
+  check_throws<OptionError>([] { build_meta(deeplab("smp", {{"rates", "1,2,3"}})); }, {"smp", "rates", "leave that option out"});
   check_throws<OptionError>([] { build_meta(deeplab("beta", {{"init", "he_normal"}})); }, {"option of deeplabv3plus", "init"});
   CHECK(model_cost(deeplab("small"), 129, 129).parameters ==
         model_cost(deeplab("small", {{"init", ""}, {"depth", ""}}), 129, 129).parameters);

@@ -74,7 +74,7 @@ struct LabelSchema {
   std::string file_ending = ".png";
   MaskReading reading;
   std::string reading_note;  ///< what a person should know of it; not stored
-  std::string field_note;    ///< fields of dataset.json that are none; not stored
+  std::string field_note;    ///< fields of dataset.json that are none, labels that are ignored; not stored
 
   int classes() const { return static_cast<int>(names.size()); }
   /// Whether a pixel may have any number of the labels, and none is what no label says; whether the labels are steps of one scale.

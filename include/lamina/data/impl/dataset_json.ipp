@@ -79,8 +79,8 @@ class SchemaReader {
       const std::vector<std::string> names = schema_.names;
       if (!j.is_null()) schema_.set_ignore(value_of(j, "ignore"));
       for (const std::string& name : names)
-        check(schema_.class_named(name) >= 0, "'ignore' is ", j.dump(), ", which is the value of the label '", name,
-              "': take it out of \"labels\", or call it \"ignore\" there");
+        if (schema_.class_named(name) < 0)
+          tell(message("'ignore' is ", j.dump(), ", the value of the label '", name, "', which is no class therefore"));
     });
     field("roles", [&](const Json&) { check_uncertain(); });
     check_labels(schema_, origin_);
@@ -153,8 +153,11 @@ class SchemaReader {
     }
     if (unknown.empty()) return;
     for (const std::string_view name : kFields) known += (known.empty() ? "" : ", ") + std::string(name);
-    schema_.field_note =
-        message(origin_, ": ", schema_.name.empty() ? "" : "head '" + schema_.name + "': ", "nobody reads ", unknown, "; known: ", known);
+    tell(message("nobody reads ", unknown, "; known: ", known));
+  }
+  void tell(const std::string& note) {
+    std::string& all = schema_.field_note;
+    all += message(all.empty() ? origin_ + ": " : "; ", schema_.name.empty() ? "" : "head '" + schema_.name + "': ", note);
   }
   void read_heads(const Json& heads) {
     check(schema_.name.empty(), "a head has no \"heads\" of its own");

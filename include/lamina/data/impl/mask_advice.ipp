@@ -29,7 +29,9 @@ std::map<std::uint32_t, std::int64_t> levels_of(const std::map<std::uint32_t, st
   std::sort(order.begin(), order.end());
   std::map<std::uint32_t, std::int64_t> levels;
   for (const auto& [count, value] : order) {
-    const auto near = [&](const auto& level) { return 16 * std::max(level.first, value) <= 16 * std::min(level.first, value) + most; };
+    const auto near = [most, v = value](const auto& level) {
+      return 16 * std::max(level.first, v) <= 16 * std::min(level.first, v) + most;
+    };
     if (-100 * count >= all && std::none_of(levels.begin(), levels.end(), near)) levels.emplace(value, -count);
   }
   return levels;
