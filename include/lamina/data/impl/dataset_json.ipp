@@ -121,21 +121,10 @@ class SchemaReader {
     constexpr std::string_view kFields[] = {"labels",    "task",          "file_ending",    "colors",       "roles",  "planes",
                                             "planes_in", "ignore",        "encoding",       "mask_channel", "others", "mask_frame",
                                             "heads",     "class_folders", "mask_threshold", "unmarked"};
-    constexpr std::string_view kLeftAlone[] = {"channel_names",
-                                               "modality",
-                                               "numTraining",
-                                               "numTest",
-                                               "name",
-                                               "description",
-                                               "reference",
-                                               "licence",
-                                               "license",
-                                               "release",
-                                               "training",
-                                               "tensorImageSize",
-                                               "test",
-                                               "regions_class_order",
-                                               "overwrite_image_reader_writer"};
+    constexpr std::string_view kLeftAlone =
+        " channel_names modality numTraining numTest name description reference licence license release training tensorImageSize test "
+        "regions_class_order overwrite_image_reader_writer ";
+    const auto left_alone = [&](const std::string& name) { return kLeftAlone.find(' ' + name + ' ') != std::string_view::npos; };
     const auto is_in = [](const auto& names, const std::string& name) {
       return std::find(std::begin(names), std::end(names), name) != std::end(names);
     };
@@ -146,10 +135,10 @@ class SchemaReader {
       within(key, [&] {
         check(!is_in(kRoles, key), "'", key, "' is a role, and stands in \"roles\": write \"roles\": {\"", key, "\": ", item.value().dump(),
               "}");
-        check(key == nearest || is_in(kLeftAlone, key) || 3 * edit_distance(key, nearest) > key.size(), "unknown field '", key,
+        check(key == nearest || left_alone(key) || 3 * edit_distance(key, nearest) > key.size(), "unknown field '", key,
               "'; did you mean '", std::string(nearest), "'?");
       });
-      if (key != nearest && !is_in(kLeftAlone, key)) unknown += (unknown.empty() ? "'" : ", '") + key + "'";
+      if (key != nearest && !left_alone(key)) unknown += (unknown.empty() ? "'" : ", '") + key + "'";
     }
     if (unknown.empty()) return;
     for (const std::string_view name : kFields) known += (known.empty() ? "" : ", ") + std::string(name);
