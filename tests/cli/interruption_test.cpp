@@ -187,7 +187,9 @@ TEST_CASE("the progress line: redrawn on a terminal and gone at the end, a plain
   const auto words = [](const Words& lines) {  // notes are wrapped on a terminal
     std::string text;
     for (const std::string& l : lines) text += l + ' ';
-    return split(text);
+    Words all = split(text);
+    std::erase(all, "");
+    return all;
   };
   CHECK(words(screen) == words(notes));
   CHECK(erased.size() >= 1);
