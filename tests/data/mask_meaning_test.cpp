@@ -231,6 +231,13 @@ TEST_CASE("gray levels that a lossy file smeared: a threshold, or labels and col
   CHECK(two.find("Most pixels are near 0, 255, ") != std::string::npos);
   CHECK(two.find("--mask-threshold 0.5 marks what is above") != std::string::npos);
   CHECK(json_in(two, "{\"labels\"")["colors"]["class 255"] == "#ffffff");
+  DataFolder often;  // every twentieth pixel, with one value each
+  LabelImage edges(100, 10);
+  for (std::size_t i = 0; i < edges.labels.size(); ++i) edges.labels[i] = i % 20 ? (i < 500 ? 0 : 255) : i < 500 ? 4 : 250;
+  for (const int extra : {8, 12, 240}) edges.labels[static_cast<std::size_t>(extra)] = static_cast<std::uint8_t>(extra);
+  often.masks(edges);
+  for (const char* stem : kStems) write_png(often / message("images/", stem, ".png"), Image(100, 10, 3, static_cast<std::uint8_t>(*stem)));
+  CHECK(reason_of(often).find("Most pixels are near 0, 255, ") != std::string::npos);
   const std::string three = smeared({0, 127, 254});
   CHECK(three.find("--mask-threshold") == std::string::npos);
   CHECK(json_in(three, "{\"labels\"")["labels"].size() == 3);
