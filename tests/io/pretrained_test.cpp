@@ -342,10 +342,8 @@ TEST_CASE("a file of milesial's U-Net: every tensor finds its place") {
   REQUIRE(like.size() == 1);
   CHECK(command_options(like[0].model) == "--model unet --preset milesial");
   CHECK(like[0].names == like[0].of);
-  io::TensorArchive own;  // of our names, many of which the preset bn has, too
-  for (const nn::NamedTensor& t : build_network({.model = "unet", .preset = "retina", .options = {{"base", "4"}}}, 1)->state())
-    own.tensors[t.name] = t.tensor;
-  io::write_safetensors(f / "own.safetensors", own);
+  // Of our names, many of which the preset bn has, too.
+  write(f / "own.safetensors", build_network({.model = "unet", .preset = "retina", .options = {{"base", "4"}}}, 1)->state());
   const std::vector<io::PresetMatch> ours = io::presets_like(io::SafetensorsFile(f / "own.safetensors"));
   CHECK((ours.size() == 1 && ours[0].model.preset == "retina"));
 }
