@@ -58,7 +58,11 @@ TEST_CASE("a family from outside the library is found by everything that names n
   check_throws<OptionError>([] { build_meta({.model = "plain", .options = {{"kernal", "3"}}}); }, {"option", "did you mean \"kernel\""});
   check_throws<OptionError>([] { build_meta({.model = "plain", .options = {{"kernel", "8"}}}); }, {"kernel 8", "[1, 7]"});
   check_throws<OptionError>([] { build_meta({.model = "plain", .options = {{"kernel", "3x"}}}); }, {"kernel 3x", "[1, 7]"});
-  check_throws<OptionError>([] { build_meta({.model = "plain", .preset = "fixed", .options = {{"kernel", "3"}}}); }, {"fixed", "kernel", "leave that option out"});
+  check_throws<OptionError>(
+      [] {
+        build_meta({.model = "plain", .preset = "fixed", .options = {{"kernel", "3"}}});
+      },
+      {"fixed", "kernel", "leave that option out"});
   check_throws<OptionError>([] { build_meta({.model = "unet", .options = {{"init", "he_norml"}}}); }, {"did you mean \"he_normal\""});
   check_throws<OptionError>([] { build_meta({.in_channels = -1}); }, {"-1 input channels"});
   Family taken = plain("taken");

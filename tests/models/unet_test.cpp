@@ -237,7 +237,11 @@ TEST_CASE("U-Net errors") {
   check_throws<OptionError>([&] { UNet({.base = 0}, random); }, {"base 0"});
   check_throws<OptionError>([&] { UNet({.depth = 9}, random); }, {"depth 9"});
   check_throws<OptionError>([] { build_network({.model = "unett"}, 0); }, {"model", "did you mean \"unet\""});
-  check_throws<OptionError>([] { build_network({.preset = "smp", .options = {{"base", "8"}}}, 0); }, {"smp", "base", "leave that option out"});
+  check_throws<OptionError>(
+      [] {
+        build_network({.preset = "smp", .options = {{"base", "8"}}}, 0);
+      },
+      {"smp", "base", "leave that option out"});
   UNet net({.in_channels = 3, .classes = 2, .base = 2, .depth = 3}, random);
   check_throws<ShapeError>([&] { net(Tensor::zeros({1, 8, 7, 3})); }, {"(1, 8, 7, 3)", "at least 8"});
   check_throws<ShapeError>([&] { net(Tensor::zeros({1, 8, 8, 1})); }, {"(N, H, W, 3)", "(1, 8, 8, 1)"});

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "lamina/core/device.hpp"
 #include "lamina/core/random.hpp"
@@ -126,7 +127,7 @@ class Chooser {
     if (f.validation.size() > 0) note += message(", and ", f.validation.size(), " for validation");
     if (f.unlabelled.size() > 0)
       note += message("; ", f.unlabelled.size(), " have no labels (unlabelled.txt or unlabelled/ of the data set)");
-    if (!compare_) all = std::move(f.photos);  // there is nothing else
+    if (!compare_) all = std::exchange(f.photos, {});  // there is nothing else
     for (const PhotoList* list : {&f.photos, &f.unlabelled}) {
       ++part_;
       for (std::size_t i = 0; i < list->size(); ++i) {
