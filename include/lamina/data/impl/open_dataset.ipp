@@ -14,7 +14,8 @@ void throw_errors(const DatasetFiles& files) {
   int errors = 0;
   for (const Finding& f : files.findings)
     if (f.is_error && ++errors <= 5) text += "\n  " + f.text;
-  if (errors > 5) text += message("\n  and ", errors - 5, " more; `", program_word(), " check ", shell_word(files.root.string()), "` lists all");
+  if (errors > 5)
+    text += message("\n  and ", errors - 5, " more; `", program_word(), " check ", shell_word(files.root.string()), "` lists all");
   require<DataError>(errors == 0, files.root.string(), ": the data set has ", counted(errors, "error"), ":", text);
 }
 

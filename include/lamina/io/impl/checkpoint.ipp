@@ -87,7 +87,8 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
 std::filesystem::path find_weights(const std::filesystem::path& run, const std::string& which) {
   require<DataError>(std::filesystem::exists(run), run.string(), ": no such run folder or checkpoint");
   if (!std::filesystem::is_directory(run)) {
-    require<DataError>(run.extension() == ".safetensors", run.string(), ": neither a run folder nor a .safetensors file, which tools/pth_to_safetensors.py makes of one of PyTorch");
+    require<DataError>(run.extension() == ".safetensors", run.string(),
+                       ": neither a run folder nor a .safetensors file, which tools/pth_to_safetensors.py makes of one of PyTorch");
     return run;
   }
   const auto file = [&](const std::string& name) { return run / "weights" / (name + ".safetensors"); };
