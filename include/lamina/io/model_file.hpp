@@ -2,19 +2,20 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/models/registry.hpp"
 
 namespace lamina::io {
 
-/// A checkpoint as the network it holds: the one way from a file to a network and back, for evaluation, prediction, reports and programs
-/// that embed them. Opening reads the header and what it says; tensors are read when the network is asked for.
+/// A file of weights as the networks it holds: the one way from a file to a network and back, for training, evaluation, prediction, reports
+/// and programs that embed them. Opening reads the header and what it says; tensors are read when they are asked for.
 ///
-/// Training builds its network from its settings and fills it: what it begins with may have other names and lack tensors
-/// (io/pretrained.hpp); what it goes on with has optimisers and the run's state beside the network, which train::Session keeps. Both lie
-/// in the same files: a task's metadata makes each checkpoint of a session a model file.
+/// A file that Lamina wrote names its network, which network() makes. Training has a network of its settings already: io::load_pretrained
+/// gives it what fits of any file, and train::Session gives its components what state() and optimizer_state() have of a checkpoint.
 class ModelFile {
  public:
   /// Throws IoError, DataError naming the file and the broken rule.
@@ -24,6 +25,7 @@ class ModelFile {
 
   const std::filesystem::path& path() const { return path_; }
   const Metadata& metadata() const { return file_.metadata(); }
+  const SafetensorsFile& file() const { return file_; }
   /// The network that "model" of the metadata names; of a run with several, the one that "component" names. Throws DataError when there is
   /// none.
   models::ModelConfig model() const;
@@ -33,9 +35,14 @@ class ModelFile {
   /// The network with its values, in evaluation mode, in f32 on the CPU. It begins as blank(): nothing is allocated that the file does not
   /// hold, and no initial values are computed. Throws as blank().
   std::unique_ptr<models::Network> network() const;
+  /// What a module, or its optimiser, had when the file was written, as they call it; of a file that holds several, the one called
+  /// `component`.
+  std::vector<nn::NamedTensor> state(const std::string& component = "") const { return read({}, component); }
+  std::vector<nn::NamedTensor> optimizer_state(const std::string& component = "") const;
 
  private:
   std::unique_ptr<models::Network> network(bool filled) const;
+  std::vector<nn::NamedTensor> read(std::string_view kind, const std::string& component, bool values = true) const;
 
   std::filesystem::path path_;
   SafetensorsFile file_;

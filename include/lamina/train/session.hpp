@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "lamina/io/checkpoint.hpp"
+#include "lamina/io/model_file.hpp"
 #include "lamina/optim/schedule.hpp"
 #include "lamina/train/sinks/sink.hpp"
 #include "lamina/train/task.hpp"
@@ -44,8 +44,7 @@ RunState run_state(const io::Metadata& metadata, const std::string& origin);
 
 /// The checkpoint to continue from: last, or prev when last is missing or damaged.
 struct FoundCheckpoint {
-  io::Checkpoint checkpoint;
-  std::filesystem::path path;
+  io::ModelFile file;
   std::string damage;  ///< what is wrong with last; empty: nothing
 };
 /// Whether there is one, damaged or not.
@@ -54,8 +53,7 @@ bool holds_checkpoint(const RunFolder& folder);
 std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder);
 
 /// A run folder that this process trains in: its lock, its state, its checkpoints weights/{best,last,prev}.safetensors. It knows neither
-/// networks nor losses: a task's components, with their optimisers, and its metadata are all that it stores and gives back. To rebuild the
-/// network of such a file from what the metadata says is io::ModelFile's.
+/// networks nor losses: a task's components, with their optimisers, and its metadata are all that it stores and gives back.
 class Session {
  public:
   /// Opens or makes the folder and continues from its checkpoint, if it has one. Throws OptionError (another process trains there; there

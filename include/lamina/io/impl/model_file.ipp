@@ -19,23 +19,31 @@ models::ModelConfig ModelFile::model() const {
 std::unique_ptr<models::Network> ModelFile::blank() const { return network(false); }
 std::unique_ptr<models::Network> ModelFile::network() const { return network(true); }
 
-std::unique_ptr<models::Network> ModelFile::network(bool filled) const {
+std::vector<nn::NamedTensor> ModelFile::optimizer_state(const std::string& component) const { return read(kOptimizerPrefix, component); }
+
+/// Tensors whose names begin with `kind` (none: that of no optimiser's) and then with the component's, without both; shapes alone without
+/// `values`.
+std::vector<nn::NamedTensor> ModelFile::read(std::string_view kind, const std::string& component, bool values) const {
+  const std::string prefix = std::string(kind) + (component.empty() ? "" : component + ".");
   const auto& all = file_.tensors();
-  const auto component = metadata().find("component");
-  const std::string prefix = component == metadata().end() ? "" : component->second + ".";
-  std::vector<std::size_t> ours;
-  std::vector<nn::NamedTensor> state;
-  for (std::size_t i = 0; i < all.size(); ++i)
-    if (all[i].name.starts_with(prefix) && !all[i].name.starts_with(kOptimizerPrefix)) {
-      ours.push_back(i);
-      state.push_back({all[i].name.substr(prefix.size()), Tensor::empty(shape_from_file(all[i].shape), {all[i].dtype, kMeta})});
-    }
+  std::vector<nn::NamedTensor> own;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& [name, dtype, shape] = all[i];
+    if (!name.starts_with(prefix) || (kind.empty() && name.starts_with(kOptimizerPrefix))) continue;
+    own.push_back(
+        {name.substr(prefix.size()), values ? relayout(file_.read(i), false) : Tensor::empty(shape_from_file(shape), {dtype, kMeta})});
+  }
+  return own;
+}
+
+std::unique_ptr<models::Network> ModelFile::network(bool filled) const {
+  const auto it = metadata().find("component");
+  const std::string component = it == metadata().end() ? "" : it->second;
   try {
     auto network = models::build_meta(model());
-    network->check_state(state);
+    network->check_state(read({}, component, false));
     if (!filled) return network;
-    for (std::size_t k = 0; k < ours.size(); ++k) state[k].tensor = relayout(file_.read(ours[k]), false);
-    network->fill(std::move(state));
+    network->fill(state(component));
     network->eval();
     return network;
   } catch (const MemoryError&) {

@@ -7,7 +7,7 @@
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/impl/checkpoint.hpp"
 #include "lamina/io/impl/tensorflow.hpp"
-#include "lamina/io/safetensors.hpp"
+#include "lamina/io/model_file.hpp"
 
 namespace lamina::io {
 namespace {
@@ -68,10 +68,10 @@ Shape shape_of(const TensorInfo& tensor, bool tensorflow) {
 }
 
 /// What to type for a file that does not fit.
-std::string cure(const SafetensorsFile& file, const std::filesystem::path& run, const models::Network& network) {
-  if (const auto model = file.metadata().find("model"); model != file.metadata().end()) {
+std::string cure(const ModelFile& file, const std::filesystem::path& run, const models::Network& network) {
+  if (file.metadata().contains("model")) {
     try {
-      const models::ModelConfig c = models::model_config_from_json(model->second);
+      const models::ModelConfig c = file.model();
       const std::string channels = c.in_channels == network.in_channels() ? "" : " --channels " + std::to_string(c.in_channels);
       return "its network is " + models::command_options(c) + channels + ": give these options";
     } catch (const Error&) {  // of a program that knows other networks
@@ -90,7 +90,8 @@ std::vector<std::string> WeightMatch::lines() const {
 
 WeightMatch load_pretrained(models::Network& network, const std::filesystem::path& run, const PretrainedOptions& o) {
   const std::filesystem::path path = find_best_or_last(run);
-  const SafetensorsFile file(path);
+  const ModelFile from(path);
+  const SafetensorsFile& file = from.file();
   const std::vector<nn::NamedTensor> state = network.state();
   const std::vector<std::string> last_layers = network.last_layers();
   const bool tensorflow = by_tensorflow(file);
@@ -132,7 +133,7 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
   require<DataError>(!tensorflow || has_tensorflow_root(state), path.string(),
                      ": it holds TensorFlow's resnet_v1_50_beta, which fits the presets beta and beta-dense of deeplabv3plus");
   if (differing > kTold) wrong += message("\n  and ", differing - kTold, " more");
-  const std::string advice = cure(file, run, network);
+  const std::string advice = cure(from, run, network);
   require<DataError>(wrong.empty(), path.string(), ": its weights do not fit the network:", wrong, "\n", advice);
   require<DataError>(!pairs.empty(), path.string(), ": it has no tensor of the network's names, such as ", state[0].name, "; its first is ",
                      file.tensors().empty() ? "none" : file.tensors()[0].name, "; ", advice);

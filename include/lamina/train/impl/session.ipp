@@ -88,14 +88,6 @@ std::vector<nn::NamedTensor> prefixed(const std::string& prefix, std::vector<nn:
     for (nn::NamedTensor& t : tensors) t.name = prefix + "." + t.name;
   return tensors;
 }
-/// Those of a checkpoint's tensors that are a component's, as it calls them.
-std::vector<nn::NamedTensor> of_component(const std::string& prefix, const std::vector<nn::NamedTensor>& all) {
-  if (prefix.empty()) return all;
-  std::vector<nn::NamedTensor> own;
-  for (const nn::NamedTensor& t : all)
-    if (t.name.starts_with(prefix + ".")) own.push_back({t.name.substr(prefix.size() + 1), t.tensor});
-  return own;
-}
 void append(std::vector<nn::NamedTensor>& to, std::vector<nn::NamedTensor> more) {
   to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -164,9 +156,9 @@ std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder) {
     const auto path = folder.weights(which);
     if (!std::filesystem::exists(path)) continue;
     try {
-      io::Checkpoint c = io::load_checkpoint(path);
-      (void)run_state(c.metadata, path.string());
-      return FoundCheckpoint{std::move(c), path, damage};
+      FoundCheckpoint found{io::ModelFile(path), damage};
+      (void)run_state(found.file.metadata(), path.string());
+      return found;
     } catch (const DataError& e) {
       damage += (damage.empty() ? "" : "; ") + std::string(e.what());
     }
@@ -200,7 +192,7 @@ Session::Session(const std::filesystem::path& folder, Task& task, bool resume) :
   const std::optional<FoundCheckpoint> saved = find_checkpoint(folder_);
   require<OptionError>(resume || !saved, "the run folder ", folder.string(),
                        " holds a run already; choose another --out, or --resume auto to continue it");
-  if (saved) task.restore(saved->checkpoint.metadata, folder.string());
+  if (saved) task.restore(saved->file.metadata(), folder.string());
   const Metadata metadata = task.metadata();
   if (const auto config = metadata.find("config"); config != metadata.end())
     io::write_file_atomically(folder_.file("config.json"), config->second + "\n");
@@ -209,7 +201,7 @@ Session::Session(const std::filesystem::path& folder, Task& task, bool resume) :
     return;
   }
   load(*saved);
-  if (!saved->damage.empty()) damage_ = saved->damage + "; continuing from " + saved->path.string();
+  if (!saved->damage.empty()) damage_ = saved->damage + "; continuing from " + saved->file.path().string();
   resumed_ = true;
 }
 
@@ -217,10 +209,10 @@ Session::~Session() = default;
 
 void Session::load(const FoundCheckpoint& from) {
   for (const Component& c : task_.components()) {
-    c.module->load_state(of_component(c.prefix, from.checkpoint.model));
-    c.optimizer->load_state(of_component(c.prefix, from.checkpoint.optimizer));
+    c.module->load_state(from.file.state(c.prefix));
+    c.optimizer->load_state(from.file.optimizer_state(c.prefix));
   }
-  state_ = run_state(from.checkpoint.metadata, from.path.string());
+  state_ = run_state(from.file.metadata(), from.file.path().string());
   replace_last_ = state_.batch > 0 || !from.damage.empty();
 }
 
