@@ -1,59 +1,57 @@
-// CUDA twin of kernels/warp.hpp. Reads the bytes that the map covers, writes images and labels once.
+// CUDA twin of kernels/warp.hpp, a thread a pixel. Reads the bytes that the maps cover, writes images and labels once.
 #include "lamina/kernels/warp.hpp"
 
 #include "detail/cuda/pixels.cuh"
+#include "detail/shared/warp.hpp"
 
 namespace lamina::kernels::cuda {
 namespace {
 
+template <class T, class S>
+__device__ __forceinline__ void warp_photo(const WarpSource& source, const WarpPoint& at, const float* scale, const float* offset,
+                                           std::int64_t channels, T* out) {
+  const bool whole = moves_whole_pixels(source.map);
+  const auto write = [&](std::int64_t c, float v) { out[c] = static_cast<T>(scale[c] * v + offset[c]); };
+  if (channels == 3 && source.channels == 1)
+    warp_pixel<float, S, 1>(source, at, whole, channels, write);
+  else if (channels == 3)
+    warp_pixel<float, S, 3>(source, at, whole, channels, write);
+  else
+    warp_pixel<float, S, 0>(source, at, whole, channels, write);
+}
+
 template <class T>
-struct Warp {
-  View4<const std::uint8_t> x;
-  const AffineMap* maps;
-  const float *scale, *offset;
-  float border;
-
-  template <int N>
-  __device__ Lanes<N> operator()(std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t c) const {
-    const WarpPoint at = warp_point(maps[n], i, j, x.h, x.w);
-    Lanes<N> v;
-#pragma unroll
-    for (int k = 0; k < N; ++k) v.v[k] = border;
-    if (at.inside) {
-      const WarpSquare s = warp_square(at, x.h, x.w);
-#pragma unroll
-      for (int k = 0; k < N; ++k) {
-        const auto pixel = [&](std::int64_t h, std::int64_t w) { return static_cast<float>(x.pixel(n, h, w)[c + k]); };
-        v.v[k] = s.between(pixel(s.top, s.left), pixel(s.top, s.right), pixel(s.bottom, s.left), pixel(s.bottom, s.right));
-      }
+__global__ void warp_kernel(const WarpSource* sources, WarpBorder border, const float* scale, const float* offset, View4<T> y,
+                            std::uint8_t* labels, std::int64_t planes) {
+  for (std::int64_t p = global_thread(); p < y.pixels(); p += grid_threads()) {
+    const WarpSource& source = sources[p / (y.h * y.w)];
+    const WarpPoint at = warp_point(source.map, p / y.w % y.h, p % y.w, source.height, source.width);
+    if (y.data) {
+      T* out = y.pixel(0, 0, p);
+      if (!at.inside)
+        for (std::int64_t c = 0; c < y.c; ++c)
+          out[c] = static_cast<T>(scale[c] * static_cast<float>(border.image[y.c == 3 ? c : 0]) + offset[c]);
+      else if (source.sample_bytes == 1)
+        warp_photo<T, std::uint8_t>(source, at, scale, offset, y.c, out);
+      else
+        warp_photo<T, std::uint16_t>(source, at, scale, offset, y.c, out);
     }
-#pragma unroll
-    for (int k = 0; k < N; ++k) v.v[k] = (scale ? scale[c + k] : 1.f) * v.v[k] + (offset ? offset[c + k] : 0.f);
-    return v;
-  }
-};
-
-__global__ void warp_labels_kernel(const std::uint8_t* labels, std::int64_t height, std::int64_t width, const AffineMap* maps,
-                                   std::uint8_t outside, std::int64_t n, std::int64_t h, std::int64_t w, std::uint8_t* out) {
-  for (std::int64_t p = global_thread(); p < n * h * w; p += grid_threads()) {
-    const std::int64_t image = p / (h * w);
-    const WarpPoint at = warp_point(maps[image], p / w % h, p % w, height, width);
-    out[p] = at.inside ? labels[(image * height + at.row) * width + at.column] : outside;
+    if (labels)
+      for (std::int64_t k = 0; k < planes; ++k)
+        labels[p * planes + k] = at.inside ? source.labels[(at.row * source.width + at.column) * planes + k] : border.label;
   }
 }
 
 }  // namespace
 
 template <class T>
-void warp(Cuda& cuda, View4<const std::uint8_t> x, const std::uint8_t* labels, const AffineMap* maps, const Precise<T>* scale,
-          const Precise<T>* offset, std::uint8_t border, std::uint8_t outside, View4<T> y, std::uint8_t* labels_out) {
+void warp(Cuda& cuda, const WarpSource* sources, WarpBorder border, const Precise<T>* scale, const Precise<T>* offset, View4<T> y,
+          std::uint8_t* labels, std::int64_t planes) {
   Workspace workspace(cuda);
-  AffineMap* there = workspace.take<AffineMap>(y.n);
-  upload(cuda, there, maps, static_cast<std::size_t>(y.n) * sizeof *maps);
-  for_pixels(cuda, y, Warp<T>{x, there, scale, offset, static_cast<float>(border)});
-  if (labels)
-    launch<warp_labels_kernel>(cuda, blocks_for(y.pixels(), 256), 256, 0, labels, x.h, x.w, static_cast<const AffineMap*>(there), outside,
-                               y.n, y.h, y.w, labels_out);
+  WarpSource* there = workspace.take<WarpSource>(y.n);
+  upload(cuda, there, sources, static_cast<std::size_t>(y.n) * sizeof *sources);
+  launch<warp_kernel<T>>(cuda, blocks_for(y.pixels(), 256), 256, 0, static_cast<const WarpSource*>(there), border, scale, offset, y, labels,
+                         planes);
 }
 
 LAMINA_INSTANTIATE(&warp<float>, &warp<BFloat16>)

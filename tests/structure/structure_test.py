@@ -34,7 +34,7 @@ MAY_INCLUDE = {
     "optim": COMPUTE | {"optim"},
     "io": COMPUTE | {"models", "io"},  # models: their registry, to turn a file into a network and back
     "metrics": {"core", "metrics"},
-    "data": {"core", "data", "io"},  # io: files and arrays, no weights
+    "data": {"core", "kernels", "data", "io"},  # kernels: warp; io: files and arrays, no weights
     "infer": COMPUTE | {"models", "io", "data", "metrics", "heads", "infer"},
     "train": COMPUTE | {"models", "optim", "io", "metrics", "data", "heads", "losses", "infer", "train"},
 }

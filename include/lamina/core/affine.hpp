@@ -11,6 +11,30 @@ struct AffineMap {
   double xx = 1, xy = 0, yx = 0, yy = 1, x = 0, y = 0;
 };
 
+/// RGB -> RGB, an affine map on samples 0..255, which it does not leave. Other numbers of channels get brightness and contrast alone, all
+/// alike: the first factor and offset. Plain data.
+struct ColorMap {
+  float matrix[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+  float offset[3] = {0, 0, 0};
+  bool identity = true;
+};
+
+/// A photograph and its mask, in the memory of the device that samples them, and how they come to a network. Plain data.
+struct WarpSource {
+  const void* pixels = nullptr;          ///< rows of (width, channels) samples; null: a mask alone
+  const std::uint8_t* labels = nullptr;  ///< (height, width, planes); null: a photograph alone
+  std::int64_t height = 0, width = 0;
+  std::int64_t channels = 0, row_bytes = 0;  ///< of the photograph, and from one of its rows to the next
+  int sample_bytes = 1;                      ///< 1, or 2
+  float to_255 = 1;                          ///< what samples of 2 bytes are multiplied by
+  AffineMap map{};
+  ColorMap color{};
+};
+/// What is outside of a source: samples of 0..255 (of other channels than three the first), and a label.
+struct WarpBorder {
+  std::uint8_t image[3] = {0, 0, 0}, label = 255;
+};
+
 /// A point of the source image, and the pixel that holds it.
 struct WarpPoint {
   double x, y;

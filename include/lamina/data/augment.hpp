@@ -6,6 +6,7 @@
 
 #include "lamina/core/affine.hpp"
 #include "lamina/core/random.hpp"
+#include "lamina/core/tensor.hpp"
 #include "lamina/data/image.hpp"
 
 namespace lamina::data {
@@ -43,14 +44,7 @@ Augment parse_augment(std::string_view list);
 /// The list that parse_augment reads back.
 std::string to_string(const Augment& augment);
 
-/// RGB -> RGB, an affine map on samples 0..255.
-struct ColorMap {
-  float matrix[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
-  float offset[3] = {0, 0, 0};
-  bool identity = true;
-};
-
-/// One draw of an augmentation: the same geometry for the image and its mask, on any device (see the op `warp`).
+/// One draw of an augmentation: the same geometry for the image and its mask, on any device.
 struct Transform {
   AffineMap geometry;
   ColorMap color;
@@ -87,6 +81,11 @@ void sample(const ImageView& image, const Transform& transform, const Border& bo
             const Normalization& normalization = {});
 /// Samples a mask at the nearest pixel into (height, width, mask.values()) labels.
 void sample(const LabelImage& mask, const Transform& transform, const Border& border, int width, int height, std::uint8_t* out);
+
+/// Both at once on the device of `image` (1, H, W, channels) f32 and `labels` (1, H, W, mask.values()) u8, which is undefined where no mask
+/// is asked for: a pass of kernels/warp.hpp. Throws as above; DataError where sizes differ; ShapeError, DeviceError, CudaError.
+void sample(const Image& photograph, const LabelImage* mask, const Transform& transform, const Border& border, const Tensor& image,
+            const Tensor& labels, const Normalization& normalization = {});
 
 /// Resizes a photograph with a triangle filter as wide as the reduction (antialiased bilinear, as PIL and torchvision do).
 Image resized(const ImageView& image, int width, int height);

@@ -29,6 +29,7 @@ struct LoaderOptions {
   bool merge_single = false;  ///< a last batch of one item joins the one before
   std::uint64_t seed = 0;
   int threads = 1;                                   ///< prefetching threads; 0: next() does the work
+  Device device{};                                   ///< of the tensors: where decoded photographs and masks are sampled
   std::int64_t cache_bytes = std::int64_t{1} << 30;  ///< of decoded 8-bit pixels kept in memory
   DecodeLimits limits{};
 };

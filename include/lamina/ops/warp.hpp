@@ -1,5 +1,6 @@
 #pragma once
 #include <span>
+#include <vector>
 
 #include "lamina/autograd/node.hpp"
 #include "lamina/core/dispatch.hpp"
@@ -26,9 +27,8 @@ struct WarpedBatch {
 /// or none, one map an image -> images (N, height, width, C), labels (N, height, width). Not differentiable. Throws ShapeError,
 /// DeviceError. Kernels: kernels/warp.{cpp,cu}.
 ///
-/// For photographs that are on the device already. The loader samples what it decodes along the same maps and by the same rule
-/// (core/affine.hpp), but with data::sample: item by item on its own threads, of 8 or 16 bits, of any size each, changing colors on the
-/// way, and with the floor data/ below ops/. Both give the same labels, and images that differ by rounding.
+/// The kernel is the one that data/ samples decoded photographs with, on either device; these also may have 16 bits, a size each, other
+/// colors, and masks of several planes (data/augment.hpp).
 inline WarpedBatch warp(const Tensor& images, const Tensor& labels, std::span<const AffineMap> maps, const WarpParams& p = {}) {
   require(images.rank() == 4 && images.size(1) >= 1 && images.size(2) >= 1, "warp: images must be (N, H, W, C) and not empty, got ",
           images.shape());
@@ -49,12 +49,22 @@ inline WarpedBatch warp(const Tensor& images, const Tensor& labels, std::span<co
               t.shape());
   require_precise("warp", out.images, p.scale, p.offset);
   if (labels) out.labels = Tensor::empty({n, h, w}, like(labels));
-  const Tensor packed = labels ? labels.packed() : labels;
+  const Tensor photos = images.packed(), masks = labels ? labels.packed() : labels;
+  const Tensor scale = p.scale ? p.scale : Tensor::full({c}, 1, precise_like(out.images)),
+               offset = p.offset ? p.offset : Tensor::zeros({c}, precise_like(out.images));
+  std::vector<WarpSource> sources(static_cast<std::size_t>(n));
   dispatch(out.images, [&]<class T>(auto& device) {
     using P = Precise<T>;
-    kernels::warp<T>(device, images.view4<const std::uint8_t>(), labels ? packed.data<const std::uint8_t>() : nullptr, maps.data(),
-                     p.scale ? p.scale.data<const P>() : nullptr, p.offset ? p.offset.data<const P>() : nullptr, p.border, p.outside,
-                     out.images.view4<T>(), labels ? out.labels.data<std::uint8_t>() : nullptr);
+    for (std::int64_t i = 0, pixels = images.size(1) * images.size(2); i < n; ++i)
+      sources[static_cast<std::size_t>(i)] = {.pixels = photos.data<const std::uint8_t>() + i * pixels * c,
+                                              .labels = masks ? masks.data<const std::uint8_t>() + i * pixels : nullptr,
+                                              .height = images.size(1),
+                                              .width = images.size(2),
+                                              .channels = c,
+                                              .row_bytes = images.size(2) * c,
+                                              .map = maps[static_cast<std::size_t>(i)]};
+    kernels::warp<T>(device, sources.data(), WarpBorder{{p.border, p.border, p.border}, p.outside}, scale.data<const P>(),
+                     offset.data<const P>(), out.images.view4<T>(), labels ? out.labels.data<std::uint8_t>() : nullptr, 1);
   });
   const std::span<const double> affine(maps.empty() ? nullptr : &maps[0].xx, 6 * maps.size());  // xx xy yx yy x y of each image
   record({"warp",

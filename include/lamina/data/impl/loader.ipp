@@ -152,6 +152,8 @@ struct Loader::State {
   }
 
   void work() {
+    ThreadPool alone(1);
+    const ExecutorScope scope(alone);  // the others compute
     const std::int64_t ahead = options.threads;
     std::unique_lock lock(mutex);
     for (;;) {
@@ -213,16 +215,15 @@ struct Loader::State {
     const std::int64_t begin = index * options.batch, left = std::ssize(entries) - begin;
     const std::int64_t count = options.merge_single && left == options.batch + 1 ? left : std::min<std::int64_t>(options.batch, left);
     const int width = options.width, height = options.height;
-    const std::int64_t pixels = std::int64_t{width} * height;
     const auto number = [&](std::int64_t i) { return static_cast<std::size_t>(order[static_cast<std::size_t>(begin + i)]); };
     const Item& first = items[static_cast<std::size_t>(entries[number(0)].item)];
     const bool labelled = !first.mask.empty(), weighted = !first.weights.empty();
     const std::int64_t planes = masks.planes(), values = std::max<std::int64_t>(planes, 1);
     Batch batch;
     const std::int64_t channels = options.normalization.channels;
-    const Tensor images = Tensor::empty({count, height, width, channels});
-    Tensor labels = labelled ? Tensor::empty({count, height, width, values}, {DType::u8, kCpu}) : Tensor{};
-    const Tensor weights = weighted ? Tensor::empty({count, height, width}) : Tensor{};
+    const Tensor images = Tensor::empty({count, height, width, channels}, {DType::f32, options.device});
+    Tensor labels = labelled ? Tensor::empty({count, height, width, values}, {DType::u8, options.device}) : Tensor{};
+    const Tensor weights = weighted ? Tensor::empty({count, height, width, 1}, {DType::f32, options.device}) : Tensor{};
     for (std::int64_t i = 0; i < count; ++i) {
       const auto& [item, window] = entries[number(i)];
       const auto sample = read(item);
@@ -230,19 +231,18 @@ struct Loader::State {
       const RandomKey key = RandomKey{options.seed, kAugmentStream}.derive(static_cast<std::uint64_t>(epoch)).derive(number(i));
       const Transform transform = window.width > 0 ? Transform{{.x = static_cast<double>(window.x), .y = static_cast<double>(window.y)}, {}}
                                                    : draw(*sample, items[static_cast<std::size_t>(item)], sizes, key);
-      data::sample(sample->image, transform, options.border, width, height, images.data<float>() + i * pixels * channels,
-                   options.normalization);
       require<DataError>(sample->mask.labels.empty() != labelled && sample->weights.image.pixels.empty() != weighted,
                          items[static_cast<std::size_t>(item)].image.string(), ": only some of the items have masks, or weights of pixels");
+      data::sample(sample->image, &sample->mask, transform, options.border, images.rows(i, 1), labelled ? labels.rows(i, 1) : Tensor{},
+                   options.normalization);
       if (weighted)
-        data::sample(sample->weights.image, {transform.geometry, {}}, {}, width, height, weights.data<float>() + i * pixels,
+        data::sample(sample->weights.image, nullptr, {transform.geometry, {}}, {}, weights.rows(i, 1), {},
                      {.channels = 1, .mean = {0}, .sd = {static_cast<float>(1 / sample->weights.most)}});
-      if (labelled) data::sample(sample->mask, transform, options.border, width, height, labels.data<std::uint8_t>() + i * pixels * values);
       batch.indices.push_back(item);
       if (window.width > 0) batch.windows.push_back(window);
     }
     batch.set(kImage, images);
-    if (weighted) batch.set(kPixelWeights, weights);
+    if (weighted) batch.set(kPixelWeights, weights.view_as({count, height, width}));
     if (labelled) batch.set(kLabels, planes == 0 ? labels.view_as({count, height, width}) : labels);
     return batch;
   }

@@ -2,22 +2,24 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lamina/core/dispatch.hpp"
 #include "lamina/core/names.hpp"
 #include "lamina/data/augment.hpp"
+#include "lamina/kernels/warp.hpp"
 
 namespace lamina::data {
 namespace {
 
 constexpr std::string_view kResizeNames[] = {"stretch", "crop", "pad"};
 
-bool moves_whole_pixels(const AffineMap& f) {
-  return std::abs(f.xx) == 1 && std::abs(f.yy) == 1 && f.xy == 0 && f.yx == 0 && f.x == std::floor(f.x) && f.y == std::floor(f.y);
-}
-
 /// Samples of 0..255 to the network's range, by channel.
 struct Scales {
   float scale[kMostChannels], offset[kMostChannels];
   explicit Scales(const Normalization& n) {
+    require<OptionError>(n.channels >= 1 && n.channels <= kMostChannels && (n.mean.empty() || std::ssize(n.mean) == n.channels) &&
+                             n.sd.size() == n.mean.size(),
+                         "a normalization of ", n.channels, " channels has ", n.mean.size(), " means and ", n.sd.size(),
+                         " standard deviations");
     for (int c = 0; c < n.channels; ++c) {
       const auto k = static_cast<std::size_t>(c);
       const double mean = n.mean.empty() ? 0.5 : n.mean[k], sd = n.sd.empty() ? 0.5 : n.sd[k];
@@ -25,141 +27,27 @@ struct Scales {
       offset[c] = static_cast<float>(-mean / sd);
     }
   }
-  float operator()(float v, int c) const { return v * scale[c] + offset[c]; }
 };
 
-/// The channels of a pixel (0..255) after the color map, normalised.
-struct PixelWriter {
-  const ColorMap& color;
-  const Scales& scales;
-  int channels;
-  void operator()(const float* in, float* out) const {
-    for (int c = 0; c < channels; ++c) {
-      float v = in[c];
-      if (!color.identity) {
-        // Other channels than RGB are made brighter and of more contrast alike.
-        v = channels == 3 ? color.matrix[c][0] * in[0] + color.matrix[c][1] * in[1] + color.matrix[c][2] * in[2] + color.offset[c]
-                          : color.matrix[0][0] * v + color.offset[0];
-        v = v < 0 ? 0 : v > 255 ? 255 : v;
-      }
-      out[c] = scales(v, c);
-    }
-  }
-};
+WarpBorder warp_border(const Border& b) { return {{b.image[0], b.image[1], b.image[2]}, b.label}; }
 
-/// A photograph as samples of 0..255 at its pixels. kChannels 0: as many as it has.
-template <class T, int kChannels>
-struct Source {
-  const ImageView& image;
-  float to_255 = static_cast<float>(255.0 / image.max_value);
-  int channels() const { return kChannels ? kChannels : image.channels; }
-  const T* at(std::int64_t x, std::int64_t y) const {
-    return reinterpret_cast<const T*>(image.at(static_cast<int>(x), static_cast<int>(y)));
-  }
-  float value(T v) const { return sizeof(T) == 1 ? static_cast<float>(v) : static_cast<float>(v) * to_255; }
-};
-
-/// One row of a map that only mirrors and moves by whole pixels: columns [begin, end) exist, the first of them is pixel (x, y) of the
-/// source.
-struct WholeRow {
-  int x, y, step, begin, end;
-  WholeRow(const AffineMap& f, int row, int width, int source_width, int source_height)
-      : x(static_cast<int>(std::floor(f.xx * 0.5 + f.x))),
-        y(static_cast<int>(std::floor(f.yy * (row + 0.5) + f.y))),
-        step(f.xx > 0 ? 1 : -1) {
-    const int first = step > 0 ? -x : x - source_width + 1, last = step > 0 ? source_width - x : x + 1;
-    const bool exists = y >= 0 && y < source_height;
-    begin = exists ? std::clamp(first, 0, width) : width;
-    end = exists ? std::clamp(last, begin, width) : width;
-    x += step * begin;
-  }
-};
-
-/// The columns [begin, end) of a row whose points are inside the source; what lies between two of them is, too.
-struct InsideColumns {
-  int begin = 0, end;
-  InsideColumns(const WarpRow& row, int width, int source_width, int source_height) : end(width) {
-    narrow(row.xx, row.x, source_width), narrow(row.yx, row.y, source_height);
-    const auto outside = [&](int j) { return !row.point(j, source_height, source_width).inside; };
-    while (begin < end && outside(begin)) ++begin;
-    while (begin < end && outside(end - 1)) --end;
-  }
-
- private:
-  /// To where 0 <= step * (j + 0.5) + first < extent, or a column more on either side.
-  void narrow(double step, double first, int extent) {
-    if (step == 0) return;
-    const double a = -first / step - 0.5, b = (extent - first) / step - 0.5, least = std::min(a, b) - 1, most = std::max(a, b) + 2;
-    begin = least < begin ? begin : least < end ? static_cast<int>(least) : end;
-    end = most > end ? end : most > begin ? static_cast<int>(most) : begin;
-  }
-};
-
-/// One row of such a map without a change of color.
-template <class T, int kChannels>
-void copy_row(const Source<T, kChannels>& source, const AffineMap& f, const float* outside, const Scales& scales, int channels, int row,
-              int width, float* out) {
-  const WholeRow r(f, row, width, source.image.width, source.image.height);
-  for (int column = 0; column < r.begin; ++column) std::copy_n(outside, channels, out + channels * column);
-  for (int column = r.end; column < width; ++column) std::copy_n(outside, channels, out + channels * column);
-  if (r.begin == r.end) return;
-  const T* from = source.at(r.x, r.y);
-  float* to = out + channels * r.begin;
-  const int given = source.channels();
-  for (int column = r.begin; column < r.end; ++column, from += r.step * given, to += channels)
-    for (int c = 0; c < (kChannels ? 3 : channels); ++c) to[c] = scales(source.value(from[kChannels == 1 ? 0 : c]), c);
+WarpSource source_of(const ImageView& image, const Transform& t, int channels) {
+  require_valid("sampling", image);
+  require<DataError>(has_channels(image, channels), "sampling: an image of ", image.channels, " channels for ", channels);
+  return {.pixels = image.pixels,
+          .height = image.height,
+          .width = image.width,
+          .channels = image.channels,
+          .row_bytes = image.row_bytes,
+          .sample_bytes = static_cast<int>(image.sample_bytes()),
+          .to_255 = static_cast<float>(255.0 / image.max_value),
+          .map = t.geometry,
+          .color = t.color};
 }
 
-/// kChannels 1 and 3 make three channels, 0 as many as the photograph has.
-template <class T, int kChannels>
-void sample_photo(const ImageView& image, const Transform& t, const Border& border, int width, int height, float* out,
-                  const Scales& scales) {
-  const Source<T, kChannels> source{image};
-  const int given = source.channels(), channels = kChannels ? 3 : given;
-  const PixelWriter write{t.color, scales, channels};
-  const bool exact = moves_whole_pixels(t.geometry);
-  float outside[kMostChannels];
-  for (int c = 0; c < channels; ++c) outside[c] = scales(border.image[channels == 3 ? static_cast<std::size_t>(c) : 0], c);
-  for (int row = 0; row < height; ++row) {
-    if (exact && t.color.identity) {
-      copy_row(source, t.geometry, outside, scales, channels, row, width, out);
-      out += channels * width;
-      continue;
-    }
-    const WarpRow points(t.geometry, row);
-    const InsideColumns inside(points, width, image.width, image.height);
-    for (int column = 0; column < width; ++column, out += channels) {
-      if (column < inside.begin || column >= inside.end) {
-        std::copy_n(outside, channels, out);
-        continue;
-      }
-      const WarpPoint at = points.point_inside(column);
-      float mixed[kMostChannels];
-      if (exact) {
-        const T* p = source.at(at.column, at.row);
-        for (int c = 0; c < given; ++c) mixed[c] = source.value(p[c]);
-      } else {
-        const WarpSquare s = warp_square(at, image.height, image.width);
-        const T *top = source.at(0, s.top), *bottom = source.at(0, s.bottom);
-        const std::int64_t left = s.left * given, right = s.right * given;
-        const T *aa = top + left, *ba = top + right, *ab = bottom + left, *bb = bottom + right;
-        for (int c = 0; c < given; ++c)
-          mixed[c] = s.between(source.value(aa[c]), source.value(ba[c]), source.value(ab[c]), source.value(bb[c]));
-      }
-      if (kChannels == 1) mixed[1] = mixed[2] = mixed[0];
-      write(mixed, out);
-    }
-  }
-}
-
-template <class T>
-void sample_any(const ImageView& image, const Transform& t, const Border& border, int width, int height, float* out,
-                const Normalization& n) {
-  const Scales scales(n);
-  if (n.channels == 3 && image.channels == 1) return sample_photo<T, 1>(image, t, border, width, height, out, scales);
-  if (n.channels == 3 && image.channels == 3) return sample_photo<T, 3>(image, t, border, width, height, out, scales);
-  require<DataError>(image.channels == n.channels, "sampling: an image of ", image.channels, " channels for ", n.channels);
-  sample_photo<T, 0>(image, t, border, width, height, out, scales);
+WarpSource source_of(const LabelImage& mask, const Transform& t) {
+  require_valid("sampling", mask);
+  return {.labels = mask.labels.data(), .height = mask.height, .width = mask.width, .map = t.geometry};
 }
 
 /// Weights of a triangle filter for each of `to` positions over `from` samples, antialiased when reducing.
@@ -206,36 +94,50 @@ Resize resize_named(std::string_view name) {
 }
 
 void sample(const ImageView& image, const Transform& t, const Border& border, int width, int height, float* out, const Normalization& n) {
-  require_valid("sampling", image);
-  require<OptionError>(n.channels >= 1 && n.channels <= kMostChannels && (n.mean.empty() || std::ssize(n.mean) == n.channels) &&
-                           n.sd.size() == n.mean.size(),
-                       "a normalization of ", n.channels, " channels has ", n.mean.size(), " means and ", n.sd.size(),
-                       " standard deviations");
-  (image.max_value > 255 ? sample_any<std::uint16_t> : sample_any<std::uint8_t>)(image, t, border, width, height, out, n);
+  const Scales scales(n);
+  const WarpSource source = source_of(image, t, n.channels);
+  ThreadPool alone(1);
+  Cpu cpu{&alone, current_cpu().isa};
+  kernels::warp<float>(cpu, &source, warp_border(border), scales.scale, scales.offset,
+                       View4<float>{out, 1, height, width, n.channels, n.channels}, nullptr, 0);
 }
 
 void sample(const LabelImage& mask, const Transform& t, const Border& border, int width, int height, std::uint8_t* out) {
-  require_valid("sampling", mask);
-  const std::size_t values = mask.values();
-  const bool exact = moves_whole_pixels(t.geometry);
-  for (int row = 0; row < height; ++row) {
-    if (exact) {
-      const WholeRow r(t.geometry, row, width, mask.width, mask.height);
-      out = std::fill_n(out, values * static_cast<std::size_t>(r.begin), border.label);
-      for (int column = r.begin, x = r.x; column < r.end; ++column, x += r.step) out = std::copy_n(&mask.at(x, r.y), values, out);
-      out = std::fill_n(out, values * static_cast<std::size_t>(width - r.end), border.label);
-      continue;
-    }
-    const WarpRow points(t.geometry, row);
-    const InsideColumns inside(points, width, mask.width, mask.height);
-    out = std::fill_n(out, values * static_cast<std::size_t>(inside.begin), border.label);
-    for (int column = inside.begin; column < inside.end; ++column) {
-      const WarpPoint at = points.point_inside(column);
-      const std::uint8_t* label = &mask.at(static_cast<int>(at.column), static_cast<int>(at.row));
-      out = values == 1 ? (*out = *label, out + 1) : std::copy_n(label, values, out);
-    }
-    out = std::fill_n(out, values * static_cast<std::size_t>(width - inside.end), border.label);
+  const WarpSource source = source_of(mask, t);
+  ThreadPool alone(1);
+  Cpu cpu{&alone, current_cpu().isa};
+  kernels::warp<float>(cpu, &source, warp_border(border), nullptr, nullptr, View4<float>{nullptr, 1, height, width, 0, 0}, out,
+                       static_cast<std::int64_t>(mask.values()));
+}
+
+void sample(const Image& photograph, const LabelImage* mask, const Transform& t, const Border& border, const Tensor& image,
+            const Tensor& labels, const Normalization& n) {
+  const Scales scales(n);
+  WarpSource source = source_of(photograph, t, n.channels);
+  require<DeviceError>(image.dtype() == DType::f32, "sampling: the image must be f32, got ", name_of(image.dtype()));
+  require(image.rank() == 4 && image.size(0) == 1 && image.size(3) == n.channels, "sampling: the image must be (1, H, W, ", n.channels,
+          "), got ", image.shape());
+  require(!labels || labels.shape() == image.shape().with(-1, static_cast<std::int64_t>(mask ? mask->values() : 0)), "sampling: labels ",
+          labels ? labels.shape() : Shape{}, " do not fit the image ", image.shape(), mask ? " and the mask" : ": there is no mask");
+  std::vector<Tensor> copies;
+  const auto there = [&]<class T>(const T* values, std::size_t count) {
+    if (image.device().is_cpu()) return values;
+    copies.push_back(Tensor::from(std::span(values, count), {static_cast<std::int64_t>(count)}, image.device()));
+    return static_cast<const T*>(copies.back().data<const T>());
+  };
+  source.pixels = there(photograph.pixels.data(), photograph.pixels.size());
+  if (labels) {
+    source.labels = there(source_of(*mask, t).labels, mask->labels.size());
+    require<DataError>(mask->width == photograph.width && mask->height == photograph.height, "sampling: a mask of ", mask->width, "x",
+                       mask->height, " beside an image of ", photograph.width, "x", photograph.height);
   }
+  const auto channels = static_cast<std::size_t>(n.channels);
+  const float *scale = there(scales.scale, channels), *offset = there(scales.offset, channels);
+  dispatch(image, [&]<class T>(auto& device) {
+    if constexpr (std::is_same_v<T, float>)
+      kernels::warp<T>(device, &source, warp_border(border), scale, offset, image.view4<T>(),
+                       labels ? labels.data<std::uint8_t>() : nullptr, labels ? labels.size(3) : 0);
+  });
 }
 
 namespace {
