@@ -29,10 +29,10 @@ Image located(int width, int height, int mark = 7) {
   return image;
 }
 
-/// `count` photographs NAME0.png ... in `folder`, of blue 100, 101, ...
-void photos_in(const fs::path& folder, int count, const std::string& name = "p") {
+/// `count` photographs NAME0.png ... in `folder`, of blue `blue`, blue + 1, ...
+void photos_in(const fs::path& folder, int count, const std::string& name = "p", int blue = 100) {
   io::create_folders(folder);
-  for (int i = 0; i < count; ++i) write_png(folder / (name + std::to_string(i) + ".png"), located(12, 10, 100 + i));
+  for (int i = 0; i < count; ++i) write_png(folder / (name + std::to_string(i) + ".png"), located(12, 10, blue + i));
 }
 
 std::vector<std::string> names(const PhotoList& list) {
@@ -114,18 +114,23 @@ TEST_CASE("photographs are found in folders, lists, data sets and by name; some 
   CHECK(list_of({"ab", "c"}).checksum() != list_of({"a", "bc"}).checksum());
 }
 
-TEST_CASE("a file that two sources have is used once, and none of val and test lists is trained on, whatever paths lead there") {
+TEST_CASE("a file that two sources have is used once, and none of val and test lists is trained on, whatever it is called") {
   TempFolder f;
   photos_in(f / "set/images", 6);
-  photos_in(f / "set/unlabelled", 2, "u");
+  photos_in(f / "set/unlabelled", 2, "u", 150);
   for (const auto& [split, text] : {std::pair("train", "p0\np4\n"), std::pair("val", "p1\n"), std::pair("test", "p2\n")})
     io::write_file_atomically(f / "set" / (std::string(split) + ".txt"), text);
   fs::create_directory_symlink(f / "set/unlabelled", f / "linked");
   fs::create_symlink(f / "set/images/p2.png", f / "tested.png");
+  for (const auto& [from, to] : {std::pair("p1", "holiday"), std::pair("p2", "beach"), std::pair("p0", "again")}) {
+    io::create_folders(f / "copies");
+    fs::copy_file(f / "set/images" / (std::string(from) + ".png"), f / "copies" / (std::string(to) + ".png"));
+  }
   const std::string set = (f / "set").string();
-  const PhotoSets sets =
-      find_photos({set, set + "/images/../unlabelled", (f / "linked").string(), set + "/images", (f / "tested.png").string()}, 4, 1);
-  CHECK(names(sets.training) == std::vector<std::string>{"p0.png", "p4.png", "u0.png", "u1.png", "p3.png", "p5.png"});
+  const PhotoSets sets = find_photos(
+      {set, set + "/images/../unlabelled", (f / "linked").string(), set + "/images", (f / "tested.png").string(), (f / "copies").string()},
+      4, 1);
+  CHECK(names(sets.training) == std::vector<std::string>{"p0.png", "p4.png", "u0.png", "u1.png", "p3.png", "p5.png", "again.png"});
   CHECK(names(sets.held_out) == std::vector<std::string>{"p1.png"});
   const auto note = [&](std::size_t i, const char* words) {
     CHECK_MESSAGE(sets.notes.at(i).find(words) != std::string::npos, sets.notes.at(i));
@@ -134,6 +139,7 @@ TEST_CASE("a file that two sources have is used once, and none of val and test l
   for (const int i : {1, 2, 3}) note(static_cast<std::size_t>(i), "; 2 left out that came before");
   note(3, "; 2 left out that val or test lists have");
   note(4, "; 1 left out that val or test lists have");
+  note(5, "; 2 left out that val or test lists have, or copies of them");
   CHECK(find_photos({set, set}, 4, 1).training.size() == 4);
   CHECK(find_photos({set, set}, 4, 1).held_out.size() == 1);
   check_throws<DataError>([&] { find_photos({}, 0, 1); }, {"no photograph"});
