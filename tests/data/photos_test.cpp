@@ -94,7 +94,7 @@ TEST_CASE("photographs are found in folders, lists, data sets and by name; some 
 
   // Of a data set: its train list and what is unlabelled; its val list is held out, its test list left alone.
   photos_in(f / "set/images", 6);
-  photos_in(f / "set/unlabelled", 2, "u");
+  photos_in(f / "set/unlabelled", 2, "u", 150);
   for (const auto& [split, text] : {std::pair("train", "p0\np4\n"), std::pair("val", "p1\np5\n"), std::pair("test", "p2\n")})
     io::write_file_atomically(f / "set" / (std::string(split) + ".txt"), text);
   const PhotoSets set = find_photos({(f / "set").string()}, 16, 1);
