@@ -1,5 +1,6 @@
 #include "open_data.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 
@@ -28,6 +29,14 @@ data::DatasetOptions dataset_options(const DataOptions& o) {
   d.others = o.others.value_or("");
   d.mask_threshold = o.mask_threshold.value_or(0);
   return d;
+}
+
+std::string default_out(const std::filesystem::path& data, const std::string& prefix) {
+  const std::filesystem::path root = std::filesystem::weakly_canonical(data), here = std::filesystem::current_path();
+  const bool named = data.has_filename() && data.filename() != "." && data.filename() != "..";
+  const std::filesystem::path name = prefix + (named ? data : root).filename().string();
+  const bool inside = std::mismatch(root.begin(), root.end(), here.begin(), here.end()).first == root.end();
+  return (inside ? std::filesystem::proximate(root.parent_path()) / "runs" / name : "runs" / name).string();
 }
 
 void keep_out_of_data(const std::string& what, const std::string& out, const DataOptions& o) {
@@ -84,7 +93,7 @@ data::Dataset open_data_of_run(const DataOptions& options, const std::string& ru
   const std::vector<std::string> here = heads::make_head(dataset.schema)->outcomes(), there = info.head->outcomes();
   require<DataError>(here == there, o.data, ": its classes (", listed(here), ") are not those that ", run, " was trained on (",
                      listed(there), "); to train on them from there: ", program_word(), " train ", shell_word(o.data), " --from ",
-                     shell_word(run));
+                     shell_word(run), " ", models::command_options(train::model_config(info.config)), " --out ", shell_word(run + "-2"));
   dataset.schema.keep_background(info.schema);
   tell_of(dataset, o.data, progress);
   return dataset;

@@ -21,6 +21,8 @@ struct DataOptions {
 
 lamina::data::DatasetOptions dataset_options(const DataOptions& options);
 /// Throws OptionError where results in `out` would land among data, these or others'.
+/// Where results go unless something else is said: runs/PREFIX and the data's name; where the program stands inside the data, beside it.
+std::string default_out(const std::filesystem::path& data, const std::string& prefix = "");
 void keep_out_of_data(const std::string& what, const std::string& out, const DataOptions& options);
 /// What is not given is as in a run.
 DataOptions as_in_run(DataOptions options, const lamina::train::TrainConfig& config);

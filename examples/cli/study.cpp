@@ -21,7 +21,7 @@ int study(train::StudyConfig config, bool plan_only, const Common& common) {
   fs::path data_folder = fs::path(config.data).lexically_normal();
   if (!data_folder.has_filename()) data_folder = data_folder.parent_path();
   config.data = data_folder.string();
-  if (config.out.empty()) config.out = (fs::path("runs") / ("study_" + config.preset + "_" + data_folder.filename().string())).string();
+  if (config.out.empty()) config.out = default_out(data_folder, "study_" + config.preset + "_");
   config = train::resolved(config);
   keep_out_of_data("--out", config.out, {.data = config.data});
   ThreadPool pool(common.threads);

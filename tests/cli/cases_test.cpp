@@ -328,3 +328,19 @@ TEST_CASE("a photograph or a mask that is a link to itself is named, by check, t
   fs::create_symlink("images", w / "set/images");
   check_error(w.lamina("train set --out run"), 3, {"set/images"});
 }
+
+TEST_CASE("a run that is started inside its data lies beside it, and advice on other classes works as it stands") {
+  const Workshop w(1);
+  write_quarters(w / "lab/set", 1);
+  const Result r = Program(lamina_program(), fields("train . --quiet" + kSmall, ' '), w / "lab/set").wait();
+  REQUIRE_MESSAGE(r.code == 0, r.err);
+  CHECK(fs::exists(w / "lab/runs/set/weights/last.safetensors"));
+  REQUIRE(w.lamina("train lab/set --out run --quiet" + kSmall).code == 0);
+  io::write_file_atomically(w / "lab/set/dataset.json", R"({"labels": {"skin": 0, "wound": 1}})");
+  const std::string said = w.lamina("evaluate run lab/set").err;
+  const std::size_t begin = said.find("train lab/set --from run");
+  REQUIRE_MESSAGE(begin != std::string::npos, said);
+  const std::string typed = said.substr(begin, said.find('\n', begin) - begin);
+  const Result again = w.lamina(typed + " --quiet --size 32 --epochs 1");
+  CHECK_MESSAGE(again.code == 0, again.err);
+}

@@ -259,14 +259,15 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"val_every", 9},
                                                   {"patience", 3},
                                                   {"device", "cpu"},
-                                                  {"precision", "f32"}};
+                                                  {"precision", "f32"},
+                                                  {"head", "multiclass"}};
   std::string command = "train set --out run --quiet --size 6x4 --exclude-empty";
   for (const auto& [name, value] : options) {
     std::string option = name;
     std::replace(option.begin(), option.end(), '_', '-');
     command += " --" + option + " " + (value.is_string() ? value.get<std::string>() : value.dump());
   }
-  const Result r = w.lamina(command + " --head multiclass");
+  const Result r = w.lamina(command);
   REQUIRE_MESSAGE(r.code == 0, r.err);
   const json config = json::parse(w.read("run/config.json"));
   for (const auto& [name, value] : options) CHECK_MESSAGE(config.at(name) == value, name);
@@ -278,5 +279,8 @@ TEST_CASE("every option of train reaches the run's settings") {
   CHECK(stored_class_weights(w / "run/weights/last.safetensors") == json{1, 2, 3, 4});
   const auto metadata = io::load_checkpoint(w / "run/weights/last.safetensors").metadata;
   CHECK(metadata.at("head") == "multiclass");
-  CHECK_FALSE(config.contains("head"));  // it stands in one place
+  // A run's settings make the same run, its head too.
+  const Result again = w.lamina("train --config run/config.json --out again --quiet");
+  REQUIRE_MESSAGE(again.code == 0, again.err);
+  CHECK(io::load_checkpoint(w / "again/weights/last.safetensors").metadata.at("config") == metadata.at("config"));
 }

@@ -74,7 +74,7 @@ inline constexpr Choice kAugmentChoices[] = {{"none", "nothing"},
                                              {"jitter=0.2", "brightness, contrast and saturation by 0.2, hue by 0.02"}};
 inline constexpr Choice kClassWeightChoices[] = {{"auto", "enet, where the loss takes weights; a run that goes on keeps its own"},
                                                  {"none", "every class counts the same"},
-                                                 {"balanced", "as many pixels as all others have, over its own (scikit-learn)"},
+                                                 {"balanced", "all pixels over classes times its own (scikit-learn)"},
                                                  {"inverse", "one over its share of the pixels, mean 1"},
                                                  {"median", "median frequency over its own, in the images that hold it (SegNet)"},
                                                  {"enet", "1 / ln(1.02 + share): at most 50 times the most frequent one's (ENet)"},
@@ -172,7 +172,7 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{.name = "augment", .help = "random changes, as in hflip,rotate=15,jitter=0.2", .choices = kAugmentChoices}, c.augment);
   visit(Field{"exclude_empty", "leave out training images that show the background alone; others are scored as ever"}, c.exclude_empty);
   constexpr const char* kHead = "what the output means; of several heads NAME=KIND,...; empty: as the data's task says";
-  visit(Field{.name = "head", .help = kHead, .stored = false, .choices = heads::head_choices()}, c.head);  // a checkpoint says it elsewhere
+  visit(Field{.name = "head", .help = kHead, .optional = true, .choices = heads::head_choices()}, c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice: see lamina train --help"}, c.loss);
   visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
   visit(Field{.name = "class_weights", .help = "a rule, or numbers such as 1,4,2", .choices = kClassWeightChoices}, c.class_weights);

@@ -52,8 +52,7 @@ ColorizeConfig usual_settings(const ColorizeConfig& c) {
 std::string command_with(const TrainConfig& c, const std::string& changes) {
   const std::string options = options_with(settings_of(c), settings_of(usual_settings(c)), changes);
   if (options.empty()) return program_word() + " check " + shell_word(c.data);
-  return program_word() + " train " + shell_word(c.data) + options + (c.head.empty() ? "" : " --head " + c.head) + " --out " +
-         shell_word(c.out + "-2");
+  return program_word() + " train " + shell_word(c.data) + options + " --out " + shell_word(c.out + "-2");
 }
 
 std::string command_with(const ColorizeConfig& c, const std::string& changes) {

@@ -105,6 +105,7 @@ class ConfiguredTask : public SegmentationTask {
     if (std::string said = take_raised(config_, there, training().batches(), info.state.step); !said.empty()) note(std::move(said));
     if (config_.class_weights == "auto") config_.class_weights = there.class_weights;
     if (config_.absent_classes == "auto") config_.absent_classes = there.absent_classes;
+    there.head = config_.head;  // compared below, by what it is
     const std::string other = differences(settings_of(config_from_json(to_json(config_))), settings_of(there));
     require<OptionError>(config_.epochs >= there.epochs, "the run folder ", run, " was made with --epochs ", there.epochs,
                          ", which can be raised, not lowered to ", config_.epochs, "; choose another --out");
