@@ -254,11 +254,11 @@ int predict(const PredictOptions& options, const Common& common) {
   const auto files = photographs(images, progress);
   require_safe_output(options.out, files, predictor.schema());
   if (options.mc > 0) const infer::DropoutScope has_dropout(predictor.model());  // throws before anything is written
+  const std::vector<data::Item> masks = truths(files, options, predictor.schema());
   for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
   if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
   if (how.passes.count() > 1 || !others.empty()) io::create_folders(fs::path(options.out) / "uncertainty");
 
-  const std::vector<data::Item> masks = truths(files, options, predictor.schema());
   Pipeline pipeline(files, options.max_pixels);
   Json results = Json::array();
   const auto done = [&](Json result) {

@@ -55,7 +55,7 @@ int train(train::TrainConfig config, int folds, bool resume, const Common& commo
   auto data_folder = std::filesystem::path(config.data).lexically_normal();
   if (!data_folder.has_filename()) data_folder = data_folder.parent_path();  // "data/", as shells complete it, is "data"
   config.data = data_folder.string();
-  if (config.out.empty()) config.out = (std::filesystem::path("runs") / data_folder.filename()).string();
+  if (config.out.empty()) config.out = default_out(data_folder);
   config = train::resolved(config);
   train::check_settings(config);
   keep_out_of_data("--out", config.out, {.data = config.data, .images = config.images, .masks = config.masks});
@@ -103,7 +103,8 @@ int train(train::TrainConfig config, int folds, bool resume, const Common& commo
     if (scored)
       std::printf("best epoch %d, %s %s\n", state.best_epoch, info.head->selection(info.head->confusion()).name,
                   decimal(state.best_score).c_str());
-    std::printf("report  %s\nnext    %s\n", report.c_str(), folder.file("next_steps.txt").string().c_str());
+    for (const auto& [what, file] : {std::pair("report ", folder.file("report.html")), {"next   ", folder.file("next_steps.txt")}})
+      if (std::filesystem::exists(file)) std::printf("%s %s\n", what, file.string().c_str());
   }
   return kOk;
 }
