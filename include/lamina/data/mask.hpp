@@ -29,6 +29,7 @@ struct MaskContent {
   std::map<std::uint32_t, std::int64_t> counts;   ///< pixels by gray value, palette index, 0xRRGGBB or plane
   std::map<std::uint32_t, std::int64_t> ignored;  ///< of planes that may overlap: the pixels where it is not known
   std::map<std::uint32_t, std::int64_t> rgba;     ///< pixels by plane, if the channels of RGBA may be one-hot planes; `counts` is by color
+  unsigned plane_values[2] = {0, 0};              ///< of planes: the first two different values that are set in them; 0: there are less
   bool too_many_values = false;                   ///< more than kMostValues; `counts` is not complete
   std::vector<Rgb> palette;
   bool lossy = false;              ///< as of Raster

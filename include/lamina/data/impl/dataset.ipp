@@ -12,6 +12,7 @@
 #include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/importing.hpp"
 #include "lamina/data/impl/pairing.hpp"
+#include "lamina/data/impl/split_lists.hpp"
 #include "lamina/data/impl/survey.hpp"
 #include "lamina/io/file.hpp"
 
@@ -47,7 +48,13 @@ class Lister {
 
   DatasetFiles list() {
     const detail::Groups groups(files_.root, images_, files_.findings);
-    for (const Split split : kSplits) read_list(split);
+    detail::SplitLists lists(files_.root, {images_folder_, masks_folder_}, images_, files_.findings);
+    for (const Split split : kSplits)
+      for (auto& line : lists.read(split))
+        files_.splits[static_cast<int>(split)].push_back(line.mask ? Item{line.name, line.image, *line.mask}
+                                                                   : paired(line.name, line.image));
+    files_.splits_from_lists = lists.any();
+    lists.tell_of_others();
     if (!files_.splits_from_lists) {
       std::vector<Item> all;
       for (const auto& [stem, image] : images_) all.push_back(paired(stem, image));
@@ -71,10 +78,10 @@ class Lister {
     std::string advice = detail::import_advice(files_.root);
     if (advice.empty()) advice = detail::advice_on_beside(files_.root);
     throw DataError(message("there is no folder ", path.string(), "; ",
-                            advice.empty()
-                                ? message("name the right one with ", option, others.empty() ? "" : " (folders here: " + others + ")",
-                                          ", or bring another layout into this one with ", program_word(), " import")
-                                : advice));
+                            advice.empty() ? message(detail::told_of_shapes(files_.root), "name the right one with ", option,
+                                                     others.empty() ? "" : " (folders here: " + others + ")",
+                                                     ", or bring another layout into this one with ", program_word(), " import")
+                                           : advice));
   }
   void read_schema() {
     const fs::path path = files_.root / "dataset.json";
@@ -129,59 +136,6 @@ class Lister {
       files_.findings.push_back({true, images_folder_.string() + " holds photographs and masks, and no name ends as a mask's (_mask)"});
   }
 
-  void read_list(Split split) {
-    const fs::path path = files_.root / (std::string(name_of(split)) + ".txt");
-    if (!fs::exists(path)) return;
-    files_.splits_from_lists = true;
-    const std::string text = io::read_text(path, 64 << 20);
-    detail::FileFaults unknown;
-    detail::each_line(text, [&](const std::string& line, int number) {
-      const std::string where = message(path.string(), " line ", number);
-      std::optional<Item> item = item_of(line, where);
-      if (!item && line.find('\\') != std::string::npos) {  // written on Windows
-        std::string other = line;
-        std::replace(other.begin(), other.end(), '\\', '/');
-        item = item_of(other, where);
-      }
-      if (item)
-        files_.splits[static_cast<int>(split)].push_back(std::move(*item));
-      else
-        unknown.add(line, message(where, ": '", line, "' is neither the name of a photograph in ", images_folder_.string(),
-                                  ", with or without its ending, nor a file in ", files_.root.string()));
-    });
-    unknown.tell(files_.findings, "correct the names, or take the lines out");
-  }
-  /// What a line names: a stem, or a file of the data folder or of that of the photographs; its mask may follow. Names may hold spaces, so
-  /// the whole line is tried first, then each space that leaves two files; a tab always separates. None: nothing that is there.
-  std::optional<Item> item_of(const std::string& line, const std::string& where) {
-    if (const auto it = images_.find(composed(line)); it != images_.end()) return paired(it->first, it->second);
-    if (const fs::path file = listed(line, images_folder_, where); fs::is_regular_file(file))
-      return paired(composed(file.stem().string()), file);
-    std::size_t gap = line.find('\t');
-    if (gap == std::string::npos) {
-      gap = line.find(' ');
-      for (std::size_t i = gap; i != std::string::npos; i = line.find(' ', i + 1))
-        if (fs::is_regular_file(listed(detail::trimmed(line.substr(0, i)), images_folder_, where)) &&
-            fs::is_regular_file(listed(detail::trimmed(line.substr(i)), masks_folder_, where)))
-          gap = i;
-    }
-    if (gap != std::string::npos) {
-      const std::string image = detail::trimmed(line.substr(0, gap)), mask = detail::trimmed(line.substr(gap));
-      Item item{fs::path(image).stem().string(), listed(image, images_folder_, where), listed(mask, masks_folder_, where)};
-      for (const fs::path& file : {item.image, item.mask})
-        if (!fs::is_regular_file(file)) files_.findings.push_back({true, where + ": there is no file " + file.string()});
-      return item;
-    }
-    return std::nullopt;
-  }
-  /// A file of a list, which must stay inside the data folder: there, or in the folder of its kind.
-  fs::path listed(const std::string& name, const fs::path& folder, const std::string& where) const {
-    const fs::path path(name);
-    const bool leaves = path.is_absolute() || std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
-    require<DataError>(!leaves, where, ": '", name, "' leaves the data folder; list paths relative to it, without '..'");
-    const fs::path here = files_.root / path.lexically_normal(), there = folder / path.lexically_normal();
-    return !folder.empty() && !fs::is_regular_file(here) && fs::is_regular_file(there) ? there : here;
-  }
   Item paired(const std::string& stem, const fs::path& image) const {
     const auto mask = masks_.find(pairing_->mask_of(stem));
     Item item{stem, image, mask == masks_.end() ? fs::path() : mask->second};
@@ -229,7 +183,7 @@ class Lister {
         files_.findings.push_back(
             {true, message(counted(std::ssize(unread), "file is", "files are"), " in a format that is not read (", detail::examples(unread),
                            "): make PNG, JPEG, TIFF, WebP, BMP, GIF, TGA, PNM or .npy files of them")});
-      if (items == 0 && unread.empty()) files_.findings.push_back({true, images_folder_.string() + ": no images"});
+      if (items == 0 && unread.empty() && images_.empty()) files_.findings.push_back({true, images_folder_.string() + ": no images"});
       no_mask.tell(files_.findings, message("draw them, list the other photographs in ", (files_.root / "train.txt").string(),
                                             " and val.txt, beside which none is read, or move these out of ", images_folder_.string()));
       no_image.tell(files_.findings,

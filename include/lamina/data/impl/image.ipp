@@ -224,8 +224,8 @@ std::string detail::cure_of(FileRole role, const std::string& mask, const std::s
 
 std::string detail::pages_fault(int pages) {
   return message(": a mask of ", pages,
-                 " pages, which are not one-hot planes (gray pages of one size, of 0 and one other value, one of them "
-                 "set at every pixel): keep the page that is the mask (tiffcp FILE.tif,0 MASK.tif), or save planes as a .npy array of "
+                 " pages, which are not one-hot planes (gray pages of one size, of 0 and one other value, at most one of them "
+                 "set at a pixel): keep the page that is the mask (tiffcp FILE.tif,0 MASK.tif), or save planes as a .npy array of "
                  "(height, width, planes)");
 }
 

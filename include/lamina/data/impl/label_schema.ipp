@@ -247,7 +247,8 @@ void check_labels(const LabelSchema& schema, const std::string& origin) {
   require<DataError>(schema.task == Task::multiclass || schema.task == Task::several || schema.classes() > 0, task,
                      "needs \"labels\": a name for each ", schema.task == Task::ordinal ? "grade" : "plane");
   require<DataError>(schema.planes.empty() || schema.task == Task::ordinal, task,
-                     "has no \"planes\": they are what is graded where it is 'ordinal', and its labels are the grades");
+                     "has no \"planes\": they are what is graded where it is 'ordinal', and its labels are the grades: write \"task\": "
+                     "\"ordinal\", \"labels\": {\"none\": 0, \"mild\": 1, \"severe\": 2} beside them");
   require<DataError>(schema.counted().size() <= kIgnoreLabel, task, "has ", schema.plane_names().size(), " planes of ",
                      schema.counted().size(), " labels in all, and 255 are the most");
   if (schema.task != Task::ordinal) return;

@@ -129,6 +129,24 @@ std::string detail::import_command(const std::string& kind, const fs::path& sour
   return message(program_word(), " import ", kind, ' ', shell_word(name), ' ', shell_word(name + "-imported"));
 }
 
+std::string detail::told_of_shapes(const fs::path& source) {
+  std::map<std::string, int> files;
+  std::error_code error;
+  int seen = 0;
+  constexpr int kMostFiles = 20000, kDepth = 3;
+  for (fs::recursive_directory_iterator it(source, error), end; !error && it != end && seen < kMostFiles; it.increment(error), ++seen) {
+    if (it.depth() >= kDepth) it.disable_recursion_pending();
+    const std::string ending = it->path().extension().string();
+    if (ending == ".xml" || ending == ".json" || (ending == ".txt" && it.depth() > 0)) ++files[ending];
+  }
+  std::string told;
+  for (const auto& [ending, count] : files)
+    if (count > 1 || ending != ".json") told += message(told.empty() ? "" : " and ", counted(count, ending + " file"));
+  return told.empty()
+             ? ""
+             : message(told, " may hold shapes (VOC, CVAT, YOLO, VIA ...), which are not read: export them as masks, COCO or labelme; or ");
+}
+
 std::string detail::import_advice(const fs::path& source) {
   const auto [name_of_kind, roots] = found_layout(source);
   const std::string kind(name_of_kind);

@@ -22,7 +22,7 @@ bool varies(const Raster& r, int c) {
   return false;
 }
 
-/// Is one channel set at every pixel, and to the same value?
+/// Is at most one channel set at every pixel, and always to the same value?
 bool is_one_hot(const Raster& r) {
   const auto n = static_cast<std::size_t>(r.channels);
   unsigned set = 0;
@@ -33,7 +33,6 @@ bool is_one_hot(const Raster& r) {
         if (set == 0) set = v;
         if (v != set || ++found > 1) return false;
       }
-    if (found == 0) return false;
   }
   return true;
 }
@@ -56,6 +55,14 @@ std::map<std::uint32_t, std::int64_t> pixels_by_channel(const Raster& r) {
   return pixels;
 }
 
+/// Is every index that a palette picture has its own gray, as GIF has gray pictures?
+bool is_gray_ramp(const Raster& r) {
+  std::set<unsigned> used;
+  for (std::size_t p = 0; p < r.pixel_count(); ++p) used.insert(r.sample(p));
+  return *used.rbegin() == 255 &&
+         std::all_of(used.begin(), used.end(), [&](unsigned v) { return v < r.palette.size() && packed(r.palette[v]) == packed(v, v, v); });
+}
+
 /// How a raster's pixels are read as values; decides `kind` from the whole raster. Throws DataError on pages that are no planes.
 class PixelValues {
  public:
@@ -64,7 +71,7 @@ class PixelValues {
     require<DataError>(raster.pages == 1 || is_one_hot(raster), origin, detail::pages_fault(raster.pages));
     const int colors = raster.channels - raster.has_alpha;
     const bool fourth = raster.has_alpha && raster.channels == 4 && !schema.reading.alpha;
-    if (!raster.palette.empty())
+    if (!raster.palette.empty() && !is_gray_ramp(raster))
       kind_ = Kind::palette;
     else if (raster.pages > 1 || (fourth && planes_in(schema) == 4))
       kind_ = Kind::planes;
@@ -156,7 +163,7 @@ LabelImage decode_planes(const Raster& raster, int planes, const LabelSchema& sc
                        "; correct the mask or name the grade in \"labels\"");
     require<DataError>(graded || v == set, origin, ": the pixel at (", x, ", ", y, ") has the value ", v, " beside ", set,
                        "; the planes of a multilabel mask hold 0 and one other value (a lossy or smoothed file? --mask-threshold 0.5 marks "
-                       "what is above half)");
+                       "what is above half; grades? \"task\": \"ordinal\" and \"planes\" in dataset.json)");
     mask.labels[i] = graded ? static_cast<std::uint8_t>(v) : 1;
   }
   return mask;
@@ -187,7 +194,12 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file, const La
   content.height = raster.height;
   content.max_value = raster.max_value;
   content.alpha_varies = alpha && !schema.reading.alpha && content.kind != Kind::planes;
-  if (content.kind == Kind::planes) content.planes = raster.channels;
+  if (content.kind == Kind::planes) {
+    content.planes = raster.channels;
+    for (std::size_t i = 0; i < raster.pixel_count() * static_cast<std::size_t>(raster.channels) && content.plane_values[1] == 0; ++i)
+      if (const unsigned v = raster.sample(i); v != 0 && v != content.plane_values[0])
+        content.plane_values[content.plane_values[0] ? 1 : 0] = v;
+  }
   if (value.may_be_planes()) content.rgba = pixels_by_channel(raster);
   content.palette = raster.palette;
   const std::size_t pixels = raster.pixel_count();
@@ -223,6 +235,8 @@ MaskDecoder::MaskDecoder(MaskEncoding encoding, const LabelSchema& schema) : enc
 }
 
 std::uint32_t MaskDecoder::plane_of_color(std::uint32_t color) const {
+  const bool one = color == 0x010000 || color == 0x000100 || color == 0x000001;  // in place of 255
+  color *= one ? 255 : 1;
   return color == 0xff0000 ? 0 : color == 0x00ff00 ? 1 : color == 0x0000ff ? 2 : MaskContent::kNoPlane;
 }
 

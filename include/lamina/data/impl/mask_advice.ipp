@@ -77,6 +77,21 @@ std::string advice_on_levels(const std::map<std::uint32_t, std::int64_t>& levels
 
 }  // namespace
 
+std::string mask_values::example_colors(const std::vector<MaskContent>& masks) {
+  constexpr std::size_t kFew = 8, kMost = 64;
+  std::map<std::uint32_t, std::int64_t> pixels;
+  std::int64_t all = 0;
+  for (const MaskContent& m : masks)
+    for (const auto& [value, count] : m.counts)
+      if (value != MaskContent::kOther) pixels[color_of(m, value)] += count, all += count;
+  const bool few = pixels.size() <= kFew;
+  std::string colors;
+  std::size_t k = 0;
+  for (const auto& [color, count] : pixels)
+    if (few || 200 * count >= all) colors += message(k ? ", " : "", "\"class ", k, "\": \"", hex_color(color), '"'), ++k;
+  return colors.empty() || k > kMost ? "" : ", for example \"colors\": {" + colors + "}";
+}
+
 std::string mask_values::if_numbers() { return message(". If they number objects: ", program_word(), " import instances SOURCE OUT"); }
 
 std::string mask_values::unexplained(const std::vector<MaskContent>& masks, const Used& used) {
@@ -96,7 +111,9 @@ std::string mask_values::unexplained(const std::vector<MaskContent>& masks, cons
                    "\"colors\" in dataset.json --nearest-color takes each for a label); if they are none, write dataset.json, with "
                    "\"labels\", a name for each value",
                    if_numbers());
-  return message(what, last->first == 255 ? what_255_is(masks, used, second) : "",
+  const bool between = last->first == most && second >= kSmall;
+  return message(what, between ? "If they are one thing with smoothed borders, --mask-threshold 0.5 marks what is above half. " : "",
+                 last->first == 255 ? what_255_is(masks, used, second) : "",
                  "Write dataset.json, with names of your own: ", labels_of(used), '}', if_numbers());
 }
 

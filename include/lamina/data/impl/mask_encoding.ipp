@@ -41,9 +41,10 @@ class Resolver : detail::PlanesResolver {
     require<DataError>(!masks_.empty(), "there are no masks");
     for (const MaskContent& m : masks_)
       require<DataError>(!m.too_many_values, m.file, ": more than ", MaskContent::kMostValues,
-                         m.kind == Kind::color ? " different colors: this is no mask of labels. " + std::string(kSmeared)
-                                               : " different values: this is no mask of labels (a lossy or smoothed file? --mask-threshold "
-                                                 "0.5 marks what is above half)",
+                         m.kind == Kind::color
+                             ? " different colors: this is no mask of labels. " + std::string(kSmeared) + example_colors(masks_)
+                             : " different values: this is no mask of labels (a lossy or smoothed file? --mask-threshold "
+                               "0.5 marks what is above half)",
                          if_numbers());
     if (four_channels()) return planes_of_rgba();
     check_alpha();
@@ -63,6 +64,9 @@ class Resolver : detail::PlanesResolver {
       for (const auto& [value, count] : m.counts)
         if (value != schema_.ignore) first_file.emplace(value, m.file);
     return first_file;
+  }
+  bool any_ignored() const {
+    return schema_.ignore && std::any_of(masks_.begin(), masks_.end(), [&](const auto& m) { return m.counts.contains(*schema_.ignore); });
   }
   std::set<std::uint32_t> colors_in_use() const {
     std::set<std::uint32_t> colors;
@@ -178,6 +182,8 @@ class Resolver : detail::PlanesResolver {
   MaskEncoding colors() {
     if (schema_.has_colors) return MaskEncoding::colors;
     const auto used = colors_in_use();
+    if (std::all_of(used.begin(), used.end(), [](std::uint32_t c) { return c == 0 || c == 0x010000 || c == 0x000100 || c == 0x000001; }))
+      return one_hot(3);                                                              // of 0 and 1
     const std::set<std::uint32_t> primaries{0x000000, 0x0000ff, 0x00ff00, 0xff0000};  // black: no plane
     const bool pure = std::includes(primaries.begin(), primaries.end(), used.begin(), used.end());
     const bool called = std::any_of(schema_.names.begin(), schema_.names.end(), color_called);
@@ -194,14 +200,10 @@ class Resolver : detail::PlanesResolver {
       if (named) tell_of_order(colors);
       return planes;
     }
-    std::string example;
-    int k = 0;
-    if (used.size() <= 64)
-      for (const std::uint32_t c : used) example += message(k ? ", " : "", "\"class ", k, "\": \"", hex_color(c), '"'), ++k;
     throw DataError(message(
         "the masks are RGB-coloured (", counted(std::ssize(used), "color"), ": ", list(used, hex_color),
         ") and nothing says which color is which class. Write dataset.json with \"labels\" {name: number} and \"colors\" {name: color}",
-        example.empty() ? "" : ", for example \"colors\": {" + example + "}",
+        example_colors(masks_),
         used.size() > 8  ? message(". ", kSmeared, if_numbers())
         : overlaps(used) ? ". If red, green and blue are labels that overlap, write {\"task\": \"multilabel\", \"labels\": {\"a\": 0, "
                            "\"b\": 1, \"c\": 2}}"
@@ -246,11 +248,27 @@ class Resolver : detail::PlanesResolver {
       return MaskEncoding::binary;
     }
     if (plain == MaskEncoding::palette) take_palette();
-    if (!schema_.names.empty()) return plain;
+    if (!schema_.names.empty()) {
+      if (used.size() == 1 && any_ignored())
+        schema_.reading_note = message("every pixel of every mask is ", used.begin()->first, " or ignored (", *schema_.ignore, "): if ",
+                                       *schema_.ignore, " is what is marked, take \"ignore\" (--ignore) away");
+      return plain;
+    }
 
     const auto first = used.begin(), last = used.empty() ? used.begin() : std::prev(used.end());
-    require<DataError>(!used.empty() && (used.size() > 1 || first->first != 0), "every pixel of every mask is ",
-                       used.empty() ? "ignored" : "0", ": there is nothing to learn");
+    const bool ignored = any_ignored();
+    require<DataError>(!used.empty() && (used.size() > 1 || (first->first != 0 && !ignored)), "every pixel of every mask is ",
+                       used.empty() ? "ignored" : message(first->first),
+                       ignored && !used.empty() ? message(" or ignored (", *schema_.ignore, "): if ", *schema_.ignore,
+                                                          " is what is marked, take \"ignore\" (--ignore) away")
+                                                : ": there is nothing to learn");
+    const auto lossy = std::find_if(masks_.begin(), masks_.end(), [](const MaskContent& m) { return m.lossy; });
+    require<DataError>(
+        lossy == masks_.end(), lossy == masks_.end() ? "" : lossy->file,
+        ": a lossy file (JPEG, WebP), and nothing says which of its values (",
+        list(used, [](const auto& v) { return std::to_string(v.first); }),
+        ") are labels and which are smeared ones; make PNG files of what it was made of, or write dataset.json, with \"labels\", a name "
+        "for each value, and --others ignore");
     require<DataError>(last->first < kMostClassesWithoutLabels, last->first < kMostClassesWithoutLabels ? "" : unexplained(masks_, used));
     std::vector<unsigned> values;
     for (unsigned v = 0; v <= last->first; ++v)
@@ -313,6 +331,9 @@ MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& sc
   const MaskEncoding encoding = schema.plane_names().empty() ? Resolver(masks, schema, background).decide() : MaskEncoding::multilabel;
   schema.reading.encoding = encoding;
   if (encoding == MaskEncoding::multilabel) keep_form(masks, schema);
+  if (!schema.reading.unmarked.empty() && encoding != MaskEncoding::foreground_planes && schema.reading_note.empty())
+    schema.reading_note = message("\"unmarked\": \"", schema.reading.unmarked,
+                                  "\" means nothing here: the masks are no one-hot planes of all labels but one");
   schema.set_background(background);
   require<DataError>(schema.classes() > 1 || schema.task == Task::multilabel, "there is one label, '",
                      schema.classes() ? schema.names[0] : "",

@@ -28,11 +28,24 @@ std::vector<std::string> PlanesResolver::numbered(const std::vector<unsigned>& v
   return names;
 }
 
+namespace {
+/// {"task": "ordinal", "labels": {...}, "planes": ["A", "B"]}
+std::string graded_planes(int planes) {
+  std::string names;
+  for (int k = 0; k < planes; ++k) names += message(k ? ", \"" : "\"", "plane ", k + 1, '"');
+  return "{\"task\": \"ordinal\", \"labels\": {\"none\": 0, \"mild\": 1, \"moderate\": 2, \"severe\": 3}, \"planes\": [" + names + "]}";
+}
+}  // namespace
+
 MaskEncoding PlanesResolver::planes_of_arrays() {
   const int planes = masks_[0].planes;
   for (const MaskContent& m : masks_) {
     require<DataError>(m.planes > 0, m.file, ": a mask without planes among masks of one-hot planes");
     require<DataError>(m.planes == planes, m.file, ": ", m.planes, " planes, but ", masks_[0].file, " has ", planes);
+    require<DataError>(
+        m.plane_values[1] == 0, m.file, ": its ", planes, " channels hold the values ", m.plane_values[0], " and ", m.plane_values[1],
+        " beside 0, and one-hot planes hold one. If they are grades, write dataset.json, with names of your own: ", graded_planes(planes),
+        "; if they are intensities, --mask-threshold 0.5 marks what is above half");
   }
   if (schema_.reading.class_folders.empty()) schema_.file_ending = ending_of(masks_[0]);
   return one_hot(planes);

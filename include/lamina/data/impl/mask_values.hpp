@@ -55,6 +55,8 @@ inline std::uint32_t plane_of(const LabelSchema& schema, MaskEncoding encoding, 
 /// What to do about pixels of a value that is no label; follows MaskContent::describe. `colors`: whether the labels have some.
 std::string no_label_cure(std::uint32_t value, bool colors);
 
+/// ", for example "colors": {...}" of the colors of masks, of more than a few those that some share of the pixels has; nothing for many.
+std::string example_colors(const std::vector<MaskContent>& masks);
 /// ". If they number objects: ..."
 std::string if_numbers();
 /// That nothing says what values of masks mean, of which some are no small numbers, and what to type. `used` has their first files.

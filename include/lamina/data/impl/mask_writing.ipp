@@ -19,7 +19,7 @@ namespace {
 std::string encode_planes(const LabelImage& labels, const LabelSchema& schema) {
   const int planes = planes_in(schema);
   const bool picture = mask_ending(schema) == std::string_view(".png");
-  const std::uint8_t set = picture && !schema.graded() ? 255 : 1;
+  const std::uint8_t set = (picture && !schema.graded()) || schema.reading.threshold > 0 ? 255 : 1;
   Image image(labels.width, labels.height, planes);
   if (labels.planes) {
     require<DataError>(labels.planes == planes, "a mask of ", labels.planes, " planes, where the data set has ", planes);

@@ -54,9 +54,11 @@ inline constexpr std::string_view kMaskEndings[] = {"_mask",
                                                     "_GT",
                                                     "_groundtruth",
                                                     "_annotation",
+                                                    "_manual1",
                                                     "_anno",
                                                     "_L"};
-inline constexpr std::string_view kPhotoEndings[] = {"_leftImg8bit", "_0000", "_image", "_img", "_photo", "_rgb"};
+inline constexpr std::string_view kPhotoEndings[] = {"_leftImg8bit", "_0000", "_image",    "_img", "_photo",
+                                                     "_rgb",         "_sat",  "_training", "_test"};
 
 /// The stem without a usual ending.
 template <std::size_t N>

@@ -98,14 +98,16 @@ Pairing::Pairing(const Files& images, const Files& masks) : images_(images), mas
     if (masks.contains(stem)) add(stem, stem, "");
   const Key photo = [](const std::string& stem) { return without_ending(stem, kPhotoEndings); };
   const Key mask = [](const std::string& stem) { return without_ending(stem, kMaskEndings); };
+  pair(without_zeros, without_zeros, "by the number without its zeros");
   pair([](const std::string& stem) { return stem; }, mask, "by the ending of the name");
   pair(photo, mask, "by the ending of the name");
   pair([&](const std::string& stem) { return schema_names::in_small_letters(photo(stem)); },
        [&](const std::string& stem) { return schema_names::in_small_letters(mask(stem)); }, "by the name without regard to capitals");
   pair([&](const std::string& stem) { return without_beginning(photo(stem), kPhotoBeginnings); },
        [&](const std::string& stem) { return without_beginning(mask(stem), kMaskBeginnings); }, "by the name after its beginning");
-  pair([&](const std::string& stem) { return without_zeros(photo(stem)); },
-       [&](const std::string& stem) { return without_zeros(mask(stem)); }, "by the number without its zeros");
+  pair([&](const std::string& stem) { return without_zeros(without_beginning(photo(stem), kPhotoBeginnings)); },
+       [&](const std::string& stem) { return without_zeros(without_beginning(mask(stem), kMaskBeginnings)); },
+       "by the number without its zeros");
   if (mask_.empty()) pair_by_common_ending();
 }
 

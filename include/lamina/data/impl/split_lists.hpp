@@ -1,0 +1,44 @@
+#pragma once
+// train.txt, val.txt and test.txt of a data folder.
+#include <optional>
+
+#include "lamina/data/impl/pairing.hpp"
+
+namespace lamina::data::detail {
+
+class SplitLists {
+ public:
+  struct Folders {
+    std::filesystem::path images, masks;
+  };
+  /// What a line names: a photograph by its stem, and its mask where that is named, too.
+  struct Line {
+    std::string name;
+    std::filesystem::path image;
+    std::optional<std::filesystem::path> mask{};
+  };
+
+  /// What is wrong with lines goes to `findings`.
+  SplitLists(const std::filesystem::path& root, const Folders& folders, const Files& images, std::vector<Finding>& findings)
+      : root_(root), folders_(folders), images_(images), findings_(findings) {}
+
+  /// The split's list; nothing where there is none.
+  std::vector<Line> read(Split split);
+  /// Whether there is one of any split that was read.
+  bool any() const { return any_; }
+  /// Tells of lists of splits or groups, by their names, that are not called as those that are read.
+  void tell_of_others();
+
+ private:
+  std::optional<Line> line_of(const std::string& line, const std::string& where);
+  std::filesystem::path listed(const std::string& name, const std::filesystem::path& folder, const std::string& where) const;
+  std::string near(const std::string& line) const;
+
+  std::filesystem::path root_;
+  Folders folders_;
+  const Files& images_;
+  std::vector<Finding>& findings_;
+  bool any_ = false;
+};
+
+}  // namespace lamina::data::detail
