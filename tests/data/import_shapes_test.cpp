@@ -134,7 +134,13 @@ TEST_CASE("coco: key points and captions of the same photographs are left alone;
   s.text("instances_train.json",
          R"({"images": [], "annotations": [], "categories": [{"id": 3, "name": "car"}, {"id": 3, "name": "dog"}]})");
   CHECK(refusal("coco", s).find(both.string() + ": the category 3 is called 'car' and 'dog'") != std::string::npos);
-  CHECK(told(R"({"image_id": "one", "category_id": 3})").find("instances_train.json: ") != std::string::npos);
+  for (const auto& [annotation, fault] :
+       {std::pair{R"({"id": 5, "image_id": null, "category_id": 3})", "annotation 5: \"image_id\" is null"},
+        {R"({"id": 5, "image_id": 1, "category_id": [3]})", "\"category_id\" is [3]; write the number or name"},
+        {R"({"id": 5, "image_id": 1, "category_id": 3, "area": "1.5"})", "\"area\" is \"1.5\", not a number; write it without quotes"},
+        {R"({"id": 5, "image_id": 1, "category_id": 3, "segmentation": [["0", 0, 1, 0, 1, 1]]})",
+         "\"segmentation\" holds \"0\", not a number"}})
+    CHECK_MESSAGE(told(annotation).find(fault) != std::string::npos, told(annotation));
 }
 
 TEST_CASE("coco: categories of one name, of each file, and of the background; shapes that hide others") {

@@ -26,8 +26,9 @@ struct Imported {
 };
 
 /// Makes the folder `out` a data set from what lies in `source`: images/ and masks/ with links to its files, or masks drawn from polygons
-/// and instances; lists of its splits; dataset.json. What fails leaves nothing. Throws OptionError (unknown kind with the nearest; `out` is
-/// not empty), DataError that says which files the layout has and `source` lacks, IoError.
+/// and instances; lists of its splits; dataset.json. train.txt, val.txt, test.txt, groups.txt and unlabelled.txt in `source` count, over
+/// folders of splits, but not over lists that the layout has. What fails leaves nothing. Throws OptionError (unknown kind with the nearest;
+/// `out` is not empty), DataError that says which files the layout has and `source` lacks, IoError.
 Imported import_dataset(std::string_view kind, const std::filesystem::path& source, const std::filesystem::path& out);
 
 }  // namespace lamina::data

@@ -4,6 +4,8 @@
 
 namespace lamina::data::detail {
 
+/// What to write in dataset.json where each of these folders has the masks of a class.
+std::string schema_of_folders(const std::set<std::string>& names, const std::filesystem::path& json);
 /// Folders in that of the masks, which has no mask itself.
 std::string advice_on_folders(const std::filesystem::path& masks, const LabelSchema& schema, const std::filesystem::path& json);
 /// Masks beside each other, such as a_scar.png and a_burn.png.

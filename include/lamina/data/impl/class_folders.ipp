@@ -8,24 +8,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What to write in dataset.json where each of these folders has the masks of a class.
-std::string schema_of_folders(const std::set<std::string>& names, const fs::path& json) {
-  std::string exclusive = "\"background\": 0", overlapping, planes_list;
-  for (const std::string& name : names)
-    if (schema_names::names_background(name)) exclusive = message('"', name, "\": 0");
-  int labels = 0, planes = 0;
-  for (const std::string& name : names) {
-    if (!schema_names::names_background(name)) exclusive += message(", \"", name, "\": ", ++labels);
-    planes_list += message(planes ? ", \"" : "\"", name, '"');
-    overlapping += message(planes ? ", \"" : "\"", name, "\": ", planes), ++planes;
-  }
-  return message(
-      "write ", json.string(), ": {\"labels\": {", exclusive, "}}, or, if the classes overlap, {\"task\": \"multilabel\", \"labels\": {",
-      overlapping,
-      "}}, or, if their values are grades, {\"task\": \"ordinal\", \"labels\": {\"none\": 0, \"mild\": 1, \"severe\": 2}, \"planes\": [",
-      planes_list, "]}");
-}
-
 /// Folders in `root`, two levels down, by their paths from there.
 std::vector<std::string> folders_in(const fs::path& root) {
   std::vector<std::string> names;
@@ -42,6 +24,23 @@ std::vector<std::string> folders_in(const fs::path& root) {
 }
 
 }  // namespace
+
+std::string schema_of_folders(const std::set<std::string>& names, const fs::path& json) {
+  std::string exclusive = "\"background\": 0", overlapping, planes_list;
+  for (const std::string& name : names)
+    if (schema_names::names_background(name)) exclusive = message('"', name, "\": 0");
+  int labels = 0, planes = 0;
+  for (const std::string& name : names) {
+    if (!schema_names::names_background(name)) exclusive += message(", \"", name, "\": ", ++labels);
+    planes_list += message(planes ? ", \"" : "\"", name, '"');
+    overlapping += message(planes ? ", \"" : "\"", name, "\": ", planes), ++planes;
+  }
+  return message(
+      "write ", json.string(), ": {\"labels\": {", exclusive, "}}, or, if the classes overlap, {\"task\": \"multilabel\", \"labels\": {",
+      overlapping,
+      "}}, or, if their values are grades, {\"task\": \"ordinal\", \"labels\": {\"none\": 0, \"mild\": 1, \"severe\": 2}, \"planes\": [",
+      planes_list, "]}");
+}
 
 std::string advice_on_folders(const fs::path& masks, const LabelSchema& schema, const fs::path& json) {
   std::set<std::string> names;

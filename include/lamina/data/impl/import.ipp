@@ -53,7 +53,7 @@ Imported import_drive(const fs::path& source, Target& target) {
         continue;
       }
       ++(view.empty() ? without : viewed);
-      target.add(split_in(part), stem, image);
+      target.add(split_named(part), stem, image);
       target.write_mask(stem, vessels_in_view(vessels, view));
     }
   }
@@ -72,17 +72,31 @@ Imported import_diaretdb1(const fs::path& source, Target& target) {
   constexpr double kThreeOfFour = 0.7;  // between the levels of two and of three experts
   const auto images =
       files_below(source, [](const fs::path& p) { return p.parent_path().filename() == "ddb1_fundusimages" && is_photo(p); });
-  std::set<std::string> tested;
-  for (const fs::path& list : files_below(
-           source, [](const fs::path& p) { return p.extension() == ".txt" && p.filename().string().find("test") != std::string::npos; })) {
-    const std::string text = io::read_text(list, 1 << 20);
-    for (std::size_t at = text.find("image"); at != std::string::npos; at = text.find("image", at + 1)) tested.insert(text.substr(at, 8));
-  }
+  std::map<std::string, fs::path> lists[3];  // by split, of stems
+  for (const fs::path& list : files_below(source, [](const fs::path& p) { return p.extension() == ".txt"; }))
+    if (const auto split = split_named(list.stem().string())) {
+      const std::string text = io::read_text(list, 1 << 20);
+      for (std::size_t at = text.find("image"); at != std::string::npos; at = text.find("image", at + 1))
+        lists[static_cast<int>(*split)].emplace(text.substr(at, 8), list);
+    }
+  std::vector<std::string> unlisted;
   std::map<std::string, std::vector<std::string>> absent;  // by lesion
   std::map<fs::path, Stems> drawn;                         // by folder of a lesion
   for (const fs::path& image : images) {
     const std::string stem = image.stem().string();
-    target.add(tested.contains(stem) ? Split::test : Split::train, stem, image);
+    std::optional<Split> split;
+    fs::path its_list;
+    for (const Split s : kSplits)
+      if (const auto it = lists[static_cast<int>(s)].find(stem); it != lists[static_cast<int>(s)].end()) {
+        require<DataError>(!split, stem, " is in ", its_list.string(), " and in ", it->second.string(),
+                           ": one photograph in two splits; take it out of one of them");
+        split = s, its_list = it->second;
+      }
+    if (!split && !lists[static_cast<int>(Split::train)].empty()) {
+      unlisted.push_back(image.filename().string());
+      continue;
+    }
+    target.add(split, stem, image, {}, its_list);
     for (const char* lesion : kLesions) {
       const fs::path folder = image.parent_path().parent_path() / "ddb1_groundtruth" / lesion;
       const fs::path file = drawn.try_emplace(folder, folder).first->second[stem];
@@ -94,6 +108,7 @@ Imported import_diaretdb1(const fs::path& source, Target& target) {
       target.link_mask(stem, file, lesion);
     }
   }
+  target.tell(unlisted, "photograph", "left out, in no list of a split");
   for (const auto& [lesion, which] : absent)
     target.tell(which, "photograph", "without a file of ddb1_groundtruth/" + lesion + ", taken to show none");
   target.note(
@@ -135,7 +150,7 @@ Imported import_isic(const fs::path& source, Target& target) {
       continue;
     }
     const auto lesion = lesions.find(stem);
-    target.add(split_in(fs::relative(image, source).parent_path().string()), stem, image,
+    target.add(split_of_path(image.lexically_relative(source).parent_path()), stem, image,
                lesion == lesions.end() ? fs::path() : lesion->second);
     for (const auto& [name, masks] : attributes)
       if (const auto mask = masks.find(stem); mask != masks.end())
@@ -155,6 +170,15 @@ Imported import_isic(const fs::path& source, Target& target) {
                            "ISIC_NNNNNNN_attribute_*.png");
 }
 
+/// Tells of folders of photographs beside those that are read.
+void tell_of_parts(const fs::path& folder, const std::set<std::string>& read, Target& target) {
+  std::string names;
+  for (const std::string& name : read) names += (names.empty() ? "" : ", ") + name;
+  target.tell_of_other_folders(
+      folder, [&](const fs::path& other) { return read.contains(other.lexically_relative(folder).begin()->string()); },
+      "in none of the folders that are read (" + names + ")");
+}
+
 /// leftImg8bit/SPLIT/CITY/X_leftImg8bit.png, gtFine/SPLIT/CITY/X_gtFine_labelIds.png; where there are none, X_gtFine_labelTrainIds.png.
 Imported import_cityscapes(const fs::path& source, Target& target) {
   const fs::path images = root_of(source, "leftImg8bit", "Cityscapes") / "leftImg8bit",
@@ -169,13 +193,14 @@ Imported import_cityscapes(const fs::path& source, Target& target) {
       std::string stem = image.stem().string();
       stem = stem.substr(0, stem.rfind("_leftImg8bit"));
       if (const fs::path mask = drawn[stem + ending]; !mask.empty())
-        target.add(split_in(split), stem, image, mask);
+        target.add(split_named(split), stem, image, mask);
       else
         unlabelled.push_back(image.filename().string());
     }
   }
   target.tell(unlabelled, "photograph", "left out, without *" + ending + ".png");
-  target.note("the test photographs have no public labels and are left out");
+  if (!files_below(images / "test", is_photo).empty()) target.note("the test photographs have no public labels and are left out");
+  tell_of_parts(images, {"train", "val", "test"}, target);
   Json labels{{"road", 7},  {"sidewalk", 8},       {"building", 11},     {"wall", 12},       {"fence", 13},
               {"pole", 17}, {"traffic light", 19}, {"traffic sign", 20}, {"vegetation", 21}, {"terrain", 22},
               {"sky", 23},  {"person", 24},        {"rider", 25},        {"car", 26},        {"truck", 27},
@@ -196,11 +221,12 @@ Imported import_ade20k(const fs::path& source, Target& target) {
     const Stems drawn(masks / part);
     for (const fs::path& image : files_below(root / "images" / part, is_photo))
       if (const fs::path mask = drawn[image.stem().string()]; !mask.empty())
-        target.add(split_in(part), image.stem().string(), image, mask);
+        target.add(split_named(part), image.stem().string(), image, mask);
       else
         unlabelled.push_back(image.filename().string());
   }
   target.tell(unlabelled, "photograph", "left out, without a mask in annotations");
+  tell_of_parts(root / "images", {"training", "validation"}, target);
   Json labels;
   std::set<std::string> used;
   std::string table = fs::exists(root / "objectInfo150.txt") ? io::read_text(root / "objectInfo150.txt", 1 << 20) : "";

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "lamina/core/text.hpp"
-#include "lamina/data/impl/groups.hpp"
 #include "lamina/data/impl/importing.hpp"
 #include "lamina/data/impl/pairing.hpp"
 #include "lamina/data/impl/schema_names.hpp"
@@ -23,9 +22,11 @@ struct Place {
   fs::path folder;
 };
 
-constexpr std::pair<std::string_view, Split> kSplitWords[] = {{"train", Split::train}, {"training", Split::train}, {"val", Split::val},
-                                                              {"valid", Split::val},   {"validation", Split::val}, {"test", Split::test},
-                                                              {"testing", Split::test}};
+constexpr std::pair<std::string_view, Split> kSplitWords[] = {
+    {"train", Split::train},    {"training", Split::train}, {"val", Split::val},      {"valid", Split::val},
+    {"validation", Split::val}, {"dev", Split::val},        {"eval", Split::val},     {"evaluation", Split::val},
+    {"test", Split::test},      {"testing", Split::test},   {"holdout", Split::test}, {"heldout", Split::test}};
+constexpr std::string_view kOfSplits[] = {"data", "dataset", "set", "input", "split", "list"};
 constexpr std::string_view kMaskWords[] = {"mask",        "masks", "label",       "labels", "ann",          "annot",        "annotation",
                                            "annotations", "gt",    "groundtruth", "truth",  "segmentation", "segmentations"};
 constexpr std::string_view kPhotoWords[] = {"image", "images", "img", "imgs", "photo", "photos", "photographs", "input", "inputs"};
@@ -41,7 +42,13 @@ std::optional<Split> split_of(const std::string& word) {
   return std::nullopt;
 }
 
-/// Those of a name, in small letters; of "trainannot" and "valimages" two.
+/// Whether a capital follows a small letter there.
+bool goes_up(const std::string& name, std::size_t at) {
+  return at > 0 && at < name.size() && std::islower(static_cast<unsigned char>(name[at - 1])) &&
+         std::isupper(static_cast<unsigned char>(name[at]));
+}
+
+/// Those of a name, in small letters; of "trainannot", "valimages" and "testA" two.
 std::vector<std::string> words_of(const std::string& given) {
   const std::string name = schema_names::in_small_letters(given);
   std::vector<std::string> words;
@@ -50,7 +57,8 @@ std::vector<std::string> words_of(const std::string& given) {
     std::string word = name.substr(begin, end - begin);
     for (const auto& [spelled, split] : kSplitWords)
       if (const std::string rest = word.starts_with(spelled) ? word.substr(spelled.size()) : "";
-          is_in(kMaskWords, rest) || is_in(kPhotoWords, rest)) {
+          !rest.empty() &&
+          (is_in(kMaskWords, rest) || is_in(kPhotoWords, rest) || is_in(kOfSplits, rest) || goes_up(given, begin + spelled.size()))) {
         words.emplace_back(spelled);
         word = rest;
         break;
@@ -111,8 +119,8 @@ struct SplitFolders {
   std::vector<Place> masks;
 };
 
-/// Empty where the folders are laid out otherwise.
-std::map<Split, SplitFolders> split_folders(const fs::path& source) {
+/// Empty where the folders are laid out otherwise; `two` are then two of photographs of one split, if that is why.
+std::map<Split, SplitFolders> split_folders(const fs::path& source, std::string* two = nullptr) {
   std::map<Split, SplitFolders> found;
   for (const fs::path& folder : folders_below(source)) {
     const Place place = place_of(folder, source);
@@ -122,8 +130,10 @@ std::map<Split, SplitFolders> split_folders(const fs::path& source) {
       of_split.masks.push_back(place);
     else if (of_split.photos.empty())
       of_split.photos = folder;
-    else
+    else {
+      if (two) *two = message(of_split.photos.string(), " and ", folder.string(), " are both of ", name_of(*place.split));
       return {};  // which of them?
+    }
   }
   bool any = false;
   for (const auto& [split, folders] : found) {
@@ -205,6 +215,15 @@ std::optional<Split> split_named(const std::string& name) {
   return std::nullopt;
 }
 
+std::optional<Split> split_of_path(const fs::path& path) {
+  std::optional<Split> last;
+  for (const fs::path& part : path)
+    if (const auto split = split_named(part.string())) last = split;
+  return last;
+}
+
+fs::path without_kind(const fs::path& folder) { return place_of(folder, {}).rest; }
+
 bool has_split_folders(const fs::path& source) {
   const auto splits = split_folders(source);
   for (const auto& [split, folders] : splits)
@@ -220,8 +239,19 @@ bool has_mirrored_folders(const fs::path& source) {
   return !mirrored.empty();
 }
 
+namespace {
+
+/// Tells of the folders of photographs that are none of `read`.
+void tell_of_unread(const fs::path& source, const std::set<fs::path>& read, Target& target, const std::string& why) {
+  target.tell_of_other_folders(
+      source, [&](const fs::path& folder) { return read.contains(folder) || place_of(folder, source).masks; }, why);
+}
+
+}  // namespace
+
 Imported import_splits(const fs::path& source, Target& target) {
-  const auto splits = split_folders(source);
+  std::string two;
+  const auto splits = split_folders(source, &two);
   std::map<Split, Files> photos;
   std::map<fs::path, fs::path> split_of_photo;
   std::vector<fs::path> folders_of_photos;
@@ -233,11 +263,6 @@ Imported import_splits(const fs::path& source, Target& target) {
     for (const auto& [stem, path] : photos[split]) split_of_photo[path] = name_of(split);
   }
   const auto names = target.names(split_of_photo);
-  std::vector<Finding> findings;
-  Files all;
-  for (const auto& [split, of_split] : photos) all.insert(of_split.begin(), of_split.end());
-  const Groups groups(source, all, findings);
-  for (const Finding& finding : findings) throw DataError(finding.text);
   std::vector<std::string> unlabelled, homeless;
   for (const auto& [split, folders] : splits) {
     std::map<std::string, std::vector<std::pair<std::string, fs::path>>> masks;  // labels and files by photograph
@@ -255,61 +280,53 @@ Imported import_splits(const fs::path& source, Target& target) {
         unlabelled.push_back(photo.string());
         continue;
       }
-      const std::string& name = names.at(photo);
-      target.add(split, name, photo);
-      if (const std::string group = groups.of(stem); !group.empty()) target.add_to_group(name, group);
-      for (const auto& [label, mask] : found->second) target.link_mask(name, mask, label);
+      target.add(split, names.at(photo), photo);
+      for (const auto& [label, mask] : found->second) target.link_mask(names.at(photo), mask, label);
     }
   }
   for (const std::string& note : notes) target.note(note);
   target.tell(unlabelled, "photograph", "left out, without a mask");
   target.tell(homeless, "mask", "left out, without a photograph");
+  tell_of_unread(source, {folders_of_photos.begin(), folders_of_photos.end()}, target, "whose names say no split (train, val, test)");
   return target.finish(splits.empty() ? Json() : schema_of(source, folders_of_photos),
-                       source.string() +
-                           " has no folders of splits: SPLIT/images and SPLIT/masks, or images/SPLIT and masks/SPLIT, "
-                           "with one folder of photographs a split (train, val, test)");
+                       two.empty() ? source.string() +
+                                         " has no folders of splits: SPLIT/images and SPLIT/masks, or images/SPLIT and masks/SPLIT, "
+                                         "with one folder of photographs a split (train, val, test)"
+                                   : two +
+                                         ", and a split has one folder of photographs; rename the one that is of another split (train, "
+                                         "val, test), or move it out");
 }
 
 Imported import_tree(const fs::path& source, Target& target) {
   const auto mirrored = mirrored_folders(folders_below(source, true), source);
-  std::map<fs::path, fs::path> folder_of, rest_of, patient_of, mask_of;  // by photograph; the first of all, the others of those to be added
+  std::map<fs::path, fs::path> rest_of, patient_of, mask_of;  // by photograph
+  std::map<fs::path, std::optional<Split>> split_of_photo;
   std::vector<fs::path> folders;
-  std::vector<std::string> notes, unlabelled, homeless, unlisted;
+  std::vector<std::string> notes, unlabelled, homeless;
   for (const auto& [rest, both] : mirrored) {
     const Files images = both.photos.folder.empty() ? Files() : files_of(both.photos.folder, nullptr, notes);
     const Files masks = both.masks.empty() ? Files() : files_of(both.masks, &images, notes);
     if (!images.empty()) folders.push_back(both.photos.folder);
     for (const auto& [stem, photo] : images) {
-      folder_of[photo] = rest;
-      if (const auto mask = masks.find(stem); mask != masks.end())
-        mask_of[photo] = mask->second;
-      else
+      const auto mask = masks.find(stem);
+      if (mask == masks.end()) {
         unlabelled.push_back(photo.string());
+        continue;
+      }
+      mask_of[photo] = mask->second, rest_of[photo] = rest, patient_of[photo] = both.photos.patient;
+      split_of_photo[photo] = both.photos.of_two_splits ? std::nullopt : both.photos.split;
     }
     for (const auto& [stem, mask] : masks)
       if (!images.contains(stem)) homeless.push_back(mask.string());
-  }
-  const auto listed = listed_splits(source, folder_of);
-  std::map<fs::path, Split> split_of_photo;
-  for (const auto& [photo, mask] : mask_of) {
-    const fs::path& rest = folder_of.at(photo);
-    const Place& place = mirrored.at(rest).photos;
-    std::optional<Split> split = place.of_two_splits ? std::nullopt : place.split;
-    if (!split && listed && !listed->contains(photo)) {
-      unlisted.push_back(photo.string());
-      continue;
-    }
-    if (!split) split = listed ? listed->at(photo) : Split::train;
-    split_of_photo[photo] = *split, rest_of[photo] = rest, patient_of[photo] = place.patient;
   }
   const auto names = target.names(rest_of);
   for (const auto& [photo, name] : names) target.add(split_of_photo.at(photo), name, photo, mask_of.at(photo));
   if (!notes.empty())
     target.note(notes[0] + (notes.size() == 1 ? "" : message("; ", counted(std::ssize(notes) - 1, "note"), " more of other folders")));
   for (const auto& [photo, group] : target.groups(patient_of)) target.add_to_group(names.at(photo), group);
-  target.tell(unlisted, "photograph", "left out, in no list of a split");
   target.tell(unlabelled, "photograph", "left out, without a mask");
   target.tell(homeless, "mask", "left out, without a photograph");
+  tell_of_unread(source, {folders.begin(), folders.end()}, target, "whose paths do not say that they have photographs (images)");
   return target.finish(schema_of(source, folders),
                        source.string() +
                            " has no folders of photographs with folders of masks that mirror them: images/PATIENT and masks/PATIENT, or "

@@ -4,8 +4,11 @@
 #include <set>
 
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/class_folders.hpp"
 #include "lamina/data/impl/importing.hpp"
 #include "lamina/data/impl/pairing.hpp"
+#include "lamina/data/impl/schema_names.hpp"
+#include "lamina/data/impl/survey.hpp"
 
 namespace lamina::data::detail {
 namespace {
@@ -124,13 +127,104 @@ void add_files(const fs::path& folder, std::map<std::string, Instances>& items, 
     require<DataError>(!f.is_error, f.text);
     target.note(f.text);
   }
-  std::vector<std::string> homeless;
+  std::vector<std::string> homeless, folders;
   for (const auto& [stem, file] : files)
     if (const auto item = items.find(stem); item != items.end())
       item->second.masks.push_back(file);
     else
       homeless.push_back(file.filename().string());
   target.tell(homeless, "mask", "left out, without a photograph");
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none))
+    if (entry.is_directory(none) && !files_below(entry.path(), is_photo).empty() &&
+        std::none_of(items.begin(), items.end(), [&](const auto& item) { return item.second.photo.stem() == entry.path().filename(); }))
+      folders.push_back(entry.path().filename().string());
+  std::sort(folders.begin(), folders.end());
+  target.tell(folders, "folder", "of masks left out, without a photograph");
+}
+
+/// Tells of folders ID that lack images or masks beside those that have both.
+void tell_of_halves(const std::set<fs::path>& whole, Target& target) {
+  std::vector<std::string> bare, homeless;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(whole.begin()->parent_path(), none)) {
+    if (whole.contains(entry.path())) continue;
+    for (const auto& [part, which] : {std::pair("images", &bare), std::pair("masks", &homeless)})
+      if (!files_below(entry.path() / part, is_photo).empty()) which->push_back(entry.path().filename().string());
+  }
+  for (auto* which : {&bare, &homeless}) std::sort(which->begin(), which->end());
+  target.tell(bare, "folder", "left out, without masks beside images");
+  target.tell(homeless, "folder", "left out, without images beside masks");
+}
+
+bool is_number(std::string_view word) { return word.find_first_not_of("0123456789") == std::string_view::npos; }
+
+/// What somebody who draws masks is called, or numbered as ("1stHO").
+bool is_observer(std::string_view given) {
+  constexpr std::string_view kObservers[] = {"observer", "obs", "reader", "rater", "grader", "expert", "annotator", "doctor", "manual"};
+  constexpr std::string_view kOrdinals[] = {"st", "nd", "rd", "th"};
+  const std::string word = schema_names::in_small_letters(std::string(given));
+  const std::size_t digits = std::min(word.find_first_not_of("0123456789"), word.size());
+  const auto is = [&](std::string_view o) {
+    return word == o || (word.starts_with(o) && is_number(std::string_view(word).substr(o.size())));
+  };
+  return std::any_of(std::begin(kObservers), std::end(kObservers), is) ||
+         (digits > 0 && std::any_of(std::begin(kOrdinals), std::end(kOrdinals),
+                                    [&](std::string_view o) { return std::string_view(word).substr(digits).starts_with(o); }));
+}
+
+/// What the name of a photograph's mask says beside numbers of instances and usual endings: "cat" of "im0_cat_2", "1stHO" of "im0_1stHO",
+/// "reader_2" of "im0_reader_2".
+std::string ending_of(const std::string& mask, const std::string& photo) {
+  const std::string rest = mask.starts_with(photo) ? mask.substr(photo.size()) : mask;
+  std::string ending;
+  bool numbers_count = false;
+  for (std::size_t begin = 0, end; begin < rest.size(); begin = end + 1) {
+    end = std::min(rest.find_first_of("_-. ", begin), rest.size());
+    std::string word = rest.substr(begin, end - begin);
+    const bool usual = std::find(std::begin(kMaskEndings), std::end(kMaskEndings), "_" + word) != std::end(kMaskEndings);
+    if (usual || (is_number(word) && !numbers_count)) continue;
+    numbers_count = is_observer(word);
+    if (const std::string letters = word.substr(0, word.find_last_not_of("0123456789") + 1);
+        !numbers_count && !letters.empty() && letters.find_first_of("0123456789") == std::string::npos)
+      word = letters;
+    ending += (ending.empty() ? "" : "_") + word;
+  }
+  return ending;
+}
+
+/// Endings that are words, and recur over photographs, are no numbers of instances. Throws DataError where most masks have such.
+void refuse_classes(const std::map<std::string, Instances>& items, const fs::path& source) {
+  std::map<std::string, std::set<std::string>> photos_of;  // by ending
+  std::size_t masks = 0, ended = 0;
+  for (const auto& [stem, item] : items)
+    for (const fs::path& file : item.masks) ++masks, photos_of[ending_of(composed(file.stem().string()), stem)].insert(stem);
+  photos_of.erase("");
+  std::erase_if(photos_of, [](const auto& of) { return of.second.size() < 2; });
+  std::set<std::string> endings;
+  for (const auto& [ending, photos] : photos_of) endings.insert(ending);
+  std::vector<std::string> names;  // of the photograph with the most
+  for (const auto& [stem, item] : items) {
+    std::map<std::string, std::string> own;
+    for (const fs::path& file : item.masks)
+      if (const std::string ending = ending_of(composed(file.stem().string()), stem); endings.contains(ending))
+        ++ended, own.emplace(ending, file.lexically_relative(source).string());
+    if (own.size() <= names.size()) continue;
+    names.clear();
+    for (const auto& [ending, name] : own) names.push_back(name);
+  }
+  if (endings.size() < 2 || 2 * ended < masks) return;
+  const std::string what = message(source.string(), ": the endings of masks (", examples({endings.begin(), endings.end()}),
+                                   ") recur over photographs, such as ", examples(names), ": ");
+  const auto by_observer = [](const std::string& ending) { return is_observer(ending.substr(0, ending.find('_'))); };
+  require<DataError>(
+      !std::all_of(endings.begin(), endings.end(), by_observer), what,
+      "they are several people's masks of one photograph, and what either marked is nobody's; keep the masks of one, such as *",
+      *endings.begin(), ".*, and move the others out");
+  throw DataError(message(what,
+                          "if they are classes, all would become one; put the masks of each in a folder, one file a photograph (masks/",
+                          *endings.begin(), '/', items.begin()->first, ".png), and ", schema_of_folders(endings, source / "dataset.json"),
+                          "; if they are instances, number them (ID_1, ID_2)"));
 }
 
 }  // namespace
@@ -161,11 +255,13 @@ Imported import_instances(const fs::path& source, Target& target) {
     require<DataError>(item.photo.empty(), item.photo.string(), " and ", photo.string(), " are of one name; rename one of them");
     item = {photo, files_below(masks, is_photo)};
   };
+  std::set<fs::path> whole;
   for (const auto& [folder, photos] : instance_folders(source)) {
     require<DataError>(photos.size() < 2, (folder / "images").string(), " holds ", photos.size(),
                        " photographs: of instances each has a folder of its own, ID/images/ID.png with its masks ID/masks/*.png");
-    for (const fs::path& photo : photos) add(photo, folder / "masks");
+    for (const fs::path& photo : photos) add(photo, folder / "masks"), whole.insert(folder);
   }
+  if (!whole.empty()) tell_of_halves(whole, target);
   if (items.empty()) {
     for (const fs::path& photo : files_below(source / "images", is_photo)) add(photo, source / "masks" / photo.stem());
     add_files(source / "masks", items, target);
@@ -174,10 +270,11 @@ Imported import_instances(const fs::path& source, Target& target) {
       source.string() +
       " holds no instances: ID/images/ID.png with ID/masks/*.png, or images/ID.png with masks/ID/*.png, masks/ID_N.png or masks/ID.png";
   require<DataError>(std::any_of(items.begin(), items.end(), [](const auto& item) { return !item.second.masks.empty(); }), nothing);
+  refuse_classes(items, source);
   const Marks marks = marks_of(items);
   std::vector<std::string> bare;
   for (const auto& [stem, item] : items) {
-    target.add(Split::train, stem, item.photo);
+    target.add({}, stem, item.photo);
     if (!item.masks.empty()) {
       target.write_mask(stem, merged(item.masks, marks));
       continue;

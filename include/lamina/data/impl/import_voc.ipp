@@ -87,21 +87,29 @@ Imported import_voc(const fs::path& source, Target& target) {
       if (!seen.insert(stem).second && !split) return;  // trainval.txt, after the others
       const fs::path photo = photos[stem], mask = drawn[stem];
       if (photo.empty() || mask.empty()) return (photo.empty() ? without_photo : unlabelled).push_back(stem);
-      target.add(split.value_or(Split::train), stem, photo, mask);
+      target.add(split, stem, photo, mask, list);
       masks.push_back(mask);
       adds = true;
     });
     if (adds && !split) without_split.push_back(list.filename().string());
   }
   target.tell(without_split, "list", "without the name of a split, taken for training");
-  if (lists.empty()) {
+  if (lists.empty() && SourceLists::split_lists(source).empty())
     target.note("there are no lists in ImageSets/Segmentation: all that have masks are of training");
-    for (const fs::path& mask : files_below(root / "SegmentationClass", is_photo))
-      if (const fs::path photo = photos[mask.stem().string()]; !photo.empty()) {
-        target.add(Split::train, mask.stem().string(), photo, mask);
-        masks.push_back(mask);
-      }
+  std::vector<std::string> unlisted, homeless;
+  for (const fs::path& mask : files_below(root / "SegmentationClass", is_photo)) {
+    const std::string stem = mask.stem().string();
+    if (const fs::path photo = photos[stem]; photo.empty()) {
+      if (!seen.contains(stem)) homeless.push_back(mask.filename().string());
+    } else if (lists.empty()) {
+      target.add({}, stem, photo, mask);
+      masks.push_back(mask);
+    } else if (!seen.contains(stem)) {
+      unlisted.push_back(photo.filename().string());
+    }
   }
+  target.tell(unlisted, "photograph", "left out, in no list of ImageSets/Segmentation");
+  target.tell(homeless, "mask", "left out, without a photograph in JPEGImages");
   target.tell(without_photo, "listed photograph", "left out, not in JPEGImages");
   target.tell(unlabelled, "listed photograph", "left out, without a mask in SegmentationClass");
   const fs::path colors = root / "labelmap.txt", names = root / "class_names.txt";

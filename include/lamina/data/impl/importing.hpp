@@ -15,6 +15,34 @@ namespace lamina::data::detail {
 
 namespace fs = std::filesystem;
 
+/// What train.txt, val.txt, test.txt, groups.txt and unlabelled.txt of a source say of its photographs, which they name by paths or ends of
+/// paths, with or without ending. All throw DataError where a line names no photograph, or several.
+class SourceLists {
+ public:
+  /// `photos` are those that are imported.
+  SourceLists(const fs::path& source, const std::vector<fs::path>& photos);
+  static std::vector<fs::path> split_lists(const fs::path& source);
+  /// `idle` are lines that name a photograph which is not imported. Throws DataError where one is in two lists.
+  std::map<fs::path, Split> splits(std::vector<std::string>& idle) const;
+  std::map<fs::path, std::string> groups() const;
+  std::set<fs::path> unlabelled() const;
+
+ private:
+  struct Named {
+    fs::path source;
+    std::map<std::string, std::set<fs::path>> by_path{}, by_end{};
+    void add(const fs::path& photo);
+    std::vector<std::string> names_of(const fs::path& photo) const;
+    const std::set<fs::path>* find(const std::string& name) const;
+  };
+  std::pair<fs::path, bool> photo_of(const std::string& line, const std::string& where) const;
+
+  fs::path source_;
+  Named imported_, others_;
+  std::vector<fs::path> photos_;
+  bool any_ = false;
+};
+
 /// A data set that is being made; nothing of it is left unless it is finished.
 class Target {
  public:
@@ -24,10 +52,13 @@ class Target {
   Target& operator=(const Target&) = delete;
   ~Target();
 
-  /// A photograph and its mask, as links; `mask` may be empty where masks are written or linked otherwise.
-  void add(Split split, const std::string& stem, const fs::path& image, const fs::path& mask = {});
-  /// A photograph that no file of the source is.
-  void add(Split split, const std::string& stem, const std::string& bytes, const std::string& ending, const std::string& origin);
+  /// A photograph and its mask, as links; `mask` may be empty where masks are written or linked otherwise. `split` is what the layout says:
+  /// its own `list` or JSON, or else a folder; the lists of the source say it over a folder, or where nothing does.
+  void add(std::optional<Split> split, const std::string& stem, const fs::path& image, const fs::path& mask = {},
+           const fs::path& list = {});
+  /// A photograph that no file of the source is, but in `origin`.
+  void add(std::optional<Split> split, const std::string& stem, const std::string& bytes, const std::string& ending,
+           const fs::path& origin);
   /// A mask of one label.
   void link_mask(const std::string& stem, const fs::path& mask, const std::string& label = "");
   /// A mask that no file of the source is: 0 .. 255 as they are, or a label's plane of 0 and 1.
@@ -43,18 +74,32 @@ class Target {
   void add_to_group(const std::string& name, const std::string& group) { groups_[name] = group; }
   /// Says how many of the source were left out, or assumed, and which are the first; silent where none was.
   void tell(const std::vector<std::string>& which, const std::string& one, const std::string& what);
+  /// Tells of the folders below `root` that have photographs and are not read, by name and count.
+  void tell_of_other_folders(const fs::path& root, const std::function<bool(const fs::path&)>& is_read, const std::string& why);
   void note(const std::string& text) { result_.notes.push_back(text); }
-  /// Writes lists and, unless it is null, dataset.json; without items of val, every fifth of train is, or groups with about a fifth. Throws
-  /// DataError where nothing was added.
+  /// Writes lists, with what those of the source say, and, unless it is null, dataset.json; without items of val, every fifth of train is,
+  /// or groups with about a fifth. Throws DataError where nothing was added.
   Imported finish(Json dataset_json, const std::string& nothing);
 
  private:
+  struct Entry {
+    std::string name;
+    fs::path photo, list;  // the latter: of the layout, which says the split
+    std::optional<Split> split;
+    std::vector<fs::path> made;  // its files; the photograph is the first
+  };
+
   void remove_interrupted();
+  Entry& enter(std::optional<Split> split, const std::string& name, const fs::path& photo, const fs::path& list);
+  void drop(const std::set<std::string>& names);
+  void take_lists();
+  std::optional<std::map<fs::path, Split>> listed_splits(const SourceLists& lists);
   void hold_out();
 
-  fs::path out_, unfinished_;  // what is asked for; a folder in it
+  fs::path out_, unfinished_, source_;  // what is asked for; a folder in it
   bool was_there_;
-  std::set<std::string> stems_;
+  std::vector<Entry> entries_;
+  std::map<std::string, std::size_t> index_;  // of entries, by name
   std::vector<std::string> lists_[3];
   std::map<std::string, std::string> groups_;  // by name
   Imported result_;
@@ -62,10 +107,6 @@ class Target {
 
 /// The folders that both paths begin with.
 fs::path common_folders(const fs::path& a, const fs::path& b);
-/// The splits of photographs, each given with the folder that it may be called by, as train.txt, val.txt and test.txt of a source have
-/// them: by paths or ends of paths, with or without ending. None where there is no list. Throws DataError where a line names no photograph,
-/// or several, or one of another list.
-std::optional<std::map<fs::path, Split>> listed_splits(const fs::path& source, const std::map<fs::path, fs::path>& folder_of);
 /// The files below a folder whose path `wanted` accepts, in the order of their names.
 std::vector<fs::path> files_below(const fs::path& folder, const std::function<bool(const fs::path&)>& wanted);
 /// `root` and the folders in it, four levels down unless all are asked for, in the order of their names; hidden ones are left out.
@@ -102,6 +143,18 @@ class Photos {
   std::multimap<std::string, fs::path> by_name_;
 };
 
+/// Runs `f`; a field that lacks or has another type is a DataError that says where.
+template <class F>
+void reading(const std::string& where, const F& f) {
+  try {
+    f();
+  } catch (const Json::exception& e) {
+    throw DataError(message(where, ": ", json_reason(e.what())));
+  } catch (const DataError& e) {
+    throw DataError(std::string(e.what()).find(where) == std::string::npos ? where + ": " + e.what() : e.what());
+  }
+}
+
 /// Of masks of one instance each, "ID_3", "ID-cell-07", "ID.2" or "ID": the ID that is a photograph's stem. Empty: none.
 template <class Stems>
 std::string photo_of_instance(const std::string& stem, const Stems& photos) {
@@ -109,10 +162,12 @@ std::string photo_of_instance(const std::string& stem, const Stems& photos) {
   return id == stem || stem.find_first_of("0123456789", id.size()) != std::string::npos ? id : std::string();
 }
 
-/// train, val or test as a name says it ("Training", "validation"); train otherwise.
-Split split_in(std::string name);
-/// The split that a word of the name is ("Train", "val_2017"), not a part of a word ("trainval").
+/// The split that a word of the name is ("Train", "val_2017", "dev"), not a part of a word ("trainval").
 std::optional<Split> split_named(const std::string& name);
+/// That of the last part of a path that names one.
+std::optional<Split> split_of_path(const fs::path& path);
+/// A path but for the parts that say that it has photographs, or masks.
+fs::path without_kind(const fs::path& folder);
 bool is_photo(const fs::path& path);
 /// {"background": 0, names[0]: 1, ...}.
 Json numbered_labels(const std::vector<std::string>& names);

@@ -39,6 +39,8 @@ class Numbers {
   std::vector<std::string> names_;
 };
 
+/// As large as a JSON says, or else as its photograph is.
+LabelImage blank(const Json& image, const char* width, const char* height, const std::string& origin, const fs::path& photo);
 /// Sets the pixels whose centers are inside the polygon (by the even-odd rule).
 void fill(Canvas& mask, const Points& polygon, std::uint8_t value);
 /// COCO's run lengths, down the columns: zeros, ones, zeros ... A list, or text of 5-bit groups with the difference to the run before last.
