@@ -150,4 +150,29 @@ for case, f in {"positive": lambda z, t: entropies(z, t.double()), "positive_smo
                 "positive_topk": top_k_planes, "positive_focal": lambda z, t: torchvision.ops.sigmoid_focal_loss(
                     z, t.double(), alpha=0.8, gamma=1.5, reduction="mean")}.items():
     g.add(case, f, logits=logits[..., :3].clone(), labels=planes)
+
+
+def wasserstein_of_planes(above):
+    """MONAI's loss of each plane and image alone, of the labelled pixels as an image of one row; `above`: P(grade > k) of a plane's scores."""
+
+    def loss(z, y):
+        losses = []
+        for n in range(N):
+            for plane, scores in enumerate(z.split(3, -1)):
+                seen = y[n, ..., plane] != 255
+                p = above(scores[n][seen])
+                grades = torch.cat([torch.ones_like(p[:, :1]), p], -1) - torch.cat([p, torch.zeros_like(p[:, :1])], -1)
+                of_one = GeneralizedWassersteinDiceLoss(distances, weighting_mode="default", smooth_nr=1e-5, smooth_dr=1e-5)
+                of_one.m = of_one.m.double()
+                losses.append(of_one(grades.log().T[None, :, None], y[n, ..., plane][seen][None, None, None]))
+        return torch.stack(losses).mean()
+
+    return loss
+
+
+graded = g.labels((N, H, WIDTH, 2), 4)
+graded[g.labels(graded.shape, 4) == 0] = 255  # each plane's own
+graded[0, 0, 0], graded[0, 0, 1] = torch.tensor([3, 255]), torch.tensor([255, 2])
+g.add("wasserstein_planes", wasserstein_of_planes(torch.sigmoid), logits=torch.cat([falling, falling.flip(0, 1) - 0.7], -1), labels=graded)
+g.add("wasserstein_corn", wasserstein_of_planes(lambda z: z.sigmoid().cumprod(-1)), logits=g.draw(N, H, WIDTH, 6) * 2, labels=graded)
 g.save()

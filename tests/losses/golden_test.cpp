@@ -45,6 +45,8 @@ TEST_CASE("loss terms are those of PyTorch, MONAI, smp, torchvision and coral-py
   check("positive_focal", "focal:gamma=1.5", *planes,
         {.class_weights = {0.2, 0.2, 0.2}, .positive_weights = {4, 4, 4}, .ce_normalization = CeNormalization::pixel_count});
   check("wasserstein", "wasserstein", *grades);
+  check("wasserstein_planes", "wasserstein", *graded_planes_of({"rust", "crack"}, 4));
+  check("wasserstein_corn", "wasserstein", *graded_planes_of({"rust", "crack"}, 4, "corn"));
   check("corn", "ce", *corn);
   const auto coral = head_of(data::Task::ordinal, 4, "coral");  // of a last layer whose scores differ by their biases
   for (const auto& [name, of_grades] :

@@ -18,4 +18,12 @@ inline std::shared_ptr<const heads::Head> head_of(data::Task task, int classes =
   return heads::make_head(s, kind);
 }
 
+/// A head for those things, each graded "a", "b", ... of the values 0, 1, ...
+inline std::shared_ptr<const heads::Head> graded_planes_of(std::vector<std::string> planes, int grades = 3, const char* kind = "") {
+  data::LabelSchema s = head_of(data::Task::ordinal, grades)->schema();
+  s.planes = std::move(planes);
+  s.set_default_colors();
+  return heads::make_head(s, kind);
+}
+
 }  // namespace lamina::test

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "lamina/autograd/node.hpp"
 #include "lamina/losses/impl/terms.hpp"
 #include "lamina/ops/activation.hpp"
@@ -19,6 +21,7 @@ HostView view_of(const TermInput& in, const Tensor& p) {
              .height = s[1],
              .width = s[2],
              .outputs = s[3],
+             .planes = std::max<std::int64_t>(1, std::ssize(in.head.schema().planes)),
              .exclusive = in.head.activation() == LossActivation::softmax,
              .p = p.to(kCpu).to(DType::f64).to_vector<double>(),
              .t = {},
@@ -47,9 +50,11 @@ HostView view_of(const TermInput& in, const Tensor& p) {
 
 HostView host_view(const TermInput& in, const char* term) { return view_of(in, probabilities(in, term)); }
 
-Tensor on_host(const TermInput& in, const char* term, std::span<const double> arguments,
-               HostLoss (*f)(const HostView&, std::span<const double>)) {
-  const Tensor p = probabilities(in, term);
+Tensor on_host(const TermInput& in, const char* term, std::span<const double> arguments, HostTerm* f) {
+  return on_host(in, probabilities(in, term), arguments, f);
+}
+
+Tensor on_host(const TermInput& in, const Tensor& p, std::span<const double> arguments, HostTerm* f) {
   const bool meta = p.device().is_meta();
   const HostLoss loss = meta ? HostLoss{} : f(view_of(in, p), arguments);
   const Tensor value = meta ? Tensor::empty({}, precise_like(p)) : Tensor::full({}, loss.value, precise_like(p)),

@@ -18,6 +18,7 @@ inline RegionOf region_of(const RegionTerm& term, double image) {
 /// Probabilities and targets on the host, for terms that sort pixels or measure distances.
 struct HostView {
   std::int64_t images, height, width, outputs;
+  std::int64_t planes;          ///< things that are graded, each with as many outputs, one after the other; else 1
   bool exclusive;               ///< one class a pixel, by softmax
   std::vector<double> p;        ///< (images, height, width, outputs)
   std::vector<std::uint8_t> t;  ///< the same, as zeros and ones; kIgnoreLabel where nothing is known
@@ -33,8 +34,10 @@ struct HostLoss {
   double value;
   std::vector<double> slopes;
 };
+using HostTerm = HostLoss(const HostView&, std::span<const double> arguments);
 /// The loss of that value and those slopes that `f` makes of host_view().
-Tensor on_host(const TermInput& in, const char* term, std::span<const double> arguments,
-               HostLoss (*f)(const HostView&, std::span<const double> arguments));
+Tensor on_host(const TermInput& in, const char* term, std::span<const double> arguments, HostTerm* f);
+/// The same of other probabilities `p`, one an output.
+Tensor on_host(const TermInput& in, const Tensor& p, std::span<const double> arguments, HostTerm* f);
 
 }  // namespace lamina::losses

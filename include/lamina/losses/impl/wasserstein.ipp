@@ -3,34 +3,36 @@
 namespace lamina::losses {
 namespace {
 
-/// 1 - (2 TP + smooth) / (2 TP + E + smooth), E = sum of W, TP = sum of 1 - W over the pixels above the lowest grade, W a pixel's distance
-/// between its grade and the predicted ones as a share of all grades: the mean of |target - p| over cumulative scores.
+/// Of each image and plane 1 - (2 TP + smooth) / (2 TP + E + smooth), E = sum of W, TP = sum of 1 - W over the pixels above the lowest
+/// grade, W a pixel's distance between its grade and the predicted ones as a share of all grades: the mean of |target - p| over cumulative
+/// scores. The mean over them; where all is ignored, 0.
 HostLoss wasserstein_dice(const HostView& v, std::span<const double> arguments) {
   HostLoss out{0, std::vector<double>(v.p.size(), 0)};
-  const auto outputs = static_cast<std::size_t>(v.outputs), pixels = static_cast<std::size_t>(v.pixels());
-  const double smooth = arguments[0], images = static_cast<double>(v.images);
-  for (std::size_t n = 0; n < static_cast<std::size_t>(v.images); ++n) {
+  const auto outputs = static_cast<std::size_t>(v.outputs), pixels = static_cast<std::size_t>(v.pixels()),
+             planes = static_cast<std::size_t>(v.planes), steps = outputs / planes, all = static_cast<std::size_t>(v.images) * planes;
+  const double smooth = arguments[0];
+  for (std::size_t one = 0; one < all; ++one) {
     double errors = 0, right = 0;
-    const auto each = [&](auto&& f) {  // f(pixel, its weight, is it above the lowest grade?)
-      for (std::size_t i = n * pixels; i < (n + 1) * pixels; ++i)
-        if (v.t[i * outputs] != data::kIgnoreLabel) f(i, v.times[i], v.t[i * outputs] == 1);
+    const auto each = [&](auto&& f) {  // f(a pixel's first score, its weight, is it above the lowest grade?)
+      for (std::size_t i = one / planes * pixels; i < (one / planes + 1) * pixels; ++i)
+        if (const std::size_t first = i * outputs + one % planes * steps; v.t[first] != data::kIgnoreLabel)
+          f(first, v.times[i], v.t[first] == 1);
     };
-    const auto slope = [&](std::size_t at) { return (v.t[at] == 1 ? -1.0 : 1.0) / static_cast<double>(outputs); };
-    each([&](std::size_t i, double times, bool above) {
+    const auto slope = [&](std::size_t at) { return (v.t[at] == 1 ? -1.0 : 1.0) / static_cast<double>(steps); };
+    each([&](std::size_t first, double times, bool above) {
       double w = 0;
-      for (std::size_t k = i * outputs; k < (i + 1) * outputs; ++k) w += slope(k) * (v.p[k] - (v.t[k] == 1));
+      for (std::size_t k = first; k < first + steps; ++k) w += slope(k) * (v.p[k] - (v.t[k] == 1));
       errors += times * w;
       if (above) right += times * (1 - w);
     });
-    const double numerator = 2 * right + smooth, denominator = 2 * right + errors + smooth;
+    const double numerator = 2 * right + smooth, denominator = 2 * right + errors + smooth, share = 1 / static_cast<double>(all);
     if (!(denominator > 0)) continue;
-    out.value += (1 - numerator / denominator) / images;
+    out.value += share * (1 - numerator / denominator);
     // d(loss)/d(right) and d(loss)/d(errors)
     const double of_right = -2 * (denominator - numerator) / (denominator * denominator),
                  of_errors = numerator / (denominator * denominator);
-    each([&](std::size_t i, double times, bool above) {
-      for (std::size_t k = i * outputs; k < (i + 1) * outputs; ++k)
-        out.slopes[k] = times * slope(k) * (of_errors - (above ? of_right : 0)) / images;
+    each([&](std::size_t first, double times, bool above) {
+      for (std::size_t k = first; k < first + steps; ++k) out.slopes[k] = share * times * slope(k) * (of_errors - (above ? of_right : 0));
     });
   }
   return out;
@@ -39,17 +41,19 @@ HostLoss wasserstein_dice(const HostView& v, std::span<const double> arguments) 
 }  // namespace
 
 std::vector<TermType> wasserstein() {
-  return {
-      {.name = "wasserstein",
-       .scalar = "wasserstein_loss",
-       .help = "1 - generalized Wasserstein Dice of grades: a decision costs as many grades as it is off (Fidon et al. 2017); on the host",
-       .arguments = {{"smooth", 1e-5, 0, 1e9}},
-       .weighted = false,
-       .own = [](const TermInput& in, std::span<const double> a) {
-         require<OptionError>(in.head.schema().graded() && in.head.activation() == LossActivation::sigmoid,
-                              "the loss term wasserstein measures distances between grades; it needs an ordinal head");
-         return on_host(in, "wasserstein", a, wasserstein_dice);
-       }}};
+  return {{.name = "wasserstein",
+           .scalar = "wasserstein_loss",
+           .help = "1 - generalized Wasserstein Dice of grades: a decision costs as many grades as it is off (Fidon et al. 2017), a mean "
+                   "over images and planes; on the host",
+           .arguments = {{"smooth", 1e-5, 0, 1e9}},
+           .weighted = false,
+           .own = [](const TermInput& in, std::span<const double> a) {
+             require<OptionError>(
+                 in.head.schema().graded() && in.head.activation() == LossActivation::sigmoid,
+                 "the loss term wasserstein measures distances between grades; it needs an ordinal head (ordinal, coral or corn), not ",
+                 in.head.kind());
+             return on_host(in, in.head.probabilities(in.logits), a, wasserstein_dice);  // of conditional scores their products
+           }}};
 }
 
 }  // namespace lamina::losses
