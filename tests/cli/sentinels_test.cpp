@@ -1,5 +1,10 @@
 // What alarms do to a run, steps that are taken again, and cross-validation, from the command line.
+#include <set>
+
+#include "lamina/train/sentinels/rules.hpp"
+#include "lamina/train/trainer.hpp"
 #include "support/op_check.hpp"
+#include "support/several_heads.hpp"
 #include "support/workshop.hpp"
 
 using namespace lamina;
@@ -11,7 +16,93 @@ namespace {
 
 const std::string kSgd = "train data --base 2 --depth 2 --size 32 --batch 2 --optimizer sgd --schedule constant --quiet --epochs 4 --out ";
 
+using History = std::vector<train::EpochRecord>;
+
+/// Epochs of which every rule about a network or a loss says something, and of each decision that it is always the same, or never.
+std::vector<History> troubled(const heads::Head& head) {
+  const auto epochs = [](const Scalars& signals) {
+    return History(20, train::EpochRecord{.lr = 1e-3, .train = {{"loss", 1.0}}, .signals = signals});
+  };
+  std::vector<History> all{epochs({}), epochs({{"movement", 1e-3}}), epochs({{"movement", 1}, {"still/a", 1}, {"dead/b", 0.75}}),
+                           epochs({{"gradient", 1}})};
+  all[0].back().train["loss"] = 9;
+  all.push_back(epochs({}));
+  all[3].back().signals["gradient"] = 900;
+  const metrics::ConfusionMatrix none = head.confusion();
+  const int outcomes = none.classes();
+  for (int missed = 0; missed <= outcomes; ++missed)
+    for (const bool always : {false, true}) {
+      History history = epochs({{"border_error/labels", 0.3}, {"inner_error/labels", 0.01}});
+      metrics::ConfusionMatrix counts = none;
+      for (int first = 0; const metrics::ConfusionMatrix& own : head.decisions(none)) {
+        for (int c = first, last = first + own.classes() - 1; c <= last; ++c) {
+          counts.add({c, c == missed || always ? first : c, 20});
+          if (!always) counts.add({c, c == last ? first : c + 1, 2});
+        }
+        first += own.classes();
+      }
+      for (train::EpochRecord& r : history) r.validation = train::Validation{.counts = {{kLabels, counts}}};
+      all.push_back(std::move(history));
+    }
+  return all;
+}
+
 }  // namespace
+
+TEST_CASE("every command that an alarm advises can be typed, and none goes on with another's run") {
+  const Workshop w(8);
+  small_grades(w / "grades", 6);
+  write_three_heads(w / "heads", 6);
+  struct Arm {
+    const char *data, *head, *loss, *model;
+  };
+  int typed = 0;
+  for (const Arm& arm : {Arm{"data", "", "ce+dice", "unet"},
+                         {"data", "", "lovasz", "unet"},
+                         {"data", "", "dice", "deeplabv3plus"},
+                         {"grades", "corn", "dice", "unet"},
+                         {"grades", "", "wasserstein", "unet"},
+                         {"grades", "regression", "mae", "unet"},
+                         {"heads", "damage=regression", "tissue=ce+dice,marks=dice,damage=mae", "unet"}}) {
+    CAPTURE(arm.loss);
+    const bool small = std::string(arm.model) == "unet";
+    train::TrainConfig c{.data = (w / arm.data).string(),
+                         .model = arm.model,
+                         .width = 32,
+                         .height = 32,
+                         .head = arm.head,
+                         .loss = arm.loss,
+                         .class_weights = "none",
+                         .epochs = 1,
+                         .out = (w / "out").string()};
+    if (small)
+      c.base = 2, c.depth = 2;
+    else
+      c.preset = "small", c.width = c.height = 64;
+    c = train::resolved(c);
+    const data::Dataset dataset = data::open_dataset(c.data);
+    const auto task = train::make_task(c, dataset);
+    std::vector<train::Sentinel> rules = task->sentinels(c.lr);
+    for (train::Sentinel& s : train::network_sentinels(c.lr)) rules.push_back(std::move(s));
+    std::set<std::string> commands, folders, said;
+    for (const History& history : troubled(*task->heads()[0]))
+      for (const train::Alarm& a : train::alarms(rules, history, false)) said.insert(a.rule), commands.insert(task->command_for(a));
+    for (const train::Sentinel& s : rules) CHECK_MESSAGE((said.contains(s.name) || std::string(s.name) == "leak"), s.name);
+    commands.erase("lamina check " + c.data);
+    CHECK(commands.size() > 3);
+    for (const std::string& command : commands) {
+      CHECK_MESSAGE(folders.insert(command.substr(command.find(" --out "))).second, command);
+      CHECK((small || command.find("--preset bn") == std::string::npos));
+      if (!small) continue;
+      const Result done = Program("/bin/sh", {"-c", command + " --quiet"}, w.path()).wait();
+      CHECK_MESSAGE(done.code == 0, command << "\n" << done.err);
+      ++typed;
+    }
+    for (const auto& entry : fs::directory_iterator(w.path()))
+      if (entry.path().filename().string().starts_with("out-")) fs::remove_all(entry.path());
+  }
+  CHECK(typed > 25);
+}
 
 TEST_CASE("a run that fails leaves a step that replay takes again, in words and in JSON") {
   const Workshop w(8);

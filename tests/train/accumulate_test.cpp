@@ -110,6 +110,26 @@ TEST_CASE("--pixel-weights: pixels of weight 0 teach as little as ignored ones; 
   }
 }
 
+TEST_CASE("--pixel-weights of 0 everywhere teach nothing: told before training; of some photographs they are fine") {
+  const TempFolder f;
+  small_grades(f / "data", 8);
+  io::create_folders(f / "data/weights");
+  auto c = small(f / "data", f / "run");
+  c.pixel_weights = (f / "data/weights").string();
+  const auto begin = [&](float of_train, float of_val) {
+    const data::Dataset dataset = data::open_dataset(c.data);
+    bool first = true;
+    for (const data::Split split : {data::Split::train, data::Split::val})
+      for (const data::Item& item : dataset.items(split)) {
+        const float weight = split == data::Split::val ? of_val : std::exchange(first, false) ? of_train : 0;
+        io::write_npy(f / ("data/weights/" + item.name + ".npy"), Tensor::full({32, 32}, weight));
+      }
+    (void)train::make_task(train::resolved(c), data::open_dataset(c.data, {.pixel_weights = c.pixel_weights}));
+  };
+  check_throws<DataError>([&] { begin(0, 1); }, {"--pixel-weights", "0 everywhere", "nothing can be learnt"});
+  CHECK_NOTHROW(begin(0.5f, 0));
+}
+
 TEST_CASE("--accumulate: a run that is stopped goes on as ever; what sees each batch alone is said") {
   TempFolder f;
   small_phantom(f / "data", 12);

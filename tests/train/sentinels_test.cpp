@@ -11,6 +11,7 @@
 #include "support/one_weight.hpp"
 #include "support/op_check.hpp"
 #include "support/painted.hpp"
+#include "support/records.hpp"
 #include "support/training.hpp"
 
 using namespace lamina;
@@ -20,42 +21,6 @@ using train::Alarm;
 using train::EpochRecord;
 
 namespace {
-
-/// What the rules say of the epochs one after the other: "EPOCH RULE", in order; numbered from 1.
-std::vector<std::string> said(const std::vector<train::Sentinel>& rules, std::vector<EpochRecord> history) {
-  std::vector<std::string> all;
-  for (std::size_t n = 1; n <= history.size(); ++n) {
-    history[n - 1].epoch = static_cast<int>(n);
-    for (const Alarm& a : train::alarms(rules, train::Records(history).first(n))) {
-      all.push_back(std::to_string(a.epoch) + " " + a.rule);
-      CHECK(!a.seen.empty());
-      CHECK(!a.cause.empty());
-      CHECK_MESSAGE((a.next.starts_with("--") || a.next.starts_with("lamina ")), a.next);
-    }
-  }
-  return all;
-}
-using Said = std::vector<std::string>;
-
-std::vector<EpochRecord> operator+(std::vector<EpochRecord> a, const std::vector<EpochRecord>& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-std::vector<EpochRecord> times(int n, const EpochRecord& r) { return std::vector<EpochRecord>(static_cast<std::size_t>(n), r); }
-
-EpochRecord counted(std::vector<std::vector<std::int64_t>> counts, double lr = 0) {
-  EpochRecord r{.lr = lr};
-  r.validation = train::Validation{.counts = {{kLabels, metrics::ConfusionMatrix::from_counts(counts)}}};
-  return r;
-}
-EpochRecord lost(double loss, double lr = 1, double score = NAN) {
-  EpochRecord r{.lr = lr, .train = {{"loss", loss}}};
-  if (!std::isnan(score)) r.validation = train::Validation{.score = score};
-  return r;
-}
-EpochRecord seen(Scalars signals, double lr = 1e-3, double loss = 1) {
-  return {.lr = lr, .train = {{"loss", loss}}, .signals = std::move(signals)};
-}
 
 /// A small segmenter with its signals after one look; `change` may spoil its parameters, by name.
 Scalars signals_after(const std::function<void(const std::string&, const Tensor&)>& change, double lr = 1e-3) {
@@ -84,16 +49,12 @@ Scalars signals_after(const std::function<void(const std::string&, const Tensor&
 }  // namespace
 
 TEST_CASE("collapse of one of several things that are graded") {
-  data::LabelSchema s;
-  s.task = data::Task::ordinal;
-  s.names = {"none", "severe"}, s.values = {0, 1}, s.planes = {"crack", "rust"};
-  s.set_default_colors();
-  const auto head = heads::make_head(s);
+  const auto head = graded_planes_of({"crack", "rust"}, 2);
   const auto rules = train::head_sentinels(*head, 1);
   const EpochRecord rust = counted({{50, 2, 0, 0}, {9, 8, 0, 0}, {0, 0, 60, 0}, {0, 0, 9, 0}}),
                     fine = counted({{50, 2, 0, 0}, {9, 8, 0, 0}, {0, 0, 60, 0}, {0, 0, 4, 5}});
   CHECK(said(rules, times(5, rust)) == Said{"5 collapse"});
-  CHECK(train::alarms(rules, times(5, rust))[0].seen.find("\"rust none\"") != std::string::npos);
+  CHECK(train::alarms(rules, times(5, rust))[0].seen.find("\"rust a\"") != std::string::npos);
   CHECK(train::alarms(rules, times(5, rust))[0].next == "--positive-weights balanced");
   CHECK(said(rules, times(8, fine)).empty());
 }
@@ -136,7 +97,7 @@ TEST_CASE("collapse: five validations in a row with one answer are pointed out, 
   dying[2].signals = {{"movement", 0.5}, {"dead/down.0", 0.75}}, dying[2].lr = 1e-2;
   CHECK(train::alarms(rules, dying)[0].cause.starts_with("a learning rate that is too high (75 % of the channels of down.0 are dead),"));
   // Nobody is told to weigh what is weighted; where that did not help, the rate may be too high as well as too low.
-  const auto weighted = train::head_sentinels(*head, 1e-2, true);
+  const auto weighted = train::head_sentinels(*head, 1e-2, losses::Criterion("ce+dice", {.class_weights = {1, 9}}));
   const Alarm either = train::alarms(weighted, times(5, bad))[0];
   CHECK(either.cause == "a learning rate that is too high, or too low, or masks that are read wrongly (see lamina check)");
   CHECK(either.next == "--lr 0.001");
@@ -299,7 +260,7 @@ TEST_CASE("a rate that moves nothing is said in log, folder and report, with a c
   CHECK(alarms[0].epoch == 14);
   CHECK(alarms[0].next == "lamina train " + c.data +
                               " --base 2 --depth 2 --size 32x32 --augment 'hflip,rotate=10' --lr 0.0001 --schedule constant" +
-                              " --epochs 15 --batch 2 --val-every 15 --out " + c.out + "-2");
+                              " --epochs 15 --batch 2 --val-every 15 --out " + c.out + "-lr-0.0001");
   CHECK(mentions(whole.warnings, alarms[0].text()));
   CHECK(io::read_file(f / "run/log.txt").find("warning: " + alarms[0].text()) != std::string::npos);
   CHECK(io::read_file(f / "run/report.html").find(alarms[0].seen) != std::string::npos);

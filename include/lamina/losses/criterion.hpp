@@ -33,7 +33,9 @@ class Criterion {
   bool takes_class_weights() const;
   /// Throws OptionError where they do not.
   void set_class_weights(std::vector<double> weights);
-  /// Throws OptionError when no term of any head is a cross-entropy.
+  /// Whether positive weights mean something to a term of some head: a cross-entropy.
+  bool takes_positive_weights() const;
+  /// Throws OptionError where they do not.
   void set_positive_weights(std::vector<double> weights);
   /// Whether some term, of some head, is a ratio of regions: of a class that is absent there is one more to say.
   bool has_ratios() const;
@@ -41,6 +43,9 @@ class Criterion {
   void set_empty_class(EmptyClass policy);
   /// Throws OptionError when a term does not fit what the head's scores are, or names a head that there is not.
   void require_fits(const heads::Head& head) const;
+
+  /// What a part of a head learns by: its own terms and weights.
+  Criterion of(const heads::Part& part) const;
 
   /// What means over pixels are divided by, for each part of the head: the class weights of the labels that count, or these labels' number.
   /// The loss of a batch is that of its parts, each by its share of this, but for terms that are ratios of sums (Dice).
@@ -63,8 +68,6 @@ class Criterion {
   };
   Term parse(const std::string& text) const;
   void parse_all(const std::string& expression);
-  /// Of one head.
-  Criterion of(const heads::Part& part) const;
   void require_terms_fit(const heads::Head& head) const;
   double divisor(const heads::Head& head, const Tensor& labels, const Tensor& pixel_weights) const;
   Tensor loss_of(const heads::Head& head, const Tensor& logits, const Tensor& labels, Scalars* values, const Tensor& pixel_weights,

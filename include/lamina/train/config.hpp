@@ -230,9 +230,11 @@ TrainConfig config_from_json(const std::string& json);
 
 /// What the settings are where nothing but the data, the network's family and its preset is said.
 TrainConfig usual_settings(const TrainConfig& config);
-/// The command of a run with other options ("--lr 1e-3 --epochs 9"), into another folder; where they are the run's own, what looks at its
-/// data.
+/// The command of a run with other options ("--lr 1e-3 --epochs 9"), into a folder named after them; where they are the run's own, what
+/// looks at its data.
 std::string command_with(const TrainConfig& config, const std::string& changes);
+/// What that command means. Throws OptionError.
+TrainConfig config_with(const TrainConfig& config, const std::string& changes);
 
 /// Is --init a file of weights, not an initialiser?
 bool names_a_file(const std::string& init);

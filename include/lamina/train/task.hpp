@@ -49,8 +49,10 @@ class Task {
   virtual std::vector<std::string> notes() const { return {}; }
   /// Rules about its own numbers, beside those about any network. `lr`: the run's highest learning rate.
   virtual std::vector<Sentinel> sentinels(double /*lr*/) const { return {}; }
-  /// The command that trains again with other options, such as "--lr 1e-3"; here the options.
+  /// The command that trains again with other options, such as "--lr 1e-3"; here the options. Empty where the settings do not go with them.
   virtual std::string command(const std::string& options) const { return options; }
+  /// The command that an alarm advises, the first that goes with the settings.
+  std::string command_for(const Alarm& alarm) const;
 };
 
 }  // namespace lamina::train

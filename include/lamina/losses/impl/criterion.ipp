@@ -168,12 +168,13 @@ void Criterion::set_class_weights(std::vector<double> weights) {
   options_.class_weights = std::move(weights);
 }
 
+bool Criterion::takes_positive_weights() const {
+  return std::any_of(terms_.begin(), terms_.end(), [](const Term& t) { return t.type.kind == TermKind::pixel || t.type.balanced; }) ||
+         std::any_of(of_heads_.begin(), of_heads_.end(), [](const Criterion& c) { return c.takes_positive_weights(); });
+}
+
 void Criterion::set_positive_weights(std::vector<double> weights) {
-  const auto take = [](const auto& self, const Criterion& c) -> bool {
-    return std::any_of(c.terms_.begin(), c.terms_.end(), [](const Term& t) { return t.type.kind == TermKind::pixel || t.type.balanced; }) ||
-           std::any_of(c.of_heads_.begin(), c.of_heads_.end(), [&](const Criterion& own) { return self(self, own); });
-  };
-  require<OptionError>(weights.empty() || take(take, *this), "positive weights mean nothing to the loss \"", expression_,
+  require<OptionError>(weights.empty() || takes_positive_weights(), "positive weights mean nothing to the loss \"", expression_,
                        "\", no term of which is a cross-entropy; add one (+ce), or use --positive-weights none");
   options_.positive_weights = std::move(weights);
 }

@@ -1,7 +1,9 @@
 // Commands that train a run again with other options.
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <sstream>
+#include <type_traits>
 
 #include "lamina/core/text.hpp"
 #include "lamina/train/colorize.hpp"
@@ -11,22 +13,62 @@
 namespace lamina::train {
 namespace {
 
-/// The options of a command line that make `settings` of `defaults`, some replaced with `changes`; empty where they are so already.
-std::string options_with(const std::vector<Setting>& settings, const std::vector<Setting>& defaults, const std::string& changes) {
+std::string option_of(const Setting& s) {
+  std::string name = "--" + s.name;
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+/// What a number's or a text's setting is when `text` is typed.
+SettingValue typed(const SettingValue& like, const std::string& text) {
+  return std::visit(
+      [&](const auto& v) -> SettingValue {
+        using T = std::remove_cvref_t<decltype(v)>;
+        if constexpr (std::is_arithmetic_v<T>) {
+          T number{};
+          std::istringstream(text) >> number;
+          return number;
+        } else {
+          return text;
+        }
+      },
+      like);
+}
+
+/// The settings of a run with `changes` that are not usual; none where the changes are its own already.
+template <class Config>
+std::vector<Setting> settings_with(const Config& config, const std::string& changes) {
   std::map<std::string, std::string> changed;
   std::istringstream words(changes);
   for (std::string name, value; words >> name >> value;) changed[name] = value;
-  std::string line;
+  const std::vector<Setting> defaults = settings_of(usual_settings(config));
+  std::vector<Setting> all;
   bool news = false;
-  for (const Setting& s : settings) {
-    std::string name = "--" + s.name, value = to_string(s.value);
-    std::replace(name.begin(), name.end(), '_', '-');
-    if (const auto it = changed.find(name); it != changed.end()) news |= value != it->second, value = it->second;
-    const auto usual = std::find_if(defaults.begin(), defaults.end(), [&](const Setting& d) { return d.name == s.name; });
-    if (usual == defaults.end() || to_string(usual->value) != value)
-      line += " " + name + (std::holds_alternative<bool>(s.value) ? "" : " " + shell_word(value));
+  for (Setting s : settings_of(config)) {
+    if (const auto it = changed.find(option_of(s)); it != changed.end())
+      news |= to_string(s.value) != it->second, s.value = typed(s.value, it->second);
+    if (std::find(defaults.begin(), defaults.end(), s) == defaults.end()) all.push_back(std::move(s));
   }
-  return news ? line : "";
+  return news ? all : std::vector<Setting>{};
+}
+
+std::string options_of(const std::vector<Setting>& settings) {
+  std::string line;
+  for (const Setting& s : settings)
+    line += " " + option_of(s) + (std::holds_alternative<bool>(s.value) ? "" : " " + shell_word(to_string(s.value)));
+  return line;
+}
+
+/// The folder of a run with other options, which it is named after: "--lr 0.001" of "run" is "run-lr-0.001". Two commands that a run
+/// advises never share one.
+std::string folder_with(const std::string& out, std::string changes) {
+  for (std::size_t at; (at = changes.find("--")) != std::string::npos;) changes.erase(at, 2);
+  for (char& c : changes)
+    if (c == ' ')
+      c = '-';
+    else if (!std::isalnum(static_cast<unsigned char>(c)) && std::string_view("-+.=").find(c) == std::string_view::npos)
+      c = '_';
+  return shell_word(out + "-" + changes);
 }
 
 }  // namespace
@@ -50,16 +92,34 @@ ColorizeConfig usual_settings(const ColorizeConfig& c) {
 }
 
 std::string command_with(const TrainConfig& c, const std::string& changes) {
-  const std::string options = options_with(settings_of(c), settings_of(usual_settings(c)), changes);
+  const std::string options = options_of(settings_with(c, changes));
   if (options.empty()) return program_word() + " check " + shell_word(c.data);
-  return program_word() + " train " + shell_word(c.data) + options + " --out " + shell_word(c.out + "-2");
+  return program_word() + " train " + shell_word(c.data) + options + " --out " + folder_with(c.out, changes);
+}
+
+TrainConfig config_with(const TrainConfig& c, const std::string& changes) {
+  const std::vector<Setting> settings = settings_with(c, changes);
+  if (settings.empty()) return c;
+  TrainConfig other;
+  other.data = c.data, other.out = c.out;
+  assign_settings(other, settings, "advice");
+  return resolved(other);
 }
 
 std::string command_with(const ColorizeConfig& c, const std::string& changes) {
-  const std::string options = options_with(settings_of(c), settings_of(usual_settings(c)), changes);
+  const std::vector<Setting> settings = settings_with(c, changes);
+  if (settings.empty()) return changes;
+  ColorizeConfig other;
+  other.photos = c.photos, other.out = c.out;
+  assign_settings(other, settings, "advice");
+  try {
+    check_settings(resolved(other));
+  } catch (const OptionError&) {
+    return {};
+  }
   std::string photos;
   for (const std::string& p : c.photos) photos += " " + shell_word(p);
-  return options.empty() ? changes : program_word() + " colorize train" + photos + options + " --out " + shell_word(c.out + "-2");
+  return program_word() + " colorize train" + photos + options_of(settings) + " --out " + folder_with(c.out, changes);
 }
 
 }  // namespace lamina::train

@@ -223,7 +223,6 @@ class Loop {
   static std::string first_of(const StepFault& fault) {
     return fault.where.empty() ? "; taken again, all of it is finite" : "; first not finite: " + fault.where;
   }
-  std::string command(const std::string& next) const { return next.starts_with("--") ? task_.command(next) : next; }
 
   void close_epoch(EpochRecord record) {
     const bool last = state_.epoch >= epochs_;
@@ -255,7 +254,7 @@ class Loop {
       say(record.validation->baseline);
     alarmed_.clear();
     for (Alarm alarm : alarms(sentinels_, state_.history)) {
-      alarm.next = command(alarm.next);
+      alarm.next = task_.command_for(alarm);
       sinks_.tell(&Sink::alarm, alarm);
       if (options_.sentinels == SentinelPolicy::stop) alarmed_ += (alarmed_.empty() ? "" : ", ") + alarm.rule;
       if (alarm.too_fast && may_reload()) throw NumericError(message("epoch ", alarm.epoch, ": ", alarm.rule));

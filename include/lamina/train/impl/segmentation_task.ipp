@@ -118,10 +118,8 @@ std::vector<std::string> SegmentationTask::score_names() const {
 
 std::vector<Sentinel> SegmentationTask::sentinels(double lr) const {
   std::vector<Sentinel> all = loss_sentinels(lr);
-  const losses::CriterionOptions& o = parts_.criterion.options();
-  const auto weighs = [&](const heads::Head& head) { return !(head.exclusive() ? o.class_weights : o.positive_weights).empty(); };
   for (const auto& head : parts_.heads)
-    for (Sentinel& s : head_sentinels(*head, lr, weighs(*head))) all.push_back(std::move(s));
+    for (Sentinel& s : head_sentinels(*head, lr, parts_.criterion)) all.push_back(std::move(s));
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/data/loader.hpp"
+#include "lamina/data/pixel_weights.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/nn/nn.hpp"
@@ -88,9 +89,9 @@ class ConfiguredTask : public SegmentationTask {
         input_(input_config(config, dataset.photos)),
         items_(checksum_of_items(dataset)),
         masks_(checksum_of_masks(dataset)) {
-    criterion().set_class_weights(class_weights_for(config, dataset, *heads()[0], criterion()));
-    criterion().set_positive_weights(positive_weights_for(config, dataset, *heads()[0]));
+    weigh(criterion(), config);
     tell_of_weightless();
+    require_weight();
   }
 
   Metadata metadata() const override {
@@ -129,7 +130,18 @@ class ConfiguredTask : public SegmentationTask {
     all.push_back({"leak", [this](Records) { return leak(); }});
     return all;
   }
-  std::string command(const std::string& options) const override { return command_with(config_, options); }
+  std::string command(const std::string& options) const override {
+    try {
+      const TrainConfig other = config_with(config_, options);
+      check_settings(other);
+      losses::Criterion loss(other.loss, {.empty_class = empty_class_of(other, heads()[0].get())});
+      weigh(loss, other);
+      loss.require_fits(*heads()[0]);
+    } catch (const Error&) {
+      return {};
+    }
+    return command_with(config_, options);
+  }
 
   std::vector<std::string> notes() const override {
     std::vector<std::string> notes = SegmentationTask::notes();
@@ -141,6 +153,10 @@ class ConfiguredTask : public SegmentationTask {
   }
 
  private:
+  void weigh(losses::Criterion& loss, const TrainConfig& config) const {
+    loss.set_class_weights(class_weights_for(config, dataset_, *heads()[0], loss));
+    loss.set_positive_weights(positive_weights_for(config, dataset_, *heads()[0]));
+  }
   const std::vector<double>& class_weights() const { return criterion().options().class_weights; }
   Json criterion_state() const {
     Json state{{"class_weights", class_weights()}, {"items", items_}, {"masks", masks_}};
@@ -191,6 +207,17 @@ class ConfiguredTask : public SegmentationTask {
       note("class weights: no training pixel is " + names +
            (listed ? ": what they weigh means nothing to cross-entropy"
                    : ": the weight is 0, and the loss says nothing of it; --class-weights none does"));
+  }
+
+  void require_weight() const {
+    const auto weighs = [](const data::Item& item) {
+      if (item.weights.empty()) return true;
+      const data::PixelWeights map = data::read_pixel_weights(item);
+      return map.most > 0 && std::any_of(map.image.pixels.begin(), map.image.pixels.end(), [](auto byte) { return byte > 0; });
+    };
+    const std::vector<data::Item> items = training_items(config_, dataset_);
+    require<DataError>(std::any_of(items.begin(), items.end(), weighs), config_.data, ": --pixel-weights ", config_.pixel_weights,
+                       ": every map of the training split is 0 everywhere: nothing can be learnt");
   }
 
   /// What files masks are in says nothing of classes.

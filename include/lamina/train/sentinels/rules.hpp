@@ -1,5 +1,6 @@
 #pragma once
 #include "lamina/heads/head.hpp"
+#include "lamina/losses/criterion.hpp"
 #include "lamina/train/sentinels/sentinel.hpp"
 
 namespace lamina::train {
@@ -10,7 +11,7 @@ namespace lamina::train {
 std::vector<Sentinel> network_sentinels(double lr);
 /// Rules about a loss that should fall.
 std::vector<Sentinel> loss_sentinels(double lr);
-/// Rules about what a head decides in validations; `weighted`: its loss has class weights, of planes and grades positive ones.
-std::vector<Sentinel> head_sentinels(const heads::Head& head, double lr, bool weighted = false);
+/// Rules about what a head decides in validations; what they advise fits the loss.
+std::vector<Sentinel> head_sentinels(const heads::Head& head, double lr, const losses::Criterion& criterion = losses::Criterion("ce+dice"));
 
 }  // namespace lamina::train

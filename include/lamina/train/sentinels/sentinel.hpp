@@ -17,6 +17,7 @@ struct Alarm {
   std::string seen, cause;  ///< clauses, without a capital or a full stop
   std::string next;         ///< to be typed: a command, or options of the run's own that begin with "--"
   bool too_fast = false;    ///< a lower learning rate, from a checkpoint of before, is the cure
+  std::string otherwise{};  ///< options for runs whose settings do not go with those
   /// "epoch 7: SEEN. Likely cause: CAUSE. Next: NEXT".
   std::string text() const;
 };

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/train/sentinels/watch.hpp"
 
@@ -15,6 +14,7 @@ constexpr std::size_t kPatience = 5;  // validations in a row that are more than
 constexpr std::size_t kRare = 10;     // the same of a single class: rare ones are learned last
 constexpr std::size_t kLooks = 3;     // the same of epochs with a look into the network
 constexpr double kUsualMovement = 1e-3, kLeastMovement = 1e-4, kMostMovement = 0.3;
+constexpr double kHighRate = 0.1;  // nobody is told to raise one above
 
 constexpr int kNamed = 3;  // of several that a sentinel speaks of
 
@@ -80,11 +80,21 @@ std::vector<const metrics::ConfusionMatrix*> counts_of(const heads::Head& head, 
   return all;
 }
 
-/// What brings out what is rare: weights, of classes that exclude each other, or of a yes beside its no; of numbers there are none.
-std::string weigh(const heads::Head& head) {
-  return head.exclusive()    ? "--class-weights median"
-         : head.activation() ? "--positive-weights balanced"
-                             : "--resize crop --crop-foreground 0.5";
+/// Whether what an outcome's part of the head learns is weighed, and what else brings out what is rare: weights that its loss takes, of a
+/// yes beside its no, or of classes and of grades; where there are none, more of it.
+struct Weighing {
+  bool weighted;
+  std::string more;
+};
+Weighing weighing(const heads::Head& head, const losses::Criterion& criterion, int outcome) {
+  heads::Part own = head.parts()[0];
+  for (const heads::Part& part : head.parts())
+    if (!part.whole && part.plane <= head.regions()[static_cast<std::size_t>(outcome)].plane) own = part;
+  const losses::Criterion loss = criterion.of(own);
+  if (own.head->activation() == LossActivation::sigmoid && loss.takes_positive_weights())
+    return {!loss.options().positive_weights.empty(), "--positive-weights balanced"};
+  if (own.head->activation() && loss.takes_class_weights()) return {!loss.options().class_weights.empty(), "--class-weights median"};
+  return {false, "--resize crop --crop-foreground 0.5"};
 }
 
 /// The outcome that nearly every pixel has, of what is decided by itself, although the labels hold others; -1: none.
@@ -123,11 +133,13 @@ std::optional<Alarm> rising_loss(double lr, Records history) {
 }
 
 /// The seed of unbalanced classes: nearly all pixels are one class, and the network answers nothing else.
-std::optional<Alarm> collapse(const heads::Head& head, double lr, bool weighted, Records history) {
+std::optional<Alarm> collapse(const heads::Head& head, double lr, const losses::Criterion& criterion, Records history) {
   const auto counts = counts_of(head, history, kPatience);
   for (const auto* m : counts)
     if (answered_alone(head, *m) < 0) return {};
   if (counts.empty()) return {};
+  const int answer = answered_alone(head, *counts[0]);
+  const auto [weighted, more] = weighing(head, criterion, answer);
   std::string fast = rise(history, history.back().train.find("loss"), 1);
   double movement = 0;
   for (const EpochRecord& r : history) movement = std::max(movement, shown(r, "movement") * r.lr);
@@ -136,31 +148,33 @@ std::optional<Alarm> collapse(const heads::Head& head, double lr, bool weighted,
                    " is usual");
   if (const auto [layer, dead] = most_dead(history, 1); fast.empty() && !layer.empty())
     fast = message(percent(dead), " % of the channels of ", layer, " are dead");
-  const char* rate = !fast.empty() ? "too high" : still(history) ? "too low" : weighted ? "too high, or too low" : "too low";
+  const bool high = !fast.empty() || lr > kHighRate, slow = !high && still(history);
+  const char* rate = high ? "too high" : weighted && !slow ? "too high, or too low" : "too low";
   return Alarm{
       .seen = message("for ", kPatience, " validations nearly all pixels were predicted as \"",
-                      head.outcomes()[static_cast<std::size_t>(answered_alone(head, *counts[0]))], "\""),
+                      head.outcomes()[static_cast<std::size_t>(answer)], "\""),
       .cause = message("a learning rate that is ", rate, fast.empty() ? "" : " (" + fast + ")",
                        weighted ? "" : ", a rare foreground without weights", ", or masks that are read wrongly (see ", "lamina check)"),
-      .next = fast.empty() && !weighted ? weigh(head) : "--lr " + two_digits(still(history) ? 10 * lr : slower_than(lr))};
+      .next = fast.empty() && !weighted ? more : "--lr " + two_digits(slow ? 10 * lr : slower_than(lr))};
 }
 
 /// Not of a collapsed network, whose foreground is missing altogether.
-std::optional<Alarm> no_recall(const heads::Head& head, Records history) {
+std::optional<Alarm> no_recall(const heads::Head& head, const losses::Criterion& criterion, Records history) {
   const auto counts = counts_of(head, history, kRare);
-  if (counts.empty() || still(history) || collapse(head, 0, false, history)) return {};
+  if (counts.empty() || still(history) || collapse(head, 0, criterion, history)) return {};
   std::string classes;
-  int count = 0;
+  int count = 0, first = 0;
   for (int c = 0; c < counts[0]->classes(); ++c) {
     const bool missed = std::all_of(counts.begin(), counts.end(), [&](const auto* m) { return m->truth_count(c) > 0 && m->at(c, c) == 0; });
-    if (missed && c != head.neutral_outcome() && ++count <= kNamed)
-      classes +=
-          message(count > 1 ? ", \"" : "\"", head.outcomes()[static_cast<std::size_t>(c)], "\" (", counts[0]->truth_count(c), " pixels)");
+    if (!missed || c == head.neutral_outcome() || ++count > kNamed) continue;
+    classes +=
+        message(count > 1 ? ", \"" : "\"", head.outcomes()[static_cast<std::size_t>(c)], "\" (", counts[0]->truth_count(c), " pixels)");
+    if (count == 1) first = c;
   }
   if (classes.empty()) return {};
   return Alarm{.seen = message("for ", kRare, " validations not one pixel was found of ", classes, and_more(count)),
                .cause = "too few of its pixels among those of other classes",
-               .next = weigh(head)};
+               .next = weighing(head, criterion, first).more};
 }
 
 /// Is at least half of what is wrong labelled with outcomes of which not half is found?
@@ -197,7 +211,7 @@ std::optional<Alarm> noisy_borders(const heads::Head& head, Records history) {
                .cause =
                    "labels that disagree about where borders are (drawn coarsely or by several people), or borders finer than the "
                    "network's grid",
-               .next = head.activation() ? "--loss ce:smoothing=0.1+dice" : "--patience 10"};
+               .next = head.activation() && head.parts().size() == 1 ? "--loss ce:smoothing=0.1+dice" : "--patience 10"};
 }
 
 /// Ten epochs and one percent: PyTorch's ReduceLROnPlateau waits as long, and less cannot be told from the noise of an epoch's mean. Steps
@@ -231,19 +245,22 @@ std::optional<Alarm> plateau(Records history) {
 }
 
 /// Updates of about a thousandth of the weights are usual (Karpathy, CS231n: "Ratio of weights:updates"); a tenth of that is too little
-/// where the loss hardly falls. Rates below a tenth of the run's own are a schedule's, whose updates rounding may swallow.
+/// where the loss hardly falls. Rates below a tenth of the run's own are a schedule's, whose updates rounding may swallow. Where channels
+/// are dead, another rule says why; where the rate that it would take is high, the gradient is what is small.
 std::optional<Alarm> small_steps(double lr, Records history) {
   const auto judged = newest(history, kLooks, [&](const EpochRecord& r) { return looked(r) && r.lr >= 0.1 * lr; });
   double movement = 0;
   for (const EpochRecord* r : judged) movement = std::max(movement, shown(*r, "movement") * lr);
-  if (judged.empty() || movement >= kLeastMovement) return {};
+  if (judged.empty() || movement >= kLeastMovement || !most_dead(history, 1).first.empty()) return {};
   const double first = history.front().train.begin()->second, last = history.back().train.begin()->second;
   if (first - last > 0.05 * std::abs(first)) return {};
   const double better = movement > 0 ? lr * std::pow(10, std::round(std::log10(kUsualMovement / movement))) : 1e-3;
+  const bool high = std::max(lr, better) > kHighRate;
   return Alarm{.seen = message("an update moves the weights by ", two_digits(movement), " of their size, where about ",
                                two_digits(kUsualMovement), " is usual, and the loss hardly falls"),
-               .cause = message("a learning rate that is too small, ", two_digits(lr)),
-               .next = "--lr " + two_digits(better)};
+               .cause = high ? message("gradients that are next to nothing, at a learning rate of ", two_digits(lr))
+                             : message("a learning rate that is too small, ", two_digits(lr)),
+               .next = high ? "--optimizer adam --lr 0.001" : "--lr " + two_digits(better)};
 }
 
 /// A hundred times what the run's own epochs had; a step is then cut to the usual norm (Pascanu et al. 2013).
@@ -263,7 +280,7 @@ std::optional<Alarm> exploding(Records history) {
       .too_fast = true};
 }
 
-std::optional<Alarm> vanishing(Records history) {
+std::optional<Alarm> vanishing(double lr, Records history) {
   const auto judged = newest(history, kLooks, looked);
   if (judged.empty()) return {};
   std::string kernels;
@@ -278,7 +295,8 @@ std::optional<Alarm> vanishing(Records history) {
                .cause =
                    "channels behind it that are dead or saturated, from steps that were too long or from values of inputs that are "
                    "far from 0",
-               .next = "--preset bn"};
+               .next = "--preset bn",
+               .otherwise = "--lr " + two_digits(slower_than(lr))};
 }
 
 /// Half of a layer; with rates that are too high, 40 % of a network may be dead (Karpathy, CS231n).
@@ -295,7 +313,7 @@ std::optional<Alarm> dead_channels(double lr, Records history) {
 std::vector<Sentinel> network_sentinels(double lr) {
   return {
       {"exploding gradients", exploding},
-      {"vanishing gradients", vanishing},
+      {"vanishing gradients", [lr](Records r) { return vanishing(lr, r); }},
       {"dead channels", [lr](Records r) { return dead_channels(lr, r); }},
       {"small steps", [lr](Records r) { return small_steps(lr, r); }},
   };
@@ -308,32 +326,12 @@ std::vector<Sentinel> loss_sentinels(double lr) {
   };
 }
 
-std::vector<Sentinel> head_sentinels(const heads::Head& head, double lr, bool weighted) {
+std::vector<Sentinel> head_sentinels(const heads::Head& head, double lr, const losses::Criterion& criterion) {
   return {
-      {"collapse", [&head, lr, weighted](Records r) { return collapse(head, lr, weighted, r); }},
-      {"no recall", [&head](Records r) { return no_recall(head, r); }},
+      {"collapse", [&head, lr, criterion](Records r) { return collapse(head, lr, criterion, r); }},
+      {"no recall", [&head, criterion](Records r) { return no_recall(head, criterion, r); }},
       {"noisy borders", [&head](Records r) { return noisy_borders(head, r); }},
   };
-}
-
-std::string Alarm::text() const { return message("epoch ", epoch, ": ", seen, ". Likely cause: ", cause, ". Next: ", next); }
-
-std::vector<Alarm> alarms(const std::vector<Sentinel>& sentinels, Records history, bool news) {
-  std::vector<Alarm> all;
-  for (const Sentinel& s : sentinels) {
-    if (history.empty()) continue;
-    std::optional<Alarm> alarm = s.look(history);
-    if (!alarm || (news && history.size() > 1 && s.look(history.first(history.size() - 1)))) continue;
-    alarm->rule = s.name, alarm->epoch = history.back().epoch;
-    all.push_back(std::move(*alarm));
-  }
-  return all;
-}
-
-SentinelPolicy sentinel_policy_named(const std::string& name) {
-  constexpr Named<SentinelPolicy> kNames[] = {
-      {SentinelPolicy::warn, "warn"}, {SentinelPolicy::stop, "stop"}, {SentinelPolicy::reload, "reload"}, {SentinelPolicy::off, "off"}};
-  return parse_name("treatment of alarms (--sentinels)", name, kNames);
 }
 
 }  // namespace lamina::train
