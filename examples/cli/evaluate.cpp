@@ -42,7 +42,7 @@ void print_row(const std::string& name, std::initializer_list<std::string> words
 void print_table(const metrics::ConfusionMatrix& m, const heads::Head& head, double undefined) {
   const std::vector<std::string> names = head.outcomes();
   const auto s = head.scores(m, undefined), base = head.scores(head.baseline(m), undefined);
-  const bool foreground = head.neutral_outcome() >= 0 || head.parts().size() > 1;
+  const bool foreground = head.has_neutral();
   const auto row = [](const std::string& name, const metrics::Scores& from, auto value) {
     print_row(name, {decimal(value(from.dice)), decimal(value(from.iou)), decimal(value(from.precision)), decimal(value(from.recall)),
                      decimal(value(from.specificity))});
@@ -171,7 +171,7 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   } else {
     print_table(confusion, *info.head, undefined);
     for (const train::SeenAndUnseen& c : combinations) std::printf("%s\n", wrapped(c.text, 100, 2).c_str());
-    print_borders(borders, options.tolerance, info.head->neutral_outcome() >= 0);
+    print_borders(borders, options.tolerance, info.head->has_neutral());
     const heads::Selection chosen = info.head->selection(confusion, undefined);
     std::printf("%s %s, %s\n", chosen.name, decimal(chosen.value).c_str(), train::interval_text(intervals, intervals.selection).c_str());
     if (split == data::Split::val) std::printf("the epoch was chosen on this split: its scores are optimistic\n");

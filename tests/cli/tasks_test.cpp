@@ -1,4 +1,5 @@
 // The real program on data sets whose masks are not one class a pixel.
+#include "lamina/core/text.hpp"
 #include "lamina/data/image.hpp"
 #include "lamina/io/npy.hpp"
 #include "support/op_check.hpp"
@@ -82,7 +83,12 @@ TEST_CASE("ordinal: every verb; predicted masks are a data set's") {
   CHECK(grades.at("within_one").get<double>() > baseline.at("within_one").get<double>());
   CHECK(baseline.at("quadratic_kappa") == 0);
   CHECK(json::parse(w.lamina("evaluate run grades --json --original-size").out).at("confusion") == scores.at("confusion"));
-  CHECK(w.lamina("evaluate run grades").out.find("quadratic kappa") != std::string::npos);
+  const std::string table = w.lamina("evaluate run grades").out;
+  CHECK(table.find("quadratic kappa") != std::string::npos);
+  const double sum = scores.at("additive_dice").get<double>(), mean = scores.at("dice").at("macro_foreground").get<double>();
+  CHECK(table.find("additive Dice " + decimal(sum) + ": the sum of the foreground") != std::string::npos);
+  CHECK(mean == doctest::Approx(sum / 3));  // the lowest grade is no foreground, as of planes
+  CHECK(table.find("\nmacro foreground" + std::string(24, ' ') + formatted(" %11s", decimal(mean).c_str())) != std::string::npos);
   CHECK(w.lamina("info run").code == 0);
   const json done = json::parse(w.lamina("predict run grades/images --out p --probabilities --json --quiet").out);
   CHECK(done.size() == 15);

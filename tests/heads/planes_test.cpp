@@ -109,3 +109,27 @@ TEST_CASE("graded planes: counts and scores of each, and their mean") {
   CHECK(head->summary(one).at("mean_absolute_error") == doctest::Approx(0.2));
   CHECK(std::isnan(head->summary(one).at("mean_absolute_error_crack")));
 }
+
+TEST_CASE("one scale and one plane have the same scores, whose foreground is above the lowest grade") {
+  const auto counts = metrics::ConfusionMatrix::from_counts({{6, 1, 1}, {0, 2, 0}, {1, 0, 3}});
+  data::LabelSchema s = two_planes("")->schema();
+  s.planes = {"crack"};
+  const auto plane = heads::make_head(s);
+  s.planes.clear();
+  const auto scale = heads::make_head(s);
+  const double mild = 4. / 5, severe = 6. / 8;
+  for (const auto& head : {plane, scale}) {
+    const Scalars all = head->summary(counts);
+    CHECK(all.at("dice_macro_foreground") == doctest::Approx((mild + severe) / 2));
+    CHECK(all.at("dice_micro_foreground") == doctest::Approx(10. / 13));
+    CHECK(all.at("additive_dice") == doctest::Approx(mild + severe));
+    CHECK(head->image_summary(counts).at("dice") == doctest::Approx((mild + severe) / 2));
+    CHECK(head->text(counts) == plane->text(counts));
+    CHECK(head->text(counts).find("Dice foreground 0.7750 macro 0.7833") != std::string::npos);
+    CHECK(head->baseline_text(counts) == plane->baseline_text(counts));
+    CHECK(head->is_neutral(0));
+    CHECK(!head->is_neutral(1));
+  }
+  s.background = 1;  // where the data says so
+  CHECK(heads::make_head(s)->summary(counts).at("additive_dice") == doctest::Approx(12. / 15 + severe));
+}

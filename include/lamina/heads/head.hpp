@@ -88,6 +88,8 @@ class Head {
   virtual int neutral_outcome() const { return schema_.background; }
   /// Is it left out of foreground scores?
   virtual bool is_neutral(int outcome) const { return outcome == neutral_outcome(); }
+  /// Whether foreground scores leave out anything.
+  bool has_neutral() const;
   /// Of a predictor that always answers what is most frequent: what scores must beat.
   virtual metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const { return confusion.majority_baseline(); }
   /// "always the most frequent class: Dice 0.0000, accuracy 0.4318": what the scores of an epoch are to be compared with.

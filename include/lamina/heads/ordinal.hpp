@@ -19,10 +19,10 @@ class Graded : public Head {
   metrics::ConfusionMatrix baseline(const metrics::ConfusionMatrix& confusion) const override;
   std::vector<metrics::ConfusionMatrix> decisions(const metrics::ConfusionMatrix& confusion) const override;
   metrics::Scores scores(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override {
-    return planes() ? confusion.scores(0, undefined, schema().classes()) : confusion.scores(neutral_outcome(), undefined);
+    return confusion.scores(lowest(), undefined, schema().classes());
   }
-  /// Of planes the lowest grade of each: that nothing is there.
-  bool is_neutral(int outcome) const override { return planes() ? outcome % schema().classes() == 0 : Head::is_neutral(outcome); }
+  /// The lowest grade, of planes of each: that nothing is there.
+  bool is_neutral(int outcome) const override { return outcome % schema().classes() == lowest(); }
   Scalars summary(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
   bool is_tested_by(const metrics::ConfusionMatrix& confusion) const override;
   Selection selection(const metrics::ConfusionMatrix& confusion, double undefined = metrics::kUndefined) const override;
@@ -39,6 +39,8 @@ class Graded : public Head {
 
  protected:
   int graded() const { return std::max(1, planes()); }
+  /// The grade that foreground scores leave out, unless the data names another as its background.
+  int lowest() const { return std::max(0, schema().background); }
   /// The grades of scores (..., outputs) by thresholds for what each plane has of them: (...), or (..., planes).
   Tensor grades_above(const Tensor& scores, const std::vector<float>& thresholds) const;
   /// Counts of one plane's grades.

@@ -140,10 +140,16 @@ std::string Head::image_score_meaning() const {
 
 std::string Head::quality_text(const Scalars& image) const { return "Dice " + decimal(image.at("dice"), 3); }
 
+bool Head::has_neutral() const {
+  for (int k = 0; k < static_cast<int>(outcomes().size()); ++k)
+    if (is_neutral(k)) return true;
+  return false;
+}
+
 std::string Head::text(const metrics::ConfusionMatrix& confusion) const {
   const auto s = scores(confusion);
-  return (neutral_outcome() >= 0 ? "Dice foreground " + decimal(s.dice.macro_foreground, 4) + " macro " : "Dice macro ") +
-         decimal(s.dice.macro, 4) + "  acc " + decimal(s.accuracy, 4);
+  return (has_neutral() ? "Dice foreground " + decimal(s.dice.macro_foreground, 4) + " macro " : "Dice macro ") + decimal(s.dice.macro, 4) +
+         "  acc " + decimal(s.accuracy, 4);
 }
 
 std::string Head::baseline_text(const metrics::ConfusionMatrix& confusion) const {
