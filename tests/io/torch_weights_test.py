@@ -104,11 +104,35 @@ def nhwc(t):
     return t.detach().permute(0, 2, 3, 1).contiguous()
 
 
+def convert(source, target):
+    return subprocess.run([sys.executable, ROOT / "tools/pth_to_safetensors.py", source, target], capture_output=True, text=True)
+
+
+def nestings(folder):
+    """Weights are found in what checkpoints hold; what has none is refused in a line, and nothing is written."""
+    net, target = nn.Conv2d(3, 4, 3), folder / "nested.safetensors"
+    state = net.state_dict()
+    for content in ({"model_state_dict": state, "epoch": 3}, {"net": state}, {"ema": state, "loss": torch.zeros(1)}, {"model": {"state_dict": state}}):
+        torch.save(content, folder / "net.pth")
+        result = convert(folder / "net.pth", target)
+        assert result.returncode == 0 and next(iter(content)) in result.stdout, result
+        assert all(torch.equal(load_file(target)[key], value) for key, value in state.items())
+    target.unlink()
+    for content, word in ((net, "Conv2d"), ([state], "list"), ({"epoch": 3}, "epoch"), ({}, "nothing"), (None, "no file of torch.save"), ("", "No such file")):
+        torch.save(content, folder / "net.pth")
+        if content is None:
+            (folder / "net.pth").write_bytes(b"{}")
+        result = convert(folder / ("nowhere.pth" if content == "" else "net.pth"), target)
+        assert result.returncode == 1 and word in result.stderr and result.stderr.count("\n") == 1, result
+        assert not target.exists()
+
+
 def main():
     torch.manual_seed(5)
     done = 0
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
+        nestings(folder)
         for name, net, model in networks():
             with torch.no_grad():
                 for _ in range(3):  # running statistics of something
@@ -121,7 +145,7 @@ def main():
             state = net.state_dict()
             torch.save({"state_dict": {**state, "mask_values": [0, 1, 2]}, "epoch": 3}, folder / "net.pth")
             weights = folder / f"{name}.weights.safetensors"
-            said = subprocess.run([sys.executable, ROOT / "tools/pth_to_safetensors.py", folder / "net.pth", weights], check=True, capture_output=True, text=True).stdout
+            said = convert(folder / "net.pth", weights).stdout
             assert f"{len(state)} tensors" in said and "mask_values" in said, said
             written = load_file(weights)
             assert written.keys() == state.keys()
