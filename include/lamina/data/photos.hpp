@@ -39,11 +39,11 @@ struct PhotoSets {
 
 /// Finds photographs without labels. A source is a data set (a folder with images/: its train list, and its unlabelled.txt or unlabelled/
 /// where there are any), a folder (searched with all its folders), a list (a text file: a
-/// path a line, relative to the list; # starts a comment), or a photograph. Nothing is opened: a photograph that lacks or is damaged is
-/// found when it is its turn. Nothing of the data sets' val and test lists is trained on, and nothing twice that two sources have, whatever
-/// paths lead there; what is left out so stands in the notes. Of the data sets' val lists up to `held_out` photographs are held out; where
-/// there are none, that many of the others, chosen by `seed` and their names, and at most half of them. Throws DataError: a source that is
-/// none of these, nothing found.
+/// path a line, relative to the list, or a name in the images/ beside it; a mask after it is left out; # starts a comment), or a
+/// photograph. Nothing is opened: a photograph that lacks or is damaged is found when it is its turn. Nothing of the data sets' val and
+/// test lists is trained on, and nothing twice that two sources have, whatever paths lead there; what is left out so stands in the notes.
+/// Of the data sets' val lists up to `held_out` photographs are held out; where there are none, that many of the others, chosen by `seed`
+/// and their names, and at most half of them. Throws DataError: a source that is none of these, nothing found.
 PhotoSets find_photos(const std::vector<std::string>& sources, int held_out, std::uint64_t seed);
 
 struct PhotoOptions {
@@ -75,6 +75,8 @@ class PhotoStream : public Batches {
   void start(std::int64_t epoch, std::int64_t first_batch = 0) override;
   /// Throws DataError, IoError naming a photograph that is unusable, or the last of 64 in a row that are.
   bool next(Batch& batch) override;
+  /// Looks at every photograph and forgets those that are unusable; returns how many. Throws as next where they are not passed over.
+  std::size_t drop_unusable();
   std::string name(int index) const override { return std::string(photos_[static_cast<std::size_t>(index)]); }
   const PhotoList& photos() const { return photos_; }
   /// What was wrong with an unusable photograph that was passed over; empty when none was.

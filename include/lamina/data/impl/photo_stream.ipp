@@ -13,6 +13,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kPhotoStream = 0x70686f746f, kCropStream = 0x63726f70;
 constexpr int kMostUnusable = 64;  // in a row
+constexpr const char* kStrict = "; remove it, or pass over such photographs (--unusable skip)";
 
 bool is_gray(const Image& image) {
   if (image.channels == 1) return true;
@@ -68,6 +69,23 @@ Image PhotoStream::read(std::size_t photo, std::string& problem) const {
   return {};
 }
 
+std::size_t PhotoStream::drop_unusable() {
+  std::vector<std::string> problems(photos_.size());
+  current_cpu().parallel(std::ssize(problems),
+                         [&](std::int64_t i, int) { (void)read(static_cast<std::size_t>(i), problems[static_cast<std::size_t>(i)]); });
+  PhotoList usable;
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    if (problems[i].empty())
+      usable.add(photos_[i]);
+    else if (example_.empty())
+      example_ = problems[i];
+    require<DataError>(problems[i].empty() || options_.skip_unusable, problems[i], kStrict);
+  }
+  const std::size_t dropped = photos_.size() - usable.size();
+  photos_ = std::move(usable), pass_ = -1;
+  return dropped;
+}
+
 bool PhotoStream::next(Batch& batch) {
   const std::int64_t n = static_cast<std::int64_t>(photos_.size()), count = std::min<std::int64_t>(options_.batch, end_ - position_);
   if (count <= 0 || n == 0) return false;
@@ -105,7 +123,7 @@ bool PhotoStream::next(Batch& batch) {
     if (!s.problem.empty()) example_ = s.problem;
     require<DataError>(
         s.used<s.photos.size(), s.problem, s.used> 1 ? message("; so are the ", s.used - 1, " photographs before it").c_str() : "",
-        options_.skip_unusable ? "" : "; remove it, or pass over such photographs");
+        options_.skip_unusable ? "" : kStrict);
     passed_over.data<float>()[i] = static_cast<float>(s.used);
     batch.indices.push_back(static_cast<int>(s.photos[s.used]));
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
@@ -35,9 +36,44 @@ void add_folder(const fs::path& folder, PhotoList& to) {
   for (const std::string& path : found) to.add(path);
 }
 
+/// What the lines of a list name: paths from its folder, files or stems of images/ there, with a mask after them or not, as in the lists of
+/// data sets.
+class Lines {
+ public:
+  explicit Lines(fs::path folder) : folder_(std::move(folder)) {}
+  fs::path operator()(std::string_view line) {
+    for (std::string_view name = line; !name.empty(); name = shorter(name)) {
+      for (const fs::path& path : {folder_ / name, folder_ / "images" / name})
+        if (has_image_extension(path) && is_there(path)) return path;
+      if (const auto it = stems().find(std::string(name)); it != stems().end()) return it->second;
+    }
+    return folder_ / line;  // found when it is its turn
+  }
+
+ private:
+  static bool is_there(const fs::path& path) {
+    std::error_code none;
+    return fs::symlink_status(path, none).type() != fs::file_type::not_found && !none;
+  }
+  static std::string_view shorter(std::string_view name) {
+    const std::size_t gap = name.find_last_of(" \t");
+    return gap == std::string_view::npos ? "" : name.substr(0, name.find_last_not_of(" \t", gap) + 1);
+  }
+  const std::map<std::string, fs::path>& stems() {
+    PhotoList all;
+    if (!stems_ && fs::is_directory(folder_ / "images")) add_folder(folder_ / "images", all);
+    if (!stems_) stems_.emplace();
+    for (std::size_t i = 0; i < all.size(); ++i)
+      stems_->emplace(fs::path(all[i]).lexically_relative(folder_ / "images").replace_extension().generic_string(), all[i]);
+    return *stems_;
+  }
+  fs::path folder_;
+  std::optional<std::map<std::string, fs::path>> stems_;
+};
+
 void add_list(const fs::path& list, PhotoList& to) {
   const std::string text = io::read_file(list, std::uint64_t{1} << 30);
-  const fs::path folder = list.parent_path();
+  Lines named(list.parent_path());
   for (std::size_t begin = text.starts_with("\xef\xbb\xbf") ? 3 : 0, end; begin < text.size(); begin = end + 1) {
     end = std::min(text.find('\n', begin), text.size());
     std::string_view line = std::string_view(text).substr(begin, end - begin);
@@ -45,7 +81,7 @@ void add_list(const fs::path& list, PhotoList& to) {
     if (first == std::string_view::npos || line[first] == '#') continue;
     line = line.substr(first, line.find_last_not_of(" \t\r") + 1 - first);
     require<DataError>(line.find('\0') == std::string_view::npos, list.string(), " is no list of photographs: it holds binary data");
-    to.add(line.front() == '/' ? std::string(line) : (folder / line).string());
+    to.add(named(line).string());
   }
 }
 

@@ -1,0 +1,26 @@
+// Lists of photographs, as data sets have them.
+#include "lamina/data/image.hpp"
+#include "lamina/data/photos.hpp"
+#include "lamina/io/file.hpp"
+#include "support/op_check.hpp"
+#include "support/temp_folder.hpp"
+
+using namespace lamina;
+using namespace lamina::data;
+using namespace lamina::test;
+
+TEST_CASE("lists of data sets name photographs by path, by name or by stem in images/, with a mask or without") {
+  TempFolder f;
+  for (const char* folder : {"images", "images/deep", "masks"}) io::create_folders(f / folder);
+  for (const char* name :
+       {"images/a.png", "images/b c.png", "images/d.png", "images/deep/e.png", "images/g.v2.png", "h.png", "masks/a.png"})
+    write_png(f / name, Image(2, 2, 3));
+  io::write_file_atomically(f / "train.txt",
+                            "images/a.png masks/a.png\nb c.png\tmasks/a.png\nd\ndeep/e\ng.v2 a\nh.png\nnowhere.png masks/a.png\n");
+  const PhotoSets sets = find_photos({(f / "train.txt").string()}, 0, 1);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < sets.training.size(); ++i)
+    names.push_back(std::string(sets.training[i]).substr(f.path().string().size() + 1));
+  CHECK(names == std::vector<std::string>{"images/a.png", "images/b c.png", "images/d.png", "images/deep/e.png", "images/g.v2.png", "h.png",
+                                          "nowhere.png masks/a.png"});
+}
