@@ -1,6 +1,7 @@
 #include "lamina/io/pretrained.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "lamina/core/text.hpp"
@@ -80,6 +81,15 @@ std::string cure(const ModelFile& file, const std::filesystem::path& run, const 
   return program_word() + " info " + shell_word(run.string()) + " says what it holds, and of which --model and --preset its names are";
 }
 
+/// Numbers that are not finite would be learned on with, and the learning rate be blamed.
+void require_finite(const Tensor& tensor, const std::filesystem::path& file, const std::string& name) {
+  if (tensor.dtype() != DType::f32 && tensor.dtype() != DType::f64 && tensor.dtype() != DType::bf16) return;
+  const std::vector<float> values = tensor.to(DType::f32).to_vector<float>();
+  const auto bad = std::count_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+  require<DataError>(bad == 0, file.string(), ": ", bad, " of the ", values.size(), " numbers of ", name,
+                     " are not finite (nan or inf): the training that wrote them had failed; take weights from before that, or others");
+}
+
 constexpr int kTold = 5;  // tensors that do not fit
 
 }  // namespace
@@ -121,7 +131,7 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
       continue;  // and unexpected
     }
     if (!fits)
-      tell(message(shape), message(own.tensor.shape()));
+      tell(message(tensorflow ? shape : theirs.shape), message(tensorflow ? own.tensor.shape() : shape_in_file(own.tensor.shape())));
     else if ((theirs.dtype == DType::f32 || theirs.dtype == DType::f64 || theirs.dtype == DType::bf16) !=
              (own.tensor.dtype() != DType::i64))
       tell(name_of(theirs.dtype), name_of(own.tensor.dtype()));
@@ -140,9 +150,15 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
   require<DataError>(!o.whole || lacking.empty(), path.string(), ": ", line("it lacks weights", lacking, true), "; ", advice);
   require<DataError>(!o.strict || (match.missing.empty() && match.unexpected.empty()), path.string(), ": ", match.lines()[1], "; ",
                      match.lines()[2]);
+  std::vector<Tensor> values;
   for (const auto& [to, i] : pairs) {
+    values.push_back(tensorflow ? from_tensorflow(file.read(i), file.tensors()[i]) : relayout(file.read(i), false));
+    require_finite(values.back(), path, file.tensors()[i].name);
+  }
+  for (std::size_t k = 0; k < pairs.size(); ++k) {
+    const Tensor& to = pairs[k].first;
     if (to.device().is_meta()) to.adopt(Tensor::empty(to.shape(), {to.dtype(), kCpu}));
-    to.copy_from(tensorflow ? from_tensorflow(file.read(i), file.tensors()[i]) : relayout(file.read(i), false));
+    to.copy_from(values[k]);
   }
   return match;
 }
