@@ -34,7 +34,8 @@ int study(train::StudyConfig config, bool plan_only, const Common& common) {
   const train::StudyPlan plan = study.plan();
   const auto say = [&](const std::string& line) { progress.note(wrapped(line, 100, 2)); };
   for (const std::string& note : study.notes()) say(note);
-  for (const std::string& line : plan.text()) say(line);
+  if (!plan_only || common.json)
+    for (const std::string& line : plan.text()) say(line);
   if (plan_only) {
     const nlohmann::ordered_json result{{"segmentations", plan.runs.size()},
                                         {"colorizations", plan.colorizations},

@@ -13,7 +13,14 @@ TEST_CASE("study: the smoke preset says what it costs, gives one table, and is r
   CHECK(nlohmann::json::parse(plan.out).at("segmentations") == 8);
   CHECK_FALSE(std::filesystem::exists(w / "s"));
   check_error(w.lamina("study data --preset smoke --layers 2"), 2, {"unknown option --layers"});
-  CHECK(w.lamina("study --help").out.find("--last-kernel") == std::string::npos);
+  const std::string help = w.lamina("study --help").out;
+  for (const char* option : {"--last-kernel", "--aux", "--border"}) CHECK_MESSAGE(help.find(option) == std::string::npos, option);
+  check_error(w.lamina("study data --preset smoke --aux yes"), 2, {"unknown option --aux"});
+  check_error(w.lamina("colorize train data --aux yes"), 2, {"unknown option --aux"});
+  const Result words = w.lamina("study data --preset smoke --size 48x32 --out s --plan");
+  CHECK(words.code == 0);
+  CHECK(words.out.find(" to go") != std::string::npos);
+  CHECK(words.err.find(" to go") == std::string::npos);
   CHECK(w.lamina("train data --out other --quiet" + kSmall).code == 0);
   check_error(w.lamina("study data --preset smoke --out s --plan --pretrained other"), 3, {"--model unet --preset bn --base 2 --depth 2"});
   check_error(w.lamina("study data --preset smoke --out s --plan --pretrained w.pth"), 3, {"w.pth"});
@@ -21,8 +28,8 @@ TEST_CASE("study: the smoke preset says what it costs, gives one table, and is r
   REQUIRE_MESSAGE(first.code == 0, first.err);
   const auto table = nlohmann::json::parse(first.out);
   CHECK(table.size() == 16);  // four scores, two shares, two arms
-  for (const char* words :
-       {"data: a data set of", "reconstruction_weight", "to go", "\"pretrained\" is skipped", "seed 1, colorization: Dice"})
+  for (const char* words : {"data: a data set of", "scored on the test list, 2 images", "reconstruction_weight", "to go",
+                            "\"pretrained\" is skipped", "seed 1, colorization: Dice"})
     CHECK_MESSAGE(first.err.find(words) != std::string::npos, words);
   const std::string before = w.read("s/table.csv");
   CHECK(w.lamina("study data --preset smoke --out s").code == 0);

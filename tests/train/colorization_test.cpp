@@ -51,7 +51,7 @@ class One : public data::Batches {
 };
 
 std::unique_ptr<train::ColorizationTask> constant_task(std::vector<double> color, const Tensor& image, const infer::ColorizationConfig& how,
-                                                       int channels) {
+                                                       int channels, double lr_factor = 1, losses::GanOptions gan = {}) {
   nn::RandomStream random({1, 1});
   auto g = std::make_shared<Constant>(std::move(color));
   auto d = std::make_shared<models::PatchDiscriminator>(models::PatchDiscriminatorOptions{.in_channels = channels, .base = 2, .layers = 0},
@@ -62,8 +62,9 @@ std::unique_ptr<train::ColorizationTask> constant_task(std::vector<double> color
                                                                                   .discriminator = d,
                                                                                   .generator_optimizer = std::move(gs),
                                                                                   .discriminator_optimizer = std::move(ds),
-                                                                                  .loss = losses::GanLoss({}),
+                                                                                  .loss = losses::GanLoss(gan),
                                                                                   .colorization = infer::Colorization(how),
+                                                                                  .discriminator_lr_factor = lr_factor,
                                                                                   .training = std::make_shared<One>(image),
                                                                                   .validation = std::make_shared<One>(image)});
 }
@@ -176,6 +177,19 @@ TEST_CASE("a collapsed pair is said in words, once for each time it lasts") {
   REQUIRE(said(0.7, 20, 1, 0.25).size() == 4);
   CHECK(warnings()[3].find("0.25 for each") != std::string::npos);
   CHECK(said(0.7, 20, 1, 0.5).size() == 4);
+}
+
+TEST_CASE("what a collapsed pair is told goes from what it has") {
+  const auto next = [](double lr_factor, double gan_weight, double accuracy) {
+    const auto task = constant_task({0, 0, 0}, Tensor::zeros({1, 4, 4, 3}), {}, 6, lr_factor, {.gan_weight = gan_weight});
+    std::vector<train::EpochRecord> history;
+    for (int i = 1; i <= 5; ++i) history.push_back(record(i, accuracy, accuracy == 0.7 ? 1 : 20));
+    return train::alarms(task->sentinels(1), history).at(0).next;
+  };
+  CHECK(next(0.25, 1, 1) == "--discriminator-lr-factor 0.125");
+  CHECK(next(2, 1, 0.5) == "--discriminator-lr-factor 4");
+  CHECK(next(1, 3, 0.7) == "--gan-weight 6");
+  CHECK(next(1, 0, 0.7) == "--gan-weight 1");
 }
 
 TEST_CASE("an epoch's line has losses beside their equilibrium") {

@@ -174,7 +174,7 @@ TEST_CASE("cross-validation: scores of images that a run had not seen, a table, 
   for (const char* file : {"folds.csv", "per_image.csv"}) CHECK(io::read_file(f / "halves" / file) == io::read_file(f / "whole" / file));
   check_throws<OptionError>([&] { validated(c, 4); }, {"has the runs of --folds 3", "another --out for 4"});
   c.out += "/fold_1";
-  check_throws<OptionError>([&] { validated(c, 3); }, {"is a run itself"});
+  check_throws<OptionError>([&] { validated(c, 3); }, {"holds a run, which", "another --out"});
   c.out = (f / "whole").string();
   check_throws<OptionError>([&] { train::train(c, data::open_dataset(c.data), true, {}); }, {"whole", "holds the runs of --folds"});
   c.out = (f / "more").string();

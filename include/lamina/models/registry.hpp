@@ -38,6 +38,7 @@ struct FamilyOption {
   double min = 0, max = 0;  ///< both 0: no numbers
   bool whole = true;
   int count = 1;
+  bool adds_output = false;  ///< some value of it is a network with one more output
 };
 
 /// A published network of a family: what an empty configuration means.

@@ -59,7 +59,7 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(training_field("base"), c.base);
   visit(training_field("depth"), c.depth);
   visit(Field{"init", "initialiser; empty: the preset's"}, c.init);
-  describe_family_options(c.options, visit);
+  describe_family_options(c.options, visit, true);
   describe(c.colorization, visit);
   visit(Field{.name = "discriminator", .help = "preset of the discriminator D", .choices = kDiscriminatorChoices}, c.discriminator);
   visit(Field{"discriminator_base", "channels of D's first convolution; 0: the preset's 64", 0}, c.discriminator_base);
@@ -117,9 +117,10 @@ void check_settings(const ColorizeConfig& config);
 /// Without `values` the networks have none yet: a session gives them those of its checkpoint.
 std::unique_ptr<ColorizationTask> make_colorization_task(const ColorizeConfig& config, const data::PhotoSets& photos, bool values = true);
 
-/// Trains the pair and keeps the run folder as train() does, with weights/{best,last,prev} that hold both networks and both optimisers, and
-/// samples/*.png, a sheet a validation: gray, generated, real. The run folder is continued in the same way, byte for byte.
-/// Throws as make_colorization_task, Session and run_loop.
+/// Trains the pair on the photographs, validates with those of `held_out` that are in color and can be read (a warning says what is wrong
+/// with the others, before the first step; with unusable "stop" an error does), and keeps the run folder as train() does, with
+/// weights/{best,last,prev} that hold both networks and both optimisers, and samples/*.png, a sheet a validation: gray, generated, real.
+/// The run folder is continued in the same way, byte for byte. Throws as make_colorization_task, Session and run_loop.
 Outcome train_colorization(const ColorizeConfig& config, const data::PhotoSets& photos, bool resume, const TrainEvents& events,
                            const std::atomic<bool>* stop = nullptr);
 

@@ -58,7 +58,7 @@ struct TrainConfig {
 
 inline constexpr Choice kResizeChoices[] = {{"stretch", "to that size, whatever the proportions"},
                                             {"crop", "crops at the photograph's own scale; whole ones are scored in windows"},
-                                            {"pad", "shrunk or enlarged until it fits, the rest filled with --border and ignored"}};
+                                            {"pad", "shrunk or enlarged until it fits, the rest filled; what is there is ignored"}};
 inline constexpr Choice kCropCenterChoices[] = {{"inside", "inside the photograph, where that is large enough"},
                                                 {"anywhere", "its center is inside"}};
 inline constexpr Choice kAugmentChoices[] = {{"none", "nothing"},
@@ -112,12 +112,15 @@ inline constexpr Choice kPrecisionChoices[] = {{"f32", "32-bit floats"}, {"bf16"
 
 /// The options of every registered family of networks for pixels that no field of TrainConfig has.
 std::vector<const models::FamilyOption*> family_options();
+/// Of these, those that a generator has, which has one output: what older files of settings say of others is left out.
+void drop_output_options(std::vector<Setting>& settings);
 /// Those that the network has.
 void take_family_options(const models::ModelConfig& network, models::OptionValues& to);
 template <class Visit>
-void describe_family_options(models::OptionValues& values, Visit&& visit) {
+void describe_family_options(models::OptionValues& values, Visit&& visit, bool one_output = false) {
   for (const models::FamilyOption* o : family_options())
-    visit(Field{.name = o->name.c_str(), .help = o->help.c_str(), .optional = true, .choices = o->choices}, values[o->name]);
+    if (!(one_output && o->adds_output))
+      visit(Field{.name = o->name.c_str(), .help = o->help.c_str(), .optional = true, .choices = o->choices}, values[o->name]);
 }
 
 /// How masks are read, where it is not as dataset.json says.

@@ -52,6 +52,11 @@ bool holds_checkpoint(const RunFolder& folder);
 /// None: an empty optional. Throws DataError when there are checkpoints and all are damaged.
 std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder);
 
+/// What trains into a folder.
+enum class Trained { run, folds, study };
+/// Throws OptionError where the folder holds what another kind of them wrote.
+void require_no_other(const std::filesystem::path& out, Trained own);
+
 /// A run folder that this process trains in: its lock, its state, its checkpoints weights/{best,last,prev}.safetensors. It knows neither
 /// networks nor losses: a task's components, with their optimisers, and its metadata are all that it stores and gives back.
 class Session {

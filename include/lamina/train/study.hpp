@@ -70,9 +70,8 @@ void describe(StudyConfig& c, Visit&& visit) {
   visit(Field{"model_preset", "of the family; empty: the preset's"}, c.model_preset);
   visit(training_field("base"), c.base);
   visit(training_field("depth"), c.depth);
-  describe_family_options(c.options, visit);
-  visit(Field{"width", "of the images; 0: the preset's", 0}, c.width);
-  visit(Field{"height", "of the images; 0: the preset's", 0}, c.height);
+  describe_family_options(c.options, visit, true);
+  visit(Field{"size", "W[xH] of the images; 0x0: the preset's", 0, infer::kMostSide}, Extent{c.width, c.height});
   visit(training_field("resize"), c.resize);
   visit(Field{.name = "crop_center", .help = "where a crop is drawn; empty: the preset's", .choices = kCropCenterChoices}, c.crop_center);
   visit(Field{"pretrain_steps", "updates of the colorization; 0: the preset's", 0}, c.pretrain_steps);
@@ -165,8 +164,8 @@ class Study {
   Outcome run(const TrainEvents& events, const std::function<void(const std::string&)>& said, const std::atomic<bool>* stop = nullptr);
 
   const std::vector<StudyRun>& runs() const { return runs_; }
-  /// Where the photographs come from, and which are left out.
-  const std::vector<std::string>& notes() const { return photos_.notes; }
+  /// Where the photographs come from, which are left out, and which images are scored.
+  std::vector<std::string> notes() const;
 
  private:
   void list_runs();
@@ -178,6 +177,8 @@ class Study {
   data::Dataset subset(const StudyRun& run) const;
   Outcome colorize(std::uint64_t index, const TrainEvents& events, const std::atomic<bool>* stop);
   Outcome segment(StudyRun& run, const TrainEvents& events, const std::atomic<bool>* stop);
+  data::Split scored() const;
+  std::string scored_text() const;
   Scalars score(SegmentationTask& task) const;
   void write_tables() const;
 

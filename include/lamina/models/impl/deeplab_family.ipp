@@ -121,7 +121,8 @@ Family deeplab_family() {
       {.name = "head_momentum", .help = "the same behind the backbone", .min = 0, .max = 1, .whole = false},
       {.name = "aux",
        .help = "torchvision's auxiliary classifier, an output called aux",
-       .choices = {{"no", "without"}, {"yes", "with; --aux-weight weighs its loss"}}}};
+       .choices = {{"no", "without"}, {"yes", "with; --aux-weight weighs its loss"}},
+       .adds_output = true}};
   return family;
 }
 

@@ -173,17 +173,21 @@ std::vector<Sentinel> ColorizationTask::sentinels(double) const {
     return streak == kPatience;
   };
   const auto every = [](const EpochRecord&) { return true; };
+  const double weight = parts_.loss.options().gan_weight;
+  const auto rate = [factor = parts_.discriminator_lr_factor](double times) {
+    return formatted("--discriminator-lr-factor %.3g", factor * times);
+  };
   const auto sure = [=](Records history) -> std::optional<Alarm> {
     if (!lasts(history, every, [](const EpochRecord& r) { return r.train.at("d_accuracy") >= 0.99; })) return {};
     return Alarm{.seen = message("for ", kPatience, " epochs D told nearly all real and generated pictures apart"),
                  .cause = "it is too strong, and G learns little from it",
-                 .next = "--discriminator-lr-factor 0.5"};
+                 .next = rate(0.5)};
   };
   const auto guessing = [=](Records history) -> std::optional<Alarm> {
     if (!lasts(history, every, [](const EpochRecord& r) { return std::abs(r.train.at("d_accuracy") - 0.5) <= 0.01; })) return {};
     return Alarm{.seen = message("for ", kPatience, " epochs D did no better than guessing"),
                  .cause = "either G's pictures have become as good as real ones (look at the samples), or D has stopped learning",
-                 .next = "--discriminator-lr-factor 2"};
+                 .next = rate(2)};
   };
   const auto gray = [=](Records history) -> std::optional<Alarm> {
     const auto judged = [](const EpochRecord& r) { return r.validation && r.validation->scores.find("colorfulness"); };
@@ -193,7 +197,7 @@ std::vector<Sentinel> ColorizationTask::sentinels(double) const {
       return {};
     return Alarm{.seen = message("for ", kPatience, " validations the generated pictures were nearly gray"),
                  .cause = "G answers with the mean of what it does not know: too few steps, or too little weight on what D says",
-                 .next = "--gan-weight 2"};
+                 .next = formatted("--gan-weight %.3g", weight > 0 ? 2 * weight : 1)};
   };
   const auto passed_over = [](Records history) -> std::optional<Alarm> {
     for (const EpochRecord& r : history)

@@ -1,4 +1,4 @@
-// A colorization run as settings describe it: the task they make, its sample sheets, its report.
+// A colorization run as settings describe it: the task they make, its sample sheets.
 #include "lamina/train/colorize.hpp"
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 #include "lamina/nn/nn.hpp"
 #include "lamina/train/config.hpp"
 #include "lamina/train/impl/decay.hpp"
-#include "lamina/train/report.hpp"
+#include "lamina/train/impl/pair_report.hpp"
 #include "lamina/train/sinks/alarms.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
@@ -62,9 +62,22 @@ data::PhotoOptions photo_options(const ColorizeConfig& c) {
           .seed = c.seed};
 }
 
-ColorizationTask::Parts parts_of(const ColorizeConfig& c, const data::PhotoSets& photos, bool values) {
-  const data::PhotoOptions held_out = photo_options(c);
-  data::PhotoOptions training = held_out;
+/// Those of the photographs held out that can be validated with.
+struct HeldOut {
+  std::shared_ptr<data::PhotoStream> stream;
+  std::string warning;  ///< of the others; empty: there are none
+};
+
+HeldOut held_out_of(const ColorizeConfig& c, const data::PhotoList& photos) {
+  HeldOut h{std::make_shared<data::PhotoStream>(photos, photo_options(c)), {}};
+  if (const std::size_t dropped = h.stream->drop_unusable())
+    h.warning = message(dropped == photos.size() ? "nothing is validated with: all " : message("not validated with: ", dropped, " of the "),
+                        photos.size(), " photographs held out are gray or cannot be read, such as ", h.stream->example());
+  return h;
+}
+
+ColorizationTask::Parts parts_of(const ColorizeConfig& c, const data::PhotoSets& photos, const HeldOut& held_out, bool values) {
+  data::PhotoOptions training = photo_options(c);
   training.augment = data::parse_augment(c.augment);
   training.shuffle = true;
   training.epoch_batches = c.epoch_steps;
@@ -75,8 +88,9 @@ ColorizationTask::Parts parts_of(const ColorizeConfig& c, const data::PhotoSets&
                                 .loss = losses::GanLoss(c.gan),
                                 .colorization = infer::Colorization(c.colorization),
                                 .condition_channels = c.condition_channels,
+                                .discriminator_lr_factor = c.discriminator_lr_factor,
                                 .training = std::make_shared<data::PhotoStream>(photos.training, training),
-                                .validation = std::make_shared<data::PhotoStream>(photos.held_out, held_out)};
+                                .validation = held_out.stream};
   parts.generator_optimizer = adam(c, *parts.generator, 1);
   parts.discriminator_optimizer = adam(c, *parts.discriminator, c.discriminator_lr_factor);
   return parts;
@@ -85,10 +99,11 @@ ColorizationTask::Parts parts_of(const ColorizeConfig& c, const data::PhotoSets&
 /// Colorization by settings, which a checkpoint has.
 class ConfiguredPair : public ColorizationTask {
  public:
-  ConfiguredPair(const ColorizeConfig& config, const data::PhotoSets& photos, bool values)
-      : ColorizationTask(parts_of(config, photos, values)),
+  ConfiguredPair(const ColorizeConfig& config, const data::PhotoSets& photos, const HeldOut& held_out, bool values)
+      : ColorizationTask(parts_of(config, photos, held_out, values)),
         config_(config),
         notes_(photos.notes),
+        warning_(held_out.warning),
         photos_{photos.training.checksum(), photos.held_out.checksum()} {
     const int least = generator().minimum_size();
     require<OptionError>(std::min(config.width, config.height) >= least, "--size ", config.width, "x", config.height, " is below the ",
@@ -127,8 +142,12 @@ class ConfiguredPair : public ColorizationTask {
 
   std::string command(const std::string& changes) const override { return command_with(config_, changes); }
 
+  /// What is wrong with the photographs; empty: nothing.
+  const std::string& warning() const { return warning_; }
+
   std::vector<std::string> notes() const override {
     std::vector<std::string> notes = notes_;
+    if (!warning_.empty()) notes.push_back("warning: " + warning_);
     for (const Setting& s : settings_of(config_)) notes.push_back("  " + s.name + ": " + to_string(s.value));
     return notes;
   }
@@ -136,8 +155,14 @@ class ConfiguredPair : public ColorizationTask {
  private:
   ColorizeConfig config_;
   std::vector<std::string> notes_;
+  std::string warning_;
   std::uint32_t photos_[2];
 };
+
+std::unique_ptr<ConfiguredPair> make_configured_pair(const ColorizeConfig& config, const data::PhotoSets& photos, bool values) {
+  check_settings(config);
+  return std::make_unique<ConfiguredPair>(config, photos, held_out_of(config, photos.held_out), values);
+}
 
 /// samples/epoch_N.png after each validation.
 class SampleSheets : public Sink {
@@ -157,103 +182,6 @@ class SampleSheets : public Sink {
   std::filesystem::path folder_;
 };
 
-/// The report of a finished run.
-class PairReport : public Sink {
- public:
-  PairReport(const ColorizeConfig& config, ColorizationTask& task, Session& session) : config_(config), task_(task), session_(session) {}
-
-  void finish(const std::filesystem::path& folder) override {
-    const RunFolder run{folder};
-    const std::vector<EpochRecord>& history = session_.state().history;
-    io::create_folders(folder / "plots");
-    ReportContent content;
-    content.title = "Lamina: colorization with " + config_.model + " (" + config_.preset + ") against " + config_.discriminator;
-    content.summary = {summary(history)};
-    for (const Alarm& a : read_alarms(folder)) content.warnings.push_back(a.text());
-    content.sections.push_back({.title = "Curves", .charts = charts(history)});
-    write_charts(content.sections[0], folder / "plots");
-    content.samples_title = "Samples of photographs that were held out: gray, generated, real";
-    if (const data::Image sheet = task_.samples(); !sheet.pixels.empty())
-      content.samples.push_back({data::encode_png(sheet), "after epoch " + std::to_string(history.back().epoch)});
-    for (const Setting& s : settings_of(config_)) content.settings.emplace_back(s.name, to_string(s.value));
-    content.settings.emplace_back("parameters of G", std::to_string(task_.generator().parameter_count()));
-    content.settings.emplace_back("parameters of D", std::to_string(task_.discriminator().parameter_count()));
-    content.environment = environment();
-    const std::string word = shell_path(folder.string());
-    content.next_steps = {{"Color gray photographs:", program_word() + " colorize predict " + word + " PHOTO.jpg --out colored"},
-                          {"Learn to segment from its weights:",
-                           program_word() + " train DATA --from " + word + " " + models::command_options(generator_config(config_))}};
-    io::write_file_atomically(run.file("next_steps.txt"), steps_text(content.next_steps));
-    io::write_file_atomically(run.file("report.html"), render_report(content));
-  }
-
- private:
-  static std::string summary(const std::vector<EpochRecord>& history) {
-    const EpochRecord& last = history.back();
-    std::string text = "After " + counted(last.epoch, "epoch") + " and " + counted(last.step, "update");
-    for (auto r = history.rbegin(); r != history.rend(); ++r)
-      if (r->validation) {
-        const Scalars& s = r->validation->scores;
-        const std::string numbers = formatted(
-            ": the mean distance (L1, in a range of 2) to held-out photographs is %.4f, that of gray pictures %.4f; colorfulness "
-            "%.1f, of the photographs %.1f.",
-            s.at("val_l1"), s.at("val_l1_gray"), s.at("colorfulness"), s.at("colorfulness_photos"));
-        return text + numbers;
-      }
-    return text + "; no photographs were held out.";
-  }
-
-  std::vector<Chart> charts(const std::vector<EpochRecord>& history) const {
-    const auto line = [&](const char* label, auto value) {
-      Series s{label, {}};
-      for (const EpochRecord& r : history) s.points.emplace_back(r.epoch, value(r));
-      return s;
-    };
-    const auto mean = [&](const char* label, const std::string& name) {
-      return line(label, [=](const EpochRecord& r) { return r.train.at(name); });
-    };
-    const auto score = [&](const char* label, const std::string& name) {
-      return line(label, [=](const EpochRecord& r) {
-        return r.validation ? r.validation->scores.at(name) : std::numeric_limits<double>::quiet_NaN();
-      });
-    };
-    const auto level = [&](const char* label, double value) { return line(label, [=](const EpochRecord&) { return value; }); };
-    const losses::GanLoss& loss = task_.loss();
-    const std::string distance = "g_" + loss.options().reconstruction;
-    struct Drawing {
-      const char* name;
-      std::vector<Series> lines;
-      ChartOptions options;
-    };
-    const Drawing all[] = {
-        {"generator",
-         {mean("adversarial", "g_gan"), level("equilibrium", loss.generator_equilibrium()), mean("reconstruction", distance)},
-         {.title = "Losses of G", .x_label = "epoch", .y_label = "loss"}},
-        {"discriminator",
-         {mean("D", "d_loss"), level("equilibrium", loss.discriminator_equilibrium())},
-         {.title = "Loss of D", .x_label = "epoch", .y_label = "loss"}},
-        {"accuracy",
-         {mean("D is right", "d_accuracy"), level("guessing", 0.5)},
-         {.title = "Scores of D on the right side", .x_label = "epoch", .y_label = "share", .unit_range = true}},
-        {"gradients",
-         {line("|gG| / |gD|", [](const EpochRecord& r) { return gradient_ratio(r.train); })},
-         {.title = "Gradient norm of G over D's", .x_label = "epoch", .y_label = "ratio"}},
-        {"colorfulness",
-         {score("generated", "colorfulness"), score("photographs", "colorfulness_photos")},
-         {.title = "Colorfulness of held-out photographs", .x_label = "epoch", .y_label = "colorfulness"}},
-        {"reconstruction",
-         {score("generated", "val_l1"), score("gray", "val_l1_gray")},
-         {.title = "L1 distance to held-out photographs", .x_label = "epoch", .y_label = "L1"}}};
-    std::vector<Chart> svgs;
-    for (const Drawing& d : all) svgs.push_back({d.name, line_chart_svg(d.lines, d.options)});
-    return svgs;
-  }
-
-  const ColorizeConfig& config_;
-  ColorizationTask& task_;
-  Session& session_;
-};
-
 }  // namespace
 
 std::string to_json(const ColorizeConfig& config) { return settings_to_json(settings_of(config), kColorizeFormat); }
@@ -261,7 +189,9 @@ std::string to_json(const ColorizeConfig& config) { return settings_to_json(sett
 ColorizeConfig colorize_config_from_json(const std::string& json) {
   ColorizeConfig config;
   int format = 0;
-  assign_settings(config, settings_from_json(json, kNoColorize, kColorizeFormat, format), kNoColorize);
+  std::vector<Setting> settings = settings_from_json(json, kNoColorize, kColorizeFormat, format);
+  drop_output_options(settings);
+  assign_settings(config, settings, kNoColorize);
   return config;
 }
 
@@ -322,14 +252,14 @@ void check_settings(const ColorizeConfig& c) {
 }
 
 std::unique_ptr<ColorizationTask> make_colorization_task(const ColorizeConfig& config, const data::PhotoSets& photos, bool values) {
-  check_settings(config);
-  return std::make_unique<ConfiguredPair>(config, photos, values);
+  return make_configured_pair(config, photos, values);
 }
 
 Outcome train_colorization(const ColorizeConfig& config, const data::PhotoSets& photos, bool resume, const TrainEvents& events,
                            const std::atomic<bool>* stop) {
   const bool goes_on = resume && holds_checkpoint({config.out});
-  const auto task = make_colorization_task(config, photos, !goes_on);
+  const auto task = make_configured_pair(config, photos, !goes_on);
+  if (events.warning && !task->warning().empty()) events.warning(task->warning());
   Session session(config.out, *task, resume);
   require_values(session, !goes_on);
   LogFile log;
@@ -337,14 +267,14 @@ Outcome train_colorization(const ColorizeConfig& config, const data::PhotoSets& 
   Callbacks callbacks(events);
   AlarmFile alarm_file;
   SampleSheets sheets(*task);
-  PairReport report(config, *task, session);
+  const std::unique_ptr<Sink> report = pair_report(config, *task, session);
   const LoopOptions loop{.epochs = config.epochs,
                          .steps = config.steps,
                          .val_every = config.val_every,
                          .schedule = {.kind = optim::parse_schedule(config.schedule), .lr = config.lr},
                          .seed = config.seed,
                          .sentinels = sentinel_policy_named(config.sentinels)};
-  return run_loop(*task, session, loop, {&metrics, &sheets, &log, &callbacks, &alarm_file, &report}, stop);
+  return run_loop(*task, session, loop, {&metrics, &sheets, &log, &callbacks, &alarm_file, report.get()}, stop);
 }
 
 }  // namespace lamina::train

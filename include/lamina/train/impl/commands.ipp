@@ -4,6 +4,7 @@
 #include <map>
 #include <sstream>
 #include <type_traits>
+#include <utility>
 
 #include "lamina/core/text.hpp"
 #include "lamina/train/colorize.hpp"
@@ -45,8 +46,10 @@ std::vector<Setting> settings_with(const Config& config, const std::string& chan
   std::vector<Setting> all;
   bool news = false;
   for (Setting s : settings_of(config)) {
-    if (const auto it = changed.find(option_of(s)); it != changed.end())
-      news |= to_string(s.value) != it->second, s.value = typed(s.value, it->second);
+    if (const auto it = changed.find(option_of(s)); it != changed.end()) {
+      const SettingValue before = std::exchange(s.value, typed(s.value, it->second));
+      news |= s.value != before;
+    }
     if (std::find(defaults.begin(), defaults.end(), s) == defaults.end()) all.push_back(std::move(s));
   }
   return news ? all : std::vector<Setting>{};
@@ -108,14 +111,16 @@ TrainConfig config_with(const TrainConfig& c, const std::string& changes) {
 
 std::string command_with(const ColorizeConfig& c, const std::string& changes) {
   const std::vector<Setting> settings = settings_with(c, changes);
-  if (settings.empty()) return changes;
+  const std::string look =
+      changes.empty() ? "" : "look at the pictures in " + shell_path(c.out + "/samples") + " and at " + shell_path(c.out + "/report.html");
+  if (settings.empty()) return look;
   ColorizeConfig other;
   other.photos = c.photos, other.out = c.out;
-  assign_settings(other, settings, "advice");
   try {
+    assign_settings(other, settings, "advice");
     check_settings(resolved(other));
-  } catch (const OptionError&) {
-    return {};
+  } catch (const OptionError&) {  // another network's option
+    return look;
   }
   std::string photos;
   for (const std::string& p : c.photos) photos += " " + shell_word(p);

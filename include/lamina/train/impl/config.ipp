@@ -26,6 +26,11 @@ std::vector<const models::FamilyOption*> family_options() {
   return all;
 }
 
+void drop_output_options(std::vector<Setting>& settings) {
+  for (const models::FamilyOption* option : family_options())
+    if (option->adds_output) std::erase_if(settings, [&](const Setting& s) { return s.name == option->name; });
+}
+
 void take_family_options(const models::ModelConfig& network, models::OptionValues& to) {
   for (const models::FamilyOption* option : family_options())
     if (const auto it = network.options.find(option->name); it != network.options.end()) to[option->name] = it->second;

@@ -116,7 +116,7 @@ data::Dataset fold_of(const data::Dataset& dataset, int folds, int index, std::u
 Outcome cross_validate(const TrainConfig& config, const data::Dataset& dataset, int folds, bool resume, const TrainEvents& events,
                        CrossValidation& result, const OutOfFold& predicted, const std::atomic<bool>* stop) {
   const fs::path out = config.out;
-  require<OptionError>(!holds_checkpoint({out}), "--out ", config.out, " is a run itself, and no place for the runs of --folds ", folds);
+  require_no_other(out, Trained::folds);
   (void)fold_of(dataset, folds, 0, config.seed);
   require_dealt_alike(out, folds);
   const auto say = [&](const std::string& line) {

@@ -167,6 +167,19 @@ std::optional<FoundCheckpoint> find_checkpoint(const RunFolder& folder) {
   return {};
 }
 
+void require_no_other(const std::filesystem::path& out, Trained own) {
+  struct Kind {
+    Trained kind;
+    const char *file, *words;
+  };
+  constexpr Kind kKinds[] = {{Trained::run, "env.json", "a run"},
+                             {Trained::folds, "folds.json", "the runs of --folds"},
+                             {Trained::study, "study.json", "a study"}};
+  for (const Kind& k : kKinds)
+    require<OptionError>(k.kind == own || !(std::filesystem::exists(out / k.file) || (k.kind == Trained::run && holds_checkpoint({out}))),
+                         "--out ", out.string(), " holds ", k.words, ", which would be written over; choose another --out");
+}
+
 /// Keeps other processes out of a run folder; the system releases it whatever ends the process.
 class Session::Lock {
  public:
@@ -186,6 +199,7 @@ class Session::Lock {
 };
 
 Session::Session(const std::filesystem::path& folder, Task& task, bool resume) : folder_{folder}, task_(task) {
+  require_no_other(folder, Trained::run);
   io::create_folders(folder / "weights");
   lock_ = std::make_unique<Lock>(folder);
   for (const char* sub : {"", "weights", "plots", "overlays"}) io::remove_leftovers(*sub ? folder / sub : folder);

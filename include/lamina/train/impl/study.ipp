@@ -49,6 +49,14 @@ bool is_begun(const fs::path& study) {
   return false;
 }
 
+/// What a study would write over must be a study's.
+void require_own_folder(const fs::path& out) {
+  require_no_other(out, Trained::study);
+  for (const char* file : {"runs.csv", "table.csv", "table.json", "report.html", "plots", "runs"})
+    require<OptionError>(fs::exists(out / "study.json") || !fs::exists(out / file), "--out ", out.string(), " holds ", file,
+                         ", which no study wrote and this one would write over; choose another --out");
+}
+
 Scalars study_scores(const fs::path& file) {
   const Json j = Json::parse(io::read_file(file), nullptr, false);
   Scalars scores;
@@ -116,6 +124,7 @@ std::vector<std::string> StudyPlan::text() const {
 }
 
 Study::Study(const StudyConfig& config, const data::Dataset& dataset) : config_(resolved(config)), dataset_(dataset) {
+  require_own_folder(config_.out);
   require<DataError>(!dataset.items(data::Split::train).empty(), "the training split of ", config_.data, " is empty");
   require<DataError>(!dataset.items(data::Split::test).empty() || !dataset.items(data::Split::val).empty(), config_.data,
                      ": there is neither a test nor a val list to score");
@@ -123,13 +132,15 @@ Study::Study(const StudyConfig& config, const data::Dataset& dataset) : config_(
   require<DataError>(dataset.schema.heads.empty() && head->quality_is() == "Dice", config_.data,
                      ": a study compares the Dice of one head, with one label a pixel or planes; these labels are ", head->kind(),
                      dataset.schema.heads.empty() ? "" : ", several heads: make a data set of one of them");
+  const int channels = dataset.photos.channels ? dataset.photos.channels : 3;
+  require<DataError>(channels == 3, config_.data, ": its photographs have ", channels,
+                     " bands, and a study learns to color them: colors are of three");
   std::vector<std::string> sources{config_.data};
   sources.insert(sources.end(), config_.photos.begin(), config_.photos.end());
   photos_ = data::find_photos(sources, 8, config_.first_seed);
   list_runs();
   if (!config_.pretrained.empty()) {  // before anything is trained
     const TrainConfig c = train_config(runs_[0]);
-    const int channels = input_config(c, dataset.photos).channels;
     io::load_pretrained(*models::build_meta(model_config(c, head.get(), channels)), config_.pretrained, {.last_layer = false});
   }
   take_up();
@@ -231,6 +242,7 @@ data::Dataset Study::subset(const StudyRun& run) const {
   for (std::int64_t images = 2 * std::ssize(once); images <= wanted; images += std::ssize(once))
     train.insert(train.end(), once.begin(), once.end());
   some.splits[static_cast<int>(data::Split::val)].clear();
+  std::erase_if(some.findings, [](const data::Finding& finding) { return finding.leak; });  // of all runs, and said when it was opened
   return some;
 }
 
@@ -241,9 +253,8 @@ Outcome Study::colorize(std::uint64_t index, const TrainEvents& events, const st
 }
 
 Scalars Study::score(SegmentationTask& task) const {
-  const data::Split split = dataset_.items(data::Split::test).empty() ? data::Split::val : data::Split::test;
   data::LoaderOptions options = loader_options(train_config(runs_[0]), input_config(train_config(runs_[0]), dataset_.photos));
-  data::Loader loader(dataset_, split, options);
+  data::Loader loader(dataset_, scored(), options);
   const Evaluation e = std::move(evaluate(task.network(), loader, task.heads(), nullptr)[0]);
   const data::LabelSchema& schema = task.heads()[0]->schema();
   const metrics::Scores all = e.confusion.scores();
@@ -311,14 +322,19 @@ StudyPlan Study::plan() {
 
 Outcome Study::run(const TrainEvents& events, const std::function<void(const std::string&)>& said, const std::atomic<bool>* stop) {
   const auto stopped = [&] { return stop && stop->load(std::memory_order_relaxed); };
+  const auto interrupted_in = [&](const fs::path& run) {
+    said(message("interrupted in ", run.string(), "; the same command goes on there"));
+    return Outcome::interrupted;
+  };
   io::create_folders(fs::path(config_.out) / "runs");
   io::write_file_atomically(fs::path(config_.out) / "study.json", record_);
   for (int i = 0; i < config_.pretrainings; ++i)
-    if (colorize(static_cast<std::uint64_t>(i), events, stop) != Outcome::finished) return Outcome::interrupted;
+    if (colorize(static_cast<std::uint64_t>(i), events, stop) != Outcome::finished)
+      return interrupted_in(colorization_folder(config_.first_seed + static_cast<std::uint64_t>(i)));
   if (config_.pretrained.empty()) said("the arm \"pretrained\" is skipped: it needs a file of weights (--pretrained FILE.safetensors)");
   for (StudyRun& r : runs_) {
     if (!r.scores.empty()) continue;
-    if (stopped() || segment(r, events, stop) != Outcome::finished) return Outcome::interrupted;
+    if (stopped() || segment(r, events, stop) != Outcome::finished) return interrupted_in(folder_of(r));
     said(message(percent_of(r.fraction), " % (", counted(r.images, "image"), "), seed ", r.seed, ", ", r.arm, ": Dice ",
                  decimal(r.scores.at("dice_all")), " of all classes, ", decimal(r.scores.at("dice_binary")),
                  " of background and the rest"));

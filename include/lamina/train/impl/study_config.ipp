@@ -9,7 +9,7 @@
 namespace lamina::train {
 namespace {
 
-constexpr int kStudyFormat = 1;
+constexpr int kStudyFormat = 2;
 constexpr const char* kNoStudy = "not a configuration of a study";
 
 /// What a preset sets where a setting is left open.
@@ -63,7 +63,14 @@ std::string to_json(const StudyConfig& config) { return settings_to_json(setting
 StudyConfig study_config_from_json(const std::string& json) {
   StudyConfig config;
   int format = 0;
-  assign_settings(config, settings_from_json(json, kNoStudy, kStudyFormat, format), kNoStudy);
+  std::vector<Setting> settings = settings_from_json(json, kNoStudy, kStudyFormat, format);
+  drop_output_options(settings);
+  std::erase_if(settings, [&](const Setting& s) {  // of format 1: two fields
+    if (s.name == "width" && format < 2) return detail::assign({"width", ""}, config.width, s.value), true;
+    if (s.name == "height" && format < 2) return detail::assign({"height", ""}, config.height, s.value), true;
+    return false;
+  });
+  assign_settings(config, settings, kNoStudy);
   return config;
 }
 

@@ -74,6 +74,20 @@ std::string sentence(const Row& r) {
 
 }  // namespace
 
+data::Split Study::scored() const { return dataset_.items(data::Split::test).empty() ? data::Split::val : data::Split::test; }
+
+std::string Study::scored_text() const {
+  const bool test = scored() == data::Split::test;
+  return message("scored on the ", test ? "test" : "val", " list, ", counted(std::ssize(dataset_.items(scored())), "image"),
+                 test ? "" : ", as there is no test list");
+}
+
+std::vector<std::string> Study::notes() const {
+  std::vector<std::string> all = photos_.notes;
+  all.push_back(scored_text());
+  return all;
+}
+
 void Study::write_tables() const {
   const std::filesystem::path out = config_.out;
   std::string csv = "arm,fraction,images,seed";
@@ -112,6 +126,7 @@ void Study::write_tables() const {
   write_charts(report.sections[0], out / "plots");
   report.title =
       "Lamina: what pretraining by colorization does for segmentation, on " + std::filesystem::path(config_.data).filename().string();
+  report.summary.push_back("Each run is " + scored_text() + ".");
   for (const Row& r : rows)
     if (r.score == "dice_all") report.summary.push_back("All classes, " + sentence(r));
   for (const Row& r : rows)
