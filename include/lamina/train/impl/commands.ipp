@@ -77,11 +77,12 @@ std::string folder_with(const std::string& out, std::string changes) {
 }  // namespace
 
 TrainConfig usual_settings(const TrainConfig& c) {
-  const TrainConfig plain = resolved(TrainConfig{});
   TrainConfig usual;
-  usual.model = c.model, usual.preset = c.preset;
+  usual.model = c.model;
+  const std::string preset = resolved(usual).preset;  // where none is said
+  usual.preset = c.preset;
   usual = resolved(usual);
-  usual.data = c.data, usual.model = plain.model, usual.preset = plain.preset;
+  usual.data = c.data, usual.model = TrainConfig().model, usual.preset = preset;
   return usual;
 }
 
