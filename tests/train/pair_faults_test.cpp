@@ -114,6 +114,7 @@ TEST_CASE("runs and folds and studies do not write over each other") {
   check_throws<OptionError>([&] { pair("folds"); }, {"folds holds the runs of --folds"});
   train::TrainConfig c;
   c.data = (f / "data").string(), c.out = (f / "study").string();
+  c.base = 2, c.depth = 1, c.width = c.height = 16, c.steps = 1;
   train::CrossValidation result;
   check_throws<OptionError>([&] { train::cross_validate(train::resolved(c), dataset, 3, true, {}, result); }, {"study holds a study"});
   io::create_folders(f / "mine");
