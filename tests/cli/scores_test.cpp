@@ -39,7 +39,7 @@ void check_scores(const json& got, const Counts& hand, std::size_t neutral) {
 }  // namespace
 
 TEST_CASE("evaluate: every number of the JSON and of the table against counts by hand") {
-  for (const auto& [task, neutral] : {std::pair{Task::multiclass, 2}, {Task::multilabel, 2}, {Task::ordinal, 99 /* none */}}) {
+  for (const auto& [task, neutral] : {std::pair{Task::multiclass, 2}, {Task::multilabel, 2}, {Task::ordinal, 0}}) {
     CAPTURE(name_of(task));
     const Workshop w(1);
     write_pictures(w / "set", task, kTrain, kVal, kTest);

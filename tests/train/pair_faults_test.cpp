@@ -130,8 +130,8 @@ TEST_CASE("advice that a run has taken already, or that its network does not kno
   c.photos = {"pool"}, c.out = "g", c.discriminator_lr_factor = 2;
   c = train::resolved(c);
   const std::string other = train::command_with(c, "--discriminator-lr-factor 4");
-  CHECK_MESSAGE(other.find("lamina colorize train pool --discriminator-lr-factor 4 --out g-discriminator-lr-factor-4") != std::string::npos,
-                other);
+  CHECK_MESSAGE(
+      other.find("lamina colorize train pool --discriminator-lr-factor 4.0 --out g-discriminator-lr-factor-4") != std::string::npos, other);
   CHECK_MESSAGE(
       train::command_with(c, "--discriminator-lr-factor 1").find("train pool --out g-discriminator-lr-factor-1") != std::string::npos,
       other);

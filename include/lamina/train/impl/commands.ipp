@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <type_traits>
 #include <utility>
@@ -36,9 +37,9 @@ SettingValue typed(const SettingValue& like, const std::string& text) {
       like);
 }
 
-/// The settings of a run with `changes` that are not usual; none where the changes are its own already.
+/// The settings of a run with `changes` that are not usual; nothing where the changes are its own already.
 template <class Config>
-std::vector<Setting> settings_with(const Config& config, const std::string& changes) {
+std::optional<std::vector<Setting>> settings_with(const Config& config, const std::string& changes) {
   std::map<std::string, std::string> changed;
   std::istringstream words(changes);
   for (std::string name, value; words >> name >> value;) changed[name] = value;
@@ -52,7 +53,7 @@ std::vector<Setting> settings_with(const Config& config, const std::string& chan
     }
     if (std::find(defaults.begin(), defaults.end(), s) == defaults.end()) all.push_back(std::move(s));
   }
-  return news ? all : std::vector<Setting>{};
+  return news ? std::optional(std::move(all)) : std::nullopt;
 }
 
 std::string options_of(const std::vector<Setting>& settings) {
@@ -87,45 +88,47 @@ TrainConfig usual_settings(const TrainConfig& c) {
 }
 
 ColorizeConfig usual_settings(const ColorizeConfig& c) {
-  ColorizeConfig usual;
-  usual.model = c.model, usual.preset = c.preset, usual.discriminator = c.discriminator;
   const ColorizeConfig plain = resolved(ColorizeConfig{});
+  ColorizeConfig usual;
+  usual.model = c.model;
+  const std::string preset = resolved(usual).preset;  // where none is said
+  usual.preset = c.preset, usual.discriminator = c.discriminator;
   usual = resolved(usual);
-  usual.photos = c.photos, usual.model = plain.model, usual.preset = plain.preset, usual.discriminator = plain.discriminator;
+  usual.photos = c.photos, usual.model = plain.model, usual.preset = preset, usual.discriminator = plain.discriminator;
   return usual;
 }
 
 std::string command_with(const TrainConfig& c, const std::string& changes) {
-  const std::string options = options_of(settings_with(c, changes));
-  if (options.empty()) return program_word() + " check " + shell_word(c.data);
-  return program_word() + " train " + shell_word(c.data) + options + " --out " + folder_with(c.out, changes);
+  const auto settings = settings_with(c, changes);
+  if (!settings) return program_word() + " check " + shell_word(c.data);
+  return program_word() + " train " + shell_word(c.data) + options_of(*settings) + " --out " + folder_with(c.out, changes);
 }
 
 TrainConfig config_with(const TrainConfig& c, const std::string& changes) {
-  const std::vector<Setting> settings = settings_with(c, changes);
-  if (settings.empty()) return c;
+  const auto settings = settings_with(c, changes);
+  if (!settings) return c;
   TrainConfig other;
   other.data = c.data, other.out = c.out;
-  assign_settings(other, settings, "advice");
+  assign_settings(other, *settings, "advice");
   return resolved(other);
 }
 
 std::string command_with(const ColorizeConfig& c, const std::string& changes) {
-  const std::vector<Setting> settings = settings_with(c, changes);
+  const auto settings = settings_with(c, changes);
   const std::string look =
       changes.empty() ? "" : "look at the pictures in " + shell_path(c.out + "/samples") + " and at " + shell_path(c.out + "/report.html");
-  if (settings.empty()) return look;
+  if (!settings) return look;
   ColorizeConfig other;
   other.photos = c.photos, other.out = c.out;
   try {
-    assign_settings(other, settings, "advice");
+    assign_settings(other, *settings, "advice");
     check_settings(resolved(other));
   } catch (const OptionError&) {  // another network's option
     return look;
   }
   std::string photos;
   for (const std::string& p : c.photos) photos += " " + shell_word(p);
-  return program_word() + " colorize train" + photos + options_of(settings) + " --out " + folder_with(c.out, changes);
+  return program_word() + " colorize train" + photos + options_of(*settings) + " --out " + folder_with(c.out, changes);
 }
 
 }  // namespace lamina::train
