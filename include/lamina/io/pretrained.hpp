@@ -29,7 +29,8 @@ struct PretrainedOptions {
 /// generator say; names as PyTorch has them, also those of a backbone alone (torchvision's resnet50, with or without fc), which are looked
 /// for below "backbone" and "encoder"; without "module." that DataParallel puts before them; names and layouts of TensorFlow's
 /// resnet_v1_50_beta, alone or below research/deeplab, for DeepLabV3+ as TensorFlow has it. Throws IoError; DataError naming the file: no
-/// tensor fits; one of another shape, beside the last layers'; one that is no floating-point number where a weight is one; a number that is not finite.
+/// tensor fits; one of another shape, beside the last layers'; one that is no floating-point number where a weight is one; a number that is
+/// not finite.
 WeightMatch load_pretrained(models::Network& network, const std::filesystem::path& file, const PretrainedOptions& options = {});
 
 /// A preset, and how many of a file's tensors have the names of its network's `of` ones, and how many of these their shapes.

@@ -103,8 +103,8 @@ ColorizeConfig resolved(ColorizeConfig config);
 
 /// What the settings are where nothing but the photographs, the network's family and presets is said.
 ColorizeConfig usual_settings(const ColorizeConfig& config);
-/// The command of a run with other options, into a folder named after them; where they are the run's own, those; empty where the settings do
-/// not go with them.
+/// The command of a run with other options, into a folder named after them; where they are the run's own, those; empty where the settings
+/// do not go with them.
 std::string command_with(const ColorizeConfig& config, const std::string& changes);
 
 models::ModelConfig generator_config(const ColorizeConfig& config);
