@@ -174,3 +174,20 @@ TEST_CASE("gray pictures with a palette, fields without a meaning, shapes in for
   for (const char* stem : {"a", "b"}) f.text(message("Annotations/", stem, ".xml"), "<annotation/>");
   CHECK(why(f).find("2 .xml files may hold shapes") != std::string::npos);
 }
+
+TEST_CASE("labels without a name that can be shown, and planes of other tasks, are told with line and column") {
+  for (const auto& [json, what] : {std::pair{R"({
+  "labels": {"": 0, "x": 1}})",
+                                             "line 2, column 14: a label has no name"},
+                                   {R"({
+  "labels": {"a\u0001": 0, "x": 1}})",
+                                    "line 2, column 14: a label has a line break"},
+                                   {R"({
+  "labels": {"a": 0, "x": 1}, "planes": ["A"]})",
+                                    "line 2, column 31: task 'multiclass' has no \"planes\""}}) {
+    DataFolder f;
+    f.masks(labels({0, 1, 1}));
+    f.text("dataset.json", json);
+    CHECK_MESSAGE(why(f).find(what) != std::string::npos, why(f));
+  }
+}

@@ -170,6 +170,8 @@ class SchemaReader {
     for (const auto& item : labels.items())
       within(item.key(), [&] {
         const std::string& key = item.key();
+        check(can_be_shown(key), "a label has ", key.empty() ? "no name" : "a line break or another control character in its name",
+              ": it stands in tables and file names");
         if (!item.value().is_string()) {
           found.emplace_back(value_of(item.value(), key), key);
           return;
@@ -214,6 +216,7 @@ class SchemaReader {
   }
   void read_planes(const Json& planes) {
     check(planes.is_array() && !planes.empty(), "'planes' is no list of names");
+    check(schema_.task == Task::ordinal, "task '", name_of(schema_.task), "' ", kNoPlanes);
     for (const Json& name : planes) {
       schema_.planes.push_back(text_of(name, "planes"));
       check(std::count(schema_.planes.begin(), schema_.planes.end(), schema_.planes.back()) == 1, "two planes are called '",

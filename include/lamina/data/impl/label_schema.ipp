@@ -239,16 +239,14 @@ void check_labels(const LabelSchema& schema, const std::string& origin) {
       message(origin, schema.name.empty() ? "" : ": head '" + schema.name + "'", ": task '", name_of(schema.task), "' ");
   for (const LabelSchema& head : schema.heads) check_labels(head, origin);
   for (const std::string& name : schema.names) {
-    const bool shown = !name.empty() && std::none_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 32; });
-    require<DataError>(shown, origin, ": a label has ", name.empty() ? "no name" : "a line break or another control character in its name",
+    require<DataError>(schema_names::can_be_shown(name), origin, ": a label has ",
+                       name.empty() ? "no name" : "a line break or another control character in its name",
                        ": it stands in tables and file names");
   }
   require<DataError>(schema.task != Task::several || !schema.heads.empty(), task, "needs \"heads\": what is asked of every pixel");
   require<DataError>(schema.task == Task::multiclass || schema.task == Task::several || schema.classes() > 0, task,
                      "needs \"labels\": a name for each ", schema.task == Task::ordinal ? "grade" : "plane");
-  require<DataError>(schema.planes.empty() || schema.task == Task::ordinal, task,
-                     "has no \"planes\": they are what is graded where it is 'ordinal', and its labels are the grades: write \"task\": "
-                     "\"ordinal\", \"labels\": {\"none\": 0, \"mild\": 1, \"severe\": 2} beside them");
+  require<DataError>(schema.planes.empty() || schema.task == Task::ordinal, task, schema_names::kNoPlanes);
   require<DataError>(schema.counted().size() <= kIgnoreLabel, task, "has ", schema.plane_names().size(), " planes of ",
                      schema.counted().size(), " labels in all, and 255 are the most");
   if (schema.task != Task::ordinal) return;

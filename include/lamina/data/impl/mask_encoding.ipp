@@ -95,7 +95,7 @@ class Resolver : detail::PlanesResolver {
                        " in dataset.json");
     require<DataError>(encoding != MaskEncoding::colors || schema_.has_colors, "\"encoding\": \"colors\" needs \"colors\" in dataset.json");
     require<DataError>(encoding != MaskEncoding::binary || schema_.values == std::vector<unsigned>{0, 1},
-                       "\"encoding\": \"binary\" needs two labels with the values 0 and 1");
+                       "\"encoding\": \"binary\" in dataset.json needs two labels with the values 0 and 1");
     const bool contradicts =
         encoding == MaskEncoding::foreground_planes && schema_.reading.unmarked.empty() && schema_.values[0] == 0 && schema_.background > 0;
     require<DataError>(!contradicts, "\"encoding\": \"foreground_planes\" takes '", schema_.names[0],

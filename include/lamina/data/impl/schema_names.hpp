@@ -20,6 +20,15 @@ inline constexpr Named<Others> kOthers[] = {{Others::error, "error"}, {Others::i
 /// Labels with one of these names, in small letters, are the background.
 inline constexpr std::string_view kBackgroundNames[] = {"background", "bg", "_background_", "__background__"};
 
+/// Follows a task.
+inline constexpr const char* kNoPlanes =
+    "has no \"planes\": they are what is graded where it is 'ordinal', and its labels are the grades: write \"task\": \"ordinal\", "
+    "\"labels\": {\"none\": 0, \"mild\": 1, \"severe\": 2} beside them";
+
+/// May it stand in tables and file names?
+inline bool can_be_shown(const std::string& label) {
+  return !label.empty() && std::none_of(label.begin(), label.end(), [](char c) { return static_cast<unsigned char>(c) < 32; });
+}
 inline std::string in_small_letters(std::string text) {
   for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
   return text;
