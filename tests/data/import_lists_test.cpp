@@ -15,16 +15,6 @@ bool noted(const Imported& made, const std::string& note) {
   return std::any_of(made.notes.begin(), made.notes.end(), [&](const std::string& n) { return n.find(note) != std::string::npos; });
 }
 
-std::string import_fault(const char* kind, const Source& source) {
-  const TempFolder out;
-  try {
-    import_dataset(kind, source.path(), out / "o");
-  } catch (const DataError& e) {
-    return e.what();
-  }
-  return "";
-}
-
 /// One photograph with an annotation of its first pixel; `id` as JSON has it.
 std::string coco_of(const std::string& photo, const std::string& id = "1", const std::string& image_id = "1") {
   return message(R"({"images": [{"id": )", id, R"(, "file_name": ")", photo, R"("}], "categories": [{"id": "3", "name": "car"}],

@@ -17,16 +17,6 @@ std::string coco(const std::string& images, const std::string& annotations) {
   return R"({"images": [)" + images + R"(], "categories": [{"id": 3, "name": "car"}], "annotations": [)" + annotations + "]}";
 }
 
-std::string refusal(const char* kind, const Source& source) {
-  const TempFolder out;
-  try {
-    import_dataset(kind, source.path(), out / "o");
-  } catch (const DataError& e) {
-    return e.what();
-  }
-  return "";
-}
-
 }  // namespace
 
 TEST_CASE("annotations find their photographs: in another folder, by their folders, by their split") {
@@ -38,10 +28,10 @@ TEST_CASE("annotations find their photographs: in another folder, by their folde
   CHECK(i.row("a") == Labels{1, 0, 0, 0});
   CHECK(fs::canonical(i.folder / "out/images/b.png") == fs::canonical(s / "y/b.png"));
   s.text("z/b.json", labelme("b.png", kFirstPixel));
-  CHECK(refusal("labelme", s).find("\"b.png\" may be " + (s / "x/b.png").string() + " or " + (s / "y/b.png").string()) !=
+  CHECK(import_fault("labelme", s).find("\"b.png\" may be " + (s / "x/b.png").string() + " or " + (s / "y/b.png").string()) !=
         std::string::npos);
   s.text("z/b.json", labelme("gone.png", kFirstPixel));
-  CHECK(refusal("labelme", s).find("there is no photograph gone.png") != std::string::npos);
+  CHECK(import_fault("labelme", s).find("there is no photograph gone.png") != std::string::npos);
 
   Source splits;
   for (const char* photo : {"train2017/1.png", "val2017/1.png", "val2017/2.png"}) splits.photo(photo);
@@ -106,7 +96,7 @@ TEST_CASE("labelme: a photograph that is in the JSON alone is taken out of it; o
                                     {first.substr(0, 41), "b.json: imageData: base64 that is cut off"},
                                     {std::string("SGVsbG8="), "b.json: imageData: not an image"}}) {
     s.text("b.json", with(data));
-    CHECK_MESSAGE(refusal("labelme", s).find(words) != std::string::npos, refusal("labelme", s));
+    CHECK_MESSAGE(import_fault("labelme", s).find(words) != std::string::npos, import_fault("labelme", s));
   }
 }
 
@@ -120,7 +110,7 @@ TEST_CASE("coco: key points and captions of the same photographs are left alone;
   CHECK(Import("coco", s).row("a") == Labels{1, 0, 0, 0});
   const auto told = [&](const std::string& annotation) {
     s.text("instances_train.json", coco(images, annotation));
-    return refusal("coco", s);
+    return import_fault("coco", s);
   };
   CHECK(told(R"({"image_id": 1, "category_id": 9, "segmentation": []})").find("category 9, which has no name") != std::string::npos);
   CHECK(told(R"({"image_id": 1, "category_id": 3, "segmentation": {"size": [4, 3], "counts": [3, 9]}})").find("photograph of [3, 4]") !=
@@ -133,7 +123,7 @@ TEST_CASE("coco: key points and captions of the same photographs are left alone;
   const fs::path both = s / "instances_train.json";
   s.text("instances_train.json",
          R"({"images": [], "annotations": [], "categories": [{"id": 3, "name": "car"}, {"id": 3, "name": "dog"}]})");
-  CHECK(refusal("coco", s).find(both.string() + ": the category 3 is called 'car' and 'dog'") != std::string::npos);
+  CHECK(import_fault("coco", s).find(both.string() + ": the category 3 is called 'car' and 'dog'") != std::string::npos);
   for (const auto& [annotation, fault] :
        {std::pair{R"({"id": 5, "image_id": null, "category_id": 3})", "annotation 5: \"image_id\" is null"},
         {R"({"id": 5, "image_id": 1, "category_id": [3]})", "\"category_id\" is [3]; write the number or name"},
@@ -193,7 +183,7 @@ TEST_CASE("labelme: shapes that are pictures") {
   s.text(
       "b.json",
       labelme("b.png", kFirstPixel + R"(, {"label": "wound", "shape_type": "mask", "points": [[2, 1], [3, 2]], "mask": "iVBORw0KGgo="})"));
-  CHECK(refusal("labelme", s).find((s / "b.json").string() + ": the picture of shape 2: ") != std::string::npos);
+  CHECK(import_fault("labelme", s).find((s / "b.json").string() + ": the picture of shape 2: ") != std::string::npos);
 }
 
 TEST_CASE("labelme: a label that only points have is no class; a broken shape is told by its number") {
@@ -205,7 +195,7 @@ TEST_CASE("labelme: a label that only points have is no class; a broken shape is
   CHECK(open_dataset(i.folder / "out").schema.names == std::vector<std::string>{"background", "wound"});
   CHECK(i.row("a") == Labels{1, 0, 0, 0});
   s.text("b.json", labelme("b.png", kFirstPixel + R"(, {"label": "wound", "points": [[0, 0], ["1", 0], [1, 1]]})"));
-  CHECK(refusal("labelme", s).find((s / "b.json").string() + ": shape 2: ") != std::string::npos);
+  CHECK(import_fault("labelme", s).find((s / "b.json").string() + ": shape 2: ") != std::string::npos);
 }
 
 TEST_CASE("instances: each file belongs to the photograph with the longest name that fits") {
@@ -277,10 +267,10 @@ TEST_CASE("labelme: rectangles of four points and rotated ones are polygons; a s
     CHECK(i.made.notes[0] == "1 shape is a point or a line, which covers no pixel: left out");
   }
   s.text("a.json", labelme("a.jpg", shape(R"("polygon")", first) + ", " + shape(R"("cuboid")", first)));
-  CHECK(refusal("labelme", s).find("a.json: shape 2: the shape is a 'cuboid' of 4 points, which is not read; make a polygon of it") !=
+  CHECK(import_fault("labelme", s).find("a.json: shape 2: the shape is a 'cuboid' of 4 points, which is not read; make a polygon of it") !=
         std::string::npos);
   s.text("a.json", labelme("a.jpg", shape(R"("circle")", first)));
-  CHECK(refusal("labelme", s).find("a 'circle' of 4 points") != std::string::npos);
+  CHECK(import_fault("labelme", s).find("a 'circle' of 4 points") != std::string::npos);
   s.text("a.json", labelme("a.jpg", shape("null", first)));
-  CHECK(refusal("labelme", s).find("a.json: shape 1: \"shape_type\" is null, not a word such as \"polygon\"") != std::string::npos);
+  CHECK(import_fault("labelme", s).find("a.json: shape 1: \"shape_type\" is null, not a word such as \"polygon\"") != std::string::npos);
 }

@@ -53,4 +53,15 @@ struct Import {
 };
 using Names = std::vector<std::string>;
 
+/// Why an import is refused; empty: it is not.
+inline std::string import_fault(const char* kind, const Source& source) {
+  const TempFolder out;
+  try {
+    data::import_dataset(kind, source.path(), out / "o");
+  } catch (const DataError& e) {
+    return e.what();
+  }
+  return "";
+}
+
 }  // namespace lamina::test

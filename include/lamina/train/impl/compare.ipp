@@ -108,11 +108,11 @@ Comparison compare_runs(const std::vector<fs::path>& folders) {
   for (std::size_t i = 1; i < c.runs.size(); ++i) {
     const PairedDifference d = difference(c.runs[i], c.runs[0]);
     c.differences.push_back(d);
-    const std::string others =
-        d.others ? counted(static_cast<std::int64_t>(d.others), "image") + " of the same name with other labels" : "";
-    paired.rows.push_back({c.runs[i].name, std::to_string(d.images),
-                           d.images ? decimal(d.mean, 4, true) : "no scored image in common" + (others.empty() ? "" : ": " + others),
-                           d.images ? between(d.interval, true) + (others.empty() ? "" : ", without " + others) : "",
+    const std::string others = d.others ? counted(static_cast<std::int64_t>(d.others), "image") + " with other labels" : "";
+    paired.rows.push_back({c.runs[i].name, std::to_string(d.images), d.images ? decimal(d.mean, 4, true) : "n/a",
+                           d.images         ? between(d.interval, true) + (others.empty() ? "" : ", without " + others)
+                           : others.empty() ? "no scored image in common"
+                                            : others,
                            d.images ? qualities[i] : ""});
   }
   c.tables = {scores_of(c.runs), std::move(paired), settings_of_runs(c.runs)};
