@@ -181,7 +181,7 @@ TEST_CASE("labels without a name that can be shown, and planes of other tasks, a
                                              "line 2, column 14: a label has no name"},
                                    {R"({
   "labels": {"a\u0001": 0, "x": 1}})",
-                                    "line 2, column 14: a label has a line break"},
+                                    "line 2, column 3: a label has a line break"},
                                    {R"({
   "labels": {"a": 0, "x": 1}, "planes": ["A"]})",
                                     "line 2, column 31: task 'multiclass' has no \"planes\""}}) {
