@@ -41,9 +41,10 @@ struct PhotoSets {
 /// where there are any), a folder (searched with all its folders), a list (a text file: a
 /// path a line, relative to the list, or a name in the images/ beside it; a mask after it is left out; # starts a comment), or a
 /// photograph. Nothing is opened: a photograph that lacks or is damaged is found when it is its turn. Nothing of the data sets' val and
-/// test lists is trained on, and nothing twice that two sources have, whatever paths lead there; what is left out so stands in the notes.
-/// Of the data sets' val lists up to `held_out` photographs are held out; where there are none, that many of the others, chosen by `seed`
-/// and their names, and at most half of them. Throws DataError: a source that is none of these, nothing found.
+/// test lists is trained on, copies of it under other names neither, and nothing twice that two sources have, whatever paths lead there;
+/// what is left out so stands in the notes. Of the data sets' val lists up to `held_out` photographs are held out; where there are none,
+/// that many of the others, chosen by `seed` and their names, and at most half of them. Throws DataError: a source that is none of these,
+/// nothing found.
 PhotoSets find_photos(const std::vector<std::string>& sources, int held_out, std::uint64_t seed);
 
 struct PhotoOptions {

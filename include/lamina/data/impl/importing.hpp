@@ -175,9 +175,9 @@ Json numbered_labels(const std::vector<std::string>& names);
 std::string import_command(const std::string& kind, const fs::path& source);
 /// What is wrong with a folder that is laid out in another way: a sentence with the command that makes a data set of it; empty: it is in no
 /// layout that is known.
-/// That files of shapes are there which are in none of the formats that are read; empty: there are none.
-std::string told_of_shapes(const std::filesystem::path& source);
 std::string import_advice(const fs::path& source);
+/// That files of shapes are there which are in none of the formats that are read; empty: there are none.
+std::string told_of_shapes(const fs::path& source);
 /// Of a folder with photographs and masks beside each other: what reads them; empty: it is none.
 std::string advice_on_beside(const fs::path& root);
 /// ID/images/* and ID/masks/* below `source`: the photographs by ID's folder.

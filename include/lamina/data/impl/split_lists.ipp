@@ -4,6 +4,7 @@
 
 #include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/importing.hpp"
 #include "lamina/data/impl/schema_names.hpp"
 #include "lamina/data/impl/survey.hpp"
 #include "lamina/io/file.hpp"
@@ -38,13 +39,12 @@ std::vector<SplitLists::Line> SplitLists::read(Split split) {
 }
 
 void SplitLists::tell_of_others() {
-  static constexpr std::string_view kCalled[] = {"train", "training", "val",  "valid",   "validation", "dev",    "eval",
-                                                 "test",  "testing",  "held", "holdout", "split",      "splits", "groups"};
   const auto is_list = [](const fs::path& file) {
-    const std::string ending = schema_names::in_small_letters(file.extension().string());
+    const std::string stem = schema_names::in_small_letters(file.stem().string()),
+                      ending = schema_names::in_small_letters(file.extension().string());
     const bool text = ending.empty() || ending == ".txt" || ending == ".csv" || ending == ".tsv" || ending == ".lst" || ending == ".json";
-    return text &&
-           std::find(std::begin(kCalled), std::end(kCalled), schema_names::in_small_letters(file.stem().string())) != std::end(kCalled);
+    const bool word = stem.find_first_of("_-. 0123456789") == std::string::npos;  // not test_scores.csv
+    return text && (stem == "split" || stem == "splits" || stem == "groups" || (word && split_named(stem)));
   };
   std::vector<std::string> unread;
   std::error_code none;
