@@ -71,12 +71,15 @@ void pack_weights(Cpu& cpu, const WeightReader<T>& weights, const CorrelationAxi
     for (std::int64_t c0 = 0; c0 < inputs; c0 += chunk)
       for (std::int64_t r = 0; r < h.taps; ++r)
         for (std::int64_t s = 0; s < w.taps; ++s)
-          for (std::int64_t c = c0; c < c0 + chunk && c < inputs; ++c)
-            for (std::int64_t v = 0; v < out.vectors; ++v, to += kLanes<T>) {
-              const std::int64_t k = block * width + v * kLanes<T>, lanes = weights.outputs() - k;
-              const T* from = weights.tap(h.tap_first + r * h.tap_step, w.tap_first + s * w.tap_step) + c * weights.input_step();
-              store(to, lanes > 0 ? gather(from + k * weights.output_step(), weights.output_step(), lanes) : Vec<T>{});
+          for (std::int64_t c = c0, end = c0 + chunk < inputs ? c0 + chunk : inputs; c < end; c += kLanes<T>) {
+            const std::int64_t count = end - c < kLanes<T> ? end - c : kLanes<T>;
+            for (std::int64_t v = 0; v < out.vectors; ++v) {
+              Vec<T> rows[kLanes<T>];
+              weights.load_inputs(h.tap_first + r * h.tap_step, w.tap_first + s * w.tap_step, block * width + v * kLanes<T>, c, rows);
+              for (std::int64_t i = 0; i < count; ++i) store(to + i * width + v * kLanes<T>, rows[i]);
             }
+            to += count * width;
+          }
   });
 }
 

@@ -134,26 +134,13 @@ void winograd_output(const T* products, const WinogradTiles<F>& tiles, std::int6
 template <int R, class T>
 void winograd_taps(const WeightReader<T>& weights, std::int64_t k, std::int64_t chunk, T* taps) {
   constexpr int L = kLanes<T>;
-  const std::int64_t lanes = weights.outputs() - k, inputs = weights.inputs() - chunk * kChunk;
   for (int tap = 0; tap < R * R; ++tap, taps += kChunk * L) {
-    const T* from = weights.tap(tap / R, tap % R) + k * weights.output_step() + chunk * kChunk * weights.input_step();
     T* to = weights.gradient ? taps + (R * R - 1 - 2 * tap) * kChunk * L : taps;  // dgrad turns the kernel around
-    if (!weights.gradient && lanes >= L && inputs >= kChunk) {
-      for (int part = 0; part < kChunk; part += L) {
-        Vec<T> rows[L];
+    for (int i = 0; i < kChunk; i += L) {
+      Vec<T> rows[L];
+      weights.load_inputs(tap / R, tap % R, k, chunk * kChunk + i, rows);
 #pragma GCC unroll 16
-        for (int i = 0; i < L; ++i) rows[i] = load(from + i * weights.output_step() + part);
-        transpose<T>(rows);
-#pragma GCC unroll 16
-        for (int i = 0; i < L; ++i) store(to + (part + i) * L, rows[i]);
-      }
-      continue;
-    }
-    for (std::int64_t i = 0; i < kChunk; ++i) {
-      const T* row = from + i * weights.input_step();
-      store(to + i * L, lanes <= 0 || i >= inputs ? Vec<T>{}
-                        : weights.gradient        ? load_part(row, lanes)
-                                                  : gather(row, weights.output_step(), lanes));
+      for (int l = 0; l < L; ++l) store(to + (i + l) * L, rows[l]);
     }
   }
 }

@@ -97,14 +97,6 @@ template <class T>
   else
     for (std::int64_t i = 0; i < count; ++i) p[i] = bytes[i];
 }
-/// Elements `step` apart.
-template <class T>
-inline Vec<T> gather(const T* p, std::int64_t step, std::int64_t count) {
-  T v[kLanes<T>] = {};
-  for (std::int64_t i = 0; i < kLanes<T> && i < count; ++i) v[i] = p[i * step];
-  return load(v);
-}
-
 /// Exchanges the lanes of a with bit D set for those of b without; lanes L + i are those of the second operand.
 template <int D, class V, int... I>
 [[gnu::always_inline]] inline void exchange_lanes(V& a, V& b, std::integer_sequence<int, I...>) {
