@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "lamina/data/check.hpp"
@@ -151,6 +152,13 @@ TEST_CASE("TIFF samples are read as they are stored: signed, wide, floating-poin
   refused(Tiff{.bits = 8, .format = 2, .blocks = {numbers({0, -128, 0, 0}, 1)}}.bytes(), "m.tif", {"(1, 0) has the value -128 "});
   refused(Tiff{.bits = 32, .blocks = {numbers({0, 0, 0, 70000}, 4)}}.bytes(), "m.tif", {"(3, 0) has the value 70000 "});
   refused(Tiff{.bits = 32, .format = 3, .blocks = {floats({0, 0.5f, 0, 0})}}.bytes(), "m.tif", {"(1, 0) has the value 0.5 "});
+  DecodeLimits shares;
+  shares.shares = true;
+  for (const float full : {1.0f, 255.0f})
+    CHECK(samples(decode_raster(Tiff{.bits = 32, .format = 3, .blocks = {floats({0, 0.25f * full, 0, full})}}.bytes(), "m.tif", shares)) ==
+          Values{0, 16384, 0, 65535});
+  CHECK(decode_raster(Tiff{.bits = 32, .format = 3, .blocks = {floats({0, 255, 0, 1})}}.bytes(), "m.tif").max_value == 255);
+  refused(Tiff{.bits = 32, .format = 3, .blocks = {floats({0, NAN, 0, 0})}}.bytes(), "m.tif", {"(1, 0) has the value nan ", "is NaN"});
   // Numbers without a full intensity are labels, but no photograph.
   refused(Tiff{.bits = 32, .format = 3, .blocks = {floats({0, 1, 2, 3})}}.bytes(), "p.tif", {"say nothing of their full intensity"}, true);
   refused(Tiff{.format = 2, .blocks = {numbers({0, 1, 2, 3}, 2)}}.bytes(), "p.tif", {"16-bit signed samples say nothing"}, true);

@@ -27,6 +27,7 @@ struct MaskContent {
   int orientation = 1;                            ///< as of Raster
   bool alpha_varies = false;                      ///< there is an alpha channel, of more than one value, and it is not what is read
   std::map<std::uint32_t, std::int64_t> counts;   ///< pixels by gray value, palette index, 0xRRGGBB or plane
+  std::map<std::uint32_t, std::int64_t> border;   ///< the same of the outer rows and columns
   std::map<std::uint32_t, std::int64_t> ignored;  ///< of planes that may overlap: the pixels where it is not known
   std::map<std::uint32_t, std::int64_t> rgba;     ///< pixels by plane, if the channels of RGBA may be one-hot planes; `counts` is by color
   unsigned plane_values[2] = {0, 0};              ///< of planes: the first two different values that are set in them; 0: there are less

@@ -38,6 +38,7 @@ class Checker {
       if (!files.has_schema) survey.tell_of_numbers(report_.root, options_, report_.findings);
       count_classes(survey);
       check_classes();
+      survey.tell_of_inverted(decoder_, report_.schema, report_.findings);
       look_closer(survey);
     }
     if (survey.items.empty() && report_.errors() > 0) return std::move(report_);  // which say why

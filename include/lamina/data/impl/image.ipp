@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lamina/core/checked.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/impl/decoders.hpp"
 #include "lamina/io/file.hpp"
 
@@ -221,6 +222,29 @@ Raster detail::turned_within(const Raster& raster, int orientation, const std::s
 std::string detail::cure_of(FileRole role, const std::string& mask, const std::string& photograph) {
   return role == FileRole::mask ? mask : role == FileRole::photograph ? photograph : mask + ". " + photograph;
 }
+
+std::string detail::number_fault(double number, FileRole role, double largest) {
+  const bool fraction = std::isfinite(number) && number != std::floor(number);
+  const std::string fault = std::isnan(number)   ? "is NaN, no number"
+                            : std::isinf(number) ? "is infinite"
+                            : fraction           ? "is no whole number"
+                                                 : "is outside 0..65535";
+  const double threshold = largest <= 1 ? largest / 2 : 0.5;  // a share of 1, or of full intensity
+  const std::string mask =
+      fraction
+          ? message("A mask holds whole numbers: if this one says how much or how surely a pixel is marked, --mask-threshold ",
+                    formatted("%.2g", threshold), " marks what is above ", formatted("%.3g", threshold * 65535 / scale_of_shares(largest)),
+                    "; if it is to be a label, save it as a whole number")
+          : message("Give pixels without a label a value of their own, such as 255",
+                    std::isfinite(number) ? "" : " (numpy: a[~np.isfinite(a)] = 255)", ", and leave them out with --ignore 255");
+  return message(
+      fault, ". ",
+      cure_of(role, mask,
+              "A photograph holds numbers of 8 or 16 bits: scale it, for example with gdal_translate -ot Byte -scale, or with numpy: "
+              "(255 * (a - a.min()) / (a.max() - a.min())).astype('u1')"));
+}
+
+double detail::scale_of_shares(double largest) { return largest <= 1 ? 65535 : largest <= 255 ? 257 : 1; }
 
 std::string detail::pages_fault(int pages) {
   return message(": a mask of ", pages,

@@ -212,6 +212,9 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file, const La
     }
     content.counts[v] += static_cast<std::int64_t>(end - begin);
   }
+  const std::size_t width = static_cast<std::size_t>(raster.width);
+  for (std::size_t p = 0; p < pixels; p += p < width || p + width >= pixels || (p + 1) % width == 0 ? 1 : width - 1)
+    ++content.border[value(p)];
   return content;
 }
 

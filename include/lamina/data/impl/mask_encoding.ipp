@@ -262,6 +262,7 @@ class Resolver : detail::PlanesResolver {
                        ignored && !used.empty() ? message(" or ignored (", *schema_.ignore, "): if ", *schema_.ignore,
                                                           " is what is marked, take \"ignore\" (--ignore) away")
                                                 : ": there is nothing to learn");
+    require<DataError>(last->first < kMostClassesWithoutLabels, last->first < kMostClassesWithoutLabels ? "" : unexplained(masks_, used));
     const auto lossy = std::find_if(masks_.begin(), masks_.end(), [](const MaskContent& m) { return m.lossy; });
     require<DataError>(
         lossy == masks_.end(), lossy == masks_.end() ? "" : lossy->file,
@@ -269,7 +270,6 @@ class Resolver : detail::PlanesResolver {
         list(used, [](const auto& v) { return std::to_string(v.first); }),
         ") are labels and which are smeared ones; make PNG files of what it was made of, or write dataset.json, with \"labels\", a name "
         "for each value, and --others ignore");
-    require<DataError>(last->first < kMostClassesWithoutLabels, last->first < kMostClassesWithoutLabels ? "" : unexplained(masks_, used));
     std::vector<unsigned> values;
     for (unsigned v = 0; v <= last->first; ++v)
       if (v != schema_.ignore) values.push_back(v);

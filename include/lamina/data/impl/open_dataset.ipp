@@ -40,6 +40,7 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   if (const std::string& note = dataset.schema.reading_note; !note.empty()) dataset.findings.push_back({false, note});
   survey.tell_of_files(dataset.schema, dataset.findings);
   if (!dataset.has_schema) survey.tell_of_numbers(root, options, dataset.findings);
+  survey.tell_of_inverted(dataset.masks, dataset.schema, dataset.findings);
   survey.tell_of_duplicates(same);
   for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text), f.leak});
   for (std::size_t i = 0; i < survey.items.size(); ++i) {

@@ -151,14 +151,18 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
                        limits.max_decoded_bytes);
     numbers = io::parse_npy(bytes, origin).to_vector<double>();
   }
+  double greatest = 0;
+  for (const double v : numbers) greatest = std::max(greatest, std::isfinite(v) ? v : 0);
+  const double scale = detail::scale_of_shares(greatest);
+  const auto refuse = [&](double v, std::size_t x, std::size_t y) {
+    throw DataError(
+        message(origin, ": the value ", formatted("%.6g", v), " at (", x, ", ", y, ") ", detail::number_fault(v, limits.role, greatest)));
+  };
   const auto value = [&](std::size_t c_order, std::size_t file_order, std::size_t x, std::size_t y) {
     if (array.integers) return array.integer(file_order);
     const double v = numbers[c_order];
-    if (limits.shares && v >= 0 && v <= 1) return static_cast<std::int64_t>(std::lround(v * 65535));
-    require<DataError>(v == std::floor(v) && std::abs(v) < 1e15, origin, ": the value ", v, " at (", x, ", ", y, ") is no whole number. ",
-                       detail::cure_of(limits.role, "An array used as a mask holds labels or 0 and 1, not probabilities",
-                                       "One used as a photograph holds numbers of 8 or 16 bits (u1, u2): scale it, for example with numpy: "
-                                       "(255 * (a - a.min()) / (a.max() - a.min())).astype('u1')"));
+    if (limits.shares && v >= 0 && v <= 65535) return static_cast<std::int64_t>(std::lround(v * scale));
+    if (v != std::floor(v) || !(std::abs(v) < 1e15)) refuse(v, x, y);
     return static_cast<std::int64_t>(v);
   };
   std::int64_t largest = 0;
@@ -173,9 +177,7 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
         }
   };
   visit([&](std::size_t, std::size_t x, std::size_t y, std::int64_t v) {
-    require<DataError>(v >= 0 && v <= 65535, origin, ": the value ", v, " at (", x, ", ", y,
-                       ") is outside 0..65535; give pixels without a label a value of their own, such as 255, and leave them out with "
-                       "--ignore 255");
+    if (v < 0 || v > 65535) refuse(static_cast<double>(v), x, y);
     largest = std::max(largest, v);
   });
   raster.max_value = largest > 255 || (limits.shares && !array.integers) ? 65535 : 255;

@@ -43,6 +43,8 @@ struct Survey {
   PhotoStatistics photos(std::vector<Finding>& findings) const;
   /// Masks that seem to number objects, where nothing says what their values are (a warning).
   void tell_of_numbers(const std::filesystem::path& root, const DatasetOptions& options, std::vector<Finding>& findings) const;
+  /// Masks of two classes of which some seem to be inverted, or all (a warning each).
+  void tell_of_inverted(const MaskDecoder& decoder, const LabelSchema& schema, std::vector<Finding>& findings) const;
   /// How many items have one.
   std::int64_t masks() const;
   /// Completes the schema. Throws as resolve_masks.

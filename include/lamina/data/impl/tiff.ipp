@@ -219,6 +219,13 @@ Raster read_page(TIFF* tiff, const Source& source, const std::string& origin, co
   const auto block_bytes = static_cast<std::int64_t>(l.tiled ? TIFFTileSize64(tiff) : TIFFScanlineSize64(tiff));
   require<DataError>(block_bytes >= 0 && block_bytes <= limits.max_decoded_bytes, origin, ": a block of ", block_bytes,
                      " bytes is over the limit of ", limits.max_decoded_bytes);
+  double largest = 0;  // of numbers that say not themselves what is full intensity
+  if (wide)
+    visit_samples(tiff, l, static_cast<std::size_t>(block_bytes), source, origin,
+                  [&](std::uint32_t, std::uint32_t, unsigned, double v) { largest = std::max(largest, std::isfinite(v) ? v : 0); });
+  const bool shares = limits.shares && fractions;
+  const double scale = shares ? scale_of_shares(largest) : 1;
+  if (wide && largest <= 255 && !shares) raster.max_value = 255;
   allocate_samples(raster, origin, limits, block_bytes);
 
   if (palette) {
@@ -230,16 +237,13 @@ Raster read_page(TIFF* tiff, const Source& source, const std::string& origin, co
   }
   const std::string kind = message(l.bits, fractions ? "-bit floating-point" : l.format == SAMPLEFORMAT_INT ? "-bit signed" : "-bit");
   const auto refuse = [&](std::uint32_t x, std::uint32_t y, double v) {
-    throw DataError(message(
-        origin, ": the pixel at (", x, ", ", y, ") has the value ", formatted("%.10g", v), " (", kind, " samples). ",
-        cure_of(limits.role,
-                "A mask holds whole numbers from 0 to 65535: give pixels without data a value of their own, such as 255, and leave them "
-                "out with --ignore 255",
-                "A photograph holds 8- or 16-bit unsigned numbers: scale it, for example with gdal_translate -ot Byte -scale")));
+    throw DataError(message(origin, ": the pixel at (", x, ", ", y, ") has the value ", formatted("%.10g", v), " (", kind,
+                            " samples), which ", number_fault(v, limits.role, largest)));
   };
   const bool inverted = l.photometric == PHOTOMETRIC_MINISWHITE && !wide;
   visit_samples(tiff, l, static_cast<std::size_t>(block_bytes), source, origin,
                 [&](std::uint32_t x, std::uint32_t y, unsigned c, double v) {
+                  if (shares && v >= 0 && v <= 65535) v = std::round(v * scale);
                   if (!(v >= 0 && v <= 65535 && v == std::floor(v))) refuse(x, y, v);
                   const unsigned value = inverted ? raster.max_value - static_cast<unsigned>(v) : static_cast<unsigned>(v);
                   const std::size_t i = (std::size_t{y} * l.width + x) * l.channels + c;
