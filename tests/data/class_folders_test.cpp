@@ -96,9 +96,9 @@ TEST_CASE("masks of classes beside each other: the cure is one error, and works"
     for (const char* ending : {"_burn", "_scar"}) write_png(f / message("masks/", stem, ending, ".png"), labels({0, 255, 0}));
   const auto errors = errors_of(f.path());
   REQUIRE(errors.size() == 1);
-  CHECK(errors[0].find("such as a_burn.png, a_scar.png: if their endings (burn, scar) are classes, put those of each in a folder, ") !=
+  CHECK(errors[0].find("(burn, scar) recur over photographs, such as masks/a_burn.png, masks/a_scar.png: if they are classes, put the ") !=
         std::string::npos);
-  CHECK(errors[0].find("masks/burn/a_burn.png, and write " + (f / "dataset.json").string() +
+  CHECK(errors[0].find("(masks/burn/a.png), and write " + (f / "dataset.json").string() +
                        R"(: {"labels": {"background": 0, "burn": 1, )") != std::string::npos);
   for (const std::string ending : {"burn", "scar"}) {
     io::create_folders(f / ("masks/" + ending));

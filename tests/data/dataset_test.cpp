@@ -33,7 +33,7 @@ TEST_CASE("pairs: what is missing or double is named") {
   CHECK_FALSE(d.findings[0].is_error);
   CHECK_THROWS_WITH_AS(open_dataset(f / "nowhere"), doctest::Contains("there is no folder"), DataError);
   fs::rename(f / "masks", f / "annotations");
-  CHECK_THROWS_WITH_AS(open_dataset(f.path()), doctest::Contains("--masks (folders here: "), DataError);
+  CHECK_THROWS_WITH_AS(open_dataset(f.path()), doctest::Contains("--masks annotations (train takes"), DataError);
   CHECK(open_dataset(f.path(), {.masks = f / "annotations"}).all_items().size() == 4);
   CHECK(list_dataset(f.path(), {.need_masks = false}).findings.size() == 1);
 }

@@ -33,10 +33,11 @@ void masks_called(DataFolder& f, const std::string& before, const std::string& a
 }  // namespace
 
 TEST_CASE("lists that are not called as those that are read are told") {
-  for (const char* name : {"training.txt", "Val.txt", "valid.csv", "splits.json", "groups.csv", "holdout"}) {
+  for (const char* name : {"training.txt", "Val.txt", "valid.csv", "splits.json", "groups.csv", "holdout", "annotations/test.txt"}) {
     CAPTURE(name);
     DataFolder f;
     f.masks(labels({0, 1, 1}));
+    fs::create_directory(f / "annotations");
     f.text(name, "a\nb\n");
     CHECK(told(check_dataset(f.path()).findings, message(name, "; photographs are split by chance")) == 1);
     f.text("train.txt", "a\nb\n");

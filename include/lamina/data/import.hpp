@@ -12,7 +12,7 @@ namespace lamina::data {
 struct ImportKind {
   std::string_view name, help;
 };
-/// drive, diaretdb1, isic, cityscapes, voc, ade20k, coco, labelme, instances, splits, tree.
+/// drive, diaretdb1, isic, cityscapes, voc, ade20k, coco, labelme, instances, splits, tree, beside.
 std::vector<ImportKind> import_kinds();
 
 /// The layout that a folder seems to have, one of import_kinds, by names of its files and folders and by the ends of its JSON files; empty:

@@ -1,5 +1,7 @@
-// Photographs and masks in one folder.
+// Photographs and masks in one folder, or in two that are called otherwise than a data set's.
 #include "lamina/data/impl/importing.hpp"
+#include "lamina/data/impl/schema_names.hpp"
+#include "lamina/data/impl/survey.hpp"
 
 namespace lamina::data::detail {
 
@@ -39,10 +41,201 @@ std::string advice_on_beside(const fs::path& root) {
     return message(beside, " that differ in the ending alone; give each a folder: mkdir ", images_folder, ' ', masks_folder, " && mv ",
                    from, "/*", *photos.begin(), ' ', images_folder, " && mv ", from, "/*", *masks.begin(), ' ', masks_folder);
   }
+  std::map<std::string, std::vector<fs::path>> masks_of;
+  for (const auto& [stem, path] : by_stem)
+    if (const std::string photo = photo_before_ending(stem.substr(0, stem.find_last_of("_-. ")), by_stem); !photo.empty() && photo != stem)
+      masks_of[photo].push_back(path);
+  if (const std::string fault = fault_of_endings(masks_of, root); !fault.empty()) return fault;
   const Files found = masks_beside(by_stem);
   if (found.empty()) return {};
   return message(beside, ", such as ", found.begin()->second.filename().string(), "; read them with ", program_word(), " check ",
                  shell_word(root.string()), " --images . --masks . (train takes these options, too)");
+}
+
+std::string advice_on_pairs(const fs::path& root) {
+  constexpr std::size_t kMostFolders = 12, kMostPairs = 3;
+  std::vector<fs::path> folders;
+  for (const fs::path& folder : folders_below(root))
+    if (folder != root && holds_images(folder)) folders.push_back(folder);
+  if (folders.size() > kMostFolders) return {};
+  const auto is_usual = [&](const fs::path& folder, const char* name) { return fs::is_directory(root / name) && folder != root / name; };
+  const auto values = [](const fs::path& folder) {  // of a mask there are few
+    const fs::path file = files_below(folder, is_photo)[0];
+    const MaskContent mask = inspect_mask(read_raster(file), file.string());
+    return mask.too_many_values ? MaskContent::kMostValues + 1 : mask.counts.size();
+  };
+  std::vector<std::string> commands;
+  for (const fs::path& photos : folders)
+    for (const fs::path& masks : folders) {
+      if (photos == masks || is_usual(photos, "images") || is_usual(masks, "masks") || !belong_together(photos, masks)) continue;
+      if (says_masks(photos, root) || says_photos(masks, root)) continue;
+      if (!says_masks(masks, root) && values(photos) <= values(masks)) continue;
+      const auto option = [&](const char* name, const fs::path& folder) {
+        return folder == root / (name + 2) ? "" : message(" ", name, " ", shell_word(folder.lexically_relative(root).string()));
+      };
+      commands.push_back(
+          message(program_word(), " check ", shell_word(root.string()), option("--images", photos), option("--masks", masks)));
+    }
+  if (commands.empty() || commands.size() > kMostPairs) return {};
+  std::string all;
+  for (const std::string& command : commands) all += (all.empty() ? "" : " or ") + command;
+  return message("files of two folders have the same names: if they are photographs and their masks, read them with ", all,
+                 " (train takes these options, too)");
+}
+
+namespace {
+
+/// What a mask's name says, in small letters: photograph "a" and ending "_mask" of "a_mask", "a_Mask_1" and "a_mask (2)"; nothing where it
+/// is called as none.
+struct MaskName {
+  std::string photo, ending;
+
+  explicit MaskName(const std::string& stem) {
+    std::string small = schema_names::in_small_letters(stem);
+    if (take(small)) return;
+    small = small.substr(0, small.find_last_not_of("0123456789()") + 1);
+    take(small.substr(0, small.find_last_not_of("_-. ") + 1));
+  }
+
+ private:
+  bool take(const std::string& small) {
+    for (const std::string_view given : kMaskEndings)
+      if (const std::string known = schema_names::in_small_letters(std::string(given));
+          small.size() > known.size() && small.ends_with(known) && known.size() > ending.size())
+        ending = known;
+    if (!ending.empty()) photo = small.substr(0, small.size() - ending.size());
+    return !ending.empty();
+  }
+};
+
+/// Photographs with their masks: beside each other, or in two folders of one folder.
+struct Beside {
+  std::map<fs::path, std::vector<fs::path>> masks_of;  // by photograph, also without one
+  std::vector<std::string> homeless;                   // masks
+
+  explicit Beside(const std::vector<fs::path>& files) {
+    constexpr std::string_view kMasks[] = {"mask", "masks", "label", "labels", "seg", "segmentation", "gt", "groundtruth", "annotation"};
+    constexpr std::string_view kPhotos[] = {"image", "img", "photo", "input", "rgb", "original"};
+    const auto stem_of = [](const fs::path& file) { return composed(file.stem().string()); };
+    const auto is_in = [](const auto& words, const std::string& word) {
+      return std::find(std::begin(words), std::end(words), word) != std::end(words);
+    };
+    std::set<std::string> stems;
+    for (const fs::path& file : files) {
+      const std::string small = schema_names::in_small_letters(stem_of(file));
+      stems.insert({small, without_ending(small, kPhotoEndings)});
+    }
+    std::map<std::string, std::vector<fs::path>> by_stem;  // in small letters, of what is called as no mask
+    std::map<fs::path, std::vector<fs::path>> by_folder;
+    std::vector<fs::path> masks;
+    for (const fs::path& file : files) {
+      const std::string small = schema_names::in_small_letters(stem_of(file));
+      if (is_in(kMasks, small) || stems.contains(MaskName(small).photo)) {
+        masks.push_back(file);
+        continue;
+      }
+      masks_of[file], by_folder[file.parent_path()].push_back(file);
+      for (const std::string& name : std::set<std::string>{small, without_ending(small, kPhotoEndings), is_in(kPhotos, small) ? "" : small})
+        by_stem[name].push_back(file);
+    }
+    for (const fs::path& mask : masks) {
+      const auto found = by_stem.find(MaskName(stem_of(mask)).photo);
+      std::vector<fs::path> here, near;
+      for (const fs::path& photo : found == by_stem.end() ? std::vector<fs::path>() : found->second) {
+        if (photo.parent_path() == mask.parent_path()) here.push_back(photo);
+        if (!found->first.empty() && photo.parent_path().parent_path() == mask.parent_path().parent_path()) near.push_back(photo);
+      }
+      if (is_in(kMasks, schema_names::in_small_letters(stem_of(mask))) && here.empty()) here = by_folder[mask.parent_path()];
+      const std::vector<fs::path>& photos = here.empty() ? near : here;
+      require<DataError>(photos.size() < 2, mask.string(), " may be the mask of ", photos.empty() ? "" : photos[0].string(), " or of ",
+                         photos.empty() ? "" : photos.back().string(), "; keep one of them");
+      if (photos.empty()) {
+        homeless.push_back(mask.string());
+        continue;
+      }
+      std::vector<fs::path>& own = masks_of[photos[0]];
+      require<DataError>(own.empty() || MaskName(stem_of(own[0])).ending == MaskName(stem_of(mask)).ending,
+                         own.empty() ? "" : own[0].string(), " and ", mask.string(),
+                         " are masks of one photograph whose names end otherwise; keep one of them");
+      own.push_back(mask);
+    }
+  }
+};
+
+/// Where several masks are each one thing of a photograph: what any of them marks. Throws DataError where two mark a pixel otherwise.
+LabelImage united(const std::vector<fs::path>& masks) {
+  LabelImage all;
+  for (const fs::path& file : masks) {
+    const Raster one = read_raster(file, DecodeLimits{}.of(FileRole::mask));
+    const MaskContent content = inspect_mask(one, file.string());
+    require<DataError>(content.kind != MaskContent::Kind::color && content.kind != MaskContent::Kind::planes && one.max_value <= 255,
+                       file.string(),
+                       ": several masks of a photograph are united where they are gray of 8 bits, or of a palette; this one has ",
+                       counted(one.channels, "channel"));
+    if (all.labels.empty()) all = LabelImage(one.width, one.height);
+    require<DataError>(one.width == all.width && one.height == all.height, file.string(), ": ", one.width, "x", one.height, " pixels, but ",
+                       masks[0].string(), " has ", all.width, "x", all.height);
+    for (std::size_t i = 0; i < all.labels.size(); ++i) {
+      const auto v = static_cast<std::uint8_t>(one.sample(i * static_cast<std::size_t>(one.channels)));
+      require<DataError>(v == 0 || all.labels[i] == 0 || all.labels[i] == v, file.string(), " and ", masks[0].string(),
+                         " mark a pixel with different values, and are masks of one photograph; keep one of them");
+      all.labels[i] = std::max(all.labels[i], v);
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+bool has_masks_beside(const fs::path& source) {
+  if (fs::is_directory(source / "images") && fs::is_directory(source / "masks")) return false;
+  const std::vector<fs::path> files = files_below(source, is_photo);
+  try {
+    const Beside beside(files);
+    std::size_t paired = 0;
+    bool below = false, other = false;  // than advice_on_beside reads
+    for (const auto& [photo, masks] : beside.masks_of) {
+      paired += masks.empty() ? 0 : 1 + masks.size();
+      below |= !masks.empty() && photo.parent_path() != source;
+      other |= masks.size() > 1;
+      for (const fs::path& mask : masks)
+        other |= MaskName(composed(mask.stem().string())).photo != schema_names::in_small_letters(composed(photo.stem().string()));
+    }
+    return (below || other) && 2 * paired >= files.size();
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
+Imported import_beside(const fs::path& source, Target& target) {
+  const Beside beside(files_below(source, is_photo));
+  std::map<fs::path, fs::path> folder_of, patient_by_photo;
+  std::vector<fs::path> folders;
+  std::vector<std::string> bare, several;
+  for (const auto& [photo, masks] : beside.masks_of) {
+    if (masks.empty()) {
+      bare.push_back(photo.lexically_relative(source).string());
+      continue;
+    }
+    folder_of[photo] = photo.parent_path();
+    patient_by_photo[photo] = patient_of(photo.parent_path(), source);
+    folders.push_back(photo.parent_path());
+  }
+  const auto names = target.names(folder_of);
+  for (const auto& [photo, name] : names) {
+    const std::vector<fs::path>& masks = beside.masks_of.at(photo);
+    target.add(split_of_path(photo.lexically_relative(source).parent_path()), name, photo, masks.size() == 1 ? masks[0] : fs::path());
+    if (masks.size() == 1) continue;
+    target.write_mask(name, united(masks));
+    several.push_back(photo.lexically_relative(source).string());
+  }
+  for (const auto& [photo, group] : target.groups(patient_by_photo)) target.add_to_group(names.at(photo), group);
+  target.tell(several, "photograph", "with several masks, which are united");
+  target.tell(bare, "photograph", "left out, without a mask");
+  target.tell(beside.homeless, "mask", "left out, without a photograph");
+  return target.finish(
+      schema_of(source, folders),
+      source.string() + " has no masks beside photographs: X.png with X_mask.png, or image.png with mask.png, in one folder");
 }
 
 }  // namespace lamina::data::detail

@@ -1,5 +1,6 @@
 #include "lamina/data/impl/class_folders.hpp"
 
+#include "lamina/data/impl/importing.hpp"
 #include "lamina/data/impl/schema_names.hpp"
 #include "lamina/data/impl/survey.hpp"
 
@@ -53,26 +54,11 @@ std::string advice_on_folders(const fs::path& masks, const LabelSchema& schema, 
                  "), and none is called as a label of ", json.string(), " (", examples(schema.names), "); rename the one or the other");
 }
 
-std::string advice_on_endings(const Files& images, const Files& masks, const fs::path& json) {
-  std::map<std::string, std::vector<std::string>> masks_of;
-  std::set<std::string> endings;
-  std::size_t ended = 0;
-  for (const auto& [stem, path] : masks) {
-    const std::string photo = photo_before_ending(stem, images);
-    if (photo.empty() || photo == stem) continue;
-    const std::string ending = stem.substr(photo.size() + 1);
-    if (ending.find_first_not_of("0123456789") == std::string::npos) continue;
-    masks_of[photo].push_back(stem), endings.insert(ending), ++ended;
-  }
-  const auto several = std::find_if(masks_of.begin(), masks_of.end(), [](const auto& of_photo) { return of_photo.second.size() > 1; });
-  if (several == masks_of.end() || endings.size() >= ended) return {};
-  std::vector<std::string> names;
-  for (const std::string& stem : several->second) names.push_back(masks.at(stem).filename().string());
-  const fs::path mask = masks.at(several->second[0]), folder = mask.parent_path();
-  return message(folder.string(), " has several masks of a photograph, such as ", examples(names), ": if their endings (",
-                 examples({endings.begin(), endings.end()}), ") are classes, put those of each in a folder, ",
-                 (folder / several->second[0].substr(several->first.size() + 1) / mask.filename()).string(), ", and ",
-                 schema_of_folders(endings, json));
+std::string advice_on_endings(const Files& images, const Files& masks, const fs::path& root) {
+  std::map<std::string, std::vector<fs::path>> masks_of;
+  for (const auto& [stem, path] : masks)
+    if (const std::string photo = photo_before_ending(stem, images); !photo.empty() && photo != stem) masks_of[photo].push_back(path);
+  return fault_of_endings(masks_of, root);
 }
 
 std::string fault_of_other_folders(const fs::path& masks, const std::vector<std::string>& planes, const LabelSchema& schema) {

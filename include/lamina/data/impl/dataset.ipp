@@ -77,6 +77,7 @@ class Lister {
       if (entry.is_directory(unreadable)) others += (others.empty() ? "" : ", ") + entry.path().filename().string();
     std::string advice = detail::import_advice(files_.root);
     if (advice.empty()) advice = detail::advice_on_beside(files_.root);
+    if (advice.empty() && *name) advice = detail::advice_on_pairs(files_.root);
     throw DataError(message("there is no folder ", path.string(), "; ",
                             advice.empty() ? message(detail::told_of_shapes(files_.root), "name the right one with ", option,
                                                      others.empty() ? "" : " (folders here: " + others + ")",
@@ -210,7 +211,7 @@ class Lister {
     if (const std::string other_layout = detail::import_advice(files_.root); !other_layout.empty()) return other_layout;
     const fs::path json = files_.root / "dataset.json";
     return masks_.empty() ? detail::advice_on_folders(masks_folder_, files_.schema, json)
-                          : detail::advice_on_endings(images_, masks_, json);
+                          : detail::advice_on_endings(images_, masks_, files_.root);
   }
   void tell_of_others() {
     for (const Files* others : {&no_images_, &no_masks_}) {

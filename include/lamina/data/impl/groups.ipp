@@ -18,12 +18,19 @@ Groups::Groups(const fs::path& root, const Files& images, std::vector<Finding>& 
   const std::string text = io::read_text(path, 64 << 20);
   each_line(text, [&](const std::string& line, int number) {
     const auto error = [&](const std::string& what) { findings.push_back({true, message(path.string(), " line ", number, ": ", what)}); };
-    const std::size_t tab = line.find('\t'), gap = tab != std::string::npos ? tab : line.rfind(' ');
-    if (gap == std::string::npos) return error("'" + line + "' names a photograph without a group, which follows after a space");
-    const std::string given = trimmed(line.substr(0, gap)), group = trimmed(line.substr(gap));
-    const std::string whole = composed(given), stem = composed(fs::path(given).stem().string());
-    const std::string name = images.contains(whole) ? whole : stem;
-    if (!images.contains(name))
+    const auto cuts = cuts_of(line);
+    if (cuts.empty() && !names_columns(line, number))
+      return error("'" + line + "' names a photograph without a group, which follows after a space, tab or comma");
+    std::string given, name, group;
+    for (const auto& [before, rest] : cuts) {  // the longest name that is a photograph's
+      const std::string whole = composed(before), stem = composed(fs::path(before).stem().string());
+      if (name.empty()) given = before;
+      if (images.contains(whole) || images.contains(stem))
+        given = before, name = images.contains(whole) ? whole : stem,
+        group = rest.substr(std::min(rest.find_first_not_of(",; \t"), rest.size()));
+    }
+    if (name.empty() && names_columns(line, number)) return;
+    if (name.empty())
       error("'" + given + "' is no photograph of the data set");
     else if (const auto [it, added] = group_.emplace(name, group); !added && it->second != group)
       error("'" + given + "' belongs to '" + it->second + "' by a line before, and here to '" + group + "'");

@@ -259,7 +259,9 @@ constexpr Importer kImporters[] = {
     {{"instances", "ID/images/ID.png, ID/masks/*.png; or images/ID.png, masks/ID/*.png, masks/ID_N.png or masks/ID.png that numbers them"},
      import_instances},
     {{"splits", "SPLIT/images, SPLIT/masks; or images/SPLIT, masks/SPLIT (img_dir, ann_dir ...)"}, import_splits},
-    {{"tree", "images/PATIENT, masks/PATIENT; or PATIENT/images, PATIENT/masks, at any depth"}, import_tree}};
+    {{"tree", "images/PATIENT, masks/PATIENT; or PATIENT/images, PATIENT/masks, at any depth"}, import_tree},
+    {{"beside", "X.png, X_mask.png (X_mask_1.png ...) or image.png, mask.png in one folder, or in folders of patients or splits"},
+     import_beside}};
 
 }  // namespace
 }  // namespace detail

@@ -168,33 +168,6 @@ std::map<fs::path, Mirrored> mirrored_folders(const std::vector<fs::path>& folde
   return std::any_of(found.begin(), found.end(), is_below) ? found : std::map<fs::path, Mirrored>{};
 }
 
-/// The dataset.json of the source or of a folder of photographs. Throws DataError where they differ.
-Json schema_of(const fs::path& source, const std::vector<fs::path>& photos) {
-  Json schema;
-  fs::path origin;
-  const auto look_in = [&](const fs::path& folder) {
-    const fs::path path = folder / "dataset.json";
-    if (!fs::exists(path)) return;
-    Json json = parse_json(io::read_text(path, 1 << 20), path.string());
-    require<DataError>(origin.empty() || json == schema, origin.string(), " and ", path.string(), " differ; keep one of them");
-    schema = std::move(json), origin = path;
-  };
-  look_in(source);
-  for (const fs::path& below : photos) {
-    fs::path folder = source;
-    for (const fs::path& part : below.lexically_relative(source)) look_in(folder /= part);
-  }
-  return schema;
-}
-
-/// Whether each mask belongs to one photograph at most, and any does.
-bool belong_together(const fs::path& photos, const fs::path& masks) {
-  std::vector<Finding> findings;
-  const Files images = files_by_stem(photos, findings), found = by_photo(images, files_by_stem(masks, findings), findings);
-  return std::none_of(findings.begin(), findings.end(), [](const Finding& f) { return f.is_error; }) &&
-         std::any_of(images.begin(), images.end(), [&](const auto& image) { return found.contains(image.first); });
-}
-
 /// Files of a folder by the stems of their photographs. Throws DataError with what is wrong; the rest is added to `notes`.
 Files files_of(const fs::path& folder, const Files* photos, std::vector<std::string>& notes) {
   std::vector<Finding> findings;
@@ -222,7 +195,19 @@ std::optional<Split> split_of_path(const fs::path& path) {
   return last;
 }
 
+bool belong_together(const fs::path& photos, const fs::path& masks) {
+  std::vector<Finding> findings;
+  const Files images = files_by_stem(photos, findings), found = by_photo(images, files_by_stem(masks, findings), findings);
+  return std::none_of(findings.begin(), findings.end(), [](const Finding& f) { return f.is_error; }) &&
+         std::any_of(images.begin(), images.end(), [&](const auto& image) { return found.contains(image.first); });
+}
+
 fs::path without_kind(const fs::path& folder) { return place_of(folder, {}).rest; }
+
+fs::path patient_of(const fs::path& folder, const fs::path& source) { return place_of(folder, source).patient; }
+
+bool says_masks(const fs::path& folder, const fs::path& source) { return place_of(folder, source).masks; }
+bool says_photos(const fs::path& folder, const fs::path& source) { return place_of(folder, source).photos; }
 
 bool has_split_folders(const fs::path& source) {
   const auto splits = split_folders(source);

@@ -193,40 +193,6 @@ std::string ending_of(const std::string& mask, const std::string& photo) {
   return ending;
 }
 
-/// Endings that are words, and recur over photographs, are no numbers of instances. Throws DataError where most masks have such.
-void refuse_classes(const std::map<std::string, Instances>& items, const fs::path& source) {
-  std::map<std::string, std::set<std::string>> photos_of;  // by ending
-  std::size_t masks = 0, ended = 0;
-  for (const auto& [stem, item] : items)
-    for (const fs::path& file : item.masks) ++masks, photos_of[ending_of(composed(file.stem().string()), stem)].insert(stem);
-  photos_of.erase("");
-  std::erase_if(photos_of, [](const auto& of) { return of.second.size() < 2; });
-  std::set<std::string> endings;
-  for (const auto& [ending, photos] : photos_of) endings.insert(ending);
-  std::vector<std::string> names;  // of the photograph with the most
-  for (const auto& [stem, item] : items) {
-    std::map<std::string, std::string> own;
-    for (const fs::path& file : item.masks)
-      if (const std::string ending = ending_of(composed(file.stem().string()), stem); endings.contains(ending))
-        ++ended, own.emplace(ending, file.lexically_relative(source).string());
-    if (own.size() <= names.size()) continue;
-    names.clear();
-    for (const auto& [ending, name] : own) names.push_back(name);
-  }
-  if (endings.size() < 2 || 2 * ended < masks) return;
-  const std::string what = message(source.string(), ": the endings of masks (", examples({endings.begin(), endings.end()}),
-                                   ") recur over photographs, such as ", examples(names), ": ");
-  const auto by_observer = [](const std::string& ending) { return is_observer(ending.substr(0, ending.find('_'))); };
-  require<DataError>(
-      !std::all_of(endings.begin(), endings.end(), by_observer), what,
-      "they are several people's masks of one photograph, and what either marked is nobody's; keep the masks of one, such as *",
-      *endings.begin(), ".*, and move the others out");
-  throw DataError(message(what,
-                          "if they are classes, all would become one; put the masks of each in a folder, one file a photograph (masks/",
-                          *endings.begin(), '/', items.begin()->first, ".png), and ", schema_of_folders(endings, source / "dataset.json"),
-                          "; if they are instances, number them (ID_1, ID_2)"));
-}
-
 }  // namespace
 
 std::map<fs::path, std::vector<fs::path>> instance_folders(const fs::path& source) {
@@ -246,6 +212,38 @@ std::map<fs::path, std::vector<fs::path>> instance_folders(const fs::path& sourc
     if (!inner.empty()) photos = std::move(inner);
   }
   return photos;
+}
+
+std::string fault_of_endings(const std::map<std::string, std::vector<fs::path>>& items, const fs::path& source) {
+  std::map<std::string, std::set<std::string>> photos_of;  // by ending
+  std::size_t masks = 0, ended = 0;
+  for (const auto& [stem, item] : items)
+    for (const fs::path& file : item) ++masks, photos_of[ending_of(composed(file.stem().string()), stem)].insert(stem);
+  photos_of.erase("");
+  std::erase_if(photos_of, [](const auto& of) { return of.second.size() < 2; });
+  std::set<std::string> endings;
+  for (const auto& [ending, photos] : photos_of) endings.insert(ending);
+  std::vector<std::string> names;  // of the photograph with the most
+  for (const auto& [stem, item] : items) {
+    std::map<std::string, std::string> own;
+    for (const fs::path& file : item)
+      if (const std::string ending = ending_of(composed(file.stem().string()), stem); endings.contains(ending))
+        ++ended, own.emplace(ending, file.lexically_relative(source).string());
+    if (own.size() <= names.size()) continue;
+    names.clear();
+    for (const auto& [ending, name] : own) names.push_back(name);
+  }
+  if (endings.size() < 2 || 2 * ended < masks) return {};
+  const std::string what = message(source.string(), ": the endings of masks (", examples({endings.begin(), endings.end()}),
+                                   ") recur over photographs, such as ", examples(names), ": ");
+  const auto by_observer = [](const std::string& ending) { return is_observer(ending.substr(0, ending.find('_'))); };
+  if (std::all_of(endings.begin(), endings.end(), by_observer))
+    return message(
+        what, "they are several people's masks of one photograph, and what either marked is nobody's; keep the masks of one, such as *",
+        *endings.begin(), ".*, and move the others out");
+  return message(what, "if they are classes, put the masks of each in a folder, one file a photograph (masks/", *endings.begin(), '/',
+                 items.begin()->first, ".png), and ", schema_of_folders(endings, source / "dataset.json"),
+                 "; if they are instances, number them (ID_1, ID_2)");
 }
 
 Imported import_instances(const fs::path& source, Target& target) {
@@ -270,7 +268,9 @@ Imported import_instances(const fs::path& source, Target& target) {
       source.string() +
       " holds no instances: ID/images/ID.png with ID/masks/*.png, or images/ID.png with masks/ID/*.png, masks/ID_N.png or masks/ID.png";
   require<DataError>(std::any_of(items.begin(), items.end(), [](const auto& item) { return !item.second.masks.empty(); }), nothing);
-  refuse_classes(items, source);
+  std::map<std::string, std::vector<fs::path>> masks_of;
+  for (const auto& [stem, item] : items) masks_of[stem] = item.masks;
+  if (const std::string fault = fault_of_endings(masks_of, source); !fault.empty()) throw DataError(fault);
   const Marks marks = marks_of(items);
   std::vector<std::string> bare;
   for (const auto& [stem, item] : items) {

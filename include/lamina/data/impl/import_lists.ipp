@@ -64,12 +64,15 @@ std::vector<fs::path> SourceLists::split_lists(const fs::path& source) {
   return lists;
 }
 
-/// The photograph of a line, which its mask may follow, and whether it is imported. Throws DataError where it names none, or several.
-std::pair<fs::path, bool> SourceLists::photo_of(const std::string& line, const std::string& where) const {
-  std::string name = line;
-  std::replace(name.begin(), name.end(), '\\', '/');
-  for (std::size_t end = name.size(); end != std::string::npos; end = end ? name.find_last_of(" \t", end - 1) : std::string::npos) {
-    const std::string part = composed(fs::path(trimmed(name.substr(0, end))).lexically_normal().generic_string());
+/// The photograph of a line, which its mask may follow, and whether it is imported; none of a line of columns' names. Throws DataError
+/// where it names none, or several.
+std::pair<fs::path, bool> SourceLists::photo_of(const std::string& line, int number, const std::string& where) const {
+  std::string text = line;
+  std::replace(text.begin(), text.end(), '\\', '/');
+  std::vector<std::string> names{unquoted(text)};
+  for (const auto& [before, rest] : cuts_of(text)) names.insert(names.begin() + 1, before);  // the longest first
+  for (const std::string& name : names) {
+    const std::string part = composed(fs::path(name).lexically_normal().generic_string());
     if (const auto* found = imported_.find(part)) {
       require<DataError>(found->size() == 1, where, "may be ", found->begin()->string(), " or ", found->rbegin()->string(),
                          "; write its folder, too");
@@ -77,6 +80,7 @@ std::pair<fs::path, bool> SourceLists::photo_of(const std::string& line, const s
     }
     if (const auto* found = others_.find(part)) return {*found->begin(), false};
   }
+  if (names_columns(line, number)) return {};
   throw DataError(message(where, "names no photograph in ", source_.string(), ", with or without its ending"));
 }
 
@@ -87,7 +91,8 @@ std::map<fs::path, Split> SourceLists::splits(std::vector<std::string>& idle) co
     if (!fs::exists(list)) continue;
     each_line(io::read_text(list, 64 << 20), [&](const std::string& line, int number) {
       const std::string where = message(list.string(), " line ", number, ": '", line, "' ");
-      const auto& [photo, imported] = photo_of(line, where);
+      const auto& [photo, imported] = photo_of(line, number, where);
+      if (photo.empty()) return;
       if (!imported) return idle.push_back(line);
       const Split first = splits.emplace(photo, split).first->second;
       require<DataError>(first == split, where, "is in ", name_of(first), ".txt, too; keep one of them");
@@ -119,8 +124,9 @@ std::set<fs::path> SourceLists::unlabelled() const {
   const fs::path list = source_ / "unlabelled.txt";
   if (fs::exists(list))
     each_line(io::read_text(list, 64 << 20), [&](const std::string& line, int number) {
-      photos.insert(photo_of(line, message(list.string(), " line ", number, ": '", line, "' ")).first);
+      photos.insert(photo_of(line, number, message(list.string(), " line ", number, ": '", line, "' ")).first);
     });
+  photos.erase(fs::path());
   return photos;
 }
 

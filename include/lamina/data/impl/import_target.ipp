@@ -194,6 +194,19 @@ void Target::take_lists() {
   if (!unlabelled.empty()) note(counted(std::ssize(unlabelled), "photograph") + " of unlabelled.txt are in unlabelled/");
 }
 
+/// Roboflow calls copies of a photograph that it changes NAME.rf.HASH; they are of one split, where it made splits.
+void Target::group_copies() {
+  std::map<std::string, std::vector<std::string>> copies;
+  for (const Entry& entry : entries_)
+    if (const std::size_t at = entry.name.find(".rf."); at != std::string::npos)
+      copies[(entry.split ? name_of(*entry.split) + std::string("/") : "") + entry.name.substr(0, at)].push_back(entry.name);
+  const auto several = [](const auto& of) { return of.second.size() > 1; };
+  if (std::none_of(copies.begin(), copies.end(), several)) return;
+  for (const auto& [photo, names] : copies)
+    for (const std::string& name : names) groups_.emplace(name, photo);
+  note("changed copies of one photograph (NAME.rf.HASH, by Roboflow) are one group (groups.txt)");
+}
+
 /// Makes a validation split of the training split: every fifth photograph or, of groups, what is at most a fifth of those so far, then
 /// others while they fit into a fifth of all.
 void Target::hold_out() {
@@ -228,6 +241,7 @@ void Target::hold_out() {
 Imported Target::finish(Json dataset_json, const std::string& nothing) {
   require<DataError>(!entries_.empty(), nothing);
   take_lists();
+  group_copies();
   require<DataError>(!entries_.empty(), source_.string(), ": its lists name none of the photographs that have labels");
   for (const Entry& entry : entries_) lists_[static_cast<int>(entry.split.value_or(Split::train))].push_back(entry.name);
   auto& [train, val, test] = lists_;

@@ -35,7 +35,7 @@ class SourceLists {
     std::vector<std::string> names_of(const fs::path& photo) const;
     const std::set<fs::path>* find(const std::string& name) const;
   };
-  std::pair<fs::path, bool> photo_of(const std::string& line, const std::string& where) const;
+  std::pair<fs::path, bool> photo_of(const std::string& line, int number, const std::string& where) const;
 
   fs::path source_;
   Named imported_, others_;
@@ -94,6 +94,7 @@ class Target {
   void drop(const std::set<std::string>& names);
   void take_lists();
   std::optional<std::map<fs::path, Split>> listed_splits(const SourceLists& lists);
+  void group_copies();
   void hold_out();
 
   fs::path out_, unfinished_, source_;  // what is asked for; a folder in it
@@ -168,6 +169,16 @@ std::optional<Split> split_named(const std::string& name);
 std::optional<Split> split_of_path(const fs::path& path);
 /// A path but for the parts that say that it has photographs, or masks.
 fs::path without_kind(const fs::path& folder);
+/// What of a folder's path may be a patient: not words of splits, photographs and masks.
+fs::path patient_of(const fs::path& folder, const fs::path& source);
+/// Whether words of a folder's path say that it has masks, or photographs.
+bool says_masks(const fs::path& folder, const fs::path& source);
+bool says_photos(const fs::path& folder, const fs::path& source);
+/// Whether each mask belongs to one photograph at most, and any does.
+bool belong_together(const fs::path& photos, const fs::path& masks);
+/// The dataset.json of the source or of a folder of photographs; else what their _classes.csv (Roboflow), class_dict.csv (colors) or
+/// label_names.txt (labelme) says. Throws DataError where two differ.
+Json schema_of(const fs::path& source, const std::vector<fs::path>& photos);
 bool is_photo(const fs::path& path);
 /// {"background": 0, names[0]: 1, ...}.
 Json numbered_labels(const std::vector<std::string>& names);
@@ -180,6 +191,13 @@ std::string import_advice(const fs::path& source);
 std::string told_of_shapes(const fs::path& source);
 /// Of a folder with photographs and masks beside each other: what reads them; empty: it is none.
 std::string advice_on_beside(const fs::path& root);
+/// Of a folder that lacks images/, or masks/: the commands that name two folders whose files belong together; empty: there are none.
+std::string advice_on_pairs(const fs::path& root);
+/// Whether masks lie beside their photographs in folders of `source`, or several of one photograph in itself.
+bool has_masks_beside(const fs::path& source);
+/// Why masks whose names end in words that recur over photographs are no instances, and what to do; empty: they do not. `masks_of` are by
+/// stem of the photograph.
+std::string fault_of_endings(const std::map<std::string, std::vector<fs::path>>& masks_of, const fs::path& source);
 /// ID/images/* and ID/masks/* below `source`: the photographs by ID's folder.
 std::map<fs::path, std::vector<fs::path>> instance_folders(const fs::path& source);
 /// Whether folders are named by splits, each with photographs and masks of their names.
@@ -191,6 +209,7 @@ Imported import_coco(const fs::path& source, Target& target);
 Imported import_labelme(const fs::path& source, Target& target);
 Imported import_instances(const fs::path& source, Target& target);
 Imported import_splits(const fs::path& source, Target& target);
+Imported import_beside(const fs::path& source, Target& target);
 Imported import_tree(const fs::path& source, Target& target);
 Imported import_voc(const fs::path& source, Target& target);
 

@@ -36,30 +36,35 @@ bool says(const std::vector<fs::path>& jsons, std::initializer_list<const char*>
   });
 }
 
-/// images/ID.png with masks/ID/*.png or several masks/ID_N.png; ID/images, of one photograph each, and ID/masks.
-bool has_instances(const fs::path& root) {
-  std::set<std::string> stems;
+/// images/ID.png with masks/ID/*.png or several masks/ID_N.png; ID/images, of one photograph each, and ID/masks. The masks by photograph;
+/// none where it is no such layout.
+std::map<std::string, std::vector<fs::path>> instances_in(const fs::path& root) {
+  std::map<std::string, std::vector<fs::path>> masks_of;
   bool any = false;
   for (const auto& [folder, photos] : detail::instance_folders(root)) {
-    if (photos.size() > 1) return false;
+    if (photos.size() > 1) return {};
     for (const fs::path& photo : photos) {
-      if (!stems.insert(composed(photo.stem().string())).second) return false;
-      any |= !detail::files_below(folder / "masks", detail::is_photo).empty();
+      auto& masks = masks_of[composed(photo.stem().string())];
+      if (!masks.empty()) return {};
+      masks = detail::files_below(folder / "masks", detail::is_photo);
+      any |= !masks.empty();
     }
   }
-  if (!stems.empty()) return any;
+  if (!masks_of.empty()) return any ? masks_of : decltype(masks_of)();
   std::error_code error;
-  std::map<std::string, int> masks_of;
   for (const fs::path& photo : detail::files_below(root / "images", detail::is_photo))
-    if (!masks_of.emplace(composed(photo.stem().string()), 0).second) return false;
+    if (!masks_of.emplace(composed(photo.stem().string()), std::vector<fs::path>()).second) return {};
   for (const auto& entry : fs::directory_iterator(root / "masks", error)) {
     const std::string stem = composed(entry.path().stem().string());
-    if (entry.is_directory(error) && masks_of.contains(stem))
-      any |= !detail::files_below(entry.path(), detail::is_photo).empty();
-    else if (const std::string id = detail::photo_of_instance(stem, masks_of); !id.empty() && detail::is_photo(entry.path()))
-      any |= ++masks_of[id] > 1;
+    if (entry.is_directory(error) && masks_of.contains(stem)) {
+      masks_of[stem] = detail::files_below(entry.path(), detail::is_photo);
+      any |= !masks_of[stem].empty();
+    } else if (const std::string id = detail::photo_of_instance(stem, masks_of); !id.empty() && detail::is_photo(entry.path())) {
+      masks_of[id].push_back(entry.path());
+      any |= masks_of[id].size() > 1;
+    }
   }
-  return any;
+  return any ? masks_of : decltype(masks_of)();
 }
 
 /// What names of files say.
@@ -90,6 +95,7 @@ struct FileNames {
 struct Layout {
   std::string_view kind;
   std::vector<fs::path> roots;
+  std::string fault{};  // of what looks so, and what to do about it
 };
 
 Layout found_layout(const fs::path& source) {
@@ -104,16 +110,26 @@ Layout found_layout(const fs::path& source) {
                               {"voc", "SegmentationClass", "JPEGImages"},
                               {"ade20k", "annotations/training", "images/training"}};
   for (const Parts& parts : kParts)
-    if (std::vector<fs::path> roots = detail::holders_of(folders, parts.labels); !roots.empty())
+    if (std::vector<fs::path> roots = detail::holders_of(folders, parts.labels); !roots.empty()) {
       if (!detail::holders_of(folders, parts.photos).empty())
         return {parts.kind, roots.size() == 1 ? std::vector{source} : std::move(roots)};
+      const fs::path photos = roots[0] / parts.photos;
+      return {"",
+              {source},
+              message("it looks like ", std::string(parts.kind), " without its photographs: put them into ", photos.string(), ", then ",
+                      detail::import_command(std::string(parts.kind), source))};
+    }
   const FileNames names(source);
   if (names.isic_photo && names.isic_mask) return {"isic", {source}};
   if (says(names.jsons, {"images", "annotations", "categories"})) return {"coco", {source}};
   if (says(names.jsons, {"shapes", "imagePath"}) || says(names.jsons, {"shapes", "imageData"})) return {"labelme", {source}};
   if (detail::has_split_folders(source)) return {"splits", {source}};
   if (detail::has_mirrored_folders(source)) return {"tree", {source}};
-  return {has_instances(source) ? "instances" : "", {source}};
+  if (const auto masks_of = instances_in(source); !masks_of.empty()) {
+    std::string fault = detail::fault_of_endings(masks_of, source);
+    return {fault.empty() ? "instances" : "", {source}, std::move(fault)};
+  }
+  return {detail::has_masks_beside(source) ? "beside" : "", {source}};
 }
 
 }  // namespace
@@ -142,15 +158,16 @@ std::string detail::told_of_shapes(const fs::path& source) {
   std::string told;
   for (const auto& [ending, count] : files)
     if (count > 1 || ending != ".json") told += message(told.empty() ? "" : " and ", counted(count, ending + " file"));
-  return told.empty()
-             ? ""
-             : message(told, " may hold shapes (VOC, CVAT, YOLO, VIA ...), which are not read: export them as masks, COCO or labelme; or ");
+  return told.empty() ? ""
+                      : message(told,
+                                " may hold shapes (VOC, CVAT, YOLO, VIA, Supervisely ...), which are not read: export them as masks, COCO "
+                                "or labelme; or ");
 }
 
 std::string detail::import_advice(const fs::path& source) {
-  const auto [name_of_kind, roots] = found_layout(source);
+  const auto [name_of_kind, roots, fault] = found_layout(source);
   const std::string kind(name_of_kind);
-  if (kind.empty()) return kind;
+  if (kind.empty()) return fault;
   return message(without_slash(source),
                  roots.size() == 1 ? message(" looks like ", kind, "; make a data set of it: ")
                                    : message(" holds ", roots.size(), " data sets that look like ", kind, "; make one at a time of them: "),

@@ -23,16 +23,31 @@ inline std::string trimmed(std::string_view s) {
   return begin == std::string_view::npos ? std::string() : std::string(s.substr(begin, s.find_last_not_of(" \t\r") + 1 - begin));
 }
 
-/// Calls f(line, number) with the lines of a list, trimmed, but for empty ones and comments (`#`).
+/// Also without quotes, or apostrophes, around it.
+inline std::string unquoted(std::string_view s) {
+  std::string text = trimmed(s);
+  const bool quoted = text.size() > 1 && text.front() == text.back() && (text.front() == '"' || text.front() == '\'');
+  return quoted ? trimmed(std::string_view(text).substr(1, text.size() - 2)) : text;
+}
+
+/// Calls f(line, number) with the lines of a list, trimmed, but for empty ones and comments (`#`). They end as on Unix, Windows or old
+/// Macs.
 template <class F>
 void each_line(std::string_view text, F&& f) {
   int number = 0;
   for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
-    end = std::min(text.find('\n', begin), text.size());
+    end = std::min(text.find_first_of("\r\n", begin), text.size());
+    const std::string line = trimmed(text.substr(begin, end - begin));
+    if (end + 1 < text.size() && text[end] == '\r' && text[end + 1] == '\n') ++end;
     ++number;
-    if (const std::string line = trimmed(text.substr(begin, end - begin)); !line.empty() && line[0] != '#') f(line, number);
+    if (!line.empty() && line[0] != '#') f(line, number);
   }
 }
+
+/// What stands before and after each tab, comma, semicolon and space of a line, any of which may part columns or be in a name.
+std::vector<std::pair<std::string, std::string>> cuts_of(const std::string& line);
+/// Whether the first line of a list says what its columns are ("image,mask").
+bool names_columns(const std::string& line, int number);
 
 /// How the names of masks, and of photographs that have masks, often end.
 inline constexpr std::string_view kMaskEndings[] = {"_mask",
@@ -56,6 +71,7 @@ inline constexpr std::string_view kMaskEndings[] = {"_mask",
                                                     "_annotation",
                                                     "_manual1",
                                                     "_anno",
+                                                    "_lesion",
                                                     "_L"};
 inline constexpr std::string_view kPhotoEndings[] = {"_leftImg8bit", "_0000", "_image",    "_img", "_photo",
                                                      "_rgb",         "_sat",  "_training", "_test"};

@@ -38,6 +38,22 @@ std::string names_of(const std::vector<std::string>& stems, const Files& files) 
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::string>> cuts_of(const std::string& line) {
+  std::vector<std::pair<std::string, std::string>> cuts;
+  for (std::size_t at = line.find_first_of("\t,; "); at != std::string::npos; at = line.find_first_of("\t,; ", at + 1))
+    cuts.emplace_back(unquoted(std::string_view(line).substr(0, at)), unquoted(std::string_view(line).substr(at + 1)));
+  return cuts;
+}
+
+bool names_columns(const std::string& line, int number) {
+  constexpr std::string_view kNames[] = {"image", "images", "image_path", "image_name", "image_id", "image_file", "img",   "img_path",
+                                         "file",  "files",  "filename",   "file_name",  "filepath", "name",       "names", "path",
+                                         "paths", "photo",  "photograph", "id",         "input",    "stem"};
+  const auto cuts = cuts_of(line);
+  const std::string first = schema_names::in_small_letters(cuts.empty() ? unquoted(line) : cuts[0].first);
+  return number == 1 && std::find(std::begin(kNames), std::end(kNames), first) != std::end(kNames);
+}
+
 void FileFaults::tell(std::vector<Finding>& findings, const std::string& cure) const {
   const bool many = faults_.size() > 2;
   std::vector<std::string> names;

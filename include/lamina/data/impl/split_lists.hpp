@@ -31,7 +31,9 @@ class SplitLists {
 
  private:
   std::optional<Line> line_of(const std::string& line, const std::string& where);
-  std::filesystem::path listed(const std::string& name, const std::filesystem::path& folder, const std::string& where) const;
+  std::optional<Line> photo_named(const std::string& name);
+  std::filesystem::path listed(const std::string& name, const std::filesystem::path& folder);
+  void tell_of_reading(const std::string& list);
   std::string near(const std::string& line) const;
 
   std::filesystem::path root_;
@@ -39,6 +41,7 @@ class SplitLists {
   const Files& images_;
   std::vector<Finding>& findings_;
   bool any_ = false;
+  std::vector<std::string> moved_, columns_;  // paths that lead elsewhere; what follows a photograph and is no file
 };
 
 }  // namespace lamina::data::detail

@@ -30,12 +30,23 @@ std::vector<SplitLists::Line> SplitLists::read(Split split) {
     }
     if (item)
       lines.push_back(std::move(*item));
-    else
+    else if (!names_columns(line, number))
       unknown.add(line, message(where, ": '", line, "' is neither the name of a photograph in ", folders_.images.string(),
                                 ", with or without its ending, nor a file in ", root_.string(), near(line)));
   });
   unknown.tell(findings_, "correct the names, or take the lines out");
+  tell_of_reading(path.string());
   return lines;
+}
+
+void SplitLists::tell_of_reading(const std::string& list) {
+  if (!moved_.empty())
+    findings_.push_back({false, message(list, ": ", counted(std::ssize(moved_), "path leads", "paths lead"),
+                                        " elsewhere, and the files of this data set at their ends are read: ", examples(moved_))});
+  if (!columns_.empty())
+    findings_.push_back({false, message(list, ": ", counted(std::ssize(columns_), "line has", "lines have"),
+                                        " more than names of files, which is not read: ", examples(columns_))});
+  moved_.clear(), columns_.clear();
 }
 
 void SplitLists::tell_of_others() {
@@ -48,7 +59,7 @@ void SplitLists::tell_of_others() {
   };
   std::vector<std::string> unread;
   std::error_code none;
-  for (const char* folder : {"", "splits", "split", "lists"})
+  for (const char* folder : {"", "splits", "split", "lists", "annotations"})
     for (const auto& entry : fs::directory_iterator(*folder ? root_ / folder : root_, none)) {
       const std::string name = entry.path().filename().string();
       const bool read = !*folder && (name == "train.txt" || name == "val.txt" || name == "test.txt" || name == "groups.txt");
@@ -72,44 +83,59 @@ std::string SplitLists::near(const std::string& line) const {
   return nearest.empty() ? "" : "; did you mean '" + std::string(nearest) + "'?";
 }
 
-/// What a line names: a stem, or a file of the data folder or of that of the photographs; its mask may follow. Names may hold spaces, so
-/// the whole line is tried first, then each space that leaves two files; a tab always separates. None: nothing that is there.
-std::optional<SplitLists::Line> SplitLists::line_of(const std::string& line, const std::string& where) {
-  if (const auto it = images_.find(composed(line)); it != images_.end()) return Line{it->first, it->second};
-  if (const fs::path file = listed(line, folders_.images, where); fs::is_regular_file(file))
-    return Line{composed(file.stem().string()), file};
-  if (const fs::path file(line); !file.has_parent_path() && has_image_extension(file))  // composed, or with another ending
+/// By its stem, or as a file of the data folder or of that of the photographs.
+std::optional<SplitLists::Line> SplitLists::photo_named(const std::string& name) {
+  if (const auto it = images_.find(composed(name)); it != images_.end()) return Line{it->first, it->second};
+  if (const fs::path file = listed(name, folders_.images); !file.empty()) return Line{composed(file.stem().string()), file};
+  if (const fs::path file(name); !file.has_parent_path() && has_image_extension(file))  // composed, or with another ending
     if (const auto it = images_.find(composed(file.stem().string())); it != images_.end()) return Line{it->first, it->second};
-  std::size_t gap = line.find('\t');
-  if (gap == std::string::npos) {
-    gap = line.find(' ');
-    for (std::size_t i = gap; i != std::string::npos; i = line.find(' ', i + 1))
-      if (fs::is_regular_file(listed(trimmed(line.substr(0, i)), folders_.images, where)) &&
-          fs::is_regular_file(listed(trimmed(line.substr(i)), folders_.masks, where)))
-        gap = i;
-  }
-  if (gap != std::string::npos) {
-    const std::string image = trimmed(line.substr(0, gap)), mask = trimmed(line.substr(gap));
-    Line item{fs::path(image).stem().string(), listed(image, folders_.images, where), listed(mask, folders_.masks, where)};
-    for (const fs::path& file : {item.image, *item.mask})
-      if (!fs::is_regular_file(file)) findings_.push_back({true, where + ": there is no file " + file.string()});
-    return item;
-  }
   return std::nullopt;
 }
 
-/// A file of a list, which must stay inside the data folder: there, or in the folder of its kind.
-fs::path SplitLists::listed(const std::string& name, const fs::path& folder, const std::string& where) const {
-  fs::path path(name);
-  if (path.is_absolute()) {
-    std::error_code none;
-    const fs::path inside = path.lexically_normal().lexically_relative(fs::absolute(root_, none).lexically_normal());
-    if (!inside.empty() && *inside.begin() != "..") path = inside;
+/// What a line names: a photograph; its mask may follow, and columns that are no files. Names may hold what parts columns: the whole line
+/// is tried first, then each cut that leaves two files, then the last one that leaves a photograph.
+std::optional<SplitLists::Line> SplitLists::line_of(const std::string& line, const std::string& where) {
+  if (auto whole = photo_named(unquoted(line))) return whole;
+  std::optional<Line> item;
+  std::string after;
+  for (const auto& [before, rest] : cuts_of(line)) {
+    auto photo = photo_named(before);
+    if (!photo) continue;
+    item = std::move(photo), after = rest;
+    if (const fs::path mask = listed(rest, folders_.masks); !mask.empty()) return item->mask = mask, item;
+    for (const auto& [name, others] : cuts_of(rest))
+      if (const fs::path mask = listed(name, folders_.masks); !mask.empty()) return columns_.push_back(line), item->mask = mask, item;
   }
-  const bool leaves = path.is_absolute() || std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
-  require<DataError>(!leaves, where, ": '", name, "' leaves the data folder; list paths relative to it, without '..'");
-  const fs::path here = root_ / path.lexically_normal(), there = folder / path.lexically_normal();
-  return !folder.empty() && !fs::is_regular_file(here) && fs::is_regular_file(there) ? there : here;
+  const fs::path unread(item ? after : line);
+  const bool leaves = unread.is_absolute() || std::any_of(unread.begin(), unread.end(), [](const fs::path& part) { return part == ".."; });
+  require<DataError>(!leaves, where, ": '", unread.string(), "' leaves the data folder; list paths relative to it, without '..'");
+  if (item && (has_image_extension(unread) || unread.has_parent_path()))
+    findings_.push_back({true, where + ": there is no file " + (root_ / unread).string()});
+  else if (item && !after.empty())
+    columns_.push_back(line);
+  return item;
+}
+
+/// A file of a list, in the data folder or in the folder of its kind; of a path that leads elsewhere its end there. Empty: there is none.
+fs::path SplitLists::listed(const std::string& name, const fs::path& folder) {
+  const fs::path path = fs::path(name).lexically_normal();
+  if (path.empty() || std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; })) return {};
+  std::error_code none;
+  for (const fs::path& own : {root_ / path.relative_path(), folder / path.relative_path()})
+    if (!folder.empty() && !path.is_absolute() && fs::is_regular_file(own, none)) return own;
+  if (const fs::path inside = path.lexically_relative(fs::absolute(root_, none).lexically_normal());
+      !inside.empty() && *inside.begin() != ".." && fs::is_regular_file(root_ / inside, none))
+    return root_ / inside;
+  for (auto begin = path.begin(); begin != path.end(); ++begin) {
+    fs::path end;
+    for (auto part = begin; part != path.end(); ++part) end /= *part;
+    const fs::path below = (root_ / end).lexically_relative(folder);
+    if (end.is_absolute() || below.empty() || *below.begin() == ".." || !end.has_parent_path() || !fs::is_regular_file(root_ / end, none))
+      continue;
+    moved_.push_back(name);
+    return root_ / end;
+  }
+  return {};
 }
 
 }  // namespace lamina::data::detail
