@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lamina/data/label_schema.hpp"
@@ -30,8 +31,9 @@ struct MaskContent {
   std::map<std::uint32_t, std::int64_t> border;   ///< the same of the outer rows and columns
   std::map<std::uint32_t, std::int64_t> ignored;  ///< of planes that may overlap: the pixels where it is not known
   std::map<std::uint32_t, std::int64_t> rgba;     ///< pixels by plane, if the channels of RGBA may be one-hot planes; `counts` is by color
-  unsigned plane_values[2] = {0, 0};              ///< of planes: the first two different values that are set in them; 0: there are less
-  bool too_many_values = false;                   ///< more than kMostValues; `counts` is not complete
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::int64_t> overlaps;  ///< pixels that have both planes, of one-hot ones none
+  unsigned plane_values[2] = {0, 0};  ///< of planes: the first two different values that are set in them; 0: there are less
+  bool too_many_values = false;       ///< more than kMostValues; `counts` is not complete
   std::vector<Rgb> palette;
   bool lossy = false;              ///< as of Raster
   std::vector<std::string> notes;  ///< as of Raster

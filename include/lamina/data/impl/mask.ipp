@@ -55,6 +55,16 @@ std::map<std::uint32_t, std::int64_t> pixels_by_channel(const Raster& r) {
   return pixels;
 }
 
+std::map<std::pair<std::uint32_t, std::uint32_t>, std::int64_t> pairs_of_planes(const Raster& r) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::int64_t> pairs;
+  const auto n = static_cast<std::uint32_t>(r.channels);
+  for (std::size_t first = 0; first < r.pixel_count() * n; first += n)
+    for (std::uint32_t a = 0; a < n; ++a)
+      for (std::uint32_t b = a + 1; b < n && r.sample(first + a); ++b)
+        if (r.sample(first + b)) ++pairs[{a, b}];
+  return pairs;
+}
+
 /// Is every index that a palette picture has its own gray, as GIF has gray pictures?
 bool is_gray_ramp(const Raster& r) {
   std::set<unsigned> used;
@@ -215,6 +225,7 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file, const La
   const std::size_t width = static_cast<std::size_t>(raster.width);
   for (std::size_t p = 0; p < pixels; p += p < width || p + width >= pixels || (p + 1) % width == 0 ? 1 : width - 1)
     ++content.border[value(p)];
+  if (content.counts.contains(MaskContent::kSeveralPlanes)) content.overlaps = pairs_of_planes(raster);
   return content;
 }
 

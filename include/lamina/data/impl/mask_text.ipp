@@ -52,7 +52,8 @@ std::string MaskDecoder::describe(const LabelSchema& schema) const {
 
 std::string mask_values::no_label_cure(std::uint32_t value, bool colors) {
   if (value == MaskContent::kSeveralPlanes)
-    return "; classes that overlap need \"task\": \"multilabel\" in dataset.json, or correct the mask";
+    return "; classes that overlap need \"task\": \"multilabel\" in dataset.json; else correct the mask, or leave such pixels out with "
+           "--others ignore";
   return message(
       ", which is none of the labels; ",
       colors ? "where colors are off by a little, --nearest-color takes each for the nearest label; or "

@@ -1,4 +1,6 @@
 // Opening a data set: its masks can be read from then on.
+#include <algorithm>
+
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/mask_values.hpp"
 #include "lamina/data/impl/survey.hpp"
@@ -17,6 +19,23 @@ void throw_errors(const DatasetFiles& files) {
   if (errors > 5)
     text += message("\n  and ", errors - 5, " more; `", program_word(), " check ", shell_word(files.root.string()), "` lists all");
   require<DataError>(errors == 0, files.root.string(), ": the data set has ", counted(errors, "error"), ":", text);
+}
+
+/// " ('red' and 'bright' at 12, 'red' and 'dark' at 3)"
+std::string overlaps_text(const MaskContent& mask, const MaskDecoder& masks, const LabelSchema& schema) {
+  constexpr std::size_t kTold = 4;
+  std::vector<std::pair<std::int64_t, std::string>> pairs;
+  for (const auto& [planes, pixels] : mask.overlaps) {
+    const auto name = [&](std::uint32_t plane) {
+      const int label = masks.class_of(mask, plane);
+      return label < 0 || label >= schema.classes() ? message("plane ", plane) : "'" + schema.names[static_cast<std::size_t>(label)] + "'";
+    };
+    pairs.emplace_back(-pixels, message(name(planes.first), " and ", name(planes.second), " at ", pixels));
+  }
+  std::sort(pairs.begin(), pairs.end());
+  std::string text;
+  for (std::size_t k = 0; k < std::min(pairs.size(), kTold); ++k) text += (k ? ", " : " (") + pairs[k].second;
+  return text + (pairs.empty() ? "" : pairs.size() > kTold ? message(" and ", pairs.size() - kTold, " other pairs)") : ")");
 }
 
 }  // namespace
@@ -45,7 +64,8 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text), f.leak});
   for (std::size_t i = 0; i < survey.items.size(); ++i) {
     detail::each_unknown(survey.found[i].mask, dataset.masks, [&](const MaskContent& mask, std::uint32_t value, std::int64_t count) {
-      throw DataError(message(mask.file, ": ", counted(count, "pixel has", "pixels have"), " ", mask.describe(value),
+      const std::string which = value == MaskContent::kSeveralPlanes ? overlaps_text(mask, dataset.masks, dataset.schema) : "";
+      throw DataError(message(mask.file, ": ", counted(count, "pixel has", "pixels have"), " ", mask.describe(value), which,
                               mask_values::no_label_cure(value, dataset.schema.has_colors)));
     });
   }
