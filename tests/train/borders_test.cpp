@@ -20,10 +20,14 @@ TEST_CASE("pixels near borders, by hand") {
   CHECK(n.near_wrong == 2);
   CHECK(n.far == 3);
   CHECK(n.far_wrong == 1);
+  CHECK(n.band == 3);  // 0, 1 and 6; 7 is ignored
+  CHECK(n.band_wrong == 1);
   n = metrics::border_counts(truth, decided, 8, 1, 1, 255, 1);  // as a column
   CHECK(n.near == 2);
   CHECK(n.near_wrong == 0);
   CHECK(n.far_error() == doctest::Approx(3.0 / 5));
+  CHECK(n.band_error() == doctest::Approx(2.0 / 2));  // 2 and 5
+  CHECK(n.deep_error() == doctest::Approx(1.0 / 3));
   // Diagonal neighbours are near; planes are apart.
   const std::vector<std::uint8_t> corner{1, 0, 0, 0, 0, 0, 0, 0, 0}, none(9);
   n = metrics::border_counts(corner, none, 3, 3, 1, {}, 1);
@@ -76,6 +80,16 @@ TEST_CASE("noisy borders: a fifth wrong along them for ten validations, hardly a
   const Alarm a = train::alarms(rules, epochs(Shares(10, {0.25, 0.01}), found))[0];
   CHECK(a.seen.find("25 %") != std::string::npos);
   CHECK(a.next.starts_with("--loss ce:smoothing"));
+  // Labels that are off by three pixels are wrong elsewhere, too, but most next to their borders.
+  const auto off_by_three = [&](double band, double deep) {
+    auto all = epochs(Shares(10, {0.37, 0.06}), found);
+    for (train::EpochRecord& r : all) r.signals.append({{"band_error/labels", band}, {"deep_error/labels", deep}});
+    const auto said = train::alarms(rules, all);
+    return said.empty() ? std::string() : said.back().seen;
+  };
+  CHECK(off_by_three(0.138, 0.04).find("of those 3 or 4 away 14 %, deeper 4 %") != std::string::npos);
+  CHECK(off_by_three(0.092, 0.02).empty());
+  CHECK(off_by_three(0.138, 0.05).empty());
 }
 
 TEST_CASE("validations of a run that is watched say how much is wrong near borders and elsewhere") {

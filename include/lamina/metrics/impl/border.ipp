@@ -33,9 +33,14 @@ void widen(Labels& labels, std::int64_t width, std::int64_t reach, Pick&& pick) 
 
 }  // namespace
 
-void BorderCounts::add(const BorderCounts& o) { near += o.near, near_wrong += o.near_wrong, far += o.far, far_wrong += o.far_wrong; }
+void BorderCounts::add(const BorderCounts& o) {
+  near += o.near, near_wrong += o.near_wrong, far += o.far, far_wrong += o.far_wrong;
+  band += o.band, band_wrong += o.band_wrong;
+}
 double BorderCounts::near_error() const { return share(near_wrong, near); }
 double BorderCounts::far_error() const { return share(far_wrong, far); }
+double BorderCounts::band_error() const { return share(band_wrong, band); }
+double BorderCounts::deep_error() const { return share(far_wrong - band_wrong, far - band); }
 
 BorderCounts border_counts(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> decided, std::int64_t height,
                            std::int64_t width, std::int64_t planes, std::optional<int> ignore, std::int64_t reach) {
@@ -51,13 +56,24 @@ BorderCounts border_counts(std::span<const std::uint8_t> truth, std::span<const 
     if (ignore)  // neither smaller nor larger than any other
       for (std::size_t i = 0; i < own.size(); ++i)
         if (ignored(own[i])) low[i] = 255, high[i] = 0;
-    widen(low, width, reach, [](std::uint8_t a, std::uint8_t b) { return std::min(a, b); });
-    widen(high, width, reach, [](std::uint8_t a, std::uint8_t b) { return std::max(a, b); });
-    for (std::size_t i = 0; i < own.size(); ++i) {
-      const bool counts_here = !ignored(own[i]), wrong = counts_here && own[i] != decided[at(i)], near = low[i] < high[i];
-      counts.near += counts_here && near, counts.near_wrong += wrong && near;
-      counts.far += counts_here && !near, counts.far_wrong += wrong && !near;
-    }
+    const auto wider = [&] {
+      widen(low, width, reach, [](std::uint8_t a, std::uint8_t b) { return std::min(a, b); });
+      widen(high, width, reach, [](std::uint8_t a, std::uint8_t b) { return std::max(a, b); });
+    };
+    const auto count_within = [&](std::int64_t& all, std::int64_t& all_wrong) {
+      for (std::size_t i = 0; i < own.size(); ++i) {
+        const bool here = !ignored(own[i]) && low[i] < high[i];
+        all += here, all_wrong += here && own[i] != decided[at(i)];
+      }
+    };
+    std::int64_t near = 0, near_wrong = 0, within = 0, within_wrong = 0;
+    wider(), count_within(near, near_wrong);
+    wider(), count_within(within, within_wrong);
+    counts.near += near, counts.near_wrong += near_wrong;
+    counts.band += within - near, counts.band_wrong += within_wrong - near_wrong;
+    for (std::size_t i = 0; i < own.size(); ++i)
+      counts.far += !ignored(own[i]), counts.far_wrong += !ignored(own[i]) && own[i] != decided[at(i)];
+    counts.far -= near, counts.far_wrong -= near_wrong;
   }
   return counts;
 }

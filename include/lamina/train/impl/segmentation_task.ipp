@@ -98,6 +98,8 @@ Validation SegmentationTask::validate() {
     v.counts.push_back({head.name(), e.confusion});
     if (e.border.near > 0 && e.border.far > 0)
       v.signals.append({{"border_error/" + head.name(), e.border.near_error()}, {"inner_error/" + head.name(), e.border.far_error()}});
+    if (e.border.band > 0 && e.border.far > e.border.band)
+      v.signals.append({{"band_error/" + head.name(), e.border.band_error()}, {"deep_error/" + head.name(), e.border.deep_error()}});
     v.score += head.selection(e.confusion).value / static_cast<double>(results.size());
     v.text += (h ? "  " : "") + name_of(head, head.text(e.confusion));
     v.baseline += (h ? "  " : "") + name_of(head, head.baseline_text(e.confusion));
