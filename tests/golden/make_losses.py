@@ -100,16 +100,19 @@ falling = torch.cat([logits[..., :1], logits[..., :1] - F.softplus(logits[..., 1
 distances = (torch.arange(4)[:, None] - torch.arange(4)).abs().double() / 3
 
 
-def wasserstein(z, y):
-    above = z.sigmoid()
-    ones, zeros = torch.ones_like(above[..., :1]), torch.zeros_like(above[..., :1])
-    grades = torch.cat([ones, above], -1) - torch.cat([above, zeros], -1)
-    loss = GeneralizedWassersteinDiceLoss(distances, weighting_mode="default", reduction="mean", smooth_nr=1e-5, smooth_dr=1e-5)
-    loss.m = loss.m.double()
-    return loss(nchw(grades.log()), y[:, None])
+def wasserstein(distances):
+    def loss(z, y):
+        above = z.sigmoid()
+        ones, zeros = torch.ones_like(above[..., :1]), torch.zeros_like(above[..., :1])
+        grades = torch.cat([ones, above], -1) - torch.cat([above, zeros], -1)
+        of = GeneralizedWassersteinDiceLoss(distances, weighting_mode="default", reduction="mean", smooth_nr=1e-5, smooth_dr=1e-5)
+        of.m = of.m.double()
+        return of(nchw(grades.log()), y[:, None])
+
+    return loss
 
 
-g.add("wasserstein", wasserstein, logits=falling, labels=labels)
+g.add("wasserstein", wasserstein(distances), logits=falling, labels=labels)
 g.add("corn", lambda z, y: corn_loss(z.flatten(0, 2), y.flatten(), 4), logits=logits[..., :3].clone(), labels=labels)
 
 
@@ -175,4 +178,25 @@ graded[g.labels(graded.shape, 4) == 0] = 255  # each plane's own
 graded[0, 0, 0], graded[0, 0, 1] = torch.tensor([3, 255]), torch.tensor([255, 2])
 g.add("wasserstein_planes", wasserstein_of_planes(torch.sigmoid), logits=torch.cat([falling, falling.flip(0, 1) - 0.7], -1), labels=graded)
 g.add("wasserstein_corn", wasserstein_of_planes(lambda z: z.sigmoid().cumprod(-1)), logits=g.draw(N, H, WIDTH, 6) * 2, labels=graded)
+
+# Grades that lie 0.5, 2 and 1.25 apart, as shares of the whole.
+places = torch.tensor([0, 0.5, 2.5, 3.75]).double()
+g.add("wasserstein_weighted", wasserstein((places[:, None] - places).abs() / 3.75), logits=falling, labels=labels)
+
+
+def weighted(error):
+    """The errors of values, each grade of each plane as often as its weight: PyTorch's, by hand where they count."""
+
+    def loss(x, y):
+        seen = y != 255
+        often = GRADES[torch.arange(2).expand_as(y)[seen], y[seen]]
+        return (often * error(x[seen], y[seen].double(), reduction="none")).sum() / often.sum()
+
+    return loss
+
+
+GRADES = torch.tensor([[0.5, 2, 1.25, 4], [1, 0, 3, 0.25]]).double()
+for case, error in {"mae_weighted": F.l1_loss, "mse_weighted": F.mse_loss,
+                    "smooth_l1_weighted": lambda x, t, reduction: F.smooth_l1_loss(x, t, beta=0.5, reduction=reduction)}.items():
+    g.add(case, weighted(error), logits=logits[..., :2] + 1, labels=graded)
 g.save()

@@ -47,14 +47,18 @@ TEST_CASE("loss terms are those of PyTorch, MONAI, smp, torchvision and coral-py
   check("wasserstein", "wasserstein", *grades);
   check("wasserstein_planes", "wasserstein", *graded_planes_of({"rust", "crack"}, 4));
   check("wasserstein_corn", "wasserstein", *graded_planes_of({"rust", "crack"}, 4, "corn"));
+  check("wasserstein_weighted", "wasserstein", *grades, {.class_weights = {0.5, 2, 1.25}});
+  const auto values = graded_planes_of({"rust", "crack"}, 4, "regression");
+  const CriterionOptions of_grades{.class_weights = {0.5, 2, 1.25, 4, 1, 0, 3, 0.25}};
+  check("mae_weighted", "mae", *values, of_grades);
+  check("mse_weighted", "mse", *values, of_grades);
+  check("smooth_l1_weighted", "smooth_l1:beta=0.5", *values, of_grades);
   check("corn", "ce", *corn);
   const auto coral = head_of(data::Task::ordinal, 4, "coral");  // of a last layer whose scores differ by their biases
-  for (const auto& [name, of_grades] :
+  for (const auto& [name, options] :
        {std::pair("coral", CriterionOptions{}), std::pair("coral_weighted", CriterionOptions{.class_weights = {0.5, 2, 1.25}})})
     check_golden(
         file, name, {"features", "weight", "bias", "labels"},
-        [&](auto& in) {
-          return Criterion("ce", of_grades)(*coral, conv2d(in[0], nn::repeated_filters(in[1], coral->tied()), in[2]), in[3]);
-        },
+        [&](auto& in) { return Criterion("ce", options)(*coral, conv2d(in[0], nn::repeated_filters(in[1], coral->tied()), in[2]), in[3]); },
         1e-12);
 }

@@ -160,15 +160,10 @@ TEST_CASE("every term gives the same on each device, of smaller logits, with wei
 }
 
 TEST_CASE("terms say which heads they are for") {
-  const auto classes = head_of(data::Task::multiclass, 3), grades = head_of(data::Task::ordinal, 3);
+  const auto classes = head_of(data::Task::multiclass, 3);
   const Tensor z = random_normal({1, 2, 2, 3}, 1), y = labels_of({1, 2, 2}, 3, false);
   check_throws<OptionError>([&] { Criterion("bce").require_fits(*classes); }, {"bce", "yes or no", "multiclass"});
   check_throws<OptionError>([&] { Criterion("wasserstein")(*classes, z, y); }, {"wasserstein", "ordinal, coral or corn", "multiclass"});
-  check_throws<OptionError>(
-      [&] {
-        Criterion("wasserstein", {.class_weights = {1, 2}})(*grades, random_normal({1, 2, 2, 2}, 1), y);
-      },
-      {"wasserstein", "--class-weights none"});
   check_throws<DataError>([&] { Criterion("lovasz")(*classes, z, Tensor::full({1, 2, 2}, 3, {DType::u8, kCpu})); }, {"label 3", "below 3"});
 }
 

@@ -36,6 +36,9 @@ struct Part {
   /// Its own of the network's (..., outputs), and of labels (N, H, W, planes): (N, H, W) where it has one a pixel.
   Tensor logits(const Tensor& all) const;
   Tensor labels(const Tensor& all) const;
+  /// Its class weights: as of the head, but of one of several heads one an output, which mean nothing where these are values.
+  int weighed() const;
+  bool takes_weights() const;
 };
 
 /// What one output of a network means: how many scores a pixel has, what they learn, what they decide, how decisions are counted and
@@ -57,6 +60,9 @@ class Head {
   virtual std::vector<int> tied() const { return {}; }
   /// What one output is called in messages about lists with a number for each: "classes".
   virtual const char* outputs_are() const { return "classes"; }
+  /// How many numbers its class weights are, and what they are called: one an output, which are "classes" unless outputs_are() says other.
+  virtual int weighed() const { return outputs(); }
+  virtual const char* weighed_are() const { return outputs_are(); }
   /// How logits become probabilities in a loss over classes; none: they are no such thing.
   virtual std::optional<LossActivation> activation() const = 0;
   /// Whether the outputs are what a pixel is exactly one of.
@@ -150,14 +156,15 @@ class Head {
   std::string name_;
 };
 
-/// How often each output should say yes, from the pixels of each class in every mask: what class weights are made from.
+/// How often each output should say yes, of values the grades of each, from the pixels of each class in every mask: what class weights are
+/// made from.
 data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<std::int64_t>>& masks);
 /// The pixels of each class in every mask of a data set that is open.
 std::vector<std::vector<std::int64_t>> mask_pixels(const std::vector<data::Item>& items);
 inline data::ClassCounts output_counts(const Head& head, const std::vector<data::Item>& items) {
   return output_counts(head, mask_pixels(items));
 }
-/// Loss weights of the outputs, by a rule, each part's from its own labels; 1 of a part whose outputs are no classes.
+/// Class weights (Head::weighed), by a rule, each part's from its own labels; 1 of one of several heads whose outputs are no classes.
 std::vector<double> class_weights(const Head& head, data::WeightRule rule, const std::vector<std::vector<std::int64_t>>& masks);
 /// Of each output that is yes or no: pixels where it should say no over those where it should say yes, what scikit-learn's "balanced"
 /// weighs the one against the other with. 1 where either never is, and of other outputs. Throws DataError as mask_pixels().

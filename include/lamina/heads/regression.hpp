@@ -15,6 +15,8 @@ class Regression : public Graded {
   const char* kind() const override { return kind_.c_str(); }
   int outputs() const override { return graded(); }
   const char* outputs_are() const override { return "values"; }
+  int weighed() const override { return graded() * schema().classes(); }
+  const char* weighed_are() const override { return "grades"; }
   std::optional<LossActivation> activation() const override { return {}; }
   Tensor probabilities(const Tensor& values) const override { return values; }
   std::vector<std::string> events() const override { return {}; }

@@ -8,7 +8,7 @@
 namespace lamina::losses {
 
 struct CriterionOptions {
-  std::vector<double> class_weights{};     ///< one an output of the head, or none
+  std::vector<double> class_weights{};     ///< as many as Head::weighed, or none
   std::vector<double> positive_weights{};  ///< one an output, or none: see SegmentationLossOptions; of classes that exclude each other 1
   EmptyClass empty_class = EmptyClass::penalize;
   CeNormalization ce_normalization = CeNormalization::weight_sum;

@@ -17,8 +17,8 @@ struct TermInput {
   const heads::Head& head;
   const Tensor& logits;                         ///< (N, H, W, head.outputs()), at the labels' size
   const Tensor& labels;                         ///< u8 on the host, as the loader gives them
-  const std::vector<double>& class_weights;     ///< one an output, or none
-  const std::vector<double>& positive_weights;  ///< the same, of planes and grades
+  const std::vector<double>& class_weights;     ///< one an output, of values one a grade of each; or none
+  const std::vector<double>& positive_weights;  ///< one an output of planes and grades, or none
   const Tensor& pixel_weights;                  ///< (N, H, W) f32 on the host, or none
 };
 

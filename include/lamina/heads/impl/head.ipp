@@ -9,7 +9,7 @@
 
 namespace lamina::heads {
 data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<std::int64_t>>& masks) {
-  data::ClassCounts counts = data::ClassCounts::zeros(static_cast<std::size_t>(head.outputs()));
+  data::ClassCounts counts = data::ClassCounts::zeros(static_cast<std::size_t>(head.weighed()));
   for (const auto& pixels : masks) counts.add(head.output_pixels(pixels));
   return counts;
 }
@@ -26,14 +26,14 @@ std::vector<std::vector<std::int64_t>> mask_pixels(const std::vector<data::Item>
 std::vector<double> class_weights(const Head& head, data::WeightRule rule, const std::vector<std::vector<std::int64_t>>& masks) {
   std::vector<double> all;
   for (const Part& part : head.parts()) {
-    const auto count = static_cast<std::size_t>(part.head->outputs());
+    const auto count = static_cast<std::size_t>(part.weighed());
     data::ClassCounts counts = data::ClassCounts::zeros(count);
     for (const auto& pixels : masks) {
       const std::vector<std::int64_t> of_outputs = head.output_pixels(pixels);
       const auto first = of_outputs.begin() + part.output;
-      counts.add({first, first + part.head->outputs()});
+      counts.add({first, first + part.weighed()});
     }
-    const auto own = part.head->activation() ? data::class_weights(rule, counts) : std::vector<double>(count, 1);
+    const auto own = part.takes_weights() ? data::class_weights(rule, counts) : std::vector<double>(count, 1);
     all.insert(all.end(), own.begin(), own.end());
   }
   return all;
@@ -62,6 +62,9 @@ std::vector<std::int64_t> Head::output_negatives(std::vector<std::int64_t> pixel
   std::transform(labelled.begin(), labelled.end(), pixels.begin(), labelled.begin(), std::minus<>());
   return labelled;
 }
+
+int Part::weighed() const { return whole ? head->weighed() : head->outputs(); }
+bool Part::takes_weights() const { return whole || head->activation(); }
 
 Tensor Part::logits(const Tensor& all) const { return whole ? all : slice_channels(all, output, head->outputs()); }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <mutex>
+#include <tuple>
 
 #include "lamina/core/names.hpp"
 #include "lamina/losses/impl/terms.hpp"
@@ -189,15 +190,16 @@ Criterion Criterion::of(const heads::Part& part) const {
     if (!mean_something) return weights.clear();
     if (!part.whole && !weights.empty()) weights = {weights.begin() + part.output, weights.begin() + part.output + part.head->outputs()};
   };
-  keep_own(one.options_.class_weights, part.whole || (part.head->activation() && one.takes_class_weights()));
+  keep_own(one.options_.class_weights, part.whole || (part.takes_weights() && one.takes_class_weights()));
   keep_own(one.options_.positive_weights, part.head->activation() == LossActivation::sigmoid);
   return one;
 }
 
 void Criterion::require_fits(const heads::Head& whole) const {
-  for (const auto& [what, weights] : {std::pair("class", &options_.class_weights), std::pair("positive", &options_.positive_weights)})
-    require<OptionError>(weights->empty() || std::ssize(*weights) == whole.outputs(), what, " weights: ", weights->size(), " numbers for ",
-                         whole.outputs(), " ", whole.outputs_are());
+  for (const auto& [what, weights, count, are] : {std::tuple("class", &options_.class_weights, whole.weighed(), whole.weighed_are()),
+                                                  {"positive", &options_.positive_weights, whole.outputs(), whole.outputs_are()}})
+    require<OptionError>(weights->empty() || std::ssize(*weights) == count, what, " weights: ", weights->size(), " numbers for ", count,
+                         " ", are);
   std::vector<std::string_view> names;
   for (const heads::Part& part : whole.parts()) names.emplace_back(part.head->name());
   for (const Criterion& c : of_heads_)
@@ -237,12 +239,14 @@ double Criterion::divisor(const heads::Head& head, const Tensor& labels, const T
   const auto values = targets.to_vector<std::uint8_t>();
   const auto often = pixel_weights ? pixel_weights.to_vector<float>() : std::vector<float>{};
   const std::size_t planes = targets.rank() == 4 ? static_cast<std::size_t>(targets.size(3)) : 1;
-  const bool weighted = !options_.class_weights.empty() && options_.ce_normalization == CeNormalization::weight_sum;
+  const bool of_classes = head.activation().has_value();
+  const bool weighted = !options_.class_weights.empty() && (!of_classes || options_.ce_normalization == CeNormalization::weight_sum);
   double sum = 0;
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (values[i] != data::kIgnoreLabel)
-      sum += (weighted ? options_.class_weights[targets.rank() == 4 ? i % planes : values[i]] : 1.0) *
-             (often.empty() ? 1.0 : static_cast<double>(often[i / planes]));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] == data::kIgnoreLabel) continue;
+    const std::size_t k = !of_classes ? i % planes * head.schema().names.size() + values[i] : targets.rank() == 4 ? i % planes : values[i];
+    sum += (weighted ? options_.class_weights[k] : 1.0) * (often.empty() ? 1.0 : static_cast<double>(often[i / planes]));
+  }
   return sum;
 }
 
@@ -339,10 +343,7 @@ Tensor Criterion::loss_of(const heads::Head& head, const Tensor& logits, const T
       out[t.scalar] = t.type.kind == TermKind::pixel ? parts.ce : parts.regions[places[i].second];
     }
   }
-  if (values) {
-    out["loss"] = loss.item();
-    *values = std::move(out);
-  }
+  if (values) out["loss"] = loss.item(), *values = std::move(out);
   return loss;
 }
 

@@ -6,7 +6,7 @@
 namespace lamina::losses {
 namespace {
 
-/// The mean of `loss` over the pixels that have a label, each as often as its weight says: elsewhere it is 0.
+/// The mean of `loss` over the pixels that have a label, each as often as its weight and its grade's say: elsewhere it is 0.
 Tensor over_labelled(const TermInput& in, const std::function<Tensor(const Tensor&, const Tensor&, const RegressionLossParams&)>& loss) {
   const Tensor weights = Tensor::zeros(in.logits.shape()), target = Tensor::zeros(in.logits.shape());
   const auto labels = in.labels.to_vector<std::uint8_t>();
@@ -18,7 +18,10 @@ Tensor over_labelled(const TermInput& in, const std::function<Tensor(const Tenso
     require<DataError>(labels[i] < in.head.schema().classes(), "the label ", int{labels[i]}, " is none of the grades 0 to ",
                        in.head.schema().classes() - 1);
     target.data<float>()[i] = labels[i];
-    sum += static_cast<double>(weights.data<float>()[i] = often.empty() ? 1 : often[i / planes]);
+    const double of_grade =
+        in.class_weights.empty() ? 1 : in.class_weights[i % planes * static_cast<std::size_t>(in.head.schema().classes()) + labels[i]];
+    sum += static_cast<double>(weights.data<float>()[i] =
+                                   static_cast<float>(of_grade * (often.empty() ? 1 : static_cast<double>(often[i / planes]))));
   }
   const auto there = [&](const Tensor& t) { return t.to(in.logits.dtype()).to(in.logits.device()); };
   const Tensor total = loss(in.logits, there(target), {.reduction = RegressionLossParams::Reduction::sum, .weights = there(weights)});
@@ -31,20 +34,17 @@ std::vector<TermType> regression() {
   return {{.name = "mae",
            .scalar = "mae",
            .help = "mean absolute error, in grades, of a regression head",
-           .weighted = false,
            .of_values = true,
            .own = [](const TermInput& in, std::span<const double>) { return over_labelled(in, l1_loss); }},
           {.name = "mse",
            .scalar = "mse",
            .help = "mean squared error of a regression head",
-           .weighted = false,
            .of_values = true,
            .own = [](const TermInput& in, std::span<const double>) { return over_labelled(in, mse_loss); }},
           {.name = "smooth_l1",
            .scalar = "smooth_l1",
            .help = "squared errors below beta grades, absolute ones above, of a regression head (Girshick 2015)",
            .arguments = {{"beta", 1, 1e-6, 1e6}},
-           .weighted = false,
            .of_values = true,
            .own = [](const TermInput& in, std::span<const double> a) {
              return over_labelled(in, [&](const Tensor& x, const Tensor& target, const RegressionLossParams& p) {

@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "lamina/losses/impl/terms.hpp"
 
 namespace lamina::losses {
@@ -5,7 +7,8 @@ namespace {
 
 /// Of each image and plane 1 - (2 TP + smooth) / (2 TP + E + smooth), E = sum of W, TP = sum of 1 - W over the pixels above the lowest
 /// grade, W a pixel's distance between its grade and the predicted ones as a share of all grades: the mean of |target - p| over cumulative
-/// scores. The mean over them; where all is ignored, 0.
+/// scores, each as often as its class weight says, which is how far apart the grades below and above it are. The mean over images and
+/// planes; where all is ignored, 0.
 HostLoss wasserstein_dice(const HostView& v, std::span<const double> arguments) {
   HostLoss out{0, std::vector<double>(v.p.size(), 0)};
   const auto outputs = static_cast<std::size_t>(v.outputs), pixels = static_cast<std::size_t>(v.pixels()),
@@ -18,7 +21,9 @@ HostLoss wasserstein_dice(const HostView& v, std::span<const double> arguments) 
         if (const std::size_t first = i * outputs + one % planes * steps; v.t[first] != data::kIgnoreLabel)
           f(first, v.times[i], v.t[first] == 1);
     };
-    const auto slope = [&](std::size_t at) { return (v.t[at] == 1 ? -1.0 : 1.0) / static_cast<double>(steps); };
+    const double* const apart = v.class_weights.data() + one % planes * steps;
+    const double whole = std::accumulate(apart, apart + steps, 0.0);
+    const auto slope = [&](std::size_t at) { return whole > 0 ? (v.t[at] == 1 ? -1.0 : 1.0) * apart[at % steps] / whole : 0; };
     each([&](std::size_t first, double times, bool above) {
       double w = 0;
       for (std::size_t k = first; k < first + steps; ++k) w += slope(k) * (v.p[k] - (v.t[k] == 1));
@@ -43,10 +48,10 @@ HostLoss wasserstein_dice(const HostView& v, std::span<const double> arguments) 
 std::vector<TermType> wasserstein() {
   return {{.name = "wasserstein",
            .scalar = "wasserstein_loss",
-           .help = "1 - generalized Wasserstein Dice of grades: a decision costs as many grades as it is off (Fidon et al. 2017), a mean "
-                   "over images and planes; on the host",
+           .help =
+               "1 - generalized Wasserstein Dice of grades: a decision costs as many grades as it is off (Fidon et al. 2017), with class "
+               "weights the sum of those between; a mean over images and planes; on the host",
            .arguments = {{"smooth", 1e-5, 0, 1e9}},
-           .weighted = false,
            .own = [](const TermInput& in, std::span<const double> a) {
              require<OptionError>(
                  in.head.schema().graded() && in.head.activation() == LossActivation::sigmoid,
