@@ -161,7 +161,7 @@ std::vector<std::string> runs_among(std::vector<std::string>& images) {
   });
   std::vector<std::string> runs(first, images.end());
   images.erase(first, images.end());
-  require<OptionError>(!images.empty(), "there are runs, and no photographs for them: ", program_word(), " predict RUN RUN2 ... IMAGE ...");
+  require<OptionError>(!images.empty(), "there is no photograph to look at: ", program_word(), " predict RUN RUN2 ... IMAGE ...");
   return runs;
 }
 
@@ -244,8 +244,9 @@ int predict(const PredictOptions& options, const Common& common) {
   how.tiling = options.tile == "always" ? Tiling::always : options.tile == "never" ? Tiling::never : Tiling::automatic;
   how.passes = {infer::looks_named(options.tta), options.mc};
   infer::Predictor predictor(io::find_weights(options.run, options.weights), parse_device(options.device));
-  std::vector<std::string> images = options.images, others = runs_among(images);
-  others.insert(others.end(), options.with.begin(), options.with.end());
+  std::vector<std::string> images = options.images;
+  images.insert(images.end(), options.with.begin(), options.with.end());  // photographs may follow its runs
+  const std::vector<std::string> others = runs_among(images);
   const data::LabelSchema& schema = predictor.schema();
   const bool graded = schema.graded() || std::any_of(schema.heads.begin(), schema.heads.end(), [](const auto& h) { return h.graded(); });
   require<OptionError>(graded || options.grade == PredictOptions{}.grade, "--grade ", options.grade, ": ", options.run, " knows no grades");
@@ -308,8 +309,7 @@ Verb predict_verb() {
       {.name = "IMAGE",
        .value = &o->images,
        .help =
-           "photographs, folders, patterns as 'photos/*.jpg', lists (.txt: a line each, IMAGE or IMAGE MASK); runs before them join RUN",
-       .required = true});
+           "photographs, folders, patterns as 'photos/*.jpg', lists (.txt: a line each, IMAGE or IMAGE MASK); runs before them join RUN"});
   add_results(verb, o->out);
   add_weights(verb, o->weights);
   add_overlay(verb, o->overlay);

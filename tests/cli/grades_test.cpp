@@ -79,7 +79,7 @@ TEST_CASE("graded planes are checked, trained on, scored and predicted: a mask a
   REQUIRE(w.lamina("predict ordinal ordinal " + photo + " --out two --tta flips --quiet").code == 0);
   check_error(w.lamina("predict ordinal ordinal --out none"), 2, {"no photographs"});
   const json several =
-      json::parse(w.lamina("predict ordinal set/images/rgb_0001.png --out several --tta flips --with ordinal --json --quiet").out).at(0);
+      json::parse(w.lamina("predict ordinal --tta flips --with ordinal set/images/rgb_0001.png --out several --json --quiet").out).at(0);
   CHECK(several.at("uncertainty").at("mean").get<double>() > 0);
   CHECK(w.read("two/uncertainty/rgb_0001.png") == w.read("several/uncertainty/rgb_0001.png"));
   const data::Image map = data::read_image(w / several.at("uncertainty").at("map").get<std::string>());
