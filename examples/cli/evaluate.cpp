@@ -130,7 +130,7 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     file.emplace(std::filesystem::path(file->path()));
     info = train::run_info(*file);
   }
-  const double undefined = options.undefined == "n/a" ? metrics::kUndefined : std::stod(options.undefined);
+  const double undefined = train::undefined_score(options.undefined);
   const train::Looks looks{
       .surfaces = metrics::SurfaceOptions{options.tolerance, options.missed == "worst"}, .probabilities = true, .combinations = true};
   const train::Evaluation evaluation = evaluated(*file, info, dataset, split, options, looks, progress);
@@ -204,7 +204,7 @@ Verb evaluate_verb() {
   verb.add({.name = "--undefined",
             .value = &o->undefined,
             .help = "what 0 / 0 counts as, such as the Dice of a class that neither labels nor predictions have",
-            .choices = kUndefinedChoices});
+            .choices = train::kUndefinedChoices});
   verb.add({.name = "--missed",
             .value = &o->missed,
             .help = "border distance of a class that only labels or only predictions have",

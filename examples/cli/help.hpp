@@ -55,7 +55,6 @@ inline constexpr lamina::Choice
     kOverlayChoices[] = {{"fill", "colors over the photograph"},
                          {"outline", "borders alone: what is beneath stays to be seen"},
                          {"error", "what differs from the mask: magenta missed, cyan too much, lime another class"}},
-    kUndefinedChoices[] = {{"n/a", "in no mean"}, {"0", "as if all of it were wrong"}, {"1", "as if all of it were right"}},
     kMissedChoices[] = {{"worst", "as far off as the image's diagonal, surface Dice 0"}, {"n/a", "in no mean"}},
     kFormChoices[] = {{"bash", "source <(lamina completion bash)"},
                       {"zsh", "lamina completion zsh > FOLDER_OF_FPATH/_lamina"},

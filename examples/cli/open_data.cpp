@@ -45,6 +45,10 @@ void keep_out_of_data(const std::string& what, const std::string& out, const Dat
   data::require_no_dataset(what, out, {root, d.images.empty() ? root / "images" : d.images, d.masks.empty() ? root / "masks" : d.masks});
 }
 
+DataOptions data_of(const train::TrainConfig& config, const std::string& data, std::uint64_t seed) {
+  return as_in_run({.data = data, .seed = seed, .pixel_weights = config.pixel_weights}, config);
+}
+
 DataOptions as_in_run(DataOptions o, const train::TrainConfig& config) {
   if (!o.images) o.images = config.images;
   if (!o.masks) o.masks = config.masks;

@@ -11,10 +11,10 @@ namespace cli {
 /// A data set; what is not given is as in the run, or the usual.
 struct DataOptions {
   std::string data;
-  std::optional<std::string> images, masks;
-  std::optional<int> ignore;
-  std::optional<std::uint64_t> seed;
-  std::optional<std::string> background, mask_channel, mask_frame, others;
+  std::optional<std::string> images{}, masks{};
+  std::optional<int> ignore{};
+  std::optional<std::uint64_t> seed{};
+  std::optional<std::string> background{}, mask_channel{}, mask_frame{}, others{};
   std::optional<double> mask_threshold{};
   std::string pixel_weights{};
 };
@@ -24,6 +24,8 @@ lamina::data::DatasetOptions dataset_options(const DataOptions& options);
 /// Where results go unless something else is said: runs/PREFIX and the data's name; where the program stands inside the data, beside it.
 std::string default_out(const std::filesystem::path& data, const std::string& prefix = "");
 void keep_out_of_data(const std::string& what, const std::string& out, const DataOptions& options);
+/// As settings say, of those data and that seed.
+DataOptions data_of(const lamina::train::TrainConfig& config, const std::string& data, std::uint64_t seed);
 /// What is not given is as in a run.
 DataOptions as_in_run(DataOptions options, const lamina::train::TrainConfig& config);
 /// `compare_photos`: also reads every photograph, to warn as check does and to know their bands.

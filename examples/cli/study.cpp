@@ -27,7 +27,7 @@ int study(train::StudyConfig config, bool plan_only, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
-  const data::Dataset dataset = open_data({config.data, {}, {}, {}, config.first_seed}, progress, true);
+  const data::Dataset dataset = open_data(data_of(config.segmentation, config.data, config.first_seed), progress, true);
   note_settings(progress, settings_of(config), settings_of(train::StudyConfig{}), common.verbose, pool.concurrency(), config.out);
 
   train::Study study(config, dataset);
@@ -74,6 +74,7 @@ Verb study_verb() {
   Verb verb{"study", "does learning to color photographs help to segment them? from scratch against pretrained",
             [o](const Common& common) { return study(o->config, o->plan, common); }};
   add_settings(verb, o->config);
+  add_nearest_color(verb, o->config.segmentation.others);
   verb.at("--loss").help = loss_terms_help();
   verb.add({.name = "--plan", .value = &o->plan, .help = "say what it takes, in time and memory, and stop"});
   return verb;

@@ -62,18 +62,7 @@ int train(train::TrainConfig config, int folds, bool resume, const Common& commo
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
   ProgressLine progress(common.quiet);
-  const data::Dataset dataset = open_data({.data = config.data,
-                                           .images = config.images,
-                                           .masks = config.masks,
-                                           .ignore = config.ignore,
-                                           .seed = config.seed,
-                                           .background = config.background,
-                                           .mask_channel = config.mask_channel,
-                                           .mask_frame = config.mask_frame,
-                                           .others = config.others,
-                                           .mask_threshold = config.mask_threshold,
-                                           .pixel_weights = config.pixel_weights},
-                                          progress, true);
+  const data::Dataset dataset = open_data(data_of(config, config.data, config.seed), progress, true);
 
   note_settings(progress, settings_of(config), settings_of(train::usual_settings(config)), common.verbose, pool.concurrency(), config.out);
   RunEvents events(progress);

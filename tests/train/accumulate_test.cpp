@@ -58,7 +58,8 @@ TEST_CASE("--accumulate N: an update is that of one batch of N times the images 
   for (const auto& [head, loss, weights] : {std::tuple{"multiclass", "ce", "none"},
                                             {"multiclass", "focal", "1,4,0.5,2"},
                                             {"ordinal", "ce", "1,4,2"},
-                                            {"regression", "mse", "none"}}) {
+                                            {"regression", "mse", "none"},
+                                            {"regression", "mae", "1,4,0.5,2"}}) {
     CAPTURE(head);
     CAPTURE(weights);
     auto c = without_norms(f);

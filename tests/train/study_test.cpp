@@ -254,7 +254,7 @@ TEST_CASE("a study's third arm takes a file of weights; a file that does not fit
   CHECK(paper.width == 513);
   CHECK(paper.steps == 300'000);
   CHECK(paper.crop_center == "anywhere");
-  CHECK(paper.schedule == "poly");
+  CHECK(paper.segmentation.schedule == "poly");
   CHECK(paper.gan.reconstruction_weight == 1);
   config.gan.reconstruction_weight = 0;
   CHECK(train::resolved(config).gan.reconstruction_weight == 0);

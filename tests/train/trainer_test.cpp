@@ -223,7 +223,7 @@ TEST_CASE("settings that make no run are refused before anything is written") {
   refused([](auto& c) { c.precision = "bf16"; }, {"--precision bf16", "--device cuda"});
   refused([](auto& c) { c.precision = "fp16"; }, {"unknown precision \"fp16\"", "bf16"});
   refused([](auto& c) { c.class_weights = "balancd"; }, {"balanced"});
-  refused([](auto& c) { c.class_weights = "1,2"; }, {"2 numbers for 9 classes"});
+  refused([](auto& c) { c.class_weights = "1,2"; }, {"2 numbers for 9 classes: background, uncertain, face, "});
   refused([](auto& c) { c.class_weights = "1,x,3"; }, {"\"x\" is not a weight"});
 }
 

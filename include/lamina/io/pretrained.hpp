@@ -13,6 +13,7 @@ struct WeightMatch {
   std::vector<std::string> loaded;
   std::vector<std::string> missing;     ///< the network's that stay as they are
   std::vector<std::string> unexpected;  ///< the file's that the network has no place for
+  bool torchvision = false;             ///< the file's names are those of torchvision's ResNets, which segmentation_models.pytorch has, too
   /// Three lines: how many of each, and the first few of those that were not loaded.
   std::vector<std::string> lines() const;
 };

@@ -30,6 +30,7 @@ struct TrainConfig {
   int channels = 0;
   std::string normalize = "auto";
   int border = 0;
+  std::string border_label = "ignore";
   std::string augment = "hflip";
   bool exclude_empty = false;
   std::string head;
@@ -88,9 +89,11 @@ inline constexpr Choice kAbsentChoices[] = {
     {"skip", "left out, gradient and weight: what is taken for them costs nothing here"},
     {"one", "the ratio 1, without gradient"},
     {"zero", "the ratio 0, without gradient"}};
-inline constexpr Choice kNormalizeChoices[] = {{"auto", "data, unless they are 8-bit gray or RGB"},
-                                               {"half", "x * 2 - 1"},
-                                               {"data", "by mean and deviation of the training photographs"}};
+inline constexpr Choice kNormalizeChoices[] = {
+    {"auto", "data, unless they are 8-bit gray or RGB, or --from is a colorization: half, as that saw them"},
+    {"half", "x * 2 - 1"},
+    {"data", "by mean and deviation of the training photographs"},
+    {"imagenet", "by ImageNet's: 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225 (torchvision's weights)"}};
 inline constexpr Choice kOptimizerChoices[] = {{"adam", "Kingma & Ba 2015; weight decay joins the gradient"},
                                                {"adamw", "weight decay apart from the gradient"},
                                                {"sgd", "with --momentum"}};
@@ -172,6 +175,7 @@ void describe(TrainConfig& c, Visit&& visit) {
         c.channels);
   visit(Field{.name = "normalize", .help = "how intensities become the network's input", .choices = kNormalizeChoices}, c.normalize);
   visit(Field{"border", "what pad, crop and augment put outside a photograph, in 255ths of full intensity", 0, 255}, c.border);
+  visit(Field{"border_label", "what the loss takes for the label there: ignore, which counts nowhere, or a class"}, c.border_label);
   visit(Field{.name = "augment", .help = "random changes, as in hflip,rotate=15,jitter=0.2", .choices = kAugmentChoices}, c.augment);
   visit(Field{"exclude_empty", "leave out training images that show the background alone; others are scored as ever"}, c.exclude_empty);
   constexpr const char* kHead = "what the output means; of several heads NAME=KIND,...; empty: as the data's task says";
@@ -187,8 +191,7 @@ void describe(TrainConfig& c, Visit&& visit) {
         c.absent_classes);
   visit(Field{.name = "optimizer", .help = "what makes updates of gradients", .choices = kOptimizerChoices}, c.optimizer);
   visit(Field{"lr", "learning rate (the maximum of onecycle)", kPositive}, c.lr);
-  visit(Field{"beta1", "of adam", 0, 1}, c.beta1);
-  visit(Field{"beta2", "of adam", 0, 1}, c.beta2);
+  visit(Field{"beta1", "of adam", 0, 1}, c.beta1), visit(Field{"beta2", "of adam", 0, 1}, c.beta2);
   visit(Field{"weight_decay", "weight decay", 0}, c.weight_decay);
   visit(Field{.name = "decay_on", .help = "what weight decay acts on", .choices = kDecayChoices}, c.decay_on);
   visit(Field{"momentum", "of sgd"}, c.momentum);
@@ -249,6 +252,9 @@ TrainConfig resolved(TrainConfig config);
 DType parse_precision(const std::string& name);
 /// Whether the center of a crop may be anywhere. Throws OptionError naming the nearest, or where there are no crops.
 bool parse_crop_center(const std::string& name, const std::string& resize);
+
+/// Means and standard deviations of ImageNet's red, green and blue, in full intensities, as torchvision and timm have them.
+inline constexpr const char *kImagenetMean = "0.485,0.456,0.406", *kImagenetSd = "0.229,0.224,0.225";
 
 /// How the settings bring photographs to the network. Throws OptionError, DataError where a normalization needs photographs that were not
 /// read.

@@ -38,6 +38,11 @@ struct Looks {
   bool combinations = false;                          ///< Evaluation::combinations
 };
 
+inline constexpr Choice kUndefinedChoices[] = {
+    {"n/a", "in no mean"}, {"0", "as if all of it were wrong"}, {"1", "as if all of it were right"}};
+/// What 0 / 0 counts as in scores. Throws OptionError.
+double undefined_score(const std::string& name);
+
 /// What one head says of a split.
 struct Evaluation {
   /// The labels and decisions of an image, each (height, width, planes), join the others.

@@ -1,17 +1,23 @@
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "lamina/data/dataset.hpp"
 #include "lamina/train/colorize.hpp"
 #include "lamina/train/config.hpp"
+#include "lamina/train/evaluate.hpp"
 #include "lamina/train/segmentation_task.hpp"
 
 namespace lamina::train {
+
+/// What a study trains with where nothing else is said, beside what its preset says.
+TrainConfig study_segmentation();
 
 /// Every setting of a study; see describe(). Numbers that are 0 and texts that are empty are the preset's.
 struct StudyConfig {
@@ -31,15 +37,18 @@ struct StudyConfig {
   std::int64_t pretrain_steps = 0, steps = 0;
   int batch = 0;
   double pretrain_lr = 0, lr = 0;
-  std::string schedule = "poly", loss = "ce", class_weights = "none", augment = "hflip";
+  std::string augment = "hflip";
   std::string discriminator;
   int discriminator_base = 0, discriminator_layers = 0, discriminator_last_kernel = 0, discriminator_last_stride = 0;
   losses::GanOptions gan{.reconstruction_weight = kOfPreset};
   std::string colors = "rgb", activation = "tanh";
   double weight_decay = 0;
-  std::string uncertain = "skin";
+  std::string uncertain = "skin", undefined = "n/a";
   std::string device = "cpu", precision = "f32";
   std::string out;
+  /// All else that the runs of either kind can be told; what the fields above say of them is not looked at here.
+  TrainConfig segmentation = study_segmentation();
+  ColorizeConfig pretraining;
 };
 
 inline constexpr Choice kStudyChoices[] = {
@@ -50,8 +59,14 @@ inline constexpr Choice kStudyChoices[] = {
 inline constexpr Choice kUncertainChoices[] = {
     {"skin", "the same as what is not background"}, {"background", "the same as background"}, {"ignore", "nowhere"}};
 
+/// Is it a setting that all runs of a kind can share, and the study does not make itself (as it does seeds and folders)?
+bool is_of_arms(const Field& field);
+/// A field of a colorization's settings as a study says it; one that segmentations have, too, has a name of its own, "pretrain_schedule".
+Field of_pretraining(const Field& field, bool renamed);
+
+/// What a study says of itself and of both kinds of runs.
 template <class Visit>
-void describe(StudyConfig& c, Visit&& visit) {
+void describe_study(StudyConfig& c, Visit&& visit) {
   visit(Field{.name = "data",
               .help = "labelled data set with train, val and test lists; scores are of the test list, or else of val",
               .positional = true},
@@ -79,13 +94,6 @@ void describe(StudyConfig& c, Visit&& visit) {
   visit(Field{"batch", "images an update; 0: the preset's", 0}, c.batch);
   visit(Field{"pretrain_lr", "learning rate of the colorization; 0: the preset's", 0}, c.pretrain_lr);
   visit(Field{"lr", "learning rate of the segmentations; 0: the preset's", 0}, c.lr);
-  visit(Field{.name = "schedule",
-              .help = "of the segmentations: how the learning rate changes",
-              .choices = std::span<const Choice>(kScheduleChoices, 4)},  // without validations there is no plateau
-        c.schedule);
-  visit(Field{"loss", "of the segmentations"}, c.loss);
-  visit(Field{.name = "class_weights", .help = "of the segmentations: a rule, or numbers such as 1,4,2", .choices = kClassWeightChoices},
-        c.class_weights);
   visit(Field{.name = "augment", .help = "random changes, of both", .choices = kAugmentChoices}, c.augment);
   visit(Field{.name = "discriminator", .help = "preset of the discriminator; empty: the preset's", .choices = kDiscriminatorChoices},
         c.discriminator);
@@ -103,9 +111,37 @@ void describe(StudyConfig& c, Visit&& visit) {
   visit(Field{"weight_decay", "of all networks' kernels", 0}, c.weight_decay);
   visit(Field{.name = "uncertain", .help = "how a class of that role counts for background against skin", .choices = kUncertainChoices},
         c.uncertain);
+  visit(Field{.name = "undefined",
+              .help = "what 0 / 0 counts as, such as the Dice of a class that neither labels nor predictions have",
+              .choices = kUndefinedChoices},
+        c.undefined);
   visit(training_field("device"), c.device);
   visit(training_field("precision"), c.precision);
   visit(Field{.name = "out", .help = "folder of the study", .stored = false}, c.out);
+}
+
+/// And then every other setting of `lamina train` and of `lamina colorize train` that runs of a kind can share, under their names there; of
+/// those that both have the colorization's is "pretrain_" and the name.
+template <class Visit>
+void describe(StudyConfig& c, Visit&& visit) {
+  std::vector<std::string_view> both, seen;
+  const auto has = [](const std::vector<std::string_view>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  describe_study(c, [&](const Field& field, auto&& value) {
+    both.emplace_back(field.name);
+    visit(field, std::forward<decltype(value)>(value));
+  });
+  describe(c.segmentation, [&](const Field& field, auto&& value) {
+    if (!is_of_arms(field) || has(both, field.name)) return;
+    seen.emplace_back(field.name);
+    visit(field, std::forward<decltype(value)>(value));
+  });
+  describe(c.pretraining, [&](const Field& field, auto&& value) {
+    if (!is_of_arms(field) || has(both, field.name)) return;
+    const Field own = of_pretraining(field, has(seen, field.name));
+    if (!has(both, own.name)) visit(own, std::forward<decltype(value)>(value));
+  });
 }
 
 std::string to_json(const StudyConfig& config);

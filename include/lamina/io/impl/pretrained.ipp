@@ -64,6 +64,13 @@ Index placed(const Index& index, const std::vector<nn::NamedTensor>& state) {
   return best;
 }
 
+bool by_torchvision(const ModelFile& from) {
+  const auto& all = from.file().tensors();
+  return from.metadata().count("input") == 0 && std::any_of(all.begin(), all.end(), [](const TensorInfo& t) {
+           return t.name == "layer1.0.conv1.weight" || t.name.ends_with(".layer1.0.conv1.weight");
+         });
+}
+
 Shape shape_of(const TensorInfo& tensor, bool tensorflow) {
   return tensorflow ? shape_from_tensorflow(tensor) : shape_from_file(tensor.shape);
 }
@@ -107,6 +114,7 @@ WeightMatch load_pretrained(models::Network& network, const std::filesystem::pat
   const bool tensorflow = by_tensorflow(file);
   Index index = placed(index_of(file), state);
   WeightMatch match;
+  match.torchvision = by_torchvision(from);
   std::vector<std::string> lacking;  // of the body
   std::vector<std::pair<Tensor, std::size_t>> pairs;
   std::string wrong;

@@ -3,12 +3,25 @@
 #include <algorithm>
 
 #include "lamina/core/names.hpp"
+#include "lamina/io/model_file.hpp"
 
 namespace lamina::train {
 namespace {
 
 constexpr int kTrainingFormat = 3;
 constexpr const char* kNoTraining = "not a training configuration";
+
+/// Does a run begin with a network that learned to color, and saw every photograph as x * 2 - 1?
+bool begins_with_colorization(const std::string& from) {
+  if (from.empty()) return false;
+  try {
+    const io::ModelFile file(io::find_best_or_last(from));
+    const auto task = file.metadata().find("task");
+    return task != file.metadata().end() && task->second == "colorization";
+  } catch (const Error&) {  // of weights that are gone, or none: said where they are loaded
+    return false;
+  }
+}
 
 }  // namespace
 
@@ -98,8 +111,8 @@ bool parse_crop_center(const std::string& name, const std::string& resize) {
 }
 
 infer::InputConfig input_config(const TrainConfig& c, const data::PhotoStatistics& photos) {
-  enum class Rule { automatic, half, data };
-  constexpr Named<Rule> kRules[] = {{Rule::automatic, "auto"}, {Rule::half, "half"}, {Rule::data, "data"}};
+  enum class Rule { automatic, half, data, imagenet };
+  constexpr Named<Rule> kRules[] = {{Rule::automatic, "auto"}, {Rule::half, "half"}, {Rule::data, "data"}, {Rule::imagenet, "imagenet"}};
   const Rule rule = parse_name("normalization", c.normalize, kRules);
   infer::InputConfig input{.width = c.width, .height = c.height, .resize = c.resize, .border = c.border};
   input.channels = c.channels ? c.channels : photos.channels ? photos.channels : 3;
@@ -107,7 +120,13 @@ infer::InputConfig input_config(const TrainConfig& c, const data::PhotoStatistic
   require<DataError>(photos.channels == 0 || input.channels == photos.channels || (input.channels == 1 && photos.channels == 3),
                      "the photographs have ", photos.channels, " bands, not ", input.channels, " (--channels)");
   const bool plain = photos.bits == 8 && (photos.channels == 0 || photos.channels == 3);
-  if (rule == Rule::half || (rule == Rule::automatic && plain)) return input;
+  if (rule == Rule::imagenet) {
+    require<OptionError>(input.channels == 3, "--normalize imagenet is of red, green and blue, and these photographs have ", input.channels,
+                         " channels; use --normalize data");
+    input.mean = kImagenetMean, input.sd = kImagenetSd;
+    return input;
+  }
+  if (rule == Rule::half || (rule == Rule::automatic && (plain || begins_with_colorization(c.from)))) return input;
   require<DataError>(photos.channels > 0, "--normalize data needs the photographs: open the data set with compare_photos");
   const bool to_gray = input.channels == 1 && photos.channels == 3;
   for (int k = 0; k < input.channels; ++k) {

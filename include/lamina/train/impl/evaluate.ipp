@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/infer/predictor.hpp"
 #include "lamina/nn/nn.hpp"
@@ -60,6 +61,11 @@ void count_rows(const heads::Head& head, metrics::ProbabilityCounts& into, const
 }
 
 }  // namespace
+
+double undefined_score(const std::string& name) {
+  constexpr Named<double> kScores[] = {{metrics::kUndefined, "n/a"}, {0, "0"}, {1, "1"}};
+  return parse_name("value of 0 / 0", name, kScores);
+}
 
 Scalars image_columns(const heads::Head& head, const ImageScore& image, double undefined) {
   metrics::ConfusionMatrix counts = head.confusion();

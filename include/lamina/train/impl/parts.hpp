@@ -11,7 +11,7 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& config, cons
 
 /// The numbers of a --class-weights that is a list; empty when it is none or a rule.
 std::vector<double> listed_weights(const std::string& text);
-/// Class weights, one an output, as the setting asks: none, numbers, or a rule over the pixel counts of the training masks.
+/// Class weights (Head::weighed) as the setting asks: none, numbers, or a rule over the pixel counts of the training masks.
 std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head,
                                       const losses::Criterion& criterion);
 
@@ -29,6 +29,13 @@ data::LoaderOptions training_options(const TrainConfig& config, const data::Data
 bool needs_two_images(const TrainConfig& config, const heads::Head& head);
 /// A network's outputs beside the head's, as far as their loss counts.
 std::vector<SegmentationTask::Auxiliary> auxiliary_of(const TrainConfig& config, const models::Network& network, const heads::Head& head);
+
+/// What class weights of a part are of: events or, of values, the grades of each; nothing of those of one of several heads.
+std::vector<std::string> weighed_names(const heads::Part& part);
+/// Of a task's weights that there are, a line each.
+std::vector<std::string> weights_lines(const SegmentationTask& task);
+/// A warning where photographs are normalised by other means of their own than a run's were. Throws OptionError where by another rule.
+std::string changed_input(const infer::InputConfig& now, const infer::InputConfig& saved, const std::string& run);
 
 /// The weights that a run's "data" has, into its criterion.
 void take_weights(losses::Criterion& criterion, const nlohmann::json& of_data);

@@ -15,13 +15,32 @@
 namespace lamina::train {
 namespace {
 
+/// "class weights: background 1.44, wound 22.3". Empty where there are none.
+std::string weights_text(const SegmentationTask& task, const char* what, const std::vector<double>& weights) {
+  if (weights.empty()) return {};
+  std::string text = message(what, " weights:");
+  for (const heads::Part& part : task.heads()[0]->parts()) {
+    const std::vector<std::string> names = weighed_names(part);
+    if (!part.whole) text += (part.output ? "; " : " ") + part.head->name() + ":";
+    for (int c = 0; c < part.weighed(); ++c) {
+      const std::string number = formatted(" %.4g", weights[static_cast<std::size_t>(part.output + c)]);
+      text += (c ? "," : "") + (names.empty() ? "" : " " + names[static_cast<std::size_t>(c)]) + number;
+    }
+  }
+  return text;
+}
+
 /// What --init and --from bring into a new network; none where neither names weights.
-std::vector<std::string> load_weights(const TrainConfig& config, models::Network& network) {
+std::vector<std::string> load_weights(const TrainConfig& config, const infer::InputConfig& input, models::Network& network) {
   std::vector<std::string> said;
   const auto load = [&](const std::string& file, bool last_layer) {
     said.push_back("weights of " + io::find_best_or_last(file).string());
-    for (const std::string& line : io::load_pretrained(network, file, {.last_layer = last_layer, .whole = config.init_strict}).lines())
-      said.push_back("  " + line);
+    const io::WeightMatch match = io::load_pretrained(network, file, {.last_layer = last_layer, .whole = config.init_strict});
+    for (const std::string& line : match.lines()) said.push_back("  " + line);
+    if (match.torchvision && input.mean != kImagenetMean)
+      said.push_back(
+          "  its names are torchvision's, whose networks learned from photographs by ImageNet's mean and deviation; if these "
+          "weights did, --normalize imagenet shows them the same");
   };
   if (names_a_file(config.init)) load(config.init, true);
   if (!config.from.empty()) load(config.from, false);
@@ -29,10 +48,10 @@ std::vector<std::string> load_weights(const TrainConfig& config, models::Network
 }
 
 /// The network as training begins, where it trains. `notes` become what it begins with. Without `values`: for a checkpoint's.
-std::shared_ptr<models::Network> build_model(const TrainConfig& config, const models::ModelConfig& described, bool values,
-                                             std::vector<std::string>& notes) {
+std::shared_ptr<models::Network> build_model(const TrainConfig& config, const models::ModelConfig& described,
+                                             const infer::InputConfig& input, bool values, std::vector<std::string>& notes) {
   std::shared_ptr<models::Network> model = values ? models::build_meta(described, config.seed) : models::build_blank(described);
-  if (values) notes = load_weights(config, *model), model->initialise();
+  if (values) notes = load_weights(config, input, *model), model->initialise();
   model->to(parse_device(config.device));
   model->to(parse_precision(config.precision));
   return model;
@@ -51,6 +70,29 @@ bool merges_last_image(const TrainConfig& config, std::int64_t images, const hea
 
 }  // namespace
 
+std::vector<std::string> weighed_names(const heads::Part& part) {
+  const std::vector<std::string> events = part.head->events();
+  return events.empty() && part.whole ? part.head->outcomes() : events;
+}
+
+std::vector<std::string> weights_lines(const SegmentationTask& task) {
+  const losses::CriterionOptions& o = task.criterion().options();
+  std::vector<std::string> lines{weights_text(task, "class", o.class_weights), weights_text(task, "positive", o.positive_weights)};
+  std::erase(lines, "");
+  return lines;
+}
+
+std::string changed_input(const infer::InputConfig& now, const infer::InputConfig& saved, const std::string& run) {
+  if (saved.mean == now.mean && saved.sd == now.sd) return {};
+  const auto name = [](const infer::InputConfig& input) -> std::string {
+    return input.mean.empty() ? "half" : input.mean == kImagenetMean && input.sd == kImagenetSd ? "imagenet" : "data";
+  };
+  require<OptionError>(name(saved) == name(now), "the run folder ", run, " was made with --normalize ", name(saved), ", not ", name(now),
+                       "; say --normalize ", name(saved), ", or choose another --out");
+  return "warning: the photographs changed since " + run + " was started: their mean was " + saved.mean + " and is " + now.mean +
+         ", by which it goes on; to start anew choose another --out";
+}
+
 data::LoaderOptions training_options(const TrainConfig& config, const data::Dataset& dataset, const infer::InputConfig& input) {
   data::LoaderOptions training = loader_options(config, input);
   training.batch = config.batch * config.accumulate;
@@ -64,6 +106,17 @@ data::LoaderOptions training_options(const TrainConfig& config, const data::Data
   training.crops = config.crops;
   training.foreground = config.crop_foreground;
   training.counted = dataset.schema.counted_labels();
+  if (config.border_label != "ignore") {
+    require<OptionError>(dataset.schema.plane_names().empty(), "--border-label ", config.border_label,
+                         ": these labels say several things of a pixel, and of what lies outside a photograph nothing; use ignore");
+    const int label = dataset.schema.class_called(config.border_label);
+    if (label < 0) {
+      std::vector<std::string_view> known(dataset.schema.names.begin(), dataset.schema.names.end());
+      known.emplace_back("ignore");
+      throw_unknown_name("--border-label", config.border_label, known);
+    }
+    training.border.label = static_cast<std::uint8_t>(label);
+  }
   return training;
 }
 
@@ -166,16 +219,26 @@ std::vector<double> listed_positive_weights(const std::string& text) {
   return {};
 }
 
+/// A number for each, or none.
+void require_listed(const char* option, const std::vector<double>& weights, const heads::Head& head, int count, const char* are) {
+  if (weights.empty() || std::ssize(weights) == count) return;
+  std::string names;
+  for (const heads::Part& part : head.parts()) {
+    if (!part.whole) names += (names.empty() ? "" : "; ") + part.head->name() + ":";
+    const std::vector<std::string> own = weighed_names(part);
+    for (const std::string& name : own) names += (names.empty() ? "" : &name == &own[0] ? " " : ", ") + name;
+    if (own.empty()) names += message(" 1 for ", counted(part.weighed(), "value"));
+  }
+  throw OptionError(message(option, " has ", weights.size(), " numbers for ", count, " ", are, ": ", names));
+}
+
 std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head,
                                       const losses::Criterion& criterion) {
   if (config.class_weights == "none") return {};
   const bool automatic = config.class_weights == "auto";
   if (automatic && !(head.activation() && criterion.takes_class_weights())) return {};
-  require<OptionError>(head.activation().has_value(), "--class-weights ", config.class_weights, " means nothing to the ", head.kind(),
-                       " head; use none");
   if (std::vector<double> weights = listed_weights(config.class_weights); !weights.empty()) {
-    require<OptionError>(static_cast<int>(weights.size()) == head.outputs(), "--class-weights has ", weights.size(), " numbers for ",
-                         head.outputs(), " ", head.outputs_are());
+    require_listed("--class-weights", weights, head, head.weighed(), head.weighed_are());
     return weights;
   }
   return heads::class_weights(head, automatic ? data::WeightRule::enet : data::weight_rule_named(config.class_weights),
@@ -190,8 +253,7 @@ std::vector<double> positive_weights_for(const TrainConfig& config, const data::
       "--positive-weights ", config.positive_weights, " are of planes and grades, which are each yes or no; the ", head.kind(),
       " head has none: use --class-weights");
   std::vector<double> weights = listed_positive_weights(config.positive_weights);
-  require<OptionError>(weights.empty() || static_cast<int>(weights.size()) == head.outputs(), "--positive-weights has ", weights.size(),
-                       " numbers for ", head.outputs(), " ", head.outputs_are());
+  require_listed("--positive-weights", weights, head, head.outputs(), head.outputs_are());
   return weights.empty() ? heads::balanced_positives(head, training_items(config, dataset)) : weights;
 }
 
@@ -219,7 +281,7 @@ SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset&
     require_memory(config, step, host.step, free.limit);
   training.cache_bytes = validation.cache_bytes = host.photographs;
   std::vector<std::string> notes;
-  std::shared_ptr<models::Network> network = build_model(config, described, values, notes);
+  std::shared_ptr<models::Network> network = build_model(config, described, input, values, notes);
   const std::vector<data::Item> items = training_items(config, dataset);
   const std::int64_t images = data::Loader(items, dataset.masks, training).size();
   if (const std::size_t all = dataset.items(data::Split::train).size(); config.exclude_empty)

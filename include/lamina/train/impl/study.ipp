@@ -139,6 +139,7 @@ Study::Study(const StudyConfig& config, const data::Dataset& dataset) : config_(
   sources.insert(sources.end(), config_.photos.begin(), config_.photos.end());
   photos_ = data::find_photos(sources, 8, config_.first_seed);
   list_runs();
+  check_settings(train_config(runs_[0])), check_settings(colorize_config(0));
   if (!config_.pretrained.empty()) {  // before anything is trained
     const TrainConfig c = train_config(runs_[0]);
     io::load_pretrained(*models::build_meta(model_config(c, head.get(), channels)), config_.pretrained, {.last_layer = false});
@@ -189,7 +190,7 @@ fs::path Study::folder_of(const StudyRun& r) const {
 }
 
 ColorizeConfig Study::colorize_config(std::uint64_t index) const {
-  ColorizeConfig c;
+  ColorizeConfig c = config_.pretraining;
   c.photos = {config_.data};
   c.photos.insert(c.photos.end(), config_.photos.begin(), config_.photos.end());
   c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
@@ -214,15 +215,13 @@ ColorizeConfig Study::colorize_config(std::uint64_t index) const {
 }
 
 TrainConfig Study::train_config(const StudyRun& run) const {
-  TrainConfig c;
+  TrainConfig c = config_.segmentation;
   c.data = config_.data;
   c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
   c.options = config_.options;
   c.width = config_.width, c.height = config_.height, c.resize = config_.resize, c.augment = config_.augment;
   c.crop_center = config_.crop_center, c.crops = c.resize == data::name_of(data::Resize::crop);
-  c.border = ColorizeConfig{}.padding;
-  c.loss = config_.loss, c.class_weights = config_.class_weights, c.absent_classes = "penalize";
-  c.lr = config_.lr, c.beta1 = 0.5, c.weight_decay = config_.weight_decay, c.schedule = config_.schedule;
+  c.lr = config_.lr, c.weight_decay = config_.weight_decay;
   c.steps = config_.steps, c.batch = config_.batch, c.seed = run.seed;
   c.device = config_.device, c.precision = config_.precision;
   c.out = folder_of(run).string();
@@ -256,16 +255,15 @@ Scalars Study::score(SegmentationTask& task) const {
   data::LoaderOptions options = loader_options(train_config(runs_[0]), input_config(train_config(runs_[0]), dataset_.photos));
   data::Loader loader(dataset_, scored(), options);
   const Evaluation e = std::move(evaluate(task.network(), loader, task.heads(), nullptr)[0]);
-  const data::LabelSchema& schema = task.heads()[0]->schema();
-  const metrics::Scores all = e.confusion.scores();
-  double sum = 0;
-  int images = 0;
-  for (const ImageScore& image : e.images)
-    if (!std::isnan(image.quality)) sum += image.quality, ++images;
+  const heads::Head& head = *task.heads()[0];
+  const data::LabelSchema& schema = head.schema();
+  const double undefined = undefined_score(config_.undefined);
+  const metrics::Scores all = e.confusion.scores(-1, undefined);
   return {{"dice_all", all.dice.macro},
-          {"dice_binary",
-           schema.background < 0 ? std::nan("") : background_against_rest(e.confusion, schema, config_.uncertain).scores(-1).dice.macro},
-          {"dice_image", images ? sum / images : std::nan("")},
+          {"dice_binary", schema.background < 0
+                              ? std::nan("")
+                              : background_against_rest(e.confusion, schema, config_.uncertain).scores(-1, undefined).dice.macro},
+          {"dice_image", image_means(head, e.images, undefined).at("dice")},
           {"accuracy", all.accuracy}};
 }
 

@@ -1,4 +1,5 @@
 // Settings of a study: presets, fractions, JSON.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -41,7 +42,47 @@ double number(const std::string& text, const std::string& where) {
   return v;
 }
 
+/// Settings of runs that a study makes itself, or has under another name.
+constexpr std::string_view kOfStudy[] = {"images",    "masks",    "init", "from",  "seed",     "epochs",   "epoch_steps",
+                                         "val_every", "patience", "head", "crops", "channels", "held_out", "space"};
+
+/// Name and help of a field of colorizations.
+using Words = std::pair<std::string, std::string>;
+const std::map<std::string, Words, std::less<>>& words_of_pretraining() {
+  static const std::map<std::string, Words, std::less<>> all = [] {
+    std::map<std::string, Words, std::less<>> words;
+    ColorizeConfig config;
+    describe(config, [&](const Field& field, const auto&) {
+      words[field.name] = {std::string("pretrain_") + field.name, std::string("of the colorization: ") + field.help};
+    });
+    return words;
+  }();
+  return all;
+}
+
 }  // namespace
+
+bool is_of_arms(const Field& field) {
+  return field.stored && !field.positional && std::find(std::begin(kOfStudy), std::end(kOfStudy), field.name) == std::end(kOfStudy);
+}
+
+Field of_pretraining(const Field& field, bool renamed) {
+  Field own = field;
+  const auto words = words_of_pretraining().find(field.name);
+  if (words == words_of_pretraining().end()) return own;
+  if (renamed) own.name = words->second.first.c_str();
+  own.help = words->second.second.c_str();
+  return own;
+}
+
+TrainConfig study_segmentation() {
+  TrainConfig c;
+  c.normalize = "half";  // as the generator sees photographs
+  c.border = ColorizeConfig{}.padding;
+  c.loss = "ce", c.class_weights = "none", c.absent_classes = "penalize";
+  c.beta1 = 0.5, c.schedule = "poly";
+  return c;
+}
 
 std::vector<std::pair<double, int>> study_fractions(const std::string& text) {
   std::map<double, int> all;
@@ -100,7 +141,11 @@ StudyConfig resolved(StudyConfig c) {
     set(c.discriminator_base, p.discriminator_base), set(c.discriminator_layers, p.discriminator_layers);
   }
   if (c.gan.reconstruction_weight == StudyConfig::kOfPreset) c.gan.reconstruction_weight = p.reconstruction_weight;
+  if (c.segmentation.normalize == "auto") c.segmentation.normalize = study_segmentation().normalize;  // one for all arms
   (void)study_fractions(c.fractions);
+  (void)undefined_score(c.undefined);
+  require<OptionError>(c.segmentation.schedule != "plateau",
+                       "--schedule plateau needs validations, and the segmentations of a study have none; use poly, cosine or constant");
   require<OptionError>(!c.out.empty(), "the folder of the study has no name: give --out");
   return c;
 }

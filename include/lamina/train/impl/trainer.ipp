@@ -49,29 +49,6 @@ TrainConfig beginning_with(const std::string& from, TrainConfig config) {
   return config;
 }
 
-/// "class weights: background 1.44, wound 22.3"; without names where outputs are values. Empty where there are none.
-std::string weights_text(const SegmentationTask& task, const char* what, const std::vector<double>& weights) {
-  if (weights.empty()) return {};
-  std::string text = message(what, " weights:");
-  for (const heads::Part& part : task.heads()[0]->parts()) {
-    const std::vector<std::string> names = part.head->events();
-    if (!part.whole) text += (part.output ? "; " : " ") + part.head->name() + ":";
-    for (int c = 0; c < part.head->outputs(); ++c) {
-      const std::string number = formatted(" %.4g", weights[static_cast<std::size_t>(part.output + c)]);
-      text += (c ? "," : "") + (names.empty() ? "" : " " + names[static_cast<std::size_t>(c)]) + number;
-    }
-  }
-  return text;
-}
-
-/// Of a task's weights that there are, a line each.
-std::vector<std::string> weights_lines(const SegmentationTask& task) {
-  const losses::CriterionOptions& o = task.criterion().options();
-  std::vector<std::string> lines{weights_text(task, "class", o.class_weights), weights_text(task, "positive", o.positive_weights)};
-  std::erase(lines, "");
-  return lines;
-}
-
 /// Whether some pixel of a split is counted: as a class, or as one that may be.
 bool any_pixel(const std::vector<data::Item>& items, std::vector<std::int64_t> data::Item::*counts) {
   return std::any_of(items.begin(), items.end(), [&](const data::Item& item) {
@@ -86,7 +63,7 @@ class ConfiguredTask : public SegmentationTask {
       : SegmentationTask(parts_of(beginning_with(from, config), dataset, values)),
         config_(config),
         dataset_(dataset),
-        input_(input_config(config, dataset.photos)),
+        input_(input_config(beginning_with(from, config), dataset.photos)),
         items_(checksum_of_items(dataset)),
         masks_(checksum_of_masks(dataset)) {
     weigh(criterion(), config);
@@ -106,7 +83,8 @@ class ConfiguredTask : public SegmentationTask {
     if (std::string said = take_raised(config_, there, training().batches(), info.state.step); !said.empty()) note(std::move(said));
     if (config_.class_weights == "auto") config_.class_weights = there.class_weights;
     if (config_.absent_classes == "auto") config_.absent_classes = there.absent_classes;
-    there.head = config_.head;  // compared below, by what it is
+    there.head = config_.head, there.normalize = config_.normalize;  // compared below, by what they are
+    if (std::string said = changed_input(input_, info.input, run); !said.empty()) note(std::move(said));
     const std::string other = differences(settings_of(config_from_json(to_json(config_))), settings_of(there));
     require<OptionError>(config_.epochs >= there.epochs, "the run folder ", run, " was made with --epochs ", there.epochs,
                          ", which can be raised, not lowered to ", config_.epochs, "; choose another --out");
@@ -193,15 +171,16 @@ class ConfiguredTask : public SegmentationTask {
     std::string names;
     for (const heads::Part& part : heads()[0]->parts()) {
       double weight = 0;
-      for (int c = 0; c < part.head->outputs() && part.head->activation(); ++c) {
+      for (int c = 0; c < part.weighed() && part.takes_weights(); ++c) {
         const auto k = static_cast<std::size_t>(part.output + c);
         weight += weights[k] * static_cast<double>(pixels[k]);
         if (pixels[k] == 0)
           names += (names.empty() ? "'" : ", '") + (part.whole ? "" : part.head->name() + " ") +
-                   part.head->events()[static_cast<std::size_t>(c)] + "'";
+                   weighed_names(part)[static_cast<std::size_t>(c)] + "'";
       }
-      require<OptionError>(weight > 0 || !part.head->exclusive(), "--class-weights ", config_.class_weights, ": no training pixel",
-                           part.whole ? "" : " of " + part.head->name(), " is of a class that weighs anything: nothing would be learnt");
+      require<OptionError>(weight > 0 || part.head->activation() == LossActivation::sigmoid || !part.takes_weights(), "--class-weights ",
+                           config_.class_weights, ": no training pixel", part.whole ? "" : " of " + part.head->name(),
+                           " is of a class that weighs anything: nothing would be learnt");
     }
     if (!names.empty())
       note("class weights: no training pixel is " + names +
