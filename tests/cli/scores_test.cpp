@@ -230,6 +230,7 @@ TEST_CASE("every option of train reaches the run's settings") {
                                                   {"channels", 1},
                                                   {"normalize", "data"},
                                                   {"border", 7},
+                                                  {"border_label", "red"},
                                                   {"augment", "vflip"},
                                                   {"background", "red"},
                                                   {"mask_channel", "color"},

@@ -14,7 +14,7 @@ TEST_CASE("study: the smoke preset says what it costs, gives one table, and is r
   CHECK_FALSE(std::filesystem::exists(w / "s"));
   check_error(w.lamina("study data --preset smoke --layers 2"), 2, {"unknown option --layers"});
   const std::string help = w.lamina("study --help").out;
-  for (const char* option : {"--last-kernel", "--aux", "--border"}) CHECK_MESSAGE(help.find(option) == std::string::npos, option);
+  for (const char* option : {"--last-kernel", "--aux"}) CHECK_MESSAGE(help.find(option) == std::string::npos, option);
   check_error(w.lamina("study data --preset smoke --aux yes"), 2, {"unknown option --aux"});
   check_error(w.lamina("colorize train data --aux yes"), 2, {"unknown option --aux"});
   const Result words = w.lamina("study data --preset smoke --size 48x32 --out s --plan");

@@ -54,8 +54,8 @@ TEST_CASE("what is advised fits the loss of the head that it is about") {
              values = head_of(data::Task::ordinal, 3, "regression");
   CHECK(advised(*grades, "ce", "b") == "--positive-weights balanced");
   CHECK(advised(*grades, "dice", "b") == "--class-weights median");
-  CHECK(advised(*grades, "wasserstein", "b") == "--resize crop --crop-foreground 0.5");
-  CHECK(advised(*values, "mae", "b") == "--resize crop --crop-foreground 0.5");
+  CHECK(advised(*grades, "wasserstein", "b") == "--class-weights median");
+  CHECK(advised(*values, "mae", "b") == "--class-weights median");
   CHECK(advised(*classes, "dice", "b") == "--class-weights median");
   CHECK(advised(*classes, "dice", "") == "--loss ce:smoothing=0.1+dice");
   CHECK(advised(*values, "mae", "") == "--patience 10");

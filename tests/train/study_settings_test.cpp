@@ -46,8 +46,8 @@ std::set<std::string> names_in(Config config) {
 
 TEST_CASE("a study takes every setting that its runs can share, under its name there, and keeps it") {
   // All but those that it makes itself, and the network's preset and the colors, which it calls otherwise.
-  const std::set<std::string> own{"images",    "masks",    "init", "from",  "seed",     "epochs",   "epoch_steps",
-                                  "val_every", "patience", "head", "crops", "channels", "held_out", "space"};
+  const std::set<std::string> own{"images",   "masks", "init",  "from",     "seed",     "epochs", "epoch_steps", "val_every",
+                                  "patience", "head",  "crops", "channels", "held_out", "space",  "aux",         "aux_weight"};
   const std::set<std::string> study = names_in(train::StudyConfig{}), segmentation = names_in(train::TrainConfig{});
   for (const std::string& name : segmentation) CHECK_MESSAGE(study.contains(name) != own.contains(name), name);
   for (const std::string& name : names_in(train::ColorizeConfig{})) CHECK_MESSAGE(study.contains(name) != own.contains(name), name);

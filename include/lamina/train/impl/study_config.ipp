@@ -43,8 +43,8 @@ double number(const std::string& text, const std::string& where) {
 }
 
 /// Settings of runs that a study makes itself, or has under another name.
-constexpr std::string_view kOfStudy[] = {"images",    "masks",    "init", "from",  "seed",     "epochs",   "epoch_steps",
-                                         "val_every", "patience", "head", "crops", "channels", "held_out", "space"};
+constexpr std::string_view kOfStudy[] = {"images",   "masks", "init",  "from",     "seed",     "epochs", "epoch_steps", "val_every",
+                                         "patience", "head",  "crops", "channels", "held_out", "space",  "aux_weight"};
 
 /// Name and help of a field of colorizations.
 using Words = std::pair<std::string, std::string>;
@@ -63,7 +63,10 @@ const std::map<std::string, Words, std::less<>>& words_of_pretraining() {
 }  // namespace
 
 bool is_of_arms(const Field& field) {
-  return field.stored && !field.positional && std::find(std::begin(kOfStudy), std::end(kOfStudy), field.name) == std::end(kOfStudy);
+  const auto families = family_options();  // a study says them of both
+  const auto of_family = [&](const models::FamilyOption* option) { return option->name == field.name; };
+  return field.stored && !field.positional && std::none_of(families.begin(), families.end(), of_family) &&
+         std::find(std::begin(kOfStudy), std::end(kOfStudy), field.name) == std::end(kOfStudy);
 }
 
 Field of_pretraining(const Field& field, bool renamed) {
