@@ -161,7 +161,7 @@ std::vector<std::string> runs_among(std::vector<std::string>& images) {
   });
   std::vector<std::string> runs(first, images.end());
   images.erase(first, images.end());
-  require<OptionError>(!images.empty(), "there is no photograph to look at: ", program_word(), " predict RUN RUN2 ... IMAGE ...");
+  require<OptionError>(!images.empty(), "there are no photographs to look at: ", program_word(), " predict RUN RUN2 ... IMAGE ...");
   return runs;
 }
 
