@@ -85,9 +85,12 @@ TEST_CASE("a study takes every setting that its runs can share, under its name t
   CHECK(pair.at("beta1") == 0.25);
   CHECK(train::to_json(train::study_config_from_json(train::to_json(c))) == train::to_json(c));
   const auto dice = [](const fs::path& out) { return std::stod(csv_records(io::read_file(out / "runs.csv")).at(1).at(4)); };
-  CHECK(dice(f / "b") > dice(f / "a"));  // classes that none of the test images and predictions have count as right
-
   train::StudyConfig other = c;
+  other.out = (f / "c").string(), other.undefined = "n/a";
+  CHECK(run_told(other) == train::Outcome::finished);
+  CHECK(dice(f / "b") > dice(f / "c"));  // classes that none of the test images and predictions have count as right
+
+  other = c;
   other.pretraining.padding = 255;
   check_throws<OptionError>([&] { run_told(other); }, {"other settings", "padding: 255 here, 128 there"});
   other = c;
