@@ -9,6 +9,7 @@
 #include "lamina/core/error.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/data/image.hpp"
+#include "lamina/data/photos.hpp"
 #include "lamina/io/file.hpp"
 
 namespace cli {
@@ -51,10 +52,9 @@ std::vector<std::string> lines_of(const fs::path& list) {
     ++number;
     line.erase(line.find_last_not_of(" \t\r") + 1);
     if (line.empty() || line[0] == '#') continue;
-    fs::path photo = listed(list, line);
-    for (std::size_t end = line.size(); photo.empty() && (end = line.find_last_of(" \t", end - 1)) != std::string::npos && end > 0;)
-      if (const std::size_t last = line.find_last_not_of(" \t", end); last != std::string::npos)
-        photo = listed(list, line.substr(0, last + 1));
+    fs::path photo;
+    for (const std::string& name : data::names_in_line(line))
+      if (photo.empty() && !name.empty()) photo = listed(list, name);
     const fs::path beside = list.parent_path() / line;
     require<DataError>(!photo.empty(), list.string(), " line ", number, ": there is no ", beside.string(),
                        beside == line ? "" : ", and no " + line + " here", " (a line is IMAGE, or IMAGE MASK)");
@@ -105,13 +105,23 @@ std::vector<fs::path> photographs(const std::vector<std::string>& names, Progres
       files.emplace_back(name);
       continue;
     }
-    std::vector<fs::path> inside, others;
+    std::vector<fs::path> inside, others, folders;
     std::error_code unreadable;  // a link to itself is told when it is read
     for (const auto& entry : fs::directory_iterator(name))
-      if (!entry.is_directory(unreadable) && entry.path().filename().string().front() != '.')
-        (data::has_image_extension(entry.path()) ? inside : others).push_back(entry.path());
-    require<DataError>(!inside.empty(), name, ": the folder holds no image (", data::supported_formats(), ")");
+      if (entry.path().filename().string().front() != '.')
+        (entry.is_directory(unreadable) ? folders : data::has_image_extension(entry.path()) ? inside : others).push_back(entry.path());
+    const fs::path below = fs::path(name) / "images";
+    const std::string pattern = shell_word((fs::path(name) / "*" / "*").string());
+    require<DataError>(!inside.empty(), name, ": the folder holds no image (", data::supported_formats(), ")",
+                       fs::is_directory(below) ? "; name the one with its photographs, " + below.string()
+                       : folders.empty()       ? ""
+                                               : "; of its folders: " + pattern);
+    if (!folders.empty())
+      progress.note("warning: " + name + ": left out, " + counted(std::ssize(folders), "folder") + "; name what is in them: " + pattern);
     std::sort(inside.begin(), inside.end());
+    if (const std::vector<fs::path> masks = data::take_masks(inside); !masks.empty())
+      progress.note("warning: " + name + ": left out, being called as the mask of another one: " + masks[0].filename().string() +
+                    (masks.size() > 1 ? " and " + std::to_string(masks.size() - 1) + " more" : ""));
     if (!others.empty())
       progress.note("warning: " + name + ": left out, being none of " + data::supported_formats() + ": " +
                     std::min_element(others.begin(), others.end())->filename().string() +

@@ -18,6 +18,7 @@
 #include "lamina/io/checkpoint.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/npy.hpp"
+#include "lamina/train/session.hpp"
 #include "photographs.hpp"
 #include "shared_options.hpp"
 
@@ -49,6 +50,8 @@ struct PredictOptions {
 /// which wrote an overlay before each.
 void require_safe_output(const fs::path& out, const std::vector<fs::path>& photos, const data::LabelSchema& schema) {
   data::require_no_dataset("--out", out);
+  require<OptionError>(!train::holds_checkpoint({out}), "--out ", out.string(),
+                       " is a run, whose report has overlays of its own; choose another, such as ", (out / "predictions").string());
   for (const fs::path& photo : photos) {
     const std::string file = photo.stem().string() + ".png";
     const fs::path overlay = out / "overlays" / file;

@@ -26,4 +26,20 @@ TEST_CASE("predict takes the lists of data sets, each photograph once, and no tw
   check_error(w.lamina("predict run set/images/im2.png other/im2.png --out out2"), 2,
               {"set/images/im2.png and other/im2.png have one name", "--out"});
   CHECK_FALSE(fs::exists(w / "out2"));
+
+  fs::copy_file(w / "set/masks/im2.png", w / "other/im2_mask.png");
+  const Result beside = w.lamina("predict run other --out out2");
+  CHECK(beside.err.find("other: left out, being called as the mask of another one: im2_mask.png") != std::string::npos);
+  CHECK(std::count(beside.out.begin(), beside.out.end(), '\n') == 1);
+  check_error(w.lamina("predict run set --out out3"), 3,
+              {"set: the folder holds no image", "name the one with its photographs, set/images"});
+  io::create_folders(w / "tree/deep");
+  fs::copy_file(w / "set/images/im2.png", w / "tree/deep/im2.png");
+  check_error(w.lamina("predict run tree --out out3"), 3, {"tree: the folder holds no image", "of its folders: 'tree/*/*'"});
+  REQUIRE(w.lamina("predict run 'tree/*/*' --out out3").code == 0);
+  fs::copy_file(w / "set/images/im0.png", w / "tree/im0.png");
+  CHECK(w.lamina("predict run tree --out out4").err.find("tree: left out, 1 folder; name what is in them: 'tree/*/*'") !=
+        std::string::npos);
+  check_error(w.lamina("predict run other --out run"), 2, {"--out run is a run", "such as run/predictions"});
+  CHECK_FALSE(fs::exists(w / "run/masks"));
 }

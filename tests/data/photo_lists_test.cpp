@@ -15,12 +15,23 @@ TEST_CASE("lists of data sets name photographs by path, by name or by stem in im
   for (const char* name :
        {"images/a.png", "images/b c.png", "images/d.png", "images/deep/e.png", "images/g.v2.png", "h.png", "masks/a.png"})
     write_png(f / name, Image(2, 2, 3));
-  io::write_file_atomically(f / "train.txt",
-                            "images/a.png masks/a.png\nb c.png\tmasks/a.png\nd\ndeep/e\ng.v2 a\nh.png\nnowhere.png masks/a.png\n");
+  io::write_file_atomically(
+      f / "train.txt",
+      "images/a.png masks/a.png\nb c.png\tmasks/a.png\nd,masks/a.png\n\"deep/e\";1\ng.v2 a\nh.png\nnowhere.png masks/a.png\n");
   const PhotoSets sets = find_photos({(f / "train.txt").string()}, 0, 1);
   std::vector<std::string> names;
   for (std::size_t i = 0; i < sets.training.size(); ++i)
     names.push_back(std::string(sets.training[i]).substr(f.path().string().size() + 1));
   CHECK(names == std::vector<std::string>{"images/a.png", "images/b c.png", "images/d.png", "images/deep/e.png", "images/g.v2.png", "h.png",
                                           "nowhere.png masks/a.png"});
+}
+
+TEST_CASE("masks beside photographs of a folder are left out, and said; of other folders, or without a photograph, they are photographs") {
+  TempFolder f;
+  for (const char* folder : {"all/1", "all/2"}) io::create_folders(f / folder);
+  for (const char* name : {"all/1/a.png", "all/1/a_mask.png", "all/1/b_mask.png", "all/2/a.png", "all/2/c_2.png", "all/2/c.png"})
+    write_png(f / name, Image(2, 2, 3));
+  const PhotoSets sets = find_photos({(f / "all").string()}, 0, 1);
+  CHECK(sets.training.size() == 5);
+  CHECK(sets.notes[0].ends_with("a folder of 5 photographs; 1 file left out, called as the mask of one beside it"));
 }

@@ -31,6 +31,12 @@ class PhotoList {
   std::vector<std::uint64_t> ends_;
 };
 
+/// What a line of a list may name, the longest first: all of it, or what stands before a tab, comma, semicolon or space, without quotes.
+std::vector<std::string> names_in_line(const std::string& line);
+
+/// Takes out of files those that are called as the mask of another one in the same folder ("a_mask.png" beside "a.jpg"), and returns them.
+std::vector<std::filesystem::path> take_masks(std::vector<std::filesystem::path>& files);
+
 /// Photographs to learn from and photographs to look at how it went.
 struct PhotoSets {
   PhotoList training, held_out;
@@ -38,7 +44,7 @@ struct PhotoSets {
 };
 
 /// Finds photographs without labels. A source is a data set (a folder with images/: its train list, and its unlabelled.txt or unlabelled/
-/// where there are any), a folder (searched with all its folders), a list (a text file: a
+/// where there are any), a folder (searched with all its folders; masks beside photographs are left out), a list (a text file: a
 /// path a line, relative to the list, or a name in the images/ beside it; a mask after it is left out; # starts a comment), or a
 /// photograph. Nothing is opened: a photograph that lacks or is damaged is found when it is its turn. Nothing of the data sets' val and
 /// test lists is trained on, copies of it under other names neither, and nothing twice that two sources have, whatever paths lead there;

@@ -11,6 +11,7 @@
 
 #include "lamina/core/random.hpp"
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/pairing.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::data {
@@ -21,19 +22,22 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kHoldOutStream = 0x686f6c64;
 constexpr std::uint64_t kReadBytes = std::uint64_t{256} << 20, kFileCost = 4096;
 
-void add_folder(const fs::path& folder, PhotoList& to) {
-  std::vector<std::string> found;
+/// The number of masks that are left out.
+std::size_t add_folder(const fs::path& folder, PhotoList& to) {
+  std::vector<fs::path> found;
   std::error_code error;
   fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied, error);
   for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
     const fs::path& path = it->path();
     const bool hidden = path.filename().string().front() == '.';
     if (hidden && it->is_directory()) it.disable_recursion_pending();
-    if (!hidden && has_image_extension(path) && !it->is_directory()) found.push_back(path.string());
+    if (!hidden && has_image_extension(path) && !it->is_directory()) found.push_back(path);
   }
   require<IoError>(!error, "cannot list ", folder.string(), ": ", error.message());
+  const std::size_t masks = take_masks(found).size();
   std::sort(found.begin(), found.end());
-  for (const std::string& path : found) to.add(path);
+  for (const fs::path& path : found) to.add(path.string());
+  return masks;
 }
 
 /// What the lines of a list name: paths from its folder, files or stems of images/ there, with a mask after them or not, as in the lists of
@@ -42,10 +46,10 @@ class Lines {
  public:
   explicit Lines(fs::path folder) : folder_(std::move(folder)) {}
   fs::path operator()(std::string_view line) {
-    for (std::string_view name = line; !name.empty(); name = shorter(name)) {
+    for (const std::string& name : names_in_line(std::string(line))) {
       for (const fs::path& path : {folder_ / name, folder_ / "images" / name})
         if (has_image_extension(path) && is_there(path)) return path;
-      if (const auto it = stems().find(std::string(name)); it != stems().end()) return it->second;
+      if (const auto it = stems().find(name); it != stems().end()) return it->second;
     }
     return folder_ / line;  // found when it is its turn
   }
@@ -54,10 +58,6 @@ class Lines {
   static bool is_there(const fs::path& path) {
     std::error_code none;
     return fs::symlink_status(path, none).type() != fs::file_type::not_found && !none;
-  }
-  static std::string_view shorter(std::string_view name) {
-    const std::size_t gap = name.find_last_of(" \t");
-    return gap == std::string_view::npos ? "" : name.substr(0, name.find_last_not_of(" \t", gap) + 1);
   }
   const std::map<std::string, fs::path>& stems() {
     PhotoList all;
@@ -89,6 +89,7 @@ void add_list(const fs::path& list, PhotoList& to) {
 struct Found {
   const char* kind = "photograph";
   PhotoList photos, unlabelled, validation, test;
+  std::size_t masks = 0;
 };
 
 void add_dataset(const fs::path& root, Found& to, std::uint64_t seed) {
@@ -102,7 +103,7 @@ void add_dataset(const fs::path& root, Found& to, std::uint64_t seed) {
   if (fs::is_regular_file(root / "unlabelled.txt"))
     add_list(root / "unlabelled.txt", to.unlabelled);
   else if (fs::is_directory(root / "unlabelled"))
-    add_folder(root / "unlabelled", to.unlabelled);
+    to.masks = add_folder(root / "unlabelled", to.unlabelled);
 }
 
 Found found_in(const std::string& source, std::uint64_t seed) {
@@ -110,7 +111,7 @@ Found found_in(const std::string& source, std::uint64_t seed) {
   if (fs::is_directory(fs::path(source) / "images"))
     found.kind = "data set", add_dataset(source, found, seed);
   else if (fs::is_directory(source))
-    found.kind = "folder", add_folder(source, found.photos);
+    found.kind = "folder", found.masks = add_folder(source, found.photos);
   else if (fs::exists(source) && has_image_extension(source))
     found.photos.add(source);
   else {
@@ -200,6 +201,8 @@ class Chooser {
     if (f.validation.size() > 0) note += message(", and ", f.validation.size(), " for validation");
     if (f.unlabelled.size() > 0)
       note += message("; ", f.unlabelled.size(), " have no labels (unlabelled.txt or unlabelled/ of the data set)");
+    if (f.masks > 0)
+      note += message("; ", counted(static_cast<std::int64_t>(f.masks), "file"), " left out, called as the mask of one beside it");
     if (!compare_) all = std::exchange(f.photos, {});  // there is nothing else
     for (const PhotoList* list : {&f.photos, &f.unlabelled}) {
       ++part_;
@@ -247,6 +250,24 @@ void hold_out(const PhotoList& list, std::size_t count, std::uint64_t seed, Phot
 }
 
 }  // namespace
+
+std::vector<std::string> names_in_line(const std::string& line) {
+  std::vector<std::string> names{detail::unquoted(line)};
+  for (const auto& [before, rest] : detail::cuts_of(line)) names.insert(names.begin() + 1, before);
+  return names;
+}
+
+std::vector<fs::path> take_masks(std::vector<fs::path>& files) {
+  std::unordered_set<std::string> names;
+  for (const fs::path& file : files) names.insert((file.parent_path() / file.stem()).string());
+  const auto first = std::stable_partition(files.begin(), files.end(), [&](const fs::path& file) {
+    const std::string stem = file.stem().string(), photo = detail::without_ending(stem, detail::kMaskEndings);
+    return photo == stem || !names.contains((file.parent_path() / photo).string());
+  });
+  std::vector<fs::path> masks(first, files.end());
+  files.erase(first, files.end());
+  return masks;
+}
 
 std::uint32_t PhotoList::checksum() const {
   const auto with = [](std::uint32_t sum, std::int64_t value) {
