@@ -23,7 +23,8 @@ struct ReportOptions {
 };
 
 int compare(const ReportOptions& options, const Common& common) {
-  const std::string out = options.out.empty() ? "comparison.html" : options.out;
+  std::string out = options.out.empty() ? "comparison" : options.out;
+  if (!out.ends_with(".html")) out += ".html";  // browsers go by it
   data::require_no_dataset("--out", out);
   const train::Comparison c = train::compare_runs({options.runs.begin(), options.runs.end()});
   io::write_file_atomically(out, train::comparison_html(c));

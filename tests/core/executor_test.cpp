@@ -189,3 +189,11 @@ TEST_CASE("a pool rethrows the exception of the lowest task, whichever came firs
   auto none = [](std::int64_t, int) {};
   pool.run(5, TaskRef(none));
 }
+
+TEST_CASE("an executor without threads is refused") {
+  struct Nobody : Executor {
+    int concurrency() const override { return 0; }
+    void run(std::int64_t, TaskRef) override {}
+  } nobody;
+  check_throws<OptionError>([&] { const ExecutorScope scope(nobody); }, {"concurrency() of 0", "1 or more"});
+}

@@ -1,3 +1,4 @@
+#include "lamina/data/mask.hpp"
 #include "lamina/heads/head.hpp"
 
 #include <cmath>
@@ -195,4 +196,16 @@ TEST_CASE("decisions are made where the scores are") {
       CHECK(there.device() == device);
       CHECK(there.to(kCpu).to_vector<std::uint8_t>() == decided(*head, z));
     }
+}
+
+TEST_CASE("label schemas that are not whole are refused where they are used") {
+  data::LabelSchema s;
+  check_throws<DataError>([&] { (void)heads::make_head(s); }, {"names no label"});
+  s.names = {"ground", "disc"}, s.values = {0, 1};
+  check_throws<DataError>([&] { (void)data::encode_mask(data::LabelImage(2, 2), s); },
+                          {"2 names, 2 values, 0 colors", "set_default_colors"});
+  s.set_default_colors();
+  CHECK(!data::encode_mask(data::LabelImage(2, 2), s).empty());
+  s.values = {0};
+  check_throws<DataError>([&] { (void)data::to_json(s); }, {"2 names, 1 value,"});
 }

@@ -239,3 +239,22 @@ TEST_CASE("tied outputs: the last layer of every family has a filter for so many
   }
   CHECK(y[0] != y[3]);
 }
+
+TEST_CASE("a network whose outputs are not what it says is refused, whatever runs it") {
+  struct Lying : Network {
+    std::int64_t images = 1, channels = 2;
+    Outputs forward(const Tensor&) override { return {{"labels", channels ? Tensor::zeros({images, 4, 4, channels}) : Tensor{}}}; }
+    int in_channels() const override { return 3; }
+    std::vector<OutputSpec> outputs() const override { return {{"labels", 2}}; }
+    int minimum_size() const override { return 1; }
+    Tensor any = add_parameter("any", Tensor::zeros({1}));
+  } network;
+  const Tensor x = Tensor::zeros({1, 4, 4, 3});
+  CHECK(network.run(x).size() == 1);
+  network.channels = 4;
+  check_throws<ShapeError>([&] { network.run(x); }, {"output \"labels\"", "(1, 4, 4, 4)", "(1, height, width, 2)"});
+  network.channels = 0;
+  check_throws<ShapeError>([&] { network.run(x); }, {"output \"labels\" is undefined"});
+  network.channels = 2, network.images = 2;
+  check_throws<ShapeError>([&] { network.run(x); }, {"of 1 images"});
+}

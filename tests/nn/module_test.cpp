@@ -303,3 +303,16 @@ TEST_CASE("a network is where its first kernel is, of its kernels' dtype, whatev
   CHECK(net.options().dtype == DType::bf16);
   CHECK(nn::BatchNorm2d({.channels = 2}).options().dtype == DType::f32);
 }
+
+TEST_CASE("parts of a module have names of their own, since files know them by these") {
+  struct Two : nn::Module {
+    Two(const char* first, const char* second) {
+      add<nn::Conv2d>(first, {.in = 1, .out = 1}, random);
+      add_parameter(second, Tensor::zeros({1}));
+    }
+    RandomStream random{RandomKey{1}};
+  };
+  CHECK(Two("a", "b").parameters().size() == 3);
+  check_throws<OptionError>([] { Two("a", "a"); }, {"a part called \"a\" already"});
+  check_throws<OptionError>([] { Two("", "a"); }, {"or it is no name"});
+}

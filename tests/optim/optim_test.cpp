@@ -282,3 +282,11 @@ TEST_CASE("optimisers refuse options outside their range and foreign states") {
   check_throws<DataError>([&] { adam.load_state({}); }, {"lacks m.w"});
   check_throws<DataError>([&] { adam.load_state({{"m.w", Tensor::zeros({3})}, {"v.w", w}, {"step", w}}); }, {"m.w", "(3)", "(2)"});
 }
+
+TEST_CASE("optimizers refuse learning rates that are none, and parameters given twice") {
+  const Tensor w = Tensor::zeros({2}).set_requires_grad();
+  optim::Sgd sgd({{"w", w}}, {.lr = 0.1});
+  for (const double lr : {std::nan(""), -5.0}) check_throws<OptionError>([&] { sgd.set_lr(lr); }, {"lr", "[0, inf)"});
+  CHECK(sgd.lr() == 0.1);
+  check_throws<OptionError>([&] { optim::Sgd({{"w", w}, {"v", w}}, {.lr = 0.1}); }, {"the parameter w twice, also as v"});
+}

@@ -67,6 +67,15 @@ TEST_CASE("--normalize imagenet is by torchvision's numbers, which the checkpoin
     imagenet.normalize = other;
     check_throws<OptionError>([&] { run(imagenet); }, {"made with --normalize imagenet, not half", "say --normalize imagenet"});
   }
+  train::TrainConfig after = small(f / "data", f / "after");
+  after.from = imagenet.out;
+  for (const bool otherwise : {false, true}) {
+    if (otherwise) after.normalize = "half";
+    const auto task = train::make_task(train::resolved(after), data::open_dataset(after.data));
+    CHECK(train::input_config(train::resolved(after)).mean == (otherwise ? "" : "0.485,0.456,0.406"));
+    CHECK(mentions(task->SegmentationTask::notes(), "it saw photographs by the mean 0.485,0.456,0.406, and now sees them as x * 2 - 1") ==
+          otherwise);
+  }
   imagenet.normalize = "imagenet", imagenet.channels = 1, imagenet.out = (f / "gray").string();
   check_throws<OptionError>([&] { run(imagenet); }, {"--normalize imagenet", "1 channels", "--normalize data"});
 
@@ -118,12 +127,16 @@ TEST_CASE("photographs of 16 bits are shares of full intensity where a run color
   };
   train_to(from);
   CHECK(input_of_run(f / "from").mean.empty());
-  // What it began with is gone: it goes on in the same way, or says how to.
+  // What it began with is gone: it goes on in the same way.
   fs::rename(f / "color", f / "elsewhere");
   from.epochs = 2;
-  check_throws<OptionError>([&] { train_to(from); }, {"made with --normalize half, not data", "say --normalize half"});
-  from.normalize = "half";
   CHECK(train_to(from) == train::Outcome::finished);
+  CHECK(input_of_run(f / "from").mean.empty());
+  train::TrainConfig next = unchanged(f / "data", f / "next");
+  next.from = (f / "from").string();
+  CHECK(least(first_images(next)).first == doctest::Approx(colored.first));
+  next.from = "", next.init = (f / "from/weights/last.safetensors").string();
+  CHECK(least(first_images(next)).first == doctest::Approx(colored.first));
   // Photographs that changed: their own statistics are others, which is told.
   train_to(own);
   write_photos(f / "data", 100);

@@ -301,3 +301,16 @@ TEST_CASE("what a checkpoint of version 1 says is read") {
   CHECK(train::to_json(again) == train::to_json(s));
   check_throws<DataError>([] { train::run_state_from_json(R"({"version":3})"); }, {"version 3", "1 and 2"});
 }
+
+TEST_CASE("a task of segmentation needs all its parts, and names the one that was not given") {
+  const auto missing = [](const char* part) {
+    const auto network = std::make_shared<TwoOutputs>();
+    train::SegmentationTask::Parts parts{.network = network, .heads = {binary("cut")}, .criterion = losses::Criterion("ce")};
+    parts.optimizer = std::make_unique<optim::Sgd>(network->named_parameters(), optim::SgdOptions{});
+    if (part == std::string("network")) parts.network = nullptr;
+    if (part == std::string("optimizer")) parts.optimizer = nullptr;
+    if (part == std::string("heads")) parts.heads = {nullptr};
+    check_throws<OptionError>([&] { train::SegmentationTask{std::move(parts)}; }, {"Parts::", part, "was not given"});
+  };
+  for (const char* part : {"network", "optimizer", "heads"}) missing(part);
+}

@@ -124,6 +124,8 @@ struct LabelSchema {
   void keep_background(const LabelSchema& trained);
   /// Colors that tell the classes apart, unless the data has its own.
   void set_default_colors();
+  /// Throws DataError unless every label has a value, and, `with_colors`, a color.
+  void require_complete(bool with_colors) const;
   /// One line for a person: "background: 'sky', because ...".
   std::string background_text() const;
 };

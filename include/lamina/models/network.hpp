@@ -27,8 +27,9 @@ struct OutputSpec {
 class Network : public nn::Module {
  public:
   virtual Outputs forward(const Tensor& x) = 0;
-  /// forward() of images of any device and dtype: they are brought to the model's.
-  Outputs run(const Tensor& images) { return forward(images.to(options().device).to(options().dtype)); }
+  /// forward() of images of any device and dtype: they are brought to the model's. Throws ShapeError where an output is not what outputs()
+  /// says, of as many images.
+  Outputs run(const Tensor& images);
   /// The logits of a network with one output. Throws ShapeError when it has several.
   Tensor operator()(const Tensor& images) {
     Outputs all = run(images);

@@ -102,6 +102,7 @@ class Module {
   static Tensor add(const Tensor& a, const Tensor& b, const Tensor& into = {}) { return lamina::add(a, b, into); }
   template <class M, class... Args>
   M& add(std::string name, Args&&... args) {
+    require_new(name);
     auto child = std::make_unique<M>(std::forward<Args>(args)...);
     M& ref = *child;
     Module& base = ref;
@@ -133,6 +134,8 @@ class Module {
     NamedTensor item;
     Initial initial;  // in a MetaScope
   };
+  /// Throws OptionError unless it can be the name of a further part.
+  void require_new(const std::string& name) const;
   Tensor add_tensor(Kind kind, std::string name, const Shape& shape, DType dtype, Initial initial);
   /// Pairs of this module's tensors and the source's of the same name; throws DataError as load_state says. `match` may be null.
   std::vector<std::pair<Tensor, Tensor>> matched(const std::vector<NamedTensor>& source, bool strict, StateMatch* match = nullptr) const;

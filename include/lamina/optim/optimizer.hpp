@@ -57,7 +57,7 @@ class Optimizer {
   void set_groups(std::vector<ParameterGroup> groups);
   void zero_grad();
   double lr() const { return lr_; }
-  void set_lr(double lr) { lr_ = lr; }
+  void set_lr(double lr);
   /// 2-norm of all gradients as of the last step() that clipped by norm, else 0. Where it is not finite, that step changed nothing.
   double gradient_norm() const { return gradient_norm_; }
   /// Everything but the learning rate: moments ("m.<parameter>"), masters ("master.<parameter>") and the step counter ("step", i64).

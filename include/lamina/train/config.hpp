@@ -256,7 +256,9 @@ bool parse_crop_center(const std::string& name, const std::string& resize);
 /// Means and standard deviations of ImageNet's red, green and blue, in full intensities, as torchvision and timm have them.
 inline constexpr const char *kImagenetMean = "0.485,0.456,0.406", *kImagenetSd = "0.229,0.224,0.225";
 
-/// How the settings bring photographs to the network. Throws OptionError, DataError where a normalization needs photographs that were not
+/// How the network of a run or file was shown photographs; nothing where that is not known.
+std::optional<infer::InputConfig> input_of_network(const std::string& run_or_file);
+/// How the settings bring photographs to the network: with "auto" as the one that it begins with saw them. Throws OptionError, DataError where a normalization needs photographs that were not
 /// read.
 infer::InputConfig input_config(const TrainConfig& config, const data::PhotoStatistics& photos = {});
 

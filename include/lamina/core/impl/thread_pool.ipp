@@ -162,7 +162,11 @@ Cpu& current_cpu() {
   return scoped_cpu;
 }
 
-ExecutorScope::ExecutorScope(Executor& executor, Isa isa) : previous_(scoped_cpu) { scoped_cpu = {&executor, isa}; }
+ExecutorScope::ExecutorScope(Executor& executor, Isa isa) : previous_(scoped_cpu) {
+  require<OptionError>(executor.concurrency() >= 1, "an executor with a concurrency() of ", executor.concurrency(),
+                       "; it must be 1 or more");
+  scoped_cpu = {&executor, isa};
+}
 ExecutorScope::~ExecutorScope() { scoped_cpu = previous_; }
 
 }  // namespace lamina

@@ -145,6 +145,12 @@ Image draw_labels(Image image, const LabelImage& labels, const LabelSchema& sche
   return overlay(std::move(image), labels, plane_colors(schema), opacity, schema.classes() - 1);
 }
 
+void LabelSchema::require_complete(bool with_colors) const {
+  require<DataError>(values.size() == names.size() && (!with_colors || colors.size() == names.size()),
+                     "label schema: ", lamina::counted(std::ssize(names), "name"), ", ", lamina::counted(std::ssize(values), "value"), ", ",
+                     lamina::counted(std::ssize(colors), "color"), "; give each name a value and a color (set_default_colors)");
+}
+
 void LabelSchema::set_default_colors() {
   int used = 0;
   for (LabelSchema& head : heads) {

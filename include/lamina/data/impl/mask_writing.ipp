@@ -36,6 +36,7 @@ std::string encode_planes(const LabelImage& labels, const LabelSchema& schema) {
 }  // namespace
 
 std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
+  schema.require_complete(true);
   require<DataError>(schema.heads.empty(), "a mask of several heads is a file for each: for every h of schema.heads, ",
                      "write_mask(path, schema.of_head(labels, h), schema.heads[h])");
   const std::size_t classes = schema.overlaps() ? 2 : schema.values.size(), pixels = labels.labels.size();

@@ -17,6 +17,7 @@ void put_fields(Json& json, const LabelSchema& schema) {
     if (schema.reading.as_stored) json["mask_frame"] = name_in(kFrames, true);
     return;
   }
+  schema.require_complete(schema.has_colors);
   Json labels = Json::object(), colors = Json::object();
   for (std::size_t k = 0; k < schema.names.size(); ++k) {
     labels[schema.names[k]] = schema.values[k];

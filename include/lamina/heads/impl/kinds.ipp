@@ -37,6 +37,7 @@ std::string without_thresholds(std::string kind) {
 
 std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std::string& kind_of, const std::string& name) {
   if (schema.task == data::Task::several) return std::make_shared<Several>(schema, kind_of, name);
+  require<DataError>(!schema.names.empty(), "head ", name, ": the label schema names no label");
   const std::string kind = without_thresholds(kind_of);
   std::vector<std::string_view> names;
   for (const Kind& k : kKinds) {

@@ -122,6 +122,17 @@ std::vector<int> tied_rows(const Json& output) {
 
 }  // namespace
 
+Outputs Network::run(const Tensor& images) {
+  Outputs all = forward(images.to(options().device).to(options().dtype));
+  for (const OutputSpec& spec : outputs())
+    for (const nn::NamedTensor& o : all)
+      if (o.name == spec.name)
+        require(o.tensor && o.tensor.rank() == 4 && o.tensor.size(0) == images.size(0) && o.tensor.size(3) == spec.channels,
+                "the network's output \"", o.name, "\" is ", o.tensor ? o.tensor.shape().str() : "undefined", "; of ", images.size(0),
+                " images and as outputs() says it is (", images.size(0), ", height, width, ", spec.channels, ")");
+  return all;
+}
+
 const Tensor& named(const Outputs& outputs, const std::string& name) {
   std::string names;
   for (const nn::NamedTensor& o : outputs) {

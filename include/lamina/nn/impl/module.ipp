@@ -24,7 +24,15 @@ std::string Module::path() const {
   return above.empty() ? name_ : above + "." + name_;
 }
 
+void Module::require_new(const std::string& name) const {
+  const bool taken = std::any_of(own_.begin(), own_.end(), [&](const Own& own) { return own.item.name == name; }) ||
+                     std::any_of(children_.begin(), children_.end(), [&](const auto& child) { return child.first == name; });
+  require<OptionError>(!name.empty() && !taken, "a module ", path().empty() ? "" : path() + " ", "has a part called \"", name,
+                       "\" already, or it is no name; files know weights by the names of parts");
+}
+
 Tensor Module::add_tensor(Kind kind, std::string name, const Shape& shape, DType dtype, Initial initial) {
+  require_new(name);
   Tensor value = building_meta ? Tensor::empty(shape, {dtype, kMeta}) : initial();
   if (kind == Kind::parameter) value.set_requires_grad();
   own_.push_back({kind, {std::move(name), value}, building_meta ? std::move(initial) : nullptr});

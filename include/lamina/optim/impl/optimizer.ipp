@@ -18,7 +18,12 @@ void require_range(bool ok, const char* option, double value, const char* range)
 Optimizer::Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::string> moments, double lr, const GradientOptions& gradient)
     : parameters_(std::move(parameters)), steps_(Tensor::zeros({}, {DType::i64, kCpu})), gradient_(gradient), lr_(lr) {
   require<OptionError>(!parameters_.empty(), "an optimiser needs at least one parameter");
-  require_range(std::isfinite(lr) && lr >= 0, "lr", lr, "[0, inf)");
+  set_lr(lr);
+  std::map<const void*, const std::string*> names;
+  for (const nn::NamedTensor& p : parameters_) {
+    const auto [first, fresh] = names.emplace(p.tensor.impl().get(), &p.name);
+    require<OptionError>(fresh, "an optimiser has the parameter ", *first->second, " twice, also as ", p.name, "; give it once");
+  }
   require_range(gradient.clip_norm >= 0, "clip_norm", gradient.clip_norm, "[0, inf)");
   require_range(gradient.clip_value >= 0, "clip_value", gradient.clip_value, "[0, inf)");
   require_range(gradient.weight_decay >= 0, "weight_decay", gradient.weight_decay, "[0, inf)");
@@ -29,6 +34,11 @@ Optimizer::Optimizer(std::vector<nn::NamedTensor> parameters, std::vector<std::s
   seen_.assign(parameters_.size(), 0);
   group_of_.assign(parameters_.size(), 0);
   follow_parameters();
+}
+
+void Optimizer::set_lr(double lr) {
+  require_range(std::isfinite(lr) && lr >= 0, "lr", lr, "[0, inf)");
+  lr_ = lr;
 }
 
 void Optimizer::set_groups(std::vector<ParameterGroup> groups) {

@@ -11,18 +11,6 @@ namespace {
 constexpr int kTrainingFormat = 3;
 constexpr const char* kNoTraining = "not a training configuration";
 
-/// Does a run begin with a network that learned to color, and saw every photograph as x * 2 - 1?
-bool begins_with_colorization(const std::string& from) {
-  if (from.empty()) return false;
-  try {
-    const io::ModelFile file(io::find_best_or_last(from));
-    const auto task = file.metadata().find("task");
-    return task != file.metadata().end() && task->second == "colorization";
-  } catch (const Error&) {  // of weights that are gone, or none: said where they are loaded
-    return false;
-  }
-}
-
 }  // namespace
 
 std::vector<const models::FamilyOption*> family_options() {
@@ -110,6 +98,19 @@ bool parse_crop_center(const std::string& name, const std::string& resize) {
   return anywhere;
 }
 
+std::optional<infer::InputConfig> input_of_network(const std::string& run_or_file) {
+  if (run_or_file.empty()) return std::nullopt;
+  try {
+    const io::ModelFile file(io::find_best_or_last(run_or_file));
+    const auto& metadata = file.metadata();
+    const auto task = metadata.find("task"), input = metadata.find("input");
+    if (task != metadata.end() && task->second == "colorization") return infer::InputConfig{};  // x * 2 - 1
+    if (input != metadata.end()) return infer::input_config_from_json(input->second, run_or_file);
+  } catch (const Error&) {  // of weights that are gone, or none: said where they are loaded
+  }
+  return std::nullopt;
+}
+
 infer::InputConfig input_config(const TrainConfig& c, const data::PhotoStatistics& photos) {
   enum class Rule { automatic, half, data, imagenet };
   constexpr Named<Rule> kRules[] = {{Rule::automatic, "auto"}, {Rule::half, "half"}, {Rule::data, "data"}, {Rule::imagenet, "imagenet"}};
@@ -126,7 +127,14 @@ infer::InputConfig input_config(const TrainConfig& c, const data::PhotoStatistic
     input.mean = kImagenetMean, input.sd = kImagenetSd;
     return input;
   }
-  if (rule == Rule::half || (rule == Rule::automatic && (plain || begins_with_colorization(c.from)))) return input;
+  const std::string init = names_a_file(c.init) ? c.init : "";
+  if (rule == Rule::automatic && !(c.from + init).empty())
+    for (const std::string& known : {c.out, c.from, init})  // the run itself, where it goes on
+      if (const auto seen = input_of_network(known); seen && seen->channels == input.channels) {
+        input.mean = seen->mean, input.sd = seen->sd;
+        return input;
+      }
+  if (rule == Rule::half || (rule == Rule::automatic && plain)) return input;
   require<DataError>(photos.channels > 0, "--normalize data needs the photographs: open the data set with compare_photos");
   const bool to_gray = input.channels == 1 && photos.channels == 3;
   for (int k = 0; k < input.channels; ++k) {

@@ -37,7 +37,11 @@ std::vector<std::string> load_weights(const TrainConfig& config, const infer::In
     said.push_back("weights of " + io::find_best_or_last(file).string());
     const io::WeightMatch match = io::load_pretrained(network, file, {.last_layer = last_layer, .whole = config.init_strict});
     for (const std::string& line : match.lines()) said.push_back("  " + line);
-    if (match.torchvision && input.mean != kImagenetMean)
+    if (const auto seen = input_of_network(file); seen && (seen->mean != input.mean || seen->sd != input.sd))
+      said.push_back(message("  warning: it saw photographs ", seen->mean.empty() ? "as x * 2 - 1" : "by the mean " + seen->mean,
+                             ", and now sees them ", input.mean.empty() ? "as x * 2 - 1" : "by the mean " + input.mean,
+                             "; --normalize auto shows them the same"));
+    else if (!seen && match.torchvision && input.mean != kImagenetMean)
       said.push_back(
           "  its names are torchvision's, whose networks learned from photographs by ImageNet's mean and deviation; if these "
           "weights did, --normalize imagenet shows them the same");

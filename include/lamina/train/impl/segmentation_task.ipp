@@ -10,6 +10,12 @@
 namespace lamina::train {
 
 SegmentationTask::SegmentationTask(Parts parts) : parts_(std::move(parts)) {
+  const bool heads = !parts_.heads.empty() && std::all_of(parts_.heads.begin(), parts_.heads.end(), [](const auto& head) { return head; });
+  require<OptionError>(parts_.network && parts_.optimizer && heads, "segmentation task: Parts::",
+                       !parts_.network     ? "network"
+                       : !parts_.optimizer ? "optimizer"
+                                           : "heads",
+                       " was not given");
   const auto outputs = parts_.network->outputs();
   for (const auto& head : parts_.heads) {
     parts_.criterion.require_fits(*head);
