@@ -174,7 +174,10 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
     print_borders(borders, options.tolerance, info.head->has_neutral());
     const heads::Selection chosen = info.head->selection(confusion, undefined);
     std::printf("%s %s, %s\n", chosen.name, decimal(chosen.value).c_str(), train::interval_text(intervals, intervals.selection).c_str());
-    if (split == data::Split::val) std::printf("the epoch was chosen on this split: its scores are optimistic\n");
+    if (!train::is_data_of(info, dataset))
+      std::printf("%s\n", wrapped(train::told_of_other_data(info), 100, 2).c_str());
+    else if (split == data::Split::val)
+      std::printf("the epoch was chosen on this split: its scores are optimistic\n");
     if (!out.empty()) std::printf("report  %s\n", (out / "report.html").c_str());
   }
   return kOk;

@@ -193,7 +193,16 @@ TEST_CASE("report writes a run's report again, wherever its data is now, and put
   CHECK(scores.at("intervals").at("level") == 0.95);
   CHECK(scores.at("intervals").at("images") == 3);
   CHECK(scores.at("intervals") == json::parse(w.read("run/scores.json")).at("intervals"));
-  CHECK(w.lamina("evaluate run moved").out.find("1000 bootstrap resamples of 3 images") != std::string::npos);
+  const auto says = [&](const std::string& options, const char* text) { return w.lamina(options).out.find(text) != std::string::npos; };
+  CHECK(says("evaluate run moved", "1000 bootstrap resamples of 3 images"));
+  CHECK(says("evaluate run moved", "the epoch was chosen on this split: its scores are optimistic"));
+  // Other photographs of the same names: the run's own are there, too.
+  std::filesystem::copy(w / "moved", w / "set", std::filesystem::copy_options::recursive);
+  CHECK(says("evaluate run set", "the epoch was chosen on this split"));
+  CHECK_FALSE(says("evaluate run moved", "the epoch was chosen on this split"));
+  CHECK(says("evaluate run moved", "the run was trained, and its epoch chosen, on the photographs"));
+  CHECK(w.read("run/evaluate-val/report.html").find("Of other data or splits: the run was trained") != std::string::npos);
+  CHECK(w.read("run/evaluate-val/report.html").find("these very images") == std::string::npos);
 }
 
 TEST_CASE("predict: masks and shares are the best network's answers") {

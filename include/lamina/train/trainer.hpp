@@ -37,7 +37,12 @@ struct RunInfo {
   std::shared_ptr<const heads::Head> head;
   RunState state;
   infer::InputConfig input;
+  std::uint32_t items = 0;  ///< checksum of the names of what it is trained on and validated with; 0: not known
 };
+/// Whether the data set lies where the run's did, or that is gone, with the same splits of the same names.
+bool is_data_of(const RunInfo& info, const data::Dataset& dataset);
+/// What scores of another data set say, in a line.
+std::string told_of_other_data(const RunInfo& info);
 /// How photographs become the network's input: of a run, of a colorization, of save_predictor. Throws DataError when the file does not say.
 infer::InputConfig input_of(const io::ModelFile& file);
 /// Throws DataError when it was not written by a training run.

@@ -198,16 +198,19 @@ class FullReport : Best, public RunReport {
   void tell(const ScoreIntervals& intervals) {
     const heads::Selection chosen = head_.selection(content_.confusion, content_.undefined);
     const std::string sure = interval_text(intervals, intervals.selection);
-    const bool test = split_ == data::Split::test, train = split_ == data::Split::train, chosen_here = info_.state.best_epoch > 0;
+    const bool test = split_ == data::Split::test, train = split_ == data::Split::train, chosen_here = info_.state.best_epoch > 0,
+               elsewhere = !is_data_of(info_, dataset_);
     headline_ = message(data::name_of(split_), ": ", chosen.name, " ", decimal(chosen.value, 4), ", ", sure,
-                        test          ? ""
+                        elsewhere     ? "; of other data or splits than the run's"
+                        : test        ? ""
                         : train       ? "; these are what it was trained on"
                         : chosen_here ? "; optimistic, for the epoch was chosen on these images"
                                       : "; of the last weights, for no validation chose any");
     content_.summary.push_back("How sure that is: " + sure + ".");
     const std::size_t chosen_on = dataset_.items(data::Split::val).size();
-    if (train)
-      content_.summary.push_back("The network was trained on these images: the score says nothing of others.");
+    if (elsewhere || train)
+      content_.summary.push_back(elsewhere ? "Of other data or splits: " + told_of_other_data(info_) + '.'
+                                           : "The network was trained on these images: the score says nothing of others.");
     else if (!test && chosen_here)
       content_.summary.push_back(
           "The epoch was chosen on these very images, so the score is optimistic: a test split (test.txt) that no "

@@ -44,6 +44,13 @@ std::uint32_t checksum_of_masks(const data::Dataset& dataset) {
   return sum;
 }
 
+/// What a checkpoint says of the data; older ones have it in their trainer's state.
+Json data_state(const io::Metadata& saved) {
+  const auto own = saved.find("data");
+  Json state = Json::parse(own != saved.end() ? own->second : saved.at("trainer"), nullptr, false);
+  return state.is_object() ? state : Json::object();
+}
+
 TrainConfig beginning_with(const std::string& from, TrainConfig config) {
   if (!from.empty()) config.from = from;
   return config;
@@ -92,10 +99,8 @@ class ConfiguredTask : public SegmentationTask {
     require<OptionError>(std::string(info.head->kind()) == heads()[0]->kind(), "the run folder ", run, " was made with --head ",
                          info.head->kind(), ", not ", heads()[0]->kind(), "; choose another --out");
     require_same_classes(info.schema, run);
-    const auto own = saved.find("data");  // older checkpoints have it in their trainer's state
-    const Json of_data = Json::parse(own != saved.end() ? own->second : saved.at("trainer"), nullptr, false);
-    require<DataError>(of_data.value("items", std::uint32_t{0}) == items_, "the images of ", config_.data, " changed since ", run,
-                       " was started; choose another --out");
+    const Json of_data = data_state(saved);
+    require<DataError>(info.items == items_, "the images of ", config_.data, " changed since ", run, " was started; choose another --out");
     if (of_data.value("masks", masks_) != masks_)
       note("warning: the masks of " + config_.data + " changed since " + run +
            " was started: it goes on with the new ones, and its best score so far is of the old ones; to start anew choose another --out");
@@ -303,6 +308,17 @@ infer::InputConfig input_of(const io::ModelFile& file) {
              : infer::input_config_from_json(input->second, file.path().string());  // version 1 has settings alone
 }
 
+bool is_data_of(const RunInfo& info, const data::Dataset& dataset) {
+  const auto place = [](const std::filesystem::path& root) { return std::filesystem::weakly_canonical(root / ""); };
+  const bool here = place(info.config.data) == place(dataset.root), same = info.items == checksum_of_items(dataset);
+  return info.items == 0 ? here : same && (here || !std::filesystem::exists(info.config.data));
+}
+
+std::string told_of_other_data(const RunInfo& info) {
+  return "the run was trained, and its epoch chosen, on the photographs of " + info.config.data +
+         ": where these were among them, their scores are optimistic";
+}
+
 RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
   const auto task = metadata.find("task");
   require<DataError>(task == metadata.end() || task->second != "colorization", origin,
@@ -313,7 +329,8 @@ RunInfo run_info(const io::Metadata& metadata, const std::string& origin) {
                data::parse_label_schema(metadata.find("labels")->second, origin),
                nullptr,
                run_state(metadata, origin),
-               {}};
+               {},
+               data_state(metadata).value("items", std::uint32_t{0})};
   const auto head = metadata.find("head");  // older checkpoints have it in their settings alone
   if (head != metadata.end()) info.config.head = head->second;
   const auto input = metadata.find("input");
