@@ -304,7 +304,7 @@ TEST_CASE("results never land in a data set") {
   io::create_folders(w / "photos");
   fs::copy(w / "set/images/im0.png", w / "photos/im0.png");
   check_error(w.lamina("colorize train photos --out photos/run"), 2, {"--out photos/run", "the data set photos", "such as --out run"});
-  check_error(w.lamina("import instances photos photos/new"), 2, {"the data set photos", "such as new"});
+  check_error(w.lamina("import instances photos photos/new"), 2, {"is in SOURCE photos", "photos-imported"});
   fs::rename(w / "set/images", w / "set/photos");
   CHECK(listing() == before);
 }

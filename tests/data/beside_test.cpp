@@ -71,8 +71,12 @@ TEST_CASE("splits of Roboflow: names of its table, copies of one photograph are 
   CHECK(import.dataset.schema.names == std::vector<std::string>{"background", "crack", "spall"});
   CHECK(import.dataset.items(Split::train)[0].group == "train/a_jpg");
   CHECK(import.dataset.items(Split::train)[1].group == "train/a_jpg");
+  for (const char* split : {"train", "valid"})
+    s.text(message(split, "/_classes.csv"), "Pixel Value, Class\n0, background\n1, \"crack, old; wet\"\n2,\"spall\"\n");
+  CHECK(Import("beside", s).dataset.schema.names == std::vector<std::string>{"background", "crack, old; wet", "spall"});
   s.text("valid/_classes.csv", "Pixel Value, Class\n0, background\n1, spall\n2, crack\n");
-  CHECK(import_fault("beside", s).find("_classes.csv differ; keep one of them") != std::string::npos);
+  CHECK(import_fault("beside", s).find("_classes.csv differ; where a number, or a color, is another class there, export all") !=
+        std::string::npos);
   for (const char* wrong : {"Pixel Value, Class\n0, a\n1, a\n", "Pixel Value, Class\n300, a\n", "name, r, g, b\na, 1, 2\n"}) {
     CAPTURE(wrong);
     for (const char* split : {"train", "valid"}) s.text(message(split, "/_classes.csv"), wrong);

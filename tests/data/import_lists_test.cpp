@@ -252,11 +252,40 @@ TEST_CASE("instances: endings that are words, and recur, are classes or observer
     CHECK(fault(endings) == "");
 }
 
-TEST_CASE("import: a folder that is there already is told how to be replaced") {
+TEST_CASE("import: only what an import made is told how to be removed; what it is made of stays apart") {
+  const auto fault = [](const Source& s, const fs::path& out) -> std::string {
+    try {
+      import_dataset("instances", s.path(), out);
+    } catch (const OptionError& e) {
+      return e.what();
+    }
+    return "";
+  };
   Source s;
   add_five(s, "instances");
   const TempFolder out;
-  (void)import_dataset("instances", s.path(), out / "o");
-  CHECK_THROWS_WITH_AS(import_dataset("instances", s.path(), out / "o"),
-                       doctest::Contains(message("remove this one first: rm -r ", (out / "o").string()).c_str()), OptionError);
+  const std::string path = (out / "o").string(), remove = message(" or, to import it again, remove this one first: rm -r ", path),
+                    there = path + " is there already and not empty; choose another folder for the imported data set";
+  (void)import_dataset("instances", s.path(), path);
+  CHECK(fault(s, path) == there + remove);
+  io::write_file_atomically(out / "o/notes.txt", "mine");  // would be lost
+  CHECK(fault(s, path) == there);
+  fs::remove(out / "o/notes.txt"), fs::remove(out / "o/.imported");
+  CHECK(fault(s, path) == there);
+  fs::remove_all(path);
+  io::write_file_atomically(path, "a file");
+  CHECK(fault(s, path) == path + " is a file; choose another name for the imported data set");
+
+  const std::string source = s.path().string(), other = "; choose another folder, such as " + fs::canonical(source).string() + "-imported";
+  for (const auto& [place, where] : {std::pair<fs::path, const char*>{s.path(), " is SOURCE "},
+                                     {s / "masks/..", " is SOURCE "},
+                                     {s / "new", " is in SOURCE "},
+                                     {s / "masks", " is in SOURCE "},
+                                     {s.path().parent_path(), " is around SOURCE "}}) {
+    const std::string text = fault(s, place);
+    CAPTURE(text);
+    CHECK(text.starts_with(message("OUT ", place.string(), where, source)));
+    CHECK(text.ends_with(other));
+    CHECK(text.find("rm -r") == std::string::npos);
+  }
 }

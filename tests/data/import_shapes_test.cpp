@@ -274,3 +274,20 @@ TEST_CASE("labelme: rectangles of four points and rotated ones are polygons; a s
   s.text("a.json", labelme("a.jpg", shape("null", first)));
   CHECK(import_fault("labelme", s).find("a.json: shape 1: \"shape_type\" is null, not a word such as \"polygon\"") != std::string::npos);
 }
+
+TEST_CASE("coco: two images of one id are refused by name") {
+  Source s;
+  for (const char* photo : {"p0.png", "p1.png"}) s.photo(photo);
+  const std::string shape = R"({"id": 1, "image_id": 1, "category_id": 3, "segmentation": [[0, 0, 1, 0, 1, 1, 0, 1]]})";
+  const auto images = [](const char* second) {
+    return message(R"({"id": 1, "file_name": "p0.png", "width": 4, "height": 3}, {"id": )", second,
+                   R"(, "file_name": "p1.png", "width": 4, "height": 3})");
+  };
+  for (const char* same : {"1", "\"1\""}) {
+    s.text("x.json", coco(images(same), shape));
+    CHECK(import_fault("coco", s).find((s / "x.json").string() + ": the images p0.png and p1.png have one id, 1, and nothing says whose") !=
+          std::string::npos);
+  }
+  s.text("x.json", coco(images("2"), shape + ", " + shape));  // ids of annotations mean nothing
+  CHECK(Import("coco", s).row("p1") == Labels{0, 0, 0, 0});
+}

@@ -69,3 +69,19 @@ TEST_CASE("import voc: values that are none of the twenty classes need names") {
   s.mask("SegmentationClass/a.png", {0, 20, 255, 0});
   CHECK(import_dataset("voc", s.path(), out / "o").items[0] == 1);
 }
+
+TEST_CASE("import voc: lists with endings, folders and columns of a class") {
+  Source s;
+  const std::vector<Rgb> palette{kBlack, kRed};
+  for (const char* n : {"a", "b", "c 1", "d.e", "f"}) {
+    s.photo(message("JPEGImages/", n, ".jpg"));
+    s.mask(message("SegmentationClass/", n, ".png"), {0, 1}, palette);
+  }
+  s.text("class_names.txt", "_background_\nscar\n");
+  s.text("ImageSets/Segmentation/train.txt", "a.jpg\nb  1\nc 1\nJPEGImages/d.e.jpg 1\n");
+  s.text("ImageSets/Segmentation/val.txt", "f -1\ngone.jpg\n");
+  const Import i("voc", s);
+  CHECK(i.names(Split::train) == Names{"a", "b", "c 1", "d.e"});
+  CHECK(i.names(Split::val) == Names{"f"});
+  CHECK(i.made.notes == Names{"1 listed photograph left out, not in JPEGImages: gone.jpg"});
+}

@@ -192,7 +192,7 @@ Imported import_coco(const fs::path& source, Target& target) {
     if (std::any_of(splits.begin(), splits.end(), [](const auto& split) { return !split; })) unsaid.push_back(file.filename().string());
     reading(file.string(), [&] {
       std::map<Id, std::vector<const Json*>> of_image;
-      std::set<Id> known;
+      std::map<Id, std::string> known;  // the photograph's name
       for (const Json& a : set.json.at("annotations"))
         reading(place_in(file, "annotation", a), [&] { of_image[id_of(a, "image_id")].push_back(&a); });
       std::size_t number = 0;
@@ -201,9 +201,11 @@ Imported import_coco(const fs::path& source, Target& target) {
         const std::optional<Split> split = splits[number++];
         Id id;
         reading(message(file.string(), ": image ", text_of(image, "file_name")), [&] { id = id_of(image, "id"); });
-        known.insert(id);
+        const std::string name = text_of(image, "file_name"), first = known.emplace(id, name).first->second;
+        require<DataError>(first == name, file.string(), ": the images ", first, " and ", name, " have one id, ", id.string(),
+                           ", and nothing says whose its annotations are; give each an id of its own, and its annotations that image_id");
         if (photo.empty()) {
-          absent.push_back(text_of(image, "file_name"));
+          absent.push_back(name);
           continue;
         }
         Canvas mask(blank(image, "width", "height", file.string(), photo), shapes.hidden);

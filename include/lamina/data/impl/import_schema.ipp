@@ -17,7 +17,9 @@ Json schema_of_table(const fs::path& file) {
     const std::string where = message(file.string(), " line ", number);
     std::vector<std::string> cells;
     for (std::size_t begin = 0, end; begin <= line.size(); begin = end + 1) {
-      end = std::min(line.find_first_of(",;\t", begin), line.size());
+      const std::size_t first = std::min(line.find_first_not_of(' ', begin), line.size()),
+                        quote = first < line.size() && line[first] == '"' ? line.find('"', first + 1) : std::string::npos;
+      end = std::min(line.find_first_of(",;\t", quote == std::string::npos ? begin : quote), line.size());
       cells.push_back(unquoted(line.substr(begin, end - begin)));
     }
     if (header.empty()) {
@@ -72,6 +74,9 @@ Json schema_of(const fs::path& source, const std::vector<fs::path>& photos) {
                          path.extension() == ".txt"
                              ? "the same number is another class there: import the JSON files that they were made of "
                                "(import labelme), or export all at once (labelme2voc)"
+                         : path.extension() == ".csv"
+                             ? "where a number, or a color, is another class there, export all splits at once, or give the masks one "
+                               "numbering; else keep one of them"
                              : "keep one of them");
       schema = std::move(json), origin = path;
     };

@@ -8,26 +8,47 @@
 
 namespace lamina::data::detail {
 
+namespace {
+constexpr const char* kMark = ".imported";  // in what an import made
+}  // namespace
+
 Target::Target(const fs::path& out, const fs::path& source)
     : out_(out), unfinished_(out / ".unfinished"), source_(source), was_there_(fs::exists(out)) {
+  require_apart();
   remove_interrupted();
-  require<OptionError>(
-      !fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out)), out.string(),
-      " is there already and not empty; choose another folder for the imported data set or, to import it again, remove this one first: "
-      "rm -r ",
-      shell_word(out.string()));
+  require<OptionError>(!fs::exists(out) || fs::is_directory(out), out.string(),
+                       " is a file; choose another name for the imported data set");
+  if (fs::exists(out) && !fs::is_empty(out))
+    throw OptionError(message(out.string(), " is there already and not empty; choose another folder for the imported data set",
+                              fs::exists(out / kMark) && holds_only_ours()
+                                  ? " or, to import it again, remove this one first: rm -r " + shell_word(out.string())
+                                  : ""));
   require_no_dataset("OUT", out, {source});
+}
+
+/// Throws OptionError where the source is the folder, in it or around it.
+void Target::require_apart() const {
+  const fs::path ours = fs::weakly_canonical(out_), theirs = fs::weakly_canonical(source_), common = common_folders(ours, theirs);
+  if (common != ours && common != theirs) return;
+  throw OptionError(message("OUT ", out_.string(), " is ",
+                            common != ours     ? "in "
+                            : common != theirs ? "around "
+                                               : "",
+                            "SOURCE ", source_.string(), ", of which nothing is to be changed; choose another folder, such as ",
+                            shell_word((theirs.parent_path() / (theirs.filename().string() + "-imported")).string())));
+}
+
+/// Whether nothing is there but what imports make.
+bool Target::holds_only_ours() const {
+  const std::set<std::string> ours{".unfinished", kMark,     "images",   "masks",      "unlabelled",
+                                   "train.txt",   "val.txt", "test.txt", "groups.txt", "dataset.json"};
+  return std::all_of(fs::directory_iterator(out_), {}, [&](const fs::path& path) { return ours.contains(path.filename().string()); });
 }
 
 /// What an import left that was stopped: its own folder, and what of it was in place already; all of it was once images/ is.
 void Target::remove_interrupted() {
-  if (!fs::is_directory(unfinished_) || fs::exists(out_ / "images")) return;
-  const std::set<std::string> ours{".unfinished", "images",   "masks",      "unlabelled",  "train.txt",
-                                   "val.txt",     "test.txt", "groups.txt", "dataset.json"};
-  const std::vector<fs::path> there(fs::directory_iterator(out_), {});
-  for (const fs::path& path : there)
-    if (!ours.contains(path.filename().string())) return;
-  for (const fs::path& path : there) fs::remove_all(path);
+  if (!fs::is_directory(unfinished_) || fs::exists(out_ / "images") || !holds_only_ours()) return;
+  for (const fs::path& path : std::vector<fs::path>(fs::directory_iterator(out_), {})) fs::remove_all(path);
 }
 
 Target::~Target() {
@@ -261,6 +282,7 @@ Imported Target::finish(Json dataset_json, const std::string& nothing) {
   for (const auto& [name, group] : groups_) lines += name + '\t' + group + '\n';
   if (!groups_.empty()) io::write_file_atomically(unfinished_ / "groups.txt", lines);
   if (!dataset_json.is_null()) io::write_file_atomically(unfinished_ / "dataset.json", dataset_json.dump(2) + '\n');
+  io::write_file_atomically(unfinished_ / kMark, "made by lamina import\n");
   std::vector<fs::path> made(fs::directory_iterator(unfinished_), {});
   std::stable_partition(made.begin(), made.end(), [](const fs::path& part) { return part.filename() != "images"; });  // without it: no data
   for (const fs::path& part : made) {

@@ -68,6 +68,19 @@ Json schema_of_voc(const fs::path& root, const std::vector<fs::path>& masks, Tar
   return {{"labels", labels}, {"ignore", kIgnoreLabel}, {"encoding", "palette"}};
 }
 
+/// What a line names, as a stem: all of it or, where that is none, what stands before other columns (VOC's 1, -1), with or without its
+/// ending. The line, where nothing is called so.
+std::string stem_listed(const std::string& line, const Stems& photos, const Stems& masks) {
+  std::vector<std::string> names{unquoted(line)};
+  for (const auto& [before, rest] : cuts_of(line)) names.insert(names.begin() + 1, before);  // the longest first
+  for (const std::string& name : names) {
+    const fs::path file = fs::path(name).filename();
+    for (const std::string& stem : {name, has_image_extension(file) ? file.stem().string() : file.string()})
+      if (!photos[stem].empty() || !masks[stem].empty()) return stem;
+  }
+  return line;
+}
+
 }  // namespace
 
 /// VOCdevkit/VOC2012/{JPEGImages,SegmentationClass,ImageSets/Segmentation/{train,val}.txt}.
@@ -83,7 +96,8 @@ Imported import_voc(const fs::path& source, Target& target) {
   for (const fs::path& list : lists) {
     const auto split = split_of(list);
     bool adds = false;
-    each_line(io::read_text(list, 1 << 24), [&](const std::string& stem, int) {
+    each_line(io::read_text(list, 1 << 24), [&](const std::string& line, int) {
+      const std::string stem = stem_listed(line, photos, drawn);
       if (!seen.insert(stem).second && !split) return;  // trainval.txt, after the others
       const fs::path photo = photos[stem], mask = drawn[stem];
       if (photo.empty() || mask.empty()) return (photo.empty() ? without_photo : unlabelled).push_back(stem);

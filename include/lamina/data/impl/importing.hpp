@@ -46,7 +46,7 @@ class SourceLists {
 /// A data set that is being made; nothing of it is left unless it is finished.
 class Target {
  public:
-  /// Throws OptionError unless `out` is new or empty, and in no data set.
+  /// Throws OptionError unless `out` is new or empty, in no data set, and neither in the source nor around it.
   Target(const fs::path& out, const fs::path& source);
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;
@@ -89,6 +89,8 @@ class Target {
     std::vector<fs::path> made;  // its files; the photograph is the first
   };
 
+  void require_apart() const;
+  bool holds_only_ours() const;
   void remove_interrupted();
   Entry& enter(std::optional<Split> split, const std::string& name, const fs::path& photo, const fs::path& list);
   void drop(const std::set<std::string>& names);
