@@ -128,6 +128,20 @@ TEST_CASE("two folders of other names, and layouts without their photographs: th
   CHECK(first_error(s.path()).find(message("lamina check ", root, " --images Original --masks 'Ground Truth' (train")) !=
         std::string::npos);
   CHECK(check_dataset(s.path(), {.images = s / "Original", .masks = s / "Ground Truth"}).errors() == 0);
+  for (const auto& [photos, masks] :
+       {std::pair{"original_images", "label_images_semantic"}, {"images/images", "masks/masks"}, {"images", "masks/masks"}}) {
+    Source other;
+    for (const char* stem : {"1", "2", "3"}) {
+      other.photo(message(photos, "/", stem, ".png"));
+      other.mask(message(masks, "/", stem, ".png"), {0, 0, 255, 0});
+    }
+    const std::string text = first_error(other.path());
+    CAPTURE(text);
+    if (photos != std::string("images"))
+      CHECK(text.find(message(" --images ", photos, " --masks ", masks, " (train takes these options, too)")) != std::string::npos);
+    else  // one class a folder, as it may be
+      CHECK(text.find("if each holds those of a class") != std::string::npos);
+  }
   fs::rename(s / "Ground Truth", s / "drawn");  // what no name says, few values do
   Image many(17, 17, 3);
   for (std::size_t i = 0; i < many.pixels.size(); ++i) many.pixels[i] = static_cast<std::uint8_t>(i);

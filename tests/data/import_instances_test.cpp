@@ -1,5 +1,8 @@
 // Instances: which file is whose, and where it is marked.
+#include <cstdlib>
+
 #include "lamina/core/text.hpp"
+#include "lamina/io/npy.hpp"
 #include "support/imports.hpp"
 
 using namespace lamina;
@@ -172,4 +175,81 @@ TEST_CASE("instances in folders one level down: check names the command, and it 
     s.mask(message("more/", id, "/masks/1.png"), {255, 0, 0, 0});
   }
   CHECK(layout_of(s.path()).empty());  // nothing says which
+}
+
+namespace {
+
+/// A square of full intensity in the middle of 16x16 pixels, at `x`; its border is blurred, or not.
+LabelImage square(int x, bool blurred) {
+  LabelImage m(16, 16);
+  for (int v = 0; v < 16; ++v)
+    for (int u = 0; u < 16; ++u) {
+      const int off = std::max(std::abs(u - x), std::abs(v - 8));
+      const int level = off < 3 ? 255 : !blurred || off > 4 ? 0 : (off == 3 ? 170 : 60) + u + v;
+      m.labels[static_cast<std::size_t>(16 * v + u)] = static_cast<std::uint8_t>(level);
+    }
+  return m;
+}
+
+void put_square(const fs::path& file, int x, bool blurred) {
+  io::create_folders(file.parent_path());
+  write_png(file, square(x, blurred));
+}
+
+}  // namespace
+
+TEST_CASE("instances and masks beside: smoothed ones are read by half, alpha where it says what is marked") {
+  Source s, t;
+  for (const char* id : {"a", "b"}) {
+    io::create_folders(s / "images");
+    write_png(s / message("images/", id, ".png"), Image(16, 16, 3, static_cast<std::uint8_t>(id[0])));
+    write_png(t / message(id, ".png"), Image(16, 16, 3, static_cast<std::uint8_t>(id[0])));
+    for (const int x : {4, 11}) {
+      put_square(s / message("masks/", id, "/", x, ".png"), x, true);
+      put_square(t / message(id, "_mask_", x, ".png"), x, true);
+    }
+  }
+  const char* told = "the masks are lossy (JPEG) or smoothed: what is above half intensity is marked";
+  for (const auto& [kind, source] : {std::pair<const char*, const Source*>{"instances", &s}, {"beside", &t}}) {
+    CAPTURE(kind);
+    const Import i(kind, *source);
+    CHECK(std::any_of(i.made.notes.begin(), i.made.notes.end(), [&](const std::string& note) { return note.starts_with(told); }));
+    const LabelImage mask = read_mask(i.dataset.all_items()[0], i.dataset.masks);
+    for (std::size_t p = 0; p < mask.labels.size(); ++p)
+      CHECK(mask.labels[p] == (square(4, true).labels[p] > 127 || square(11, true).labels[p] > 127));
+  }
+  LabelImage faint = square(4, true);
+  for (auto& v : faint.labels) v = static_cast<std::uint8_t>(v / 3);
+  write_png(s / "masks/a/4.png", faint);
+  CHECK(import_fault("instances", s).find("a/4.png: nothing of it is above half intensity") != std::string::npos);
+
+  Source alpha;  // all white, and the mask in alpha; numbers of flat regions are no borders
+  LabelSchema schema;
+  schema.names = {"x", "y"}, schema.values = {0, 255}, schema.reading.alpha = true;
+  Source numbered;
+  for (const char* id : {"a", "b"}) {
+    alpha.photo(message(id, ".png"));
+    for (const char* folder : {"images", "masks"}) io::create_folders(numbered / folder);
+    write_png(numbered / message("images/", id, ".png"), Image(16, 16, 3, static_cast<std::uint8_t>(id[0])));
+    LabelImage numbers = square(8, false);
+    for (std::size_t p = 0; p < 64; ++p)
+      for (const std::size_t row : {0u, 12u}) numbers.labels[16 * row + p] = static_cast<std::uint8_t>((p % 16 / 4 + 1 + row / 3) * 20);
+    write_png(numbered / message("masks/", id, ".png"), numbers);
+    for (const std::size_t k : {0u, 2u}) {
+      LabelImage one(4, 3);
+      one.labels[k] = 1;
+      write_mask(alpha / message(id, "_mask_", k, ".png"), one, schema);
+    }
+  }
+  CHECK(Import("beside", alpha).row("a") == Labels{1, 0, 1, 0});
+  const TempFolder out;
+  for (const std::string& note : import_dataset("instances", numbered.path(), out / "o").notes) CHECK_FALSE(note.starts_with(told));
+}
+
+TEST_CASE("import: what names --mask-threshold says what to do instead") {
+  Source s;
+  s.photo("images/a.png");
+  io::create_folders(s / "masks/a");
+  io::write_npy(s / "masks/a/1.npy", Tensor::full({3, 4}, 0.9));
+  CHECK(import_fault("instances", s).find("An import has no --mask-threshold: write the masks") != std::string::npos);
 }

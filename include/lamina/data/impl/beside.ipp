@@ -1,5 +1,6 @@
 // Photographs and masks in one folder, or in two that are called otherwise than a data set's.
 #include "lamina/data/impl/importing.hpp"
+#include "lamina/data/impl/marked_pixels.hpp"
 #include "lamina/data/impl/schema_names.hpp"
 #include "lamina/data/impl/survey.hpp"
 
@@ -58,7 +59,7 @@ std::string advice_on_pairs(const fs::path& root) {
   for (const fs::path& folder : folders_below(root))
     if (folder != root && holds_images(folder)) folders.push_back(folder);
   if (folders.size() > kMostFolders) return {};
-  const auto is_usual = [&](const fs::path& folder, const char* name) { return fs::is_directory(root / name) && folder != root / name; };
+  const auto is_usual = [&](const fs::path& folder, const char* name) { return folder != root / name && holds_images(root / name); };
   const auto values = [](const fs::path& folder) {  // of a mask there are few
     const fs::path file = files_below(folder, is_photo)[0];
     const MaskContent mask = inspect_mask(read_raster(file), file.string());
@@ -68,7 +69,7 @@ std::string advice_on_pairs(const fs::path& root) {
   for (const fs::path& photos : folders)
     for (const fs::path& masks : folders) {
       if (photos == masks || is_usual(photos, "images") || is_usual(masks, "masks") || !belong_together(photos, masks)) continue;
-      if (says_masks(photos, root) || says_photos(masks, root)) continue;
+      if (says_masks(photos, root) || (says_photos(masks, root) && !says_masks(masks, root))) continue;
       if (!says_masks(masks, root) && values(photos) <= values(masks)) continue;
       const auto option = [&](const char* name, const fs::path& folder) {
         return folder == root / (name + 2) ? "" : message(" ", name, " ", shell_word(folder.lexically_relative(root).string()));
@@ -163,10 +164,11 @@ struct Beside {
 };
 
 /// Where several masks are each one thing of a photograph: what any of them marks. Throws DataError where two mark a pixel otherwise.
-LabelImage united(const std::vector<fs::path>& masks) {
+LabelImage united(const std::vector<fs::path>& masks, bool smeared) {
   LabelImage all;
   for (const fs::path& file : masks) {
-    const Raster one = read_raster(file, DecodeLimits{}.of(FileRole::mask));
+    const Raster one = read_marks(file, smeared);
+    const MarkedPixels pixels(one);
     const MaskContent content = inspect_mask(one, file.string());
     require<DataError>(content.kind != MaskContent::Kind::color && content.kind != MaskContent::Kind::planes && one.max_value <= 255,
                        file.string(),
@@ -176,9 +178,12 @@ LabelImage united(const std::vector<fs::path>& masks) {
     require<DataError>(one.width == all.width && one.height == all.height, file.string(), ": ", one.width, "x", one.height, " pixels, but ",
                        masks[0].string(), " has ", all.width, "x", all.height);
     for (std::size_t i = 0; i < all.labels.size(); ++i) {
-      const auto v = static_cast<std::uint8_t>(one.sample(i * static_cast<std::size_t>(one.channels)));
-      require<DataError>(v == 0 || all.labels[i] == 0 || all.labels[i] == v, file.string(), " and ", masks[0].string(),
-                         " mark a pixel with different values, and are masks of one photograph; keep one of them");
+      const unsigned level = pixels.in_alpha() ? 255 : one.sample(i * static_cast<std::size_t>(one.channels));
+      const auto v = static_cast<std::uint8_t>(pixels.clear(i) ? 0 : level);
+      require<DataError>(
+          v == 0 || all.labels[i] == 0 || all.labels[i] == v, file.string(), " and ", masks[0].string(),
+          " mark a pixel with different values, and are masks of one photograph; draw classes into one mask of it, and write what is "
+          "one thing as 0 and 255");
       all.labels[i] = std::max(all.labels[i], v);
     }
   }
@@ -222,11 +227,16 @@ Imported import_beside(const fs::path& source, Target& target) {
     folders.push_back(photo.parent_path());
   }
   const auto names = target.names(folder_of);
+  std::vector<fs::path> parts;  // of masks that are united
+  for (const auto& [photo, masks] : beside.masks_of)
+    if (masks.size() > 1) parts.insert(parts.end(), masks.begin(), masks.end());
+  const bool smeared = are_smeared(parts);
+  if (smeared) target.note(kToldOfHalves);
   for (const auto& [photo, name] : names) {
     const std::vector<fs::path>& masks = beside.masks_of.at(photo);
     target.add(split_of_path(photo.lexically_relative(source).parent_path()), name, photo, masks.size() == 1 ? masks[0] : fs::path());
     if (masks.size() == 1) continue;
-    target.write_mask(name, united(masks));
+    target.write_mask(name, united(masks, smeared));
     several.push_back(photo.lexically_relative(source).string());
   }
   for (const auto& [photo, group] : target.groups(patient_by_photo)) target.add_to_group(names.at(photo), group);

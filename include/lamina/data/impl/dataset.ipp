@@ -209,6 +209,8 @@ class Lister {
   /// What is wrong with all of the folder; empty: with some of its files alone.
   std::string advice_on_all() const {
     if (const std::string other_layout = detail::import_advice(files_.root); !other_layout.empty()) return other_layout;
+    if (std::string folders = images_.empty() && masks_.empty() ? detail::advice_on_pairs(files_.root) : ""; !folders.empty())
+      return folders;
     const fs::path json = files_.root / "dataset.json";
     return masks_.empty() ? detail::advice_on_folders(masks_folder_, files_.schema, json)
                           : detail::advice_on_endings(images_, masks_, files_.root);

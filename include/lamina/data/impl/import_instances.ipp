@@ -6,6 +6,7 @@
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/class_folders.hpp"
 #include "lamina/data/impl/importing.hpp"
+#include "lamina/data/impl/marked_pixels.hpp"
 #include "lamina/data/impl/pairing.hpp"
 #include "lamina/data/impl/schema_names.hpp"
 #include "lamina/data/impl/survey.hpp"
@@ -26,49 +27,20 @@ struct Marks {
   bool on_white = false;       ///< the background is white, and what is darker is an instance
   bool full_void = false;      ///< full intensity, or index 255 of a palette, is neither
   bool numbered_full = false;  ///< it is an instance, though it stands beside numbers that have gaps
+  bool smeared = false;        ///< as of read_marks
 };
-
-/// What of a mask says something: all, or, where all colors are alike, its alpha.
-class Pixels {
- public:
-  explicit Pixels(const Raster& r) : r_(r), channels_(static_cast<std::size_t>(r.channels)), alpha_(channels_ - r.has_alpha) {
-    for (std::size_t i = 0; i < r.pixel_count() * channels_; ++i)
-      (i % channels_ < alpha_ ? one_color_ : one_alpha_) &= r.sample(i) == r.sample(i % channels_);
-  }
-  /// Whether alpha alone says what is marked.
-  bool in_alpha() const { return one_color_ && !one_alpha_; }
-  bool clear(std::size_t pixel) const { return !one_alpha_ && r_.sample(pixel * channels_ + alpha_) == 0; }
-  bool black(std::size_t pixel) const { return is(pixel, 0); }
-  bool white(std::size_t pixel) const { return is(pixel, r_.palette.empty() ? r_.max_value : 255); }
-  /// Of masks of one channel: a number.
-  bool numbers() const { return r_.channels == 1; }
-  unsigned number(std::size_t pixel) const { return r_.sample(pixel); }
-  unsigned full() const { return r_.palette.empty() ? r_.max_value : 255; }
-
- private:
-  bool is(std::size_t pixel, unsigned level) const {
-    if (!r_.palette.empty())
-      return r_.sample(pixel) < r_.palette.size() &&
-             std::all_of(r_.palette[r_.sample(pixel)].begin(), r_.palette[r_.sample(pixel)].end(), [&](unsigned v) { return v == level; });
-    for (std::size_t c = 0; c < alpha_; ++c)
-      if (r_.sample(pixel * channels_ + c) != level) return false;
-    return true;
-  }
-
-  const Raster& r_;
-  std::size_t channels_, alpha_;
-  bool one_color_ = true, one_alpha_ = true;
-};
-
-Raster read_one(const fs::path& file) { return read_raster(file, DecodeLimits{}.of(FileRole::mask)); }
 
 /// White is the background where it has most of the borders and most of all; full intensity is void where it stands beside 1 to n.
 Marks marks_of(const std::map<std::string, Instances>& items) {
+  Marks marks;
+  std::vector<fs::path> files;
+  for (const auto& [stem, item] : items) files.insert(files.end(), item.masks.begin(), item.masks.end());
+  marks.smeared = are_smeared(files);
   std::int64_t border = 0, white_border = 0, all = 0, white = 0, voids = 0, gaps = 0;
   for (const auto& [stem, item] : items)
     for (const fs::path& file : item.masks) {
-      const Raster r = read_one(file);
-      const Pixels pixels(r);
+      const Raster r = read_marks(file, marks.smeared);
+      const MarkedPixels pixels(r);
       std::set<unsigned> numbers;
       for (std::size_t p = 0; p < r.pixel_count() && !pixels.in_alpha(); ++p) {
         const auto w = static_cast<std::size_t>(r.width);
@@ -82,7 +54,6 @@ Marks marks_of(const std::map<std::string, Instances>& items) {
       const bool gapless = *std::prev(numbers.end(), 2) == n - 1 && n < pixels.full();
       ++(gapless ? voids : gaps);
     }
-  Marks marks;
   marks.on_white = 2 * white > all && 2 * white_border > border;
   marks.full_void = !marks.on_white && voids > gaps;
   marks.numbered_full = !marks.on_white && !marks.full_void && gaps > 0;
@@ -94,11 +65,11 @@ Marks marks_of(const std::map<std::string, Instances>& items) {
 LabelImage merged(const std::vector<fs::path>& masks, const Marks& marks) {
   LabelImage all;
   for (const fs::path& file : masks) {
-    const Raster one = read_one(file);
+    const Raster one = read_marks(file, marks.smeared);
     if (all.labels.empty()) all = LabelImage(one.width, one.height);
     require<DataError>(one.width == all.width && one.height == all.height, file.string(), ": ", one.width, "x", one.height, " pixels, but ",
                        masks[0].string(), " has ", all.width, "x", all.height);
-    const Pixels pixels(one);
+    const MarkedPixels pixels(one);
     for (std::size_t i = 0; i < all.labels.size(); ++i) {
       const bool unmarked = pixels.clear(i) || (!pixels.in_alpha() && (marks.on_white ? pixels.white(i) : pixels.black(i)));
       if (unmarked) continue;
@@ -285,6 +256,7 @@ Imported import_instances(const fs::path& source, Target& target) {
   }
   target.tell(bare, "photograph", "without an instance, all background");
   target.note("instances are merged: where they touch, nothing tells them apart");
+  if (marks.smeared) target.note(kToldOfHalves);
   if (marks.on_white)
     target.note(
         "white is the background, as it has most of the masks and of their borders: what is darker is an instance; if it is "
