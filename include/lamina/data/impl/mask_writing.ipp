@@ -36,7 +36,7 @@ std::string encode_planes(const LabelImage& labels, const LabelSchema& schema) {
 }  // namespace
 
 std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
-  schema.require_complete(true);
+  schema.require_complete(false);
   require<DataError>(schema.heads.empty(), "a mask of several heads is a file for each: for every h of schema.heads, ",
                      "write_mask(path, schema.of_head(labels, h), schema.heads[h])");
   const std::size_t classes = schema.overlaps() ? 2 : schema.values.size(), pixels = labels.labels.size();
@@ -46,6 +46,7 @@ std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
   const auto encoding = schema.reading.class_folders.empty() ? schema.reading.encoding : std::nullopt;
   const unsigned largest = classes ? schema.values.back() : 0;
   if (encoding == MaskEncoding::colors) {
+    schema.require_complete(true);
     Image image(labels.width, labels.height, 3);
     for (std::size_t i = 0; i < pixels; ++i) std::copy_n(schema.colors[labels.labels[i]].data(), 3, image.pixels.data() + 3 * i);
     return encode_png(image);
@@ -61,6 +62,7 @@ std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
     for (std::uint8_t& v : mask.labels) v *= 255;
   if (schema.reading.alpha) return detail::encode_png_alpha(mask);
   if (encoding && (encoding != MaskEncoding::palette || !schema.has_colors)) return encode_png(mask);
+  schema.require_complete(true);
   std::vector<Rgb> palette = default_colors(static_cast<int>(largest) + 1);
   for (std::size_t k = 0; k < classes; ++k) palette[schema.values[k]] = schema.colors[k];
   return encode_png(mask, palette);
