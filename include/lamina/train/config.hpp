@@ -258,8 +258,8 @@ inline constexpr const char *kImagenetMean = "0.485,0.456,0.406", *kImagenetSd =
 
 /// How the network of a run or file was shown photographs; nothing where that is not known.
 std::optional<infer::InputConfig> input_of_network(const std::string& run_or_file);
-/// How the settings bring photographs to the network: with "auto" as the one that it begins with saw them. Throws OptionError, DataError where a normalization needs photographs that were not
-/// read.
+/// How the settings bring photographs to the network: with "auto" as the one that it begins with saw them. Throws OptionError, DataError
+/// where a normalization needs photographs that were not read.
 infer::InputConfig input_config(const TrainConfig& config, const data::PhotoStatistics& photos = {});
 
 /// The loader of that input, without augmentation, in the batches of the settings: of crops, the windows that cover photographs.

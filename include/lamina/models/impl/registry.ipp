@@ -125,11 +125,10 @@ std::vector<int> tied_rows(const Json& output) {
 Outputs Network::run(const Tensor& images) {
   Outputs all = forward(images.to(options().device).to(options().dtype));
   for (const OutputSpec& spec : outputs())
-    for (const nn::NamedTensor& o : all)
-      if (o.name == spec.name)
-        require(o.tensor && o.tensor.rank() == 4 && o.tensor.size(0) == images.size(0) && o.tensor.size(3) == spec.channels,
-                "the network's output \"", o.name, "\" is ", o.tensor ? o.tensor.shape().str() : "undefined", "; of ", images.size(0),
-                " images and as outputs() says it is (", images.size(0), ", height, width, ", spec.channels, ")");
+    for (const auto& [name, z] : all)
+      require(name != spec.name || (z && z.rank() == 4 && z.size(0) == images.size(0) && z.size(3) == spec.channels),
+              "the network's output \"", name, "\" is ", z ? z.shape().str() : "undefined", "; outputs() and the images say (",
+              images.size(0), ", height, width, ", spec.channels, ")");
   return all;
 }
 
