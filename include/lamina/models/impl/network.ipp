@@ -13,6 +13,11 @@ Outputs Network::run(const Tensor& images) {
   return all;
 }
 
+std::vector<std::string> Network::last_layers() const {
+  const std::string last = named_parameters().back().name;
+  return {last.substr(0, last.rfind('.'))};
+}
+
 const Tensor& named(const Outputs& outputs, const std::string& name) {
   std::string names;
   for (const nn::NamedTensor& o : outputs) {

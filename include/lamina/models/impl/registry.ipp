@@ -122,11 +122,6 @@ std::vector<int> tied_rows(const Json& output) {
 
 }  // namespace
 
-std::vector<std::string> Network::last_layers() const {
-  const std::string last = named_parameters().back().name;
-  return {last.substr(0, last.rfind('.'))};
-}
-
 std::vector<int> ModelConfig::numbers(const std::string& option) const {
   std::vector<int> all;
   for (const double v : numbers_in(options.at(option)).value_or(std::vector<double>{})) all.push_back(static_cast<int>(v));
