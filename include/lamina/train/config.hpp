@@ -90,7 +90,7 @@ inline constexpr Choice kAbsentChoices[] = {
     {"one", "the ratio 1, without gradient"},
     {"zero", "the ratio 0, without gradient"}};
 inline constexpr Choice kNormalizeChoices[] = {
-    {"auto", "data, unless they are 8-bit gray or RGB, or --from is a colorization: half, as that saw them"},
+    {"auto", "as the network of --from or --init saw them; else half for 8-bit gray or RGB, data for others"},
     {"half", "x * 2 - 1"},
     {"data", "by mean and deviation of the training photographs"},
     {"imagenet", "by ImageNet's: 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225 (torchvision's weights)"}};

@@ -69,9 +69,7 @@ std::vector<fs::path> SourceLists::split_lists(const fs::path& source) {
 std::pair<fs::path, bool> SourceLists::photo_of(const std::string& line, int number, const std::string& where) const {
   std::string text = line;
   std::replace(text.begin(), text.end(), '\\', '/');
-  std::vector<std::string> names{unquoted(text)};
-  for (const auto& [before, rest] : cuts_of(text)) names.insert(names.begin() + 1, before);  // the longest first
-  for (const std::string& name : names) {
+  for (const std::string& name : names_in_line(text)) {
     const std::string part = composed(fs::path(name).lexically_normal().generic_string());
     if (const auto* found = imported_.find(part)) {
       require<DataError>(found->size() == 1, where, "may be ", found->begin()->string(), " or ", found->rbegin()->string(),

@@ -71,9 +71,7 @@ Json schema_of_voc(const fs::path& root, const std::vector<fs::path>& masks, Tar
 /// What a line names, as a stem: all of it or, where that is none, what stands before other columns (VOC's 1, -1), with or without its
 /// ending. The line, where nothing is called so.
 std::string stem_listed(const std::string& line, const Stems& photos, const Stems& masks) {
-  std::vector<std::string> names{unquoted(line)};
-  for (const auto& [before, rest] : cuts_of(line)) names.insert(names.begin() + 1, before);  // the longest first
-  for (const std::string& name : names) {
+  for (const std::string& name : names_in_line(line)) {
     const fs::path file = fs::path(name).filename();
     for (const std::string& stem : {name, has_image_extension(file) ? file.stem().string() : file.string()})
       if (!photos[stem].empty() || !masks[stem].empty()) return stem;

@@ -10,6 +10,7 @@
 #include "lamina/data/impl/json_text.hpp"
 #include "lamina/data/impl/pairing.hpp"
 #include "lamina/data/import.hpp"
+#include "lamina/data/photos.hpp"
 
 namespace lamina::data::detail {
 
