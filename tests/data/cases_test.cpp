@@ -13,27 +13,7 @@ using namespace lamina;
 using namespace lamina::data;
 using namespace lamina::test;
 
-namespace {
-
-/// An RGBA PNG, stored without compression: pixels of four bytes, one row.
-std::string rgba_png(const std::vector<std::array<unsigned, 4>>& pixels) {
-  std::string row(1, '\0');
-  for (const auto& p : pixels)
-    for (const unsigned v : p) row += static_cast<char>(v);
-  unsigned a = 1, b = 0;
-  for (const unsigned char v : row) a = (a + v) % 65521, b = (b + a) % 65521;
-  const auto size = static_cast<unsigned>(row.size());
-  const std::string length{static_cast<char>(size & 255), static_cast<char>(size >> 8), static_cast<char>(~size & 255),
-                           static_cast<char>(~size >> 8 & 255)};
-  const std::string deflated = std::string("\x78\x01\x01", 3) + length + row + be32(b << 16 | a);
-  const auto chunk = [](const std::string& type, const std::string& data) {
-    return be32(static_cast<unsigned>(data.size())) + type + data + be32(crc32(type + data));
-  };
-  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", be32(static_cast<unsigned>(pixels.size())) + be32(1) + std::string("\x08\x06\0\0\0", 5)) +
-         chunk("IDAT", deflated) + chunk("IEND", "");
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("case masks_0_255: what is written is what the data set has, and is read beside it") {
   const auto check_round_trip = [](DataFolder& f, const std::vector<std::uint8_t>& truth) {

@@ -58,6 +58,34 @@ TEST_CASE("masks of which some are inverted are told, by count and name") {
   CHECK(inverted(three) == 0);
 }
 
+TEST_CASE("inverted masks are told of each label's plane, and where the border is ignored") {
+  TempFolder f;
+  for (int i = 0; i < 6; ++i) {
+    write(f, i, square(0, 255));
+    std::filesystem::remove(f / message("masks/im", i, ".png"));
+    for (const char* name : {"cat", "dog"}) {
+      io::create_folders(f / message("masks/", name));
+      const bool other = i < 2 && *name == 'd';
+      write_png(f / message("masks/", name, "/im", i, ".png"), other ? square(255, 0) : square(0, 255));
+    }
+  }
+  io::write_file_atomically(f / "dataset.json", R"({"task": "multilabel", "labels": {"cat": 0, "dog": 1}})");
+  CHECK(inverted(f, "in 2 of 6 'dog' has the border and no 'dog' lies inside") == 1);
+  CHECK(inverted(f) == 1);
+  TempFolder ignored;
+  const auto mask = [](bool other) {
+    LabelImage m = other ? square(1, 0) : square(0, 1);
+    for (int x = 0; x < 16; ++x) m.at(x, 0) = m.at(x, 11) = 255;
+    for (int y = 0; y < 12; ++y) m.at(0, y) = m.at(15, y) = 255;
+    return m;
+  };
+  for (int i = 0; i < 6; ++i) write(ignored, i, mask(i < 2));
+  const DatasetOptions options{.ignore = 255};
+  CHECK(told(check_dataset(ignored.path(), options).findings, "some masks seem to be inverted: in 2 of 6") == 1);
+  for (int i = 0; i < 6; ++i) write(ignored, i, mask(false));
+  CHECK(told(check_dataset(ignored.path(), options).findings, "seem to be inverted") == 0);
+}
+
 TEST_CASE("fractions in masks are told with a threshold that reads them, and what is no number with its place") {
   const auto told_of = [](const std::vector<float>& v, const DatasetOptions& options = {}) {
     DataFolder f;

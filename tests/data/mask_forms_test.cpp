@@ -218,7 +218,7 @@ TEST_CASE("pages of a mask are one-hot planes, planes that may overlap, or an er
 TEST_CASE("a fault of at least half of the files is told once; others by file") {
   DataFolder f;
   write(f, ".npy", io::format_npy(Tensor::from<float>(std::vector<float>{0.25f, 0, 1}, {1, 3})),
-        io::format_npy(Tensor::from<float>(std::vector<float>{0, 1.5e-7f, 1}, {1, 3})));
+        io::format_npy(Tensor::from<float>(std::vector<float>{0, 0.3f, 1}, {1, 3})));
   const CheckReport all = check_dataset(f.path());
   CHECK(all.errors() == 1);
   CHECK(told(all.findings, "4 of 4 masks are so: ", true) == 1);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -142,8 +143,9 @@ struct DecodeLimits {
   std::int64_t max_decoded_bytes = std::int64_t{1} << 30;
   std::int64_t max_file_bytes = std::int64_t{512} << 20;
   FileRole role = FileRole::any;
-  int width = 0, height = 0;  ///< of the picture, where that is known: it tells the axes of an array apart
-  bool shares = false;        ///< an array's numbers may be shares of 1, which become samples of 16 bits
+  int width = 0, height = 0;            ///< of the picture, where that is known: it tells the axes of an array apart
+  bool shares = false;                  ///< an array's numbers may be shares of 1, which become samples of 16 bits
+  std::optional<unsigned> ignore = {};  ///< of shares: such a number, and NaN, becomes a sample above max_value
 
   DecodeLimits of(FileRole r) const {
     DecodeLimits own = *this;
@@ -167,6 +169,7 @@ struct Raster {
   std::vector<Rgb> palette;           ///< not empty: the samples are indices into it
   int orientation = 1;                ///< the EXIF orientation that was found; it is already applied
   bool has_alpha = false;             ///< the last channel is alpha
+  bool shares = false;                ///< the samples are scaled shares; those above max_value say nothing (DecodeLimits::ignore)
   int pages = 1;                      ///< of a mask; where there are several, each is a channel
   bool lossy = false;                 ///< the file keeps its samples only nearly
   std::string no_photo;               ///< not empty: why the samples cannot be scaled to a photograph, and the cure

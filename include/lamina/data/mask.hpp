@@ -27,8 +27,9 @@ struct MaskContent {
   unsigned max_value = 255;
   int orientation = 1;                            ///< as of Raster
   bool alpha_varies = false;                      ///< there is an alpha channel, of more than one value, and it is not what is read
+  bool alpha_alone = false;                       ///< it does, and color does not
   std::map<std::uint32_t, std::int64_t> counts;   ///< pixels by gray value, palette index, 0xRRGGBB or plane
-  std::map<std::uint32_t, std::int64_t> border;   ///< the same of the outer rows and columns
+  std::map<std::uint32_t, std::int64_t> border;   ///< the same of the outer rows and columns of what is not ignored
   std::map<std::uint32_t, std::int64_t> ignored;  ///< of planes that may overlap: the pixels where it is not known
   std::map<std::uint32_t, std::int64_t> rgba;     ///< pixels by plane, if the channels of RGBA may be one-hot planes; `counts` is by color
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::int64_t> overlaps;  ///< pixels that have both planes, of one-hot ones none
@@ -59,7 +60,7 @@ class MaskDecoder {
   MaskEncoding encoding() const { return encoding_; }
   /// LabelImage::planes of what is decoded.
   int planes() const { return encoding_ == MaskEncoding::multilabel ? static_cast<int>(schema_.plane_names().size()) : 0; }
-  double threshold() const { return schema_.reading.threshold; }
+  const LabelSchema& schema() const { return schema_; }
   const MaskDecoder& head(std::size_t k) const { return heads_[k]; }
   /// What is counted in a mask: its counts, or those of its four channels, where these are planes.
   const std::map<std::uint32_t, std::int64_t>& counts_of(const MaskContent& content) const;

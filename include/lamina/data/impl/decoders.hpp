@@ -12,7 +12,7 @@ Raster turned_within(const Raster& raster, int orientation, const std::string& o
 /// What to do about samples that are no labels, or no intensities, by what the file is to be.
 std::string cure_of(FileRole role, const std::string& mask, const std::string& photograph);
 /// What a number is that is no sample ("is NaN, no number"), and what to do about it in a file whose largest one is `largest`.
-std::string number_fault(double number, FileRole role, double largest);
+std::string number_fault(double number, FileRole role, double largest, double least = 0);
 /// By what numbers of masks that are shares of 1, or of full intensity, become samples of 16 bits, as the largest of the file tells.
 double scale_of_shares(double largest);
 /// Throws DataError unless a file of `have` bytes can hold `raster`, which takes at least `least` bytes of it: a short file cannot ask for

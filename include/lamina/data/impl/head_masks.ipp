@@ -7,34 +7,42 @@
 namespace lamina::data {
 
 namespace {
-/// Its samples above a share of full intensity are 255, others 0; an alpha channel stays.
-Raster above(Raster raster, double threshold, const std::string& origin) {
+/// Its samples above a share of full intensity are 255, or 1 where 255 is ignored, others 0; an alpha channel stays, and what is ignored.
+Raster above(Raster raster, const LabelSchema& schema, const std::string& origin) {
   require<DataError>(raster.palette.empty(), origin, ": a palette mask has labels, not intensities for a mask threshold");
+  require<DataError>(schema.ignore.value_or(0) <= 255, origin, ": with a mask threshold the ignored value is at most 255");
   const auto channels = static_cast<std::size_t>(raster.channels), colors = channels - (raster.has_alpha ? 1 : 0);
-  const double least = threshold * raster.max_value;
+  const double least = schema.reading.threshold * raster.max_value;
+  const unsigned mark = schema.ignore == 255u ? 1 : 255;
+  const auto marked = [&](unsigned v) {
+    const bool ignored = raster.shares ? v > raster.max_value : v == schema.ignore;
+    return ignored ? *schema.ignore : v > least ? mark : 0;
+  };
   std::vector<std::uint8_t> marks(raster.pixel_count() * channels);
   for (std::size_t i = 0; i < marks.size(); ++i)
-    marks[i] =
-        i % channels < colors ? (raster.sample(i) > least ? 255 : 0) : static_cast<std::uint8_t>(raster.sample(i) * 255 / raster.max_value);
+    marks[i] = static_cast<std::uint8_t>(i % channels < colors ? marked(raster.sample(i)) : raster.sample(i) * 255 / raster.max_value);
   raster.samples = std::move(marks), raster.max_value = 255;
   return raster;
 }
 }  // namespace
 
-Raster detail::read_turned(const std::filesystem::path& path, int turn, const DecodeLimits& limits, double threshold) {
+Raster detail::read_turned(const std::filesystem::path& path, int turn, const DecodeLimits& limits, const LabelSchema& schema) {
+  const bool threshold = schema.reading.threshold > 0;
   DecodeLimits own = limits.of(FileRole::mask);
-  own.shares = threshold > 0;
+  own.shares = threshold;
+  own.ignore = schema.ignore;
   Raster raster = read_raster(path, own);
-  if (threshold > 0) raster = above(std::move(raster), threshold, path.string());
+  if (threshold) raster = above(std::move(raster), schema, path.string());
   if (turn == 0 || turn == raster.orientation) return raster;
   const int from = raster.orientation;
   if (from != 1) raster = turned_within(raster, from == 6 ? 8 : from == 8 ? 6 : from, path.string(), limits);  // as it is stored
   return turn == 1 ? raster : turned_within(raster, turn, path.string(), limits);
 }
 
-Raster detail::stacked(const Item& item, const DecodeLimits& limits, double threshold, MaskContent* about) {
+Raster detail::stacked(const Item& item, const DecodeLimits& limits, const LabelSchema& schema, MaskContent* about) {
   LabelSchema classes;
-  classes.reading.threshold = threshold;
+  classes.reading.threshold = schema.reading.threshold;
+  classes.reading.alpha = schema.reading.alpha;
   classes.task = Task::multilabel;
   for (const std::filesystem::path& file : item.planes) {
     classes.values.push_back(static_cast<unsigned>(classes.names.size()));
@@ -60,9 +68,9 @@ DecodeLimits sized(const DecodeLimits& limits, const Item& item) {
 LabelImage read_mask(const Item& item, const MaskDecoder& decoder, const DecodeLimits& for_all) {
   const DecodeLimits limits = sized(for_all, item);
   if (!item.planes.empty() && decoder.planes() == 0)
-    return decoder.decode(detail::stacked(item, limits, decoder.threshold()), item.mask.string());
+    return decoder.decode(detail::stacked(item, limits, decoder.schema()), item.mask.string());
   if (!item.planes.empty()) return decoder.read(item.planes, limits, item.turn);
-  return decoder.decode(detail::read_turned(item.mask, item.turn, limits, decoder.threshold()), item.mask.string());
+  return decoder.decode(detail::read_turned(item.mask, item.turn, limits, decoder.schema()), item.mask.string());
 }
 
 MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const DecodeLimits& for_all) {
@@ -70,25 +78,27 @@ MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const Deco
   if (!schema.heads.empty()) return detail::inspect_heads(item, schema, limits);
   if (schema.plane_names().empty() && !item.planes.empty()) {
     MaskContent files;
-    const Raster planes = detail::stacked(item, limits, schema.reading.threshold, &files);
+    const Raster planes = detail::stacked(item, limits, schema, &files);
     MaskContent content = inspect_mask(planes, item.mask.string(), schema);
     content.format = files.format, content.lossy = files.lossy, content.orientation = files.orientation, content.notes = files.notes;
+    content.alpha_varies = files.alpha_varies, content.alpha_alone = files.alpha_alone;
     return content;
   }
   if (schema.plane_names().empty())
-    return inspect_mask(detail::read_turned(item.mask, item.turn, limits, schema.reading.threshold), item.mask.string(), schema);
+    return inspect_mask(detail::read_turned(item.mask, item.turn, limits, schema), item.mask.string(), schema);
   const MaskDecoder decoder(MaskEncoding::multilabel, schema);
   MaskContent content;
   content.file = item.mask.string();
   LabelImage mask;
   if (item.planes.empty()) {
-    const Raster raster = detail::read_turned(item.mask, item.turn, limits, schema.reading.threshold);
+    const Raster raster = detail::read_turned(item.mask, item.turn, limits, schema);
     mask = decoder.decode(raster, content.file);
     content.tell_of(raster);
     content.planes = mask.planes;
   } else {
     mask = decoder.read(item.planes, limits, item.turn, &content);
   }
+  const std::size_t width = static_cast<std::size_t>(mask.width), last = static_cast<std::size_t>(mask.height) - 1;
   content.kind = MaskContent::Kind::planes;
   content.width = mask.width;
   content.height = mask.height;
@@ -98,6 +108,8 @@ MaskContent inspect_mask(const Item& item, const LabelSchema& schema, const Deco
     const auto plane = static_cast<std::uint32_t>(i % mask.values()), grades = static_cast<std::uint32_t>(schema.classes());
     if (schema.task == Task::multilabel) {
       if (label != 0) ++(known ? content.counts : content.ignored)[schema.values[plane]];
+      const std::size_t x = i / mask.values() % width, y = i / mask.values() / width;
+      if (label != 0 && known && (x == 0 || x + 1 == width || y == 0 || y == last)) ++content.border[schema.values[plane]];
     } else if (known) {
       ++content.counts[plane * grades + label];
     } else {
@@ -176,7 +188,7 @@ LabelImage MaskDecoder::read_heads(std::span<const std::filesystem::path> paths,
     const auto file = std::find_if(own.begin(), own.end(), [](const auto& path) { return !path.empty(); });
     if (file == own.end()) continue;
     each[h] = heads_[h].planes() ? heads_[h].read(own, limits, turn)
-                                 : heads_[h].decode(detail::read_turned(*file, turn, limits, heads_[h].threshold()), file->string());
+                                 : heads_[h].decode(detail::read_turned(*file, turn, limits, heads_[h].schema()), file->string());
     if (first.empty()) {
       first = file->string();
       mask = LabelImage(each[h].width, each[h].height, 0, static_cast<int>(paths.size()));

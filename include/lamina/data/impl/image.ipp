@@ -223,20 +223,28 @@ std::string detail::cure_of(FileRole role, const std::string& mask, const std::s
   return role == FileRole::mask ? mask : role == FileRole::photograph ? photograph : mask + ". " + photograph;
 }
 
-std::string detail::number_fault(double number, FileRole role, double largest) {
+std::string detail::number_fault(double number, FileRole role, double largest, double least) {
   const bool fraction = std::isfinite(number) && number != std::floor(number);
   const std::string fault = std::isnan(number)   ? "is NaN, no number"
                             : std::isinf(number) ? "is infinite"
                             : fraction           ? "is no whole number"
                                                  : "is outside 0..65535";
-  const double threshold = largest <= 1 ? largest / 2 : 0.5;  // a share of 1, or of full intensity
+  const double full = 65535 / scale_of_shares(largest), threshold = largest / 2 / full;  // a share of 1, or of full intensity
+  const std::string marks = message("--mask-threshold ", formatted("%.2g", threshold)), whole = "A mask holds whole numbers: ";
   const std::string mask =
-      fraction
-          ? message("A mask holds whole numbers: if this one says how much or how surely a pixel is marked, --mask-threshold ",
-                    formatted("%.2g", threshold), " marks what is above ", formatted("%.3g", threshold * 65535 / scale_of_shares(largest)),
-                    "; if it is to be a label, save it as a whole number")
+      fraction && std::min(number, least) < 0
+          ? whole +
+                "if these are logits, which mark where they are above 0, save (a > 0).astype('u1'), with numpy; of several planes "
+                "the greatest one's number, np.argmax"
+      : fraction && largest >= 1 && std::abs(number - std::round(number)) < 1e-3
+          ? whole + "if these are labels but for rounding, save np.rint(a).astype('u1'), with numpy"
+      : fraction
+          ? message(whole, "if this one says how much or how surely a pixel is marked, ", marks, " marks what is above ",
+                    formatted("%.3g", threshold * full), "; if it is to be a label, save it as a whole number")
           : message("Give pixels without a label a value of their own, such as 255",
-                    std::isfinite(number) ? "" : " (numpy: a[~np.isfinite(a)] = 255)", ", and leave them out with --ignore 255");
+                    std::isfinite(number) ? "" : " (numpy: a[~np.isfinite(a)] = 255)", ", and leave them out with --ignore 255",
+                    std::isnan(number) ? message("; where numbers say how surely a pixel is marked, ", marks, " --ignore 255 does without")
+                                       : "");
   return message(
       fault, ". ",
       cure_of(role, mask,
@@ -244,7 +252,7 @@ std::string detail::number_fault(double number, FileRole role, double largest) {
               "(255 * (a - a.min()) / (a.max() - a.min())).astype('u1')"));
 }
 
-double detail::scale_of_shares(double largest) { return largest <= 1 ? 65535 : largest <= 255 ? 257 : 1; }
+double detail::scale_of_shares(double largest) { return largest <= 1.001 ? 65535 : largest <= 255 ? 257 : 1; }
 
 std::string detail::pages_fault(int pages) {
   return message(": a mask of ", pages,

@@ -8,70 +8,13 @@
 #include "lamina/data/impl/decoders.hpp"
 #include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/mask_values.hpp"
+#include "lamina/data/impl/raster_facts.hpp"
 
 namespace lamina::data {
 namespace {
 
 using namespace mask_values;
-
-/// Whether the samples of channel `c` are not all equal.
-bool varies(const Raster& r, int c) {
-  for (std::size_t p = 1; p < r.pixel_count(); ++p)
-    if (const auto n = static_cast<std::size_t>(r.channels), k = static_cast<std::size_t>(c); r.sample(p * n + k) != r.sample(k))
-      return true;
-  return false;
-}
-
-/// Is at most one channel set at every pixel, and always to the same value?
-bool is_one_hot(const Raster& r) {
-  const auto n = static_cast<std::size_t>(r.channels);
-  unsigned set = 0;
-  for (std::size_t p = 0; p < r.pixel_count(); ++p) {
-    int found = 0;
-    for (std::size_t i = p * n; i < (p + 1) * n; ++i)
-      if (const unsigned v = r.sample(i)) {
-        if (set == 0) set = v;
-        if (v != set || ++found > 1) return false;
-      }
-  }
-  return true;
-}
-
-/// Of RGBA that may be four one-hot planes, as only all masks together can tell: pixels by the channel set. Empty: one with a color has
-/// another channel set, or what is set is neither 1 nor full.
-std::map<std::uint32_t, std::int64_t> pixels_by_channel(const Raster& r) {
-  std::map<std::uint32_t, std::int64_t> pixels;
-  unsigned set = 0;
-  for (std::size_t p = 0; p < r.pixel_count(); ++p) {
-    std::uint32_t plane = MaskContent::kNoPlane;
-    for (std::uint32_t k = 0; k < 4; ++k)
-      if (const unsigned v = r.sample(p * 4 + k)) {
-        if (set == 0) set = v;
-        if (plane != MaskContent::kNoPlane || v != set || (v != 1 && v != r.max_value)) return {};
-        plane = k;
-      }
-    ++pixels[plane];
-  }
-  return pixels;
-}
-
-std::map<std::pair<std::uint32_t, std::uint32_t>, std::int64_t> pairs_of_planes(const Raster& r) {
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::int64_t> pairs;
-  const auto n = static_cast<std::uint32_t>(r.channels);
-  for (std::size_t first = 0; first < r.pixel_count() * n; first += n)
-    for (std::uint32_t a = 0; a < n; ++a)
-      for (std::uint32_t b = a + 1; b < n && r.sample(first + a); ++b)
-        if (r.sample(first + b)) ++pairs[{a, b}];
-  return pairs;
-}
-
-/// Is every index that a palette picture has its own gray, as GIF has gray pictures?
-bool is_gray_ramp(const Raster& r) {
-  std::set<unsigned> used;
-  for (std::size_t p = 0; p < r.pixel_count(); ++p) used.insert(r.sample(p));
-  return *used.rbegin() == 255 &&
-         std::all_of(used.begin(), used.end(), [&](unsigned v) { return v < r.palette.size() && packed(r.palette[v]) == packed(v, v, v); });
-}
+using namespace raster_facts;
 
 /// How a raster's pixels are read as values; decides `kind` from the whole raster. Throws DataError on pages that are no planes.
 class PixelValues {
@@ -152,8 +95,22 @@ class PixelValues {
   std::map<std::uint32_t, std::uint32_t> seen_;
 };
 
-/// The given channels as planes: of grades, or of 0 and one other value.
-LabelImage decode_planes(const Raster& raster, int planes, const LabelSchema& schema, const std::string& origin) {
+/// What is said of the samples of alpha that are not read. A color of one value is no label where alpha has several.
+void tell_of_alpha(const Raster& raster, const LabelSchema& schema, MaskContent& content) {
+  if (schema.reading.alpha || !raster.has_alpha || !varies(raster, raster.channels - 1)) return;
+  bool color = false;
+  for (int c = 0; c + 1 < raster.channels; ++c) color = color || varies(raster, c);
+  content.alpha_alone = !color && (content.alpha_alone || !content.alpha_varies);
+  content.alpha_varies = true;
+}
+
+void require_alpha(const Raster& raster, const LabelSchema& schema, const std::string& file) {
+  require<DataError>(!schema.reading.alpha || raster.has_alpha || raster.channels == 1 || !raster.palette.empty(), file,
+                     ": the labels are to be in the alpha channel, and this mask has ", raster.channels, " channels without one");
+}
+
+/// Channels as planes, from the given one: of grades, or of 0 and one other value.
+LabelImage decode_planes(const Raster& raster, int planes, const LabelSchema& schema, const std::string& origin, std::size_t channel = 0) {
   const std::optional<unsigned> ignore = schema.ignore;
   const bool graded = !schema.planes.empty();
   LabelImage mask(raster.width, raster.height, 0, planes);
@@ -161,7 +118,7 @@ LabelImage decode_planes(const Raster& raster, int planes, const LabelSchema& sc
   unsigned set = 0;  // the sample that means 1
   for (std::size_t i = 0; i < mask.labels.size(); ++i) {
     const std::size_t pixel = i / count;
-    const unsigned v = raster.sample(pixel * channels + i % count);
+    const unsigned v = raster.sample(pixel * channels + channel + i % count);
     if (v == 0 || v == ignore) {
       mask.labels[i] = v == ignore ? kIgnoreLabel : 0;
       continue;
@@ -190,9 +147,7 @@ void MaskContent::tell_of(const Raster& raster) {
 }
 
 MaskContent inspect_mask(const Raster& raster, const std::string& file, const LabelSchema& schema) {
-  const bool alpha = raster.has_alpha && varies(raster, raster.channels - 1);
-  require<DataError>(!schema.reading.alpha || raster.has_alpha || raster.channels == 1 || !raster.palette.empty(), file,
-                     ": the labels are to be in the alpha channel, and this mask has ", raster.channels, " channels without one");
+  if (schema.reading.class_folders.empty()) require_alpha(raster, schema, file);
   require<DataError>(schema.reading.others != Others::nearest || schema.has_colors, file,
                      ": the nearest color needs \"labels\" and \"colors\" in dataset.json");
   PixelValues value(raster, schema, file);
@@ -203,7 +158,7 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file, const La
   content.width = raster.width;
   content.height = raster.height;
   content.max_value = raster.max_value;
-  content.alpha_varies = alpha && !schema.reading.alpha && content.kind != Kind::planes;
+  if (content.kind != Kind::planes) tell_of_alpha(raster, schema, content);
   if (content.kind == Kind::planes) {
     content.planes = raster.channels;
     for (std::size_t i = 0; i < raster.pixel_count() * static_cast<std::size_t>(raster.channels) && content.plane_values[1] == 0; ++i)
@@ -223,8 +178,19 @@ MaskContent inspect_mask(const Raster& raster, const std::string& file, const La
     content.counts[v] += static_cast<std::int64_t>(end - begin);
   }
   const std::size_t width = static_cast<std::size_t>(raster.width);
-  for (std::size_t p = 0; p < pixels; p += p < width || p + width >= pixels || (p + 1) % width == 0 ? 1 : width - 1)
-    ++content.border[value(p)];
+  const auto known = [&](std::size_t p) { return !schema.ignore || value(p) != *schema.ignore; };
+  std::size_t left = 0, right = width - 1, top = 0, bottom = pixels / width - 1;  // of what is not ignored
+  if (schema.ignore) {
+    left = width, right = 0, top = pixels, bottom = 0;
+    for (std::size_t p = 0; p < pixels; ++p)
+      if (known(p)) {
+        left = std::min(left, p % width), right = std::max(right, p % width);
+        top = std::min(top, p / width), bottom = std::max(bottom, p / width);
+      }
+  }
+  for (std::size_t y = top; y <= bottom; ++y)
+    for (std::size_t x = left; x <= right; x += y == top || y == bottom || x == right ? 1 : right - left)
+      if (known(y * width + x)) ++content.border[value(y * width + x)];
   if (content.counts.contains(MaskContent::kSeveralPlanes)) content.overlaps = pairs_of_planes(raster);
   return content;
 }
@@ -261,7 +227,10 @@ const std::map<std::uint32_t, std::int64_t>& MaskDecoder::counts_of(const MaskCo
 std::uint32_t MaskDecoder::key_of(const MaskContent& content, std::uint32_t value) const {
   std::uint32_t key = value;
   if (encoding_ == MaskEncoding::colors) key = color_of(content, value);
-  if (encoding_ == MaskEncoding::binary && value == content.max_value && value != schema_.ignore) key = 1;
+  if (encoding_ == MaskEncoding::binary && value != schema_.ignore && is_two_tone(content))
+    key = color_of(content, value) == 0xffffff;
+  else if (encoding_ == MaskEncoding::binary && value == content.max_value && value != schema_.ignore)
+    key = 1;
   if ((encoding_ == MaskEncoding::planes || encoding_ == MaskEncoding::foreground_planes) && content.kind != Kind::planes &&
       &counts_of(content) == &content.counts)
     key = plane_of_color(value);
@@ -310,7 +279,7 @@ LabelImage MaskDecoder::decode(const Raster& raster, const std::string& origin) 
 }
 
 LabelImage MaskDecoder::read(const std::filesystem::path& path, const DecodeLimits& limits) const {
-  return decode(detail::read_turned(path, 0, limits, threshold()), path.string());
+  return decode(detail::read_turned(path, 0, limits, schema_), path.string());
 }
 
 LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const DecodeLimits& limits, int turn, MaskContent* about) const {
@@ -320,12 +289,17 @@ LabelImage MaskDecoder::read(std::span<const std::filesystem::path> paths, const
   for (std::size_t k = 0; k < paths.size(); ++k) {
     if (paths[k].empty()) continue;
     const std::string origin = paths[k].string();
-    const Raster raster = detail::read_turned(paths[k], turn, limits, threshold());
-    if (about) about->tell_of(raster);
+    const Raster raster = detail::read_turned(paths[k], turn, limits, schema_);
+    require_alpha(raster, schema_, origin);
+    MaskContent own;
+    if (about) about->tell_of(raster), tell_of_alpha(raster, schema_, *about);
+    tell_of_alpha(raster, schema_, own);
+    require<DataError>(!own.alpha_alone || schema_.planes.empty() || raster.sample(0) == 0, mask_values::labels_in_alpha(origin));
+    const std::size_t channel = schema_.reading.alpha && raster.has_alpha ? static_cast<std::size_t>(raster.channels - 1) : 0;
     const Kind kind = PixelValues(raster, schema_, origin).kind();
     require<DataError>(kind == Kind::gray || kind == Kind::palette, origin,
                        ": the mask of one plane is gray, this one has colors or channels");
-    const LabelImage plane = decode_planes(raster, 1, schema_, origin);
+    const LabelImage plane = decode_planes(raster, 1, schema_, origin, channel);
     if (first.empty()) {
       first = origin;
       mask = LabelImage(raster.width, raster.height, 0, static_cast<int>(paths.size()));

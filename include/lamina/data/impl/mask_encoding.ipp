@@ -25,6 +25,14 @@ const Rgb* color_called(const std::string& name) {
   return word == "red" ? &kPure[0] : word == "green" ? &kPure[1] : word == "blue" ? &kPure[2] : word == "black" ? &kBlack : nullptr;
 }
 
+/// Masks whose colour says nothing while their alpha does are not read as what their colour says.
+void check_alpha(const std::vector<MaskContent>& masks) {
+  const auto first = std::find_if(masks.begin(), masks.end(), [](const MaskContent& m) { return m.alpha_varies; });
+  if (first == masks.end()) return;
+  const bool alone = std::all_of(masks.begin(), masks.end(), [](const MaskContent& m) { return m.alpha_alone || !m.alpha_varies; });
+  require<DataError>(!alone, labels_in_alpha(first->file));
+}
+
 /// Planes are written as they were read: in the channels of one file, or in folders.
 void keep_form(const std::vector<MaskContent>& masks, LabelSchema& schema) {
   schema.reading.in_channels = !masks.empty() && masks[0].planes > 0;
@@ -47,7 +55,7 @@ class Resolver : detail::PlanesResolver {
                                "0.5 marks what is above half)",
                          if_numbers());
     if (four_channels()) return planes_of_rgba();
-    check_alpha();
+    check_alpha(masks_);
     if (schema_.reading.encoding) return given(*schema_.reading.encoding);
     if (has(Kind::planes)) return planes_of_arrays();
     if (has(Kind::color)) return colors();
@@ -78,15 +86,6 @@ class Resolver : detail::PlanesResolver {
   bool all_colors_known() const {
     const auto used = colors_in_use();
     return std::all_of(used.begin(), used.end(), [&](std::uint32_t c) { return is_label_color(schema_, c); });
-  }
-  /// Masks whose colour says nothing while their alpha does are not read as what their colour says.
-  void check_alpha() const {
-    const auto constant = [](const MaskContent& m) { return m.kind != Kind::planes && m.counts.size() == 1; };
-    const auto first = std::find_if(masks_.begin(), masks_.end(), [&](const auto& m) { return m.alpha_varies && constant(m); });
-    require<DataError>(
-        first == masks_.end() || !std::all_of(masks_.begin(), masks_.end(), constant), first == masks_.end() ? "" : first->file,
-        ": the masks' colour is the same everywhere and their alpha channel varies: the labels seem to be there. Read them with "
-        "--mask-channel alpha (\"mask_channel\": \"alpha\" in dataset.json)");
   }
   /// The encoding that dataset.json names.
   MaskEncoding given(MaskEncoding encoding) {
@@ -233,7 +232,7 @@ class Resolver : detail::PlanesResolver {
       for (const auto& [value, count] : m.counts) {
         if (value == schema_.ignore) continue;
         const bool marked = m.kind == Kind::gray && (value == m.max_value || (value == 1 && !white));
-        extremes = extremes && (value == 0 || marked);
+        extremes = extremes && (value == 0 || marked || is_two_tone(m));
         ones = ones || (marked && value == 1 && m.max_value >= 255);
       }
       full = full || white;
@@ -328,6 +327,7 @@ MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& sc
   const bool named = !schema.names.empty();
   require<DataError>(named || schema.reading.others == Others::error,
                      "--others needs \"labels\" in dataset.json: nothing says which values are labels");
+  if (!schema.plane_names().empty()) check_alpha(masks);
   const MaskEncoding encoding = schema.plane_names().empty() ? Resolver(masks, schema, background).decide() : MaskEncoding::multilabel;
   schema.reading.encoding = encoding;
   if (encoding == MaskEncoding::multilabel) keep_form(masks, schema);

@@ -50,6 +50,11 @@ std::string MaskDecoder::describe(const LabelSchema& schema) const {
   return schema.ignore ? message(s, "; ", *schema.ignore, " ignored") : s;
 }
 
+std::string mask_values::labels_in_alpha(const std::string& file) {
+  return message(file, ": the masks' colour is the same everywhere and their alpha channel varies: the labels seem to be there. Read them ",
+                 "with --mask-channel alpha (\"mask_channel\": \"alpha\" in dataset.json), which reads masks without alpha as they are");
+}
+
 std::string mask_values::no_label_cure(std::uint32_t value, bool colors) {
   if (value == MaskContent::kSeveralPlanes)
     return "; classes that overlap need \"task\": \"multilabel\" in dataset.json; else correct the mask, or leave such pixels out with "

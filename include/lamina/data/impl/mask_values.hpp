@@ -25,6 +25,16 @@ inline std::uint32_t color_of(const MaskContent& content, std::uint32_t value) {
   return packed(v, v, v);
 }
 
+/// Whether a palette has black and white alone, as black and white pictures have: then these are meant, whatever their indices.
+inline bool is_two_tone(const MaskContent& content) {
+  bool black = false, white = false, others = false;
+  for (const Rgb& c : content.palette) {
+    black = black || packed(c) == 0, white = white || packed(c) == 0xffffff;
+    others = others || (packed(c) != 0 && packed(c) != 0xffffff);
+  }
+  return content.kind == Kind::palette && black && white && !others;
+}
+
 /// Whether the color is a label's or the ignored one.
 inline bool is_label_color(const LabelSchema& schema, std::uint32_t c) {
   if (schema.ignore_color && packed(*schema.ignore_color) == c) return true;
@@ -57,6 +67,8 @@ std::string no_label_cure(std::uint32_t value, bool colors);
 
 /// ", for example "colors": {...}" of the colors of masks, of more than a few those that some share of the pixels has; nothing for many.
 std::string example_colors(const std::vector<MaskContent>& masks);
+/// That the masks' color is the same where their alpha is not, and what to type.
+std::string labels_in_alpha(const std::string& file);
 /// ". If they number objects: ..."
 std::string if_numbers();
 /// That nothing says what values of masks mean, of which some are no small numbers, and what to type. `used` has their first files.

@@ -58,8 +58,8 @@ std::string encode_mask(const LabelImage& labels, const LabelSchema& schema) {
   }
   LabelImage mask(labels.width, labels.height);
   for (std::size_t i = 0; i < pixels; ++i) mask.labels[i] = static_cast<std::uint8_t>(schema.values[labels.labels[i]]);
-  if (encoding == MaskEncoding::binary)
-    for (std::uint8_t& v : mask.labels) v *= 255;
+  if (encoding == MaskEncoding::binary || (schema.reading.threshold > 0 && largest == 1))
+    for (std::uint8_t& v : mask.labels) v = static_cast<std::uint8_t>(v * (schema.ignore == 255u ? 254 : 255));
   if (schema.reading.alpha) return detail::encode_png_alpha(mask);
   if (encoding && (encoding != MaskEncoding::palette || !schema.has_colors)) return encode_png(mask);
   schema.require_complete(true);

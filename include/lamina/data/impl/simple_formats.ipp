@@ -122,6 +122,28 @@ bool planes_lead(const std::vector<std::int64_t>& shape, const DecodeLimits& lim
   const bool smallest = shape[0] < shape[1] && shape[0] < shape[2];
   return smallest && (shape[2] > kMostPlanes || (shape[0] < kLeastSide && shape[2] >= kLeastSide));
 }
+
+/// Planes that sum to 1 at every pixel, of numbers between, say how likely each class is: none of them is one-hot.
+void require_no_probabilities(const std::vector<double>& numbers, int planes, bool lead, const std::string& origin) {
+  const auto count = static_cast<std::size_t>(planes);
+  if (count < 3 || numbers.empty()) return;  // of two, what is above a half is the most likely
+  const std::size_t pixels = numbers.size() / count;
+  bool between = false;
+  for (std::size_t p = 0; p < pixels; ++p) {
+    double sum = 0;
+    for (std::size_t c = 0; c < count; ++c) {
+      const double v = numbers[lead ? c * pixels + p : p * count + c];
+      if (!(v >= 0)) return;
+      between = between || v != std::floor(v);
+      sum += v;
+    }
+    if (std::abs(sum - 1) > 5e-3) return;
+  }
+  require<DataError>(!between, origin, ": its ", planes,
+                     " planes sum to 1 at every pixel: they are the probabilities of the classes. Save the ",
+                     "most likely one of each pixel as the mask, in Python: import numpy as np; a = np.load('", origin, "'); np.save('",
+                     origin, "', np.argmax(a, ", lead ? 0 : -1, ").astype('u1'))");
+}
 }  // namespace
 
 Raster detail::decode_npy(std::string_view bytes, const std::string& origin, const DecodeLimits& limits) {
@@ -151,17 +173,29 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
                        limits.max_decoded_bytes);
     numbers = io::parse_npy(bytes, origin).to_vector<double>();
   }
-  double greatest = 0;
-  for (const double v : numbers) greatest = std::max(greatest, std::isfinite(v) ? v : 0);
-  const double scale = detail::scale_of_shares(greatest);
+  const auto unknown = [&](double v) { return limits.ignore && (std::isnan(v) || v == *limits.ignore); };
+  double greatest = 0, second = 0, least = 0;
+  for (const double v : numbers) {
+    if (!std::isfinite(v) || (limits.shares && unknown(v))) continue;
+    if (v > greatest) std::swap(second, greatest), greatest = v;
+    if (v < greatest) second = std::max(second, v);
+    least = std::min(least, v);
+  }
+  if (limits.role == FileRole::mask && rank == 3) require_no_probabilities(numbers, raster.channels, first, origin);
+  require<DataError>(!limits.shares || greatest < 2 || second == 0 || second >= 1, origin, ": the value ", formatted("%.6g", greatest),
+                     " among shares of 1: if it marks pixels to leave out, say --ignore ", formatted("%.6g", greatest));
+  raster.shares = limits.shares && !array.integers;
+  const unsigned full = limits.ignore ? 65534 : 65535;
+  const double scale = detail::scale_of_shares(greatest) * full / 65535;
   const auto refuse = [&](double v, std::size_t x, std::size_t y) {
-    throw DataError(
-        message(origin, ": the value ", formatted("%.6g", v), " at (", x, ", ", y, ") ", detail::number_fault(v, limits.role, greatest)));
+    throw DataError(message(origin, ": the value ", formatted("%.6g", v), " at (", x, ", ", y, ") ",
+                            detail::number_fault(v, limits.role, greatest, least)));
   };
   const auto value = [&](std::size_t c_order, std::size_t file_order, std::size_t x, std::size_t y) {
     if (array.integers) return array.integer(file_order);
     const double v = numbers[c_order];
-    if (limits.shares && v >= 0 && v <= 65535) return static_cast<std::int64_t>(std::lround(v * scale));
+    if (limits.shares && unknown(v)) return std::int64_t{full} + 1;
+    if (limits.shares && v >= 0 && v <= 65535) return std::min<std::int64_t>(std::lround(v * scale), full);
     if (v != std::floor(v) || !(std::abs(v) < 1e15)) refuse(v, x, y);
     return static_cast<std::int64_t>(v);
   };
@@ -180,7 +214,7 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
     if (v < 0 || v > 65535) refuse(static_cast<double>(v), x, y);
     largest = std::max(largest, v);
   });
-  raster.max_value = largest > 255 || (limits.shares && !array.integers) ? 65535 : 255;
+  raster.max_value = raster.shares ? full : largest > 255 ? 65535 : 255;
   if (array.type != "u1" && (array.type != "u2" || largest <= 255))
     raster.no_photo = message("an array of ", array.type, " with values to ", largest,
                               " says nothing of full intensity; save photographs as u1 (0 to 255) or u2 (0 to 65535)");

@@ -45,6 +45,8 @@ struct Survey {
   void tell_of_numbers(const std::filesystem::path& root, const DatasetOptions& options, std::vector<Finding>& findings) const;
   /// Masks of two classes of which some seem to be inverted, or all (a warning each).
   void tell_of_inverted(const MaskDecoder& decoder, const LabelSchema& schema, std::vector<Finding>& findings) const;
+  /// Of the plane of one label; of two classes without planes -1.
+  void tell_of_inverted(const MaskDecoder& decoder, const LabelSchema& schema, int plane, std::vector<Finding>& findings) const;
   /// How many items have one.
   std::int64_t masks() const;
   /// Completes the schema. Throws as resolve_masks.

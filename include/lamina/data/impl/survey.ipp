@@ -194,6 +194,7 @@ void Survey::tell_of_files(const LabelSchema& schema, std::vector<Finding>& find
     if (in.mask.lossy) lossy.push_back(name);
     if (leaves_alpha(in.mask, schema)) transparent.push_back(name), may_be_class |= !in.mask.rgba.empty();
     if (in.orientation == in.mask.orientation || !in.photo_read || in.mask.width == 0) continue;
+    if (in.mask.orientation == 1 && in.orientation > 4 && in.width != in.height && in.mask.width == in.width) continue;  // it lies as shown
     (in.mask.orientation == 1 ? turned : own).push_back(in.mask.orientation == 1 ? items[i].image.filename().string() : name);
   }
   const auto warn = [&](const std::string& text) { findings.push_back({false, text}); };

@@ -183,6 +183,15 @@ std::int64_t most_expansion(std::uint16_t compression) {
   }
 }
 
+std::vector<Rgb> colors_of(TIFF* tiff, const Layout& l, const std::string& origin) {
+  std::uint16_t *r = nullptr, *g = nullptr, *b = nullptr;
+  require<DataError>(TIFFGetField(tiff, TIFFTAG_COLORMAP, &r, &g, &b) == 1, origin, ": the TIFF has no palette");
+  std::vector<Rgb> palette;
+  for (std::size_t i = 0; i < std::size_t{1} << l.bits; ++i)
+    palette.push_back({static_cast<std::uint8_t>(r[i] >> 8), static_cast<std::uint8_t>(g[i] >> 8), static_cast<std::uint8_t>(b[i] >> 8)});
+  return palette;
+}
+
 Raster read_page(TIFF* tiff, const Source& source, const std::string& origin, const DecodeLimits& limits) {
   const Layout l(tiff);
   require<DataError>(l.width <= 1u << 30 && l.height <= 1u << 30 && l.channels > 0, origin, ": a TIFF of ", l.width, "x", l.height,
@@ -203,7 +212,6 @@ Raster read_page(TIFF* tiff, const Source& source, const std::string& origin, co
     read_converted(tiff, raster, source, origin);
     return raster;
   }
-
   const bool palette = l.photometric == PHOTOMETRIC_PALETTE;
   require<DataError>(!palette || (l.channels == 1 && l.bits <= 16 && integers), origin, ": a TIFF palette with ", l.channels,
                      " channels of ", l.bits, " bits is not read; convert the file to PNG");
@@ -219,22 +227,19 @@ Raster read_page(TIFF* tiff, const Source& source, const std::string& origin, co
   const auto block_bytes = static_cast<std::int64_t>(l.tiled ? TIFFTileSize64(tiff) : TIFFScanlineSize64(tiff));
   require<DataError>(block_bytes >= 0 && block_bytes <= limits.max_decoded_bytes, origin, ": a block of ", block_bytes,
                      " bytes is over the limit of ", limits.max_decoded_bytes);
+  const bool shares = limits.shares && fractions;
+  const auto unknown = [&](double v) { return shares && limits.ignore && (std::isnan(v) || v == *limits.ignore); };
   double largest = 0;  // of numbers that say not themselves what is full intensity
   if (wide)
-    visit_samples(tiff, l, static_cast<std::size_t>(block_bytes), source, origin,
-                  [&](std::uint32_t, std::uint32_t, unsigned, double v) { largest = std::max(largest, std::isfinite(v) ? v : 0); });
-  const bool shares = limits.shares && fractions;
-  const double scale = shares ? scale_of_shares(largest) : 1;
+    visit_samples(tiff, l, static_cast<std::size_t>(block_bytes), source, origin, [&](std::uint32_t, std::uint32_t, unsigned, double v) {
+      largest = std::max(largest, std::isfinite(v) && !unknown(v) ? v : 0);
+    });
+  raster.shares = shares;
+  if (shares && limits.ignore) raster.max_value = 65534;
+  const double scale = shares ? scale_of_shares(largest) * raster.max_value / 65535 : 1;
   if (wide && largest <= 255 && !shares) raster.max_value = 255;
   allocate_samples(raster, origin, limits, block_bytes);
-
-  if (palette) {
-    std::uint16_t *r = nullptr, *g = nullptr, *b = nullptr;
-    require<DataError>(TIFFGetField(tiff, TIFFTAG_COLORMAP, &r, &g, &b) == 1, origin, ": the TIFF has no palette");
-    for (std::size_t i = 0; i < std::size_t{1} << l.bits; ++i)
-      raster.palette.push_back(
-          {static_cast<std::uint8_t>(r[i] >> 8), static_cast<std::uint8_t>(g[i] >> 8), static_cast<std::uint8_t>(b[i] >> 8)});
-  }
+  if (palette) raster.palette = colors_of(tiff, l, origin);
   const std::string kind = message(l.bits, fractions ? "-bit floating-point" : l.format == SAMPLEFORMAT_INT ? "-bit signed" : "-bit");
   const auto refuse = [&](std::uint32_t x, std::uint32_t y, double v) {
     throw DataError(message(origin, ": the pixel at (", x, ", ", y, ") has the value ", formatted("%.10g", v), " (", kind,
@@ -243,7 +248,10 @@ Raster read_page(TIFF* tiff, const Source& source, const std::string& origin, co
   const bool inverted = l.photometric == PHOTOMETRIC_MINISWHITE && !wide;
   visit_samples(tiff, l, static_cast<std::size_t>(block_bytes), source, origin,
                 [&](std::uint32_t x, std::uint32_t y, unsigned c, double v) {
-                  if (shares && v >= 0 && v <= 65535) v = std::round(v * scale);
+                  if (unknown(v))
+                    v = raster.max_value + 1;
+                  else if (shares && v >= 0 && v <= 65535)
+                    v = std::min<double>(std::round(v * scale), raster.max_value);
                   if (!(v >= 0 && v <= 65535 && v == std::floor(v))) refuse(x, y, v);
                   const unsigned value = inverted ? raster.max_value - static_cast<unsigned>(v) : static_cast<unsigned>(v);
                   const std::size_t i = (std::size_t{y} * l.width + x) * l.channels + c;
