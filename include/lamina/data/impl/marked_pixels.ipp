@@ -53,7 +53,9 @@ bool are_smeared(const std::vector<std::filesystem::path>& masks) {
 Raster read_marks(const std::filesystem::path& file, bool smeared) {
   Raster whole = read_raster(file, DecodeLimits{}.of(FileRole::mask));
   if (!smeared || !whole.palette.empty() || MarkedPixels(whole).in_alpha()) return whole;
-  Raster halved = read_turned(file, 0, DecodeLimits{}, 0.5);
+  LabelSchema half;
+  half.reading.threshold = 0.5;
+  Raster halved = read_turned(file, 0, DecodeLimits{}, half);
   require<DataError>(any_marked(halved) || !any_marked(whole), file.string(),
                      ": nothing of it is above half intensity, and the masks are lossy (JPEG) or smoothed: nothing says what its levels "
                      "are; make masks of 0 and 255, as PNG, of what they were made of");
