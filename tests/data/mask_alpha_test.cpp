@@ -45,7 +45,7 @@ TEST_CASE("labels in alpha of a file a class: told, and read with the option") {
   refuses(f, "--mask-channel alpha");
   CHECK(told(check_dataset(f.path()).findings, "--mask-channel alpha", true) == 1);
   CHECK(labels_of(f, {.mask_channel = "alpha"}) == Labels{1, 0, 0, 1, 0, 0});
-  f.text("dataset.json", R"({"labels": {"none": 0, "cat": 1, "dog": 2}})");
+  f.text("dataset.json", R"({"labels": {"none": 0, "cat": 1, "dog": 2}, "roles": {"background": "none"}})");
   refuses(f, "--mask-channel alpha");
   CHECK(labels_of(f, {.mask_channel = "alpha"}) == Labels{1, 2, 0});
   masks(1);
@@ -97,9 +97,9 @@ TEST_CASE("masks of probabilities, of logits and of rounded labels are told, wit
   arrays<float>(f, softmax, {1, 3, 3});
   CHECK(error("np.argmax(a, -1).astype('u1'))") == 1);
   CHECK(error("np.argmax(a, -1).astype('u1'))", {.mask_threshold = 0.5}) == 1);
-  arrays<float>(f, {0.5f, 0.9f, 0, 0.25f, 0.1f, 0.9f}, {2, 1, 3});
+  arrays<float>(f, {0.5f, 0.9f, 0, 0.25f, 0.1f, 0.9f, 0.25f, 0.1f, 0.5f}, {3, 1, 3});
   CHECK(error("np.argmax") == 0);
-  arrays<float>(f, {0.5f, 0.9f, 0, 0.5f, 0.1f, 1}, {2, 1, 3});
+  arrays<float>(f, {0.5f, 0.9f, 0, 0.25f, 0.1f, 0.5f, 0.25f, 0, 0.5f}, {3, 1, 3});
   CHECK(error("np.argmax(a, 0).astype('u1'))") == 1);
   arrays<float>(f, {-4.1f, 3.2f, -4.1f});
   CHECK(error("(a > 0).astype('u1')") == 1);
