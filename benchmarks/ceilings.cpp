@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include "lamina/core/dispatch.hpp"
@@ -72,12 +73,11 @@ const Ceilings& ceilings(Device device) {
 
 double detail::multiply_adds(Cpu& cpu) {
   const int threads = cpu.concurrency();
+  const bool wide = std::string_view(name_of(cpu.isa)) == "avx512";
   std::vector<float> results(static_cast<std::size_t>(threads));
-  cpu.parallel(threads, [&](std::int64_t task, int) {
-    results[static_cast<std::size_t>(task)] = cpu.isa == Isa::avx512 ? rounds_avx512() : rounds_v3();
-  });
+  cpu.parallel(threads, [&](std::int64_t task, int) { results[static_cast<std::size_t>(task)] = wide ? rounds_avx512() : rounds_v3(); });
   for (float v : results) require<NumericError>(v > 0 && v < 100, "the multiply-adds of the ceiling went wrong");
-  return static_cast<double>(threads) * kRounds * kChains * (cpu.isa == Isa::avx512 ? 16 : 8);
+  return static_cast<double>(threads) * kRounds * kChains * (wide ? 16 : 8);
 }
 
 }  // namespace lamina::bench

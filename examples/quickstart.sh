@@ -25,7 +25,7 @@ since=$SECONDS
 bash third_party/install.sh "${yes[@]}"
 phase install
 
-cmake --preset cpu -DLAMINA_BUILD_TESTS=OFF -DLAMINA_BUILD_BENCHMARKS=OFF -DLAMINA_JOIN_FILES=ON > /dev/null
+cmake --preset cpu -DLAMINA_BUILD_TESTS=OFF -DLAMINA_BUILD_BENCHMARKS=OFF -DLAMINA_JOIN_FILES=ON -DLAMINA_ISAS=native > /dev/null
 cmake --build build/cpu --target lamina_cli
 lamina=build/cpu/bin/lamina
 phase build
@@ -40,7 +40,7 @@ fi
 "$lamina" check "$data"
 phase data
 
-"$lamina" train "$data" --out "$out" --preset bn --base 16 --depth 4 --size 128 --batch 4 --lr 2e-3 --augment hflip
+"$lamina" train "$data" --out "$out" --preset bn --base 16 --depth 4 --size 128 --batch 4 --lr 2e-3 --augment hflip --epochs 30
 phase train
 
 "$lamina" evaluate "$out" "$data" --split val

@@ -270,7 +270,7 @@ TEST_CASE("a checkpoint of the first version opens and predicts what it predicte
   for (const Isa isa : instruction_sets()) {
     ThreadPool pool(1);
     const ExecutorScope scope(pool, isa);
-    const Tensor then = io::read_npy(golden(isa == Isa::v3 ? "checkpoint_format1_v3.npy" : "checkpoint_format1_avx512.npy"));
+    const Tensor then = io::read_npy(golden(message("checkpoint_format1_", name_of(isa), ".npy")));
     // The same bytes where compiler and options are those of then; others fuse other multiplications and additions.
     CHECK(relative_error(predictor.predict(data::read_image(golden("checkpoint_format1.png"))).probabilities, then) < 1e-6);
   }

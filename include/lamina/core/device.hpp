@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "lamina/config.hpp"
 #include "lamina/core/view.hpp"
 
 namespace lamina {
@@ -57,13 +58,15 @@ class Executor {
   virtual void run(std::int64_t tasks, TaskRef task) = 0;
 };
 
-/// The instruction sets that the CPU kernels are compiled for, the least first: name, name for people, the compiler's options (the build
-/// reads them here), and what a processor must have beside those before.
-#define LAMINA_ISAS(X, ...)                                                                                                       \
-  X(v3, "x86-64-v3", "-march=x86-64-v3",                                                                                          \
-    __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") __VA_OPT__(, ) __VA_ARGS__) \
-  X(avx512, "avx512", "-march=x86-64-v4 -mprefer-vector-width=512",                                                               \
-    __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&              \
+/// The instruction sets that CPU kernels can be compiled for: name, name for people, the compiler's options (the build reads them here),
+/// and what a processor must have beside those of the sets before it. LAMINA_ISAS (lamina/config.hpp) lists those of this build, the least
+/// first.
+#define LAMINA_ISA_v3(X, ...)            \
+  X(v3, "x86-64-v3", "-march=x86-64-v3", \
+    __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") __VA_OPT__(, ) __VA_ARGS__)
+#define LAMINA_ISA_avx512(X, ...)                                                                                    \
+  X(avx512, "avx512", "-march=x86-64-v4 -mprefer-vector-width=512",                                                  \
+    __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && \
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd") __VA_OPT__(, ) __VA_ARGS__)
 #define LAMINA_ISA_NAME(name, ...) name,
 #define LAMINA_ISA_TEXT(name, text, ...) text,

@@ -38,8 +38,10 @@ Isa detect() {
     }
     names = name + (names.empty() ? "" : " or " + names);
   }
-  require<DeviceError>(!wanted || !*wanted, "LAMINA_ISA=", wanted, " names no instruction set; use ", names);
-  throw DeviceError(message("this processor lacks the features of ", all.front().text, ", which the CPU kernels need"));
+  require<DeviceError>(!wanted || !*wanted, "LAMINA_ISA=", wanted, " names no instruction set of this build; use ", names);
+  throw DeviceError(message("this processor lacks the features of ", all.front().text,
+                            ", which the CPU kernels of this build need; "
+                            "-DLAMINA_ISAS=all builds all that there are"));
 }
 
 }  // namespace
