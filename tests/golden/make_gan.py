@@ -16,7 +16,7 @@ sys.path.insert(0, str(HERE.parent.parent / "benchmarks"))
 from real_data_pytorch import UNet  # noqa: E402
 
 STEPS, BASE = 3, 4
-SLOPE = float(np.float32(0.2))  # Lamina keeps the slope of leaky ReLU in f32
+SLOPE = 0.2
 
 
 def fnv1a(text):

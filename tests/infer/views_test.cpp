@@ -1,6 +1,7 @@
 // Predictors of programs: from memory, of own networks, of frames in somebody else's memory, of batches, from several threads.
 #include <thread>
 
+#include "lamina/heads/multiclass.hpp"
 #include "lamina/io/file.hpp"
 #include "lamina/io/pretrained.hpp"
 #include "support/op_check.hpp"
@@ -50,6 +51,41 @@ TEST_CASE("what save_predictor writes is a predictor") {
   check_same(infer::Predictor(f / "mine.safetensors").predict(photo), from.predict(photo));
 }
 
+TEST_CASE("what no predictor could load is refused when it is saved: another configuration, a head that nobody registered") {
+  const PredictorFolder f("pad");
+  const auto from = f.predictor();
+  const auto network = models::build_network(f.model, 5);
+  const auto refused = [&](const models::ModelConfig& config, const heads::Head& head, std::initializer_list<const char*> words) {
+    check_throws<OptionError>([&] { infer::save_predictor(f / "lies.safetensors", *network, config, head, from.input()); }, words);
+    CHECK(!std::filesystem::exists(f / "lies.safetensors"));
+  };
+  models::ModelConfig larger = f.model, other = f.model, gray = f.model;
+  larger.options["base"] = "8";
+  other.outputs = {{"damage", kClasses}};
+  gray.in_channels = 1;
+  refused(larger, from.head(),
+          {"lies.safetensors", "--model unet", "--base 8", "is not the network", "(4, 3, 3, 3)", "io::save_checkpoint"});
+  refused(other, from.head(), {"is not the network", "input and outputs"});
+  refused(gray, from.head(), {"is not the network", "shape"});
+  struct Unknown : heads::Multiclass {
+    using Multiclass::Multiclass;
+    const char* kind() const override { return "unknown-kind"; }
+  };
+  refused(f.model, Unknown(from.schema(), kLabels), {"unknown-kind", "could not be loaded", "heads::register_head"});
+}
+
+TEST_CASE("the output of a predictor's head is called as it was saved") {
+  const PredictorFolder f("pad");
+  const auto from = f.predictor();
+  models::ModelConfig config = f.model;
+  config.outputs = {{"damage", kClasses}};
+  const auto head = heads::make_head(from.schema(), "", "damage");
+  infer::save_predictor(f / "damage.safetensors", *models::build_network(config, 5), config, *head, from.input());
+  const infer::Predictor loaded(f / "damage.safetensors");
+  CHECK(loaded.head().name() == "damage");
+  check_same(loaded.predict(noise(33, 50)), infer::Predictor(models::build_network(config, 5), head, from.input()).predict(noise(33, 50)));
+}
+
 TEST_CASE("a file without labels is refused with what makes a predictor of it") {
   const PredictorFolder f("pad");
   const auto network = models::build_network(f.model, 5);
@@ -72,10 +108,16 @@ TEST_CASE("a file whose head or input its network cannot have is refused by name
   models::ModelConfig two = f.model;
   two.classes = 2;
   const auto refused = [&](const models::ModelConfig& model, const infer::InputConfig& input, const std::string& reason) {
-    infer::save_predictor(f / "lies.safetensors", *models::build_network(model, 5), model, from.head(), input);
+    const auto network = models::build_network(model, 5);
+    check_throws<OptionError>([&] { infer::save_predictor(f / "lies.safetensors", *network, model, from.head(), input); },
+                              {"save_predictor", "lies.safetensors", reason.c_str()});
+    CHECK(!std::filesystem::exists(f / "lies.safetensors"));
+    io::save_model(f / "lies.safetensors", *network, model,
+                   {{"labels", data::to_json(from.schema())}, {"head", from.head().kind()}, {"input", infer::to_json(input)}});
     check_throws<DataError>([&] { infer::Predictor(f / "lies.safetensors"); }, {"lies.safetensors", reason.c_str()});
     auto first = f.predictor();
     check_throws<DataError>([&] { first.add(f / "lies.safetensors"); }, {"lies.safetensors"});
+    std::filesystem::remove(f / "lies.safetensors");
   };
   refused(two, from.input(), "no output \"labels\" of 3 channels");
   for (auto& [member, value] : {std::pair{&infer::InputConfig::width, 40000},
@@ -101,11 +143,27 @@ TEST_CASE("a view of a frame is predicted as its copy, whatever lies between its
       std::vector<std::uint8_t> frame(static_cast<std::size_t>(row * height), 255);
       for (int y = 0; y < height; ++y) std::copy_n(photo.at(0, y), 3 * width, frame.data() + y * row);
       check_same(predictor.predict(data::ImageView(frame.data(), width, height, 3, row)), predictor.predict(photo));
-      check_throws<DataError>([&] { predictor.predict(data::ImageView(frame.data(), width, height, 3, row - 8)); },
-                              {"rows", "bytes apart"});
-      check_throws<DataError>([&] { predictor.predict(data::ImageView(nullptr, width, height)); }, {"predict"});
     }
   }
+}
+
+TEST_CASE("a view that is none is refused with the rule and its own numbers") {
+  const PredictorFolder f("pad");
+  const auto predictor = f.predictor();
+  const std::vector<std::uint8_t> frame(20 * 10 * 8);
+  const auto refused = [&](const data::ImageView& view, std::initializer_list<const char*> words) {
+    check_throws<DataError>([&] { predictor.predict(view); }, words);
+  };
+  refused({frame.data(), 20, 10, 3, 59}, {"rows of 20 pixels, 3 channels and 8 bits a sample are 60 bytes", "row_bytes", "is 59", "or 0"});
+  refused({frame.data(), 20, 10, 3, 60, 65535}, {"3 channels and 16 bits", "are 120 bytes", "is 60"});
+  refused({frame.data(), 20, 10, 3, -60}, {"are 60 bytes", "is -60"});
+  refused({nullptr, 20, 10}, {"predict", "20x10", "null"});
+  refused({frame.data(), 20, 0}, {"20x0", "at least 1"});
+  refused({frame.data(), -1, 10}, {"-1x10", "at least 1"});
+  refused({frame.data(), 20, 10, 0}, {"1 to 16 channels, not 0"});
+  refused({frame.data(), 20, 10, 17}, {"1 to 16 channels, not 17"});
+  refused({frame.data(), 20, 10, 4}, {"4 bands, not 3", "gray and RGB", "alpha", "first 3"});
+  refused({frame.data(), 20, 10, 3, 0, 1023}, {"8 or 16 bits", "255 or 65535, not 1023"});
 }
 
 TEST_CASE("images predicted in batches are predicted as one by one") {

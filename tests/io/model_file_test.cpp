@@ -56,6 +56,16 @@ TEST_CASE("a network is saved and read back, bit for bit, and its file is all th
   CHECK(open(folder / "net.safetensors").memory <= blocks + largest);
 }
 
+TEST_CASE("a network is saved with its own configuration alone") {
+  const TempFolder folder;
+  models::ModelConfig config{.in_channels = 3, .classes = 4, .options = {{"base", "8"}, {"depth", "2"}}};
+  const auto net = models::build_network(config, 3);
+  config.classes = 5;
+  check_throws<OptionError>([&] { io::save_model(folder / "net.safetensors", *net, config); },
+                            {"net.safetensors", "is not the network", "(5) here, (4) in the source", "io::save_checkpoint"});
+  CHECK(!std::filesystem::exists(folder / "net.safetensors"));
+}
+
 TEST_CASE("a small file that claims a large network is refused before any memory is taken") {
   const TempFolder folder;
   const auto path = folder / "bomb.safetensors";

@@ -70,18 +70,41 @@ TEST_CASE("a family from outside the library is found by everything that names n
   check_throws<OptionError>([&] { register_family(taken); }, {"taken", "no option", "classes"});
 }
 
+TEST_CASE("families whose names nobody could type are refused, as are presets and options, and two of one name") {
+  const auto refused = [](const Family& family, std::initializer_list<const char*> words) {
+    check_throws<OptionError>([&] { register_family(family); }, words);
+  };
+  for (const char* name : {"", "two words", "2d", "a=b", "-a"}) {
+    refused(plain(name), {"a family", "a letter, then letters, digits, _ and -"});
+    Family preset = plain("refused"), option = plain("refused");
+    preset.presets[1].name = option.options[0].name = name;
+    refused(preset, {"\"refused\": a preset", "a letter, then"});
+    refused(option, {"\"refused\": an option", "a letter, then"});
+  }
+  Family preset = plain("refused"), option = plain("refused"), none = plain("refused"), builder = plain("refused");
+  preset.presets[1].name = "small";
+  refused(preset, {"refused", "a preset \"small\"", "already"});
+  option.options.push_back(option.options[0]);
+  refused(option, {"refused", "an option \"kernel\"", "already"});
+  none.presets.clear();
+  refused(none, {"refused", "needs a preset and a builder"});
+  builder.build = nullptr;
+  refused(builder, {"refused", "needs a preset and a builder"});
+  CHECK_THROWS_AS(find_family("refused"), OptionError);
+}
+
 TEST_CASE("families are registered and looked up from several threads at once") {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([t] {
       for (int i = 0; i < 50; ++i) {
-        register_family(plain(message("thread ", t, " ", i)));
+        register_family(plain(message("thread-", t, "_", i)));
         (void)find_family("unet").presets.size();
         (void)family_names();
       }
     });
   for (std::thread& t : threads) t.join();
-  CHECK(find_family("thread 3 49").presets.size() == 2);
+  CHECK(find_family("thread-3_49").presets.size() == 2);
 }
 
 TEST_CASE("an open configuration is that of its preset, and JSON of the first version is read") {

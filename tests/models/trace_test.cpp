@@ -73,7 +73,7 @@ class Trace : public Observer {
     const auto act = [&] {
       const std::string kind = std::get<std::string>(s.attributes.at("activation"));
       for (int k = 0; k < 5; ++k)
-        if (const Activation a{static_cast<Activation::Kind>(k), static_cast<float>(real("slope"))}; kind == name_of(a.kind)) return a;
+        if (const Activation a{static_cast<Activation::Kind>(k), real("slope")}; kind == name_of(a.kind)) return a;
       throw OptionError("activation " + kind);
     };
     const auto padding = [&] {

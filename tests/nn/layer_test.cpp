@@ -54,6 +54,25 @@ TEST_CASE("an op knows the path of the layer that runs it") {
   CHECK(net.path().empty());
 }
 
+TEST_CASE("anomaly mode names the layer of an op that is not finite, forward and backward") {
+  const ConvNet net;
+  const Tensor x = random_normal({1, 4, 4, 3}, 3, DType::f32);
+  const auto parameters = net.named_parameters();
+  const auto named = [&](const std::string& name) {
+    return std::find_if(parameters.begin(), parameters.end(), [&](const NamedTensor& t) { return t.name == name; })->tensor;
+  };
+  const AnomalyMode anomaly;
+  CHECK_NOTHROW(net(x));
+  const Tensor weight = named("blocks.1.up.weight"), right = weight.clone();
+  weight.fill(std::numeric_limits<double>::infinity());
+  check_throws<NumericError>([&] { net(x); }, {"output of conv_transpose2d in layer blocks.1.up with shape"});
+  weight.copy_from(right);
+  const Tensor y = net(x);
+  // Finite all the way, and a gradient that is not: the second block's dropout is the last layer.
+  check_throws<NumericError>([&] { y.backward(Tensor::full(y.shape(), 3e38)); }, {"in layer blocks.1."});
+  check_throws<NumericError>([&] { mul(Tensor::full({1}, 1e30), Tensor::full({1}, 1e30)); }, {"output of mul with shape"});
+}
+
 TEST_CASE("tied outputs of a convolution have the same filter and a bias each") {
   RandomStream random({1, 2});
   Conv2d conv({.in = 2, .out = 6, .kernel = 1, .tied = {3, 3}}, random);

@@ -1,7 +1,9 @@
 #include "lamina/ops/activation.hpp"
 
+#include <algorithm>
 #include <limits>
 
+#include "lamina/ops/ops.hpp"
 #include "support/golden.hpp"
 #include "support/op_check.hpp"
 
@@ -49,6 +51,24 @@ TEST_CASE("activations agree with PyTorch") {
   const auto file = golden_archive("activation");
   for (const auto& [name, act] : kActivations)
     if (!act.is_none()) check_golden(file, name, {"x"}, [act = act](auto& in) { return activation(in[0], act); });
+  check_golden(
+      file, "leaky_relu_default", {"x"}, [](auto& in) { return leaky_relu(in[0]); }, 0);  // 0.01 in double
+}
+
+TEST_CASE("numbers beside tensors are taken in double") {
+  const Tensor x = Tensor::from({-1.0, 5.0, 1e-3}, {3});
+  CHECK(leaky_relu(x, 0.1).to_vector<double>() == std::vector<double>{-0.1, 5, 1e-3});
+  CHECK(activation(x, Activation::leaky_relu(1. / 3)).to_vector<double>()[0] == -1. / 3);
+  CHECK((x / 3).to_vector<double>() == std::vector<double>{-1.0 / 3, 5.0 / 3, 1e-3 / 3});
+  CHECK((Tensor::from({1e-310, 0.0}, {2}) / 1e-310).to_vector<double>() == std::vector<double>{1, 0});  // one over it is infinite
+  CHECK((x * 0.1).to_vector<double>() == std::vector<double>{-1.0 * 0.1, 5.0 * 0.1, 1e-3 * 0.1});
+  CHECK((x + 0.1).to_vector<double>() == std::vector<double>{-1 + 0.1, 5 + 0.1, 1e-3 + 0.1});
+  CHECK(clamp(x, -0.1, 0.1).to_vector<double>() == std::vector<double>{-0.1, 0.1, 1e-3});
+  CHECK(maximum(x, 0.1).to_vector<double>() == std::vector<double>{0.1, 5, 0.1});
+  CHECK(pow(abs(x), 0.1).to_vector<double>()[1] == doctest::Approx(std::pow(5.0, 0.1)).epsilon(1e-15));
+  const auto kept = dropout(Tensor::full({64}, 1, {DType::f64, kCpu}), 0.1, {1, 1}).to_vector<double>();
+  CHECK(std::count(kept.begin(), kept.end(), 1 / 0.9) > 32);
+  CHECK(pad(x.view_as({1, 1, 1, 3}), PadParams::symmetric(1), 0.1).to_vector<double>()[0] == 0.1);
 }
 
 TEST_CASE("activations by hand") {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Every code block of README.md works: C++ compiles, CMake configures and builds, verbs and options of `lamina` exist, other commands name
-scripts that are there. usage: readme_test.py SOURCE_DIR BUILD_DIR CXX"""
+scripts that are there; tests/embed/aggregates.cpp compiles with every warning. usage: readme_test.py SOURCE_DIR BUILD_DIR CXX"""
 import json
 import pathlib
 import re
@@ -63,6 +63,7 @@ for language, code in blocks:
         rules[language](code)
     else:
         problems.append(f"a README block has the language {language!r}; known: {', '.join(rules)}")
+cpp((root / "tests/embed/aggregates.cpp").read_text())
 if {"cpp", "cmake", "sh"} - {language for language, _ in blocks}:
     problems.append("README.md has no block of some language: the test sees nothing")
 for link in re.findall(r"\]\(([^)#:]+)\)", (root / "README.md").read_text()):

@@ -72,6 +72,8 @@ bool needs_record(std::span<const Tensor> inputs);
 /// `reads`: null stands for the inputs and the output.
 void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward,
             const std::initializer_list<Tensor>* reads);
+/// Does the tape lead from y back to x?
+bool leads_to(const Tensor& y, const Tensor& x);
 /// Tells the observers of this thread, if any.
 void observe(const OpInfo& op, std::span<const Tensor> inputs, const Tensor& output);
 

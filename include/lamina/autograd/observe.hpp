@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -81,11 +83,40 @@ class ObserverScope {
   ObserverScope* outer_;
 };
 
+/// What observers call a part of a network by.
+class ObservedLayer {
+ public:
+  virtual ~ObservedLayer() = default;
+  /// Dotted names from the root of the network down to it; "" at the root.
+  virtual std::string path() const = 0;
+};
+
+/// Opened by a layer while it runs, so that observers can name it.
+class LayerScope {
+ public:
+  explicit LayerScope(const ObservedLayer& layer);
+  ~LayerScope();
+  LayerScope(const LayerScope&) = delete;
+  LayerScope& operator=(const LayerScope&) = delete;
+  /// path() of the layer that runs on this thread; "" outside of layers.
+  static std::string current();
+
+ private:
+  const ObservedLayer* outer_;
+};
+
 /// While it lives, every op on this thread checks its output, and every backward its gradients: the first that is not finite
-/// throws NumericError with the op's name. Slow; for debugging.
+/// throws NumericError with the op's name and its layer's path. Slow; for debugging.
 class AnomalyMode : Observer {
+ public:
+  AnomalyMode();
+  ~AnomalyMode() override;
+
+ private:
+  struct Layers;
   void forward(const ForwardEvent& event) override;
   void backward(const BackwardEvent& event) override;
+  std::unique_ptr<Layers> layers_;  // of the ops on the tape
   ObserverScope scope_{*this};
 };
 

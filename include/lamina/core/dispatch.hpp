@@ -4,11 +4,29 @@
 
 namespace lamina {
 
+/// Are there kernels for the pair? On the meta device there is nothing to call.
+constexpr bool has_kernels(Device::Type device, DType dtype) {
+  return dtype == DType::f32 || (dtype == DType::f64 && device != Device::Type::cuda) ||
+         (dtype == DType::bf16 && device != Device::Type::cpu);
+}
+/// Throws DeviceError: `who` is of a pair without kernels.
+[[noreturn]] void throw_no_kernels(const std::string& who, const Tensor& t);
+
+/// An argument of an op, and what errors call it.
+struct OpInput {
+  const char* name;
+  const Tensor& tensor;
+};
+/// What an op says first. Throws ShapeError naming op and argument where one is undefined.
+void require_given(const char* op, std::initializer_list<OpInput> inputs);
+/// The same, and DeviceError where there are no kernels for one, or for one of `optional` that is defined.
+void require_computable(const char* op, std::initializer_list<OpInput> inputs, std::initializer_list<OpInput> optional = {});
+
 /// Calls `f.operator()<T>(device)` for the tensor's (device, dtype) pair: Cpu{float, double}, Cuda{float, BFloat16}.
-/// On the meta device there is nothing to call. Any other pair throws DeviceError. This is the one list of pairs.
+/// On the meta device there is nothing to call. Any other pair throws DeviceError. This and has_kernels are the one list of pairs.
 template <class F>
 void dispatch(const Tensor& t, F&& f) {
-  if (t.device().is_meta() && (t.dtype() == DType::f32 || t.dtype() == DType::f64 || t.dtype() == DType::bf16)) return;
+  if (t.device().is_meta() && has_kernels(Device::Type::meta, t.dtype())) return;
   if (t.device().is_cpu()) {
     if (t.dtype() == DType::f32) return f.template operator()<float>(current_cpu());
     if (t.dtype() == DType::f64) return f.template operator()<double>(current_cpu());
@@ -20,8 +38,7 @@ void dispatch(const Tensor& t, F&& f) {
     if (t.dtype() == DType::bf16) return f.template operator()<BFloat16>(scope.cuda());
   }
 #endif
-  throw DeviceError(message("no kernels for dtype ", name_of(t.dtype()), " on device ", t.device(),
-                            "; the CPU computes in f32 and f64, CUDA in f32 and bf16: convert with Tensor::to"));
+  throw_no_kernels("a tensor", t);
 }
 
 namespace detail {

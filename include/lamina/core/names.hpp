@@ -35,6 +35,18 @@ std::string suggestion(std::string_view word, std::span<const std::string_view> 
 /// Throws OptionError: unknown `what` "text"; did you mean ...? (where one is near) known: ...
 [[noreturn]] void throw_unknown_name(const char* what, std::string_view text, std::span<const std::string_view> candidates);
 
+/// Throws OptionError, beginning with `what`, unless `name` can be typed, a letter and then letters, digits, _ and -, and none of `taken`
+/// is called so: the rule of every table that programs add to.
+void require_new_name(const std::string& what, std::string_view name, std::span<const std::string_view> taken);
+/// The same of entries that have a `name`.
+template <class Range>
+requires requires(const Range& taken) { taken.begin()->name; }
+void require_new_name(const std::string& what, std::string_view name, const Range& taken) {
+  std::vector<std::string_view> names;
+  for (const auto& entry : taken) names.emplace_back(entry.name);
+  require_new_name(what, name, std::span<const std::string_view>(names));
+}
+
 /// The enumerator called `text`; throws OptionError that names the nearest and lists all.
 template <class Table>
 auto parse_name(const char* what, std::string_view text, const Table& table) {

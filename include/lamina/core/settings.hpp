@@ -16,8 +16,8 @@ namespace lamina {
 
 /// What is known of a field beside its type and default.
 struct Field {
-  const char* name;  ///< with underscores, as files have it; the command line has dashes
-  const char* help;  ///< one line
+  const char* name = "";  ///< with underscores, as files have it; the command line has dashes
+  const char* help = "";  ///< one line
   double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();  ///< of a number
   bool stored = true;                    ///< false: the result does not depend on it; it stays out of files and comparisons
   bool positional = false;               ///< on the command line: a word, not an option

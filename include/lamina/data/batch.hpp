@@ -61,6 +61,16 @@ class Batches {
   virtual void start(std::int64_t epoch, std::int64_t first_batch = 0) = 0;
   /// The next batch; false when the epoch is over.
   virtual bool next(Batch& batch) = 0;
+  /// next(), after `given` batches of the epoch. Throws DataError, of `what`, where the source ends before batches(), or does not end
+  /// there.
+  bool next_of(Batch& batch, std::int64_t given, const char* what, std::int64_t epoch) {
+    const bool more = next(batch);
+    require<DataError>(more || given >= batches(), what, " ended in epoch ", epoch, " after ", given, " of the ", batches(),
+                       " batches that Batches::batches() says; next() must give the rest, or batches() say fewer");
+    require<DataError>(!more || given < batches(), what, " gave a batch more in epoch ", epoch, " than the ", batches(),
+                       " that Batches::batches() says; next() must return false there, or batches() say more");
+    return more;
+  }
   /// What people call an item; by default its number.
   virtual std::string name(int index) const { return std::to_string(index); }
 };

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -173,10 +174,25 @@ std::vector<double> balanced_positives(const Head& head, const std::vector<data:
 /// A kind of head without the thresholds that it decides by, which can be others of the same weights: "damage=regression".
 std::string without_thresholds(std::string kind);
 
-/// The head for the labels of `schema`: `kind`, or where that is empty the one of the schema's task; of several heads "damage=corn,...".
+/// The head for the labels of `schema`: `kind`, or where that is empty the first of the schema's task; of several heads "damage=corn,...".
 /// Throws OptionError on an unknown kind, or one that such labels cannot have.
 std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std::string& kind = "", const std::string& name = kLabels);
 /// The kinds that it knows, but for several heads.
 std::span<const Choice> head_choices();
+
+/// A kind of head, and the labels that it can learn.
+struct HeadKind {
+  std::string name = {};  ///< what kind() of its heads is
+  std::string help = {};  ///< one line
+  data::Task task = data::Task::multiclass;
+  /// The head of these labels whose name() is `name`.
+  std::function<std::shared_ptr<const Head>(const data::LabelSchema&, const std::string& name)> make = {};
+};
+/// Adds a kind to the table of the process, for programs that bring their own: `--head`, checkpoints and predictors then know it. Any
+/// thread may call, while others look up. Throws OptionError when the name is taken or cannot be typed (require_new_name), or there is no
+/// `make`.
+void register_head(HeadKind kind);
+/// Throws OptionError unless make_head makes such a head again: what a file of it is loaded by.
+void require_loadable(const Head& head);
 
 }  // namespace lamina::heads

@@ -59,16 +59,16 @@ InputConfig input_config_from_json(const std::string& text, const std::string& o
 
 /// What a checkpoint says, beside the network, that looking at photographs needs: "labels", "head" and "input" of its metadata.
 struct InferenceInfo {
-  std::shared_ptr<const heads::Head> head;
-  InputConfig input;
+  std::shared_ptr<const heads::Head> head = {};
+  InputConfig input = {};
 };
 /// Throws DataError naming `origin` when the file was not written by Lamina's trainer.
 InferenceInfo inference_info(const io::Metadata& metadata, const std::string& origin);
 
 /// What a network says of one photograph, at the photograph's own size.
 struct Prediction {
-  data::LabelImage labels;
-  Tensor probabilities;  ///< (H, W, Head::outputs) f32; none without PredictOptions::probabilities
+  data::LabelImage labels = {};
+  Tensor probabilities = {};  ///< (H, W, Head::outputs) f32; none without PredictOptions::probabilities
   /// (H, W) f32, of more than one pass: their standard deviation, averaged over the outputs.
   Tensor uncertainty{};
 };
@@ -141,7 +141,8 @@ class Predictor {
   data::LoaderOptions loading_;
 };
 
-/// Writes a network, of that configuration, with all that a Predictor needs. Atomic. Throws as io::save_model.
+/// Writes a network, of that configuration, with all that a Predictor needs. Atomic. Throws as io::save_model; OptionError on what no
+/// Predictor could load: a head that is not registered or that the network has no output for, an input that it does not take.
 void save_predictor(const std::filesystem::path& path, const models::Network& network, const models::ModelConfig& config,
                     const heads::Head& head, const InputConfig& input);
 

@@ -12,9 +12,9 @@ namespace lamina::io {
 /// (a, b, h, w), which turns conv weights (Cout, Kh, Kw, Cin) into OIHW and transposed-conv weights likewise. Model tensors keep
 /// their names, so that other tools load them; optimiser tensors are called "optimizer.<name>".
 struct Checkpoint {
-  std::vector<nn::NamedTensor> model;
-  std::vector<nn::NamedTensor> optimizer;
-  Metadata metadata;  ///< "config" and "trainer" are JSON
+  std::vector<nn::NamedTensor> model = {};
+  std::vector<nn::NamedTensor> optimizer = {};
+  Metadata metadata = {};  ///< "config" and "trainer" are JSON
 };
 
 /// Atomic; byte-identical for identical content. Throws IoError (DiskFullError), and NumericError rather than save a weight that is

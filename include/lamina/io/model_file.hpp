@@ -48,7 +48,8 @@ class ModelFile {
   SafetensorsFile file_;
 };
 
-/// Writes a network, of that configuration, so that ModelFile reads it; atomic. Throws as save_checkpoint.
+/// Writes a network, of that configuration, so that ModelFile reads it; atomic. Throws as save_checkpoint; OptionError when the
+/// configuration is not that of the network.
 void save_model(const std::filesystem::path& path, const models::Network& network, const models::ModelConfig& config,
                 Metadata metadata = {});
 

@@ -18,8 +18,8 @@ inline constexpr std::uint64_t kMaxHeaderBytes = std::uint64_t{1} << 30;
 
 /// Named tensors and string metadata: what one .safetensors file holds.
 struct TensorArchive {
-  std::map<std::string, Tensor, std::less<>> tensors;
-  Metadata metadata;
+  std::map<std::string, Tensor, std::less<>> tensors = {};
+  Metadata metadata = {};
 
   bool contains(std::string_view name) const { return tensors.find(name) != tensors.end(); }
   /// Throws DataError when there is no tensor, or no metadata, of that name.

@@ -7,11 +7,11 @@ namespace lamina {
 struct Activation {
   enum class Kind : std::uint8_t { none, relu, leaky_relu, sigmoid, tanh };
   Kind kind = Kind::none;
-  float slope = 0.01f;
+  double slope = 0.01;
 
   static constexpr Activation none() { return {}; }
   static constexpr Activation relu() { return {Kind::relu, 0}; }
-  static constexpr Activation leaky_relu(float slope = 0.01f) { return {Kind::leaky_relu, slope}; }
+  static constexpr Activation leaky_relu(double slope = 0.01) { return {Kind::leaky_relu, slope}; }
   static constexpr Activation sigmoid() { return {Kind::sigmoid, 0}; }
   static constexpr Activation tanh() { return {Kind::tanh, 0}; }
   LAMINA_HD bool is_none() const { return kind == Kind::none; }

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,9 +25,9 @@ struct TermInput {
 
 /// A number that a term is written with: "tversky:alpha=0.3".
 struct TermArgument {
-  const char* name;
-  double value;  ///< where it is not given
-  double least, most;
+  const char* name = "";
+  double value = 0;  ///< where it is not given
+  double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();
 };
 
 /// What cross-entropy becomes: see SegmentationLossOptions.
@@ -35,16 +36,16 @@ struct PixelTerm {
 };
 /// A region term, and whose pixels it sees; none: what CriterionOptions says.
 struct RegionOf {
-  RegionTerm term;
+  RegionTerm term = {};
   std::optional<RegionReduction> reduction = {};
 };
 
 /// A kind of loss term, by which expressions name it. Of `pixel`, `region` and `own` the one that its kind asks for is set; all get the
 /// values of the arguments in their order.
 struct TermType {
-  std::string name;
-  std::string scalar;  ///< what its value is called in Scalars
-  std::string help;    ///< one line
+  std::string name = {};
+  std::string scalar = {};  ///< what its value is called in Scalars; empty: as its name
+  std::string help = {};    ///< one line
   TermKind kind = TermKind::own;
   std::vector<TermArgument> arguments{};
   std::optional<LossActivation> needs{};  ///< the only kind of probabilities that it is defined for; none: any
@@ -53,12 +54,13 @@ struct TermType {
   bool of_values = false;                 ///< between numbers: for heads whose scores are values, not probabilities
   std::function<PixelTerm(std::span<const double>)> pixel{};
   std::function<RegionOf(std::span<const double>)> region{};
-  std::function<Tensor(const TermInput&, std::span<const double>)> own{};  ///< a scalar, differentiable in the logits
+  std::function<Tensor(const TermInput&, std::span<const double>)> own{};  ///< a scalar, of every batch differentiable in the logits
 };
 
 /// All kinds, the library's first.
 std::vector<TermType> term_types();
-/// Adds a kind to the table of the process, for programs that bring their own. Throws OptionError when the name is taken.
+/// Adds a kind to the table of the process, for programs that bring their own. Throws OptionError when its name, its scalar or an
+/// argument's is taken or cannot be typed (require_new_name), or it lacks the function that its kind asks for.
 void register_term(TermType type);
 
 }  // namespace lamina::losses

@@ -17,7 +17,7 @@ const Tensor& named(const Outputs& outputs, const std::string& name);
 
 /// One of them, before it is computed.
 struct OutputSpec {
-  std::string name;
+  std::string name = {};
   int channels = 0;
   std::vector<int> tied{};  ///< as Conv2dOptions has them: rows of channels that are to have the same weights and a bias each
   bool operator==(const OutputSpec&) const = default;

@@ -33,7 +33,7 @@ ModelConfig model_config_from_json(const std::string& text);
 
 /// A setting of a family: one of `choices`, whose texts live as long as the process, or `count` numbers of [min, max], separated by commas.
 struct FamilyOption {
-  std::string name, help;
+  std::string name = {}, help = {};
   std::vector<Choice> choices = {};
   double min = 0, max = 0;  ///< both 0: no numbers
   bool whole = true;
@@ -43,7 +43,7 @@ struct FamilyOption {
 
 /// A published network of a family: what an empty configuration means.
 struct FamilyPreset {
-  std::string name;
+  std::string name = {};
   int in_channels = 3, classes = 2;
   OptionValues defaults = {};      ///< of the options that this preset leaves open; it fixes the others
   bool counts_statistics = false;  ///< its source counts running statistics among the parameters, as Keras does
@@ -52,17 +52,17 @@ struct FamilyPreset {
 
 /// Networks that one builder makes.
 struct Family {
-  std::string name, help;
-  std::vector<FamilyPreset> presets;  ///< the first is the default
-  std::vector<FamilyOption> options;
+  std::string name = {}, help = {};
+  std::vector<FamilyPreset> presets = {};  ///< the first is the default
+  std::vector<FamilyOption> options = {};
   bool discriminator = false;  ///< it scores pictures: what trains networks for pixels has no such options
   /// The network of a resolved configuration. Called in an nn::MetaScope where no values are wanted.
-  std::function<std::unique_ptr<Network>(const ModelConfig&, nn::RandomStream&)> build;
+  std::function<std::unique_ptr<Network>(const ModelConfig&, nn::RandomStream&)> build = {};
 };
 
-/// Makes a family known to everything that names networks: the program, checkpoints, predictors. This is the only table of the library that
-/// the whole process shares; families stay in it. Any thread may call, while others look up. Throws OptionError when the name is taken, or
-/// the family has no preset or no builder.
+/// Makes a family known to everything that names networks: the program, checkpoints, predictors. The whole process
+/// shares the table; families stay in it. Any thread may call, while others look up. Throws OptionError when a name (its own, a
+/// preset's, an option's) is taken or cannot be typed (require_new_name), or the family has no preset or no builder.
 void register_family(Family family);
 /// Throws OptionError naming the nearest.
 const Family& find_family(const std::string& name);

@@ -12,8 +12,8 @@ namespace lamina::nn {
 
 /// A tensor with its dotted path below a module: the checkpoint key.
 struct NamedTensor {
-  std::string name;
-  Tensor tensor;
+  std::string name = {};
+  Tensor tensor = {};
 };
 
 /// While it lives, modules built on this thread get their tensors on the meta device: shapes without memory, and no initialisation is run.
@@ -39,13 +39,13 @@ struct StateMatch {
 };
 
 class RandomStream;
+using lamina::LayerScope;  // layers open one while they run
 
 /// A node of a network: owns parameters (trained), buffers (saved, not trained) and child modules. Subclasses add them in their
 /// constructor, in an order that fixes the order of named_parameters(), and define a forward of their own signature.
-class Module {
+class Module : public ObservedLayer {
  public:
   Module() = default;
-  virtual ~Module() = default;
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
@@ -84,7 +84,7 @@ class Module {
   void check_state(const std::vector<NamedTensor>& source) const { (void)matched(source, true); }
 
   /// Dotted names from the root of the tree down to this module; "" at the root.
-  std::string path() const;
+  std::string path() const override;
 
   const std::vector<std::pair<std::string, std::unique_ptr<Module>>>& children() const { return children_; }
 
@@ -159,20 +159,6 @@ class EvalScope {
  private:
   void remember(Module& module);
   std::vector<std::pair<Module*, bool>> modes_;
-};
-
-/// Opened by a layer while it runs, so that observers can name it.
-class LayerScope {
- public:
-  explicit LayerScope(const Module& layer);
-  ~LayerScope();
-  LayerScope(const LayerScope&) = delete;
-  LayerScope& operator=(const LayerScope&) = delete;
-  /// Module::path() of the layer that runs on this thread; "" outside of layers.
-  static std::string current();
-
- private:
-  const Module* outer_;
 };
 
 /// Supplies random numbers to initialisers and dropout: each draw takes the next sub-stream of one key.

@@ -25,6 +25,7 @@ inline Tensor before_activation(const Tensor& dy, const Tensor& y, Activation ac
 
 /// act(x), elementwise. Gradient: x. Throws OptionError when leaky_relu has a negative slope. Kernels: kernels/activation.{cpp,cu}.
 inline Tensor activation(const Tensor& x, Activation act, const Tensor& into = {}) {
+  require_computable("activation", {{"x", x}});
   detail::require_activation("activation", act);
   Tensor y = output_for("activation", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::activation_forward<T>(device, x.view2<const T>(), act, y.view2<T>()); });
@@ -36,7 +37,7 @@ inline Tensor activation(const Tensor& x, Activation act, const Tensor& into = {
 /// max(x, 0); NaN stays NaN.
 inline Tensor relu(const Tensor& x, const Tensor& into = {}) { return activation(x, Activation::relu(), into); }
 /// x where positive, else slope * x.
-inline Tensor leaky_relu(const Tensor& x, float slope = 0.01f, const Tensor& into = {}) {
+inline Tensor leaky_relu(const Tensor& x, double slope = 0.01, const Tensor& into = {}) {
   return activation(x, Activation::leaky_relu(slope), into);
 }
 /// 1 / (1 + exp(-x)).

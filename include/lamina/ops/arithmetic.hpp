@@ -24,6 +24,7 @@ inline Tensor broadcast(const Tensor& x, const Shape& shape) { return x.shape() 
 struct Operands {
   Tensor a, b;
   Operands(const char* op, const Tensor& x, const Tensor& z) {
+    require_computable(op, {{"a", x}, {"b", z}});
     require_same_kind(op, x, z);
     const Shape shape = common_shape(op, x.shape(), z.shape());
     a = broadcast(x, shape), b = broadcast(z, shape);
@@ -36,6 +37,11 @@ Tensor combine(const char* op, const Operands& in, const Tensor& into, Run run) 
   dispatch(in.a,
            [&]<class T>(auto& device) { run.template operator()<T>(device, in.a.view2<const T>(), in.b.view2<const T>(), y.view2<T>()); });
   return y;
+}
+/// A number beside the tensor that an op calls `name`.
+inline Tensor number_beside(const char* op, const char* name, const Tensor& x, double number) {
+  require_computable(op, {{name, x}});
+  return Tensor::full({}, number, like(x));
 }
 inline Tensor share_of_greater(const Tensor& a, const Tensor& b, const Tensor& dy) {
   Tensor da = Tensor::empty(dy.shape(), like(dy));
@@ -57,6 +63,7 @@ inline Tensor add(const Tensor& a, const Tensor& b, const Tensor& into = {}) {
 
 /// factor * x + offset. Gradient: x. Kernels: kernels/arithmetic.{cpp,cu}.
 inline Tensor scale(const Tensor& x, double factor, double offset = 0, const Tensor& into = {}) {
+  require_computable("scale", {{"x", x}});
   Tensor y = output_for("scale", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::scale<T>(device, x.view2<const T>(), factor, offset, y.view2<T>()); });
   return record({"scale", {{"factor", factor}, {"offset", offset}}}, {x}, y, {},
@@ -125,8 +132,8 @@ inline Tensor greater(const Tensor& a, const Tensor& b, const Tensor& into = {})
 }
 
 // The same of a tensor and a number.
-inline Tensor maximum(const Tensor& a, double b) { return maximum(a, Tensor::full({1}, b, like(a))); }
-inline Tensor minimum(const Tensor& a, double b) { return minimum(a, Tensor::full({1}, b, like(a))); }
-inline Tensor greater(const Tensor& a, double b) { return greater(a, Tensor::full({1}, b, like(a))); }
+inline Tensor maximum(const Tensor& a, double b) { return maximum(a, detail::number_beside("maximum", "a", a, b)); }
+inline Tensor minimum(const Tensor& a, double b) { return minimum(a, detail::number_beside("minimum", "a", a, b)); }
+inline Tensor greater(const Tensor& a, double b) { return greater(a, detail::number_beside("greater", "a", a, b)); }
 
 }  // namespace lamina

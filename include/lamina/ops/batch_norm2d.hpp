@@ -41,6 +41,9 @@ inline Tensor batch_norm2d(const Measured& measured, const Tensor& gamma, const 
                            const Tensor& into = {}) {
   const char* op = "batch_norm2d";
   const Tensor &x = measured.x, &moments = measured.moments;
+  require_computable(
+      op, {{"x", x}},
+      {{"gamma", gamma}, {"beta", beta}, {"running_mean", running_mean}, {"running_var", running_var}, {"residual", residual}});
   require(x.rank() >= 1, op, ": x must have a channel axis, got shape ", x.shape());
   detail::require_channels(op, "gamma", gamma, x.shape());
   detail::require_channels(op, "beta", beta, x.shape());

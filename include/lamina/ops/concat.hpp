@@ -31,6 +31,7 @@ inline Tensor concat(std::span<const Tensor> parts, const Tensor& into = {}) {
   require(!parts.empty(), "concat: needs at least one tensor");
   std::int64_t channels = 0;
   for (const Tensor& p : parts) {
+    require_computable("concat", {{"one of its tensors", p}});
     require(p.rank() >= 1 && p.rank() == parts[0].rank() && p.shape().with(-1, 0) == parts[0].shape().with(-1, 0), "concat: shapes ",
             parts[0].shape(), " and ", p.shape(), " differ before the channels");
     require_same_kind("concat", parts[0], p);

@@ -91,6 +91,7 @@ inline Conv2dPlan conv2d_plan(const char* op, const Tensor& like, const Shape& x
 
 /// conv2d, or conv2d_measured.
 inline Measured conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& into, bool measure) {
+  require_computable("conv2d", {{"x", x}, {"w", w}}, {{"b", b}});
   const Shape shape = conv2d_shape(x.shape(), w.shape(), params);
   require_conv_bias("conv2d", b, w.size(0));
   require_same_kind("conv2d", x, w);

@@ -29,6 +29,7 @@ inline Shape conv_transpose2d_shape(const Shape& x, const Shape& w, const ConvTr
 inline Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const ConvTranspose2dParams& params = {},
                                const Tensor& into = {}) {
   const char* op = "conv_transpose2d";
+  require_computable(op, {{"x", x}, {"w", w}}, {{"b", b}});
   const Shape shape = conv_transpose2d_shape(x.shape(), w.shape(), params);
   detail::require_conv_bias(op, b, shape[3]);
   require_same_kind(op, x, w);

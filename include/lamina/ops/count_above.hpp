@@ -10,6 +10,7 @@ namespace lamina {
 
 namespace detail {
 inline Tensor count_above(const char* op, const Tensor& x, std::span<const float> thresholds, bool planes) {
+  require_computable(op, {{"x", x}});
   const auto count = static_cast<std::int64_t>(thresholds.size());
   require(x.rank() >= 1 && (x.size(-1) == count || (!planes && x.size(-1) == 1)) && count >= 1 && count <= 255, op, ": ", count,
           " thresholds (1 to 255) for x ", x.shape(), planes ? "; one a channel" : "; one a channel, or one channel");

@@ -16,6 +16,7 @@ inline void require_rate(const char* op, double rate) {
 /// on the key and the element's index alone, not on threads, device, dtype or layout: derive a new key for each use.
 /// Gradient: x (the same mask, drawn again). Throws OptionError, DeviceError. Kernels: kernels/dropout.{cpp,cu}.
 inline Tensor dropout(const Tensor& x, double rate, RandomKey key, const Tensor& into = {}) {
+  require_computable("dropout", {{"x", x}});
   detail::require_rate("dropout", rate);
   Tensor y = output_for("dropout", x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::dropout<T>(device, x.view2<const T>(), rate, key, y.view2<T>()); });
@@ -27,6 +28,7 @@ inline Tensor dropout(const Tensor& x, double rate, RandomKey key, const Tensor&
 /// Dropout of whole channels of an image (Tompson et al. 2015): x (N, H, W, C), one draw for each image and channel.
 /// Gradient: x. Throws ShapeError, OptionError, DeviceError. Kernels: kernels/dropout.{cpp,cu}.
 inline Tensor dropout_channels(const Tensor& x, double rate, RandomKey key, const Tensor& into = {}) {
+  require_computable("dropout_channels", {{"x", x}});
   detail::require_rate("dropout_channels", rate);
   require(x.rank() == 4, "dropout_channels: x must be (N, H, W, C), got ", x.shape());
   Tensor y = output_for("dropout_channels", x.shape(), like(x), into, {x});

@@ -22,6 +22,7 @@ inline kernels::Strided repeated_axes(const Tensor& x, const Shape& y) {
 /// x repeated to `shape`, a copy: the last axes are x's, those of extent 1 and those that x lacks are repeated (NumPy's broadcasting).
 /// Gradient: x, as sums. Throws ShapeError. Kernels: kernels/strided.{cpp,cu}.
 inline Tensor expand(const Tensor& x, const Shape& shape, const Tensor& into = {}) {
+  require_computable("expand", {{"x", x}});
   bool fits = x.rank() <= shape.rank();
   for (int i = 1; fits && i <= x.rank(); ++i) fits = x.size(-i) == shape[-i] || x.size(-i) == 1;
   require(fits, "expand: x ", x.shape(), " cannot be repeated to ", shape, "; axes are compared from the last on, and must agree or be 1");

@@ -11,6 +11,7 @@ namespace lamina {
 /// Throws ShapeError, DeviceError, OptionError. Kernels: kernels/group_norm.{cpp,cu}.
 inline Tensor group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, int groups, double epsilon = 1e-5,
                          const Tensor& into = {}) {
+  require_computable("group_norm", {{"x", x}, {"gamma", gamma}, {"beta", beta}});
   require(x.rank() == 4 && x.size(1) >= 1 && x.size(2) >= 1 && x.size(3) >= 1,
           "group_norm: x must be (N, H, W, C) with non-empty images, got ", x.shape());
   const std::int64_t c = x.size(3);

@@ -18,7 +18,7 @@ inline Tensor operator-(const Tensor& a, double b) { return scale(a, 1, -b); }
 inline Tensor operator-(double a, const Tensor& b) { return scale(b, -1, a); }
 inline Tensor operator*(const Tensor& a, double b) { return scale(a, b); }
 inline Tensor operator*(double a, const Tensor& b) { return scale(b, a); }
-inline Tensor operator/(const Tensor& a, double b) { return scale(a, 1 / b); }
-inline Tensor operator/(double a, const Tensor& b) { return div(Tensor::full(b.shape(), a, like(b)), b); }
+inline Tensor operator/(const Tensor& a, double b) { return div(a, detail::number_beside("div", "a", a, b)); }
+inline Tensor operator/(double a, const Tensor& b) { return div(detail::number_beside("div", "b", b, a), b); }
 
 }  // namespace lamina

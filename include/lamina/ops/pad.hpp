@@ -30,6 +30,7 @@ inline Tensor place(const char* op, const Tensor& x, std::int64_t top, std::int6
 /// Surrounds images with `value`: x (N, H, W, C) -> (N, top + H + bottom, left + W + right, C).
 /// Gradient: x (the crop of dy). Throws ShapeError, DeviceError. Kernels: kernels/pad.{cpp,cu}.
 inline Tensor pad(const Tensor& x, const PadParams& p, double value = 0, const Tensor& into = {}) {
+  require_computable("pad", {{"x", x}});
   require(x.rank() == 4, "pad: x must be (N, H, W, C), got ", x.shape());
   require(p.top >= 0 && p.bottom >= 0 && p.left >= 0 && p.right >= 0, "pad: padding must not be negative, got (top ", p.top, ", bottom ",
           p.bottom, ", left ", p.left, ", right ", p.right, ") for x ", x.shape(), "; use crop");
@@ -44,6 +45,7 @@ inline Tensor pad(const Tensor& x, const PadParams& p, double value = 0, const T
 /// The rectangle of images that starts at (top, left): x (N, H, W, C) -> (N, height, width, C), a copy.
 /// Gradient: x (dy padded with zeros). Throws ShapeError, DeviceError. Kernels: kernels/pad.{cpp,cu}.
 inline Tensor crop(const Tensor& x, const CropParams& p, const Tensor& into = {}) {
+  require_computable("crop", {{"x", x}});
   require(x.rank() == 4, "crop: x must be (N, H, W, C), got ", x.shape());
   const std::int64_t h = x.size(1), w = x.size(2);
   require(p.height >= 1 && p.width >= 1 && p.top >= 0 && p.left >= 0 && p.height <= h && p.width <= w && p.top <= h - p.height &&

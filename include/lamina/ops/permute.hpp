@@ -11,6 +11,7 @@ namespace lamina {
 /// x with its axes in another order, a copy: axis k of the result is axis axes[k] of x; negative ones count from the end. Gradient: x.
 /// Throws ShapeError unless every axis is named once. Kernels: kernels/strided.{cpp,cu}.
 inline Tensor permute(const Tensor& x, const std::vector<int>& axes, const Tensor& into = {}) {
+  require_computable("permute", {{"x", x}});
   const int rank = x.rank();
   require(std::ssize(axes) == rank, "permute: x ", x.shape(), " has ", rank, " axes, and ", axes.size(), " are named");
   std::int64_t strides[Shape::kMaxRank] = {}, extents[Shape::kMaxRank] = {}, order[Shape::kMaxRank] = {};
@@ -36,6 +37,7 @@ inline Tensor permute(const Tensor& x, const std::vector<int>& axes, const Tenso
 
 /// x with two axes exchanged. Gradient: x. Throws ShapeError.
 inline Tensor transpose(const Tensor& x, int a, int b) {
+  require_computable("transpose", {{"x", x}});
   std::vector<int> axes;
   for (int i = 0; i < x.rank(); ++i) axes.push_back(i);
   const auto at = [&](int axis) -> int& {

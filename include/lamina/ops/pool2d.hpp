@@ -24,6 +24,7 @@ inline Shape pool2d_shape(const char* op, const Shape& x, const Pool2dParams& p,
 /// Maximum over kernel x kernel windows; padded pixels are never taken. The first of equal pixels gets the gradient.
 /// x (N, H, W, C) -> (N, Ho, Wo, C), see pool2d_shape. Gradient: x. Throws ShapeError. Kernels: kernels/pool2d.{cpp,cu}.
 inline Tensor max_pool2d(const Tensor& x, const Pool2dParams& p = {}, const Tensor& into = {}) {
+  require_computable("max_pool2d", {{"x", x}});
   const Shape shape = pool2d_shape("max_pool2d", x.shape(), p);
   Tensor y = output_for("max_pool2d", shape, like(x), into, {x});
   const Tensor inputs[] = {x};
@@ -45,6 +46,7 @@ inline Tensor max_pool2d(const Tensor& x, const Pool2dParams& p = {}, const Tens
 /// Mean over kernel x kernel windows; see Pool2dParams::count_include_pad for windows that reach into the padding.
 /// x (N, H, W, C) -> (N, Ho, Wo, C), see pool2d_shape. Gradient: x. Throws ShapeError. Kernels: kernels/pool2d.{cpp,cu}.
 inline Tensor avg_pool2d(const Tensor& x, const Pool2dParams& p = {}, const Tensor& into = {}) {
+  require_computable("avg_pool2d", {{"x", x}});
   Tensor y = output_for("avg_pool2d", pool2d_shape("avg_pool2d", x.shape(), p, 1 << 20), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::avg_pool2d_forward<T>(device, x.view4<const T>(), y.view4<T>(), p); });
   const std::int64_t padding[] = {p.padding.top, p.padding.bottom, p.padding.left, p.padding.right};

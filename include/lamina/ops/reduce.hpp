@@ -50,6 +50,7 @@ inline std::vector<ReducePass> reduce_passes(const Shape& x, const bool (&reduce
 }
 
 inline Tensor reduce(const char* op, const Tensor& x, const ReduceParams& p, bool average) {
+  require_computable(op, {{"x", x}});
   const int rank = x.rank();
   bool reduced[Shape::kMaxRank] = {};
   for (int axis : p.axes) {
@@ -73,6 +74,10 @@ inline Tensor reduce(const char* op, const Tensor& x, const ReduceParams& p, boo
   Tensor y = passes.size() > 1 ? x.to(precise(x.dtype())) : x;  // sums of sums are not rounded on the way
   for (const ReducePass& pass : passes) {
     const Tensor from = std::exchange(y, Tensor::empty(pass.out, like(y)));
+    if (from.numel() == 0) {  // sums of nothing, which no kernel reads
+      y.fill(0);
+      continue;
+    }
     dispatch(y, [&]<class T>(auto& device) {
       kernels::reduce_sum<T>(device, from.view2<const T>(), pass.rows, &pass == &passes.back() ? factor : 1, y.view2<T>());
     });
@@ -86,6 +91,7 @@ inline Tensor reduce(const char* op, const Tensor& x, const ReduceParams& p, boo
                   Tensor dx = dy.packed().view_as(passes.back().out);
                   for (auto pass = passes.rbegin(); pass != passes.rend(); ++pass) {
                     const Tensor from = std::exchange(dx, Tensor::empty(pass->in, like(dy)));
+                    if (dx.numel() == 0) continue;
                     dispatch(dy, [&]<class T>(auto& device) {
                       kernels::reduce_spread<T>(device, from.view2<const T>(), pass->rows, pass == passes.rbegin() ? factor : 1,
                                                 dx.view2<T>());
@@ -105,6 +111,7 @@ inline Tensor mean(const Tensor& x, const ReduceParams& p = {}) { return detail:
 
 /// The mean of each channel over the image: x (N, H, W, C) -> (N, 1, 1, C). Gradient: x. Throws ShapeError, DeviceError.
 inline Tensor global_avg_pool(const Tensor& x) {
+  require_computable("global_avg_pool", {{"x", x}});
   require(x.rank() == 4, "global_avg_pool: x must be (N, H, W, C), got ", x.shape());
   return mean(x, {.axes = {1, 2}, .keepdim = true});
 }

@@ -15,6 +15,7 @@ struct RegressionLossParams {
 namespace detail {
 inline Tensor regression_loss(const char* op, RegressionLoss kind, const Tensor& x, const Tensor& target, const RegressionLossParams& p,
                               double beta = 1) {
+  require_computable(op, {{"x", x}, {"target", target}}, {{"weights", p.weights}});
   require(x.shape() == target.shape(), op, ": x and target must have one shape, got ", x.shape(), " and ", target.shape());
   require_same_kind(op, x, target);
   if (p.weights) {

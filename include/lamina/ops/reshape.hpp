@@ -8,6 +8,7 @@ namespace lamina {
 /// The same elements, in order, with other extents. A view; only a channel slice whose channel count changes is copied.
 /// Gradient: x. Throws ShapeError. Kernels (for the copy): kernels/copy.{cpp,cu}.
 inline Tensor reshape(const Tensor& x, const Shape& shape) {
+  require_given("reshape", {{"x", x}});
   require(shape.numel() == x.numel(), "reshape: x ", x.shape(), " has ", x.numel(), " elements, ", shape, " has ", shape.numel());
   Tensor y;
   if (x.contiguous()) {

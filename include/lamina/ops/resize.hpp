@@ -19,6 +19,7 @@ inline Shape resize_shape(const char* op, const Shape& x, std::int64_t height, s
 /// whole factors, Keras's UpSampling2D. x (N, H, W, C) -> (N, height, width, C). Gradient: x. Throws ShapeError.
 /// Kernels: kernels/resize.{cpp,cu}.
 inline Tensor resize_nearest(const Tensor& x, std::int64_t height, std::int64_t width, const Tensor& into = {}) {
+  require_computable("resize_nearest", {{"x", x}});
   Tensor y = output_for("resize_nearest", detail::resize_shape("resize_nearest", x.shape(), height, width), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::resize_nearest_forward<T>(device, x.view4<const T>(), y.view4<T>()); });
   return record(
@@ -32,6 +33,7 @@ inline Tensor resize_nearest(const Tensor& x, std::int64_t height, std::int64_t 
 /// Bilinear resize to (height, width) without antialiasing. x (N, H, W, C) -> (N, height, width, C). Gradient: x. Throws ShapeError.
 /// Kernels: kernels/resize.{cpp,cu}.
 inline Tensor resize_bilinear(const Tensor& x, std::int64_t height, std::int64_t width, ResizeGrid grid, const Tensor& into = {}) {
+  require_computable("resize_bilinear", {{"x", x}});
   Tensor y = output_for("resize_bilinear", detail::resize_shape("resize_bilinear", x.shape(), height, width), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::resize_bilinear_forward<T>(device, x.view4<const T>(), y.view4<T>(), grid); });
   return record({"resize_bilinear", {{"height", height}, {"width", width}, {"grid", name_of(grid)}}}, {x}, y, {},

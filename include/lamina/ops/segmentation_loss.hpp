@@ -53,6 +53,8 @@ struct SegmentationLossParts {
 inline Tensor segmentation_loss(const Tensor& logits, const Tensor& labels, const SegmentationLossOptions& o = {},
                                 SegmentationLossParts* parts = nullptr) {
   const char* op = "segmentation_loss";
+  require_computable(op, {{"logits", logits}});
+  require_given(op, {{"labels", labels}});
   const Shape& x = logits.shape();
   require(x.rank() == 4 && x[3] >= 1 && x[3] <= 256, op, ": logits must be (N, H, W, C) with 1 to 256 classes, got ", x);
   const bool softmax = o.activation == LossActivation::softmax;

@@ -9,6 +9,7 @@ namespace lamina {
 /// Throws ShapeError. Kernels: kernels/copy.{cpp,cu}.
 inline Tensor slice_channels(const Tensor& x, std::int64_t begin, std::int64_t count) {
   const char* op = "slice_channels";
+  require_given(op, {{"x", x}});
   require(x.rank() >= 1 && begin >= 0 && count >= 1 && count <= x.size(-1) && begin <= x.size(-1) - count, op, ": ", count,
           " channels from ", begin, " on are outside x ", x.shape());
   return record({"slice_channels", {{"begin", begin}, {"count", count}}}, {x}, x.channels(begin, count), {},

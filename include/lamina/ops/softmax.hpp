@@ -7,6 +7,7 @@ namespace lamina {
 
 namespace detail {
 inline void require_classes(const char* op, const Tensor& x) {
+  require_computable(op, {{"x", x}});
   require(x.rank() >= 1 && x.size(-1) >= 1, op, ": x must be (..., C) with at least one channel, got ", x.shape());
 }
 }  // namespace detail

@@ -12,6 +12,7 @@ namespace lamina {
 /// input. Throws ShapeError, DeviceError.
 inline Tensor stack(std::span<const Tensor> parts, int axis = 0) {
   require(!parts.empty(), "stack: needs at least one tensor");
+  for (const Tensor& p : parts) require_computable("stack", {{"one of its tensors", p}});
   const Shape one = parts[0].shape();
   const int rank = one.rank(), place = axis < 0 ? axis + rank + 1 : axis;
   require(place >= 0 && place <= rank, "stack: axis ", axis, " is outside the result of tensors ", one);

@@ -8,6 +8,7 @@ namespace lamina {
 /// f(x), elementwise. Gradient: x. Throws DeviceError. Kernels: kernels/unary.{cpp,cu}.
 inline Tensor unary(const Tensor& x, Unary f, const Tensor& into = {}) {
   const char* op = name_of(f.kind);
+  require_computable(op, {{"x", x}});
   Tensor y = output_for(op, x.shape(), like(x), into, {x});
   dispatch(x, [&]<class T>(auto& device) { kernels::unary_forward<T>(device, x.view2<const T>(), f, y.view2<T>()); });
   const Tensor v = f.by_output() ? y.detach() : x.detach();

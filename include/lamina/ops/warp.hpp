@@ -30,6 +30,7 @@ struct WarpedBatch {
 /// The kernel is the one that data/ samples decoded photographs with, on either device; these also may have 16 bits, a size each, other
 /// colors, and masks of several planes (data/augment.hpp).
 inline WarpedBatch warp(const Tensor& images, const Tensor& labels, std::span<const AffineMap> maps, const WarpParams& p = {}) {
+  require_given("warp", {{"images", images}});
   require(images.rank() == 4 && images.size(1) >= 1 && images.size(2) >= 1, "warp: images must be (N, H, W, C) and not empty, got ",
           images.shape());
   const std::int64_t n = images.size(0), c = images.size(3), h = p.height ? p.height : images.size(1),

@@ -6,6 +6,8 @@ namespace lamina {
 /// a where `condition` is not 0, else b, elementwise; all three are broadcast. The condition has their dtype (as `greater` gives it) or is
 /// u8. Gradients: a, b. Throws ShapeError, DeviceError. Kernels: kernels/arithmetic.{cpp,cu}.
 inline Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, const Tensor& into = {}) {
+  require_given("where", {{"condition", condition}});
+  require_computable("where", {{"a", a}, {"b", b}});
   require_same_kind("where", a, b);
   const Tensor numbers =
       condition.dtype() == DType::u8 ? condition.to(kCpu).to(DType::f32).to(a.dtype()).to(a.device()) : condition.detach();
@@ -23,7 +25,11 @@ inline Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, c
 }
 
 // The same with a number in the place of a tensor.
-inline Tensor where(const Tensor& condition, const Tensor& a, double b) { return where(condition, a, Tensor::full({1}, b, like(a))); }
-inline Tensor where(const Tensor& condition, double a, const Tensor& b) { return where(condition, Tensor::full({1}, a, like(b)), b); }
+inline Tensor where(const Tensor& condition, const Tensor& a, double b) {
+  return where(condition, a, detail::number_beside("where", "a", a, b));
+}
+inline Tensor where(const Tensor& condition, double a, const Tensor& b) {
+  return where(condition, detail::number_beside("where", "b", b, a), b);
+}
 
 }  // namespace lamina

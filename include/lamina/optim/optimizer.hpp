@@ -19,7 +19,7 @@ struct GradientOptions {
 
 /// How the parameters whose names begin with `prefix` differ from the others; of several prefixes that fit the longest counts.
 struct ParameterGroup {
-  std::string prefix;
+  std::string prefix = {};
   double lr_factor = 1;                  ///< times the optimiser's learning rate
   std::optional<double> weight_decay{};  ///< in place of the optimiser's
   bool frozen = false;                   ///< left as they are; their gradients do not count for clip_norm

@@ -19,13 +19,13 @@ double gradient_ratio(const Scalars& values);
 class ColorizationTask : public Task {
  public:
   struct Parts {
-    std::shared_ptr<models::Network> generator, discriminator;
-    std::unique_ptr<optim::Optimizer> generator_optimizer, discriminator_optimizer;
+    std::shared_ptr<models::Network> generator = {}, discriminator = {};
+    std::unique_ptr<optim::Optimizer> generator_optimizer = {}, discriminator_optimizer = {};
     losses::GanLoss loss;
     infer::Colorization colorization{};
-    int condition_channels = 3;                           ///< of the gray picture that D sees: 3 or 1
-    double discriminator_lr_factor = 1;                   ///< D's learning rate over G's, from which alarms go
-    std::shared_ptr<data::Batches> training, validation;  ///< validation may be null or empty
+    int condition_channels = 3;                                     ///< of the gray picture that D sees: 3 or 1
+    double discriminator_lr_factor = 1;                             ///< D's learning rate over G's, from which alarms go
+    std::shared_ptr<data::Batches> training = {}, validation = {};  ///< validation may be null or empty
   };
   /// Throws ShapeError when G or D do not fit the color space.
   explicit ColorizationTask(Parts parts);

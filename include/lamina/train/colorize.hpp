@@ -13,16 +13,16 @@ namespace lamina::train {
 /// Every setting of a colorization run; see describe(). What changes the result is stored in checkpoints. Defaults that the source of
 /// surrogate supervision leaves open are those of pix2pix where it has them.
 struct ColorizeConfig {
-  std::vector<std::string> photos;
-  std::string model = "unet", preset;
+  std::vector<std::string> photos = {};
+  std::string model = "unet", preset = {};
   int base = 0, depth = 0;
-  std::string init;
-  models::OptionValues options;  ///< as TrainConfig has them
-  infer::ColorizationConfig colorization;
+  std::string init = {};
+  models::OptionValues options = {};  ///< as TrainConfig has them
+  infer::ColorizationConfig colorization = {};
   std::string discriminator = "patchgan";
   int discriminator_base = 0, discriminator_layers = 0, discriminator_last_kernel = 0, discriminator_last_stride = 0;
   int condition_channels = 3;
-  losses::GanOptions gan;
+  losses::GanOptions gan = {};
   int width = 256, height = 256;
   std::string resize = "crop", crop_center = "inside";
   int padding = 255;
@@ -39,7 +39,7 @@ struct ColorizeConfig {
   int val_every = 1;
   std::string device = "cpu";
   std::string precision = "f32";
-  std::string out;
+  std::string out = {};
   std::string sentinels = "warn";
 };
 

@@ -16,13 +16,13 @@ namespace lamina::train {
 
 /// Every setting of a run; see describe(). What changes the result is stored in checkpoints.
 struct TrainConfig {
-  std::string data;
-  std::string images = "images", masks = "masks", pixel_weights;
-  std::string model = "unet", preset;
+  std::string data = {};
+  std::string images = "images", masks = "masks", pixel_weights = {};
+  std::string model = "unet", preset = {};
   int base = 0, depth = 0;
-  std::string init, from;
+  std::string init = {}, from = {};
   bool init_strict = false;
-  models::OptionValues options;  ///< of the network's family, beside base, depth and init; those that are empty: the preset's
+  models::OptionValues options = {};  ///< of the network's family, beside base, depth and init; those that are empty: the preset's
   int width = 256, height = 256;
   std::string resize = "stretch", crop_center = "inside";
   int crops = 0;
@@ -33,7 +33,7 @@ struct TrainConfig {
   std::string border_label = "ignore";
   std::string augment = "hflip";
   bool exclude_empty = false;
-  std::string head;
+  std::string head = {};
   std::string loss = "ce+dice";
   double aux_weight = 0.5;
   std::string class_weights = "auto", positive_weights = "none", absent_classes = "auto";
@@ -47,12 +47,12 @@ struct TrainConfig {
   int batch = 4, accumulate = 1;
   std::uint64_t seed = 0;
   int ignore = -1;
-  std::string background, mask_channel, mask_frame, others;
+  std::string background = {}, mask_channel = {}, mask_frame = {}, others = {};
   double mask_threshold = 0;
   int val_every = 1, patience = 0, save_every = 0;
   std::string device = "cpu";
   std::string precision = "f32";
-  std::string out;
+  std::string out = {};
   bool tensorboard = false;
   std::string sentinels = "warn";
 };

@@ -13,15 +13,15 @@ class SegmentationTask : public Task {
  public:
   /// An output that learns the first head's labels, too, for what that does to the layers below it.
   struct Auxiliary {
-    std::string output;
+    std::string output = {};
     double weight = 0;  ///< of its loss beside the head's
   };
   struct Parts {
-    std::shared_ptr<models::Network> network;
-    Heads heads;
+    std::shared_ptr<models::Network> network = {};
+    Heads heads = {};
     std::vector<Auxiliary> auxiliary = {};
     losses::Criterion criterion;
-    std::unique_ptr<optim::Optimizer> optimizer;
+    std::unique_ptr<optim::Optimizer> optimizer = {};
     std::int64_t part = 0;                ///< images that are passed at once, the gradients of a batch being added up; 0: all
     bool merge_single = false;            ///< a last part of one image joins the one before
     bool watched = false;                 ///< validations also look for what sentinels judge by

@@ -22,33 +22,33 @@ TrainConfig study_segmentation();
 /// Every setting of a study; see describe(). Numbers that are 0 and texts that are empty are the preset's.
 struct StudyConfig {
   static constexpr double kOfPreset = -1;  ///< of a number that may be 0
-  std::string data;
+  std::string data = {};
   std::string preset = "small";
-  std::vector<std::string> photos;
-  std::string pretrained;
-  std::string fractions;
+  std::vector<std::string> photos = {};
+  std::string pretrained = {};
+  std::string fractions = {};
   std::uint64_t first_seed = 0;
   int pretrainings = 1;
-  std::string model, model_preset;
+  std::string model = {}, model_preset = {};
   int base = 0, depth = 0;
-  models::OptionValues options;  ///< as TrainConfig has them
+  models::OptionValues options = {};  ///< as TrainConfig has them
   int width = 0, height = 0;
-  std::string resize = "crop", crop_center;
+  std::string resize = "crop", crop_center = {};
   std::int64_t pretrain_steps = 0, steps = 0;
   int batch = 0;
   double pretrain_lr = 0, lr = 0;
   std::string augment = "hflip";
-  std::string discriminator;
+  std::string discriminator = {};
   int discriminator_base = 0, discriminator_layers = 0, discriminator_last_kernel = 0, discriminator_last_stride = 0;
   losses::GanOptions gan{.reconstruction_weight = kOfPreset};
   std::string colors = "rgb", activation = "tanh";
   double weight_decay = 0;
   std::string uncertain = "skin", undefined = "n/a";
   std::string device = "cpu", precision = "f32";
-  std::string out;
+  std::string out = {};
   /// All else that the runs of either kind can be told; what the fields above say of them is not looked at here.
   TrainConfig segmentation = study_segmentation();
-  ColorizeConfig pretraining;
+  ColorizeConfig pretraining = {};
 };
 
 inline constexpr Choice kStudyChoices[] = {

@@ -12,7 +12,7 @@ namespace lamina::train {
 
 /// A network in training and what moves it. In checkpoints its names begin with `prefix` and a dot; the only component has none.
 struct Component {
-  std::string prefix;
+  std::string prefix = {};
   nn::Module* module = nullptr;
   optim::Optimizer* optimizer = nullptr;
 };

@@ -10,6 +10,16 @@
 
 namespace lamina::kernels::LAMINA_ISA {
 
+#ifdef LAMINA_CPU_KERNELS
+using Slope = double;
+template <class V>
+using ElementOf = std::remove_cvref_t<decltype(V{}[0])>;
+#else
+using Slope = float;
+template <class V>
+using ElementOf = V;
+#endif
+
 struct Identity {
   template <class V>
   LAMINA_HD V operator()(V v) const {
@@ -31,14 +41,14 @@ struct Relu {
   }
 };
 struct LeakyRelu {
-  float slope;
+  Slope slope;
   template <class V>
   LAMINA_HD V operator()(V v) const {
-    return v > V{} ? v : v * slope;
+    return v > V{} ? v : v * static_cast<ElementOf<V>>(slope);
   }
   template <class V>
   LAMINA_HD V pull(V y, V dy) const {
-    return y > V{} ? dy : dy * slope;
+    return y > V{} ? dy : dy * static_cast<ElementOf<V>>(slope);
   }
 };
 struct Sigmoid {
@@ -68,7 +78,7 @@ LAMINA_HD void with_activation(Activation act, F&& f) {
   switch (act.kind) {
     case Activation::Kind::none: return f(Identity{});
     case Activation::Kind::relu: return f(Relu{});
-    case Activation::Kind::leaky_relu: return f(LeakyRelu{act.slope});
+    case Activation::Kind::leaky_relu: return f(LeakyRelu{static_cast<Slope>(act.slope)});
     case Activation::Kind::sigmoid: return f(Sigmoid{});
     case Activation::Kind::tanh: return f(Tanh{});
   }

@@ -103,6 +103,27 @@ bool needs_record(std::span<const Tensor> inputs) {
   return false;
 }
 
+bool leads_to(const Tensor& y, const Tensor& x) {
+  if (y.impl() == x.impl()) return true;
+  const Node* const goal = x.impl()->node.get();
+  std::set<const Node*> seen;
+  std::vector<const Node*> open;
+  const auto visit = [&](const Node* node) {  // what is older than x does not lead there
+    if (node && (!goal || node->sequence >= goal->sequence) && seen.insert(node).second) open.push_back(node);
+  };
+  visit(y.impl()->node.get());
+  while (!open.empty()) {
+    const Node& node = *open.back();
+    open.pop_back();
+    if (&node == goal) return true;
+    for (const Node::Edge& edge : node.edges) {
+      if (edge.leaf && edge.leaf == x.impl()) return true;
+      visit(edge.node.get());
+    }
+  }
+  return false;
+}
+
 void attach(const char* name, std::span<const Tensor> inputs, const Tensor& output, std::unique_ptr<Rule> backward,
             const std::initializer_list<Tensor>* reads) {
   require(inputs.size() <= 64, name, ": an op has at most 64 inputs, got ", inputs.size());

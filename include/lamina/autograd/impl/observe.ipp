@@ -1,5 +1,7 @@
 #include "lamina/autograd/observe.hpp"
 
+#include <map>
+
 #include "lamina/autograd/impl/observers.hpp"
 #include "lamina/autograd/node.hpp"
 #include "lamina/core/dispatch.hpp"
@@ -10,6 +12,7 @@ namespace {
 
 thread_local ObserverScope* innermost = nullptr;
 thread_local bool paused = false;
+thread_local const ObservedLayer* running = nullptr;
 
 void copied(const Tensor& from, const Tensor& to) {
   // Wrapped memory may be gone by the time that somebody looks at it again: what was copied from there is a value of its own.
@@ -66,12 +69,28 @@ ObserverScope::~ObserverScope() {
 }
 bool ObserverScope::active() { return innermost != nullptr; }
 
+LayerScope::LayerScope(const ObservedLayer& layer) : outer_(std::exchange(running, &layer)) {}
+LayerScope::~LayerScope() { running = outer_; }
+std::string LayerScope::current() { return running ? running->path() : std::string(); }
+
+struct AnomalyMode::Layers {
+  std::map<std::uint64_t, std::string> of;
+  static std::string named(const char* op, const std::string& layer) { return op + (layer.empty() ? std::string() : " in layer " + layer); }
+};
+AnomalyMode::AnomalyMode() : layers_(std::make_unique<Layers>()) {}
+AnomalyMode::~AnomalyMode() = default;
+
 void AnomalyMode::forward(const ForwardEvent& event) {
-  if (std::string_view(event.op.name) != "copy") require_finite(event.output, message("output of ", event.op.name));
+  const std::string layer = LayerScope::current();
+  if (event.id && !layer.empty()) layers_->of[event.id] = layer;
+  if (std::string_view(event.op.name) != "copy") require_finite(event.output, "output of " + Layers::named(event.op.name, layer));
 }
 void AnomalyMode::backward(const BackwardEvent& event) {
+  const auto layer = layers_->of.find(event.id);
+  const std::string op = Layers::named(event.op, layer == layers_->of.end() ? std::string() : layer->second);
   for (std::size_t i = 0; i < event.gradients.size(); ++i)
-    if (event.gradients[i]) require_finite(event.gradients[i], message("gradient of ", event.op, " for input ", i));
+    if (event.gradients[i]) require_finite(event.gradients[i], message("gradient of ", op, " for input ", i));
+  if (layer != layers_->of.end()) layers_->of.erase(layer);
 }
 
 }  // namespace lamina

@@ -58,6 +58,15 @@ void throw_unknown_name(const char* what, std::string_view text, std::span<const
   throw OptionError(message("unknown ", what, " \"", std::string(text), "\"", near, near.empty() ? "; known: " : " known: ", all));
 }
 
+void require_new_name(const std::string& what, std::string_view name, std::span<const std::string_view> taken) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto fits = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-'; };
+  require<OptionError>(!name.empty() && letter(name[0]) && std::all_of(name.begin(), name.end(), fits), what, " cannot be called \"",
+                       std::string(name), "\", which nobody could type: a name is a letter, then letters, digits, _ and -");
+  require<OptionError>(std::find(taken.begin(), taken.end(), name) == taken.end(), what, " \"", std::string(name),
+                       "\" is there already; choose another name");
+}
+
 std::size_t parse_choice(const char* what, std::string_view text, std::span<const Choice> choices) {
   std::vector<std::string_view> names;
   for (const Choice& c : choices) names.emplace_back(c.name);

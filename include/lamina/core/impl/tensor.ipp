@@ -18,6 +18,22 @@ void require_values(const char* op, const Tensor& t) {
 }
 }  // namespace detail
 
+void throw_no_kernels(const std::string& who, const Tensor& t) {
+  throw DeviceError(
+      message(who, " is ", name_of(t.dtype()), " on device ", t.device(),
+              ", for which there are no kernels: the CPU computes in f32 and f64, CUDA in f32 and bf16; convert with Tensor::to"));
+}
+void require_given(const char* op, std::initializer_list<OpInput> inputs) {
+  for (const auto& [name, tensor] : inputs)
+    require(tensor.defined(), op, ": ", name, " is undefined, a Tensor() that nothing was assigned to");
+}
+void require_computable(const char* op, std::initializer_list<OpInput> inputs, std::initializer_list<OpInput> optional) {
+  require_given(op, inputs);
+  for (const auto& list : {inputs, optional})
+    for (const auto& [name, tensor] : list)
+      if (tensor && !has_kernels(tensor.device().type, tensor.dtype())) throw_no_kernels(message(op, ": ", name), tensor);
+}
+
 namespace {
 
 template <class To, class From>

@@ -84,7 +84,10 @@ Image to_show(Image image) {
 
 void require_channels(const ImageView& image, int channels, const std::string& origin) {
   require<DataError>(has_channels(image, channels) || (image.channels == 3 && channels == 1), origin, ": ", counted(image.channels, "band"),
-                     ", not ", channels, "; the photographs of a data set have the same bands (gray and RGB go together)");
+                     ", not ", channels,
+                     "; the photographs of a data set, and of the network that learned from it, have the same bands (gray and "
+                     "RGB go together)",
+                     image.channels == 4 && channels == 3 ? "; where the fourth is alpha, give the first 3" : "");
 }
 
 void require_bits(const ImageView& image, int bits, const std::string& origin) {

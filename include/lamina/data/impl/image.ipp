@@ -67,10 +67,16 @@ void require_valid(const char* what, const Image& image) {
 void require_valid(const char* what, const ImageView& image) {
   require<DataError>(image.channels >= 1 && image.channels <= kMostChannels, what, ": an image has 1 to ", kMostChannels, " channels, not ",
                      image.channels);
-  require<DataError>(image.max_value == 255 || image.max_value == 65535, what, ": samples have 8 or 16 bits");
+  require<DataError>(image.max_value == 255 || image.max_value == 65535, what,
+                     ": samples have 8 or 16 bits, a max_value of 255 or 65535, not ", image.max_value);
+  require<DataError>(image.width > 0 && image.height > 0, what, ": an image of ", image.width, "x", image.height,
+                     " pixels; width and height are at least 1");
+  require<DataError>(image.pixels, what, ": the pixels of an image of ", image.width, "x", image.height,
+                     " are null; give where the first is");
   const auto row = static_cast<std::ptrdiff_t>(image.width) * image.channels * static_cast<std::ptrdiff_t>(image.sample_bytes());
-  require<DataError>(image.pixels && image.width > 0 && image.height > 0 && image.row_bytes >= row, what, ": an image of ", image.width,
-                     "x", image.height, " pixels, rows ", image.row_bytes, " bytes apart");
+  require<DataError>(image.row_bytes >= row, what, ": rows of ", image.width, " pixels, ", image.channels, " channels and ",
+                     8 * image.sample_bytes(), " bits a sample are ", row, " bytes; row_bytes, from a row to the next, is ",
+                     image.row_bytes, " and must be as many or more, or 0 where rows follow each other");
 }
 void require_plain(const char* what, const Image& image) {
   require_valid(what, image);

@@ -1,4 +1,9 @@
 // The kinds of heads, which a new one joins here.
+#include <algorithm>
+#include <deque>
+#include <list>
+#include <mutex>
+
 #include "lamina/heads/coral.hpp"
 #include "lamina/heads/corn.hpp"
 #include "lamina/heads/multiclass.hpp"
@@ -9,26 +14,56 @@
 namespace lamina::heads {
 namespace {
 
-/// A kind of head, and the labels that it can learn.
-struct Kind {
-  const char *name, *help;
-  data::Task task;
-  std::shared_ptr<const Head> (*make)(const data::LabelSchema&, const std::string&);
-};
 template <class H>
 std::shared_ptr<const Head> make(const data::LabelSchema& schema, const std::string& name) {
   return std::make_shared<H>(schema, name);
 }
-/// The first one of a task is what its labels get unless something else is asked for.
-constexpr Kind kKinds[] = {
-    {"multiclass", "one class a pixel", data::Task::multiclass, make<Multiclass>},
-    {"multilabel", "planes that may overlap, each yes or no", data::Task::multilabel, make<Multilabel>},
-    {"ordinal", "grades: for each but the lowest, this bad or worse?", data::Task::ordinal, make<Ordinal>},
-    {"corn", "grades: for each, worse, given that it is this bad?", data::Task::ordinal, make<Corn>},
-    {"coral", "grades: as ordinal, with one row of weights and a bias a grade", data::Task::ordinal, make<Coral>},
-    {"regression", "grades: the number itself; regression:0.5/1.5/2.5 with other thresholds", data::Task::ordinal, make<Regression>}};
+
+/// The kinds of the process. Nothing is ever taken away: what was given out stays good.
+struct Kinds {
+  std::mutex mutex;
+  std::deque<HeadKind> all;
+  std::list<std::vector<Choice>> choices;  // after each addition
+
+  Kinds() {
+    add({"multiclass", "one class a pixel", data::Task::multiclass, make<Multiclass>});
+    add({"multilabel", "planes that may overlap, each yes or no", data::Task::multilabel, make<Multilabel>});
+    add({"ordinal", "grades: for each but the lowest, this bad or worse?", data::Task::ordinal, make<Ordinal>});
+    add({"corn", "grades: for each, worse, given that it is this bad?", data::Task::ordinal, make<Corn>});
+    add({"coral", "grades: as ordinal, with one row of weights and a bias a grade", data::Task::ordinal, make<Coral>});
+    add({"regression", "grades: the number itself; regression:0.5/1.5/2.5 with other thresholds", data::Task::ordinal, make<Regression>});
+  }
+  void add(HeadKind kind) {
+    require_new_name("a head", kind.name, all);
+    require<OptionError>(kind.make && kind.task != data::Task::several, "the head ", kind.name,
+                         " needs a function `make`, and labels of one task: several heads are each of a kind");
+    all.push_back(std::move(kind));
+    choices.emplace_back();
+    for (const HeadKind& k : all) choices.back().push_back({k.name.c_str(), k.help.c_str()});
+  }
+};
+Kinds& kinds() {
+  static Kinds& all = *new Kinds;  // never destroyed: static objects may look kinds up
+  return all;
+}
+
+/// The kind called so; where that is empty the task's first, which its labels get unless something else is asked for.
+const HeadKind& kind_named(const std::string& name, data::Task task) {
+  const std::lock_guard lock(kinds().mutex);
+  std::vector<std::string_view> names;
+  for (const HeadKind& k : kinds().all) {
+    if (name.empty() ? k.task == task : k.name == name) return k;
+    names.emplace_back(k.name);
+  }
+  throw_unknown_name("head", name, names);
+}
 
 }  // namespace
+
+void register_head(HeadKind kind) {
+  const std::lock_guard lock(kinds().mutex);
+  kinds().add(std::move(kind));
+}
 
 std::string without_thresholds(std::string kind) {
   for (std::size_t at; (at = kind.find(':')) != std::string::npos;) kind.erase(at, std::min(kind.find(',', at), kind.size()) - at);
@@ -39,26 +74,34 @@ std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std
   if (schema.task == data::Task::several) return std::make_shared<Several>(schema, kind_of, name);
   require<DataError>(!schema.names.empty(), "head ", name, ": the label schema names no label");
   const std::string kind = without_thresholds(kind_of);
-  std::vector<std::string_view> names;
-  for (const Kind& k : kKinds) {
-    names.emplace_back(k.name);
-    if (kind.empty() ? k.task != schema.task : kind != k.name) continue;
-    require<OptionError>(k.task == schema.task, "head ", k.name, " learns ", data::name_of(k.task), " labels, and these are ",
-                         data::name_of(schema.task), "; \"task\" in dataset.json says what they are");
-    if (kind == kind_of) return k.make(schema, name);
+  const HeadKind& k = kind_named(kind, schema.task);
+  require<OptionError>(k.task == schema.task, "head ", k.name, " learns ", data::name_of(k.task), " labels, and these are ",
+                       data::name_of(schema.task), "; \"task\" in dataset.json says what they are");
+  if (kind != kind_of) {
     require<OptionError>(kind == "regression", "head ", kind_of, ": thresholds are of a regression head");
     return std::make_shared<Regression>(schema, name, kind_of.substr(kind.size() + 1));
   }
-  throw_unknown_name("head", kind, names);
+  std::shared_ptr<const Head> head = k.make(schema, name);
+  require<OptionError>(head && head->kind() == k.name && head->name() == name, "the head registered as ", k.name, " was made ",
+                       head ? message("as kind() ", head->kind(), ", name() ", head->name()) : "null",
+                       "; HeadKind::make must give one of kind() ", k.name, " and name() ", name, ", by which files are loaded");
+  return head;
+}
+
+void require_loadable(const Head& head) {
+  try {
+    const auto again = make_head(head.schema(), head.kind(), head.name());
+    require<OptionError>(again->outputs() == head.outputs() && std::string_view(again->kind()) == head.kind(), "it is made again with ",
+                         again->outputs(), " outputs, not ", head.outputs());
+  } catch (const OptionError& e) {
+    throw OptionError(message("a file of the head ", head.kind(), " could not be loaded: ", e.what(),
+                              "; heads::register_head makes a kind known, in every program that loads it"));
+  }
 }
 
 std::span<const Choice> head_choices() {
-  static const std::vector<Choice> all = [] {
-    std::vector<Choice> choices;
-    for (const Kind& k : kKinds) choices.push_back({k.name, k.help});
-    return choices;
-  }();
-  return all;
+  const std::lock_guard lock(kinds().mutex);
+  return kinds().choices.back();
 }
 
 }  // namespace lamina::heads

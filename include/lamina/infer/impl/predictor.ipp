@@ -86,9 +86,12 @@ InferenceInfo inference_info(const io::Metadata& metadata, const std::string& or
               "and give Predictor the network, a head (heads::make_head(labels)) and an InputConfig");
     return it->second;
   };
-  const auto head = metadata.find("head");
+  const auto given = [&](const char* key, const char* usual) {
+    const auto it = metadata.find(key);
+    return it == metadata.end() ? std::string(usual) : it->second;
+  };
   try {
-    return {heads::make_head(data::parse_label_schema(text("labels"), origin), head == metadata.end() ? "" : head->second),
+    return {heads::make_head(data::parse_label_schema(text("labels"), origin), given("head", ""), given("output", kLabels)),
             input_config_from_json(text("input"), origin)};
   } catch (const OptionError& e) {  // a head that such labels cannot have
     throw DataError(message(origin, ": ", e.what()));
@@ -291,8 +294,16 @@ std::vector<Prediction> Predictor::predict(std::span<const data::ImageView> imag
 
 void save_predictor(const std::filesystem::path& path, const models::Network& network, const models::ModelConfig& config,
                     const heads::Head& head, const InputConfig& input) {
-  io::save_model(path, network, config,
-                 {{"labels", data::to_json(head.schema())}, {"head", std::string(head.kind())}, {"input", to_json(input)}});
+  heads::require_loadable(head);
+  try {
+    require_speaks(network, head, input, path.string());
+    (void)loader_options(input_config_from_json(to_json(input), path.string()));
+  } catch (const DataError& e) {
+    throw OptionError(message("save_predictor: ", e.what()));
+  }
+  io::Metadata metadata{{"labels", data::to_json(head.schema())}, {"head", head.kind()}, {"input", to_json(input)}};
+  if (head.name() != kLabels) metadata["output"] = head.name();
+  io::save_model(path, network, config, std::move(metadata));
 }
 
 }  // namespace lamina::infer

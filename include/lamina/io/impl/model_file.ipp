@@ -55,6 +55,16 @@ std::unique_ptr<models::Network> ModelFile::network(bool filled) const {
 }
 
 void save_model(const std::filesystem::path& path, const models::Network& network, const models::ModelConfig& config, Metadata metadata) {
+  const auto described = models::build_meta(config);
+  try {
+    described->check_state(network.state());
+    require<DataError>(described->in_channels() == network.in_channels() && described->outputs() == network.outputs(),
+                       "its input and outputs are others");
+  } catch (const DataError& e) {
+    throw OptionError(message(path.string(), ": ", models::command_options(config), " is not the network that is to be saved: ", e.what(),
+                              "\nGive the configuration that it was built by; weights of a network that no family builds are saved by "
+                              "io::save_checkpoint"));
+  }
   metadata.insert_or_assign("model", models::to_json(config));
   save_checkpoint(path, {network.state(), {}, std::move(metadata)});
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <mutex>
 #include <tuple>
 
 #include "lamina/core/names.hpp"
@@ -12,22 +11,6 @@
 
 namespace lamina::losses {
 namespace {
-
-/// The process's table; the one thing here that outlives a call.
-struct Table {
-  std::mutex mutex;
-  std::vector<TermType> types;
-  Table() {
-    const auto add = [&](std::vector<TermType> more) { types.insert(types.end(), more.begin(), more.end()); };
-#define LAMINA_LOSS_TERM(name) add(name());
-    LAMINA_LOSS_TERMS(LAMINA_LOSS_TERM)
-#undef LAMINA_LOSS_TERM
-  }
-};
-Table& table() {
-  static Table t;
-  return t;
-}
 
 double number(const std::string& text, const std::string& where) {
   double v = 0;
@@ -52,17 +35,6 @@ constexpr Named<EmptyClass> kPolicies[] = {
     {EmptyClass::penalize, "penalize"}, {EmptyClass::skip, "skip"}, {EmptyClass::one, "one"}, {EmptyClass::zero, "zero"}};
 
 }  // namespace
-
-std::vector<TermType> term_types() {
-  const std::lock_guard lock(table().mutex);
-  return table().types;
-}
-
-void register_term(TermType type) {
-  const std::lock_guard lock(table().mutex);
-  for (const TermType& t : table().types) require<OptionError>(t.name != type.name, "there is a loss term called ", t.name, " already");
-  table().types.push_back(std::move(type));
-}
 
 Criterion::Term Criterion::parse(const std::string& text) const {
   const std::size_t star = text.find('*');
@@ -335,7 +307,8 @@ Tensor Criterion::loss_of(const heads::Head& head, const Tensor& logits, const T
   for (std::size_t i = 0; i < terms_.size(); ++i) {
     const Term& t = terms_[i];
     if (t.type.kind == TermKind::own) {
-      const Tensor value = t.type.own({head, full, labels, options_.class_weights, options_.positive_weights, pixel_weights}, t.arguments);
+      const Tensor value =
+          value_of(t.type, {head, full, labels, options_.class_weights, options_.positive_weights, pixel_weights}, t.arguments);
       if (values) out[t.scalar] = value.item();
       add_up(t.factor == 1 ? value : scale(value, t.factor));
     } else if (values) {

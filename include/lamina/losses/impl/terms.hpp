@@ -10,6 +10,10 @@ namespace lamina::losses {
 LAMINA_LOSS_TERMS(LAMINA_LOSS_TERM)
 #undef LAMINA_LOSS_TERM
 
+/// What an own term is of these. Throws, naming it, ShapeError unless that is one number, DeviceError unless it is as the logits,
+/// GraphError unless their gradient can be had from it.
+Tensor value_of(const TermType& type, const TermInput& in, std::span<const double> arguments);
+
 /// A region term with the argument `image`: 1, of each image; 0, as CriterionOptions says.
 inline RegionOf region_of(const RegionTerm& term, double image) {
   return {term, image > 0 ? std::optional(RegionReduction::sample) : std::nullopt};

@@ -7,7 +7,7 @@
 namespace lamina::models {
 namespace {
 
-constexpr float kSlope = 0.2f;
+constexpr double kSlope = 0.2;
 
 }  // namespace
 

@@ -29,13 +29,20 @@ struct Registry {
     for (Family (*family)() : {unet_family, deeplab_family, patchgan_family}) add(family());
   }
   void add(Family f) {
-    require<OptionError>(!f.name.empty() && !f.presets.empty() && f.build, "the family \"", f.name,
-                         "\" needs a name, a preset and a builder");
-    for (const FamilyOption& o : f.options)
-      require<OptionError>(!is_field(o.name), "the family \"", f.name, "\": no option can be called ", o.name,
+    std::vector<std::string_view> taken;
+    for (const auto& [other, family] : families) taken.emplace_back(other);
+    require_new_name("a family", f.name, taken);
+    require<OptionError>(!f.presets.empty() && f.build, "the family \"", f.name, "\" needs a preset and a builder");
+    for (std::size_t i = 0; i < f.presets.size(); ++i)
+      require_new_name("the family \"" + f.name + "\": a preset", f.presets[i].name, std::span(f.presets).first(i));
+    for (std::size_t i = 0; i < f.options.size(); ++i) {
+      const std::string& option = f.options[i].name;
+      require_new_name("the family \"" + f.name + "\": an option", option, std::span(f.options).first(i));
+      require<OptionError>(!is_field(option), "the family \"", f.name, "\": no option can be called ", option,
                            ", as a field of every stored description is");
+    }
     const std::string name = f.name;
-    require<OptionError>(families.try_emplace(name, std::move(f)).second, "there is a family \"", name, "\" already");
+    families.try_emplace(name, std::move(f));
   }
 };
 Registry& registry() {

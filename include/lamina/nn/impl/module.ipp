@@ -7,16 +7,11 @@ namespace lamina::nn {
 
 namespace {
 thread_local bool building_meta = false;
-thread_local const Module* running = nullptr;
 }  // namespace
 
 MetaScope::MetaScope() : outer_(std::exchange(building_meta, true)) {}
 MetaScope::~MetaScope() { building_meta = outer_; }
 bool MetaScope::active() { return building_meta; }
-
-LayerScope::LayerScope(const Module& layer) : outer_(std::exchange(running, &layer)) {}
-LayerScope::~LayerScope() { running = outer_; }
-std::string LayerScope::current() { return running ? running->path() : std::string(); }
 
 std::string Module::path() const {
   if (!parent_) return {};

@@ -78,7 +78,8 @@ template <class F>
 void ColorizationTask::show(F&& f) {
   const infer::Colorization& how = parts_.colorization;
   parts_.validation->start(0);
-  for (data::Batch batch; parts_.validation->next(batch);) {
+  data::Batch batch;
+  for (std::int64_t given = 0; parts_.validation->next_of(batch, given, "the validation data", 0); ++given) {
     const data::Colors photographs = data::split_colors(how.space, batch.at(kImage));
     const Tensor made = how.show(*parts_.generator, photographs.gray).to(kCpu).to(DType::f32);
     const Tensor gray = how.beside(photographs.gray, made), real = how.beside(photographs.color, made);

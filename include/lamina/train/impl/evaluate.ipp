@@ -251,7 +251,7 @@ std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches,
   batches.start(0);
   data::Batch batch;
   std::int64_t done = 0, seen = 0;
-  while (batches.next(batch)) {
+  for (; batches.next_of(batch, done, "the data that is evaluated", 0); ++done) {
     const models::Outputs outputs = model.run(batch.at(kImage));
     for (std::size_t h = 0; h < heads.size(); ++h) {
       const heads::Head& head = *heads[h];
@@ -279,7 +279,7 @@ std::vector<Evaluation> evaluate(models::Network& model, data::Batches& batches,
                        looks);
     }
     seen += batch.size();
-    if (progress) progress(++done, batches.batches());
+    if (progress) progress(done + 1, batches.batches());
   }
   for (Evaluation& e : results)
     if (seen > 0) e.losses = e.losses.divided_by(static_cast<double>(seen));

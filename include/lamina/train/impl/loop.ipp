@@ -147,7 +147,7 @@ class Loop {
     data::Batch batch;
     for (const Component& c : task_.components())
       if (!c.module->training()) c.module->train();  // below it, what was set to evaluation stays so
-    while (state_.step < total_steps_ && batches_.next(batch)) {
+    while (state_.step < total_steps_ && batches_.next_of(batch, state_.batch, "the training data", epoch)) {
       train_step(batch);
       seen += batch.size();
       const double rate = static_cast<double>(seen) / seconds_since(start);

@@ -14,10 +14,10 @@ namespace lamina::train {
 struct Alarm {
   std::string rule{};
   int epoch = 0;
-  std::string seen, cause;  ///< clauses, without a capital or a full stop
-  std::string next;         ///< to be typed: a command, or options of the run's own that begin with "--"
-  bool too_fast = false;    ///< a lower learning rate, from a checkpoint of before, is the cure
-  std::string otherwise{};  ///< options for runs whose settings do not go with those
+  std::string seen = {}, cause = {};  ///< clauses, without a capital or a full stop
+  std::string next = {};              ///< to be typed: a command, or options of the run's own that begin with "--"
+  bool too_fast = false;              ///< a lower learning rate, from a checkpoint of before, is the cure
+  std::string otherwise{};            ///< options for runs whose settings do not go with those
   /// "epoch 7: SEEN. Likely cause: CAUSE. Next: NEXT".
   std::string text() const;
 };
@@ -27,8 +27,8 @@ using Records = std::span<const EpochRecord>;
 
 /// A rule: what it says of the newest epoch, whose number it need not fill in, nor its name; nothing, if all is well.
 struct Sentinel {
-  const char* name;
-  std::function<std::optional<Alarm>(Records)> look;
+  const char* name = "";
+  std::function<std::optional<Alarm>(Records)> look = {};
 };
 
 /// What sentinels say of the newest epoch; with `news`, only those that had nothing to say of the one before.

@@ -7,10 +7,10 @@ namespace lamina::train {
 
 /// What a run tells its host; any may be empty. The library itself never prints.
 struct TrainEvents {
-  std::function<void(const StepEvent&)> step;
-  std::function<void(const EpochRecord&)> epoch;
-  std::function<void(const std::string&)> message;
-  std::function<void(const std::string&)> warning;
+  std::function<void(const StepEvent&)> step = {};
+  std::function<void(const EpochRecord&)> epoch = {};
+  std::function<void(const std::string&)> message = {};
+  std::function<void(const std::string&)> warning = {};
 };
 
 /// Hands everything to functions.
