@@ -5,6 +5,7 @@
 
 #include "json.hpp"
 #include "lamina/core/text.hpp"
+#include "lamina/io/file.hpp"
 #include "shared_options.hpp"
 
 namespace cli {
@@ -31,6 +32,7 @@ int augment(const AugmentOptions& options, const Common& common) {
                                    .augment = data::parse_augment(options.augment),
                                    .seed = options.data.seed.value_or(0)};
   keep_out_of_data("OUT", options.out, options.data);
+  before_work([&] { io::require_writable_folder(options.out); }, "choose another OUT");
   const data::Dataset dataset = open_data(options.data, progress, true);
   data::write_augmented(dataset, options.out, how);
   const auto images = static_cast<std::size_t>(how.copies) * dataset.items(data::Split::train).size();

@@ -36,9 +36,10 @@ std::string command(const DataOptions& o, const std::vector<train::Recommendatio
   return line;
 }
 
+std::filesystem::path dataset_json(const DataOptions& o) { return std::filesystem::path(o.data) / "dataset.json"; }
+
 void write_dataset_json(const DataOptions& o, const data::CheckReport& report) {
-  const std::filesystem::path path = std::filesystem::path(o.data) / "dataset.json";
-  require<OptionError>(!std::filesystem::exists(path), path.string(), " exists already; move it away first");
+  const std::filesystem::path path = dataset_json(o);
   require<DataError>(report.has_encoding, path.string(), " was not written: it is not known what the masks hold");
   io::write_file_atomically(path, data::to_json(report.schema, report.splits[0].items));
   std::fprintf(stderr, "wrote %s: its names and roles may be changed, and the file then says how the masks are read\n", path.c_str());
@@ -46,6 +47,11 @@ void write_dataset_json(const DataOptions& o, const data::CheckReport& report) {
 
 int check(const CheckOptions& options, const Common& common) {
   const DataOptions& data = options.data;
+  if (const std::filesystem::path path = dataset_json(data); options.write_dataset_json && std::filesystem::is_directory(data.data)) {
+    require<OptionError>(!std::filesystem::exists(path), path.string(), " exists already; move it away first");
+    before_work([&] { io::require_writable_file(path); },
+                "--write-dataset-json writes into the data set; copy it to where it can be written");
+  }
   const data::CheckReport report = data::check_dataset(data.data, dataset_options(data));
   const auto recommended = report.errors() ? std::vector<train::Recommendation>{} : train::recommend(report);
   if (common.json) {

@@ -90,6 +90,7 @@ int colorize_predict(const ColorizePredictOptions& options, const Common& common
                          " would overwrite it; choose another --out");
   }
   data::require_no_dataset("--out", options.out);
+  before_work([&] { io::require_writable_folder(options.out); }, "choose another --out");
   io::create_folders(options.out);
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   int failed = 0;

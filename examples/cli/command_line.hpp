@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <sstream>
 
 #include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
 #include "manual.hpp"
+#include "toml.hpp"
 #include "verbs.hpp"
 
 namespace cli {
@@ -108,6 +110,94 @@ inline std::string config_hint(const CLI::App& app, const std::string& entry) {
   return entry + (having.empty() ? "" : "; it belongs below the section of a verb:" + having);
 }
 
+/// --config: TOML, or the config.json of a run, of which a verb takes the settings that it has.
+class ConfigFile : public CLI::ConfigTOML {
+ public:
+  explicit ConfigFile(const CLI::App& app) : app_(app) {}
+  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
+    std::string text(std::istreambuf_iterator<char>(in), {});
+    if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // what Windows marks UTF-8 with
+    if (const std::size_t first = text.find_first_not_of(" \t\r\n"); first == std::string::npos || text[first] != '{')
+      return from_toml(text);
+    std::vector<std::string> verbs;
+    const CLI::App* verb = &app_;
+    for (; !verb->get_subcommands().empty(); verbs.push_back(verb->get_name())) verb = verb->get_subcommands()[0];
+    std::vector<CLI::ConfigItem> items;
+    int format = 0;
+    for (const lamina::Setting& s : lamina::settings_from_json(text, origin().c_str(), 1 << 20, format)) {
+      CLI::ConfigItem item;
+      item.parents = verbs;
+      const std::string option = s.name == "data" ? "DATA" : s.name == "photos" ? "PHOTOS" : option_name(s.name);
+      const CLI::Option* here = verb->get_option_no_throw(option);
+      if (here ? own_options().contains(here) : known(app_, option)) continue;  // of the run's verb, and nothing to this one
+      item.name = option.substr(option.find_first_not_of('-'));
+      std::istringstream lines(lamina::to_string(s.value));
+      for (std::string line; std::getline(lines, line);) item.inputs.push_back(line);
+      if (here) lines_[here] = 0;
+      if (!item.inputs.empty()) items.push_back(std::move(item));
+    }
+    return items;
+  }
+
+  /// "--config FILE line 3: " of an option that the file gives; else empty.
+  std::string place_of(const CLI::Option& option) const {
+    const auto it = lines_.find(&option);
+    return it == lines_.end() ? "" : origin() + (it->second ? lamina::message(" line ", it->second, ": ") : std::string(": "));
+  }
+
+ private:
+  std::string origin() const { return "--config " + app_.get_config_ptr()->as<std::string>(); }
+
+  std::vector<CLI::ConfigItem> from_toml(const std::string& text) const {
+    std::vector<CLI::ConfigItem> items;
+    for (TomlEntry& entry : read_toml(text, origin())) {
+      const std::string where = lamina::message(origin(), " line ", entry.line, ": ");
+      const CLI::App* verb = &app_;
+      std::string whole;
+      for (const std::string& name : entry.section) {
+        const auto verbs = verb->get_subcommands([](const CLI::App*) { return true; });
+        std::vector<std::string> names;
+        for (const CLI::App* v : verbs) names.push_back(v->get_name());
+        const auto at = std::find(names.begin(), names.end(), name);
+        lamina::require<lamina::OptionError>(at != names.end(), where, "[", whole, name, "] is no verb",
+                                             lamina::suggestion(name, std::vector<std::string_view>(names.begin(), names.end())));
+        verb = verbs[static_cast<std::size_t>(at - names.begin())];
+        whole += name + '.';
+      }
+      if (entry.name.empty()) continue;
+      const CLI::Option* option = verb->get_option_no_throw("--" + entry.name);
+      if (!option) option = verb->get_option_no_throw(entry.name);
+      lamina::require<lamina::OptionError>(option, where, "unknown option: ", config_hint(app_, whole + entry.name));
+      require_fits(*option, entry, where);
+      lines_[option] = entry.line;
+      CLI::ConfigItem item;
+      item.parents = entry.section, item.name = entry.name, item.inputs = std::move(entry.values);
+      if (!item.inputs.empty()) items.push_back(std::move(item));
+    }
+    return items;
+  }
+  /// A list where one value is due is an error; one value where a list is due is a list of it.
+  static void require_fits(const CLI::Option& option, const TomlEntry& entry, const std::string& where) {
+    const bool flag = option.get_items_expected() == 0, one = flag || option.get_items_expected_max() == 1;
+    std::string all;
+    for (const std::string& value : entry.values) all += (all.empty() ? "" : ",") + value;
+    lamina::require<lamina::OptionError>(!one || !entry.list, where, "'", entry.name, "' is a list, and the option takes ",
+                                         flag ? "true or false" : "one value",
+                                         flag || option.get_type_name() != "TEXT" ? "" : ", such as \"" + all + "\" in quotes");
+    const bool yes_or_no = all == "true" || all == "false" || all == "1" || all == "0";
+    lamina::require<lamina::OptionError>(!flag || yes_or_no, where, "'", entry.name, "' is true or false, not \"", all, "\"");
+  }
+
+  /// Whether some verb has the option.
+  static bool known(const CLI::App& app, const std::string& option) {
+    const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+    return app.get_option_no_throw(option) || std::any_of(verbs.begin(), verbs.end(), [&](const CLI::App* v) { return known(*v, option); });
+  }
+
+  const CLI::App& app_;
+  mutable std::map<const CLI::Option*, int> lines_;
+};
+
 /// The usual reason for a usage error is a misspelt name: say which one is near.
 inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {
   const CLI::App* deepest = &app;  // of the verbs that were used
@@ -119,23 +209,24 @@ inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int 
       if ((argv[i][0] == '-') == option && std::find(remaining.begin(), remaining.end(), argv[i]) != remaining.end()) return argv[i];
     return {};
   };
+  const auto typed = [&](const std::string& name) {
+    return std::any_of(argv + 1, argv + argc, [&](const std::string_view word) { return word.substr(0, word.find('=')) == name; });
+  };
+  const std::string text = error.what(), named = text.substr(std::min(text.find("--"), text.size()));
+  std::string place;  // in a file, of the option that the error is about
+  const std::string option_named = named.substr(0, named.find_first_of(": ="));
+  if (const auto file = std::dynamic_pointer_cast<const ConfigFile>(app.get_config_formatter()); !named.empty() && !typed(option_named))
+    if (const CLI::Option* option = deepest->get_option_no_throw(option_named)) place = file->place_of(*option);
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConfigError)) {
-    const std::string text = error.what(), entry = text.substr(text.rfind(' ') + 1);  // "[section]" is "section.++" to CLI11
     return "--config " + app.get_config_ptr()->as<std::string>() +
-           ": an entry that is unknown or malformed: " + config_hint(app, entry.substr(0, entry.find(".++")));
+           ": an entry that is unknown: " + config_hint(app, text.substr(text.rfind(' ') + 1));
   }
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConversionError)) {
-    const std::string text = error.what(), value = text.substr(std::min(text.rfind(" = ") + 3, text.size()));
-    const std::size_t begin = text.find("--"), end = text.find(" = ");
-    const bool typed = std::any_of(argv, argv + argc, [&](const char* word) { return std::string_view(word).ends_with(value); });
-    if (begin < end && end != std::string::npos)
-      return (typed ? "" : "--config " + app.get_config_ptr()->as<std::string>() + ": ") + text.substr(begin, end - begin) + ": \"" +
-             value + "\" is no number";
+    const std::size_t end = named.find(" = ");
+    if (end != std::string::npos) return place + named.substr(0, end) + ": \"" + named.substr(end + 3) + "\" is no number";
   }
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
-    const std::string text = error.what();
-    return text.substr(0, text.find(':')) + " takes one value and can be given once";
-  }
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch))
+    return place + text.substr(0, text.find(':')) + " takes one value and can be given once";
   std::string word = verbs.empty() ? "" : unknown(false);
   const std::string kind = word.empty() ? "option" : "verb";
   if (word.empty()) word = unknown(true);
@@ -151,7 +242,7 @@ inline std::string usage_hint(const CLI::App& app, const CLI::Error& error, int 
     for (const std::string& name : names) all += " " + name;
     return "name a verb:" + all;
   }
-  if (word.empty()) return error.what();
+  if (word.empty()) return place + text;
   const std::size_t dashes = kind == "option" ? std::min(word.find_first_not_of('-'), word.size()) : 0;
   const std::vector<std::string_view> views(names.begin(), names.end());
   std::string known, near = lamina::suggestion(word.substr(dashes, word.find('=') - dashes), views);
@@ -194,46 +285,5 @@ inline void wrap_help(CLI::App& app) {
   }
   for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) wrap_help(*sub);
 }
-
-/// --config: TOML, or the config.json of a run, of which a verb takes the settings that it has.
-class ConfigFile : public CLI::ConfigTOML {
- public:
-  explicit ConfigFile(const CLI::App& app) : app_(app) {}
-  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
-    std::string text(std::istreambuf_iterator<char>(in), {});
-    if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // what Windows marks UTF-8 with
-    if (const std::size_t first = text.find_first_not_of(" \t\r\n"); first == std::string::npos || text[first] != '{') {
-      std::istringstream toml(text);
-      return CLI::ConfigTOML::from_config(toml);
-    }
-    std::vector<std::string> verbs;
-    const CLI::App* verb = &app_;
-    for (; !verb->get_subcommands().empty(); verbs.push_back(verb->get_name())) verb = verb->get_subcommands()[0];
-    std::vector<CLI::ConfigItem> items;
-    int format = 0;
-    for (const lamina::Setting& s :
-         lamina::settings_from_json(text, ("--config " + app_.get_config_ptr()->as<std::string>()).c_str(), 1 << 20, format)) {
-      CLI::ConfigItem item;
-      item.parents = verbs;
-      const std::string option = s.name == "data" ? "DATA" : s.name == "photos" ? "PHOTOS" : option_name(s.name);
-      const CLI::Option* here = verb->get_option_no_throw(option);
-      if (here ? own_options().contains(here) : known(app_, option)) continue;  // of the run's verb, and nothing to this one
-      item.name = option.substr(option.find_first_not_of('-'));
-      std::istringstream lines(lamina::to_string(s.value));
-      for (std::string line; std::getline(lines, line);) item.inputs.push_back(line);
-      if (!item.inputs.empty()) items.push_back(std::move(item));
-    }
-    return items;
-  }
-
- private:
-  /// Whether some verb has the option.
-  static bool known(const CLI::App& app, const std::string& option) {
-    const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
-    return app.get_option_no_throw(option) || std::any_of(verbs.begin(), verbs.end(), [&](const CLI::App* v) { return known(*v, option); });
-  }
-
-  const CLI::App& app_;
-};
 
 }  // namespace cli

@@ -6,6 +6,7 @@
 #include "lamina/core/text.hpp"
 #include "lamina/data/draw.hpp"
 #include "lamina/infer/predictor.hpp"
+#include "lamina/io/file.hpp"
 #include "lamina/train/folds.hpp"
 #include "lamina/train/run_report.hpp"
 #include "lamina/train/scores.hpp"
@@ -111,6 +112,17 @@ train::Evaluation evaluated(const io::ModelFile& file, const train::RunInfo& inf
       looks)[0]);
 }
 
+/// Where the report goes; empty: nowhere. Throws IoError where it, or what else is asked for, could not be written.
+std::filesystem::path place_of_report(const EvaluateOptions& options, const std::filesystem::path& weights) {
+  std::filesystem::path out = options.out;
+  if (out.empty() && std::filesystem::is_directory(options.run)) out = std::filesystem::path(options.run) / ("evaluate-" + options.split);
+  if (!out.empty()) before_work([&] { io::require_writable_folder(out); }, "--out FOLDER puts the results elsewhere");
+  if (options.fit_thresholds)
+    before_work([&] { io::require_writable_file(weights); },
+                "--fit-thresholds keeps the thresholds in the weights; copy the run to where it can be written");
+  return out;
+}
+
 int evaluate(const EvaluateOptions& options, const Common& common) {
   ThreadPool pool(common.threads);
   const ExecutorScope scope(pool);
@@ -121,8 +133,9 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   std::optional<io::ModelFile> file(std::in_place, io::find_weights(options.run, options.weights));
   train::RunInfo info = train::run_info(*file);
   if (!options.out.empty()) keep_out_of_data("--out", options.out, as_in_run(options.data, info.config));
-  const data::Dataset dataset = open_data_of_run(options.data, options.run, info, progress);
   const data::Split split = data::split_named(options.split);
+  const std::filesystem::path out = place_of_report(options, file->path());
+  const data::Dataset dataset = open_data_of_run(options.data, options.run, info, progress);
   require<DataError>(!dataset.items(split).empty(), options.data.data, ": ", dataset.items(split).empty() ? dataset.why_empty(split) : "");
 
   if (options.fit_thresholds) {
@@ -138,9 +151,7 @@ int evaluate(const EvaluateOptions& options, const Common& common) {
   const train::ScoreIntervals intervals = train::score_intervals(*info.head, evaluation.images, undefined);
   const train::SurfaceSummary borders = train::surface_summary(*info.head, evaluation.images);
   const auto combinations = train::seen_and_unseen(dataset, evaluation.combinations, options.split);
-  std::filesystem::path out = options.out;
-  if (out.empty() && std::filesystem::is_directory(options.run)) out = std::filesystem::path(options.run) / ("evaluate-" + options.split);
-  if (!out.empty() && std::filesystem::is_directory(options.run)) {
+  if (!out.empty()) {
     train::write_evaluation_report({.run = {options.run},
                                     .out = {out},
                                     .split = split,

@@ -10,14 +10,22 @@ namespace cli {
 
 using namespace lamina;
 
-std::string models_help() {
+namespace {
+std::vector<std::string> families(bool for_pixels) {
+  std::vector<std::string> names = models::family_names();
+  if (for_pixels) std::erase_if(names, [](const std::string& name) { return models::find_family(name).discriminator; });
+  return names;
+}
+}  // namespace
+
+std::string models_help(bool for_pixels) {
   std::string help = "network family";
-  for (const std::string& name : models::family_names()) help += "\n  " + name + ": " + models::find_family(name).help;
+  for (const std::string& name : families(for_pixels)) help += "\n  " + name + ": " + models::find_family(name).help;
   return help;
 }
-std::string presets_help() {
+std::string presets_help(bool for_pixels) {
   std::string help = "published network of the family; empty: its first";
-  for (const std::string& name : models::family_names())
+  for (const std::string& name : families(for_pixels))
     for (const auto& preset : models::find_family(name).presets)
       help += "\n  " + preset.name + ": " + name + ", " + (preset.help.empty() ? "without a description" : preset.help);
   return help;

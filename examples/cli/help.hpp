@@ -7,8 +7,9 @@
 namespace cli {
 
 /// A line and then one for each: network families, their presets, layouts to import, terms of --loss with their arguments.
-std::string models_help();
-std::string presets_help();
+/// `for_pixels`: without those that score whole pictures, which other verbs than training have.
+std::string models_help(bool for_pixels = false);
+std::string presets_help(bool for_pixels = false);
 std::string import_help();
 std::string loss_terms_help();
 
@@ -26,6 +27,8 @@ inline constexpr const char* kDatasetHelp = R"(dataset.json says what the masks 
     foreground  labels; the one that is none of them and not uncertain is the background
     uncertain   labels: an image of these and the background alone has no foreground
   heads         {"tissue": {"labels": ...}, ...} instead of labels: what is asked of every pixel
+Without it a table of classes in DATA or DATA/masks names them: class_dict.csv (name, r, g, b),
+_classes.csv (value, name), classes.txt or labels.txt (a name a line), labelmap.txt and alike.
 Masks are DATA/masks/NAME.*; of planes, and of classes that have a file each, DATA/masks/PLANE/
 NAME.*; of heads DATA/masks/HEAD, and DATA/masks/HEAD/PLANE where one has planes.
 DATA/groups.txt, NAME GROUP a line: photographs of one patient or film, which the split that is

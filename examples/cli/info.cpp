@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "json.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/io/pretrained.hpp"
 #include "lamina/train/trainer.hpp"
 #include "shared_options.hpp"
@@ -19,6 +20,14 @@ struct InfoOptions {
   std::string size = "256";
 };
 
+/// A line of a table of 100 columns at most: what is told of a name that has the rest of them.
+void print_row(const std::string& name, const std::string& told) {
+  constexpr std::size_t kColumns = 100;
+  const std::size_t width = kColumns - 1 - std::min(told.size(), kColumns - 20);
+  const std::string line = padded(shortened(name, width), width) + ' ' + told;
+  std::printf("%s\n", line.substr(0, line.find_last_not_of(' ') + 1).c_str());
+}
+
 /// A file that does not say of which network it is: its tensors, and what their names are like.
 int info_of_tensors(const io::SafetensorsFile& file, const std::filesystem::path& path, const Common& common) {
   std::int64_t values = 0;
@@ -34,8 +43,9 @@ int info_of_tensors(const io::SafetensorsFile& file, const std::filesystem::path
       result["tensor_list"].push_back({{"name", t.name}, {"dtype", name_of(t.dtype)}, {"shape", t.shape.str()}});
   print_items(result, common.json);
   if (common.json) return kOk;
-  std::printf("\n%-64s %-5s %s\n", "tensor", "dtype", "shape");
-  for (const io::TensorInfo& t : file.tensors()) std::printf("%-64s %-5s %s\n", t.name.c_str(), name_of(t.dtype), t.shape.str().c_str());
+  std::printf("\n");
+  print_row("tensor", formatted("%-5s %-24s", "dtype", "shape"));
+  for (const io::TensorInfo& t : file.tensors()) print_row(t.name, formatted("%-5s %-24s", name_of(t.dtype), t.shape.str().c_str()));
   return kOk;
 }
 
@@ -84,14 +94,17 @@ int info(const InfoOptions& options, const Common& common) {
     return kOk;
   }
   print_items(result, false);
-  std::printf("\n%-36s %-16s %-20s %11s %13s\n", "layer", "kind", "output", "parameters", "macs");
+  std::printf("\n");
+  const auto told = [](const std::string& kind, const std::string& output, const std::string& parameters, const std::string& macs) {
+    return formatted("%-16s %-20s %11s %13s", kind.c_str(), output.c_str(), parameters.c_str(), macs.c_str());
+  };
+  print_row("layer", told("kind", "output", "parameters", "macs"));
   std::int64_t parameters = 0;
   for (const models::LayerCost& row : cost.rows) {
     parameters += row.parameters;
-    std::printf("%-36s %-16s %-20s %11lld %13lld\n", row.path.empty() ? "-" : row.path.c_str(), row.op.c_str(), row.output.str().c_str(),
-                static_cast<long long>(row.parameters), static_cast<long long>(row.macs));
+    print_row(row.path.empty() ? "-" : row.path, told(row.op, row.output.str(), std::to_string(row.parameters), std::to_string(row.macs)));
   }
-  std::printf("%-36s %-16s %-20s %11lld %13lld\n", "total", "", "", static_cast<long long>(parameters), static_cast<long long>(cost.macs));
+  print_row("total", told("", "", std::to_string(parameters), std::to_string(cost.macs)));
   return kOk;
 }
 

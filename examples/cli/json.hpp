@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "lamina/core/text.hpp"
 #include "lamina/heads/head.hpp"
 
 namespace cli {
@@ -19,8 +20,23 @@ inline void print_items(const Json& items, bool json) {
     print_json(items);
     return;
   }
-  for (const auto& [key, value] : items.items())
-    std::printf("%-18s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+  constexpr std::size_t kColumns = 100, kKeys = 19;
+  for (const auto& [key, value] : items.items()) {
+    std::string line = lamina::padded(key, kKeys);
+    std::size_t column = kKeys;
+    if (value.is_string()) line += value.get<std::string>();
+    if (!value.is_string() && !value.is_array()) line += value.dump();
+    for (std::size_t k = 0; value.is_array() && k < value.size(); ++k) {
+      const std::string word = lamina::shortened(value[k].dump(), kColumns - kKeys - 2) + (k + 1 < value.size() ? "," : "");
+      const std::size_t width = lamina::display_width(word);
+      if (column > kKeys && column + 1 + width > kColumns)
+        line += '\n' + std::string(kKeys, ' '), column = kKeys;
+      else if (column > kKeys)
+        line += ' ', ++column;
+      line += word, column += width;
+    }
+    std::printf("%s\n", line.c_str());
+  }
 }
 
 /// NaN (no such class) is null.

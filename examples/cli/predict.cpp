@@ -259,9 +259,15 @@ int predict(const PredictOptions& options, const Common& common) {
   require_safe_output(options.out, files, predictor.schema());
   if (options.mc > 0) const infer::DropoutScope has_dropout(predictor.model());  // throws before anything is written
   const std::vector<data::Item> masks = truths(files, options, predictor.schema());
-  for (const char* kind : {"masks", "overlays"}) io::create_folders(fs::path(options.out) / kind);
-  if (options.probabilities) io::create_folders(fs::path(options.out) / "probabilities");
-  if (how.passes.count() > 1 || !others.empty()) io::create_folders(fs::path(options.out) / "uncertainty");
+  const std::pair<const char*, bool> kinds[] = {{"masks", true},
+                                                {"overlays", true},
+                                                {"probabilities", options.probabilities},
+                                                {"uncertainty", how.passes.count() > 1 || !others.empty()}};
+  for (const auto& [kind, wanted] : kinds)
+    if (const fs::path folder = fs::path(options.out) / kind; wanted) {
+      before_work([&] { io::require_writable_folder(folder); }, "choose another --out");
+      io::create_folders(folder);
+    }
 
   Pipeline pipeline(files, options.max_pixels);
   Json results = Json::array();

@@ -7,8 +7,7 @@
 #include "lamina/io/file.hpp"
 #include "lamina/train/compare.hpp"
 #include "lamina/train/run_report.hpp"
-#include "open_data.hpp"
-#include "verbs.hpp"
+#include "shared_options.hpp"
 
 namespace cli {
 
@@ -26,6 +25,7 @@ int compare(const ReportOptions& options, const Common& common) {
   std::string out = options.out.empty() ? "comparison" : options.out;
   if (!out.ends_with(".html")) out += ".html";  // browsers go by it
   data::require_no_dataset("--out", out);
+  before_work([&] { io::require_writable_file(out); }, "--out FILE names another place");
   const train::Comparison c = train::compare_runs({options.runs.begin(), options.runs.end()});
   io::write_file_atomically(out, train::comparison_html(c));
   if (!common.json) {
@@ -70,6 +70,9 @@ int report(const ReportOptions& options, const Common& common) {
   require<IoError>(fs::is_directory(where.data), fs::absolute(where.data).lexically_normal().string(),
                    ": there is no such data set. Where that of ", options.runs[0], " is, --data says: ", program_word(), " report ",
                    shell_word(options.runs[0]), " --data ", shell_word(near_run(options.runs[0], where.data)));
+  before_work(
+      [&] { io::require_writable_file(folder.file("report.html")); },
+      message("a run's report is in its folder; copy the run to where it can be written: cp -r ", shell_word(options.runs[0]), " COPY"));
   const data::Dataset dataset = open_data_of_run(where, options.runs[0], info, progress);
   const std::string headline = train::write_run_report(folder, dataset), file = folder.file("report.html").string();
   if (common.json)

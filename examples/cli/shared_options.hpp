@@ -18,6 +18,16 @@ void add_data(Verb& verb, DataOptions& o);
 /// Options of every family that is registered; a family says which are its own.
 void add_model(Verb& verb, lamina::models::ModelConfig& config);
 
+/// Runs what tests whether results can be written; its error says what to do instead.
+template <class F>
+void before_work(const F& test, const std::string& instead) {
+  try {
+    test();
+  } catch (const lamina::IoError& e) {
+    throw lamina::IoError(std::string(e.what()) + "; nothing was computed: " + instead);
+  }
+}
+
 inline constexpr const char* kRunHelp = "run folder or .safetensors file";
 inline void add_run(Verb& verb, std::string& run, bool required = true) {
   verb.add({.name = "RUN", .value = &run, .help = kRunHelp, .required = required});

@@ -116,8 +116,8 @@ Verb train_verb() {
             .least = 0});
   add_resume(verb, o->resume);
   add_nearest_color(verb, o->config.others);
-  verb.at("--model").help = models_help();
-  verb.at("--preset").help = presets_help();
+  verb.at("--model").help = models_help(true);
+  verb.at("--preset").help = presets_help(true);
   verb.at("--loss").help = loss_terms_help();
   verb.footer = [] { return kDatasetHelp; };
   return verb;

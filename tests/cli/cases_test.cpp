@@ -89,7 +89,7 @@ TEST_CASE("--config: a run's masks are not those that predict compares with; TOM
   CHECK(w.lamina("train data --config t --out run2 --quiet --base 2 --depth 1 --size 16").code == 0);
   CHECK(json::parse(w.read("run2/config.json")).at("epochs") == 1);
   io::write_file_atomically(w / "t", "[train]\nepochs = \"three\"\n");
-  check_error(w.lamina("train data --config t --out run3"), 2, {"--config t: --epochs: \"three\" is no number"});
+  check_error(w.lamina("train data --config t --out run3"), 2, {"--config t line 2: --epochs: \"three\" is no number"});
   check_error(w.lamina("train data --epochs three --out run3"), 2, {"lamina: --epochs: \"three\" is no number"});
 }
 

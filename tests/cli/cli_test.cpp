@@ -130,9 +130,40 @@ TEST_CASE("a --config file: used, overruled by the command line, unknown entries
   io::write_file_atomically(w / "wrong.json", "{\"epochs\": 3, \"lr\": }");
   check_error(w.lamina("train data --config wrong.json --out other"), 3, {"wrong.json"});
   io::write_file_atomically(w / "wrong.toml", "[trian]\nepochs = 2\n");
-  check_error(w.lamina("train data --config wrong.toml --out other"), 2, {"malformed: trian\n"});
+  check_error(w.lamina("train data --config wrong.toml --out other"), 2,
+              {"wrong.toml line 1: [trian] is no verb; did you mean \"train\"?"});
   check_error(w.lamina("train data --config missing.toml --out other"), 2, {"missing.toml"});
   CHECK_FALSE(fs::exists(w / "other"));
+}
+
+TEST_CASE("errors of a --config file name the file, the line, the option and the rule") {
+  const Workshop w;
+  const auto refused = [&](const std::string& text, const char* told, const char* verb = "train data --out other") {
+    io::write_file_atomically(w / "t.toml", text);
+    check_error(w.lamina(std::string(verb) + " --config t.toml"), 2, {"--config t.toml", told});
+    CHECK_FALSE(fs::exists(w / "other"));
+  };
+  refused("[train]\n\nepochs = [1, 2]\n", "t.toml line 3: 'epochs' is a list, and the option takes one value\n");
+  refused("[train]\naugment = [\"hflip\", 'rotate=5']\n",
+          "line 2: 'augment' is a list, and the option takes one value, such as \"hflip,rotate=5\" in quotes");
+  refused("[train]\nlr = 1\nbatch = \"two\"\n", "t.toml line 3: --batch: \"two\" is no number");
+  refused("[predict]\noverlap = 7\n", "t.toml line 2: --overlap: 7 is none of the numbers", "predict run a.png --out other");
+  refused("[predict]\ntile = \"sometimes\"\n", "t.toml line 2: --tile: ", "predict run a.png --out other");
+  refused("[evaluate]\noriginal-size = 3\n", "line 2: 'original-size' is true or false, not \"3\"", "evaluate run data");
+  refused("[train]\nlr = 1\nlr = 2\n", "line 3: 'lr' stands in line 2, too");
+  refused("[train]\nloss = ce, dice\n", "line 2: there is more after it, ', dice': text with blanks stands in quotes");
+  refused("[train]\nloss = \"ce\n", "line 2: the text of 'loss' has no \" at its end");
+  refused("[train]\nloss = [\"ce\"\n\n", "the list of 'loss' has no comma or ] after 'ce'");
+  refused("[train]\nloss\n", "line 2: 'loss' is neither NAME = VALUE nor a [section]");
+  refused("[train\nloss = 1\n", "line 1: '[train' is no [section]");
+  refused("[train]\nloss = {a = 1}\n", "line 2: 'loss' has a table for a value");
+  refused("[train]\nloss =  # what?\n", "line 2: 'loss' has no value");
+  refused("[train]\nloss = \"a\\c\"\n", "line 2: the text of 'loss' has a backslash before 'c'");
+  io::write_file_atomically(w / "t.toml",
+                            "; options\n[train]  # a verb\nbase = 2 # small\ndepth=2\nsize = '16'\nepochs = 1\n"
+                            "out = \"run #1, \\\"a\\\" \\u00e9\"\n[predict]\nwith = [  # none\n]\n");
+  CHECK(w.lamina("train data --config t.toml --quiet").code == 0);
+  CHECK(fs::exists(w / "run #1, \"a\" \xc3\xa9/config.json"));
 }
 
 TEST_CASE("bad data: exit code 3, the file named") {

@@ -51,6 +51,56 @@ TEST_CASE("tables fit 100 columns, whatever script the names are in, and stay in
   }
 }
 
+TEST_CASE("where results cannot be written is told before anything is computed, with where else they can go") {
+  const Workshop w;
+  REQUIRE(w.lamina("train data --out run --quiet" + kSmall).code == 0);
+  const auto refused = [&](const std::string& command, const Words& words) {
+    const Result r = w.lamina(command);
+    check_error(r, 6, words);
+    CHECK(r.err.find("nothing was computed: ") != std::string::npos);
+    for (const char* work : {"seeded split", "from its lists", "evaluated", "predicting"}) CHECK(r.err.find(work) == std::string::npos);
+  };
+  io::write_file_atomically(w / "run/evaluate-val", "");
+  io::write_file_atomically(w / "file", "");
+  refused("evaluate run data", {"cannot write into ", "run/evaluate-val: Not a directory", "--out FOLDER puts the results elsewhere"});
+  refused("evaluate run data --out file/out", {"file: Not a directory", "--out FOLDER"});
+  CHECK(w.lamina("evaluate run data --out elsewhere --quiet").code == 0);
+  refused("predict run data/images --out file", {"file: Not a directory", "choose another --out"});
+  refused("augment data file/out", {"file: Not a directory", "choose another OUT"});
+  fs::remove(w / "run/report.html");
+  fs::create_directory(w / "run/report.html");
+  refused("report run", {"run/report.html: Is a directory", "cp -r run COPY"});
+  refused("report run elsewhere --out file/x", {"file: Not a directory", "--out FILE names another place"});
+  fs::create_directories(w / "plain");
+  for (const char* part : {"images", "masks"}) fs::rename(w / (std::string("data/") + part), w / (std::string("plain/") + part));
+  CHECK(w.lamina("check plain --write-dataset-json --quiet").code == 0);
+  check_error(w.lamina("check plain --write-dataset-json"), 2, {"plain/dataset.json exists already"});
+}
+
+TEST_CASE("info: the longest names of layers and tensors fit a table of 100 columns; only networks of pixels are trained") {
+  const Workshop w(1);
+  for (const char* command : {"info --model deeplabv3plus --preset torchvision --size 1024", "info --model unet --size 8192"}) {
+    std::istringstream table(w.lamina(command).out);
+    for (std::string line; std::getline(table, line);) CHECK_MESSAGE(display_width(line) <= 100, line);
+  }
+  write_quarters(w / "set", 1);
+  std::string labels;
+  for (int k = 0; k < 20; ++k) labels += message(k ? ", " : "", "\"class of many ", k, "\": ", k);
+  io::write_file_atomically(w / "set/dataset.json", "{\"labels\": {" + labels + "}}");
+  REQUIRE(w.lamina("train set --out run --quiet" + kSmall).code == 0);
+  std::istringstream items(w.lamina("info run").out);
+  for (std::string line; std::getline(items, line);)
+    if (!line.starts_with("checkpoint") && !line.starts_with("data")) CHECK_MESSAGE(display_width(line) <= 100, line);
+  const std::string train = w.lamina("train --help").out, info = w.lamina("info --help").out, bash = w.lamina("completion bash").out;
+  for (const char* name : {"patchgan:", "surrogate:", "pixel:"}) {
+    CHECK(train.find(name) == std::string::npos);
+    CHECK(info.find(name) != std::string::npos);
+  }
+  const std::size_t verb = bash.find("'train')\n"), end = bash.find("'evaluate')", verb);
+  REQUIRE(end != std::string::npos);
+  CHECK(bash.substr(verb, end - verb).find("surrogate") == std::string::npos);
+}
+
 TEST_CASE("a file name that is no UTF-8 becomes text that is, wherever a report writes it") {
   const Workshop w(1);
   write_quarters(w / "set", 1);

@@ -271,7 +271,8 @@ TEST_CASE("a run's config.json is a --config: the same run again") {
   };
   refused("{\"epochs\": 1,\n \"lr\": }", 3, {"--config wrong line 2, column 8: this is no JSON"});
   refused("{\"epoch\": 1}", 2, {"--config wrong", "train.epoch", "did you mean \"epochs\""});
-  refused("[train]\nepochs=\n", 2, {"--epochs", "a number is missing"});
+  refused("[train]\nepochs=\n", 2, {"--config wrong line 2: 'epochs' has no value"});
+  refused("[train]\nepochs=\"\"\n", 2, {"--config wrong line 2: --epochs", "a number is missing"});
 }
 
 TEST_CASE("evaluate leaves scores, tables, pictures and a report") {

@@ -24,7 +24,9 @@ TEST_CASE("augmented arrays: what the loader gives, copy by copy, as a data set 
     CHECK(out.items(Split::val).size() == 1);
     CHECK(out.items(Split::train)[0].name == "a_1");
     for (const data::Item& item : out.items(Split::train)) CHECK(item.group == item.name.substr(0, 1));  // copies of one photograph
-    CHECK(out.items(Split::val)[0].group.empty());
+    CHECK(out.items(Split::val)[0].group == "v");
+    CHECK(std::none_of(out.findings.begin(), out.findings.end(),
+                       [](const data::Finding& found) { return found.text.find("groups.txt") != std::string::npos; }));
     data::Loader loader(set, Split::train,
                         {.batch = 1, .width = 8, .height = 6, .augment = options.augment, .random_crop = true, .seed = 4});
     bool differ = false;

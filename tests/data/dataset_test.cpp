@@ -58,9 +58,9 @@ TEST_CASE("lists: stems, paths, two columns, comments; nothing outside the folde
     CHECK(d.items(Split::val)[static_cast<std::size_t>(tab_or_space)].mask == f / "masks/with space.png");
   }
   CHECK(d.items(Split::test).empty());
-  REQUIRE(d.findings.size() == 1);
-  CHECK(d.findings[0].text == "3 images and masks are in no list and left out, such as " + (f / "images/d.png").string());
-  CHECK_FALSE(d.findings[0].is_error);
+  REQUIRE(d.findings.size() == 2);
+  CHECK(told(d.findings, "listed with the mask that is another one's by its name") == 1);
+  CHECK(told(d.findings, "3 images and masks are in no list and left out, such as " + (f / "images/d.png").string()) == 1);
   f.text("val.txt", "nobody\n");
   refuses(f, "val.txt line 1: 'nobody' is neither");
   for (const char* line : {"../x.png", "/etc/passwd", "images/../../x.png", "images/a.png /etc/passwd"}) {

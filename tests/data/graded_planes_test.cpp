@@ -275,3 +275,28 @@ TEST_CASE("phantoms of grades: combinations that only test pictures have") {
     for (std::size_t k = 0; k < 16; ++k) pixels[k] += item.pixels[k];
   for (std::size_t k = 0; k < 16; k += 4) CHECK(pixels[k + 1] + pixels[k + 2] + pixels[k + 3] > 0);
 }
+
+TEST_CASE("planes that lie in each other, as grade >= 1 and >= 2 do, are told to be grades") {
+  constexpr const char* kTold = "as steps of one scale do (grade >= 1, >= 2, ...)";
+  DataFolder f;
+  const auto write = [&](const std::vector<std::uint8_t>& three_by_three) {
+    for (const std::string stem : {"a", "b", "c", "d"})
+      io::write_npy(f / ("masks/" + stem + ".npy"), Tensor::from<std::uint8_t>(three_by_three, Shape{1, 3, 3}));
+  };
+  write({1, 0, 0, 1, 1, 0, 1, 1, 1});
+  CHECK(told(check_dataset(f.path()).findings, kTold, true) == 1);
+  refuses(f, "; or the planes lie in each other, as steps of one scale do");
+  f.text("dataset.json", R"({"task": "multilabel", "labels": {"some": 0, "more": 1, "most": 2}})");
+  const auto findings = check_dataset(f.path()).findings;
+  CHECK(told(findings, "planes lie in each other, 'most' within 'more' within 'some', as steps") == 1);
+  CHECK(told(findings, R"("labels": {"none": 0, "some": 1, "more": 2, "most": 3})") == 1);
+  for (const std::vector<std::uint8_t>& apart : {std::vector<std::uint8_t>{1, 0, 0, 1, 1, 0, 0, 1, 1}, {1, 0, 0, 0, 1, 0, 1, 1, 1}}) {
+    write(apart);
+    CHECK(told(check_dataset(f.path()).findings, kTold) == 0);
+  }
+  std::filesystem::remove(f / "dataset.json");
+  CHECK(told(check_dataset(f.path()).findings, kTold, true) == 0);
+  for (const char* stem : {"a", "b", "c", "d"}) std::filesystem::remove(f / (std::string("masks/") + stem + ".npy"));
+  f.masks(rgb({kBlack, kRed, {255, 255, 0}}));
+  refuses(f, "Red, green and blue lie in each other, as steps of one scale do");
+}

@@ -209,7 +209,7 @@ TEST_CASE("instances and masks beside: smoothed ones are read by half, alpha whe
       put_square(t / message(id, "_mask_", x, ".png"), x, true);
     }
   }
-  const char* told = "the masks are lossy (JPEG) or smoothed: what is above half intensity is marked";
+  const char* told = "the masks are lossy (JPEG, WebP) or smoothed: what is above half intensity is marked";
   for (const auto& [kind, source] : {std::pair<const char*, const Source*>{"instances", &s}, {"beside", &t}}) {
     CAPTURE(kind);
     const Import i(kind, *source);
@@ -246,10 +246,12 @@ TEST_CASE("instances and masks beside: smoothed ones are read by half, alpha whe
   for (const std::string& note : import_dataset("instances", numbered.path(), out / "o").notes) CHECK_FALSE(note.starts_with(told));
 }
 
-TEST_CASE("import: what names --mask-threshold says what to do instead") {
+TEST_CASE("import: soft masks name what to save, not an option that it does not have") {
   Source s;
   s.photo("images/a.png");
   io::create_folders(s / "masks/a");
   io::write_npy(s / "masks/a/1.npy", Tensor::full({3, 4}, 0.9));
-  CHECK(import_fault("instances", s).find("An import has no --mask-threshold: write the masks") != std::string::npos);
+  const std::string fault = import_fault("instances", s);
+  CHECK(fault.find("how surely a pixel is marked, save (a > 0.45).astype('u1'), with numpy;") != std::string::npos);
+  CHECK(fault.find("--mask-threshold") == std::string::npos);
 }

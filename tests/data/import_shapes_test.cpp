@@ -1,4 +1,5 @@
 // JSON of annotation tools as people have it: where photographs are, what a shape is, which layout it is.
+#include "lamina/core/text.hpp"
 #include "support/imports.hpp"
 
 using namespace lamina;
@@ -153,7 +154,8 @@ TEST_CASE("coco: categories of one name, of each file, and of the background; sh
   CHECK(i.row("a") == Labels{0, 2, 1, 0});
   CHECK(i.row("b") == Labels{2, 2, 1, 1});  // an id means what its own file says
   CHECK(i.made.notes ==
-        Names{"the category 'Background' is the background (0)", "the categories 2, 5, 9 are all called 'car' and are one label",
+        Names{"every shape is an upright rectangle, as a box is: a network learns boxes from it, not outlines",
+              "the category 'Background' is the background (0)", "the categories 2, 5, 9 are all called 'car' and are one label",
               "the categories 2, 5 are all called 'dog' and are one label",
               "3 pixels lie in shapes of two labels, and have one: the shape of the smaller area, or else the later one, is kept, 'car' "
               "over 'dog' (1), 'dog' over 'car' (2); to keep both, draw masks in a folder a label, with \"task\": \"multilabel\" in "
@@ -290,4 +292,31 @@ TEST_CASE("coco: two images of one id are refused by name") {
   }
   s.text("x.json", coco(images("2"), shape + ", " + shape));  // ids of annotations mean nothing
   CHECK(Import("coco", s).row("p1") == Labels{0, 0, 0, 0});
+}
+
+TEST_CASE("coco: boxes without shapes are refused, or told by category; shapes that all are boxes are told") {
+  Source s;
+  for (const char* photo : {"a.png", "b.png"}) s.photo(photo);
+  const std::string images = R"({"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "b.png"})";
+  const auto set = [&](const std::string& annotations) {
+    s.text("c.json", R"({"images": [)" + images +
+                         R"(], "categories": [{"id": 3, "name": "car"}, {"id": 4, "name": "dog"}], "annotations": [)" + annotations + "]}");
+  };
+  for (const char* shape : {"", R"(, "segmentation": [])", R"(, "segmentation": [[]])", R"(, "segmentation": null)"}) {
+    CAPTURE(shape);
+    set(message(R"({"image_id": 1, "category_id": 3, "bbox": [0, 0, 2, 2])", shape,
+                R"(}, {"image_id": 2, "category_id": 4, "bbox": [0, 0, 2, 2]})"));
+    CHECK(import_fault("coco", s).find("none of its 2 annotations has a shape (\"segmentation\"), only boxes (\"bbox\")") !=
+          std::string::npos);
+  }
+  set(R"({"image_id": 1, "category_id": 3, "segmentation": [[0, 0, 2, 0, 2, 2, 0, 2]]}, {"image_id": 2, "category_id": 4, "bbox": [0, 0, 2, 2]})");
+  const Import boxes("coco", s);
+  CHECK(boxes.made.notes.at(0).find("; no annotation of 'dog' has a shape; draw them") != std::string::npos);
+  CHECK(boxes.made.notes.at(1).starts_with("every shape is an upright rectangle"));
+  set(R"({"image_id": 1, "category_id": 3, "segmentation": [[0, 0, 2, 0, 1, 2, 0, 2]]})");
+  for (const std::string& note : Import("coco", s).made.notes) CHECK(note.find("rectangle") == std::string::npos);
+  Source points;
+  points.photo("a.png");
+  points.text("a.json", labelme("a.png", R"({"label": "x", "shape_type": "point", "points": [[0, 0]]})"));
+  CHECK(import_fault("labelme", points).find("all shapes are points or lines (1), which cover no pixel") != std::string::npos);
 }

@@ -216,10 +216,12 @@ TEST_CASE("import coco: polygons and run lengths become masks, the small above t
   CHECK(i.row("b", 12) == Labels{0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
   CHECK(i.names(Split::train) == Names{"a"});
   CHECK(i.names(Split::val) == Names{"b"});
-  CHECK(i.made.notes == Names{"1 photograph of the JSON left out, not there: gone.jpg",
-                              "1 annotation left out, with an image_id that no image has: 9",
-                              "1 region is a crowd (iscrowd), which COCO's evaluation ignores, as 255 here",
-                              "1 annotation has a box or points but no shape: left out", i.made.notes.back()});
+  CHECK(i.made.notes ==
+        Names{"1 photograph of the JSON left out, not there: gone.jpg", "1 annotation left out, with an image_id that no image has: 9",
+              "1 region is a crowd (iscrowd), which COCO's evaluation ignores, as 255 here",
+              "1 annotation has a box (\"bbox\") or points but no shape (\"segmentation\"): left out, so that what they show is "
+              "background; draw them, or export polygons or masks (instance segmentation), not boxes (detection)",
+              i.made.notes.back()});
   CHECK(i.made.notes.back().find("'dog' over 'car' (1); to keep both") != std::string::npos);
 }
 

@@ -94,3 +94,37 @@ TEST_CASE("groups and lists of imports with commas, quotes and a line of names")
   CHECK(import.names(Split::train) == Names{"a", "b"});
   CHECK(import.names(Split::val) == Names{"c"});
 }
+
+TEST_CASE("photographs that are listed with masks of others, and columns that are exchanged") {
+  DataFolder f;
+  f.masks(labels({0, 1, 1}));
+  f.text("val.txt", "d\n");
+  const auto findings = [&](const std::string& list) {
+    f.text("train.txt", list);
+    return list_dataset(f.path()).findings;
+  };
+  const std::string crossed = "listed with the mask that is another one's by its name, and not with the own one: ";
+  CHECK(told(findings("images/a.png masks/b.png\nimages/b.png masks/a.png\nimages/c.png masks/c.png\n"),
+             "2 photographs are " + crossed + "a.png with b.png, b.png with a.png") == 1);
+  CHECK(told(findings("a.png b.png\nb\nc\n"), "1 photograph is " + crossed + "a.png with b.png") == 1);
+  CHECK(told(findings("a.png a.png\nb\nc.png c.png\n"), crossed) == 0);
+  io::create_folders(f / "others");
+  for (const char* name : {"others/a.png", "others/b_mask.png", "others/z.png"}) fs::copy_file(f / "masks/a.png", f / name);
+  CHECK(told(findings("a.png others/b_mask.png\nb.png others/a.png\n"), "2 photographs are " + crossed) == 1);
+  CHECK(told(findings("a.png others/z.png\nb.png others/b_mask.png\n"), crossed) == 0);  // chosen, not crossed
+  const std::string exchanged = "; the columns are exchanged: a line is IMAGE MASK, the photograph first";
+  CHECK(told(findings("masks/a.png images/a.png\n"), exchanged, true) == 1);
+  CHECK(told(findings("mask,image\nothers/a.png,images/a.png\n"), exchanged, true) == 1);
+  CHECK(told(findings("masks/a.png\n"), "; it is a mask: a line names the photograph, and the mask may follow", true) == 1);
+  CHECK(told(findings("masks/a.png images/a.png\nmasks/b.png images/b.png\nmasks/c.png images/c.png\n"), "3 are so", true) == 1);
+
+  findings("a\nb\nc\n");
+  const auto of_groups = [&](const std::string& text) {
+    f.text("groups.txt", text);
+    return list_dataset(f.path()).findings;
+  };
+  const std::string first = "the columns are exchanged: a line is NAME GROUP, the photograph first";
+  CHECK(told(of_groups("p1 a\n"), "'p1' is no photograph of the data set; " + first, true) == 1);
+  CHECK(told(of_groups("patient,image\np1,a.png\np1,b.png\np2,c.png\np2,d.png\n"), first + " (4 are so", true) == 1);
+  CHECK(told(of_groups("z p1\n"), first, true) == 0);
+}

@@ -2,8 +2,8 @@
 #include "lamina/data/image.hpp"
 #include "lamina/data/photos.hpp"
 #include "lamina/io/file.hpp"
+#include "support/data_folder.hpp"
 #include "support/op_check.hpp"
-#include "support/temp_folder.hpp"
 
 using namespace lamina;
 using namespace lamina::data;
@@ -34,4 +34,24 @@ TEST_CASE("masks beside photographs of a folder are left out, and said; of other
   const PhotoSets sets = find_photos({(f / "all").string()}, 0, 1);
   CHECK(sets.training.size() == 5);
   CHECK(sets.notes[0].ends_with("a folder of 5 photographs; 1 file left out, called as the mask of one beside it"));
+}
+
+TEST_CASE("names of masks: one rule for capitals, numbers, endings of photographs and whole words") {
+  const auto masks_of = [](std::vector<std::filesystem::path> files) {
+    std::string names;
+    for (const auto& mask : take_masks(files)) names += mask.filename().string() + ' ';
+    return names;
+  };
+  CHECK(masks_of({"a.png", "a_MASK.png", "A_Mask_2.png", "a_mask (3).png", "b_mask.png"}) == "a_MASK.png A_Mask_2.png a_mask (3).png ");
+  CHECK(masks_of({"1_sat.jpg", "1_mask.png", "IM.PNG", "im_gtFine_LabelIds.png", "c_L.png", "c.jpg"}) ==
+        "1_mask.png im_gtFine_LabelIds.png c_L.png ");
+  CHECK(masks_of({"p/image.png", "p/mask.png", "q/mask.png", "q/other.png"}) == "mask.png ");
+  CHECK(masks_of({"a_1.png", "a_2.png", "a (1).png", "a.png", "mask.png"}).empty());
+  const TempFolder f;
+  for (const char* folder : {"images", "masks"}) io::create_folders(f / folder);
+  for (const char* stem : {"A", "B"}) {
+    write_png(f / message("images/", stem, ".png"), Image(2, 2, 3));
+    write_png(f / message("masks/", stem, stem[0] == 'A' ? "_MASK.png" : "_Segmentation.png"), LabelImage(2, 2));
+  }
+  CHECK(told(list_dataset(f.path()).findings, "", true) == 0);
 }

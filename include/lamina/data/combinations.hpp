@@ -39,6 +39,9 @@ class Combinations {
     std::vector<Grades> of{};  ///< the most frequent first
   };
   Overlaps overlaps() const;
+  /// The planes of classes that may overlap, the largest first, where each lies within the one before, as "grade >= 1", "grade >= 2" do;
+  /// none where any does not.
+  std::vector<std::string> nested() const;
 
  private:
   LabelSchema schema_;

@@ -88,7 +88,8 @@ void require_no_dataset(const std::string& what, const std::filesystem::path& fo
 
 /// Lists DATA/images/*, DATA/masks/* (same stem; or one that begins or ends as names of photographs and masks often do: _mask, _labelIds,
 /// _0000; in capitals or not; Unicode composed or not), train.txt, val.txt and test.txt (one item a line: a stem, or `IMAGE [MASK]` as
-/// paths inside DATA; `#` starts a comment) and reads dataset.json. Without lists, a split that depends only on `seed` and the names;
+/// paths inside DATA; `#` starts a comment) and reads dataset.json, or else a table of classes (class_dict.csv, classes.txt, _classes.csv
+/// and alike, in DATA or among the masks). Without lists, a split that depends only on `seed` and the names;
 /// photographs of one group (groups.txt: NAME GROUP a line) stay together. Of planes (LabelSchema::plane_names) each may have a file,
 /// DATA/masks/PLANE/*, and so may classes that exclude each other, DATA/masks/CLASS/*, but for the background, which is then where none is;
 /// where there is no file, nothing of it is there. Throws DataError when there is no such folder, a list or dataset.json is malformed, or

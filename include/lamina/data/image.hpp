@@ -133,8 +133,9 @@ struct LabelImage {
 /// The same of a mask: it has pixels, and as many labels as its size and planes say.
 void require_valid(const char* what, const LabelImage& mask);
 
-/// What a file is to be, where that is known: what its errors then say is about that alone.
-enum class FileRole : std::uint8_t { any, photograph, mask };
+/// What a file is to be, where that is known: what its errors then say is about that alone. Masks of an import are read without options.
+enum class FileRole : std::uint8_t { any, photograph, mask, imported_mask };
+inline bool is_mask(FileRole role) { return role == FileRole::mask || role == FileRole::imported_mask; }
 
 /// What a decoder accepts; checked against the file's header before anything is allocated. `max_decoded_bytes` is for all that a decoder
 /// allocates for one file: the samples and what it needs beside them.

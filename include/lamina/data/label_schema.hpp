@@ -74,6 +74,8 @@ struct LabelSchema {
   std::string file_ending = ".png";
   MaskReading reading;
   std::string reading_note;  ///< what a person should know of it; not stored
+  std::string table;         ///< the class table that says the labels where there is no dataset.json; not stored
+  bool numbered = false;     ///< by it, which has no values: the values are its rows, from 0; not stored
   std::string field_note;    ///< fields of dataset.json that are none, labels that are ignored; not stored
 
   int classes() const { return static_cast<int>(names.size()); }

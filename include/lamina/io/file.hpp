@@ -38,6 +38,11 @@ std::filesystem::path temporary_name_beside(const std::filesystem::path& target)
 /// Creates the folder and its parents. Throws IoError (DiskFullError when there is no room).
 void create_folders(const std::filesystem::path& path);
 
+/// Throws IoError (DiskFullError when there is no room) where a file at `file`, or files in `folder`, which need not be there yet, could
+/// not be written: before work whose results go there. Leaves nothing behind.
+void require_writable_file(const std::filesystem::path& file);
+void require_writable_folder(const std::filesystem::path& folder);
+
 /// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78) of `bytes`; pass the previous result to continue over more bytes.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t previous = 0);
 

@@ -99,7 +99,8 @@ std::vector<Setting> settings_from_json(const std::string& text, const char* wha
     } else if (value.is_number_float()) {
       settings.push_back({name, value.get<double>()});
     } else {
-      require<DataError>(value.is_string(), what, ": the setting \"", name, "\" is neither a number nor a text");
+      require<DataError>(value.is_string(), what, line_and_column(text, std::min(text.find('"' + name + '"'), text.size())),
+                         ": the setting \"", name, "\" is neither a number nor a text", value.is_array() ? ", but a list" : "");
       settings.push_back({name, value.get<std::string>()});
     }
   }

@@ -73,7 +73,7 @@ void write_augmented(const Dataset& dataset, const std::filesystem::path& folder
   if (!schema.heads.empty())
     for (const std::string& plane : schema.plane_names()) io::create_folders(folder / "masks" / plane);
   std::int64_t count = 0;
-  std::string groups;  // the copies of a photograph
+  std::string groups;  // of every photograph: its own, or the one that its copies are
   for (const Split split : kSplits) {
     if (dataset.items(split).empty()) continue;
     LoaderOptions options{.batch = 1, .width = o.width, .height = o.height, .resize = o.resize, .seed = o.seed};
@@ -89,7 +89,7 @@ void write_augmented(const Dataset& dataset, const std::filesystem::path& folder
         write_masks(folder / "masks", name, batch.at(kLabels), schema);
         list += name + "\n";
         const std::string& group = dataset.items(split)[static_cast<std::size_t>(batch.indices[0])].group;
-        if (split == Split::train || !group.empty()) groups += name + "\t" + (group.empty() ? loader.name(batch.indices[0]) : group) + "\n";
+        groups += name + "\t" + (group.empty() ? loader.name(batch.indices[0]) : group) + "\n";
       }
     }
     io::write_file_atomically(folder / (std::string(name_of(split)) + ".txt"), list);

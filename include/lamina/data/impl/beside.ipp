@@ -86,58 +86,27 @@ std::string advice_on_pairs(const fs::path& root) {
 
 namespace {
 
-/// What a mask's name says, in small letters: photograph "a" and ending "_mask" of "a_mask", "a_Mask_1" and "a_mask (2)"; nothing where it
-/// is called as none.
-struct MaskName {
-  std::string photo, ending;
-
-  explicit MaskName(const std::string& stem) {
-    std::string small = schema_names::in_small_letters(stem);
-    if (take(small)) return;
-    small = small.substr(0, small.find_last_not_of("0123456789()") + 1);
-    take(small.substr(0, small.find_last_not_of("_-. ") + 1));
-  }
-
- private:
-  bool take(const std::string& small) {
-    for (const std::string_view given : kMaskEndings)
-      if (const std::string known = schema_names::in_small_letters(std::string(given));
-          small.size() > known.size() && small.ends_with(known) && known.size() > ending.size())
-        ending = known;
-    if (!ending.empty()) photo = small.substr(0, small.size() - ending.size());
-    return !ending.empty();
-  }
-};
-
 /// Photographs with their masks: beside each other, or in two folders of one folder.
 struct Beside {
   std::map<fs::path, std::vector<fs::path>> masks_of;  // by photograph, also without one
   std::vector<std::string> homeless;                   // masks
 
   explicit Beside(const std::vector<fs::path>& files) {
-    constexpr std::string_view kMasks[] = {"mask", "masks", "label", "labels", "seg", "segmentation", "gt", "groundtruth", "annotation"};
-    constexpr std::string_view kPhotos[] = {"image", "img", "photo", "input", "rgb", "original"};
     const auto stem_of = [](const fs::path& file) { return composed(file.stem().string()); };
-    const auto is_in = [](const auto& words, const std::string& word) {
-      return std::find(std::begin(words), std::end(words), word) != std::end(words);
-    };
     std::set<std::string> stems;
-    for (const fs::path& file : files) {
-      const std::string small = schema_names::in_small_letters(stem_of(file));
-      stems.insert({small, without_ending(small, kPhotoEndings)});
-    }
+    for (const fs::path& file : files) stems.merge(names_for_masks(file));
     std::map<std::string, std::vector<fs::path>> by_stem;  // in small letters, of what is called as no mask
     std::map<fs::path, std::vector<fs::path>> by_folder;
     std::vector<fs::path> masks;
     for (const fs::path& file : files) {
-      const std::string small = schema_names::in_small_letters(stem_of(file));
-      if (is_in(kMasks, small) || stems.contains(MaskName(small).photo)) {
+      if (is_called_mask(file) || stems.contains(MaskName(stem_of(file)).photo)) {
         masks.push_back(file);
         continue;
       }
       masks_of[file], by_folder[file.parent_path()].push_back(file);
-      for (const std::string& name : std::set<std::string>{small, without_ending(small, kPhotoEndings), is_in(kPhotos, small) ? "" : small})
-        by_stem[name].push_back(file);
+      std::set<std::string> names = names_for_masks(file);
+      if (is_called_photo(file)) names.insert("");
+      for (const std::string& name : names) by_stem[name].push_back(file);
     }
     for (const fs::path& mask : masks) {
       const auto found = by_stem.find(MaskName(stem_of(mask)).photo);
@@ -146,7 +115,7 @@ struct Beside {
         if (photo.parent_path() == mask.parent_path()) here.push_back(photo);
         if (!found->first.empty() && photo.parent_path().parent_path() == mask.parent_path().parent_path()) near.push_back(photo);
       }
-      if (is_in(kMasks, schema_names::in_small_letters(stem_of(mask))) && here.empty()) here = by_folder[mask.parent_path()];
+      if (is_called_mask(mask) && here.empty()) here = by_folder[mask.parent_path()];
       const std::vector<fs::path>& photos = here.empty() ? near : here;
       require<DataError>(photos.size() < 2, mask.string(), " may be the mask of ", photos.empty() ? "" : photos[0].string(), " or of ",
                          photos.empty() ? "" : photos.back().string(), "; keep one of them");
@@ -244,7 +213,7 @@ Imported import_beside(const fs::path& source, Target& target) {
   target.tell(bare, "photograph", "left out, without a mask");
   target.tell(beside.homeless, "mask", "left out, without a photograph");
   return target.finish(
-      schema_of(source, folders),
+      schema_of(source, folders, target),
       source.string() + " has no masks beside photographs: X.png with X_mask.png, or image.png with mask.png, in one folder");
 }
 

@@ -140,7 +140,7 @@ class Checker {
         to.pixels[own.describe(value)] += count;
       };
       detail::each_unknown(mask, decoder_, [&](const MaskContent& own, std::uint32_t value, std::int64_t count) {
-        add(outside[mask_values::no_label_cure(value, report_.schema.has_colors)], own, value, count);
+        add(outside[mask_values::no_label_cure(own, value, report_.schema.has_colors)], own, value, count);
       });
       detail::each_unknown(
           mask, decoder_, [&](const MaskContent& own, std::uint32_t value, std::int64_t count) { add(left_out, own, value, count); }, true);
@@ -191,6 +191,13 @@ class Checker {
       if (split == Split::train) report_.objects = detail::object_widths(items, decoder_, report_.schema, options_.limits);
       if (combines) report_.combinations[static_cast<int>(split)] = combinations_in(items, decoder_, report_.schema);
     }
+    for (const Combinations& train : report_.combinations[0])
+      if (const std::vector<std::string> planes = train.nested(); !planes.empty()) {
+        std::string chain, labels = "\"none\": 0";
+        for (std::size_t k = 0; k < planes.size(); ++k)
+          chain += message(k ? " within '" : "'", planes[planes.size() - 1 - k], "'"), labels += message(", \"", planes[k], "\": ", k + 1);
+        warn("planes lie in each other, ", chain, mask_values::steps_of_a_scale("{" + labels + "}"));
+      }
   }
 
   const DatasetOptions& options_;

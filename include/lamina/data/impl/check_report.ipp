@@ -120,8 +120,9 @@ std::string CheckReport::text() const {
     }
     if (splits[0].majority_share() > 0) {
       const std::string answer = !splits[0].planes.empty() ? "the most frequent label of each plane"
-                                 : overlapping             ? "none"
-                                                           : "'" + schema.names[static_cast<std::size_t>(splits[0].majority_class())] + "'";
+                                 : overlapping
+                                     ? "none"
+                                     : "'" + shortened(schema.names[static_cast<std::size_t>(splits[0].majority_class())], 40) + "'";
       s += '\n' +
            wrapped(
                message("  Always answering ", answer, formatted(" is right for %.2f %% of the training ", 100 * splits[0].majority_share()),

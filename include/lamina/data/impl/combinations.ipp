@@ -77,6 +77,23 @@ Combinations::Overlaps Combinations::overlaps() const {
   return all;
 }
 
+std::vector<std::string> Combinations::nested() const {
+  std::map<std::ptrdiff_t, const Grades*> seen;  // by how many classes it has
+  for (const auto& [classes, count] : counts_)
+    if (const auto set = std::count(classes.begin(), classes.end(), 1); set > 0 && !seen.emplace(set, &classes).second) return {};
+  if (!schema_.overlaps() || seen.size() < 2) return {};
+  std::vector<std::string> order;
+  const Grades* inner = nullptr;
+  for (const auto& [set, classes] : seen) {
+    for (std::size_t k = 0; k < classes->size(); ++k) {
+      if (inner && (*inner)[k] > (*classes)[k]) return {};
+      if ((*classes)[k] && !(inner && (*inner)[k])) order.push_back(planes()[k]);
+    }
+    inner = classes;
+  }
+  return order;
+}
+
 std::vector<Combinations> combinations_in(const std::vector<Item>& items, const MaskDecoder& masks, const LabelSchema& schema) {
   std::vector<Combinations> all = Combinations::of(schema);
   if (all.empty()) return all;

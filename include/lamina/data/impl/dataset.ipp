@@ -8,6 +8,7 @@
 #include "lamina/core/names.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/class_folders.hpp"
+#include "lamina/data/impl/class_table.hpp"
 #include "lamina/data/impl/groups.hpp"
 #include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/importing.hpp"
@@ -55,6 +56,7 @@ class Lister {
                                                                    : paired(line.name, line.image));
     files_.splits_from_lists = lists.any();
     lists.tell_of_others();
+    lists.tell_of_crossed(masks_);
     if (!files_.splits_from_lists) {
       std::vector<Item> all;
       for (const auto& [stem, image] : images_) all.push_back(paired(stem, image));
@@ -86,7 +88,10 @@ class Lister {
   }
   void read_schema() {
     const fs::path path = files_.root / "dataset.json";
-    if (fs::exists(path)) files_.schema = parse_label_schema(io::read_text(path, 1 << 20), path.string());
+    if (fs::exists(path))
+      files_.schema = parse_label_schema(io::read_text(path, 1 << 20), path.string());
+    else if (options_.need_masks)
+      read_class_table();
     if (!files_.schema.field_note.empty()) files_.findings.push_back({false, files_.schema.field_note});
     files_.has_schema = !files_.schema.names.empty() || !files_.schema.heads.empty();
     files_.schema.reading =
@@ -95,6 +100,14 @@ class Lister {
       head.reading = overridden(head.reading, options_.mask_channel, "", options_.others, options_.mask_threshold);
     if (options_.ignore) files_.schema.set_ignore(*options_.ignore);
     check_labels(files_.schema, path.string());
+  }
+  void read_class_table() {
+    const auto table =
+        detail::class_table_in({files_.root, options_.masks.empty() ? files_.root / "masks" : options_.masks}, files_.findings);
+    if (!table) return;
+    files_.schema = detail::schema_of_json(table->json(), table->file.string());
+    files_.schema.table = table->file.string();
+    files_.schema.numbered = !table->says_values();
   }
   /// The labels with folders of masks, of classes that exclude each other: all, or all but the background, which is then where none is.
   std::vector<std::string> class_folders() {
@@ -218,7 +231,8 @@ class Lister {
   void tell_of_others() {
     for (const Files* others : {&no_images_, &no_masks_}) {
       std::vector<fs::path> paths;
-      for (const auto& [stem, path] : *others) paths.push_back(path);
+      for (const auto& [stem, path] : *others)
+        if (path != files_.schema.table) paths.push_back(path);
       detail::tell_of_others(paths, files_.findings);
     }
     if (images_.empty() || files_.splits_from_lists) return;

@@ -2,7 +2,8 @@
 #include <algorithm>
 #include <map>
 
-#include "lamina/data/impl/json_text.hpp"
+#include "lamina/data/impl/class_table.hpp"
+#include "lamina/data/impl/label_names.hpp"
 #include "lamina/data/impl/schema_names.hpp"
 
 namespace lamina::data {
@@ -170,8 +171,8 @@ class SchemaReader {
     for (const auto& item : labels.items())
       within(item.key(), [&] {
         const std::string& key = item.key();
-        check(can_be_shown(key), "a label has ", key.empty() ? "no name" : "a line break or another control character in its name",
-              ": it stands in tables and file names");
+        const std::string fault = name_fault("label", key);
+        check(fault.empty(), fault);
         if (!item.value().is_string()) {
           found.emplace_back(value_of(item.value(), key), key);
           return;
@@ -186,7 +187,9 @@ class SchemaReader {
       const auto& [value, name] = found[i];
       check(i == 0 || found[i - 1].first != value, "the labels '", found[i ? i - 1 : 0].second, "' and '", name, "' share the value ",
             value);
-      check(std::find(schema_.names.begin(), schema_.names.end(), name) == schema_.names.end(), "two labels are called '", name, "'");
+      for (const std::string& other : schema_.names)
+        check(detail::spelled_label(other) != detail::spelled_label(name), "two labels are called '", name, "'",
+              other == name ? "" : " but for blanks around: take one of them out, or give it another name");
       if (name == "ignore") {
         schema_.ignore = value;
         continue;
@@ -337,6 +340,8 @@ class SchemaReader {
 };
 
 }  // namespace
+
+LabelSchema detail::schema_of_json(const Json& json, const std::string& origin) { return SchemaReader("", origin).read(json); }
 
 LabelSchema parse_label_schema(std::string_view json, const std::string& origin) {
   return SchemaReader(json, origin).read(detail::parse_json(json, origin));

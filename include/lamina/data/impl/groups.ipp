@@ -16,6 +16,10 @@ Groups::Groups(const fs::path& root, const Files& images, std::vector<Finding>& 
   const fs::path path = root / "groups.txt";
   if (!fs::exists(path)) return;
   const std::string text = io::read_text(path, 64 << 20);
+  const auto is_photo = [&](const std::string& name) {
+    return images.contains(composed(name)) || images.contains(composed(fs::path(name).stem().string()));
+  };
+  FileFaults unknown;
   each_line(text, [&](const std::string& line, int number) {
     const auto error = [&](const std::string& what) { findings.push_back({true, message(path.string(), " line ", number, ": ", what)}); };
     const auto cuts = cuts_of(line);
@@ -30,11 +34,14 @@ Groups::Groups(const fs::path& root, const Files& images, std::vector<Finding>& 
         group = rest.substr(std::min(rest.find_first_not_of(",; \t"), rest.size()));
     }
     if (name.empty() && names_columns(line, number)) return;
-    if (name.empty())
-      error("'" + given + "' is no photograph of the data set");
-    else if (const auto [it, added] = group_.emplace(name, group); !added && it->second != group)
+    if (name.empty()) {
+      const bool exchanged = std::any_of(cuts.begin(), cuts.end(), [&](const auto& cut) { return is_photo(cut.second); });
+      unknown.add(line, message(path.string(), " line ", number, ": '", given, "' is no photograph of the data set",
+                                exchanged ? "; the columns are exchanged: a line is NAME GROUP, the photograph first" : ""));
+    } else if (const auto [it, added] = group_.emplace(name, group); !added && it->second != group)
       error("'" + given + "' belongs to '" + it->second + "' by a line before, and here to '" + group + "'");
   });
+  unknown.tell(findings, "correct the names, or take the lines out");
 }
 
 std::string Groups::of(const std::string& name) const {

@@ -7,6 +7,7 @@
 #include "lamina/core/checked.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/decoders.hpp"
+#include "lamina/data/impl/raster_facts.hpp"
 #include "lamina/io/file.hpp"
 
 namespace lamina::data {
@@ -214,6 +215,7 @@ Raster decode_raster(std::string_view bytes, const std::string& origin, const De
   else
     throw DataError(
         message(origin, bytes.empty() ? ": the file is empty" : ": not an image of a known format", " (known: ", supported_formats(), ")"));
+  if (is_mask(limits.role)) raster_facts::drop_faint_colors(raster);
   if (raster.orientation == 1) return raster;
   return detail::turned_within(raster, raster.orientation, origin, limits);
 }
@@ -226,7 +228,7 @@ Raster detail::turned_within(const Raster& raster, int orientation, const std::s
 }
 
 std::string detail::cure_of(FileRole role, const std::string& mask, const std::string& photograph) {
-  return role == FileRole::mask ? mask : role == FileRole::photograph ? photograph : mask + ". " + photograph;
+  return is_mask(role) ? mask : role == FileRole::photograph ? photograph : mask + ". " + photograph;
 }
 
 std::string detail::number_fault(double number, FileRole role, double largest, double least) {
@@ -236,7 +238,9 @@ std::string detail::number_fault(double number, FileRole role, double largest, d
                             : fraction           ? "is no whole number"
                                                  : "is outside 0..65535";
   const double full = 65535 / scale_of_shares(largest), threshold = largest / 2 / full;  // a share of 1, or of full intensity
-  const std::string marks = message("--mask-threshold ", formatted("%.2g", threshold)), whole = "A mask holds whole numbers: ";
+  const std::string marks = message("--mask-threshold ", formatted("%.2g", threshold)),
+                    whole = "A mask holds whole numbers: ", level = formatted("%.3g", threshold * full);
+  const bool imported = role == FileRole::imported_mask;
   const std::string mask =
       fraction && std::min(number, least) < 0
           ? whole +
@@ -245,12 +249,14 @@ std::string detail::number_fault(double number, FileRole role, double largest, d
       : fraction && largest >= 1 && std::abs(number - std::round(number)) < 1e-3
           ? whole + "if these are labels but for rounding, save np.rint(a).astype('u1'), with numpy"
       : fraction
-          ? message(whole, "if this one says how much or how surely a pixel is marked, ", marks, " marks what is above ",
-                    formatted("%.3g", threshold * full), "; if it is to be a label, save it as a whole number")
+          ? message(whole, "if this one says how much or how surely a pixel is marked, ",
+                    imported ? message("save (a > ", level, ").astype('u1'), with numpy") : message(marks, " marks what is above ", level),
+                    "; if it is to be a label, save it as a whole number")
           : message("Give pixels without a label a value of their own, such as 255",
                     std::isfinite(number) ? "" : " (numpy: a[~np.isfinite(a)] = 255)", ", and leave them out with --ignore 255",
-                    std::isnan(number) ? message("; where numbers say how surely a pixel is marked, ", marks, " --ignore 255 does without")
-                                       : "");
+                    std::isnan(number) && !imported
+                        ? message("; where numbers say how surely a pixel is marked, ", marks, " --ignore 255 does without")
+                        : "");
   return message(
       fault, ". ",
       cure_of(role, mask,

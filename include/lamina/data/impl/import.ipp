@@ -282,13 +282,8 @@ Imported import_dataset(std::string_view kind, const std::filesystem::path& sour
       detail::Target target(out, source);
       return importer.run(source, target);
     } catch (const DataError& e) {
-      std::string text = e.what();
-      if (text.find("--mask-threshold") != std::string::npos)
-        text +=
-            ". An import has no --mask-threshold: write the masks with what is above it marked first, of arrays with numpy: "
-            "np.save(f, (np.load(f) > 0.5).astype('u1'))";
       const std::string advice = detail::advice_on_beside(source);
-      throw DataError(text + (advice.empty() ? "" : ". " + advice));
+      throw DataError(e.what() + (advice.empty() ? "" : ". " + advice));
     }
   }
   throw_unknown_name("kind of data set", kind, names);

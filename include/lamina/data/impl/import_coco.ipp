@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <numeric>
 
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/label_names.hpp"
 #include "lamina/data/impl/painting.hpp"
 #include "lamina/data/impl/schema_names.hpp"
 #include "lamina/data/impl/survey.hpp"
@@ -29,6 +31,15 @@ bool draw_shape(Canvas& mask, const Json& shape, std::uint8_t value, const std::
   for (const Json& polygon : polygons)
     if (const Points points = pairs(polygon); points.size() > 2) fill(mask, points, value), any = true;
   return any;
+}
+
+/// Whether a shape is one upright rectangle.
+bool is_box(const Json& shape) {
+  if (!shape.is_array() || shape.empty()) return false;
+  const Points points = pairs(shape[0].is_number() ? shape : shape[0]);
+  std::set<double> x, y;
+  for (const auto& point : points) x.insert(point.first), y.insert(point.second);
+  return (shape.size() == 1 || shape[0].is_number()) && (points.size() == 4 || points.size() == 5) && x.size() == 2 && y.size() == 2;
 }
 
 /// A number, or text that is none; numbers in text are the same.
@@ -90,7 +101,7 @@ struct CocoSet {
 };
 
 /// Those below a folder. Throws DataError where an id has two names.
-std::vector<CocoSet> coco_sets(const fs::path& source, const Photos& photos, Target& target) {
+std::vector<CocoSet> coco_sets(const fs::path& source, const Photos& photos, Target& target, SpelledLabels& spelled) {
   std::vector<CocoSet> sets;
   for (const fs::path& file : files_below(source, [](const fs::path& p) { return p.extension() == ".json"; })) {
     Json json = parse_json(io::read_text(file), file.string());
@@ -119,7 +130,7 @@ std::vector<CocoSet> coco_sets(const fs::path& source, const Photos& photos, Tar
     for (const Json& c : set.json.at("categories")) {
       Id id;
       std::string name;
-      reading(place_in(set.file, "category", c), [&] { id = id_of(c, "id"), name = text_of(c, "name"); });
+      reading(place_in(set.file, "category", c), [&] { id = id_of(c, "id"), name = spelled(text_of(c, "name")); });
       const std::string& first = set.categories.emplace(id, name).first->second;
       require<DataError>(first == name, set.file.string(), ": the category ", id.string(), " is called '", first, "' and '", name, "'");
     }
@@ -130,7 +141,8 @@ std::vector<CocoSet> coco_sets(const fs::path& source, const Photos& photos, Tar
 struct Shapes {
   Numbers numbers;
   Hidden hidden{};
-  int without = 0, crowds = 0;  // shapes; regions
+  int crowds = 0, boxes = 0;                   // regions; shapes that are upright rectangles
+  std::map<std::string, int> drawn{}, bare{};  // annotations with a shape and without one, by category
 
   Shapes(const std::vector<std::string>& labels, const fs::path& source) : numbers(labels, source) {}
 
@@ -151,11 +163,34 @@ struct Shapes {
         const auto name = set.categories.find(category);
         require<DataError>(name != set.categories.end(), where, " has the category ", category.string(), ", which has no name");
         const auto shape = a->find("segmentation");
-        const bool drawn = shape != a->end() && draw_shape(mask, *shape, is_crowd(a) ? kIgnoreLabel : numbers[name->second], where);
-        without += !drawn;
-        crowds += drawn && is_crowd(a);
+        const bool is_drawn = shape != a->end() && draw_shape(mask, *shape, is_crowd(a) ? kIgnoreLabel : numbers[name->second], where);
+        ++(is_drawn ? drawn : bare)[name->second];
+        crowds += is_drawn && is_crowd(a);
+        boxes += is_drawn && is_box(*shape);
       });
     }
+  }
+
+  /// Throws DataError where no annotation has a shape, and all would be background.
+  void tell(const fs::path& source, Target& target) const {
+    const auto sum = [](const std::map<std::string, int>& counts) {
+      return std::accumulate(counts.begin(), counts.end(), 0, [](int n, const auto& count) { return n + count.second; });
+    };
+    const int shapes = sum(drawn), others = sum(bare);
+    constexpr const char* kCure = "draw them, or export polygons or masks (instance segmentation), not boxes (detection)";
+    require<DataError>(shapes > 0 || others == 0, source.string(), ": none of its ", counted(others, "annotation"),
+                       " has a shape (\"segmentation\"), only boxes (\"bbox\") or points, and every pixel would be background: ", kCure);
+    if (crowds)
+      target.note(counted(crowds, "region is a crowd", "regions are crowds") + " (iscrowd), which COCO's evaluation ignores, as 255 here");
+    std::vector<std::string> never;
+    for (const auto& [name, count] : bare)
+      if (!drawn.contains(name)) never.push_back("'" + name + "'");
+    if (others)
+      target.note(message(counted(others, "annotation has", "annotations have"),
+                          " a box (\"bbox\") or points but no shape (\"segmentation\"): left out, so that what they show is background",
+                          never.empty() ? "" : message("; no annotation of ", examples(never), " has a shape"), "; ", kCure));
+    if (shapes > 0 && boxes == shapes)
+      target.note("every shape is an upright rectangle, as a box is: a network learns boxes from it, not outlines");
   }
 };
 
@@ -173,7 +208,8 @@ std::vector<std::optional<Split>> splits_of(const CocoSet& set, const fs::path& 
 
 Imported import_coco(const fs::path& source, Target& target) {
   const Photos photos(source);
-  const std::vector<CocoSet> sets = coco_sets(source, photos, target);
+  SpelledLabels spelled;
+  const std::vector<CocoSet> sets = coco_sets(source, photos, target, spelled);
   std::set<std::pair<Id, std::string>> categories;
   std::map<fs::path, fs::path> folder_of;
   for (const CocoSet& set : sets) {
@@ -222,11 +258,8 @@ Imported import_coco(const fs::path& source, Target& target) {
   target.tell(absent, "photograph", "of the JSON left out, not there");
   photos.tell_of_others(folder_of, target);
   target.tell(homeless, "annotation", "left out, with an image_id that no image has");
-  if (shapes.crowds)
-    target.note(counted(shapes.crowds, "region is a crowd", "regions are crowds") +
-                " (iscrowd), which COCO's evaluation ignores, as 255 here");
-  if (shapes.without)
-    target.note(counted(shapes.without, "annotation has", "annotations have") + " a box or points but no shape: left out");
+  shapes.tell(source, target);
+  spelled.tell(target);
   tell_of_names(categories, target);
   shapes.numbers.tell(shapes.hidden, "the shape of the smaller area, or else the later one,", target);
   Json schema{{"labels", numbered_labels(shapes.numbers.names())}, {"encoding", "index"}};

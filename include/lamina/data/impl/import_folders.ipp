@@ -273,7 +273,7 @@ Imported import_splits(const fs::path& source, Target& target) {
   target.tell(unlabelled, "photograph", "left out, without a mask");
   target.tell(homeless, "mask", "left out, without a photograph");
   tell_of_unread(source, {folders_of_photos.begin(), folders_of_photos.end()}, target, "whose names say no split (train, val, test)");
-  return target.finish(splits.empty() ? Json() : schema_of(source, folders_of_photos),
+  return target.finish(splits.empty() ? Json() : schema_of(source, folders_of_photos, target),
                        two.empty() ? source.string() +
                                          " has no folders of splits: SPLIT/images and SPLIT/masks, or images/SPLIT and masks/SPLIT, "
                                          "with one folder of photographs a split (train, val, test)"
@@ -312,7 +312,7 @@ Imported import_tree(const fs::path& source, Target& target) {
   target.tell(unlabelled, "photograph", "left out, without a mask");
   target.tell(homeless, "mask", "left out, without a photograph");
   tell_of_unread(source, {folders.begin(), folders.end()}, target, "whose paths do not say that they have photographs (images)");
-  return target.finish(schema_of(source, folders),
+  return target.finish(schema_of(source, folders, target),
                        source.string() +
                            " has no folders of photographs with folders of masks that mirror them: images/PATIENT and masks/PATIENT, or "
                            "PATIENT/images and PATIENT/masks, with masks of the photographs' names");

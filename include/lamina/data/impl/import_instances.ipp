@@ -153,7 +153,7 @@ std::string ending_of(const std::string& mask, const std::string& photo) {
   for (std::size_t begin = 0, end; begin < rest.size(); begin = end + 1) {
     end = std::min(rest.find_first_of("_-. ", begin), rest.size());
     std::string word = rest.substr(begin, end - begin);
-    const bool usual = std::find(std::begin(kMaskEndings), std::end(kMaskEndings), "_" + word) != std::end(kMaskEndings);
+    const bool usual = without_ending("." + ("_" + word), kMaskEndings) == ".";
     if (usual || (is_number(word) && !numbers_count)) continue;
     numbers_count = is_observer(word);
     if (const std::string letters = word.substr(0, word.find_last_not_of("0123456789") + 1);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/label_names.hpp"
 #include "lamina/data/impl/painting.hpp"
 #include "lamina/data/impl/schema_names.hpp"
 #include "lamina/data/impl/survey.hpp"
@@ -101,6 +102,7 @@ Imported import_labelme(const fs::path& source, Target& target) {
   std::map<fs::path, fs::path> folder_of;
   const Photos photos(source);
   std::set<std::string> labels;
+  SpelledLabels spelled;
   bool ignored = false;
   constexpr const char* kIgnore = "__ignore__";  // labelme's own word
   for (const fs::path& file : files_below(source, [](const fs::path& p) { return p.extension() == ".json"; })) {
@@ -110,7 +112,7 @@ Imported import_labelme(const fs::path& source, Target& target) {
       int number = 0;
       for (const Json& shape : json.at("shapes"))
         reading(message(file.string(), ": shape ", ++number), [&] {
-          if (const auto label = shape.at("label").get<std::string>(); label == kIgnore)
+          if (const std::string label = spelled(shape.at("label").get<std::string>()); label == kIgnore)
             ignored = true;
           else if (covers(shape))
             labels.insert(label);
@@ -137,7 +139,7 @@ Imported import_labelme(const fs::path& source, Target& target) {
       int number = 0;
       for (const Json& shape : json.at("shapes")) {
         ++number;
-        const std::string label = shape.at("label").get<std::string>(), type = type_of(shape);
+        const std::string label = spelled_label(shape.at("label").get<std::string>()), type = type_of(shape);
         const std::uint8_t value = label == kIgnore ? kIgnoreLabel : numbers[label];
         if (!covers(shape))
           ++others;
@@ -157,6 +159,9 @@ Imported import_labelme(const fs::path& source, Target& target) {
     });
   target.tell(embedded, "photograph", "taken out of the JSON (imageData), beside which there is none");
   photos.tell_of_others(folder_of, target);
+  spelled.tell(target);
+  require<DataError>(!labels.empty() || others == 0, source.string(), ": all shapes are points or lines (", others,
+                     "), which cover no pixel, and every pixel would be background: draw polygons, rectangles, circles or masks");
   if (others)
     target.note(message(counted(others, "shape is a point or a line", "shapes are points or lines"), ", which covers no pixel: left out"));
   numbers.tell(hidden, "the later shape", target);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/class_table.hpp"
 #include "lamina/data/impl/importing.hpp"
 #include "lamina/data/impl/survey.hpp"
 #include "lamina/io/file.hpp"
@@ -42,7 +43,8 @@ void Target::require_apart() const {
 bool Target::holds_only_ours() const {
   const std::set<std::string> ours{".unfinished", kMark,     "images",   "masks",      "unlabelled",
                                    "train.txt",   "val.txt", "test.txt", "groups.txt", "dataset.json"};
-  return std::all_of(fs::directory_iterator(out_), {}, [&](const fs::path& path) { return ours.contains(path.filename().string()); });
+  return std::all_of(fs::directory_iterator(out_), {},
+                     [&](const fs::path& path) { return ours.contains(path.filename().string()) || is_class_table(path); });
 }
 
 /// What an import left that was stopped: its own folder, and what of it was in place already; all of it was once images/ is.
@@ -97,6 +99,8 @@ void Target::link_mask(const std::string& stem, const fs::path& mask, const std:
   link(mask, file);
   entries_[index_.at(stem)].made.push_back(file);
 }
+
+void Target::keep(const fs::path& table) { link(table, unfinished_ / table.filename()); }
 
 void Target::add_folder(const std::string& label) { io::create_folders(unfinished_ / "masks" / label); }
 

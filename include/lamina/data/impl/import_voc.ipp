@@ -4,6 +4,7 @@
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/importing.hpp"
+#include "lamina/data/impl/label_names.hpp"
 #include "lamina/data/impl/mask_values.hpp"
 #include "lamina/data/impl/pairing.hpp"
 #include "lamina/data/impl/schema_names.hpp"
@@ -28,7 +29,8 @@ bool is_ignored(const std::string& name) { return name == "__ignore__" || name =
 Json schema_of_names(const fs::path& file) {
   Json labels = Json::object();
   int value = 0;
-  each_line(io::read_text(file, 1 << 20), [&](const std::string& line, int number) {
+  each_line(io::read_text(file, 1 << 20), [&](const std::string& given, int number) {
+    const std::string line = spelled_label(given);
     if (!is_ignored(line)) add_label(labels, line, value, message(file.string(), " line ", number)), ++value;
   });
   return {{"labels", labels}, {"ignore", kIgnoreLabel}, {"encoding", "palette"}};
@@ -45,7 +47,7 @@ Json schema_of_colors(const fs::path& file) {
     while (colon != std::string::npos && std::sscanf(line.c_str() + colon, ":%3u,%3u,%3u", &r, &g, &b) != 3)
       colon = line.find(':', colon + 1);
     require<DataError>(colon != std::string::npos && r < 256 && g < 256 && b < 256, where, ": '", line, "' is not NAME:R,G,B");
-    const std::string name = line.substr(0, colon);
+    const std::string name = spelled_label(line.substr(0, colon));
     colors[is_ignored(name) ? "ignore" : name] = mask_values::hex_color(mask_values::packed(r, g, b));
     if (!is_ignored(name)) add_label(labels, name, value++, where);
   });
@@ -58,7 +60,7 @@ Json schema_of_voc(const fs::path& root, const std::vector<fs::path>& masks, Tar
       numbered_labels({"aeroplane",   "bicycle", "bird",  "boat",      "bottle", "bus",         "car",   "cat",  "chair", "cow",
                        "diningtable", "dog",     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"});
   for (const fs::path& file : masks) {
-    const MaskContent mask = inspect_mask(read_raster(file, DecodeLimits{}.of(FileRole::mask)), file.string());
+    const MaskContent mask = inspect_mask(read_raster(file, DecodeLimits{}.of(FileRole::imported_mask)), file.string());
     for (const auto& [value, count] : mask.counts)
       require<DataError>(mask.kind != MaskContent::Kind::color && (value < labels.size() || value == kIgnoreLabel), file.string(), " has ",
                          mask.describe(value), ", which is none of VOC's twenty classes, and ", root.string(),

@@ -64,6 +64,8 @@ class Target {
   void link_mask(const std::string& stem, const fs::path& mask, const std::string& label = "");
   /// A mask that no file of the source is: 0 .. 255 as they are, or a label's plane of 0 and 1.
   void write_mask(const std::string& stem, const LabelImage& mask, const std::string& label = "");
+  /// A table of classes.
+  void keep(const fs::path& table);
   /// Of a label that is nowhere, so far.
   void add_folder(const std::string& label);
   /// What photographs are called, each given with its folder: by the stem, and where that is another's, too, by the folder as well; told.
@@ -179,9 +181,9 @@ bool says_masks(const fs::path& folder, const fs::path& source);
 bool says_photos(const fs::path& folder, const fs::path& source);
 /// Whether each mask belongs to one photograph at most, and any does.
 bool belong_together(const fs::path& photos, const fs::path& masks);
-/// The dataset.json of the source or of a folder of photographs; else what their _classes.csv (Roboflow), class_dict.csv (colors) or
-/// label_names.txt (labelme) says. Throws DataError where two differ.
-Json schema_of(const fs::path& source, const std::vector<fs::path>& photos);
+/// The dataset.json of the source or of a folder of photographs; else what their tables of classes say, of which one of names alone is
+/// kept for the target instead. Throws DataError where two differ.
+Json schema_of(const fs::path& source, const std::vector<fs::path>& photos, Target& target);
 bool is_photo(const fs::path& path);
 /// {"background": 0, names[0]: 1, ...}.
 Json numbered_labels(const std::vector<std::string>& names);

@@ -212,7 +212,7 @@ std::string LabelSchema::background_text() const {
   if (!all.empty()) return all;
   if (!planes.empty()) return "background: '" + names[0] + "' of every plane, where nothing is";
   const std::string why = background_reason.empty() ? "" : ", because " + background_reason;
-  if (background >= 0) return "background: '" + names[static_cast<std::size_t>(background)] + "'" + why;
+  if (background >= 0) return "background: '" + shortened(names[static_cast<std::size_t>(background)], 60) + "'" + why;
   return "background: no class is" + why +
          (!background_reason.starts_with("nothing") ? ""
           : name.empty()                            ? " (--background NAME does): all classes count in the score"
@@ -244,11 +244,13 @@ void check_labels(const LabelSchema& schema, const std::string& origin) {
   const std::string task =
       message(origin, schema.name.empty() ? "" : ": head '" + schema.name + "'", ": task '", name_of(schema.task), "' ");
   for (const LabelSchema& head : schema.heads) check_labels(head, origin);
-  for (const std::string& name : schema.names) {
-    require<DataError>(schema_names::can_be_shown(name), origin, ": a label has ",
-                       name.empty() ? "no name" : "a line break or another control character in its name",
-                       ": it stands in tables and file names");
-  }
+  const auto require_shown = [&](const char* what, const std::vector<std::string>& names) {
+    for (const std::string& name : names)
+      if (const std::string fault = schema_names::name_fault(what, name); !fault.empty()) throw DataError(origin + ": " + fault);
+  };
+  require_shown("label", schema.names);
+  require_shown("plane", schema.planes);
+  for (const LabelSchema& head : schema.heads) require_shown("head", {head.name});
   require<DataError>(schema.task != Task::several || !schema.heads.empty(), task, "needs \"heads\": what is asked of every pixel");
   require<DataError>(schema.task == Task::multiclass || schema.task == Task::several || schema.classes() > 0, task,
                      "needs \"labels\": a name for each ", schema.task == Task::ordinal ? "grade" : "plane");

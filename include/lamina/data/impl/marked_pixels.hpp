@@ -45,7 +45,8 @@ bool are_smeared(const std::vector<std::filesystem::path>& masks);
 /// A mask; of smeared ones, what is above half intensity is full and all else black. Throws DataError where that leaves nothing of it.
 Raster read_marks(const std::filesystem::path& file, bool smeared);
 inline constexpr const char* kToldOfHalves =
-    "the masks are lossy (JPEG) or smoothed: what is above half intensity is marked; if their levels are labels, or numbers, make PNG "
+    "the masks are lossy (JPEG, WebP) or smoothed: what is above half intensity is marked; if their levels are labels, or numbers, make "
+    "PNG "
     "files of what they were made of";
 
 }  // namespace lamina::data::detail

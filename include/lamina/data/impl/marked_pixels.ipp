@@ -43,7 +43,7 @@ bool are_smeared(const std::vector<std::filesystem::path>& masks) {
   constexpr std::size_t kFewest = 8;  // levels: numbers, too, may be side by side
   Blend blend;
   for (const std::filesystem::path& file : masks) {
-    const Raster r = read_raster(file, DecodeLimits{}.of(FileRole::mask));
+    const Raster r = read_raster(file, DecodeLimits{}.of(FileRole::imported_mask));
     if (r.lossy) return true;
     if (r.palette.empty() && !MarkedPixels(r).in_alpha()) blend.add(r);
   }
@@ -51,14 +51,15 @@ bool are_smeared(const std::vector<std::filesystem::path>& masks) {
 }
 
 Raster read_marks(const std::filesystem::path& file, bool smeared) {
-  Raster whole = read_raster(file, DecodeLimits{}.of(FileRole::mask));
+  Raster whole = read_raster(file, DecodeLimits{}.of(FileRole::imported_mask));
   if (!smeared || !whole.palette.empty() || MarkedPixels(whole).in_alpha()) return whole;
   LabelSchema half;
   half.reading.threshold = 0.5;
   Raster halved = read_turned(file, 0, DecodeLimits{}, half);
-  require<DataError>(any_marked(halved) || !any_marked(whole), file.string(),
-                     ": nothing of it is above half intensity, and the masks are lossy (JPEG) or smoothed: nothing says what its levels "
-                     "are; make masks of 0 and 255, as PNG, of what they were made of");
+  require<DataError>(
+      any_marked(halved) || !any_marked(whole), file.string(),
+      ": nothing of it is above half intensity, and the masks are lossy (JPEG, WebP) or smoothed: nothing says what its levels "
+      "are; make masks of 0 and 255, as PNG, of what they were made of");
   return halved;
 }
 

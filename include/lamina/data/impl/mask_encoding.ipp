@@ -3,6 +3,7 @@
 #include <set>
 
 #include "lamina/core/text.hpp"
+#include "lamina/data/impl/class_table.hpp"
 #include "lamina/data/impl/head_masks.hpp"
 #include "lamina/data/impl/mask_planes.hpp"
 #include "lamina/data/impl/mask_values.hpp"
@@ -170,14 +171,6 @@ class Resolver : detail::PlanesResolver {
     schema_.reading_note = message("nothing says which color is which label: they are read in the order red, green, blue, as ", read,
                                    ". If that is right, write it into dataset.json, or else what is: \"colors\": {", json, "}");
   }
-  /// Whether colors are sums of red, green and blue.
-  static bool overlaps(const std::set<std::uint32_t>& used) {
-    return std::all_of(used.begin(), used.end(), [](std::uint32_t c) {
-      const auto whole = [](std::uint32_t part) { return part == 0 || part == 255; };
-      return whole(c >> 16) && whole(c >> 8 & 255) && whole(c & 255);
-    });
-  }
-
   MaskEncoding colors() {
     if (schema_.has_colors) return MaskEncoding::colors;
     const auto used = colors_in_use();
@@ -202,11 +195,7 @@ class Resolver : detail::PlanesResolver {
     throw DataError(message(
         "the masks are RGB-coloured (", counted(std::ssize(used), "color"), ": ", list(used, hex_color),
         ") and nothing says which color is which class. Write dataset.json with \"labels\" {name: number} and \"colors\" {name: color}",
-        example_colors(masks_),
-        used.size() > 8  ? message(". ", kSmeared, if_numbers())
-        : overlaps(used) ? ". If red, green and blue are labels that overlap, write {\"task\": \"multilabel\", \"labels\": {\"a\": 0, "
-                           "\"b\": 1, \"c\": 2}}"
-                         : ""));
+        example_colors(masks_), used.size() > 8 ? message(". ", kSmeared, if_numbers()) : if_overlapping(used)));
   }
 
   void check_palettes() const {
@@ -327,6 +316,7 @@ MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& sc
   const bool named = !schema.names.empty();
   require<DataError>(named || schema.reading.others == Others::error,
                      "--others needs \"labels\" in dataset.json: nothing says which values are labels");
+  const std::string table = detail::fit_class_table(masks, schema);
   if (!schema.plane_names().empty()) check_alpha(masks);
   const MaskEncoding encoding = schema.plane_names().empty() ? Resolver(masks, schema, background).decide() : MaskEncoding::multilabel;
   schema.reading.encoding = encoding;
@@ -334,6 +324,7 @@ MaskDecoder resolve_masks(const std::vector<MaskContent>& masks, LabelSchema& sc
   if (!schema.reading.unmarked.empty() && encoding != MaskEncoding::foreground_planes && schema.reading_note.empty())
     schema.reading_note = message("\"unmarked\": \"", schema.reading.unmarked,
                                   "\" means nothing here: the masks are no one-hot planes of all labels but one");
+  if (!table.empty()) schema.reading_note = table + (schema.reading_note.empty() ? "" : ". " + schema.reading_note);
   schema.set_background(background);
   require<DataError>(schema.classes() > 1 || schema.task == Task::multilabel, "there is one label, '",
                      schema.classes() ? schema.names[0] : "",

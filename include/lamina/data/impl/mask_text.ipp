@@ -1,5 +1,6 @@
 // What is said of masks: their values, how they are read, what to do about the rest.
 #include <algorithm>
+#include <set>
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/impl/mask_values.hpp"
@@ -43,7 +44,10 @@ std::string MaskDecoder::describe(const LabelSchema& schema) const {
                               : encoding_ == MaskEncoding::binary ? (k ? "full" : "0")
                               : v == MaskContent::kNoPlane        ? "none"
                                                                   : std::to_string(v);
-    s += message(k == 0 ? " " : schema.task == Task::ordinal ? " < " : ", ", value, value.empty() ? "" : " ", schema.names[k]);
+    s += message(k == 0                         ? " "
+                 : schema.task == Task::ordinal ? " < "
+                                                : ", ",
+                 value, value.empty() ? "" : " ", shortened(schema.names[k], 60));
   }
   if (schema.reading.others == Others::ignore) s += "; other values ignored";
   if (schema.reading.others == Others::nearest) s += "; other colors are the nearest label's";
@@ -55,10 +59,52 @@ std::string mask_values::labels_in_alpha(const std::string& file) {
                  "with --mask-channel alpha (\"mask_channel\": \"alpha\" in dataset.json), which reads masks without alpha as they are");
 }
 
-std::string mask_values::no_label_cure(std::uint32_t value, bool colors) {
+std::string mask_values::steps_of_a_scale(const std::string& labels) {
+  return message(
+      ", as steps of one scale do (grade >= 1, >= 2, ...). If they are that, masks of grades are easier to learn: each pixel the "
+      "number of its planes, of arrays a.sum(-1) with numpy, and dataset.json with \"task\": \"ordinal\", \"labels\": ",
+      labels);
+}
+
+std::string mask_values::if_overlapping(const std::set<std::uint32_t>& colors) {
+  const std::set<std::uint32_t> steps{0x000000, 0xff0000, 0xffff00, 0xffffff};
+  if (colors.contains(0) && colors.contains(0xffff00) && std::includes(steps.begin(), steps.end(), colors.begin(), colors.end()))
+    return ". Red, green and blue lie in each other" + steps_of_a_scale("{\"none\": 0, \"mild\": 1, ...}");
+  const auto whole = [](std::uint32_t part) { return part == 0 || part == 255; };
+  const auto is_sum = [&](std::uint32_t c) { return whole(c >> 16) && whole(c >> 8 & 255) && whole(c & 255); };
+  if (!std::all_of(colors.begin(), colors.end(), is_sum)) return {};
+  return ". If red, green and blue are labels that overlap, write {\"task\": \"multilabel\", \"labels\": {\"a\": 0, \"b\": 1, \"c\": 2}}";
+}
+
+namespace {
+/// Whether the planes of a mask, of which pixels have several, lie in each other.
+bool lie_in_each_other(const MaskContent& mask) {
+  const auto is_plane = [](std::uint32_t key) { return key < MaskContent::kOther; };
+  std::set<std::uint32_t> alone, inner;  // set where no other is; the others
+  for (const auto& [key, count] : mask.counts)
+    if (is_plane(key)) alone.insert(key);
+  for (const auto& [pair, count] : mask.overlaps)
+    for (const std::uint32_t plane : {pair.first, pair.second})
+      if (!alone.contains(plane)) inner.insert(plane);
+  if (alone.size() > 1 || mask.overlaps.empty()) return false;
+  const auto both = [&](std::uint32_t a, std::uint32_t b) {
+    const auto it = mask.overlaps.find(std::minmax(a, b));
+    return it == mask.overlaps.end() ? 0 : it->second;
+  };
+  const std::uint32_t outer = alone.empty() ? *inner.begin() : *alone.begin();
+  for (const std::uint32_t a : inner)
+    for (const std::uint32_t b : inner)
+      if (a < b && a != outer && b != outer && both(a, b) != std::min(both(outer, a), both(outer, b))) return false;
+  return true;
+}
+}  // namespace
+
+std::string mask_values::no_label_cure(const MaskContent& mask, std::uint32_t value, bool colors) {
   if (value == MaskContent::kSeveralPlanes)
-    return "; classes that overlap need \"task\": \"multilabel\" in dataset.json; else correct the mask, or leave such pixels out with "
-           "--others ignore";
+    return std::string(
+               "; classes that overlap need \"task\": \"multilabel\" in dataset.json; else correct the mask, or leave such pixels out "
+               "with --others ignore") +
+           (lie_in_each_other(mask) ? "; or the planes lie in each other" + steps_of_a_scale("{\"none\": 0, \"mild\": 1, ...}") : "");
   return message(
       ", which is none of the labels; ",
       colors ? "where colors are off by a little, --nearest-color takes each for the nearest label; or "

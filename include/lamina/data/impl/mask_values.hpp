@@ -1,5 +1,6 @@
 #pragma once
 // Values of masks as numbers, colors and text.
+#include <set>
 #include <string>
 
 #include "lamina/core/text.hpp"
@@ -63,12 +64,16 @@ inline std::uint32_t plane_of(const LabelSchema& schema, MaskEncoding encoding, 
 }
 
 /// What to do about pixels of a value that is no label; follows MaskContent::describe. `colors`: whether the labels have some.
-std::string no_label_cure(std::uint32_t value, bool colors);
+std::string no_label_cure(const MaskContent& mask, std::uint32_t value, bool colors);
+/// What to do where planes lie in each other: they seem to be grades. `labels` are those of dataset.json.
+std::string steps_of_a_scale(const std::string& labels);
 
 /// ", for example "colors": {...}" of the colors of masks, of more than a few those that some share of the pixels has; nothing for many.
 std::string example_colors(const std::vector<MaskContent>& masks);
 /// That the masks' color is the same where their alpha is not, and what to type.
 std::string labels_in_alpha(const std::string& file);
+/// Of colors that are sums of red, green and blue, what these may be; nothing for others.
+std::string if_overlapping(const std::set<std::uint32_t>& colors);
 /// ". If they number objects: ..."
 std::string if_numbers();
 /// That nothing says what values of masks mean, of which some are no small numbers, and what to type. `used` has their first files.

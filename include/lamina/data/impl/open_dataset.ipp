@@ -66,7 +66,7 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
     detail::each_unknown(survey.found[i].mask, dataset.masks, [&](const MaskContent& mask, std::uint32_t value, std::int64_t count) {
       const std::string which = value == MaskContent::kSeveralPlanes ? overlaps_text(mask, dataset.masks, dataset.schema) : "";
       throw DataError(message(mask.file, ": ", counted(count, "pixel has", "pixels have"), " ", mask.describe(value), which,
-                              mask_values::no_label_cure(value, dataset.schema.has_colors)));
+                              mask_values::no_label_cure(mask, value, dataset.schema.has_colors)));
     });
   }
   const std::vector<std::size_t> copied = survey.copied();

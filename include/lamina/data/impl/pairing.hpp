@@ -11,8 +11,11 @@
 
 #include "lamina/core/text.hpp"
 #include "lamina/data/dataset.hpp"
+#include "lamina/data/impl/schema_names.hpp"
 
 namespace lamina::data::detail {
+
+namespace fs = std::filesystem;
 
 /// Files by the stems of their names, composed.
 using Files = std::map<std::string, std::filesystem::path>;
@@ -49,7 +52,7 @@ std::vector<std::pair<std::string, std::string>> cuts_of(const std::string& line
 /// Whether the first line of a list says what its columns are ("image,mask").
 bool names_columns(const std::string& line, int number);
 
-/// How the names of masks, and of photographs that have masks, often end.
+/// How the names of masks, and of photographs that have masks, often end, in small letters.
 inline constexpr std::string_view kMaskEndings[] = {"_mask",
                                                     "_masks",
                                                     "-mask",
@@ -57,33 +60,47 @@ inline constexpr std::string_view kMaskEndings[] = {"_mask",
                                                     "_label",
                                                     "_labels",
                                                     "-label",
-                                                    "_labelIds",
-                                                    "_gtFine_labelIds",
-                                                    "_gtCoarse_labelIds",
-                                                    "_labelTrainIds",
-                                                    "_gtFine_labelTrainIds",
+                                                    "_labelids",
+                                                    "_gtfine_labelids",
+                                                    "_gtcoarse_labelids",
+                                                    "_labeltrainids",
+                                                    "_gtfine_labeltrainids",
                                                     "_seg",
                                                     "_segmentation",
-                                                    "_Segmentation",
                                                     "_gt",
-                                                    "_GT",
                                                     "_groundtruth",
                                                     "_annotation",
                                                     "_manual1",
                                                     "_anno",
                                                     "_lesion",
-                                                    "_L"};
-inline constexpr std::string_view kPhotoEndings[] = {"_leftImg8bit", "_0000", "_image",    "_img", "_photo",
+                                                    "_l"};
+inline constexpr std::string_view kPhotoEndings[] = {"_leftimg8bit", "_0000", "_image",    "_img", "_photo",
                                                      "_rgb",         "_sat",  "_training", "_test"};
 
-/// The stem without a usual ending.
+/// The stem without a usual ending, whichever of its letters are capitals.
 template <std::size_t N>
 std::string without_ending(const std::string& stem, const std::string_view (&endings)[N]) {
+  const std::string small = schema_names::in_small_letters(stem);
   std::string_view longest;
   for (const std::string_view e : endings)
-    if (e.size() < stem.size() && stem.ends_with(e) && e.size() > longest.size()) longest = e;
+    if (e.size() < small.size() && small.ends_with(e) && e.size() > longest.size()) longest = e;
   return stem.substr(0, stem.size() - longest.size());
 }
+
+/// What a mask's name says, in small letters: photograph "a" and ending "_mask" of "a_mask", "a_Mask_1" and "a_mask (2)"; nothing where it
+/// is called as none.
+struct MaskName {
+  std::string photo, ending;
+  explicit MaskName(const std::string& stem);
+
+ private:
+  bool take(const std::string& small);
+};
+/// What a mask may call its photograph, in small letters: by the stem, or that without a usual ending.
+std::set<std::string> names_for_masks(const fs::path& photo);
+/// Whether the whole name is a word of masks ("mask.png"), or of photographs ("image.png").
+bool is_called_mask(const fs::path& file);
+bool is_called_photo(const fs::path& file);
 
 /// Faults of one kind. Up to two are a line each; of more the first one's line says how many there are, which, and what to do.
 class FileFaults {

@@ -1,12 +1,9 @@
 #include "lamina/data/impl/pairing.hpp"
 
-#include "lamina/data/impl/schema_names.hpp"
 #include "lamina/data/impl/survey.hpp"
 
 namespace lamina::data::detail {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::string_view kPhotoBeginnings[] = {"image", "images", "img", "photo", "rgb"};
 constexpr std::string_view kMaskBeginnings[] = {"mask", "masks", "label", "labels", "seg", "gt"};
@@ -38,6 +35,42 @@ std::string names_of(const std::vector<std::string>& stems, const Files& files) 
 
 }  // namespace
 
+MaskName::MaskName(const std::string& stem) {
+  std::string small = schema_names::in_small_letters(stem);
+  if (take(small)) return;
+  small = small.substr(0, small.find_last_not_of("0123456789()") + 1);
+  take(small.substr(0, small.find_last_not_of("_-. ") + 1));
+}
+
+bool MaskName::take(const std::string& small) {
+  photo = without_ending(small, kMaskEndings);
+  ending = small.substr(photo.size());
+  if (ending.empty()) photo.clear();
+  return !ending.empty();
+}
+
+std::set<std::string> names_for_masks(const fs::path& photo) {
+  const std::string small = schema_names::in_small_letters(composed(photo.stem().string()));
+  return {small, without_ending(small, kPhotoEndings)};
+}
+
+namespace {
+template <std::size_t N>
+bool is_called(const fs::path& file, const std::string_view (&words)[N]) {
+  return std::find(std::begin(words), std::end(words), schema_names::in_small_letters(file.stem().string())) != std::end(words);
+}
+}  // namespace
+
+bool is_called_mask(const fs::path& file) {
+  constexpr std::string_view kMasks[] = {"mask", "masks", "label", "labels", "seg", "segmentation", "gt", "groundtruth", "annotation"};
+  return is_called(file, kMasks);
+}
+
+bool is_called_photo(const fs::path& file) {
+  constexpr std::string_view kPhotos[] = {"image", "img", "photo", "input", "rgb", "original"};
+  return is_called(file, kPhotos);
+}
+
 std::vector<std::pair<std::string, std::string>> cuts_of(const std::string& line) {
   std::vector<std::pair<std::string, std::string>> cuts;
   for (std::size_t at = line.find_first_of("\t,; "); at != std::string::npos; at = line.find_first_of("\t,; ", at + 1))
@@ -49,9 +82,14 @@ bool names_columns(const std::string& line, int number) {
   constexpr std::string_view kNames[] = {"image", "images", "image_path", "image_name", "image_id", "image_file", "img",   "img_path",
                                          "file",  "files",  "filename",   "file_name",  "filepath", "name",       "names", "path",
                                          "paths", "photo",  "photograph", "id",         "input",    "stem"};
+  constexpr std::string_view kOthers[] = {"mask", "masks", "mask_path", "label", "labels", "group", "patient", "patient_id", "case"};
+  const auto is = [](const auto& words, const std::string& text) {
+    return std::find(std::begin(words), std::end(words), schema_names::in_small_letters(text)) != std::end(words);
+  };
   const auto cuts = cuts_of(line);
-  const std::string first = schema_names::in_small_letters(cuts.empty() ? unquoted(line) : cuts[0].first);
-  return number == 1 && std::find(std::begin(kNames), std::end(kNames), first) != std::end(kNames);
+  if (number != 1) return false;
+  if (cuts.empty()) return is(kNames, unquoted(line));
+  return is(kNames, cuts[0].first) || (is(kOthers, cuts[0].first) && is(kNames, cuts[0].second));
 }
 
 void FileFaults::tell(std::vector<Finding>& findings, const std::string& cure) const {

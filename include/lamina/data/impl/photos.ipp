@@ -258,11 +258,15 @@ std::vector<std::string> names_in_line(const std::string& line) {
 }
 
 std::vector<fs::path> take_masks(std::vector<fs::path>& files) {
-  std::unordered_set<std::string> names;
-  for (const fs::path& file : files) names.insert((file.parent_path() / file.stem()).string());
+  std::unordered_set<std::string> names;  // by which masks call the others; of a folder with a photograph called so, its path with a slash
+  for (const fs::path& file : files) {
+    for (const std::string& name : detail::names_for_masks(file)) names.insert((file.parent_path() / name).string());
+    if (detail::is_called_photo(file)) names.insert((file.parent_path() / "").string());
+  }
   const auto first = std::stable_partition(files.begin(), files.end(), [&](const fs::path& file) {
-    const std::string stem = file.stem().string(), photo = detail::without_ending(stem, detail::kMaskEndings);
-    return photo == stem || !names.contains((file.parent_path() / photo).string());
+    const std::string photo = detail::MaskName(composed(file.stem().string())).photo;
+    const bool may_be_mask = !photo.empty() || detail::is_called_mask(file);
+    return !may_be_mask || !names.contains((file.parent_path() / photo).string());
   });
   std::vector<fs::path> masks(first, files.end());
   files.erase(first, files.end());

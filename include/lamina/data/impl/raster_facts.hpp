@@ -17,6 +17,18 @@ inline bool varies(const Raster& r, int c) {
   return false;
 }
 
+/// What a lossy file made of gray pixels, which have faint colors then, becomes gray again.
+inline void drop_faint_colors(Raster& r) {
+  constexpr unsigned kFaint = 12;
+  const auto n = static_cast<std::size_t>(r.channels);
+  if (!r.lossy || r.max_value > 255 || r.channels - r.has_alpha != 3) return;
+  for (std::size_t i = 0; i < r.samples.size(); i += n) {
+    const auto [least, most] = std::minmax({r.samples[i], r.samples[i + 1], r.samples[i + 2]});
+    if (most - least > static_cast<int>(kFaint)) return;
+  }
+  for (std::size_t i = 0; i < r.samples.size(); i += n) r.samples[i] = r.samples[i + 2] = r.samples[i + 1];
+}
+
 /// Is at most one channel set at every pixel, and always to the same value?
 inline bool is_one_hot(const Raster& r) {
   const auto n = static_cast<std::size_t>(r.channels);

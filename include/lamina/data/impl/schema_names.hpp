@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <string>
 
+#include "lamina/core/error.hpp"
 #include "lamina/core/names.hpp"
+#include "lamina/core/text.hpp"
 #include "lamina/data/label_schema.hpp"
 
 namespace lamina::data::schema_names {
@@ -25,9 +27,16 @@ inline constexpr const char* kNoPlanes =
     "has no \"planes\": they are what is graded where it is 'ordinal', and its labels are the grades: write \"task\": \"ordinal\", "
     "\"labels\": {\"none\": 0, \"mild\": 1, \"severe\": 2} beside them";
 
-/// May it stand in tables and file names?
-inline bool can_be_shown(const std::string& label) {
-  return !label.empty() && std::none_of(label.begin(), label.end(), [](char c) { return static_cast<unsigned char>(c) < 32; });
+/// Why the name of a `what` ("label") cannot stand in tables and file names; empty: it can.
+inline std::string name_fault(const char* what, const std::string& name) {
+  constexpr std::size_t kLongest = 200;
+  const bool control = std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 32; });
+  if (!name.empty() && !control && name.size() <= kLongest) return {};
+  return message("a ", what, " has ",
+                 name.empty() ? "no name"
+                 : control    ? "a line break or another control character in its name"
+                              : message(name.size(), " bytes in its name, '", shortened(name, 40), "', and ", kLongest, " are the most"),
+                 ": it stands in tables and file names");
 }
 inline std::string in_small_letters(std::string text) {
   for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);

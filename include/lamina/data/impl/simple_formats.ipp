@@ -92,7 +92,7 @@ Raster detail::decode_pnm(std::string_view bytes, const std::string& origin, con
     else
       raster.samples[i] = static_cast<std::uint8_t>(v);
   };
-  if (bitmap && limits.role == FileRole::mask)
+  if (bitmap && is_mask(limits.role))
     raster.notes.emplace_back("a bitmap (PBM) counts from white: its 1, which is black, is read as 0, and its 0, which is white, as 1");
   if (!raw) {
     for (std::size_t i = 0; i < count; ++i) store(i, bitmap ? 1 - text.bit() : text.number(65535));
@@ -181,7 +181,7 @@ Raster detail::decode_npy(std::string_view bytes, const std::string& origin, con
     if (v < greatest) second = std::max(second, v);
     least = std::min(least, v);
   }
-  if (limits.role == FileRole::mask && rank == 3) require_no_probabilities(numbers, raster.channels, first, origin);
+  if (is_mask(limits.role) && rank == 3) require_no_probabilities(numbers, raster.channels, first, origin);
   require<DataError>(!limits.shares || greatest < 2 || second == 0 || second >= 1, origin, ": the value ", formatted("%.6g", greatest),
                      " among shares of 1: if it marks pixels to leave out, say --ignore ", formatted("%.6g", greatest));
   raster.shares = limits.shares && !array.integers;

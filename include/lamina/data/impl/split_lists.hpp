@@ -28,19 +28,25 @@ class SplitLists {
   bool any() const { return any_; }
   /// Tells of lists of splits or groups, by their names, that are not called as those that are read.
   void tell_of_others();
+  /// Warns of photographs that are listed with the mask of another one, as names say it. `masks` are those of the folder.
+  void tell_of_crossed(const Files& masks);
 
  private:
   std::optional<Line> line_of(const std::string& line, const std::string& where);
   std::optional<Line> photo_named(const std::string& name);
+  std::filesystem::path mask_named(const std::string& text, const std::string& line);
   std::filesystem::path listed(const std::string& name, const std::filesystem::path& folder);
   void tell_of_reading(const std::string& list);
-  std::string near(const std::string& line) const;
+  bool is_mask_file(const std::filesystem::path& file) const;
+  bool exchanges(const Line& line) const;
+  std::string cure_of(const std::string& line);
 
   std::filesystem::path root_;
   Folders folders_;
   const Files& images_;
   std::vector<Finding>& findings_;
   bool any_ = false;
+  std::vector<Line> with_masks_;
   std::vector<std::string> moved_, columns_;  // paths that lead elsewhere; what follows a photograph and is no file
 };
 

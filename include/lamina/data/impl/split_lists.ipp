@@ -28,11 +28,12 @@ std::vector<SplitLists::Line> SplitLists::read(Split split) {
       std::replace(other.begin(), other.end(), '\\', '/');
       item = line_of(other, where);
     }
+    if (item && item->mask) with_masks_.push_back(*item);
     if (item)
       lines.push_back(std::move(*item));
     else if (!names_columns(line, number))
       unknown.add(line, message(where, ": '", line, "' is neither the name of a photograph in ", folders_.images.string(),
-                                ", with or without its ending, nor a file in ", root_.string(), near(line)));
+                                ", with or without its ending, nor a file in ", root_.string(), cure_of(line)));
   });
   unknown.tell(findings_, "correct the names, or take the lines out");
   tell_of_reading(path.string());
@@ -75,8 +76,45 @@ void SplitLists::tell_of_others() {
                  "write such ones")});
 }
 
-/// "; did you mean NAME?"
-std::string SplitLists::near(const std::string& line) const {
+void SplitLists::tell_of_crossed(const Files& masks) {
+  Files listed;
+  for (const Line& line : with_masks_) listed[composed(line.mask->stem().string())] = *line.mask;
+  const Pairing by_lists(images_, listed), by_folder(images_, masks);
+  std::set<fs::path> belonging;  // those of listed masks that are called as a photograph
+  for (const auto& [stem, image] : images_)
+    if (const std::string mask = by_lists.mask_of(stem); !mask.empty()) belonging.insert(listed.at(mask));
+  std::vector<std::string> crossed;
+  for (const Line& line : with_masks_) {
+    const std::string own = by_lists.mask_of(line.name), other = by_folder.mask_of(line.name);
+    const bool has_own = !own.empty() ? listed.at(own) != *line.mask : !other.empty() && masks.at(other) != *line.mask;
+    if (has_own && belonging.contains(*line.mask))
+      crossed.push_back(line.image.filename().string() + " with " + line.mask->filename().string());
+  }
+  if (!crossed.empty())
+    findings_.push_back(
+        {false, message(counted(std::ssize(crossed), "photograph is", "photographs are"),
+                        " listed with the mask that is another one's by its name, and not with the own one: ", examples(crossed),
+                        "; a line is IMAGE MASK of one photograph: correct the lists unless it is meant")});
+}
+
+/// Whether a file of a list lies in the masks' folder, and photographs have another.
+bool SplitLists::is_mask_file(const fs::path& file) const {
+  return !folders_.masks.empty() && file.parent_path() == folders_.masks && folders_.masks != folders_.images;
+}
+
+/// Whether a line names a mask first and then the photograph.
+bool SplitLists::exchanges(const Line& line) const {
+  const bool apart = folders_.masks != folders_.images && line.image.parent_path() != folders_.images;
+  return apart && line.mask && line.mask->parent_path() == folders_.images;
+}
+
+/// What a line that names no photograph seems to be: "; did you mean NAME?"
+std::string SplitLists::cure_of(const std::string& line) {
+  for (const auto& [before, rest] : cuts_of(line))
+    if (photo_named(rest) && !listed(before, folders_.masks).empty())
+      return "; the columns are exchanged: a line is IMAGE MASK, the photograph first";
+  if (const fs::path file = listed(unquoted(line), folders_.masks); is_mask_file(file))
+    return "; it is a mask: a line names the photograph, and the mask may follow";
   std::vector<std::string_view> stems;
   for (const auto& [stem, path] : images_) stems.push_back(stem);
   const std::string_view nearest = nearest_name(composed(fs::path(line).stem().string()), stems);
@@ -86,10 +124,19 @@ std::string SplitLists::near(const std::string& line) const {
 /// By its stem, or as a file of the data folder or of that of the photographs.
 std::optional<SplitLists::Line> SplitLists::photo_named(const std::string& name) {
   if (const auto it = images_.find(composed(name)); it != images_.end()) return Line{it->first, it->second};
-  if (const fs::path file = listed(name, folders_.images); !file.empty()) return Line{composed(file.stem().string()), file};
+  if (const fs::path file = listed(name, folders_.images); !file.empty() && !is_mask_file(file))
+    return Line{composed(file.stem().string()), file};
   if (const fs::path file(name); !file.has_parent_path() && has_image_extension(file))  // composed, or with another ending
     if (const auto it = images_.find(composed(file.stem().string())); it != images_.end()) return Line{it->first, it->second};
   return std::nullopt;
+}
+
+/// The mask that stands after a photograph, before columns that are no files.
+fs::path SplitLists::mask_named(const std::string& text, const std::string& line) {
+  if (const fs::path mask = listed(text, folders_.masks); !mask.empty()) return mask;
+  for (const auto& [name, others] : cuts_of(text))
+    if (const fs::path mask = listed(name, folders_.masks); !mask.empty()) return columns_.push_back(line), mask;
+  return {};
 }
 
 /// What a line names: a photograph; its mask may follow, and columns that are no files. Names may hold what parts columns: the whole line
@@ -102,9 +149,10 @@ std::optional<SplitLists::Line> SplitLists::line_of(const std::string& line, con
     auto photo = photo_named(before);
     if (!photo) continue;
     item = std::move(photo), after = rest;
-    if (const fs::path mask = listed(rest, folders_.masks); !mask.empty()) return item->mask = mask, item;
-    for (const auto& [name, others] : cuts_of(rest))
-      if (const fs::path mask = listed(name, folders_.masks); !mask.empty()) return columns_.push_back(line), item->mask = mask, item;
+    if (const fs::path mask = mask_named(rest, line); !mask.empty()) {
+      item->mask = mask;
+      return exchanges(*item) ? std::nullopt : item;
+    }
   }
   const fs::path unread(item ? after : line);
   const bool leaves = unread.is_absolute() || std::any_of(unread.begin(), unread.end(), [](const fs::path& part) { return part == ".."; });

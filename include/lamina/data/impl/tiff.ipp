@@ -266,7 +266,7 @@ Raster read_page(TIFF* tiff, const Source& source, const std::string& origin, co
     raster.no_photo = message(kind,
                               " samples say nothing of their full intensity; scale the photograph to 8 or 16 bits, for example with "
                               "gdal_translate -ot Byte -scale");
-  if (inverted && (l.bits > 1 || limits.role == FileRole::mask))  // fax pages are pictures
+  if (inverted && (l.bits > 1 || is_mask(limits.role)))  // fax pages are pictures
     raster.notes.emplace_back("its samples are stored inverted (min-is-white) and are turned: 0 is full intensity");
   if (l.channels == 3 && !l.has_alpha && !palette && l.photometric != PHOTOMETRIC_RGB)
     raster.notes.emplace_back("three gray bands, taken as red, green and blue");
@@ -313,7 +313,7 @@ Raster decode_tiff(std::string_view bytes, const std::string& origin, const Deco
   Source source{bytes, 0, {}};
   const Handle tiff = open(source, origin, limits);
   const bool several = !TIFFLastDirectory(tiff.get());
-  if (several && limits.role == FileRole::mask)
+  if (several && is_mask(limits.role))
     if (const std::vector<tdir_t> pages = pictures(tiff.get()); pages.size() > 1)
       return together(tiff.get(), pages, source, origin, limits);
   if (several) TIFFSetDirectory(tiff.get(), 0);

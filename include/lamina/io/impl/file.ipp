@@ -186,6 +186,23 @@ void create_folders(const fs::path& path) {
   if (error) fail("create the folder", path, error.value());
 }
 
+void require_writable_folder(const fs::path& folder) {
+  fs::path there = fs::absolute(folder).lexically_normal();
+  std::error_code none;
+  while (!fs::exists(fs::symlink_status(there, none)) && there.has_relative_path()) there = there.parent_path();
+  if (!fs::is_directory(there, none)) fail("write into", there, ENOTDIR);
+  const fs::path probe = temporary_name_beside(there / "any");
+  const Descriptor file(probe, O_WRONLY | O_CREAT | O_EXCL, 0666);
+  if (!file) fail("write into", there, errno);
+  ::unlink(probe.c_str());
+}
+
+void require_writable_file(const fs::path& file) {
+  std::error_code none;
+  if (fs::is_directory(file, none)) fail("write", file, EISDIR);
+  require_writable_folder(file.has_parent_path() ? file.parent_path() : fs::path("."));
+}
+
 /// SSE 4.2 has the instruction; every processor the library runs on (x86-64-v3) has SSE 4.2.
 [[gnu::target("sse4.2")]] std::uint32_t crc32c(std::string_view bytes, std::uint32_t previous) {
   std::uint64_t crc = ~previous;
