@@ -151,9 +151,9 @@ class Checker {
       detail::each_unknown(mask, decoder_, add, leaves_out);
       const auto [pixels, known] = detail::counts_of(mask, decoder_, report_.schema);
       SplitSummary& split = report_.splits[static_cast<int>(survey.splits[i])];
-      split.counts.add(pixels);
+      split.counts.add(pixels, known);
       for (std::size_t c = 0; c < classes; ++c) split.labelled[c] += known[c];
-      split.pixels.push_back(pixels);
+      split.pixels.push_back(pixels), split.known.push_back(known);
       if (has_foreground(pixels)) continue;
       ++split.without_foreground;
       empty[static_cast<int>(survey.splits[i])].push_back(name);
