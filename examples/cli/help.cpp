@@ -1,6 +1,8 @@
 // What --help says of what is registered: families, presets, loss terms, layouts.
 #include "help.hpp"
 
+#include <charconv>
+
 #include "lamina/core/text.hpp"
 #include "lamina/data/import.hpp"
 #include "lamina/losses/term.hpp"
@@ -16,6 +18,13 @@ std::vector<std::string> families(bool for_pixels) {
   if (for_pixels) std::erase_if(names, [](const std::string& name) { return models::find_family(name).discriminator; });
   return names;
 }
+
+/// The number itself, not a rounded one: what is typed as it is printed does not change it.
+std::string shortest(double v) {
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, v).ptr);
+}
+
 }  // namespace
 
 std::string models_help(bool for_pixels) {
@@ -34,7 +43,7 @@ std::string loss_terms_help() {
   std::string help = "sum of terms such as 0.5*ce+dice or tversky:alpha=0.3; of several heads also NAME=TERMS,...";
   for (const losses::TermType& t : losses::term_types()) {
     help += "\n  " + t.name + ": " + t.help;
-    for (const losses::TermArgument& a : t.arguments) help += formatted(", %s=%.3g", a.name, a.value);
+    for (const losses::TermArgument& a : t.arguments) help += message(", ", a.name, "=", shortest(a.value));
   }
   return help;
 }

@@ -4,9 +4,11 @@
 // The phantoms `sparse`. First the question's network (preset keras32: no norm, spatial dropout) with cross-entropy as asked (adam at 1e-6,
 // gradients clipped to 0.01); then a network with batch norm (preset bn) with cross-entropy, class weights, focal loss, Dice, crops around
 // rare classes, and these together. By default pictures of 256x256 in color, of which networks with 8 channels at the first level see
-// windows of 64x64, 4 a picture and epoch, 40 epochs of 84 pictures, one seed: minutes; --paper: whole pictures, gray, 64 channels.
-// Settings were chosen on seed 100. Dice is the mean over the 31 classes that matter. Writes OUT/rare_classes.{csv,md,png}.
+// windows of 64x64, 4 a picture and epoch, 40 epochs of 84 pictures, one seed: minutes; --paper: whole pictures, gray, 64 channels. At 1e-6
+// a network of 8 channels does not get anywhere in that time: the question's has 32, and 5376 updates of one window of 48x48 each. Settings
+// were chosen on seed 100. Dice is the mean over the 31 classes that matter. Writes OUT/rare_classes.{csv,md,png}.
 #include "experiment.hpp"
+#include "lamina/io/checkpoint.hpp"
 
 using namespace experiment;
 
@@ -35,6 +37,8 @@ train::TrainConfig config_of(const Arm& arm, const fs::path& data, const fs::pat
   if (!a.paper || arm.rare > 0) config.resize = "crop", config.width = config.height = 64, config.batch = 4, config.crops = 4;
   config.crop_foreground = arm.rare;
   if (arm.asked) config.lr = 1e-6, config.clip_value = 0.01, config.schedule = "constant";
+  if (arm.asked && !a.paper)
+    config.base = 32, config.batch = 1, config.width = config.height = 48, config.epochs = 16, config.val_every = 1;
   return config;
 }
 
@@ -61,6 +65,7 @@ void experiment_of(const Arguments& a) {
   for (std::size_t k = 0; k < std::size(kArms); ++k) {
     const fs::path run = here / ("run" + std::to_string(k));
     infer::Predictor predictor = trained(config_of(kArms[k], here / "data", run, a, seed));
+    if (kArms[k].asked) predictor = infer::Predictor(io::find_weights(run, "last"));  // a best epoch is chance: none finds anything
     const metrics::ConfusionMatrix m = counted(predictor, dataset);
     if (k == 0) table.add("always the background", seed, scores_of(m.majority_baseline()));
     table.add(kArms[k].name, seed, scores_of(m), alarms_of(run));

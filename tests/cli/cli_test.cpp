@@ -94,6 +94,14 @@ TEST_CASE("usage errors: exit code 2, the nearest name, nothing written") {
   check_error(w.lamina("train none --class-weights balancd"), 2, {"did you mean \"balanced\"", "auto", "1,4,2"});
   check_error(w.lamina("train none --class-weights 1e300,1"), 2, {"--class-weights", "\"1e300\" is not a weight"});
   check_error(w.lamina("train none --class-weights 1,-1"), 2, {"\"-1\" is not a weight"});
+  for (const auto& [weights, first, fault] : {std::tuple{"nan", "nan", "not a number"},
+                                              {"inf,1", "inf", "too large"},
+                                              {"-inf", "-inf", "negative"},
+                                              {"-2,1", "-2", "negative"},
+                                              {"1,,2", "", "no number"}})
+    for (const char* option : {"class", "positive"})
+      check_error(w.lamina(message("train none --", option, "-weights ", weights)), 2,
+                  {message("--", option, "-weights: \"", first, "\" is not a weight, a number from 0 to 1e30: it is ", fault)});
   check_error(w.lamina("train none --class-weights 0,0"), 2, {"every class weighs nothing"});
   check_error(w.lamina("train none --loss ce --absent-classes skip"), 2, {"--absent-classes skip", "\"ce\"", "+dice"});
   for (const char* verb : {"doctor", "check data --json", "info"})  // results that nobody can read are an error too

@@ -94,7 +94,10 @@ TEST_CASE("grades: weights are those of the outputs, each saying yes from a grad
   const ClassCounts outputs = heads::output_counts(*heads::make_head(opened.schema), opened.items(Split::train));
   CHECK(outputs.pixels == std::vector<std::int64_t>{4 * 16, 16});
   CHECK(outputs.images == std::vector<std::int64_t>{4, 1});
-  CHECK(train::weights_by_rule(r).at("balanced") == std::vector<double>{80 / (2 * 64.0), 80 / (2 * 16.0)});
+  CHECK(outputs.labelled == std::vector<std::int64_t>{256, 256});
+  CHECK(train::weights_by_rule(r).at("balanced") == std::vector<double>{256 / (2 * 64.0), 256 / (2 * 16.0)});
+  CHECK(train::weights_by_rule(r).at("enet")[0] == doctest::Approx(1 / std::log(1.02 + 0.25)));
+  CHECK(train::weights_by_rule(r).at("enet")[1] == doctest::Approx(1 / std::log(1.02 + 0.0625)));
   const auto j = nlohmann::json::parse(r.json());
   CHECK(j["task"] == "ordinal");
   CHECK(j["splits"]["train"]["pixels"] == std::vector<int>{192, 48, 16});

@@ -313,11 +313,12 @@ TEST_CASE("a file a class, of classes that exclude each other: the background is
   CHECK(read_mask(made.items(Split::train)[0], made.masks).labels == Labels{1, 0, 2});
   // Overlaps, folders that are missing, files beside them, folders that nothing explains.
   write_png(f / "masks/bright/b.png", labels({255, 0, 255}));
-  CHECK(told(check_dataset(f.path()).findings, "1 pixel in 1 mask (b.png) has several planes; classes that overlap need", true) == 1);
+  CHECK(told(check_dataset(f.path()).findings,
+             "1 pixel in 1 mask (b.png) has several planes ('red' and 'bright' at 1); classes that overlap need", true) == 1);
   for (const char* part : {"1 pixel has several planes ('red' and 'bright' at 1);", "\"multilabel\"", "--others ignore"})
     CHECK_THROWS_WITH_AS(open_dataset(f.path()), doctest::Contains(part), DataError);
   CHECK(told(check_dataset(f.path(), {.others = "ignore"}).findings,
-             "1 pixel in 1 mask (b.png) has several planes: counted nowhere (--others ignore)") == 1);
+             "1 pixel in 1 mask (b.png) has several planes ('red' and 'bright' at 1): counted nowhere (--others ignore)") == 1);
   f.text("dataset.json", R"({"labels": {"background": 0, "red": 1, "bright": 2, "dark": 3}})");
   CHECK(told(check_dataset(f.path()).findings, "some planes have a folder, but not dark", true) == 1);
   f.text("dataset.json", R"({"labels": {"../images": 0, "..": 1, "/": 2}})");  // no folders of masks

@@ -128,16 +128,21 @@ TEST_CASE("several heads: what was likely is counted by each, and told apart by 
 }
 
 TEST_CASE("several heads: class weights are each head's own, of values there are none") {
-  const std::vector<std::vector<std::int64_t>> masks{{50, 30, 20, 90, 10, 60, 40, 70, 20, 10, 100, 0, 0}};
+  const std::vector<heads::MaskPixels> masks{{{50, 30, 20, 90, 10, 60, 40, 70, 20, 10, 100, 0, 0}, std::vector<std::int64_t>(13, 100)}};
   const auto balanced = data::WeightRule::balanced;
   const auto w = heads::class_weights(*three(), balanced, masks);
   REQUIRE(w.size() == 9);
   CHECK(w[0] == doctest::Approx(100 / (3 * 50.0)));
   CHECK(w[2] == doctest::Approx(100 / (3 * 20.0)));
-  CHECK(w[3] == doctest::Approx(50 / (2 * 10.0)));
-  CHECK(w[4] == doctest::Approx(50 / (2 * 40.0)));
-  CHECK(w[5] == doctest::Approx(40 / (2 * 30.0)));  // above none 30, above mild 10
+  CHECK(w[3] == doctest::Approx(100 / (2 * 10.0)));  // shares are of the plane's own pixels
+  CHECK(w[4] == doctest::Approx(100 / (2 * 40.0)));
+  CHECK(w[5] == doctest::Approx(100 / (2 * 30.0)));  // above none 30, above mild 10
   CHECK(w[7] == 0);
+  const auto enet = heads::class_weights(*three(), data::WeightRule::enet, masks);
+  CHECK(enet[0] == doctest::Approx(1 / std::log(1.02 + 0.5)));
+  CHECK(enet[3] == doctest::Approx(1 / std::log(1.02 + 0.1)));
+  CHECK(enet[5] == doctest::Approx(1 / std::log(1.02 + 0.3)));
+  CHECK(enet[6] == doctest::Approx(1 / std::log(1.02 + 0.1)));
   const auto values = heads::class_weights(*three("damage=regression"), balanced, masks);
   CHECK(values == std::vector<double>{w[0], w[1], w[2], w[3], w[4], 1, 1});
 }

@@ -68,7 +68,7 @@ TEST_CASE("scores and balanced weights are scikit-learn's, of classes that are a
     data::ClassCounts counts = data::ClassCounts::zeros(static_cast<std::size_t>(classes));
     std::vector<std::int64_t> pixels(static_cast<std::size_t>(classes));
     for (int k = 0; k < classes; ++k) pixels[static_cast<std::size_t>(k)] = m.truth_count(k);
-    counts.add(pixels);
+    counts.add(pixels, std::vector<std::int64_t>(pixels.size(), m.total()));
     same(data::class_weights(data::WeightRule::balanced, counts), c.doubles("balanced"));
   }
 }

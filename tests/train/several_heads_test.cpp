@@ -1,6 +1,8 @@
 // Runs that answer several things of every pixel.
 #include "support/several_heads.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "lamina/infer/predictor.hpp"
 #include "lamina/train/evaluate.hpp"
 #include "support/op_check.hpp"
@@ -69,6 +71,51 @@ TEST_CASE("several heads: one network learns all, each loss and score by its hea
   const double expected = tissue.scores(0).dice.macro_foreground;
   REQUIRE(expected > 0.01);
   CHECK(predictor.head().summary(e.confusion).at("tissue/dice_macro_foreground") == doctest::Approx(expected).scale(0).epsilon(1e-6));
+}
+
+TEST_CASE("several heads: weights are said of each by its name; of heads not named they are the default's") {
+  TempFolder f;
+  write_three_heads(f / "data", 8);
+  int runs = 0;
+  const auto config = [&](const std::string& classes, const std::string& positives, const std::string& head = "") {
+    auto c = of_three_heads(f, ("run" + std::to_string(runs++)).c_str());
+    c.epochs = 1, c.class_weights = classes, c.positive_weights = positives, c.head = head;
+    c.loss = head.empty() ? "ce+dice" : "tissue=ce,marks=ce,damage=mae";
+    return c;
+  };
+  const auto kept = [&](const char* what, const train::TrainConfig& c) {
+    CHECK(run(c).outcome == train::Outcome::finished);
+    const auto saved = io::load_checkpoint(std::filesystem::path(c.out) / "weights/last.safetensors");
+    return nlohmann::json::parse(saved.metadata.at("data")).value(what, std::vector<double>{});
+  };
+  const char *const classes = "class_weights", *const positives = "positive_weights";
+  const auto enet = kept(classes, config("auto", "none")), balanced = kept(classes, config("balanced", "none"));
+  REQUIRE(enet.size() == 9);
+  CHECK(kept(classes, config("tissue=1,4,2,damage=balanced", "none")) ==
+        std::vector<double>{1, 4, 2, enet[3], enet[4], balanced[5], balanced[6], balanced[7], balanced[8]});
+  CHECK(kept(classes, config("damage=none,marks=none", "none")) == std::vector<double>{enet[0], enet[1], enet[2], 1, 1, 1, 1, 1, 1});
+  CHECK(kept(classes, config("tissue=none,marks=none,damage=none", "none")).empty());
+  CHECK(kept(classes, config("tissue=balanced", "none", "damage=regression")) ==
+        std::vector<double>{balanced[0], balanced[1], balanced[2], enet[3], enet[4], 1, 1});
+  const auto all = kept(positives, config("none", "balanced"));
+  CHECK(kept(positives, config("none", "marks=3,5,damage=balanced")) == std::vector<double>{1, 1, 1, 3, 5, all[5], all[6], all[7], all[8]});
+
+  const auto refused = [&](const train::TrainConfig& c, std::initializer_list<const char*> words) {
+    check_throws<OptionError>([&] { run(c); }, words);
+  };
+  refused(config("tissue=1,2", "none"), {"--class-weights tissue=1,2 has 2 numbers for 3 classes: tissue: background, skin, nail"});
+  refused(config("tisue=enet", "none"), {"--class-weights", "did you mean \"tissue\""});
+  refused(config("tissue=enett", "none"), {"--class-weights", "did you mean \"enet\""});
+  refused(config("tissue=1,nan,2", "none"), {"\"nan\" is not a weight", "it is not a number"});
+  refused(config("enet,tissue=none", "none"), {"--class-weights: \"enet\" names no head", "damage=enet"});
+  refused(config("tissue=none,tissue=enet", "none"), {"names the head tissue twice"});
+  refused(config("damage=enet", "none", "damage=regression"), {"damage=enet", "the values of this head", "use damage=none"});
+  refused(config("none", "tissue=balanced"), {"--positive-weights tissue=balanced", "multiclass"});
+  refused(config("none", "marks=1"), {"--positive-weights marks=1 has 1 numbers for 2 classes"});
+  small_phantom(f / "one", 4);
+  auto one = config("labels=enet", "none");
+  one.data = (f / "one").string();
+  refused(one, {"--class-weights labels=enet", "one head", "write --class-weights enet"});
 }
 
 TEST_CASE("several heads: a photograph without a head's mask teaches and counts for the others alone") {

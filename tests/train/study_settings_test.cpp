@@ -46,12 +46,14 @@ std::set<std::string> names_in(Config config) {
 
 TEST_CASE("a study takes every setting that its runs can share, under its name there, and keeps it") {
   // All but those that it makes itself, and the network's preset and the colors, which it calls otherwise.
-  const std::set<std::string> own{"images",   "masks", "init",  "from",     "seed",     "epochs", "epoch_steps", "val_every",
-                                  "patience", "head",  "crops", "channels", "held_out", "space",  "aux",         "aux_weight"};
+  const std::set<std::string> own{"images",   "masks", "from",  "seed",     "epochs", "epoch_steps", "val_every",
+                                  "patience", "head",  "crops", "channels", "space",  "aux",         "aux_weight"};
   const std::set<std::string> study = names_in(train::StudyConfig{}), segmentation = names_in(train::TrainConfig{});
   for (const std::string& name : segmentation) CHECK_MESSAGE(study.contains(name) != own.contains(name), name);
   for (const std::string& name : names_in(train::ColorizeConfig{})) CHECK_MESSAGE(study.contains(name) != own.contains(name), name);
-  for (const char* name : {"pretrain_schedule", "pretrain_beta1", "pretrain_decay_on", "padding", "discriminator_lr_factor"})
+  for (const char* name : {"pretrain_size", "pretrain_resize", "pretrain_crop_center", "pretrain_augment", "pretrain_batch",
+                           "pretrain_weight_decay", "pretrain_epoch_steps", "pretrain_val_every", "pretrain_schedule", "pretrain_beta1",
+                           "pretrain_decay_on", "padding", "discriminator_lr_factor"})
     CHECK_MESSAGE(study.contains(name), name);
 
   TempFolder f;
@@ -66,9 +68,16 @@ TEST_CASE("a study takes every setting that its runs can share, under its name t
   CHECK(usual.at("normalize") == "half");
   CHECK(usual_pair.at("padding") == 255);
   CHECK(usual_pair.at("schedule") == "constant");
+  CHECK(usual_pair.at("held_out") == 8);
+  CHECK(usual_pair.at("epoch_steps") == 1);
+  for (const char* name : {"size", "resize", "crop_center", "augment", "batch", "weight_decay", "init"})
+    CHECK_MESSAGE(usual_pair.at(name) == usual.at(name), name);
 
   c.out = (f / "b").string();
   c.segmentation.border_label = "background", c.segmentation.border = 7, c.segmentation.clip_norm = 2, c.segmentation.beta1 = 0.75;
+  c.segmentation.weight_decay = 0, c.weight_decay = 0.125, c.init = "kaiming_normal";
+  c.pretraining.weight_decay = 0.25, c.pretraining.batch = 3, c.pretraining.width = c.pretraining.height = 24;
+  c.pretraining.augment = "none", c.pretraining.resize = "stretch", c.pretraining.epoch_steps = 2, c.pretraining.held_out = 3;
   c.pretraining.padding = 128, c.pretraining.schedule = "cosine", c.pretraining.beta1 = 0.25;
   c.undefined = "1";
   CHECK(run_told(c) == train::Outcome::finished);
@@ -78,9 +87,21 @@ TEST_CASE("a study takes every setting that its runs can share, under its name t
     CHECK(run.at("border") == 7);
     CHECK(run.at("clip_norm") == 2);
     CHECK(run.at("beta1") == 0.75);
+    CHECK(run.at("weight_decay") == 0.125);
+    CHECK(run.at("batch") == 2);
+    CHECK(run.at("size") == "16x16");
+    CHECK(run.at("init") == "kaiming_normal");
   }
   const auto pair = stored_settings(f / "b/colorization_0");
   CHECK(pair.at("padding") == 128);
+  CHECK(pair.at("weight_decay") == 0.25);
+  CHECK(pair.at("batch") == 3);
+  CHECK(pair.at("size") == "24x24");
+  CHECK(pair.at("augment") == "none");
+  CHECK(pair.at("resize") == "stretch");
+  CHECK(pair.at("epoch_steps") == 2);
+  CHECK(pair.at("held_out") == 3);
+  CHECK(pair.at("init") == "kaiming_normal");
   CHECK(pair.at("schedule") == "cosine");
   CHECK(pair.at("beta1") == 0.25);
   CHECK(train::to_json(train::study_config_from_json(train::to_json(c))) == train::to_json(c));
@@ -100,4 +121,83 @@ TEST_CASE("a study takes every setting that its runs can share, under its name t
   check_throws<OptionError>([&] { run_told(other); }, {"--schedule plateau", "validations", "poly, cosine"});
   other.segmentation.schedule = "poly", other.segmentation.crop_foreground = 2;
   check_throws<OptionError>([&] { run_told(other); }, {"--crop-foreground"});
+}
+
+TEST_CASE("a study's preset gives way to what is typed") {
+  train::StudyConfig c;
+  c.out = "out", c.preset = "smoke";
+  const train::StudyConfig own = train::resolved(c);
+  CHECK(own.base == 4);
+  CHECK(own.depth == 2);
+  c.model = "unet", c.model_preset = "smp";  // whose sizes are fixed
+  const train::StudyConfig smp = train::resolved(c);
+  CHECK(smp.base == 0);
+  CHECK(smp.depth == 0);
+  CHECK(smp.width == own.width);
+  c.model_preset = "bn", c.base = 6;
+  CHECK(train::resolved(c).base == 6);
+  CHECK(train::resolved(c).depth == 2);
+  c = {};
+  c.out = "out", c.preset = "paper";  // crops with their center anywhere
+  for (const char* resize : {"stretch", "pad"}) {
+    c.resize = resize;
+    CHECK(train::resolved(c).crop_center == "inside");
+  }
+  CHECK(train::resolved(c).discriminator == "surrogate");
+  c.discriminator_layers = 1;  // of the other kind
+  CHECK(train::resolved(c).discriminator == "patchgan");
+  CHECK(train::resolved(c).discriminator_base == 0);
+  c.crop_center = "anywhere";
+  check_throws<OptionError>([&] { train::resolved(c); }, {"--crop-center anywhere needs --resize crop"});
+  c.crop_center = "", c.init = "w.safetensors";
+  check_throws<OptionError>([&] { train::resolved(c); }, {"--init w.safetensors", "--pretrained"});
+  c.init = "", c.pretrained_normalize = "imagenet";
+  check_throws<OptionError>([&] { train::resolved(c); }, {"--pretrained-normalize imagenet", "--pretrained"});
+}
+
+TEST_CASE("a study says once, before it starts, how each arm sees photographs, and that with which a file's network learned") {
+  TempFolder f;
+  small_phantom(f / "data", 8);
+  train::StudyConfig c = told_study(f / "data", f / "first");
+  c.segmentation.normalize = "imagenet";
+  const data::Dataset dataset = data::open_dataset(c.data);
+  const auto told = [](const train::Study& study) {
+    std::string all;
+    for (const std::string& note : study.notes()) all += note + "\n";
+    return all;
+  };
+  {
+    train::Study study(c, dataset);
+    CHECK(study.plan().normalization == "all arms see them by the mean 0.485,0.456,0.406");
+    CHECK(told(study).find("--normalize imagenet: the arm \"colorization\" sees photographs otherwise") != std::string::npos);
+    CHECK(study.run({}, [](const std::string&) {}) == train::Outcome::finished);
+  }
+  c.pretrained = (f / "first/runs/100pct_seed0_scratch").string();  // whose network saw them so
+  c.segmentation.normalize = "half", c.out = (f / "second").string();
+  const auto mean_of = [&](const std::string& run) {
+    const auto saved = io::load_checkpoint(fs::path(c.out) / "runs" / run / "weights/last.safetensors");
+    return nlohmann::json::parse(saved.metadata.at("input")).value("mean", std::string());
+  };
+  train::Study second(c, dataset);
+  const std::string plan = second.plan().text().at(1);
+  CHECK(plan ==
+        "photographs: scratch sees them as x * 2 - 1; colorization sees them as x * 2 - 1; pretrained sees them by the mean "
+        "0.485,0.456,0.406");
+  CHECK(told(second).find("normalize") == std::string::npos);
+  std::atomic<bool> stop = false;
+  train::TrainEvents events;
+  int steps = 0;
+  events.step = [&](const train::StepEvent&) { stop = ++steps == 2 + 2 + 2 + 1; };  // within the arm of the file
+  CHECK(second.run(
+            events, [](const std::string&) {}, &stop) == train::Outcome::interrupted);
+  CHECK(run_told(c) == train::Outcome::finished);  // goes on with it
+  CHECK(mean_of("100pct_seed0_scratch").empty());
+  CHECK(mean_of("100pct_seed0_colorization").empty());
+  CHECK(mean_of("100pct_seed0_pretrained") == "0.485,0.456,0.406");
+
+  c.pretrained_normalize = "half", c.out = (f / "third").string();
+  train::Study third(c, dataset);
+  CHECK(third.plan().normalization == "all arms see them as x * 2 - 1");
+  CHECK(told(third).find("it saw photographs by the mean 0.485,0.456,0.406, and now sees them as x * 2 - 1; --pretrained-normalize auto") !=
+        std::string::npos);
 }

@@ -14,6 +14,7 @@ struct SplitSummary {
   int items = 0;
   ClassCounts counts;
   std::vector<std::vector<std::int64_t>> pixels;  ///< of each mask, by class
+  std::vector<std::vector<std::int64_t>> known;   ///< the same of those that have it or are known not to
   std::vector<std::int64_t> labelled;             ///< by class: pixels that have it or are known not to; one number unless classes overlap
   bool overlapping = false;                       ///< a pixel can have several classes, or none
   std::vector<int> planes;                        ///< of what is counted, where a plane has one of several labels

@@ -10,25 +10,26 @@
 
 namespace lamina::data {
 
-/// How often each class occurs in a list of masks; ignored pixels are left out everywhere.
+/// How often each class occurs in a list of masks; ignored pixels are left out everywhere. Classes that are each yes or no (planes, grades)
+/// have labelled pixels of their own; of classes that exclude each other all have the same.
 struct ClassCounts {
   std::vector<std::int64_t> pixels;            ///< of the class
   std::vector<std::int64_t> images;            ///< that hold the class
-  std::vector<std::int64_t> pixels_of_images;  ///< all labelled pixels of the images that hold the class
+  std::vector<std::int64_t> pixels_of_images;  ///< labelled pixels of the images that hold the class
+  std::vector<std::int64_t> labelled{};        ///< all labelled pixels; none: as many as have one of the classes
 
   static ClassCounts zeros(std::size_t classes) {
-    return {std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes)};
+    const std::vector<std::int64_t> none(classes);
+    return {none, none, none, none};
   }
-  /// Counts one mask; `mask` holds its pixels of each class. Returns how many that are.
-  std::int64_t add(const std::vector<std::int64_t>& mask) {
-    std::int64_t labelled = 0;
-    for (const std::int64_t n : mask) labelled += n;
+  /// Counts one mask; `mask` holds its pixels of each class, `known` those that have it or are known not to.
+  void add(const std::vector<std::int64_t>& mask, const std::vector<std::int64_t>& known) {
     for (std::size_t c = 0; c < mask.size(); ++c) {
       pixels[c] += mask[c];
       images[c] += mask[c] > 0;
-      pixels_of_images[c] += mask[c] > 0 ? labelled : 0;
+      pixels_of_images[c] += mask[c] > 0 ? known[c] : 0;
+      labelled[c] += known[c];
     }
-    return labelled;
   }
 };
 
@@ -50,14 +51,16 @@ inline WeightRule weight_rule_named(std::string_view name) {
   return static_cast<WeightRule>(it - std::begin(kWeightRules));
 }
 
-/// Loss weights of the classes. With p = a class's share of all n labelled pixels, over the k classes that occur:
+/// Loss weights of the classes. With p = a class's share of the labelled pixels, of a plane or a grade those of its own plane, over the k
+/// classes that occur:
 ///   none         1
-///   balanced     n / (k * pixels), scikit-learn's "balanced"
+///   balanced     1 / (k * p), scikit-learn's "balanced"
 ///   inverse      1/p, scaled to a mean of 1 over the classes
 ///   median       median(f) / f with f = pixels / pixels_of_images (Eigen & Fergus 2015; SegNet)
 ///   enet         1 / ln(1.02 + p) (Paszke et al. 2016)
-///   effective    (1 - b) / (1 - b^pixels), b = 1 - k/n, scaled to a mean of 1 (Cui et al. 2019, whose b is a constant: with millions of
-///                pixels a class every constant in use gives equal weights, so b is tied to the mean class here)
+///   effective    (1 - b) / (1 - b^pixels), b = 1 - k/n with n = the pixels of all classes, scaled to a mean of 1 (Cui et al. 2019, whose b
+///                is a constant: with millions of pixels a class every constant in use gives equal weights, so b is tied to the mean class
+///                here)
 ///   dice-volume  1/p^2, scaled to a mean of 1: those of the generalized Dice, counted once over the set (Sudre et al. 2017)
 /// A class without pixels gets 0. Throws DataError when no class has any.
 inline std::vector<double> class_weights(WeightRule rule, const ClassCounts& counts) {
@@ -80,11 +83,12 @@ inline std::vector<double> class_weights(WeightRule rule, const ClassCounts& cou
   std::vector<double> weights(classes, 0);
   double sum = 0;
   for (std::size_t c = 0; c < classes; ++c) {
-    const double pixels = static_cast<double>(counts.pixels[c]), share = pixels / total;
+    const double pixels = static_cast<double>(counts.pixels[c]);
+    const double labelled = counts.labelled.empty() ? total : static_cast<double>(counts.labelled[c]), share = pixels / labelled;
     if (pixels == 0) continue;
     switch (rule) {
       case WeightRule::none: weights[c] = 1; break;
-      case WeightRule::balanced: weights[c] = total / (present * pixels); break;
+      case WeightRule::balanced: weights[c] = labelled / (present * pixels); break;
       case WeightRule::inverse: weights[c] = 1 / share; break;
       case WeightRule::median: weights[c] = median * static_cast<double>(counts.pixels_of_images[c]) / pixels; break;
       case WeightRule::enet: weights[c] = 1 / std::log(1.02 + share); break;

@@ -157,16 +157,22 @@ class Head {
   std::string name_;
 };
 
-/// How often each output should say yes, of values the grades of each, from the pixels of each class in every mask: what class weights are
-/// made from.
-data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<std::int64_t>>& masks);
-/// The pixels of each class in every mask of a data set that is open.
-std::vector<std::vector<std::int64_t>> mask_pixels(const std::vector<data::Item>& items);
+/// Of one mask, by class, as Item has them: pixels that have it, and those that do or are known not to.
+struct MaskPixels {
+  std::vector<std::int64_t> pixels, labelled;
+};
+/// Those of every mask of a data set that is open. Throws DataError where they were not counted.
+std::vector<MaskPixels> mask_pixels(const std::vector<data::Item>& items);
+/// How often each output should say yes, of values the grades of each, and in how many pixels it says anything: what class weights are made
+/// from.
+data::ClassCounts output_counts(const Head& head, const std::vector<MaskPixels>& masks);
 inline data::ClassCounts output_counts(const Head& head, const std::vector<data::Item>& items) {
   return output_counts(head, mask_pixels(items));
 }
 /// Class weights (Head::weighed), by a rule, each part's from its own labels; 1 of one of several heads whose outputs are no classes.
-std::vector<double> class_weights(const Head& head, data::WeightRule rule, const std::vector<std::vector<std::int64_t>>& masks);
+std::vector<double> class_weights(const Head& head, data::WeightRule rule, const std::vector<MaskPixels>& masks);
+/// Those of one part, from the counts of its head.
+std::vector<double> class_weights(const Part& part, data::WeightRule rule, const data::ClassCounts& counts);
 /// Of each output that is yes or no: pixels where it should say no over those where it should say yes, what scikit-learn's "balanced"
 /// weighs the one against the other with. 1 where either never is, and of other outputs. Throws DataError as mask_pixels().
 std::vector<double> balanced_positives(const Head& head, const std::vector<data::Item>& items);

@@ -18,6 +18,8 @@ namespace lamina::train {
 
 /// What a study trains with where nothing else is said, beside what its preset says.
 TrainConfig study_segmentation();
+/// The same of the colorization. Numbers below 0 or that are 0, and texts that are empty, are as the segmentations have them.
+ColorizeConfig study_pretraining();
 
 /// Every setting of a study; see describe(). Numbers that are 0 and texts that are empty are the preset's.
 struct StudyConfig {
@@ -25,11 +27,11 @@ struct StudyConfig {
   std::string data = {};
   std::string preset = "small";
   std::vector<std::string> photos = {};
-  std::string pretrained = {};
+  std::string pretrained = {}, pretrained_normalize = "auto";
   std::string fractions = {};
   std::uint64_t first_seed = 0;
   int pretrainings = 1;
-  std::string model = {}, model_preset = {};
+  std::string model = {}, model_preset = {}, init = {};
   int base = 0, depth = 0;
   models::OptionValues options = {};  ///< as TrainConfig has them
   int width = 0, height = 0;
@@ -48,7 +50,7 @@ struct StudyConfig {
   std::string out = {};
   /// All else that the runs of either kind can be told; what the fields above say of them is not looked at here.
   TrainConfig segmentation = study_segmentation();
-  ColorizeConfig pretraining = {};
+  ColorizeConfig pretraining = study_pretraining();
 };
 
 inline constexpr Choice kStudyChoices[] = {
@@ -64,6 +66,28 @@ bool is_of_arms(const Field& field);
 /// A field of a colorization's settings as a study says it; one that segmentations have, too, has a name of its own, "pretrain_schedule".
 Field of_pretraining(const Field& field, bool renamed);
 
+/// What the colorization has otherwise than the segmentations.
+template <class Visit>
+void describe_pretraining(ColorizeConfig& c, Visit&& visit) {
+  visit(Field{"pretrain_size", "of the colorization: W[xH] of the images; 0x0: as --size", 0, infer::kMostSide}, Extent{c.width, c.height});
+  visit(Field{.name = "pretrain_resize",
+              .help = "of the colorization: how images get to that size; empty: as --resize",
+              .choices = kResizeChoices},
+        c.resize);
+  visit(Field{.name = "pretrain_crop_center",
+              .help = "of the colorization: where a crop is drawn; empty: as --crop-center",
+              .choices = kCropCenterChoices},
+        c.crop_center);
+  visit(Field{.name = "pretrain_augment", .help = "of the colorization: random changes; empty: as --augment", .choices = kAugmentChoices},
+        c.augment);
+  visit(Field{"pretrain_batch", "of the colorization: images an update; 0: as --batch", 0}, c.batch);
+  visit(Field{"pretrain_weight_decay", "of the colorization: of G's and D's kernels; -1: as --weight-decay", StudyConfig::kOfPreset},
+        c.weight_decay);
+  visit(Field{"pretrain_epoch_steps", "of the colorization: updates after which is validated and saved; 0: a tenth of them", 0},
+        c.epoch_steps);
+  visit(Field{"pretrain_val_every", "of the colorization: of these epochs, how many between validations", 1}, c.val_every);
+}
+
 /// What a study says of itself and of both kinds of runs.
 template <class Visit>
 void describe_study(StudyConfig& c, Visit&& visit) {
@@ -77,6 +101,10 @@ void describe_study(StudyConfig& c, Visit&& visit) {
               "folders, lists, data sets; those of the data set's val and test lists are left out"},
         TextList{c.photos});
   visit(Field{"pretrained", "weights of the third arm, a .safetensors file; empty: the arm is skipped"}, c.pretrained);
+  visit(Field{.name = "pretrained_normalize",
+              .help = "how that arm sees intensities; auto: as the network of the file saw them, where it says so, else by --normalize",
+              .choices = kNormalizeChoices},
+        c.pretrained_normalize);
   visit(Field{"fractions", "shares of the labelled images and how many seeds each has, such as 0.1:5,1:5; empty: the preset's"},
         c.fractions);
   visit(Field{"first_seed", "of the seeds, which follow each other"}, c.first_seed);
@@ -85,6 +113,8 @@ void describe_study(StudyConfig& c, Visit&& visit) {
   visit(Field{"model_preset", "of the family; empty: the preset's"}, c.model_preset);
   visit(training_field("base"), c.base);
   visit(training_field("depth"), c.depth);
+  visit(Field{.name = "init", .help = "initialiser of what begins without weights; empty: the network's", .choices = nn::init_choices()},
+        c.init);
   describe_family_options(c.options, visit, true);
   visit(Field{"size", "W[xH] of the images; 0x0: the preset's", 0, infer::kMostSide}, Extent{c.width, c.height});
   visit(training_field("resize"), c.resize);
@@ -109,6 +139,7 @@ void describe_study(StudyConfig& c, Visit&& visit) {
   visit(Field{.name = "colors", .help = "what G makes of gray", .choices = infer::kSpaceChoices}, c.colors);
   visit(Field{.name = "activation", .help = "of G's output", .choices = infer::kActivationChoices}, c.activation);
   visit(Field{"weight_decay", "of all networks' kernels", 0}, c.weight_decay);
+  describe_pretraining(c.pretraining, visit);
   visit(Field{.name = "uncertain", .help = "how a class of that role counts for background against skin", .choices = kUncertainChoices},
         c.uncertain);
   visit(Field{.name = "undefined",
@@ -167,6 +198,7 @@ struct StudyPlan {
   std::vector<StudyRun> runs;
   int colorizations = 0;
   double colorization_step = 0, segmentation_step = 0;  ///< seconds, as measured by a few updates
+  std::string normalization;                            ///< which arms see photographs how
   std::size_t memory = 0;                               ///< bytes of tensors that the larger of the two takes
   double seconds = 0;                                   ///< in all, without what is done already
   std::vector<std::string> text() const;
@@ -209,19 +241,22 @@ class Study {
   std::filesystem::path colorization_folder(std::uint64_t seed) const;
   std::filesystem::path folder_of(const StudyRun& run) const;
   ColorizeConfig colorize_config(std::uint64_t index) const;
+  infer::InputConfig input_of(const StudyRun& run) const;
+  std::string normalization() const;
   TrainConfig train_config(const StudyRun& run) const;
   data::Dataset subset(const StudyRun& run) const;
   Outcome colorize(std::uint64_t index, const TrainEvents& events, const std::atomic<bool>* stop);
   Outcome segment(StudyRun& run, const TrainEvents& events, const std::atomic<bool>* stop);
   data::Split scored() const;
   std::string scored_text() const;
-  Scalars score(SegmentationTask& task) const;
+  Scalars score(const StudyRun& run, SegmentationTask& task) const;
   void write_tables() const;
 
   StudyConfig config_;
   const data::Dataset& dataset_;
   data::PhotoSets photos_;
   std::vector<StudyRun> runs_;
+  std::string advice_;  ///< on how the network of the file of weights sees photographs
   std::string record_;  ///< of settings and data, what study.json says
 };
 

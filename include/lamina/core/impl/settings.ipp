@@ -159,7 +159,10 @@ void assign(const Field& field, std::uint64_t& to, const SettingValue& from) { a
 void assign(const Field& field, Extent to, const SettingValue& from) {
   const auto* v = std::get_if<std::string>(&from);
   if (!v) throw_wrong_type(field, from, "a size such as \"256x256\"");
-  std::tie(to.width, to.height) = parse_extent(*v);
+  if (field.least == 0 && *v == "0x0")  // of something else
+    to.width = to.height = 0;
+  else
+    std::tie(to.width, to.height) = parse_extent(*v);
 }
 void assign(const Field& field, TextList to, const SettingValue& from) {
   std::string text;

@@ -104,13 +104,17 @@ class Checker {
   struct Outside {
     std::vector<std::string> files;
     std::map<std::string, std::int64_t> pixels;  // by value, in words
+    std::map<std::string, detail::Pairs> overlaps;
   };
   /// In one line, the most frequent values first.
   std::string told(const Outside& found, const std::string& cure) const {
     constexpr std::size_t kShown = 3;
     std::vector<std::pair<std::int64_t, std::string>> values;
     std::int64_t sum = 0;
-    for (const auto& [value, count] : found.pixels) sum += count, values.emplace_back(-count, value);
+    for (const auto& [value, count] : found.pixels) {
+      const auto pairs = found.overlaps.find(value);
+      sum += count, values.emplace_back(-count, value + (pairs == found.overlaps.end() ? "" : detail::overlaps_text(pairs->second)));
+    }
     std::sort(values.begin(), values.end());
     std::string text = values.size() == 1 ? values[0].second : message(values.size(), " values, most often ");
     for (std::size_t k = 0; values.size() > 1 && k < std::min(kShown, values.size()); ++k)
@@ -135,20 +139,21 @@ class Checker {
       const MaskContent& mask = survey.found[i].mask;
       if (survey.items[i].mask.empty() || !survey.found[i].mask_error.empty()) continue;
       const std::string name = survey.items[i].mask.filename().string();
-      const auto add = [&](Outside& to, const MaskContent& own, std::uint32_t value, std::int64_t count) {
+      bool leaves_out = false;
+      const auto add = [&](const MaskContent& own, const MaskDecoder& decoder, std::uint32_t value, std::int64_t count) {
+        Outside& to = leaves_out ? left_out : outside[mask_values::no_label_cure(own, value, report_.schema.has_colors)];
         if (to.files.empty() || to.files.back() != name) to.files.push_back(name);
         to.pixels[own.describe(value)] += count;
+        if (value == MaskContent::kSeveralPlanes) detail::add_overlaps(to.overlaps[own.describe(value)], own, decoder);
       };
-      detail::each_unknown(mask, decoder_, [&](const MaskContent& own, std::uint32_t value, std::int64_t count) {
-        add(outside[mask_values::no_label_cure(own, value, report_.schema.has_colors)], own, value, count);
-      });
-      detail::each_unknown(
-          mask, decoder_, [&](const MaskContent& own, std::uint32_t value, std::int64_t count) { add(left_out, own, value, count); }, true);
+      detail::each_unknown(mask, decoder_, add);
+      leaves_out = true;
+      detail::each_unknown(mask, decoder_, add, leaves_out);
       const auto [pixels, known] = detail::counts_of(mask, decoder_, report_.schema);
       SplitSummary& split = report_.splits[static_cast<int>(survey.splits[i])];
-      split.counts.add(pixels);
+      split.counts.add(pixels, known);
       for (std::size_t c = 0; c < classes; ++c) split.labelled[c] += known[c];
-      split.pixels.push_back(pixels);
+      split.pixels.push_back(pixels), split.known.push_back(known);
       if (has_foreground(pixels)) continue;
       ++split.without_foreground;
       empty[static_cast<int>(survey.splits[i])].push_back(name);

@@ -21,23 +21,6 @@ void throw_errors(const DatasetFiles& files) {
   require<DataError>(errors == 0, files.root.string(), ": the data set has ", counted(errors, "error"), ":", text);
 }
 
-/// " ('red' and 'bright' at 12, 'red' and 'dark' at 3)"
-std::string overlaps_text(const MaskContent& mask, const MaskDecoder& masks, const LabelSchema& schema) {
-  constexpr std::size_t kTold = 4;
-  std::vector<std::pair<std::int64_t, std::string>> pairs;
-  for (const auto& [planes, pixels] : mask.overlaps) {
-    const auto name = [&](std::uint32_t plane) {
-      const int label = masks.class_of(mask, plane);
-      return label < 0 || label >= schema.classes() ? message("plane ", plane) : "'" + schema.names[static_cast<std::size_t>(label)] + "'";
-    };
-    pairs.emplace_back(-pixels, message(name(planes.first), " and ", name(planes.second), " at ", pixels));
-  }
-  std::sort(pairs.begin(), pairs.end());
-  std::string text;
-  for (std::size_t k = 0; k < std::min(pairs.size(), kTold); ++k) text += (k ? ", " : " (") + pairs[k].second;
-  return text + (pairs.empty() ? "" : pairs.size() > kTold ? message(" and ", pairs.size() - kTold, " other pairs)") : ")");
-}
-
 }  // namespace
 
 Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
@@ -63,11 +46,13 @@ Dataset open_dataset(const fs::path& root, const DatasetOptions& options) {
   survey.tell_of_duplicates(same);
   for (Finding& f : same) dataset.findings.push_back({false, std::move(f.text), f.leak});
   for (std::size_t i = 0; i < survey.items.size(); ++i) {
-    detail::each_unknown(survey.found[i].mask, dataset.masks, [&](const MaskContent& mask, std::uint32_t value, std::int64_t count) {
-      const std::string which = value == MaskContent::kSeveralPlanes ? overlaps_text(mask, dataset.masks, dataset.schema) : "";
-      throw DataError(message(mask.file, ": ", counted(count, "pixel has", "pixels have"), " ", mask.describe(value), which,
-                              mask_values::no_label_cure(mask, value, dataset.schema.has_colors)));
-    });
+    const auto refuse = [&](const MaskContent& mask, const MaskDecoder& decoder, std::uint32_t value, std::int64_t count) {
+      detail::Pairs pairs;
+      if (value == MaskContent::kSeveralPlanes) detail::add_overlaps(pairs, mask, decoder);
+      throw DataError(message(mask.file, ": ", counted(count, "pixel has", "pixels have"), " ", mask.describe(value),
+                              detail::overlaps_text(pairs), mask_values::no_label_cure(mask, value, dataset.schema.has_colors)));
+    };
+    detail::each_unknown(survey.found[i].mask, dataset.masks, refuse);
   }
   const std::vector<std::size_t> copied = survey.copied();
   std::size_t i = 0;

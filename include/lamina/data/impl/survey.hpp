@@ -1,5 +1,6 @@
 #pragma once
 // What reading the files of a data set once finds: for checking, opening and counting.
+#include <map>
 #include <string>
 #include <vector>
 
@@ -59,14 +60,21 @@ struct MaskCounts {
   std::vector<std::int64_t> pixels, known;
 };
 MaskCounts counts_of(const MaskContent& mask, const MaskDecoder& decoder, const LabelSchema& schema);
-/// Calls f(mask, value, pixels) with the values that are no label, those that are left out or the others; of several heads with each one's
-/// mask.
+/// Calls f(mask, decoder, value, pixels) with the values that are no label, those that are left out or the others; of several heads with
+/// each one's mask and decoder.
 template <class F>
 void each_unknown(const MaskContent& mask, const MaskDecoder& decoder, F&& f, bool left_out = false) {
   for (std::size_t h = 0; h < mask.heads.size(); ++h) each_unknown(mask.heads[h], decoder.head(h), f, left_out);
   for (const auto& [value, count] : decoder.counts_of(mask))
-    if (left_out ? decoder.leaves_out(mask, value) : decoder.class_of(mask, value) < 0) f(mask, value, count);
+    if (left_out ? decoder.leaves_out(mask, value) : decoder.class_of(mask, value) < 0) f(mask, decoder, value, count);
 }
+
+/// Pixels by the classes that they have both, "'red' and 'bright'".
+using Pairs = std::map<std::string, std::int64_t>;
+/// Adds those of a mask whose classes exclude each other.
+void add_overlaps(Pairs& to, const MaskContent& mask, const MaskDecoder& decoder);
+/// " ('red' and 'bright' at 12, 'red' and 'dark' at 3)", the most frequent first; nothing of none.
+std::string overlaps_text(const Pairs& pairs);
 
 /// As CheckReport::objects. Throws as read_mask.
 std::vector<std::vector<double>> object_widths(const std::vector<Item>& items, const MaskDecoder& decoder, const LabelSchema& schema,

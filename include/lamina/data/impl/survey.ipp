@@ -94,6 +94,25 @@ std::string examples(const std::vector<std::string>& names) {
   return names.size() > 4 ? s + ", ..." : s;
 }
 
+void add_overlaps(Pairs& to, const MaskContent& mask, const MaskDecoder& decoder) {
+  const LabelSchema& schema = decoder.schema();
+  const auto name = [&](std::uint32_t plane) {
+    const int label = decoder.class_of(mask, plane);
+    return label < 0 || label >= schema.classes() ? message("plane ", plane) : "'" + schema.names[static_cast<std::size_t>(label)] + "'";
+  };
+  for (const auto& [planes, pixels] : mask.overlaps) to[message(name(planes.first), " and ", name(planes.second))] += pixels;
+}
+
+std::string overlaps_text(const Pairs& pairs) {
+  constexpr std::size_t kTold = 4;
+  std::vector<std::pair<std::int64_t, std::string>> sorted;
+  for (const auto& [names, pixels] : pairs) sorted.emplace_back(-pixels, message(names, " at ", pixels));
+  std::sort(sorted.begin(), sorted.end());
+  std::string text;
+  for (std::size_t k = 0; k < std::min(sorted.size(), kTold); ++k) text += (k ? ", " : " (") + sorted[k].second;
+  return text + (sorted.empty() ? "" : sorted.size() > kTold ? message(" and ", sorted.size() - kTold, " other pairs)") : ")");
+}
+
 Survey::Survey(DatasetFiles& files, const DatasetOptions& options, bool photos) {
   items = files.all_items();
   for (const Split split : kSplits) splits.insert(splits.end(), files.items(split).size(), split);

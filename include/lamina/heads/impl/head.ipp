@@ -8,52 +8,54 @@
 #include "lamina/ops/slice_channels.hpp"
 
 namespace lamina::heads {
-data::ClassCounts output_counts(const Head& head, const std::vector<std::vector<std::int64_t>>& masks) {
-  data::ClassCounts counts = data::ClassCounts::zeros(static_cast<std::size_t>(head.weighed()));
-  for (const auto& pixels : masks) counts.add(head.output_pixels(pixels));
-  return counts;
-}
-
-std::vector<std::vector<std::int64_t>> mask_pixels(const std::vector<data::Item>& items) {
-  std::vector<std::vector<std::int64_t>> masks;
+std::vector<MaskPixels> mask_pixels(const std::vector<data::Item>& items) {
+  std::vector<MaskPixels> masks;
   for (const data::Item& item : items) {
     require<DataError>(!item.pixels.empty(), item.image.string(), ": the pixels of its mask were not counted; open_dataset does");
-    masks.push_back(item.pixels);
+    require<DataError>(item.labelled.size() == item.pixels.size(), item.image.string(), ": Item::labelled has ", item.labelled.size(),
+                       " numbers, Item::pixels ", item.pixels.size());
+    masks.push_back({item.pixels, item.labelled});
   }
   return masks;
 }
 
-std::vector<double> class_weights(const Head& head, data::WeightRule rule, const std::vector<std::vector<std::int64_t>>& masks) {
+data::ClassCounts output_counts(const Head& head, const std::vector<MaskPixels>& masks) {
+  data::ClassCounts counts = data::ClassCounts::zeros(static_cast<std::size_t>(head.weighed()));
+  for (const MaskPixels& mask : masks) {
+    const std::vector<std::int64_t> yes = head.output_pixels(mask.pixels);
+    std::vector<std::int64_t> known = head.output_negatives(mask.pixels, mask.labelled);
+    std::transform(yes.begin(), yes.end(), known.begin(), known.begin(), std::plus<>());
+    counts.add(yes, known);
+  }
+  return counts;
+}
+
+std::vector<double> class_weights(const Part& part, data::WeightRule rule, const data::ClassCounts& counts) {
+  const auto own = [&](const std::vector<std::int64_t>& all) {
+    return std::vector<std::int64_t>(all.begin() + part.output, all.begin() + part.output + part.weighed());
+  };
+  if (!part.takes_weights()) return std::vector<double>(static_cast<std::size_t>(part.weighed()), 1);
+  return data::class_weights(rule, {own(counts.pixels), own(counts.images), own(counts.pixels_of_images), own(counts.labelled)});
+}
+
+std::vector<double> class_weights(const Head& head, data::WeightRule rule, const std::vector<MaskPixels>& masks) {
+  const data::ClassCounts counts = output_counts(head, masks);
   std::vector<double> all;
   for (const Part& part : head.parts()) {
-    const auto count = static_cast<std::size_t>(part.weighed());
-    data::ClassCounts counts = data::ClassCounts::zeros(count);
-    for (const auto& pixels : masks) {
-      const std::vector<std::int64_t> of_outputs = head.output_pixels(pixels);
-      const auto first = of_outputs.begin() + part.output;
-      counts.add({first, first + part.weighed()});
-    }
-    const auto own = part.takes_weights() ? data::class_weights(rule, counts) : std::vector<double>(count, 1);
+    const std::vector<double> own = class_weights(part, rule, counts);
     all.insert(all.end(), own.begin(), own.end());
   }
   return all;
 }
 
 std::vector<double> balanced_positives(const Head& head, const std::vector<data::Item>& items) {
-  const auto outputs = static_cast<std::size_t>(head.outputs());
-  std::vector<std::int64_t> yes(outputs), no(outputs);
-  (void)mask_pixels(items);
-  for (const data::Item& item : items) {
-    require<DataError>(item.labelled.size() == item.pixels.size(), item.image.string(), ": Item::labelled has ", item.labelled.size(),
-                       " numbers, Item::pixels ", item.pixels.size());
-    const auto own = head.output_pixels(item.pixels), others = head.output_negatives(item.pixels, item.labelled);
-    for (std::size_t c = 0; c < outputs; ++c) yes[c] += own[c], no[c] += others[c];
-  }
-  std::vector<double> weights(outputs, 1);
+  const data::ClassCounts counts = output_counts(head, items);
+  std::vector<double> weights(static_cast<std::size_t>(head.outputs()), 1);
   for (const Part& part : head.parts())
     for (int k = 0; k < part.head->outputs() && part.head->activation() == LossActivation::sigmoid; ++k) {
       const auto c = static_cast<std::size_t>(part.output + k);
-      if (yes[c] > 0 && no[c] > 0) weights[c] = static_cast<double>(no[c]) / static_cast<double>(yes[c]);
+      const std::int64_t yes = counts.pixels[c], no = counts.labelled[c] - yes;
+      if (yes > 0 && no > 0) weights[c] = static_cast<double>(no) / static_cast<double>(yes);
     }
   return weights;
 }

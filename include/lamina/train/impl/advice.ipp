@@ -104,10 +104,12 @@ std::map<std::string, std::vector<double>> weights_by_rule(const data::CheckRepo
   std::map<std::string, std::vector<double>> weights;
   if (report.schema.counted().empty()) return weights;
   const auto head = heads::make_head(report.schema);
-  const data::ClassCounts counts = heads::output_counts(*head, report.splits[0].pixels);
+  std::vector<heads::MaskPixels> masks;
+  for (std::size_t i = 0; i < report.splits[0].pixels.size(); ++i) masks.push_back({report.splits[0].pixels[i], report.splits[0].known[i]});
+  const data::ClassCounts counts = heads::output_counts(*head, masks);
   if (std::all_of(counts.pixels.begin(), counts.pixels.end(), [](std::int64_t n) { return n == 0; })) return weights;
   for (const std::string_view rule : data::kWeightRules)
-    weights.emplace(rule, heads::class_weights(*head, data::weight_rule_named(rule), report.splits[0].pixels));
+    weights.emplace(rule, heads::class_weights(*head, data::weight_rule_named(rule), masks));
   return weights;
 }
 

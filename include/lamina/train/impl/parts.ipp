@@ -2,7 +2,6 @@
 #include "lamina/train/impl/parts.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -15,21 +14,6 @@
 namespace lamina::train {
 namespace {
 
-/// "class weights: background 1.44, wound 22.3". Empty where there are none.
-std::string weights_text(const SegmentationTask& task, const char* what, const std::vector<double>& weights) {
-  if (weights.empty()) return {};
-  std::string text = message(what, " weights:");
-  for (const heads::Part& part : task.heads()[0]->parts()) {
-    const std::vector<std::string> names = weighed_names(part);
-    if (!part.whole) text += (part.output ? "; " : " ") + part.head->name() + ":";
-    for (int c = 0; c < part.weighed(); ++c) {
-      const std::string number = formatted(" %.4g", weights[static_cast<std::size_t>(part.output + c)]);
-      text += (c ? "," : "") + (names.empty() ? "" : " " + names[static_cast<std::size_t>(c)]) + number;
-    }
-  }
-  return text;
-}
-
 /// What --init and --from bring into a new network; none where neither names weights.
 std::vector<std::string> load_weights(const TrainConfig& config, const infer::InputConfig& input, models::Network& network) {
   std::vector<std::string> said;
@@ -37,14 +21,7 @@ std::vector<std::string> load_weights(const TrainConfig& config, const infer::In
     said.push_back("weights of " + io::find_best_or_last(file).string());
     const io::WeightMatch match = io::load_pretrained(network, file, {.last_layer = last_layer, .whole = config.init_strict});
     for (const std::string& line : match.lines()) said.push_back("  " + line);
-    if (const auto seen = input_of_network(file); seen && (seen->mean != input.mean || seen->sd != input.sd))
-      said.push_back(message("  warning: it saw photographs ", seen->mean.empty() ? "as x * 2 - 1" : "by the mean " + seen->mean,
-                             ", and now sees them ", input.mean.empty() ? "as x * 2 - 1" : "by the mean " + input.mean,
-                             "; --normalize auto shows them the same"));
-    else if (!seen && match.torchvision && input.mean != kImagenetMean)
-      said.push_back(
-          "  its names are torchvision's, whose networks learned from photographs by ImageNet's mean and deviation; if these "
-          "weights did, --normalize imagenet shows them the same");
+    if (const std::string advice = advice_on_input(file, match, input); !advice.empty()) said.push_back("  " + advice);
   };
   if (names_a_file(config.init)) load(config.init, true);
   if (!config.from.empty()) load(config.from, false);
@@ -74,16 +51,17 @@ bool merges_last_image(const TrainConfig& config, std::int64_t images, const hea
 
 }  // namespace
 
-std::vector<std::string> weighed_names(const heads::Part& part) {
-  const std::vector<std::string> events = part.head->events();
-  return events.empty() && part.whole ? part.head->outcomes() : events;
-}
+std::string seen_text(const infer::InputConfig& input) { return input.mean.empty() ? "as x * 2 - 1" : "by the mean " + input.mean; }
 
-std::vector<std::string> weights_lines(const SegmentationTask& task) {
-  const losses::CriterionOptions& o = task.criterion().options();
-  std::vector<std::string> lines{weights_text(task, "class", o.class_weights), weights_text(task, "positive", o.positive_weights)};
-  std::erase(lines, "");
-  return lines;
+std::string advice_on_input(const std::string& file, const io::WeightMatch& match, const infer::InputConfig& input, const char* option) {
+  if (const auto seen = input_of_network(file)) {
+    if (seen->mean == input.mean && seen->sd == input.sd) return {};
+    return message("warning: it saw photographs ", seen_text(*seen), ", and now sees them ", seen_text(input), "; ", option,
+                   " auto shows them the same");
+  }
+  if (!match.torchvision || input.mean == kImagenetMean) return {};
+  return message("its names are torchvision's, whose networks learned from photographs by ImageNet's mean and deviation; if these weights ",
+                 "did, ", option, " imagenet shows them the same");
 }
 
 std::string changed_input(const infer::InputConfig& now, const infer::InputConfig& saved, const std::string& run) {
@@ -188,82 +166,6 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn:
 EmptyClass empty_class_of(const TrainConfig& config, const heads::Head* head) {
   if (config.absent_classes != "auto") return losses::empty_class_named(config.absent_classes);
   return head && head->exclusive() && losses::Criterion(config.loss).has_ratios() ? EmptyClass::skip : EmptyClass::penalize;
-}
-
-/// "1,4,2" of the option `flag`.
-std::vector<double> numbers_in(const std::string& text, const char* flag) {
-  std::vector<double> weights;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    double w = 0;
-    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, w);
-    require<OptionError>(error == std::errc() && stop == text.data() + end && w >= 0 && w <= 1e30, flag, ": \"",
-                         text.substr(begin, end - begin), "\" is not a weight, a number from 0 to 1e30");
-    weights.push_back(w);
-    begin = end + 1;
-  }
-  require<OptionError>(*std::max_element(weights.begin(), weights.end()) > 0, flag, " ", text, ": every class weighs nothing");
-  return weights;
-}
-bool is_list(const std::string& text) { return text.find_first_of("-.0123456789") == 0; }
-
-std::vector<double> listed_weights(const std::string& text) {
-  if (is_list(text)) return numbers_in(text, "--class-weights");
-  if (text == "auto" || data::is_weight_rule(text)) return {};
-  std::vector<std::string_view> known{"auto"};
-  known.insert(known.end(), std::begin(data::kWeightRules), std::end(data::kWeightRules));
-  throw_unknown_name("--class-weights, which is a rule or a list of numbers such as 1,4,2:", text, known);
-}
-
-std::vector<double> listed_positive_weights(const std::string& text) {
-  if (is_list(text)) return numbers_in(text, "--positive-weights");
-  constexpr std::string_view kKnown[] = {"none", "balanced"};
-  if (std::find(std::begin(kKnown), std::end(kKnown), text) == std::end(kKnown))
-    throw_unknown_name("--positive-weights, which are none, balanced or a list of numbers such as 20,5:", text, kKnown);
-  return {};
-}
-
-/// A number for each, or none.
-void require_listed(const char* option, const std::vector<double>& weights, const heads::Head& head, int count, const char* are) {
-  if (weights.empty() || std::ssize(weights) == count) return;
-  std::string names;
-  for (const heads::Part& part : head.parts()) {
-    if (!part.whole) names += (names.empty() ? "" : "; ") + part.head->name() + ":";
-    const std::vector<std::string> own = weighed_names(part);
-    for (const std::string& name : own) names += (names.empty() ? "" : &name == &own[0] ? " " : ", ") + name;
-    if (own.empty()) names += message(" 1 for ", counted(part.weighed(), "value"));
-  }
-  throw OptionError(message(option, " has ", weights.size(), " numbers for ", count, " ", are, ": ", names));
-}
-
-std::vector<double> class_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head,
-                                      const losses::Criterion& criterion) {
-  if (config.class_weights == "none") return {};
-  const bool automatic = config.class_weights == "auto";
-  if (automatic && !(head.activation() && criterion.takes_class_weights())) return {};
-  if (std::vector<double> weights = listed_weights(config.class_weights); !weights.empty()) {
-    require_listed("--class-weights", weights, head, head.weighed(), head.weighed_are());
-    return weights;
-  }
-  return heads::class_weights(head, automatic ? data::WeightRule::enet : data::weight_rule_named(config.class_weights),
-                              heads::mask_pixels(training_items(config, dataset)));
-}
-
-std::vector<double> positive_weights_for(const TrainConfig& config, const data::Dataset& dataset, const heads::Head& head) {
-  if (config.positive_weights == "none") return {};
-  const std::vector<heads::Part> parts = head.parts();
-  require<OptionError>(
-      std::any_of(parts.begin(), parts.end(), [](const heads::Part& p) { return p.head->activation() == LossActivation::sigmoid; }),
-      "--positive-weights ", config.positive_weights, " are of planes and grades, which are each yes or no; the ", head.kind(),
-      " head has none: use --class-weights");
-  std::vector<double> weights = listed_positive_weights(config.positive_weights);
-  require_listed("--positive-weights", weights, head, head.outputs(), head.outputs_are());
-  return weights.empty() ? heads::balanced_positives(head, training_items(config, dataset)) : weights;
-}
-
-void take_weights(losses::Criterion& criterion, const nlohmann::json& of_data) {
-  criterion.set_class_weights(of_data.value("class_weights", std::vector<double>{}));
-  criterion.set_positive_weights(of_data.value("positive_weights", std::vector<double>{}));
 }
 
 SegmentationTask::Parts parts_of(const TrainConfig& config, const data::Dataset& dataset, bool values) {

@@ -13,6 +13,7 @@
 #include "lamina/io/file.hpp"
 #include "lamina/io/pretrained.hpp"
 #include "lamina/train/evaluate.hpp"
+#include "lamina/train/impl/parts.hpp"
 #include "lamina/train/sinks/log.hpp"
 #include "lamina/train/sinks/metrics_files.hpp"
 #include "lamina/train/trainer.hpp"
@@ -22,8 +23,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
-
-constexpr std::uint64_t kSubsetStream = 0x737562736574;
 
 std::string percent_of(double fraction) { return formatted("%.4g", 100 * fraction); }
 
@@ -120,7 +119,7 @@ std::vector<std::string> StudyPlan::text() const {
   for (const StudyRun& r : runs) left += r.scores.empty();
   return {message(counted(colorizations, "colorization"), " and ", counted(std::ssize(runs), "segmentation"), ", of which ",
                   runs.size() - static_cast<std::size_t>(left), " are there"),
-          numbers, "about " + duration(seconds) + " to go"};
+          "photographs: " + normalization, numbers, "about " + duration(seconds) + " to go"};
 }
 
 Study::Study(const StudyConfig& config, const data::Dataset& dataset) : config_(resolved(config)), dataset_(dataset) {
@@ -137,12 +136,14 @@ Study::Study(const StudyConfig& config, const data::Dataset& dataset) : config_(
                      " bands, and a study learns to color them: colors are of three");
   std::vector<std::string> sources{config_.data};
   sources.insert(sources.end(), config_.photos.begin(), config_.photos.end());
-  photos_ = data::find_photos(sources, 8, config_.first_seed);
+  photos_ = data::find_photos(sources, config_.pretraining.held_out, config_.first_seed);
   list_runs();
   check_settings(train_config(runs_[0])), check_settings(colorize_config(0));
-  if (!config_.pretrained.empty()) {  // before anything is trained
-    const TrainConfig c = train_config(runs_[0]);
-    io::load_pretrained(*models::build_meta(model_config(c, head.get(), channels)), config_.pretrained, {.last_layer = false});
+  const auto arm = std::find_if(runs_.begin(), runs_.end(), [](const StudyRun& r) { return r.arm == "pretrained"; });
+  if (arm != runs_.end()) {  // before anything is trained
+    const auto network = models::build_meta(model_config(train_config(*arm), head.get(), channels));
+    const io::WeightMatch match = io::load_pretrained(*network, config_.pretrained, {.last_layer = false});
+    advice_ = advice_on_input(config_.pretrained, match, input_of(*arm), "--pretrained-normalize");
   }
   take_up();
 }
@@ -189,71 +190,14 @@ fs::path Study::folder_of(const StudyRun& r) const {
   return fs::path(config_.out) / "runs" / (percent_of(r.fraction) + "pct_seed" + std::to_string(r.seed) + "_" + r.arm);
 }
 
-ColorizeConfig Study::colorize_config(std::uint64_t index) const {
-  ColorizeConfig c = config_.pretraining;
-  c.photos = {config_.data};
-  c.photos.insert(c.photos.end(), config_.photos.begin(), config_.photos.end());
-  c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
-  c.options = config_.options;
-  c.colorization.space = config_.colors, c.colorization.activation = config_.activation;
-  c.weight_decay = config_.weight_decay;
-  c.discriminator = config_.discriminator, c.discriminator_base = config_.discriminator_base;
-  c.discriminator_layers = config_.discriminator_layers;
-  c.discriminator_last_kernel = config_.discriminator_last_kernel, c.discriminator_last_stride = config_.discriminator_last_stride;
-  c.gan = config_.gan;
-  c.width = config_.width, c.height = config_.height, c.resize = config_.resize, c.augment = config_.augment;
-  c.crop_center = config_.crop_center;
-  c.held_out = 8;
-  c.lr = config_.pretrain_lr;
-  c.steps = config_.pretrain_steps;
-  c.epoch_steps = std::max<std::int64_t>(1, config_.pretrain_steps / 10);
-  c.batch = config_.batch;
-  c.seed = config_.first_seed + index;
-  c.device = config_.device, c.precision = config_.precision;
-  c.out = colorization_folder(config_.first_seed + index).string();
-  return resolved(c);
-}
-
-TrainConfig Study::train_config(const StudyRun& run) const {
-  TrainConfig c = config_.segmentation;
-  c.data = config_.data;
-  c.model = config_.model, c.preset = config_.model_preset, c.base = config_.base, c.depth = config_.depth;
-  c.options = config_.options;
-  c.width = config_.width, c.height = config_.height, c.resize = config_.resize, c.augment = config_.augment;
-  c.crop_center = config_.crop_center, c.crops = c.resize == data::name_of(data::Resize::crop);
-  c.lr = config_.lr, c.weight_decay = config_.weight_decay;
-  c.steps = config_.steps, c.batch = config_.batch, c.seed = run.seed;
-  c.device = config_.device, c.precision = config_.precision;
-  c.out = folder_of(run).string();
-  return resolved(c);
-}
-
-/// The run's share of the labelled images, which is the same for each arm and grows with the fraction; so often that an epoch is an eighth
-/// of the run. Nothing is validated with.
-data::Dataset Study::subset(const StudyRun& run) const {
-  data::Dataset some = dataset_;
-  std::vector<data::Item>& train = some.splits[static_cast<int>(data::Split::train)];
-  Random random(RandomKey{run.seed, kSubsetStream});
-  for (std::size_t i = train.size(); i > 1; --i) std::swap(train[i - 1], train[random.below(i)]);
-  train.resize(static_cast<std::size_t>(run.images));
-  const std::vector<data::Item> once = train;
-  const std::int64_t wanted = config_.steps / 8 * config_.batch;
-  for (std::int64_t images = 2 * std::ssize(once); images <= wanted; images += std::ssize(once))
-    train.insert(train.end(), once.begin(), once.end());
-  some.splits[static_cast<int>(data::Split::val)].clear();
-  std::erase_if(some.findings, [](const data::Finding& finding) { return finding.leak; });  // of all runs, and said when it was opened
-  return some;
-}
-
 Outcome Study::colorize(std::uint64_t index, const TrainEvents& events, const std::atomic<bool>* stop) {
   const ColorizeConfig c = colorize_config(index);
   if (fs::exists(fs::path(c.out) / "report.html")) return Outcome::finished;
   return train_colorization(c, photos_, true, events, stop);
 }
 
-Scalars Study::score(SegmentationTask& task) const {
-  data::LoaderOptions options = loader_options(train_config(runs_[0]), input_config(train_config(runs_[0]), dataset_.photos));
-  data::Loader loader(dataset_, scored(), options);
+Scalars Study::score(const StudyRun& run, SegmentationTask& task) const {
+  data::Loader loader(dataset_, scored(), loader_options(train_config(run), input_of(run)));
   const Evaluation e = std::move(evaluate(task.network(), loader, task.heads(), nullptr)[0]);
   const heads::Head& head = *task.heads()[0];
   const data::LabelSchema& schema = head.schema();
@@ -272,8 +216,10 @@ Outcome Study::segment(StudyRun& run, const TrainEvents& events, const std::atom
   const data::Dataset some = subset(run);
   const bool goes_on = holds_checkpoint({config.out});
   fs::path from;
-  if (run.arm != "scratch" && !goes_on)
-    from = run.arm == "pretrained" ? fs::path(config_.pretrained) : io::find_weights(colorization_folder(run.seed), "last");
+  if (run.arm == "pretrained")
+    from = config_.pretrained;  // also of a run that goes on: its network sees photographs as the file's
+  else if (run.arm == "colorization" && !goes_on)
+    from = io::find_weights(colorization_folder(run.seed), "last");
   const auto task = make_task(config, some, !goes_on, from.string());
   Session session(config.out, *task, true);
   require_values(session, !goes_on);
@@ -282,7 +228,7 @@ Outcome Study::segment(StudyRun& run, const TrainEvents& events, const std::atom
   Callbacks callbacks(events);
   const Outcome outcome = run_loop(*task, session, loop_options(config), {&metrics, &log, &callbacks}, stop);
   if (outcome != Outcome::finished) return outcome;
-  run.scores = score(*task);
+  run.scores = score(run, *task);
   Json j = Json::object();
   for (const auto& [name, value] : run.scores) j[name] = value;
   io::write_file_atomically(folder_of(run) / "score.json", j.dump() + "\n");
@@ -290,16 +236,20 @@ Outcome Study::segment(StudyRun& run, const TrainEvents& events, const std::atom
 }
 
 StudyPlan Study::plan() {
-  StudyPlan plan{.runs = runs_, .colorizations = config_.pretrainings};
+  StudyPlan plan{.runs = runs_, .colorizations = config_.pretrainings, .normalization = normalization()};
   const ColorizeConfig c = colorize_config(0);
   data::Batch batch;
-  batch.set(kImage, Tensor::uniform({config_.batch, config_.height, config_.width, 3}, {1, 1}, -1, 1));
-  batch.indices.resize(static_cast<std::size_t>(config_.batch));
+  const auto set_images = [&](int images, int height, int width) {
+    batch.set(kImage, Tensor::uniform({images, height, width, 3}, {1, 1}, -1, 1));
+    batch.indices.resize(static_cast<std::size_t>(images));
+  };
   {
+    set_images(c.batch, c.height, c.width);
     const auto pair = make_colorization_task(c, photos_);
     plan.colorization_step = seconds_of_second_call([&] { (void)pair->step(batch); });
   }
   {
+    set_images(config_.batch, config_.height, config_.width);
     const data::Dataset some = subset(runs_[0]);
     const auto task = make_task(train_config(runs_[0]), some);
     const int planes = task->heads()[0]->planes();

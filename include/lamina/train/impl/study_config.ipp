@@ -43,8 +43,8 @@ double number(const std::string& text, const std::string& where) {
 }
 
 /// Settings of runs that a study makes itself, or has under another name.
-constexpr std::string_view kOfStudy[] = {"images",   "masks", "init",  "from",     "seed",     "epochs", "epoch_steps", "val_every",
-                                         "patience", "head",  "crops", "channels", "held_out", "space",  "aux_weight"};
+constexpr std::string_view kOfStudy[] = {"images",   "masks", "from",  "seed",     "epochs", "epoch_steps", "val_every",
+                                         "patience", "head",  "crops", "channels", "space",  "aux_weight"};
 
 /// Name and help of a field of colorizations.
 using Words = std::pair<std::string, std::string>;
@@ -84,6 +84,15 @@ TrainConfig study_segmentation() {
   c.border = ColorizeConfig{}.padding;
   c.loss = "ce", c.class_weights = "none", c.absent_classes = "penalize";
   c.beta1 = 0.5, c.schedule = "poly";
+  return c;
+}
+
+ColorizeConfig study_pretraining() {
+  ColorizeConfig c;
+  c.width = c.height = c.batch = 0;
+  c.resize = c.crop_center = c.augment = "";
+  c.weight_decay = StudyConfig::kOfPreset;
+  c.held_out = 8;
   return c;
 }
 
@@ -130,21 +139,31 @@ StudyConfig resolved(StudyConfig c) {
   const auto set = [](auto& to, auto preset) {
     if (to == 0) to = preset;
   };
-  text(c.fractions, p.fractions), text(c.crop_center, p.crop_center);
+  // What belongs to something else than what was asked for is not taken from the preset.
+  const auto is = [](const std::string& said, const char* preset) { return said.empty() || said == preset; };
+  text(c.fractions, p.fractions);
+  text(c.crop_center, c.resize == data::name_of(data::Resize::crop) ? p.crop_center : "inside");
   (void)parse_crop_center(c.crop_center, c.resize);
-  const bool own = c.model.empty() || c.model == p.model;  // another family has other options
+  const bool own = is(c.model, p.model);
   text(c.model, p.model);
+  if (own && is(c.model_preset, p.model_preset)) set(c.base, p.base), set(c.depth, p.depth);
   text(c.model_preset, own ? p.model_preset : "");
-  if (own) set(c.base, p.base), set(c.depth, p.depth);
   set(c.width, p.size), set(c.height, p.size);
   set(c.pretrain_steps, p.pretrain_steps), set(c.steps, p.steps), set(c.batch, p.batch);
   set(c.pretrain_lr, p.pretrain_lr), set(c.lr, p.lr);
   if (c.discriminator.empty()) {
-    c.discriminator = p.discriminator;
-    set(c.discriminator_base, p.discriminator_base), set(c.discriminator_layers, p.discriminator_layers);
+    c.discriminator = c.discriminator_layers > 0                                      ? "patchgan"  // which alone has such
+                      : c.discriminator_last_kernel + c.discriminator_last_stride > 0 ? "surrogate"
+                                                                                      : p.discriminator;
+    if (c.discriminator == p.discriminator)
+      set(c.discriminator_base, p.discriminator_base), set(c.discriminator_layers, p.discriminator_layers);
   }
   if (c.gan.reconstruction_weight == StudyConfig::kOfPreset) c.gan.reconstruction_weight = p.reconstruction_weight;
-  if (c.segmentation.normalize == "auto") c.segmentation.normalize = study_segmentation().normalize;  // one for all arms
+  if (c.segmentation.normalize == "auto") c.segmentation.normalize = study_segmentation().normalize;
+  (void)parse_choice("normalization", c.pretrained_normalize, kNormalizeChoices);
+  require<OptionError>(c.pretrained_normalize == "auto" || !c.pretrained.empty(), "--pretrained-normalize ", c.pretrained_normalize,
+                       " is of the arm with a file's weights: name it with --pretrained");
+  require<OptionError>(!names_a_file(c.init), "--init ", c.init, ": an arm of a study begins with a file's weights by --pretrained");
   (void)study_fractions(c.fractions);
   (void)undefined_score(c.undefined);
   require<OptionError>(c.segmentation.schedule != "plateau",

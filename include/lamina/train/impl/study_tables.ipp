@@ -85,6 +85,10 @@ std::string Study::scored_text() const {
 std::vector<std::string> Study::notes() const {
   std::vector<std::string> all = photos_.notes;
   all.push_back(scored_text());
+  if (!advice_.empty()) all.push_back(config_.pretrained + ": " + advice_);
+  if (config_.segmentation.normalize != "half")
+    all.push_back("warning: --normalize " + config_.segmentation.normalize +
+                  ": the arm \"colorization\" sees photographs otherwise than its generator did; --normalize half shows them the same");
   return all;
 }
 

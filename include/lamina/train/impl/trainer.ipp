@@ -171,26 +171,8 @@ class ConfiguredTask : public SegmentationTask {
     if (!val.empty() && !any_pixel(val, &data::Item::labelled))
       note("warning: no pixel of the val split has a label, all are ignored: its loss is 0 and its scores are n/a");
     if (weights.empty()) return;
-    const std::vector<std::int64_t> pixels = heads::output_counts(*heads()[0], masks).pixels;
-    const bool listed = !listed_weights(config_.class_weights).empty();
-    std::string names;
-    for (const heads::Part& part : heads()[0]->parts()) {
-      double weight = 0;
-      for (int c = 0; c < part.weighed() && part.takes_weights(); ++c) {
-        const auto k = static_cast<std::size_t>(part.output + c);
-        weight += weights[k] * static_cast<double>(pixels[k]);
-        if (pixels[k] == 0)
-          names += (names.empty() ? "'" : ", '") + (part.whole ? "" : part.head->name() + " ") +
-                   weighed_names(part)[static_cast<std::size_t>(c)] + "'";
-      }
-      require<OptionError>(weight > 0 || part.head->activation() == LossActivation::sigmoid || !part.takes_weights(), "--class-weights ",
-                           config_.class_weights, ": no training pixel", part.whole ? "" : " of " + part.head->name(),
-                           " is of a class that weighs anything: nothing would be learnt");
-    }
-    if (!names.empty())
-      note("class weights: no training pixel is " + names +
-           (listed ? ": what they weigh means nothing to cross-entropy"
-                   : ": the weight is 0, and the loss says nothing of it; --class-weights none does"));
+    for (std::string& line : told_of_weightless(config_, *heads()[0], weights, heads::output_counts(*heads()[0], masks).pixels))
+      note(std::move(line));
   }
 
   void require_weight() const {
@@ -244,8 +226,7 @@ void check_settings(const TrainConfig& c) {
   // Names that nobody knows, numbers outside their ranges.
   (void)losses::Criterion(c.loss, {.empty_class = empty_class_of(c)});
   make_optimizer(c, nn::BatchNorm2d({.channels = 1}));
-  listed_weights(c.class_weights);
-  listed_positive_weights(c.positive_weights);
+  check_weights(c);
   optim::parse_schedule(c.schedule);
   data::resize_named(c.resize);
   parse_crop_center(c.crop_center, c.resize);
