@@ -174,6 +174,12 @@ TEST_CASE("gray pictures with a palette, fields without a meaning, shapes in for
   fs::create_directory(f / "Annotations");
   for (const char* stem : {"a", "b"}) f.text(message("Annotations/", stem, ".xml"), "<annotation/>");
   CHECK(why(f).find("2 .xml files may hold shapes") != std::string::npos);
+  fs::remove_all(f / "Annotations");
+  CHECK(why(f).find("may hold shapes") == std::string::npos);  // dataset.json holds none
+  f.text("via_region_data.json", "{}");
+  CHECK(why(f).find("1 .json file may hold shapes") != std::string::npos);
+  for (const char* stem : kFour) f.text(message("masks/", stem, ".nii.gz"), "");
+  CHECK(told(check_dataset(f.path()).findings, "4 files are in a format that is not read", true) == 1);
 }
 
 TEST_CASE("labels without a name that can be shown, and planes of other tasks, are told with line and column") {

@@ -153,11 +153,11 @@ std::string detail::told_of_shapes(const fs::path& source) {
   for (fs::recursive_directory_iterator it(source, error), end; !error && it != end && seen < kMostFiles; it.increment(error), ++seen) {
     if (it.depth() >= kDepth) it.disable_recursion_pending();
     const std::string ending = it->path().extension().string();
-    if (ending == ".xml" || ending == ".json" || (ending == ".txt" && it.depth() > 0)) ++files[ending];
+    if (ending == ".xml" || (ending == ".json" && it->path().filename() != "dataset.json") || (ending == ".txt" && it.depth() > 0))
+      ++files[ending];
   }
   std::string told;
-  for (const auto& [ending, count] : files)
-    if (count > 1 || ending != ".json") told += message(told.empty() ? "" : " and ", counted(count, ending + " file"));
+  for (const auto& [ending, count] : files) told += message(told.empty() ? "" : " and ", counted(count, ending + " file"));
   return told.empty() ? ""
                       : message(told,
                                 " may hold shapes (VOC, CVAT, YOLO, VIA, Supervisely ...), which are not read: export them as masks, COCO "

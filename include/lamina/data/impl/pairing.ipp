@@ -136,7 +136,10 @@ Files files_by_stem(const fs::path& folder, std::vector<Finding>& findings, File
   same.tell(findings, "keep one of each");
   if (!others) tell_of_others(left_out, findings);
   if (others)
-    for (const fs::path& path : left_out) others->emplace(composed(path.stem().string()), path);
+    for (const fs::path& path : left_out) {
+      const fs::path stem = path.stem();
+      others->emplace(composed((path.extension() == ".gz" ? stem.stem() : stem).string()), path);
+    }
   return files;
 }
 
