@@ -16,7 +16,7 @@
 #   LAMINA_DEPS                a prefix with the packages of third_party/README.md, for a machine that lacks them. To make one on a
 #                              Debian machine, in a folder that git ignores (.deps):
 #                              apt-get download libeigen3-dev nlohmann-json3-dev doctest-dev libbenchmark-dev libbenchmark1debian \
-#                                libpng-dev libjpeg62-turbo-dev zlib1g-dev libstb-dev libcli11-dev && for f in *.deb; do dpkg -x $f .; done
+#                                libpng-dev libjpeg62-turbo-dev zlib1g-dev libstb-dev libcli11-dev libtomlplusplus-dev && for f in *.deb; do dpkg -x $f .; done
 #                              and then LAMINA_DEPS=.deps/usr
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit

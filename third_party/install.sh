@@ -2,7 +2,7 @@
 # Installs the Debian/Ubuntu packages that Lamina builds with. usage: third_party/install.sh [--yes]
 # As root or with --yes it installs what is missing; otherwise it prints the one command and asks.
 set -euo pipefail
-packages=(g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev libpng-dev libjpeg-dev libtiff-dev libwebp-dev libstb-dev
+packages=(g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libpng-dev libjpeg-dev libtiff-dev libwebp-dev libstb-dev
           doctest-dev libbenchmark-dev binutils python3)
 missing=()
 for p in "${packages[@]}"; do

@@ -1,8 +1,6 @@
 // What --help says of what is registered: families, presets, loss terms, layouts.
 #include "help.hpp"
 
-#include <charconv>
-
 #include "lamina/core/text.hpp"
 #include "lamina/data/import.hpp"
 #include "lamina/losses/term.hpp"
@@ -17,12 +15,6 @@ std::vector<std::string> families(bool for_pixels) {
   std::vector<std::string> names = models::family_names();
   if (for_pixels) std::erase_if(names, [](const std::string& name) { return models::find_family(name).discriminator; });
   return names;
-}
-
-/// The number itself, not a rounded one: what is typed as it is printed does not change it.
-std::string shortest(double v) {
-  char text[32];
-  return std::string(text, std::to_chars(text, text + sizeof text, v).ptr);
 }
 
 }  // namespace

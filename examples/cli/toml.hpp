@@ -1,4 +1,4 @@
-// Files of options: the part of TOML that they need.
+// Files of options, in TOML.
 #pragma once
 #include <string>
 #include <vector>
@@ -15,7 +15,7 @@ struct TomlEntry {
   int line = 0;
 };
 
-/// Text stands in quotes; without them it has no blanks, commas and quotes. Throws OptionError naming `origin`, the line and the rule.
+/// In the order of the lines. Throws OptionError naming `origin`, the line and the rule.
 std::vector<TomlEntry> read_toml(const std::string& text, const std::string& origin);
 
 }  // namespace cli

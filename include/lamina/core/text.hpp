@@ -43,6 +43,9 @@ std::string json_reason(std::string_view what);
 /// A number for people: with so many digits, its sign too if wanted; "n/a" where it is NaN.
 std::string decimal(double v, int digits = 4, bool sign = false);
 
+/// The fewest digits that read back as the number itself.
+std::string shortest(double v);
+
 /// A number with four digits after its point, of a million or more in powers of ten: "0.1234", "3.41e+15".
 std::string brief(double v);
 /// "35.20 %"; "n/a" where it is NaN.

@@ -175,16 +175,12 @@ void assign(const Field& field, TextList to, const SettingValue& from) {
 }
 
 void require_in_range(const Field& field, double value) {
-  const auto text = [](double v) {
-    char digits[32];
-    return std::string(digits, std::to_chars(digits, digits + sizeof digits, v).ptr);
-  };
-  const std::string given = option(field) + " " + text(value);
+  const std::string given = option(field) + " " + shortest(value);
   require<OptionError>(!std::isnan(value), given, " is not a number");
   require<OptionError>(!std::isinf(value), given, " must be finite");
   if (field.least == kPositive) require<OptionError>(value > 0, given, " must be positive");
-  require<OptionError>(value >= field.least, given, " must be at least ", text(field.least));
-  require<OptionError>(value <= field.most, given, " must be at most ", text(field.most));
+  require<OptionError>(value >= field.least, given, " must be at least ", shortest(field.least));
+  require<OptionError>(value <= field.most, given, " must be at most ", shortest(field.most));
 }
 
 void throw_unknown_field(const char* what, const std::string& name, const std::vector<std::string>& known) {

@@ -2,6 +2,7 @@
 #include "lamina/core/text.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
@@ -178,6 +179,11 @@ std::string counted(std::int64_t n, std::string_view one, std::string_view sever
 }
 
 std::string decimal(double v, int digits, bool sign) { return std::isnan(v) ? "n/a" : formatted(sign ? "%+.*f" : "%.*f", digits, v); }
+
+std::string shortest(double v) {
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, v).ptr);
+}
 
 std::string brief(double v) { return std::abs(v) < 1e6 || std::isnan(v) ? decimal(v) : formatted("%.2e", v); }
 

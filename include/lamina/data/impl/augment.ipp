@@ -32,11 +32,6 @@ double number(std::string_view text, std::string_view item) {
   return v;
 }
 
-std::string shortest(double v) {
-  char text[32];
-  return std::string(text, std::to_chars(text, text + sizeof text, v).ptr);
-}
-
 void read_item(Augment& a, std::string_view item) {
   const std::size_t equals = item.find('=');
   const std::string_view name = item.substr(0, equals),
