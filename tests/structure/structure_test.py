@@ -42,7 +42,7 @@ KERNELS_WITHOUT_OP = {"copy", "finite", "optimizer", "strided"}  # used by other
 OPS_WITHOUT_KERNEL = {"concat", "expand", "matmul", "operators", "permute", "reshape", "slice_channels", "stack", "where"}  # views, or by other kernels
 ISAS = re.findall(r'X\((\w+), "', (include / "core/device.hpp").read_text())
 MACROS = {"LAMINA_HD", "LAMINA_KERNEL", "LAMINA_VERSION", "LAMINA_HAS_CUDA", "LAMINA_ISAS"}
-MACROS |= {f"LAMINA_ISA_{n}" for n in ("NAME", "TEXT", "DECLARE", "CALL")}
+MACROS |= {f"LAMINA_ISA_{n}" for n in ("NAME", "TEXT", "DECLARE", "CALL", *ISAS)}
 
 
 def includes(path):
