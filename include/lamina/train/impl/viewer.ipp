@@ -78,7 +78,7 @@ std::string key(const ReportContent& content, PictureView view) {
 }
 
 /// Rules and buttons of a group of radio buttons.
-struct Choice {
+struct RadioGroup {
   std::string inputs, labels, rules;
   void add(const std::string& group, const std::string& id, const std::string& text) {
     inputs += "<input type=radio name=" + group + " id=" + id + (inputs.empty() ? " checked>" : ">");
@@ -111,7 +111,7 @@ std::string pictures_html(const ReportContent& content) {
   std::size_t pictures = 0;
   for (const PictureGroup& group : content.pictures) pictures += group.pictures.size();
   if (pictures == 0) return {};
-  Choice views, planes;
+  RadioGroup views, planes;
   std::string keys, rules;
   planes.add("plane", std::string("p") + kWhole, "all planes");
   for (std::size_t k = 0; k < content.planes.size(); ++k) {
