@@ -20,8 +20,9 @@ void bench::add_cases() {
                  const Tensor state = Tensor::empty({layout.size()}, {DType::f64, logits.device()}),
                               loss = Tensor::empty({}, precise_like(logits));
                  dispatch(logits, [&]<class T>(auto& device) {
-                   kernels::segmentation_loss_forward<T>(device, logits.view4<const T>(), labels.view4<const std::uint8_t>(), LossWeights{},
-                                                         state.data<double>(), loss.data<Precise<T>>(), SegmentationLossParams{});
+                   kernels::segmentation_loss_forward<T>(device, logits.view4<const T>(), labels.view4<const std::uint8_t>(),
+                                                         kernels::LossWeights{}, state.data<double>(), loss.data<Precise<T>>(),
+                                                         SegmentationLossParams{});
                  });
                  return loss;
                },

@@ -12,7 +12,7 @@ namespace {
 Tensor mean_square(const Tensor& scores, double target) { return mse_loss(scores, Tensor::full(scores.shape(), target, like(scores))); }
 
 /// E[-log s] or, where they are wanted low, E[-log(1 - s)] of the scores' sigmoid s.
-Tensor cross_entropy(const Tensor& scores, bool high) {
+Tensor log_loss(const Tensor& scores, bool high) {
   const Tensor labels = Tensor::full(scores.shape(), high, {DType::u8, scores.device()});
   return segmentation_loss(scores, labels, {.activation = LossActivation::sigmoid, .ce_weight = 1, .regions = {}});
 }
@@ -43,7 +43,7 @@ GanLoss::GanLoss(const GanOptions& o) : options_(o) {
 
 Tensor GanLoss::discriminator(const Tensor& real_scores, const Tensor& fake_scores, const Tensor& real, const Tensor& fake) const {
   switch (kind_) {
-    case Kind::vanilla: return scale(add(cross_entropy(fake_scores, false), cross_entropy(real_scores, true)), 0.5);
+    case Kind::vanilla: return scale(add(log_loss(fake_scores, false), log_loss(real_scores, true)), 0.5);
     case Kind::mao: return scale(add(mean_square(fake_scores, fake_target_), mean_square(real_scores, real_target_)), 0.5);
     case Kind::qi: break;
   }
@@ -54,7 +54,7 @@ Tensor GanLoss::discriminator(const Tensor& real_scores, const Tensor& fake_scor
 
 Tensor GanLoss::generator(const Tensor& fake_scores) const {
   switch (kind_) {
-    case Kind::vanilla: return cross_entropy(fake_scores, true);
+    case Kind::vanilla: return log_loss(fake_scores, true);
     case Kind::mao: return mean_square(fake_scores, wanted_);
     case Kind::qi: break;
   }
