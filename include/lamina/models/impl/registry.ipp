@@ -34,6 +34,7 @@ struct Registry {
     for (const FamilyOption& o : f.options)
       require<OptionError>(!is_field(o.name), "the family \"", f.name, "\": no option can be called ", o.name,
                            ", as a field of every stored description is");
+    for (FamilyOption& o : f.options) o.help += "; empty: the preset's";
     const std::string name = f.name;
     require<OptionError>(families.try_emplace(name, std::move(f)).second, "there is a family \"", name, "\" already");
   }
@@ -106,7 +107,7 @@ void check_value(const FamilyOption& option, const std::string& value) {
 }
 
 std::unique_ptr<Network> build(const ModelConfig& config, std::uint64_t seed) {
-  const ModelConfig c = resolved(config);
+  const ModelConfig c = settled(config);
   nn::RandomStream random({seed, 0x696e6974});
   return find_family(c.model).build(c, random);
 }
@@ -205,6 +206,12 @@ ModelConfig resolved(const ModelConfig& config) {
   require<OptionError>(c.in_channels >= 1 && c.classes >= 1, family.name, ": ", c.in_channels, " input channels and ", c.classes,
                        " classes must be at least 1");
   if (c.outputs.empty()) c.outputs = {{kLabels, c.classes}};
+  return c;
+}
+
+ModelConfig settled(const ModelConfig& config) {
+  ModelConfig c = resolved(config);
+  if (const Family& family = find_family(c.model); family.settle) family.settle(c.options);
   return c;
 }
 
