@@ -103,6 +103,7 @@ Criterion::Term Criterion::parse(const std::string& text) const {
 }
 
 EmptyClass empty_class_named(const std::string& name) { return parse_name("policy for absent classes", name, kPolicies); }
+const char* name_of(EmptyClass policy) { return name_in(kPolicies, policy); }
 
 Criterion::Criterion(const std::string& expression, CriterionOptions options) : options_(std::move(options)) {
   parse_all(expression);
@@ -112,7 +113,7 @@ Criterion::Criterion(const std::string& expression, CriterionOptions options) : 
 }
 
 void Criterion::set_empty_class(EmptyClass policy) {
-  require<OptionError>(policy == EmptyClass::penalize || has_ratios(), "--absent-classes ", name_in(kPolicies, policy),
+  require<OptionError>(policy == EmptyClass::penalize || has_ratios(), "--absent-classes ", name_of(policy),
                        " means nothing to the loss \"", expression_,
                        "\", no term of which is a ratio of regions; add one (+dice), or use --absent-classes penalize");
   options_.empty_class = policy;
