@@ -182,10 +182,13 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{.name = "head", .help = kHead, .optional = true, .choices = heads::head_choices()}, c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice: see lamina train --help"}, c.loss);
   visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
-  visit(Field{.name = "class_weights",
-              .help = "a rule, or numbers such as 1,4,2; of several heads NAME=RULE,..., of others auto",
-              .choices = kClassWeightChoices},
-        c.class_weights);
+  visit(
+      Field{.name = "class_weights",
+            .help =
+                "a rule, or numbers such as 1,4,2; of several heads NAME=RULE,..., of others auto. Only inverse, effective and dice-volume "
+                "have a mean of 1; losses divide by the sum of the weights, so that it means nothing",
+            .choices = kClassWeightChoices},
+      c.class_weights);
   visit(
       Field{.name = "positive_weights",
             .help = "how often a plane's yes counts beside its no, in cross-entropies; or numbers such as 20,5; of several heads NAME=...",
