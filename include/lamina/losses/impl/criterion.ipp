@@ -138,11 +138,10 @@ void Criterion::parse_all(const std::string& expression) {
     Term term = parse(text);
     most = std::max(most, term.factor);
     const auto same = std::find_if(terms_.begin(), terms_.end(), [&](const Term& t) { return t.scalar == term.scalar; });
-    if (same != terms_.end()) {
+    if (same == terms_.end())
+      terms_.push_back(std::move(term));
+    else
       same->factor += term.factor;
-      continue;
-    }
-    terms_.push_back(std::move(term));
   }
   for (Term& t : terms_)  // arguments tell terms of one kind apart
     if (std::count_if(terms_.begin(), terms_.end(), [&](const Term& other) { return other.type.name == t.type.name; }) == 1)
