@@ -1,4 +1,5 @@
 // lamina info: what a run, a checkpoint or a preset is.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -49,6 +50,28 @@ int info_of_tensors(const io::SafetensorsFile& file, const std::filesystem::path
   return kOk;
 }
 
+/// The network's options by name, numbers as such.
+Json options_of(const models::ModelConfig& config) {
+  Json options = Json::object();
+  for (const auto& [name, value] : config.options) {
+    const Json number = Json::parse(value, nullptr, false);
+    options[name] = number.is_number() ? number : Json(value);
+  }
+  return options;
+}
+/// The same as a table, with what a value means.
+void print_options(const models::ModelConfig& config) {
+  std::printf("\n%-22s %s\n", "option", "value");
+  for (const models::FamilyOption& option : models::find_family(config.model).options) {
+    const auto value = config.options.find(option.name);
+    if (value == config.options.end()) continue;  // the preset has no choice of it
+    const auto choice =
+        std::find_if(option.choices.begin(), option.choices.end(), [&](const Choice& c) { return value->second == c.name; });
+    std::printf("%-22s %s\n", option_name(option.name).c_str(),
+                (value->second + (choice == option.choices.end() ? "" : message(": ", choice->help))).c_str());
+  }
+}
+
 int info(const InfoOptions& options, const Common& common) {
   auto [width, height] = parse_extent(options.size);
   models::ModelConfig config = options.model;
@@ -76,7 +99,7 @@ int info(const InfoOptions& options, const Common& common) {
                      {"best_score", json_number(run.state.best_score)}});
     }
   }
-  config = models::resolved(config);
+  config = models::settled(config);
   const models::ModelCost cost = models::model_cost(config, height, width);
   const Json network{
       {"model", config.model},         {"preset", config.preset},     {"size", std::to_string(width) + "x" + std::to_string(height)},
@@ -84,6 +107,7 @@ int info(const InfoOptions& options, const Common& common) {
       {"layers", cost.layers}};
   result.update(network);
   if (common.json) {
+    result["options"] = options_of(config);
     for (const models::LayerCost& row : cost.rows)
       result["layer_list"].push_back({{"path", row.path},
                                       {"kind", row.op},
@@ -94,6 +118,7 @@ int info(const InfoOptions& options, const Common& common) {
     return kOk;
   }
   print_items(result, false);
+  print_options(config);
   std::printf("\n");
   const auto told = [](const std::string& kind, const std::string& output, const std::string& parameters, const std::string& macs) {
     return formatted("%-16s %-20s %11s %13s", kind.c_str(), output.c_str(), parameters.c_str(), macs.c_str());

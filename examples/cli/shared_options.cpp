@@ -28,11 +28,7 @@ void add_model(Verb& verb, lamina::models::ModelConfig& config) {
     for (const auto& option : lamina::models::find_family(family).options) {
       const std::string name = option_name(option.name);
       if (std::none_of(verb.options.begin(), verb.options.end(), [&](const Option& known) { return known.name == name; }))
-        verb.add({.name = name,
-                  .value = &config.options[option.name],
-                  .help = option.help + "; empty: the preset's",
-                  .choices = option.choices,
-                  .open = true});
+        verb.add({.name = name, .value = &config.options[option.name], .help = option.help, .choices = option.choices, .open = true});
     }
   verb.add({.name = "--channels", .value = &config.in_channels, .help = "input channels; 0: those of the preset's source"});
   verb.add({.name = "--classes", .value = &config.classes, .help = "output classes; 0: those of the preset's source"});

@@ -29,6 +29,53 @@ TEST_CASE("info and bench tell of every file with a network, and of none that cl
   check_error(w.lamina("bench --model unet --base 4096 --depth 8"), 5, {"parameters", "--base"});
 }
 
+TEST_CASE("info says the options of every preset as they come to; help says that empty ones are the preset's") {
+  const Workshop w(4);
+  const auto options = [&](const std::string& more) {
+    const Result told = w.lamina("info --size 128 --json " + more);
+    REQUIRE_MESSAGE(told.code == 0, told.err);
+    return nlohmann::json::parse(told.out).at("options");
+  };
+  CHECK(options("--model deeplabv3plus --preset beta") == nlohmann::json{{"base", 64},
+                                                                         {"norm", "batch"},
+                                                                         {"output_stride", 16},
+                                                                         {"multi_grid", "1,1,1"},
+                                                                         {"rates", "6,12,18"},
+                                                                         {"image_pooling", "adaptive"},
+                                                                         {"conv", "separable"},
+                                                                         {"dropout", 0.1},
+                                                                         {"backbone_momentum", 0.05},
+                                                                         {"head_momentum", 0.0003}});
+  CHECK(options("--model deeplabv3plus --output-stride 8").at("rates") == "12,24,36");
+  for (const std::string& family : models::family_names())
+    for (const models::FamilyPreset& preset : models::find_family(family).presets) {
+      CAPTURE(preset.name);
+      const auto said = options("--model " + family + " --preset " + preset.name);
+      CHECK(said.size() == preset.defaults.size());
+      for (const auto& [name, value] : preset.defaults) CHECK_MESSAGE(said.contains(name), name);
+    }
+  const auto one_line = [](const std::string& text) {
+    std::string line;
+    for (const char c : text)
+      if (c != '\n' && (c != ' ' || !line.ends_with(' ')))
+        line += c;
+      else if (c == '\n' && !line.ends_with(' '))
+        line += ' ';
+    return line;
+  };
+  const std::string table = one_line(w.lamina("info --model deeplabv3plus --size 128").out);
+  for (const char* words : {"--rates 6,12,18 ", "--output-stride 16: as DeepLab is trained ", "--dropout 0.1 "})
+    CHECK_MESSAGE(table.find(words) != std::string::npos, words);
+  for (const char* verb : {"train", "colorize train", "study", "info"})
+    for (const char* option : {"output-stride", "multi-grid", "rates", "conv", "image-pooling", "dropout", "norm", "head-momentum"}) {
+      const std::string help = one_line(w.lamina(verb + std::string(" --help")).out);
+      const std::size_t at = help.find(std::string(" --") + option + " ");
+      REQUIRE(at != std::string::npos);
+      const std::string own = help.substr(at, help.find(" --", at + 1) - at);
+      CHECK_MESSAGE(own.find("; empty: the preset's") != std::string::npos, verb, own);
+    }
+}
+
 TEST_CASE("info tells what a file of others holds; --init says how one becomes readable, and what it lacks") {
   const Workshop w(4);
   const auto net = models::build_network({.preset = "milesial", .classes = 2, .options = {{"base", "2"}}}, 1);

@@ -1,4 +1,4 @@
-// lamina study, as a person types it.
+// lamina study, as a person types it, and as it is killed.
 #include "support/workshop.hpp"
 
 using namespace lamina;
@@ -39,4 +39,33 @@ TEST_CASE("study: the smoke preset says what it costs, gives one table, and is r
   io::write_file_atomically(w / "data/train.txt", w.read("data/old.txt").substr(w.read("data/old.txt").find('\n') + 1));
   check_error(w.lamina("study data --preset smoke --out s"), 3, {"changed"});
   CHECK(w.read("s/table.csv") == before);
+}
+
+TEST_CASE("a study killed at any moment goes on and ends with the tables of one never killed") {
+  const Workshop w(12);
+  const std::string study =
+      "study data --preset smoke --base 2 --depth 1 --size 16 --batch 2 --pretrain-steps 12 --steps 3 --discriminator patchgan "
+      "--discriminator-base 2 --discriminator-layers 1 --fractions 0.5:1,1:1 --out ";
+  CHECK(w.lamina(study + "whole").code == 0);
+  // As soon as a file is there, so that something else is being done or written.
+  const char* const moments[] = {"study.json",
+                                 "colorization_0/weights/last.safetensors",
+                                 "colorization_0/report.html",
+                                 "runs/50pct_seed0_scratch/weights/last.safetensors",
+                                 "runs/50pct_seed0_scratch/score.json",
+                                 "runs/50pct_seed0_colorization/log.txt",
+                                 "runs/100pct_seed0_scratch/score.json"};
+  int killed = 0;
+  for (const char* file : moments) {
+    Program program(lamina_program(), split(study + "killed"), w.path());
+    for (int i = 0; i < 20000 && !std::filesystem::exists(w / "killed" / file); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    program.signal(SIGKILL);
+    killed += program.wait().code == 128 + SIGKILL;
+  }
+  CHECK(killed >= 5);  // others had ended before
+  const Result last = w.lamina(study + "killed");
+  REQUIRE_MESSAGE(last.code == 0, last.err);
+  for (const std::string table : {"runs.csv", "table.csv", "table.json"})
+    CHECK_MESSAGE(w.read("whole/" + table) == w.read("killed/" + table), table);
 }

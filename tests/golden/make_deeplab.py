@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes deeplab.safetensors: DeepLabV3+ of benchmarks/deeplab_pytorch.py at base 8, in double. Weights, images and labels are a hash of their
+"""Writes deeplab.safetensors: DeepLabV3+ of benchmarks/deeplab_pytorch.py at base 4, in double. Weights, images and labels are a hash of their
 names and indices, which tests/train/golden_deeplab_test.cpp computes too, so that only results are stored: logits in evaluation, then two
 training steps of SGD: losses, the norm of every gradient of the first (by name), logits in evaluation after them. Needs torch, numpy and
 safetensors."""

@@ -10,6 +10,7 @@ from coral_pytorch.layers import CoralLayer
 from coral_pytorch.losses import coral_loss, corn_loss
 from monai.losses import DiceLoss, GeneralizedDiceLoss, GeneralizedWassersteinDiceLoss, TverskyLoss
 from scipy.ndimage import distance_transform_edt
+from segmentation_models_pytorch.losses.lovasz import _lovasz_grad, _lovasz_softmax_flat
 from writer import Golden, nchw
 
 W = torch.tensor([0.5, 2.0, 1.25, 0.75], dtype=torch.float64)
@@ -84,7 +85,8 @@ classes("boundary", boundary)
 
 def top_k(z, y):
     entropy = F.cross_entropy(nchw(z), y, weight=W, ignore_index=255, reduction="none")[y != 255]
-    return entropy.topk(int(np.ceil(0.3 * entropy.numel())))[0].mean()
+    hardest, which = entropy.topk(int(np.ceil(0.3 * entropy.numel())))
+    return hardest.sum() / W[y[y != 255][which]].sum()
 
 
 classes("topk", top_k, ignored)
@@ -146,7 +148,7 @@ def entropies(z, t, **more):
 
 def top_k_planes(z, t):
     of_pixels = entropies(z, t.double(), weight=PLANES, reduction="none").sum(-1).flatten()
-    return of_pixels.topk(int(np.ceil(0.3 * of_pixels.numel())))[0].mean() / 3
+    return of_pixels.topk(int(np.ceil(0.3 * of_pixels.numel())))[0].mean() / PLANES.sum()
 
 
 for case, f in {"positive": lambda z, t: entropies(z, t.double()), "positive_smoothed": lambda z, t: entropies(z, t.double() * 0.8 + 0.1),
@@ -199,4 +201,89 @@ GRADES = torch.tensor([[0.5, 2, 1.25, 4], [1, 0, 3, 0.25]]).double()
 for case, error in {"mae_weighted": F.l1_loss, "mse_weighted": F.mse_loss,
                     "smooth_l1_weighted": lambda x, t, reduction: F.smooth_l1_loss(x, t, beta=0.5, reduction=reduction)}.items():
     g.add(case, weighted(error), logits=logits[..., :2] + 1, labels=graded)
+
+# Class weights of what is computed beside the fused pass, and of ratios: of each class its own loss, by the libraries where they have it.
+THREE = PLANES
+some = torch.where(ignored == 3, 255, ignored)  # the last class is nowhere, and weighs nothing
+often = g.labels((N, H, WIDTH), 4)  # how often each pixel counts
+yes_no = planes.clone()
+yes_no[g.labels(planes.shape, 5) == 0] = 255
+
+
+def lovasz_of(p, t):
+    """Berman et al. of one class: the errors in descending order times smp's gradient of 1 - IoU."""
+    errors, order = (t - p).abs().sort(descending=True)
+    return errors @ _lovasz_grad(t[order])
+
+
+def lovasz_weighted(z, y):
+    seen = y != 255
+    return sum(W[c] * _lovasz_softmax_flat(z.softmax(-1)[seen], y[seen], classes=[c]) for c in range(3)) / W[:3].sum()
+
+
+def lovasz_planes(z, t):
+    """A mean over the images of those over their planes."""
+    losses = []
+    for n in range(N):
+        seen = t[n] != 255
+        of_planes = [lovasz_of(z[n, ..., c].sigmoid()[seen[..., c]], t[n, ..., c][seen[..., c]].double()) for c in range(3)]
+        losses.append(sum(w * loss for w, loss in zip(THREE, of_planes)) / THREE.sum())
+    return sum(losses) / N
+
+
+def distances_of(inside):
+    """Signed, of (N, H, W, C) booleans, as in boundary()."""
+    d = np.zeros(inside.shape)
+    for n in range(N):
+        for c in range(inside.shape[-1]):
+            i = inside[n, ..., c].numpy()
+            d[n, ..., c] = distance_transform_edt(~i) * ~i - (distance_transform_edt(i) - 1) * i
+    return torch.from_numpy(d)
+
+
+def boundary_weighted(p, inside, seen, weights, often):
+    times = seen.double() * weights * often[..., None]
+    return (times * p * distances_of(inside)).sum() / times.sum()
+
+
+g.add("lovasz_weighted", lovasz_weighted, logits=logits, labels=some)
+g.add("lovasz_planes", lovasz_planes, logits=logits[..., :3].clone(), labels=yes_no)
+hot = F.one_hot(ignored.clamp(max=C), C + 1)[..., :C].bool()  # an ignored pixel is outside of every class
+g.add("boundary_weighted", lambda z, y, o: boundary_weighted(z.softmax(-1), hot, (y != 255)[..., None], W, o), logits=logits, labels=ignored,
+      often=often)
+g.add("boundary_planes", lambda z, y, o: boundary_weighted(z.sigmoid(), y == 1, y != 255, THREE, o), logits=logits[..., :3].clone(),
+      labels=yes_no, often=often)
+
+
+def gdice_weighted(z, y):
+    """Sudre et al., each class's part of both sums times its weight."""
+    p, t = z.softmax(-1).flatten(0, 2), F.one_hot(y, C).double().flatten(0, 2)
+    w = W / t.sum(0) ** 2
+    return 1 - (2 * (w * (p * t).sum(0)).sum() + 1e-5) / ((w * (p + t).sum(0)).sum() + 1e-5)
+
+
+def log_ratios(ratio, weights):
+    return -(weights * ratio.log()).sum(-1) / weights.sum()
+
+
+def log_squared_dice(z, t):
+    p, t = z.sigmoid().flatten(1, 2), t.double().flatten(1, 2)
+    return log_ratios((2 * (p * t).sum(1) + 1) / ((p * p + t).sum(1) + 1), THREE).mean()
+
+
+def log_jaccard_of_grades(z, y):
+    p, t = z.sigmoid().flatten(0, 2), (y[..., None] > torch.arange(3)).double().flatten(0, 2)
+    both = (p * t).sum(0)
+    return log_ratios((both + 1) / ((p + t).sum(0) - both + 1), THREE)
+
+
+def focal_planes(z, t):
+    of_pixels = torchvision.ops.sigmoid_focal_loss(z, t.double(), alpha=-1, gamma=1.5, reduction="none")
+    return (THREE * of_pixels).sum() / (THREE.sum() * t[..., 0].numel())
+
+
+classes("gdice_weighted", gdice_weighted)
+g.add("dice_planes_weighted", log_squared_dice, logits=logits[..., :3].clone(), labels=planes)
+g.add("jaccard_grades_weighted", log_jaccard_of_grades, logits=falling, labels=labels)
+g.add("focal_planes_weighted", focal_planes, logits=logits[..., :3].clone(), labels=planes)
 g.save()

@@ -48,6 +48,20 @@ TEST_CASE("loss terms are those of PyTorch, MONAI, smp, torchvision and coral-py
   check("wasserstein_planes", "wasserstein", *graded_planes_of({"rust", "crack"}, 4));
   check("wasserstein_corn", "wasserstein", *graded_planes_of({"rust", "crack"}, 4, "corn"));
   check("wasserstein_weighted", "wasserstein", *grades, {.class_weights = {0.5, 2, 1.25}});
+  const CriterionOptions three{.class_weights = {0.5, 2, 1.25}};
+  check("lovasz_weighted", "lovasz", *classes, weights);
+  check("lovasz_planes", "lovasz:image=1", *planes, three);
+  const auto boundary = [&](const char* name, const heads::Head& head, const CriterionOptions& o) {
+    check_golden(
+        file, name, {"logits", "labels", "often"},
+        [&](auto& in) { return Criterion("boundary", o)(head, in[0], in[1], nullptr, in[2].to(DType::f32)); }, 1e-12);
+  };
+  boundary("boundary_weighted", *classes, weights);
+  boundary("boundary_planes", *planes, three);
+  check("gdice_weighted", "gdice", *classes, weights);
+  check("dice_planes_weighted", "dice:squared=1:image=1:log=1", *planes, three);
+  check("jaccard_grades_weighted", "jaccard:log=1", *grades, three);
+  check("focal_planes_weighted", "focal:gamma=1.5", *planes, three);
   const auto values = graded_planes_of({"rust", "crack"}, 4, "regression");
   const CriterionOptions of_grades{.class_weights = {0.5, 2, 1.25, 4, 1, 0, 3, 0.25}};
   check("mae_weighted", "mae", *values, of_grades);

@@ -28,6 +28,7 @@ constexpr Of kTerms[] = {{"ce:smoothing=0.1", data::Task::multiclass},
                          {"focal", data::Task::multilabel},
                          {"topk:share=0.5", data::Task::multiclass},
                          {"topk:share=0.5", data::Task::multilabel},
+                         {"topk:share=1", data::Task::multiclass},
                          {"lovasz", data::Task::multiclass},
                          {"lovasz:image=1", data::Task::multilabel},
                          {"boundary", data::Task::multiclass},
@@ -38,6 +39,35 @@ constexpr Of kTerms[] = {{"ce:smoothing=0.1", data::Task::multiclass},
                          {"jaccard:log=1", data::Task::ordinal},
                          {"dice+dice:image=1+focal+ce", data::Task::multiclass},
                          {"0.5*lovasz+topk+ce", data::Task::multiclass}};
+
+/// Logits and labels (2, 4, 5) of a term's head, with weights of their pixels.
+struct Weighed {
+  std::shared_ptr<const heads::Head> head;
+  Tensor z, y, times;
+  bool planes;
+  Weighed(data::Task task, bool holes, const std::vector<float>& weights) : head(head_of(task, 3)), planes(task == data::Task::multilabel) {
+    z = random_normal({2, 4, 5, head->outputs()}, 5);
+    y = labels_of(planes ? Shape{2, 4, 5, 3} : Shape{2, 4, 5}, planes ? 2 : 3, holes);
+    times = Tensor::empty({2, 4, 5}, {DType::f32, kCpu});
+    Random random(RandomKey{11});
+    for (std::int64_t i = 0; i < 40; ++i) times.data<float>()[i] = weights[random.below(weights.size())];
+  }
+  std::int64_t labels_a_pixel() const { return y.numel() / 40; }
+  /// Below each image the same once more. Pixels are ignored above where they weigh 0, below where they do not weigh 2.
+  std::pair<Tensor, Tensor> spread() const {
+    const std::int64_t c = head->outputs(), l = labels_a_pixel();
+    Tensor logits = Tensor::empty({2, 8, 5, c}, {DType::f64, kCpu}),
+           labels = Tensor::empty(planes ? Shape{2, 8, 5, l} : Shape{2, 8, 5}, y.options());
+    for (std::int64_t i = 0; i < 80; ++i) {
+      const std::int64_t from = i / 40 * 20 + i % 20;
+      const bool counts = times.data<float>()[from] >= (i % 40 < 20 ? 1 : 2);
+      std::copy_n(z.data<double>() + from * c, c, logits.data<double>() + i * c);
+      for (std::int64_t k = 0; k < l; ++k)
+        labels.data<std::uint8_t>()[i * l + k] = counts ? y.data<std::uint8_t>()[from * l + k] : data::kIgnoreLabel;
+    }
+    return {logits, labels};
+  }
+};
 }  // namespace
 
 TEST_CASE("gradients of every term are those of differences; ignored pixels get exactly none, and weigh nothing") {
@@ -65,6 +95,74 @@ TEST_CASE("gradients of every term are those of differences; ignored pixels get 
     of_b.backward();
     for (std::int64_t i = 0; i < z.numel(); ++i)
       if (ignored(i)) CHECK(b.grad().data<double>()[i] == 0);
+  }
+}
+
+TEST_CASE("a pixel of weight 2 is that pixel twice, one of weight 0 an ignored one, in value and gradient") {
+  // Not for boundary, whose distances depend on where pixels lie and also go by the labels of those that weigh 0: see below. Of the hardest
+  // pixels a share is kept, by number whatever they weigh: only where all are kept are two of them twice as many.
+  for (const Of& of : kTerms)
+    for (const std::vector<float>& weights : {std::vector<float>{0, 1}, std::vector<float>{0, 1, 2}}) {
+      const std::string loss = of.loss;
+      const bool counts_pixels = loss.find("topk") != std::string::npos && loss != "topk:share=1";
+      if (loss == "boundary" || (counts_pixels && weights.size() == 3)) continue;
+      CAPTURE(loss);
+      const Weighed w(of.task, true, weights);
+      const auto [z, y] = w.spread();
+      Tensor once = w.z.clone(), spread = z.clone();
+      once.set_requires_grad(), spread.set_requires_grad();
+      const Tensor weighed = Criterion(loss)(*w.head, once, w.y, nullptr, w.times), repeated = Criterion(loss)(*w.head, spread, y);
+      CHECK(weighed.item() == doctest::Approx(repeated.item()).epsilon(1e-12).scale(0));
+      CHECK(weighed.item() != doctest::Approx(Criterion(loss)(*w.head, w.z, w.y).item()).epsilon(1e-6).scale(0));
+      weighed.backward(), repeated.backward();
+      const std::int64_t each = 20 * w.head->outputs();
+      Tensor sum = Tensor::zeros(w.z.shape(), {DType::f64, kCpu});
+      for (std::int64_t i = 0; i < spread.numel(); ++i)
+        sum.data<double>()[i / (2 * each) * each + i % each] += spread.grad().data<double>()[i];
+      CHECK(relative_error(once.grad(), sum) < 1e-12);
+    }
+}
+
+TEST_CASE("boundary: a pixel of weight 2 counts twice where it lies; of one of weight 0 the label is an edge, no more") {
+  for (const data::Task task : {data::Task::multiclass, data::Task::multilabel}) {
+    Weighed w(task, task == data::Task::multiclass, {1});
+    const Criterion boundary("boundary", {.class_weights = {1, 2, 3}});
+    const auto loss = [&](const Tensor& z, const Tensor& times) { return boundary(*w.head, z, w.y, nullptr, times).item(); };
+    double labelled = 0;
+    for (std::int64_t i = 0; i < 40; ++i) labelled += w.y.data<std::uint8_t>()[i * w.labels_a_pixel()] != data::kIgnoreLabel;
+    const double all = loss(w.z, w.times);
+    for (std::int64_t i = 0; i < 40; ++i) {
+      if (w.y.data<std::uint8_t>()[i * w.labels_a_pixel()] == data::kIgnoreLabel) continue;
+      const auto with = [&](float weight, float others) {
+        Tensor times = Tensor::full({2, 4, 5}, others, {DType::f32, kCpu});
+        times.data<float>()[i] = weight;
+        return times;
+      };
+      const double alone = loss(w.z, with(1, 0));
+      CHECK(loss(w.z, with(2, 1)) == doctest::Approx((labelled * all + alone) / (labelled + 1)).epsilon(1e-12).scale(0));
+      CHECK(loss(w.z, with(0, 1)) == doctest::Approx((labelled * all - alone) / (labelled - 1)).epsilon(1e-12).scale(0));
+      CHECK(loss(w.z, with(2, 1)) != doctest::Approx(all).epsilon(1e-6).scale(0));
+      Tensor leaf = w.z.clone();
+      leaf.set_requires_grad();
+      boundary(*w.head, leaf, w.y, nullptr, with(0, 1)).backward();
+      for (std::int64_t c = 0; c < 3; ++c) CHECK(leaf.grad().data<double>()[3 * i + c] == 0);
+    }
+  }
+}
+
+TEST_CASE("how large class weights are means nothing, only what they are to each other") {
+  for (const Of& of : kTerms) {
+    CAPTURE(of.loss);
+    const Weighed w(of.task, true, {0, 1, 2});
+    if (std::string(of.loss) == "gdice") continue;  // but to its smoothing
+    std::vector<double> small, large, none(static_cast<std::size_t>(w.head->weighed()), 1);
+    for (std::size_t c = 0; c < none.size(); ++c) small.push_back(0.5 + static_cast<double>(c)), large.push_back(8 * small.back());
+    const auto loss = [&](const std::vector<double>& weights) {
+      return Criterion(of.loss, {.class_weights = weights})(*w.head, w.z, w.y, nullptr, w.times).item();
+    };
+    CHECK(loss(large) == doctest::Approx(loss(small)).epsilon(1e-12).scale(0));
+    CHECK(loss(small) != doctest::Approx(loss(none)).epsilon(1e-6).scale(0));
+    CHECK(loss(none) == doctest::Approx(loss({})).epsilon(1e-12).scale(0));
   }
 }
 

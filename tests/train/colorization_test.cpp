@@ -179,6 +179,34 @@ TEST_CASE("a collapsed pair is said in words, once for each time it lasts") {
   CHECK(said(0.7, 20, 1, 0.5).size() == 4);
 }
 
+TEST_CASE("pictures that stay further from the photographs than gray ones are said in words, unless they come nearer") {
+  const auto alarms = [](const std::vector<double>& l1, double gan_weight = 1, double distance = 10) {
+    const auto task =
+        constant_task({0, 0, 0}, Tensor::zeros({1, 4, 4, 3}), {}, 6, 1, {.gan_weight = gan_weight, .reconstruction_weight = distance});
+    std::vector<train::EpochRecord> history;
+    for (const double v : l1) {
+      history.push_back(record(static_cast<int>(history.size()) + 1, 0.7, 20));
+      history.back().validation->scores.append({{"val_l1", v}, {"val_l1_gray", 0.2}});
+    }
+    history.push_back(record(static_cast<int>(history.size()) + 1, 0.7, 20));
+    history.back().validation.reset();  // an epoch that is not validated says nothing
+    return train::alarms(task->sentinels(0.01), history, false);
+  };
+  CHECK(alarms({0.3, 0.3, 0.3, 0.3}).empty());
+  CHECK(alarms({0.3, 0.3, 0.3, 0.3, 0.19}).empty());
+  CHECK(alarms({0.3, 0.3, 0.19, 0.3, 0.3}).empty());
+  CHECK(alarms({0.9, 0.8, 0.7, 0.6, 0.5}).empty());
+  const auto worse = alarms({0.19, 0.26, 0.25, 0.3, 0.24, 0.25});
+  REQUIRE(worse.size() == 1);
+  CHECK(worse[0].rule == "worse than gray");
+  CHECK_MESSAGE(worse[0].seen.find("for 5 validations") != std::string::npos, worse[0].seen);
+  CHECK_MESSAGE(worse[0].seen.find("(L1 0.25) than these in gray (0.2)") != std::string::npos, worse[0].seen);
+  CHECK(worse[0].cause.find("too little weight on the distance") != std::string::npos);
+  CHECK(worse[0].next == "--reconstruction-weight 20");
+  CHECK(alarms({0.3, 0.3, 0.3, 0.3, 0.3}, 1, 0).at(0).next == "--reconstruction-weight 100");
+  CHECK(alarms({0.3, 0.3, 0.3, 0.3, 0.3}, 0).at(0).next == "--lr 0.001");
+}
+
 TEST_CASE("what a collapsed pair is told goes from what it has") {
   const auto next = [](double lr_factor, double gan_weight, double accuracy) {
     const auto task = constant_task({0, 0, 0}, Tensor::zeros({1, 4, 4, 3}), {}, 6, lr_factor, {.gan_weight = gan_weight});

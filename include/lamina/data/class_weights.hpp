@@ -62,7 +62,8 @@ inline WeightRule weight_rule_named(std::string_view name) {
 ///                is a constant: with millions of pixels a class every constant in use gives equal weights, so b is tied to the mean class
 ///                here)
 ///   dice-volume  1/p^2, scaled to a mean of 1: those of the generalized Dice, counted once over the set (Sudre et al. 2017)
-/// A class without pixels gets 0. Throws DataError when no class has any.
+/// What is not scaled need not be: losses divide by the sum of the weights. A class without pixels gets 0. Throws DataError when no class
+/// has any.
 inline std::vector<double> class_weights(WeightRule rule, const ClassCounts& counts) {
   const std::size_t classes = counts.pixels.size();
   double total = 0, present = 0;

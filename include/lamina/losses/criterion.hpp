@@ -17,6 +17,7 @@ struct CriterionOptions {
 
 /// The policy called penalize, skip, one or zero. Throws OptionError naming the nearest.
 EmptyClass empty_class_named(const std::string& name);
+const char* name_of(EmptyClass policy);
 
 /// A weighted sum of loss terms, such as "0.5*ce+tversky:alpha=0.3:beta=0.7". What sees pixels and regions is computed in fused passes
 /// (segmentation_loss), which also interpolate logits: in one, unless there are two pixel terms, regions of images beside regions of

@@ -33,7 +33,7 @@ ModelConfig model_config_from_json(const std::string& text);
 
 /// A setting of a family: one of `choices`, whose texts live as long as the process, or `count` numbers of [min, max], separated by commas.
 struct FamilyOption {
-  std::string name = {}, help = {};
+  std::string name = {}, help = {};  ///< of a registered family help also says what an empty value means
   std::vector<Choice> choices = {};
   double min = 0, max = 0;  ///< both 0: no numbers
   bool whole = true;
@@ -56,7 +56,9 @@ struct Family {
   std::vector<FamilyPreset> presets = {};  ///< the first is the default
   std::vector<FamilyOption> options = {};
   bool discriminator = false;  ///< it scores pictures: what trains networks for pixels has no such options
-  /// The network of a resolved configuration. Called in an nn::MetaScope where no values are wanted.
+  /// Options that follow from others ("auto") become what they come to; none: none does.
+  std::function<void(OptionValues&)> settle = {};
+  /// The network of a resolved configuration, its options settled. Called in an nn::MetaScope where no values are wanted.
   std::function<std::unique_ptr<Network>(const ModelConfig&, nn::RandomStream&)> build = {};
 };
 
@@ -71,6 +73,8 @@ std::vector<std::string> family_names();
 /// The configuration with everything that it leaves open filled in. Throws OptionError: an unknown model, preset, option or choice (with
 /// the nearest name), a value outside its range, an option that the preset fixes.
 ModelConfig resolved(const ModelConfig& config);
+/// The same with options as numbers that follow from others: what the network is built of. Throws as resolved.
+ModelConfig settled(const ModelConfig& config);
 /// What names the network on a command line: "--model unet --preset bn --base 8". What the preset sets, and initialisers, are left out.
 /// Throws as resolved.
 std::string command_options(const ModelConfig& config);

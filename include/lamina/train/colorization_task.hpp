@@ -42,7 +42,8 @@ class ColorizationTask : public Task {
   std::vector<Component> components() override;
   /// Losses beside their values at equilibrium.
   std::string text(const Scalars& means) const override;
-  /// D that tells all pictures apart or none for long, gray pictures of G, unusable photographs.
+  /// D that tells all pictures apart or none for long, pictures of G that are gray or further from the photographs than gray ones
+  /// are, unusable photographs.
   std::vector<Sentinel> sentinels(double lr) const override;
 
   /// The first `count` held-out photographs, one a row: gray, G's picture, real, at G's output size. Empty where none is held out.

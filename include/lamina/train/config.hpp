@@ -143,15 +143,20 @@ void describe_reading(TrainConfig& c, Visit&& visit) {
         c.others);
 }
 
-/// What is learned by, and how often what counts.
+/// What outputs mean, and what is learned by.
 template <class Visit>
 void describe_loss(TrainConfig& c, Visit&& visit) {
+  constexpr const char* kHead = "what the output means; of several heads NAME=KIND,...; empty: as the data's task says";
+  visit(Field{.name = "head", .help = kHead, .optional = true, .choices = heads::head_choices()}, c.head);
   visit(Field{"loss", "sum of terms such as 0.5*ce+dice: see lamina train --help"}, c.loss);
   visit(Field{"aux_weight", "of an auxiliary output's loss (preset torchvision with --aux yes) beside the output's", 0}, c.aux_weight);
-  visit(Field{.name = "class_weights",
-              .help = "a rule, or numbers such as 1,4,2; of several heads NAME=RULE,..., of others auto",
-              .choices = kClassWeightChoices},
-        c.class_weights);
+  visit(
+      Field{.name = "class_weights",
+            .help =
+                "a rule, or numbers such as 1,4,2; of several heads NAME=RULE,..., of others auto. Only inverse, effective and dice-volume "
+                "have a mean of 1; losses divide by the sum of the weights, so that it means nothing",
+            .choices = kClassWeightChoices},
+      c.class_weights);
   visit(
       Field{.name = "positive_weights",
             .help = "how often a plane's yes counts beside its no, in cross-entropies; or numbers such as 20,5; of several heads NAME=...",
@@ -196,8 +201,6 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"border_label", "what the loss takes for the label there: ignore, which counts nowhere, or a class"}, c.border_label);
   visit(Field{.name = "augment", .help = "random changes, as in hflip,rotate=15,jitter=0.2", .choices = kAugmentChoices}, c.augment);
   visit(Field{"exclude_empty", "leave out training images that show the background alone; others are scored as ever"}, c.exclude_empty);
-  constexpr const char* kHead = "what the output means; of several heads NAME=KIND,...; empty: as the data's task says";
-  visit(Field{.name = "head", .help = kHead, .optional = true, .choices = heads::head_choices()}, c.head);
   describe_loss(c, visit);
   visit(Field{.name = "optimizer", .help = "what makes updates of gradients", .choices = kOptimizerChoices}, c.optimizer);
   visit(Field{"lr", "learning rate (the maximum of onecycle)", kPositive}, c.lr);

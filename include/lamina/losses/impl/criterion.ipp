@@ -75,6 +75,7 @@ Criterion::Term Criterion::parse(const std::string& text) const {
 }
 
 EmptyClass empty_class_named(const std::string& name) { return parse_name("policy for absent classes", name, kPolicies); }
+const char* name_of(EmptyClass policy) { return name_in(kPolicies, policy); }
 
 Criterion::Criterion(const std::string& expression, CriterionOptions options) : options_(std::move(options)) {
   parse_all(expression);
@@ -84,7 +85,7 @@ Criterion::Criterion(const std::string& expression, CriterionOptions options) : 
 }
 
 void Criterion::set_empty_class(EmptyClass policy) {
-  require<OptionError>(policy == EmptyClass::penalize || has_ratios(), "--absent-classes ", name_in(kPolicies, policy),
+  require<OptionError>(policy == EmptyClass::penalize || has_ratios(), "--absent-classes ", name_of(policy),
                        " means nothing to the loss \"", expression_,
                        "\", no term of which is a ratio of regions; add one (+dice), or use --absent-classes penalize");
   options_.empty_class = policy;
@@ -109,11 +110,10 @@ void Criterion::parse_all(const std::string& expression) {
     Term term = parse(text);
     most = std::max(most, term.factor);
     const auto same = std::find_if(terms_.begin(), terms_.end(), [&](const Term& t) { return t.scalar == term.scalar; });
-    if (same != terms_.end()) {
+    if (same == terms_.end())
+      terms_.push_back(std::move(term));
+    else
       same->factor += term.factor;
-      continue;
-    }
-    terms_.push_back(std::move(term));
   }
   for (Term& t : terms_)  // arguments tell terms of one kind apart
     if (std::count_if(terms_.begin(), terms_.end(), [&](const Term& other) { return other.type.name == t.type.name; }) == 1)

@@ -33,26 +33,24 @@ std::vector<float> hardest(const HostView& v, double share) {
 }  // namespace
 
 std::vector<TermType> top_k() {
-  return {{.name = "topk",
-           .scalar = "topk",
-           .help = "mean cross-entropy of the hardest pixels alone, `share` of the batch's (Wu et al. 2016); computed on the host",
-           .arguments = {{"share", 0.1, 1e-6, 1}},
-           .balanced = true,
-           .own = [](const TermInput& in, std::span<const double> a) {
-             SegmentationLossOptions o{.regions = {},
-                                       .class_weights = in.class_weights,
-                                       .positive_weights = in.positive_weights,
-                                       .ignore_label = data::kIgnoreLabel,
-                                       .ce_normalization = CeNormalization::pixel_count};
-             if (!in.logits.device().is_meta()) {
-               const NoGrad no_grad;
-               const HostView v = host_view(in, "topk");
-               const std::vector<float> times = hardest(v, a[0]);
-               o.pixel_weights = Tensor::from(std::span<const float>(times), {v.images, v.height, v.width}).to(in.logits.device());
-             }
-             o.activation = in.head.activation().value_or(LossActivation::softmax);
-             return segmentation_loss(in.logits, in.head.targets(in.labels).to(in.logits.device()), o);
-           }}};
+  return {
+      {.name = "topk",
+       .scalar = "topk",
+       .help = "mean cross-entropy of the hardest pixels alone, `share` of the batch's (Wu et al. 2016); computed on the host",
+       .arguments = {{"share", 0.1, 1e-6, 1}},
+       .balanced = true,
+       .own = [](const TermInput& in, std::span<const double> a) {
+         SegmentationLossOptions o{
+             .regions = {}, .class_weights = in.class_weights, .positive_weights = in.positive_weights, .ignore_label = data::kIgnoreLabel};
+         if (!in.logits.device().is_meta()) {
+           const NoGrad no_grad;
+           const HostView v = host_view(in, "topk");
+           const std::vector<float> times = hardest(v, a[0]);
+           o.pixel_weights = Tensor::from(std::span<const float>(times), {v.images, v.height, v.width}).to(in.logits.device());
+         }
+         o.activation = in.head.activation().value_or(LossActivation::softmax);
+         return segmentation_loss(in.logits, in.head.targets(in.labels).to(in.logits.device()), o);
+       }}};
 }
 
 }  // namespace lamina::losses

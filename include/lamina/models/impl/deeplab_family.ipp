@@ -14,9 +14,9 @@ std::array<int, 3> three(const ModelConfig& c, const std::string& option) {
 }
 
 /// Rates of ASPP: those given, or the source's for output stride 16, doubled at 8.
-std::array<int, 3> rates(const ModelConfig& c) {
-  if (c.options.at("rates") != "auto") return three(c, "rates");
-  return c.number("output_stride") == 8 ? std::array{12, 24, 36} : std::array{6, 12, 18};
+void settle(OptionValues& options) {
+  if (const auto rates = options.find("rates"); rates != options.end() && rates->second == "auto")
+    rates->second = options.at("output_stride") == "8" ? "12,24,36" : "6,12,18";
 }
 
 std::unique_ptr<Network> build(const ModelConfig& c, nn::RandomStream& random) {
@@ -46,7 +46,7 @@ std::unique_ptr<Network> build(const ModelConfig& c, nn::RandomStream& random) {
   } else {
     o.output_stride = c.number("output_stride");
     o.multi_grid = three(c, "multi_grid");
-    o.rates = rates(c);
+    o.rates = three(c, "rates");
     o.form = c.options.at("conv") == "dense" ? ConvForm::dense : ConvForm::separable_norm;
     if (c.options.at("image_pooling") != "adaptive") o.pooling_crop = c.number("image_pooling");
   }
@@ -65,8 +65,12 @@ Family deeplab_family() {
       torch_momentum{{"backbone_momentum", "0.1"}, {"head_momentum", "0.1"}, {"dropout", "0.5"}};
   const OptionValues beta = with(
       shared, {{"output_stride", "16"}, {"multi_grid", "1,1,1"}, {"rates", "auto"}, {"image_pooling", "adaptive"}, {"dropout", "0.1"}});
-  Family family{
-      .name = "deeplabv3plus", .help = "DeepLabV3+ on ResNet-50 (Chen et al. 2018)", .presets = {}, .options = {}, .build = build};
+  Family family{.name = "deeplabv3plus",
+                .help = "DeepLabV3+ on ResNet-50 (Chen et al. 2018)",
+                .presets = {},
+                .options = {},
+                .settle = settle,
+                .build = build};
   family.presets = {
       {.name = "beta",
        .classes = 9,

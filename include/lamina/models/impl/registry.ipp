@@ -41,6 +41,7 @@ struct Registry {
       require<OptionError>(!is_field(option), "the family \"", f.name, "\": no option can be called ", option,
                            ", as a field of every stored description is");
     }
+    for (FamilyOption& o : f.options) o.help += "; empty: the preset's";
     const std::string name = f.name;
     families.try_emplace(name, std::move(f));
   }
@@ -113,7 +114,7 @@ void check_value(const FamilyOption& option, const std::string& value) {
 }
 
 std::unique_ptr<Network> build(const ModelConfig& config, std::uint64_t seed) {
-  const ModelConfig c = resolved(config);
+  const ModelConfig c = settled(config);
   nn::RandomStream random({seed, 0x696e6974});
   return find_family(c.model).build(c, random);
 }
@@ -212,6 +213,12 @@ ModelConfig resolved(const ModelConfig& config) {
   require<OptionError>(c.in_channels >= 1 && c.classes >= 1, family.name, ": ", c.in_channels, " input channels and ", c.classes,
                        " classes must be at least 1");
   if (c.outputs.empty()) c.outputs = {{kLabels, c.classes}};
+  return c;
+}
+
+ModelConfig settled(const ModelConfig& config) {
+  ModelConfig c = resolved(config);
+  if (const Family& family = find_family(c.model); family.settle) family.settle(c.options);
   return c;
 }
 

@@ -164,7 +164,7 @@ std::string ColorizationTask::text(const Scalars& s) const {
                    s.at("colorfulness"));
 }
 
-std::vector<Sentinel> ColorizationTask::sentinels(double) const {
+std::vector<Sentinel> ColorizationTask::sentinels(double lr) const {
   constexpr std::size_t kPatience = 5;
   // The newest kPatience epochs that count are all as `now` says.
   const auto lasts = [](Records history, auto&& counts, auto&& now) {
@@ -200,6 +200,27 @@ std::vector<Sentinel> ColorizationTask::sentinels(double) const {
                  .cause = "G answers with the mean of what it does not know: too few steps, or too little weight on what D says",
                  .next = formatted("--gan-weight %.3g", weight > 0 ? 2 * weight : 1)};
   };
+  const auto worse_than_gray = [=, distance = parts_.loss.options().reconstruction_weight](Records history) -> std::optional<Alarm> {
+    const auto judged = [](const EpochRecord& r) { return r.validation && r.validation->scores.find("val_l1_gray"); };
+    Scalars newest;
+    double before = 0;
+    const auto above = [&](const EpochRecord& r) {
+      const Scalars& s = r.validation->scores;
+      if (newest.empty()) newest = s;
+      before = s.at("val_l1");
+      return before > s.at("val_l1_gray");
+    };
+    constexpr double kFalls = 0.05;
+    if (!lasts(history, judged, above) || newest.at("val_l1") < (1 - kFalls) * before) return {};
+    return Alarm{
+        .seen = formatted("for %zu validations G's pictures were further from the photographs (L1 %.3g) than these in gray (%.3g), and "
+                          "they come no nearer",
+                          kPatience, newest.at("val_l1"), newest.at("val_l1_gray")),
+        .cause = weight > 0 ? "colors are guessed that photographs do not have: too little weight on the distance beside what D says"
+                            : "steps that are too long",
+        .next = weight > 0 ? formatted("--reconstruction-weight %.3g", distance > 0 ? 2 * distance : 100)
+                           : formatted("--lr %.3g", slower_than(lr))};
+  };
   const auto passed_over = [](Records history) -> std::optional<Alarm> {
     for (const EpochRecord& r : history)
       if (const double* skipped = r.train.find("passed_over"); skipped && *skipped > 0)
@@ -208,7 +229,11 @@ std::vector<Sentinel> ColorizationTask::sentinels(double) const {
                      .next = "--unusable stop"};
     return {};
   };
-  return {{"sure discriminator", sure}, {"guessing discriminator", guessing}, {"gray pictures", gray}, {"passed over", passed_over}};
+  return {{"sure discriminator", sure},
+          {"guessing discriminator", guessing},
+          {"gray pictures", gray},
+          {"worse than gray", worse_than_gray},
+          {"passed over", passed_over}};
 }
 
 data::Image ColorizationTask::samples(int count) {

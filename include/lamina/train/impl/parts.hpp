@@ -44,8 +44,10 @@ std::string advice_on_input(const std::string& file, const io::WeightMatch& matc
 /// A warning where photographs are normalised by other means of their own than a run's were. Throws OptionError where by another rule.
 std::string changed_input(const infer::InputConfig& now, const infer::InputConfig& saved, const std::string& run);
 
-/// The weights that a run's "data" has, into its criterion.
-void take_weights(losses::Criterion& criterion, const nlohmann::json& of_data);
+/// What settings such as "auto" came to in a run's loss, to where a checkpoint has it, its "data", and back: weights, and the policy for
+/// absent classes, in older ones `otherwise`.
+void put_loss(nlohmann::ordered_json& to, const losses::Criterion& criterion);
+void take_loss(losses::Criterion& criterion, const nlohmann::json& of_data, EmptyClass otherwise);
 /// What --absent-classes means for a head; without one, whether it means something.
 EmptyClass empty_class_of(const TrainConfig& config, const heads::Head* head = nullptr);
 

@@ -34,8 +34,9 @@ Replay replay(const std::filesystem::path& run, const std::string& device) {
   if (is_folder) info.config.out = run.string();
   if (info.config.head == heads::make_head(info.schema)->kind()) info.config.head.clear();  // the run need not have named it
   const auto data = about.find("data");
-  losses::Criterion criterion(info.config.loss, {.empty_class = empty_class_of(info.config, info.head.get())});
-  if (data != about.end()) take_weights(criterion, nlohmann::json::parse(data->second, nullptr, false));
+  losses::Criterion criterion(info.config.loss);
+  take_loss(criterion, data == about.end() ? nlohmann::json::object() : nlohmann::json::parse(data->second),
+            empty_class_of(info.config, info.head.get()));
   const std::shared_ptr<models::Network> network = models::build_meta(model_config(info.config, info.head.get(), info.input.channels));
   network->fill(std::move(model));
   network->to(parse_device(info.config.device));

@@ -104,8 +104,7 @@ class ConfiguredTask : public SegmentationTask {
     if (of_data.value("masks", masks_) != masks_)
       note("warning: the masks of " + config_.data + " changed since " + run +
            " was started: it goes on with the new ones, and its best score so far is of the old ones; to start anew choose another --out");
-    take_weights(criterion(), of_data);
-    criterion().set_empty_class(empty_class_of(config_, heads()[0].get()));
+    take_loss(criterion(), of_data, empty_class_of(config_, heads()[0].get()));
   }
 
   std::vector<Sentinel> sentinels(double lr) const override {
@@ -142,8 +141,8 @@ class ConfiguredTask : public SegmentationTask {
   }
   const std::vector<double>& class_weights() const { return criterion().options().class_weights; }
   Json criterion_state() const {
-    Json state{{"class_weights", class_weights()}, {"items", items_}, {"masks", masks_}};
-    if (const auto& positive = criterion().options().positive_weights; !positive.empty()) state["positive_weights"] = positive;
+    Json state{{"items", items_}, {"masks", masks_}};
+    put_loss(state, criterion());
     return state;
   }
 

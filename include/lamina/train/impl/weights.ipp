@@ -212,9 +212,17 @@ std::vector<double> positive_weights_for(const TrainConfig& config, const data::
   return weights.empty() ? heads::balanced_positives(head, training_items(config, dataset)) : weights;
 }
 
-void take_weights(losses::Criterion& criterion, const nlohmann::json& of_data) {
+void put_loss(nlohmann::ordered_json& to, const losses::Criterion& criterion) {
+  const losses::CriterionOptions& o = criterion.options();
+  to["class_weights"] = o.class_weights;
+  if (!o.positive_weights.empty()) to["positive_weights"] = o.positive_weights;
+  to["absent_classes"] = losses::name_of(o.empty_class);
+}
+
+void take_loss(losses::Criterion& criterion, const nlohmann::json& of_data, EmptyClass otherwise) {
   criterion.set_class_weights(of_data.value("class_weights", std::vector<double>{}));
   criterion.set_positive_weights(of_data.value("positive_weights", std::vector<double>{}));
+  criterion.set_empty_class(losses::empty_class_named(of_data.value("absent_classes", losses::name_of(otherwise))));
 }
 
 std::vector<std::string> told_of_weightless(const TrainConfig& config, const heads::Head& head, const std::vector<double>& weights,
