@@ -178,6 +178,7 @@ TEST_CASE("gray pictures with a palette, fields without a meaning, shapes in for
   CHECK(why(f).find("may hold shapes") == std::string::npos);  // dataset.json holds none
   f.text("via_region_data.json", "{}");
   CHECK(why(f).find("1 .json file may hold shapes") != std::string::npos);
+  fs::create_directory(f / "masks");
   for (const char* stem : {"a", "b", "c", "d"}) f.text(message("masks/", stem, ".nii.gz"), "");
   CHECK(told(check_dataset(f.path()).findings, "4 files are in a format that is not read", true) == 1);
 }
