@@ -271,7 +271,7 @@ TEST_CASE("a run's config.json is a --config: the same run again") {
   };
   refused("{\"epochs\": 1,\n \"lr\": }", 3, {"--config wrong line 2, column 8: this is no JSON"});
   refused("{\"epoch\": 1}", 2, {"--config wrong", "train.epoch", "did you mean \"epochs\""});
-  refused("[train]\nepochs=\n", 2, {"--config wrong line 2: 'epochs' has no value"});
+  refused("[train]\nepochs=\n", 2, {"--config wrong line 2: Error while parsing key-value pair: expected value"});
   refused("[train]\nepochs=\"\"\n", 2, {"--config wrong line 2: --epochs", "a number is missing"});
 }
 
