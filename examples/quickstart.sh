@@ -40,7 +40,7 @@ fi
 "$lamina" check "$data"
 phase data
 
-"$lamina" train "$data" --out "$out" --preset bn --base 16 --depth 4 --size 128 --batch 4 --lr 2e-3 --augment hflip --epochs 30
+"$lamina" train "$data" --out "$out" --preset bn --base 16 --depth 4 --size 128 --batch 4 --lr 2e-3 --augment hflip --epochs 24
 phase train
 
 "$lamina" evaluate "$out" "$data" --split val

@@ -25,6 +25,7 @@ struct ColorizePredictOptions {
   std::string out, weights = "last";
   int side = 0;
   bool network_lightness = false;
+  std::int64_t max_pixels = data::DecodeLimits{}.max_pixels;
   std::string device = "cpu";
 };
 
@@ -98,7 +99,7 @@ int colorize_predict(const ColorizePredictOptions& options, const Common& common
     progress.update("coloring " + std::to_string(i + 1) + " of " + std::to_string(files.size()) + ": " + files[i].string());
     data::Image photo;
     try {
-      photo = data::read_image(files[i]);
+      photo = data::read_image(files[i], data::DecodeLimits::for_pixels(options.max_pixels));
     } catch (const Error& e) {  // one damaged photograph does not cost the others
       progress.error(std::string("error: ") + e.what());
       ++failed;
@@ -144,6 +145,7 @@ Verb predict_verb_of_colorize() {
             .least = 0,
             .most = 16384});
   verb.add({.name = "--network-lightness", .value = &o->network_lightness, .help = "the network's own picture, enlarged, instead"});
+  add_max_pixels(verb, o->max_pixels);
   add_device(verb, o->device);
   return verb;
 }

@@ -32,13 +32,14 @@ inline void add_choices(CLI::Option& option, std::span<const lamina::Choice> cho
   if (!open) option.check(CLI::Validator(known, ""));
 }
 
-/// The numbers that an option takes; --help names them.
-inline void add_range(CLI::Option& option, double least, double most) {
+/// The numbers that an option takes, as --help names them; `unchecked`: the library refuses others.
+inline void add_range(CLI::Option& option, double least, double most, bool unchecked) {
   if (std::isinf(least)) return;
   const bool above = least == lamina::kPositive, open = std::isinf(most);
   const std::string range = above ? "above 0" : lamina::formatted(open ? "from %g on" : "from %g to %g", least, most);
   const auto inside = [=](std::string& text) -> std::string {
     double v = 0;
+    if (unchecked) return "";
     if (!CLI::detail::lexical_cast(text, v)) return "\"" + text + "\" is no number";
     return v >= least && v <= most ? "" : text + " is none of the numbers " + range;
   };
@@ -72,7 +73,7 @@ inline void add_option(CLI::App& app, const Option& o) {
               requires { *value + 1; } || requires { **value + 1; })
             added->check(CLI::Validator(no_number, ""));
           if constexpr (std::is_same_v<T, double*> || std::is_same_v<T, int*> || std::is_same_v<T, std::int64_t*>)
-            add_range(*added, o.least, o.most);
+            add_range(*added, o.least, o.most, o.open);
           return added;
         }
       },

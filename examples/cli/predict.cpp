@@ -339,10 +339,7 @@ Verb predict_verb() {
             .type = "RUN"});
   verb.add(
       {.name = "--grade", .value = &o->grade, .help = "a photograph's grade, of those of its marked pixels", .choices = kGradeChoices});
-  verb.add({.name = "--max-pixels",
-            .value = &o->max_pixels,
-            .help = "larger photographs are refused: a limit against damaged and hostile files",
-            .least = kPositive});
+  add_max_pixels(verb, o->max_pixels);
   add_device(verb, o->device);
   return verb;
 }

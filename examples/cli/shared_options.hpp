@@ -39,6 +39,12 @@ inline void add_new_folder(Verb& verb, std::string& out) {
 inline void add_results(Verb& verb, std::string& out) {
   verb.add({.name = "--out", .value = &out, .help = "output folder", .required = true});
 }
+inline void add_max_pixels(Verb& verb, std::int64_t& pixels) {
+  verb.add({.name = "--max-pixels",
+            .value = &pixels,
+            .help = "larger photographs are refused: a limit against damaged and hostile files",
+            .least = lamina::kPositive});
+}
 inline void add_overlay(Verb& verb, std::string& overlay) {
   verb.add({.name = "--overlay", .value = &overlay, .help = "how pictures show labels", .choices = kOverlayChoices});
 }

@@ -20,8 +20,14 @@ Option option_of(const lamina::Field& field, Target value) {
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
   else
     name = option_name(name);
-  return {
-      .name = name, .value = std::move(value), .help = field.help, .required = field.positional, .choices = field.choices, .open = true};
+  return {.name = name,
+          .value = std::move(value),
+          .help = field.help,
+          .required = field.positional,
+          .choices = field.choices,
+          .open = true,
+          .least = field.least,
+          .most = field.most};
 }
 
 }  // namespace cli

@@ -54,7 +54,7 @@ struct Option {
   std::string help;
   bool required = false;
   std::span<const lamina::Choice> choices = {};
-  bool open = false;  ///< takes what is none of the choices, too
+  bool open = false;  ///< takes what is none of the choices, or out of range, too: the library checks it
   double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();
   const char* type = "";  ///< what --help calls a value, where that is not its type
   bool own = false;       ///< not the setting of a run that has its name: a run's config.json says nothing of it

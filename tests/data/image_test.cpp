@@ -161,6 +161,7 @@ TEST_CASE("hostile headers are refused before anything is allocated") {
   rejects("P1 2 1\n02", "not 0 and 1");
   rejects(bmp_header(10000, 10000, 24), "over the limit");
   rejects(bmp_header(1000, 1000, 24), "truncated");
+  rejects(bmp_header(2147483647, 1073741823, 24), "overflow");
   rejects(bmp_header(0, 5, 24), "0x5");
   rejects(bmp_header(5, 0x80000000u, 24), "BMP of");
   rejects(bmp_header(5, 5, 2), "not supported");

@@ -82,6 +82,22 @@ def rule_directions():
                 problems.append(f"{path.relative_to(root)}: code for {side} must not include {name}")
 
 
+def rule_loop():
+    """The loop, its session and the sinks serve whatever is learned: they reach no head, loss or network, but for the files of weights."""
+    train = include / "train"
+    of_loop = [p for stem in ("loop", "session", "task", "sinks") for p in train.rglob(f"{stem}.?pp")] + sorted((train / "sinks").glob("*.hpp"))
+    for path in of_loop:
+        reached, chain = set(), [(path, "")]
+        while chain:
+            file, by = chain.pop()
+            for name in includes(file):
+                if re.match(r"lamina/(heads|losses|models)/", name):
+                    problems.append(f"{path.relative_to(root)}: the loop must not reach {name}{by}")
+                if name.startswith("lamina/train/") and name not in reached:
+                    reached.add(name)
+                    chain.append((include.parent / name, f", which {name} includes"))
+
+
 def rule_public_headers():
     private = re.compile(r"^(Eigen|unsupported|nlohmann|CLI|png\.h|jpeglib|tiff|cuda|iostream|sstream|fstream|iomanip|regex|thread|mutex)")
     for path in sorted(include.rglob("*.hpp")):

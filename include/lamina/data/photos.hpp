@@ -72,8 +72,9 @@ struct PhotoOptions {
 
 /// Batches of photographs without labels, each decoded when its batch is made and forgotten afterwards. Order, crops and augmentation are
 /// functions of (seed, pass, photograph); the batch is made on all threads. Photographs smaller than a crop are surrounded by the border;
-/// 16-bit ones are scaled to 8 bits; gray ones have no colors to learn and are unusable. Tensors: "image" (N, H, W, 3) f32, x * 2/255 - 1,
-/// and "passed_over" (N) f32, how many unusable photographs came before each.
+/// 16-bit ones are scaled to 8 bits; gray ones have no colors to learn and are unusable. Tensors: "image" (N, H, W, 3) f32, x * 2/255 - 1
+/// (colors are what is learned here, and a generator's tanh gives them in that range: no set's Normalization applies), and "passed_over"
+/// (N) f32, how many unusable photographs came before each.
 class PhotoStream : public Batches {
  public:
   /// Throws OptionError: sizes or counts below 1.

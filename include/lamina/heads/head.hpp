@@ -68,8 +68,8 @@ class Head {
   virtual std::optional<LossActivation> activation() const = 0;
   /// Whether the outputs are what a pixel is exactly one of.
   bool exclusive() const { return activation() == LossActivation::softmax; }
-  /// Of each output that is a number, what it is cut into grades by; the same head with others, of each as many. Throws OptionError of
-  /// outputs that are no numbers.
+  /// Of each output that is a number, what it is cut into grades by; the same head with others, of one output for all or of each,
+  /// ascending. Throws OptionError of outputs that are no numbers, of thresholds of another count.
   virtual std::vector<std::vector<float>> thresholds() const { return {}; }
   virtual std::shared_ptr<const Head> with_thresholds(std::vector<std::vector<float>> thresholds) const;
   /// What the loss is trained towards: labels u8 (N, H, W) or (N, H, W, planes), kIgnoreLabel where nothing is known, as the loader gives

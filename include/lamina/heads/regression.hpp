@@ -9,9 +9,7 @@ namespace lamina::heads {
 /// between whole numbers, or others, "regression:0.4/1.5/2.6", of each plane its own "regression:0.4/1.5/2.6:0.5/1.4/2.5".
 class Regression : public Graded {
  public:
-  /// `thresholds`: as after the colon; empty: the middles. Throws OptionError unless they ascend and are as many as grades above the
-  /// lowest.
-  Regression(data::LabelSchema schema, std::string name, const std::string& thresholds = {});
+  Regression(data::LabelSchema schema, std::string name);
   const char* kind() const override { return kind_.c_str(); }
   int outputs() const override { return graded(); }
   const char* outputs_are() const override { return "values"; }

@@ -16,6 +16,8 @@ namespace lamina::io {
 ///
 /// A file that Lamina wrote names its network, which network() makes. Training has a network of its settings already: io::load_pretrained
 /// gives it what fits of any file, and train::Session gives its components what state() and optimizer_state() have of a checkpoint.
+/// save_model is the way back, and io::save_checkpoint that of what a run has besides. A failed step (train/sentinels/failed_step.hpp) is
+/// no such file: it keeps numbers that are not finite, as they lay in memory.
 class ModelFile {
  public:
   /// Throws IoError, DataError naming the file and the broken rule.

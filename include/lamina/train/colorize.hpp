@@ -83,7 +83,7 @@ void describe(ColorizeConfig& c, Visit&& visit) {
   visit(training_field("decay_on"), c.decay_on);
   visit(Field{"clip_norm", "clip each gradient's norm; 0: off", 0}, c.clip_norm);
   visit(training_field("schedule"), c.schedule);
-  visit(Field{"epochs", "passes over the photographs, or of epoch_steps updates"}, c.epochs);
+  visit(Field{"epochs", "passes over the photographs, or of epoch_steps updates", 0}, c.epochs);
   visit(Field{"epoch_steps", "updates that make an epoch, after which is validated and saved; 0: a pass", 0}, c.epoch_steps);
   visit(training_field("steps"), c.steps);
   visit(Field{"batch", "images an update", 1}, c.batch);

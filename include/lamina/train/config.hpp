@@ -207,11 +207,11 @@ void describe(TrainConfig& c, Visit&& visit) {
   visit(Field{"beta1", "of adam", 0, 1}, c.beta1), visit(Field{"beta2", "of adam", 0, 1}, c.beta2);
   visit(Field{"weight_decay", "weight decay", 0}, c.weight_decay);
   visit(Field{.name = "decay_on", .help = "what weight decay acts on", .choices = kDecayChoices}, c.decay_on);
-  visit(Field{"momentum", "of sgd"}, c.momentum);
+  visit(Field{"momentum", "of sgd", 0}, c.momentum);
   visit(Field{"clip_norm", "clip the gradient's norm; 0: off", 0}, c.clip_norm);
   visit(Field{"clip_value", "clip each gradient element; 0: off", 0}, c.clip_value);
   visit(Field{.name = "schedule", .help = "how the learning rate changes", .choices = kScheduleChoices}, c.schedule);
-  visit(Field{"epochs", "passes over the training split; a run goes on where it is raised"}, c.epochs);
+  visit(Field{"epochs", "passes over the training split; a run goes on where it is raised", 0}, c.epochs);
   visit(Field{"steps", "updates instead of epochs; 0: use epochs", 0}, c.steps);
   visit(Field{"batch", "images that are in memory at once", 1}, c.batch);
   visit(

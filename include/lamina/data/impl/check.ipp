@@ -185,7 +185,8 @@ class Checker {
     }
   }
 
-  /// Of masks without an error.
+  /// Of masks without an error: what lies where. The survey, which checks and counts, keeps what values a mask has and not where; which of
+  /// them are labels is known when all are read. So a sample is read again for its objects, and masks with planes for what combines.
   void look_closer(const detail::Survey& survey) {
     if (report_.errors() > 0) return;
     const bool combines = !Combinations::of(report_.schema).empty();

@@ -1,5 +1,6 @@
 #pragma once
 // One decoder for each file format; decode_raster chooses.
+#include "lamina/core/checked.hpp"
 #include "lamina/data/image.hpp"
 
 namespace lamina::data::detail {
@@ -7,6 +8,10 @@ namespace lamina::data::detail {
 /// Allocates the samples of `raster` (its fields are set from a file's header) after checking them, and the bytes that its decoder
 /// needs beside them, against the limits. Throws DataError naming `origin`.
 void allocate_samples(Raster& raster, const std::string& origin, const DecodeLimits& limits, std::int64_t bytes_beside = 0);
+/// What its pixels take at so many bytes, or bits, each. Throws DataError naming `origin` where that overflows.
+inline std::int64_t bytes_of_pixels(const Raster& raster, std::int64_t each, const std::string& origin) {
+  return checked_product<DataError>({raster.width, raster.height, each}, origin, ": the bytes of its pixels overflow");
+}
 /// As turned; throws DataError naming `origin` where both copies of the samples are over the limits.
 Raster turned_within(const Raster& raster, int orientation, const std::string& origin, const DecodeLimits& limits);
 /// What to do about samples that are no labels, or no intensities, by what the file is to be.

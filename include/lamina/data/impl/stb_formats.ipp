@@ -95,7 +95,7 @@ void stb_decode(std::string_view bytes, Raster& raster, const std::string& origi
 }
 
 /// Room for the pixels, a converted copy of them, GIF's background and history, and what does not depend on the size.
-std::int64_t stb_bytes(const Raster& r) { return std::int64_t{r.width} * r.height * 9 + (1 << 20); }
+std::int64_t stb_bytes(const Raster& r, const std::string& origin) { return detail::bytes_of_pixels(r, 9, origin) + (1 << 20); }
 
 /// The indices of a file whose palette is the identity: one channel of those that were decoded.
 void keep_indices(Raster& raster, std::size_t channels) {
@@ -146,11 +146,11 @@ Raster detail::decode_bmp(std::string_view bytes, const std::string& origin, con
   require<DataError>(bits == 1 || bits == 4 || bits == 8 || bits == 16 || bits == 24 || bits == 32, origin, ": BMP with ", bits,
                      " bits is not supported; convert it to PNG");
   require<DataError>(core || number(30, 4) != 1, origin, ": run-length coded BMP is not read; convert the file to PNG");
-  allocate_samples(raster, origin, limits, stb_bytes(raster));
+  allocate_samples(raster, origin, limits, stb_bytes(raster, origin));
   const std::int64_t row_bytes = (std::int64_t{raster.width} * static_cast<std::int64_t>(bits) + 31) / 32 * 4;
   require_justified(raster, origin, static_cast<std::int64_t>(data) + row_bytes * raster.height, bytes.size());
   if (!indexed) {
-    stb_decode(bytes, raster, origin, stb_bytes(raster));
+    stb_decode(bytes, raster, origin, stb_bytes(raster, origin));
     return raster;
   }
   const std::size_t entry = core ? 3 : 4, begin = 14 + header, most = std::size_t{1} << bits, stated = core ? 0 : number(46, 4);
@@ -161,7 +161,7 @@ Raster detail::decode_bmp(std::string_view bytes, const std::string& origin, con
   std::string file(bytes.substr(0, begin));
   file.replace(10, 4, little_endian(begin + 256 * entry, 4));
   file.append(identity_palette(static_cast<int>(entry))).append(bytes.substr(data));
-  stb_decode(file, raster, origin, stb_bytes(raster));
+  stb_decode(file, raster, origin, stb_bytes(raster, origin));
   keep_indices(raster, 3);
   return raster;
 }
@@ -255,8 +255,8 @@ Raster detail::decode_gif(std::string_view bytes, const std::string& origin, con
   raster.height = static_cast<int>(number_at(bytes, 8, 2, true));
   raster.channels = 4;
   raster.palette = gif.palette;
-  allocate_samples(raster, origin, limits, stb_bytes(raster));
-  stb_decode(gif.file(), raster, origin, stb_bytes(raster));
+  allocate_samples(raster, origin, limits, stb_bytes(raster, origin));
+  stb_decode(gif.file(), raster, origin, stb_bytes(raster, origin));
   for (std::size_t y = 0; y < static_cast<std::size_t>(raster.height); ++y)
     for (std::size_t x = 0; x < static_cast<std::size_t>(raster.width); ++x) {
       std::uint8_t* pixel = raster.samples.data() + 4 * (y * static_cast<std::size_t>(raster.width) + x);
@@ -289,9 +289,9 @@ Raster detail::decode_tga(std::string_view bytes, const std::string& origin, con
   const std::size_t begin = 18 + id, palette_bytes = colors * (color_bits / 8) * indexed, data = begin + palette_bytes;
   const std::int64_t pixels = std::int64_t{raster.width} * raster.height, pixel_bytes = static_cast<std::int64_t>(bits + 7) / 8;
   require_justified(raster, origin, static_cast<std::int64_t>(data) + (kind < 8 ? pixels * pixel_bytes : pixels / 128), bytes.size());
-  allocate_samples(raster, origin, limits, stb_bytes(raster));
+  allocate_samples(raster, origin, limits, stb_bytes(raster, origin));
   if (!indexed) {
-    stb_decode(bytes, raster, origin, stb_bytes(raster));
+    stb_decode(bytes, raster, origin, stb_bytes(raster, origin));
     return raster;
   }
   raster.palette.resize(first);
@@ -299,7 +299,7 @@ Raster detail::decode_tga(std::string_view bytes, const std::string& origin, con
   std::string file(bytes.substr(0, begin));
   file.replace(3, 5, little_endian(0, 2) + little_endian(256, 2) + '\x18');
   file.append(identity_palette(3)).append(bytes.substr(data));
-  stb_decode(file, raster, origin, stb_bytes(raster));
+  stb_decode(file, raster, origin, stb_bytes(raster, origin));
   keep_indices(raster, 3);
   return raster;
 }

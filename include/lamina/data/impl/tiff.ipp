@@ -208,7 +208,7 @@ Raster read_page(TIFF* tiff, const Source& source, const std::string& origin, co
   raster.lossy = l.compression == COMPRESSION_JPEG || l.compression == COMPRESSION_OJPEG;
   if (l.needs_conversion()) {
     raster.channels = 3;
-    allocate_samples(raster, origin, limits, std::int64_t{8} * raster.width * raster.height);
+    allocate_samples(raster, origin, limits, bytes_of_pixels(raster, 8, origin));
     read_converted(tiff, raster, source, origin);
     return raster;
   }
@@ -221,9 +221,8 @@ Raster read_page(TIFF* tiff, const Source& source, const std::string& origin, co
   raster.max_value = wide ? 65535 : palette && l.bits <= 8 ? 255 : (1u << l.bits) - 1;
   require<DataError>(!wide || l.photometric != PHOTOMETRIC_MINISWHITE, origin, ": ", l.bits,
                      "-bit samples that count from white are not read; convert them to 8- or 16-bit unsigned numbers");
-  const std::int64_t row_bits = std::int64_t{l.width} * l.channels * l.bits;
   if (const std::int64_t most = most_expansion(l.compression); most > 0 && raster.width > 0)
-    require_justified(raster, origin, row_bits / 8 * raster.height / most, source.bytes.size());
+    require_justified(raster, origin, bytes_of_pixels(raster, l.channels * l.bits, origin) / 8 / most, source.bytes.size());
   const auto block_bytes = static_cast<std::int64_t>(l.tiled ? TIFFTileSize64(tiff) : TIFFScanlineSize64(tiff));
   require<DataError>(block_bytes >= 0 && block_bytes <= limits.max_decoded_bytes, origin, ": a block of ", block_bytes,
                      " bytes is over the limit of ", limits.max_decoded_bytes);

@@ -39,7 +39,7 @@ Raster decode_webp(std::string_view bytes, const std::string& origin, const Deco
   raster.lossy = features.format != 2;
   raster.orientation = exif_orientation(riff_chunk(bytes, "EXIF"));
   // Beside the samples: ARGB of a lossless file with its cache, or the planes of a lossy one.
-  allocate_samples(raster, origin, limits, std::int64_t{8} * raster.width * raster.height);
+  allocate_samples(raster, origin, limits, bytes_of_pixels(raster, 8, origin));
   const auto decode = raster.has_alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
   require<DataError>(decode(data, bytes.size(), raster.samples.data(), raster.samples.size(), raster.width * raster.channels) != nullptr,
                      origin, ": the WebP file is truncated or damaged");

@@ -165,7 +165,8 @@ std::string Head::baseline_text(const metrics::ConfusionMatrix& confusion) const
 float Head::expected_grade(std::span<const float>, int) const { throw OptionError(message("head ", kind(), " has no grades")); }
 
 std::shared_ptr<const Head> Head::with_thresholds(std::vector<std::vector<float>>) const {
-  throw OptionError(message("the outputs of head ", kind(), " are no numbers that thresholds lie between"));
+  throw OptionError(
+      message("the outputs of head ", kind(), " are no numbers that thresholds lie between, as those of a regression head are"));
 }
 
 }  // namespace lamina::heads

@@ -1,5 +1,7 @@
 // The kinds of heads, which a new one joins here.
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <deque>
 #include <list>
 #include <mutex>
@@ -58,6 +60,22 @@ const HeadKind& kind_named(const std::string& name, data::Task task) {
   throw_unknown_name("head", name, names);
 }
 
+/// "0.4/1.5/2.6" of every plane, colons between, from there on.
+std::vector<std::vector<float>> parse_thresholds(const std::string& kind, std::size_t begin) {
+  std::vector<std::vector<float>> all(1);
+  while (begin <= kind.size()) {
+    const std::size_t end = std::min(kind.find_first_of("/:", begin), kind.size());
+    float v = 0;
+    const auto [stop, error] = std::from_chars(kind.data() + begin, kind.data() + end, v);
+    require<OptionError>(error == std::errc() && stop == kind.data() + end && std::isfinite(v), "head ", kind, ": \"",
+                         kind.substr(begin, end - begin), "\" is no threshold; write for example regression:0.5/1.5/2.5");
+    all.back().push_back(v);
+    if (end < kind.size() && kind[end] == ':') all.emplace_back();
+    begin = end + 1;
+  }
+  return all;
+}
+
 }  // namespace
 
 void register_head(HeadKind kind) {
@@ -73,19 +91,15 @@ std::string without_thresholds(std::string kind) {
 std::shared_ptr<const Head> make_head(const data::LabelSchema& schema, const std::string& kind_of, const std::string& name) {
   if (schema.task == data::Task::several) return std::make_shared<Several>(schema, kind_of, name);
   require<DataError>(!schema.names.empty(), "head ", name, ": the label schema names no label");
-  const std::string kind = without_thresholds(kind_of);
-  const HeadKind& k = kind_named(kind, schema.task);
+  const HeadKind& k = kind_named(without_thresholds(kind_of), schema.task);
   require<OptionError>(k.task == schema.task, "head ", k.name, " learns ", data::name_of(k.task), " labels, and these are ",
                        data::name_of(schema.task), "; \"task\" in dataset.json says what they are");
-  if (kind != kind_of) {
-    require<OptionError>(kind == "regression", "head ", kind_of, ": thresholds are of a regression head");
-    return std::make_shared<Regression>(schema, name, kind_of.substr(kind.size() + 1));
-  }
   std::shared_ptr<const Head> head = k.make(schema, name);
   require<OptionError>(head && head->kind() == k.name && head->name() == name, "the head registered as ", k.name, " was made ",
                        head ? message("as kind() ", head->kind(), ", name() ", head->name()) : "null",
                        "; HeadKind::make must give one of kind() ", k.name, " and name() ", name, ", by which files are loaded");
-  return head;
+  const std::size_t colon = kind_of.find(':');
+  return colon == std::string::npos ? head : head->with_thresholds(parse_thresholds(kind_of, colon + 1));
 }
 
 void require_loadable(const Head& head) {

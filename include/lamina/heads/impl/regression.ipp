@@ -2,52 +2,25 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 
 #include "lamina/ops/slice_channels.hpp"
 
 namespace lamina::heads {
-namespace {
 
-/// "0.4/1.5/2.6" of every plane, colons between.
-std::vector<std::vector<float>> parse_thresholds(const std::string& text) {
-  std::vector<std::vector<float>> all(1);
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find_first_of("/:", begin), text.size());
-    float v = 0;
-    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, v);
-    require<OptionError>(error == std::errc() && stop == text.data() + end && std::isfinite(v), "head regression:", text, ": \"",
-                         text.substr(begin, end - begin), "\" is no threshold; write for example regression:0.5/1.5/2.5");
-    all.back().push_back(v);
-    if (end < text.size() && text[end] == ':') all.emplace_back();
-    begin = end + 1;
-  }
-  return all;
-}
-
-}  // namespace
-
-Regression::Regression(data::LabelSchema schema, std::string name, const std::string& thresholds)
-    : Graded(std::move(schema), std::move(name)) {
-  const auto grades = static_cast<std::size_t>(this->schema().classes());
+Regression::Regression(data::LabelSchema schema, std::string name) : Graded(std::move(schema), std::move(name)) {
   std::vector<float> middles;
-  for (std::size_t grade = 1; grade < grades; ++grade) middles.push_back(static_cast<float>(grade) - 0.5f);
+  for (int grade = 1; grade < this->schema().classes(); ++grade) middles.push_back(static_cast<float>(grade) - 0.5f);
   thresholds_.assign(static_cast<std::size_t>(graded()), middles);
-  if (thresholds.empty()) return;
-  const auto given = parse_thresholds(thresholds);
-  require<OptionError>(given.size() == 1 || given.size() == thresholds_.size(), "head regression:", thresholds, ": thresholds of ",
-                       given.size(), " planes for ", thresholds_.size());
-  for (std::size_t k = 0; k < thresholds_.size(); ++k) {
-    const std::vector<float>& own = given[given.size() == 1 ? 0 : k];
-    const bool ascend = std::adjacent_find(own.begin(), own.end(), std::greater_equal<>()) == own.end();
-    require<OptionError>(own.size() == middles.size() && ascend, "head regression:", thresholds, ": ", grades, " grades have ",
-                         middles.size(), " thresholds between them, ascending");
-    thresholds_[k] = own;
-  }
-  name_kind();
 }
 
 std::shared_ptr<const Head> Regression::with_thresholds(std::vector<std::vector<float>> thresholds) const {
+  require<OptionError>(thresholds.size() == 1 || thresholds.size() == thresholds_.size(), "head ", name(), ": thresholds of ",
+                       thresholds.size(), " planes for ", thresholds_.size());
+  thresholds.resize(thresholds_.size(), std::vector<float>(thresholds[0]));
+  for (const std::vector<float>& own : thresholds)
+    require<OptionError>(
+        own.size() == thresholds_[0].size() && std::adjacent_find(own.begin(), own.end(), std::greater_equal<>()) == own.end(), "head ",
+        name(), ": ", schema().classes(), " grades have ", thresholds_[0].size(), " thresholds between them, ascending");
   auto other = std::make_shared<Regression>(schema(), name());
   other->thresholds_ = std::move(thresholds);
   other->name_kind();

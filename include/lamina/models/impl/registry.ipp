@@ -26,7 +26,9 @@ struct Registry {
   std::map<std::string, Family> families;  // never erased from: references stay good
 
   Registry() {
-    for (Family (*family)() : {unet_family, deeplab_family, patchgan_family}) add(family());
+#define LAMINA_FAMILY(name) add(name##_family());
+    LAMINA_FAMILIES(LAMINA_FAMILY)
+#undef LAMINA_FAMILY
   }
   void add(Family f) {
     std::vector<std::string_view> taken;

@@ -10,7 +10,7 @@
 #include "lamina/core/settings.hpp"
 #include "lamina/core/text.hpp"
 #include "lamina/train/sentinels/failed_step.hpp"
-#include "lamina/train/sentinels/rules.hpp"
+#include "lamina/train/sentinels/sentinel.hpp"
 #include "lamina/train/sentinels/watch.hpp"
 
 namespace lamina::train {

@@ -5,10 +5,8 @@
 
 namespace lamina::train {
 
-// `lr`: the run's highest learning rate.
+// `lr`: the run's highest learning rate. The rules about any network stand beside Sentinel.
 
-/// Rules about any network in training, from EpochRecord::signals.
-std::vector<Sentinel> network_sentinels(double lr);
 /// Rules about a loss that should fall.
 std::vector<Sentinel> loss_sentinels(double lr);
 /// Rules about what a head decides in validations; what they advise fits the loss.

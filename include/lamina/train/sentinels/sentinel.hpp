@@ -34,6 +34,9 @@ struct Sentinel {
 /// What sentinels say of the newest epoch; with `news`, only those that had nothing to say of the one before.
 std::vector<Alarm> alarms(const std::vector<Sentinel>& sentinels, Records history, bool news = true);
 
+/// Rules about any network in training, from EpochRecord::signals. `lr`: the run's highest learning rate.
+std::vector<Sentinel> network_sentinels(double lr);
+
 /// What is advised where steps are too long: a tenth of the learning rate; of one above 1, with which no usual network learns, 1e-3.
 inline double slower_than(double lr) { return lr > 1 ? 1e-3 : 0.1 * lr; }
 
