@@ -34,8 +34,8 @@ TEST_CASE("examples: tensors, an op and a loss of one's own, data of one's own")
                    " --quiet --base 2 --depth 1 --size 16 --epochs 1")
               .code == 0);
   }
-  for (const char* without_arguments :
-       {"warm_start", "camera_frames", "own_data", "train_own", "train_unet", "segment_image", "color_photographs"})
+  for (const char* without_arguments : {"warm_start", "camera_frames", "own_data", "train_own", "train_unet", "segment_image",
+                                        "color_photographs", "surrogate_supervision"})
     CHECK(example(w, without_arguments).code == 2);
 }
 
@@ -67,6 +67,13 @@ TEST_CASE("examples: a pair learns to color, and shows what it made of photograp
   const data::Image sheet = data::read_image(w / "sheet.png");
   CHECK(sheet.width == 3 * 64 + 2 * 4);
   CHECK(sheet.height == 4 * 64 + 3 * 4);
+}
+
+TEST_CASE("examples: a network that learned to color hands its weights, but for the last layer, to one that segments") {
+  const Workshop w;
+  const Result r = example(w, "surrogate_supervision data 2 2 3");
+  says(r, {"3 to segment", "coloring, step 2 of 2: L1 0.", "384 tensors of 386 begin as the coloring network ended",
+           "foreground Dice from scratch ", "foreground Dice from coloring "});
 }
 
 TEST_CASE("examples: sample settings are read") {
