@@ -88,7 +88,16 @@ TEST_CASE("class tables in other spellings; several of them; files that are none
         std::pair("label_colors.txt", "128 128 128\tsky\n64 0 128\troad\n255 0 0\told car\n"),
         std::pair("labelmap.txt", "# label:color_rgb:parts:actions\nsky:1,1,1::\nroad:2,2,2::\nold car:3,3,3::\n"),
         std::pair("class_dict.tsv", "name\tcolor\nsky\t#80c0ff\nroad\t#102030\nold car\t\"9, 9, 9\"\n"),
-        std::pair("classes.csv", "class_name,rgb\nsky,\"(1, 2, 3)\"\nroad,\"(4, 2, 3)\"\n\"old car\",7 8 9\n")}) {
+        std::pair("classes.csv", "class_name,rgb\nsky,\"(1, 2, 3)\"\nroad,\"(4, 2, 3)\"\n\"old car\",7 8 9\n"),
+        std::pair("obj.names", "sky\nroad\nold car\n"), std::pair("classes.json", R"(["sky", "road", " old car"])"),
+        std::pair("id2label.json", R"({"2": "old car", "0": "sky", "1": "road"})"),
+        std::pair("label2id.json", R"({"sky": 0, "road": 1, "old car": 2})"),
+        std::pair("labels.json", R"({"id2label": {"0": "sky", "1": "road", "2": "old car"}})"),
+        std::pair("label_colors.json", R"({"sky": [1, 2, 3], "road": "#040506", "old car": [7, 8, 9]})"),
+        std::pair("categories.json", R"({"categories": [{"id": 2, "name": "old car", "supercategory": "x"},
+                                         {"id": 0, "name": "sky"}, {"id": 1, "name": "road"}]})"),
+        std::pair("classes.json", R"([{"title": "sky", "color": "#010203"}, {"title": "road", "color": [4, 5, 6]},
+                                      {"title": "old car", "color": "#070809"}])")}) {
     CAPTURE(text);
     f.text(name, text);
     CHECK(schema_in(f).names == wanted);
@@ -99,6 +108,19 @@ TEST_CASE("class tables in other spellings; several of them; files that are none
   f.text("labels.txt", "cat, 1\nnothing else\n");
   CHECK(told(list_dataset(f.path()).findings, "labels.txt is called as a table of classes, is not read, and is no table") == 1);
   CHECK(schema_in(f).names[1] == "class 1");
+  for (const auto& [name, text, why] : {std::tuple("classes.json", R"({"a": {"b": 1}})", "is no table of classes: it is [NAME, "),
+                                        std::tuple("labels.json", R"({"a": "cat", "b": "dog"})", "is no table of classes: it is [NAME, "),
+                                        std::tuple("data.yaml", "nc: 2\nnames: [a, b]\n", "is YAML: write the names into classes.txt")}) {
+    f.text(name, text);
+    CHECK(told(list_dataset(f.path()).findings, message("/", name, " is called as a table of classes, is not read, and ", why)) == 1);
+    std::filesystem::remove(f / name);
+  }
+  f.text("labels.json", R"({"a.png": "cat", "b.png": "dog"})");  // of photographs
+  CHECK(told(list_dataset(f.path()).findings, "labels.json") == 0);
+  std::filesystem::remove(f / "labels.json");
+  f.text("classes.json", "[\"sky\",\n \"road\"");
+  refuses(f, "classes.json line 2");
+  std::filesystem::remove(f / "classes.json");
   f.text("labels.txt", "sky\nroad\ncar\n");
   f.text("classes.csv", "id,name\n0,sky\n1,road\n2,old car\n");
   CHECK(schema_in(f).names == wanted);

@@ -1,5 +1,5 @@
 #pragma once
-// Tables of classes that lie beside masks: classes.txt, class_dict.csv, _classes.csv and alike.
+// Tables of classes that lie beside masks: classes.txt, class_dict.csv, _classes.csv, id2label.json and alike.
 #include <filesystem>
 #include <optional>
 #include <string>

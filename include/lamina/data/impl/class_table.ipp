@@ -13,7 +13,8 @@ namespace lamina::data::detail {
 namespace {
 
 constexpr std::size_t kMostRows = 255;
-constexpr std::string_view kNameWords[] = {"name", "names", "class", "classes", "label", "labels", "class_name", "label_name", "category"},
+constexpr std::string_view kNameWords[] = {"name",  "names",  "title",      "class",      "classes",
+                                           "label", "labels", "class_name", "label_name", "category"},
                            kValueWords[] = {"pixel value", "value", "id", "index", "class_id", "label_id", "class_index", "pixel_value"},
                            kColorWords[] = {"color", "colour", "rgb", "hex"};
 constexpr std::string_view kParts[3][2] = {{"r", "red"}, {"g", "green"}, {"b", "blue"}};
@@ -124,23 +125,88 @@ std::string color_in(const Row& row, const Columns& columns) {
   return color_in(parts, {.part = {0, 1, 2}});
 }
 
-/// The file's rows as a table; nothing, where they are none, with `why`, unless that is plain.
-std::optional<ClassTable> table_of(const fs::path& file, std::string& why) {
+bool is_of_files(const std::vector<Row>& rows) {
+  return std::any_of(rows.begin(), rows.end(), [](const Row& row) {
+    return std::any_of(row.cells.begin(), row.cells.end(), [](const std::string& cell) { return has_image_extension(cell); });
+  });
+}
+
+/// A JSON value as a cell: text, a number, a list of numbers.
+std::string cell_of(const Json& value) {
+  std::string text = value.is_string() ? spelled_label(value.get<std::string>()) : value.is_array() ? "" : value.dump();
+  for (std::size_t k = 0; value.is_array() && k < value.size(); ++k) text += (k ? ", " : "") + value[k].dump();
+  return text;
+}
+
+/// The rows that such JSON is: a list of names, or of objects with names; an object of names by value, or of values or colors by name; or
+/// one of these below "id2label", "label2id", "classes", "labels", "names" or "categories". None, where it is anything else.
+std::vector<Row> rows_of_json(const Json& json, const std::string& where) {
+  const auto row = [&](const Json& of, std::vector<std::string> cells) { return Row{of.dump(), where, std::move(cells)}; };
   std::vector<Row> rows;
+  if (json.is_array() && std::all_of(json.begin(), json.end(), [](const Json& one) { return one.is_string(); })) {
+    for (const Json& name : json) rows.push_back(row(name, {cell_of(name)}));
+    return rows;
+  }
+  if (json.is_array()) {
+    std::vector<std::string> header;
+    for (const Json& one : json) {
+      if (!one.is_object()) return {};
+      for (const auto& [key, value] : one.items())
+        if (rows.empty() && (is_word(kNameWords, key) || is_word(kValueWords, key) || is_word(kColorWords, key))) header.push_back(key);
+      std::vector<std::string> cells;
+      for (const std::string& key : header) cells.push_back(one.contains(key) ? cell_of(one[key]) : "");
+      rows.push_back(row(one, std::move(cells)));
+    }
+    if (header.empty()) return {};
+    rows.insert(rows.begin(), row(json, header));
+    return rows;
+  }
+  if (!json.is_object()) return {};
+  for (const char* key : {"id2label", "label2id", "classes", "labels", "names", "categories"})
+    if (json.contains(key) && json[key].is_structured()) return rows_of_json(json[key], where);
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_object()) return {};
+    rows.push_back(row(Json{{key, value}}, {spelled_label(key), cell_of(value)}));
+  }
+  const auto all = [&](auto&& holds) { return std::all_of(rows.begin(), rows.end(), holds); };
+  const bool by_value = all([](const Row&r) { return is_number(r.cells[0]); }),
+             of_values = all([](const Row&r) { return is_number(r.cells[1]); }),
+             of_colors = all([](const Row&r) { return r.cells[1].starts_with('#') || numbers_in(r.cells[1]).size() == 3; });
+  if (!by_value && !of_values && !of_colors) return is_of_files(rows) ? rows : std::vector<Row>{};
+  rows.insert(rows.begin(), row(json, by_value ? std::vector<std::string>{"value", "name"}
+                                               : std::vector<std::string>{"name", of_values ? "value" : "color"}));
+  return rows;
+}
+
+/// The rows of a file: its lines, or what stands in JSON for them.
+std::vector<Row> rows_of(const fs::path& file, bool is_json) {
   const std::string text = io::read_text(file, 1 << 20);
+  if (is_json) return rows_of_json(parse_json(text, file.string()), file.string());
+  std::vector<Row> rows;
   const bool by_colon = text.find_first_of(",;\t") == std::string::npos || file.stem() == "labelmap";
   each_line(text, [&](const std::string& line, int number) {
     rows.push_back({line, message(file.string(), " line ", number), cells_of(line, by_colon ? ",;\t:" : ",;\t")});
   });
-  const auto is_of_files = [](const Row& row) {
-    return std::any_of(row.cells.begin(), row.cells.end(), [](const std::string& cell) { return has_image_extension(cell); });
-  };
-  if (rows.empty() || std::any_of(rows.begin(), rows.end(), is_of_files)) return std::nullopt;
-  const auto header = named_columns(rows[0].cells);
+  return rows;
+}
+
+/// The file's rows as a table; nothing, where they are none, with `why`, unless that is plain.
+std::optional<ClassTable> table_of(const fs::path& file, std::string& why) {
+  const std::string ending = schema_names::in_small_letters(file.extension().string());
+  if (ending == ".yaml" || ending == ".yml") {
+    why = "is YAML: write the names into classes.txt beside it, a line each from value 0 on";
+    return std::nullopt;
+  }
+  const bool is_json = ending == ".json";
+  std::vector<Row> rows = rows_of(file, is_json);
+  if ((rows.empty() && !is_json) || is_of_files(rows)) return std::nullopt;
+  const auto header = rows.empty() ? std::nullopt : named_columns(rows[0].cells);
   if (header) rows.erase(rows.begin());
   const auto columns = header || rows.empty() || rows.size() > kMostRows ? header : guessed_columns(rows);
   why =
       rows.size() > kMostRows ? message("has ", rows.size(), " lines, and a mask has 255 classes at most")
+      : (!columns || rows.empty()) && is_json
+          ? "is no table of classes: it is [NAME, ...], {VALUE: NAME, ...}, or [{\"name\": NAME, \"color\": \"#ff0000\"}, ...]"
       : !columns || rows.empty()
           ? "is no table of classes: a line is NAME, VALUE NAME, or NAME and three numbers of its color; or the first says what columns are"
           : "";
@@ -180,12 +246,15 @@ Json ClassTable::json() const {
 bool is_class_table(const fs::path& file) {
   constexpr std::string_view kNames[] = {"classes",   "classnames", "classdict", "classdictseg",    "classcolors",  "classlist",
                                          "labels",    "labelnames", "labelmap",  "labelcolors",     "labelscolors", "labellist",
-                                         "labeldict", "colormap",   "classmap",  "labelsclassdict", "classmapping", "labelmapping"};
+                                         "labeldict", "colormap",   "classmap",  "labelsclassdict", "classmapping", "labelmapping",
+                                         "id2label",  "label2id",   "categories"};
   std::string stem = schema_names::in_small_letters(file.stem().string());
   std::erase_if(stem, [](char c) { return c == '_' || c == '-' || c == ' '; });
   const std::string ending = schema_names::in_small_letters(file.extension().string());
-  return (ending == ".txt" || ending == ".csv" || ending == ".tsv" || ending == ".names") &&
-         std::find(std::begin(kNames), std::end(kNames), stem) != std::end(kNames);
+  constexpr std::string_view kEndings[] = {".txt", ".csv", ".tsv", ".json", ".yaml", ".yml"};
+  return ending == ".names" || (stem == "data" && (ending == ".yaml" || ending == ".yml")) ||  // of Darknet and YOLO
+         (std::find(std::begin(kEndings), std::end(kEndings), ending) != std::end(kEndings) &&
+          std::find(std::begin(kNames), std::end(kNames), stem) != std::end(kNames));
 }
 
 std::optional<ClassTable> class_table_in(const std::vector<fs::path>& folders, std::vector<Finding>& findings) {
