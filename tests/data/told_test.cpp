@@ -42,10 +42,27 @@ TEST_CASE("lists that are not called as those that are read are told") {
     CHECK(told(check_dataset(f.path()).findings, message(name, "; photographs are split by chance")) == 1);
     f.text("train.txt", "a\nb\n");
     f.text("val.txt", "c\nd\n");
-    CHECK(told(check_dataset(f.path()).findings, message("are not read: ", name, "; Lists are called")) == 1);
+    CHECK(told(check_dataset(f.path()).findings, message("is not read: ", name, "; Lists are called")) == 1);
     fs::rename(f / name, f / "test_scores.csv");
-    CHECK(told(check_dataset(f.path()).findings, "are not read") == 0);
+    CHECK(told(check_dataset(f.path()).findings, "not read") == 0);
   }
+}
+
+TEST_CASE("tables that put photographs into splits, folds or groups are told, whatever they are called") {
+  DataFolder f;
+  f.masks(labels({0, 1, 1}));
+  const auto says = [&](const char* text, const char* name = "meta.csv") {
+    f.text(name, text);
+    const int count = told(check_dataset(f.path()).findings, message("seems to be a list, and is not read: ", name));
+    fs::remove(f / name);
+    return count;
+  };
+  CHECK(says("image,mask,split\nimages/a.png,masks/a.png,train\nimages/b.png,masks/b.png,test\n") == 1);
+  CHECK(says("a.png\ttraining\nb.png\tvalidation\n", "partition.tsv") == 1);
+  CHECK(says("id,Patient ID,age\na,17,40\nb,17,40\n") == 1);
+  CHECK(says("image;fold\nimages/a.png;0\nimages/b.png;1\n") == 1);
+  CHECK(says("image,age\na,40\nb,41\n") == 0);
+  CHECK(says("split,Dice\ntrain,0.5\nval,0.4\n") == 0);
 }
 
 TEST_CASE("lines of lists: other endings, composed names with an ending, whole paths into the set; near names are proposed") {

@@ -26,7 +26,7 @@ class SplitLists {
   std::vector<Line> read(Split split);
   /// Whether there is one of any split that was read.
   bool any() const { return any_; }
-  /// Tells of lists of splits or groups, by their names, that are not called as those that are read.
+  /// Tells of lists of splits or groups, by their names or by what they hold, that are not called as those that are read.
   void tell_of_others();
   /// Warns of photographs that are listed with the mask of another one, as names say it. `masks` are those of the folder.
   void tell_of_crossed(const Files& masks);
@@ -37,6 +37,7 @@ class SplitLists {
   std::filesystem::path mask_named(const std::string& text, const std::string& line);
   std::filesystem::path listed(const std::string& name, const std::filesystem::path& folder);
   void tell_of_reading(const std::string& list);
+  bool assigns(const std::filesystem::path& table) const;
   bool is_mask_file(const std::filesystem::path& file) const;
   bool exchanges(const Line& line) const;
   std::string cure_of(const std::string& line);

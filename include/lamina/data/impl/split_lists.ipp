@@ -50,13 +50,40 @@ void SplitLists::tell_of_reading(const std::string& list) {
   moved_.clear(), columns_.clear();
 }
 
+/// Whether a table puts photographs into splits, folds or groups: by its columns' names, or by words for splits.
+bool SplitLists::assigns(const fs::path& table) const {
+  constexpr std::string_view kWords[] = {"split", "set",   "subset",  "partition", "phase", "usage",
+                                         "fold",  "group", "patient", "subject",   "case"};
+  std::error_code none;
+  const std::string ending = schema_names::in_small_letters(table.extension().string());
+  if ((ending != ".csv" && ending != ".tsv" && ending != ".txt") || fs::file_size(table, none) > 1 << 20 || none) return false;
+  bool by_header = false;
+  int lines = 0;
+  each_line(io::read_text(table, 1 << 20), [&](const std::string& line, int number) {
+    bool photo = false, word = false, split = false;
+    for (std::size_t begin = 0, end; begin <= line.size(); begin = end + 1) {
+      end = std::min(line.find_first_of(",;\t", begin), line.size());
+      const std::string cell = schema_names::in_small_letters(unquoted(line.substr(begin, end - begin))),
+                        stem = composed(fs::path(unquoted(line.substr(begin, end - begin))).stem().string());
+      photo |= images_.contains(stem);
+      split |= split_named(cell).has_value();
+      word |= std::any_of(std::begin(kWords), std::end(kWords), [&](std::string_view w) {
+        return cell == w || cell == std::string(w) + "_id" || cell == std::string(w) + "id" || cell == std::string(w) + " id";
+      });
+    }
+    if (number == 1) by_header = word && !photo;
+    lines += photo && (split || by_header);
+  });
+  return lines > 1;
+}
+
 void SplitLists::tell_of_others() {
-  const auto is_list = [](const fs::path& file) {
+  const auto is_list = [&](const fs::path& file) {
     const std::string stem = schema_names::in_small_letters(file.stem().string()),
                       ending = schema_names::in_small_letters(file.extension().string());
     const bool text = ending.empty() || ending == ".txt" || ending == ".csv" || ending == ".tsv" || ending == ".lst" || ending == ".json";
     const bool word = stem.find_first_of("_-. 0123456789") == std::string::npos;  // not test_scores.csv
-    return text && (stem == "split" || stem == "splits" || stem == "groups" || (word && split_named(stem)));
+    return (text && (stem == "split" || stem == "splits" || stem == "groups" || (word && split_named(stem)))) || assigns(file);
   };
   std::vector<std::string> unread;
   std::error_code none;
@@ -70,7 +97,8 @@ void SplitLists::tell_of_others() {
   if (!unread.empty())
     findings_.push_back(
         {false,
-         message(counted(std::ssize(unread), "file"), " in ", root_.string(), " seem to be lists, and are not read: ", examples(unread),
+         message(counted(std::ssize(unread), "file"), " in ", root_.string(),
+                 unread.size() == 1 ? " seems to be a list, and is not read: " : " seem to be lists, and are not read: ", examples(unread),
                  "; ", any_ ? "" : "photographs are split by chance. ",
                  "Lists are called train.txt, val.txt and test.txt, of a name a line, and groups.txt, of NAME GROUP: call them so, or "
                  "write such ones")});
