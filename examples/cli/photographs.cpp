@@ -52,6 +52,8 @@ std::vector<std::string> lines_of(const fs::path& list) {
     ++number;
     line.erase(line.find_last_not_of(" \t\r") + 1);
     if (line.empty() || line[0] == '#') continue;
+    require<DataError>(!data::names_mask_first(line), list.string(), " line ", number,
+                       ": a mask stands before the photograph; the columns are exchanged: a line is IMAGE, or IMAGE MASK");
     fs::path photo;
     for (const std::string& name : data::names_in_line(line))
       if (photo.empty() && !name.empty()) photo = listed(list, name);
@@ -64,13 +66,18 @@ std::vector<std::string> lines_of(const fs::path& list) {
   return names;
 }
 
+bool is_list(const fs::path& file) {
+  const std::string ending = file.extension().string();
+  return ending == ".txt" || ending == ".csv" || ending == ".tsv" || ending == ".lst";
+}
+
 /// Lists and patterns as the names that they stand for.
 std::vector<std::string> expanded(const std::vector<std::string>& names) {
   std::vector<std::string> all;
   for (const std::string& name : names) {
     std::vector<std::string> several{name};
     if (!fs::exists(name) && name.find_first_of("*?[") != std::string::npos) several = matches(name);
-    if (fs::is_regular_file(name) && fs::path(name).extension() == ".txt") several = lines_of(name);
+    if (fs::is_regular_file(name) && is_list(name)) several = lines_of(name);
     all.insert(all.end(), several.begin(), several.end());
   }
   return all;

@@ -20,6 +20,8 @@ TEST_CASE("predict takes the lists of data sets, each photograph once, and no tw
   CHECK(std::count(listed.out.begin(), listed.out.end(), '\n') == 3);
   io::write_file_atomically(w / "set/train.txt", "im9.png masks/im0.png\n");
   check_error(w.lamina("predict run set/train.txt --out out2"), 3, {"train.txt line 1", "im9.png", "IMAGE MASK"});
+  io::write_file_atomically(w / "set/pairs.csv", "masks/im0.png,images/im0.png\n");  // each of them is there
+  check_error(w.lamina("predict run set/pairs.csv --out out3"), 3, {"pairs.csv line 1", "a mask stands before the photograph"});
 
   io::create_folders(w / "other");
   fs::copy_file(w / "set/images/im2.png", w / "other/im2.png");

@@ -33,6 +33,8 @@ class PhotoList {
 
 /// What a line of a list may name, the longest first: all of it, or what stands before a tab, comma, semicolon or space, without quotes.
 std::vector<std::string> names_in_line(const std::string& line);
+/// Whether a line names a mask before its photograph: a picture of another folder, and then one of a folder images/.
+bool names_mask_first(const std::string& line);
 
 /// Takes out of files those that are called as the mask of another one in the same folder ("a_mask.png", "A_Mask_1.png" beside "a.jpg";
 /// "mask.png" beside "image.png"), and returns them.

@@ -81,6 +81,8 @@ void add_list(const fs::path& list, PhotoList& to) {
     if (first == std::string_view::npos || line[first] == '#') continue;
     line = line.substr(first, line.find_last_not_of(" \t\r") + 1 - first);
     require<DataError>(line.find('\0') == std::string_view::npos, list.string(), " is no list of photographs: it holds binary data");
+    require<DataError>(!names_mask_first(std::string(line)), list.string(), ": '", std::string(line),
+                       "' names a mask before the photograph; the columns are exchanged: a line is IMAGE, or IMAGE MASK");
     to.add(named(line).string());
   }
 }
@@ -255,6 +257,17 @@ std::vector<std::string> names_in_line(const std::string& line) {
   std::vector<std::string> names{detail::unquoted(line)};
   for (const auto& [before, rest] : detail::cuts_of(line)) names.insert(names.begin() + 1, before);
   return names;
+}
+
+bool names_mask_first(const std::string& line) {
+  const auto folder = [](const fs::path& file) { return file.parent_path().filename(); };
+  for (const auto& [before, rest] : detail::cuts_of(line)) {
+    const fs::path first(before), second(detail::unquoted(rest));
+    if (has_image_extension(first) && has_image_extension(second) && folder(second) == "images" && first.has_parent_path() &&
+        folder(first) != "images")
+      return true;
+  }
+  return false;
 }
 
 std::vector<fs::path> take_masks(std::vector<fs::path>& files) {
