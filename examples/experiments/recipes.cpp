@@ -8,10 +8,11 @@
 // either set of photographs, on the whole train splits of these, scored on their val splits, seeds 0 to 2. Preset bn, 16 channels at the
 // first level, depth 4, 128x128 pixels, batches of 4, 600 updates, about as many as a default run has on 60 photographs (sparse, which is
 // not learnt in so few: 256x256, batches of 2, rate 2e-3, 1500 updates), a crop a photograph where there are crops: every recipe of a set
-// has as many updates. Writes OUT/recipes.{csv,md}, OUT/real_data.{csv,md} and OUT/recipes_SET.png; with --search the first two alone; with
-// --compare the others alone, with the default for the recipe ranked first. Runs that are there are gone on with, so sets can be searched
-// by several programs side by side.
+// has as many updates. Writes OUT/recipes.{csv,md}, OUT/real_data.{csv,md}, OUT/real_data_SET.svg and OUT/recipes_SET.png; with --search
+// the first two alone; with --compare the others alone, with the default for the recipe ranked first. Runs that are there are gone on with,
+// so sets can be searched by several programs side by side.
 #include "experiment.hpp"
+#include "lamina/train/charts.hpp"
 #include "lamina/train/folds.hpp"
 
 using namespace experiment;
@@ -126,7 +127,9 @@ void compare(const std::vector<Set>& sets, const std::vector<Recipe>& recipes, c
       rows.push_back({data::resized(photos.back(), photos.back().width / 2, photos.back().height / 2),
                       drawn(photos.back(), data::read_mask(val[i], set.dataset.masks))});
     }
-    for (std::size_t r = 0; r < recipes.size(); ++r)
+    std::vector<train::Series> scores;
+    for (std::size_t r = 0; r < recipes.size(); ++r) {
+      scores.push_back({.name = recipes[r].name(), .points = {}});
       for (int seed = 0; seed < 3; ++seed) {
         const fs::path run = out / set.name / message("final", r, "_seed", seed);
         infer::Predictor predictor =
@@ -134,8 +137,15 @@ void compare(const std::vector<Set>& sets, const std::vector<Recipe>& recipes, c
         const metrics::Scores s = counted(predictor, set.dataset, data::Split::val).scores(set.dataset.schema.background);
         table.add(set.name + ", `" + recipes[r].name() + "`", seed,
                   {s.dice.macro_foreground, s.iou.macro_foreground, s.precision.macro_foreground, s.recall.macro_foreground, s.accuracy});
+        scores.back().points.emplace_back(seed, s.dice.macro_foreground);
         for (std::size_t i = 0; seed == 0 && i < rows.size(); ++i) rows[i].push_back(drawn(photos[i], said(predictor, photos[i])));
       }
+    }
+    io::write_file_atomically(
+        out / ("real_data_" + set.name + ".svg"),
+        train::line_chart_svg(
+            scores,
+            {.title = "Dice of the val split: " + set.name, .x_label = "seed", .y_label = "Dice", .unit_range = true, .dots = true}));
     data::write_png(out / ("recipes_" + set.name + ".png"), sheet(rows, 1));
   }
   table.write(out, "real_data");
