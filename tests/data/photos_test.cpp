@@ -166,24 +166,6 @@ TEST_CASE("lists are told apart by what their files hold, or, of many bytes, by 
   CHECK(many.checksum() != then);
 }
 
-TEST_CASE("a list that names masks first is refused, not learned from") {
-  TempFolder f;
-  photos_in(f / "images", 2);
-  photos_in(f / "masks", 2);
-  const auto refused = [&](const char* text) {
-    io::write_file_atomically(f / "list.txt", text);
-    try {
-      return find_photos({(f / "list.txt").string()}, 0, 1).training.size() == 0;
-    } catch (const DataError& e) {
-      return std::string(e.what()).find("the columns are exchanged: a line is IMAGE, or IMAGE MASK") != std::string::npos;
-    }
-  };
-  CHECK(refused("masks/p0.png,images/p0.png\n"));
-  CHECK(refused("masks/p0.png \"images/p0.png\"\n"));
-  CHECK(!refused("images/p0.png,masks/p0.png\n"));
-  CHECK(!refused("masks/p0.png\n"));
-}
-
 TEST_CASE("a list of 330,000 photographs is streamed: little memory, and the first batch at once") {
   TempFolder f;
   photos_in(f / "shots", 4);

@@ -1,6 +1,7 @@
 // What was read silently as something else: now read right, or told with what to do.
 #include "lamina/core/text.hpp"
 #include "lamina/data/check.hpp"
+#include "lamina/data/photos.hpp"
 #include "lamina/data/draw.hpp"
 #include "lamina/io/npy.hpp"
 #include "support/data_folder.hpp"
@@ -63,6 +64,23 @@ TEST_CASE("tables that put photographs into splits, folds or groups are told, wh
   CHECK(says("image;fold\nimages/a.png;0\nimages/b.png;1\n") == 1);
   CHECK(says("image,age\na,40\nb,41\n") == 0);
   CHECK(says("split,Dice\ntrain,0.5\nval,0.4\n") == 0);
+}
+
+TEST_CASE("a list that names masks first is refused, not learned from") {
+  DataFolder f;
+  f.masks(labels({0, 1, 1}));
+  const auto refused = [&](const char* text) {
+    f.text("list.txt", text);
+    try {
+      return find_photos({(f / "list.txt").string()}, 0, 1).training.size() == 0;
+    } catch (const DataError& e) {
+      return std::string(e.what()).find("the columns are exchanged: a line is IMAGE, or IMAGE MASK") != std::string::npos;
+    }
+  };
+  CHECK(refused("masks/a.png,images/a.png\n"));
+  CHECK(refused("masks/a.png \"images/a.png\"\n"));
+  CHECK(!refused("images/a.png,masks/a.png\n"));
+  CHECK(!refused("masks/a.png\n"));
 }
 
 TEST_CASE("lines of lists: other endings, composed names with an ending, whole paths into the set; near names are proposed") {
