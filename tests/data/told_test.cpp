@@ -1,8 +1,8 @@
 // What was read silently as something else: now read right, or told with what to do.
 #include "lamina/core/text.hpp"
 #include "lamina/data/check.hpp"
-#include "lamina/data/photos.hpp"
 #include "lamina/data/draw.hpp"
+#include "lamina/data/photos.hpp"
 #include "lamina/io/npy.hpp"
 #include "support/data_folder.hpp"
 #include "support/formats.hpp"
